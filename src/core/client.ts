@@ -1,0 +1,48 @@
+import type { ClientEvent } from './events.ts'
+import type { UserAgent } from './ports.ts'
+import type { Session } from './session.ts'
+
+/** How to sign in this time. */
+export interface SignInOptions {
+  /** Where to go afterwards: a URL of this page's own origin. Default: stay where the callback is. */
+  returnTo?: string
+  /** Extra parameters for the authorization request, such as `prompt` or `login_hint`. */
+  authorizationParameters?: Readonly<Record<string, string>>
+  /** Another way to the authorization server than the client's own, such as `popup()`. */
+  userAgent?: UserAgent
+}
+
+export interface SignOutOptions {
+  /** `false` leaves the provider's own session as it is. Default: it is ended where the server offers that. */
+  endProviderSession?: boolean
+}
+
+/** What became of a callback URL. */
+export type CallbackResult =
+  /** Not an answer to a sign-in of this client: nothing was done, nothing was changed. */
+  | { readonly handled: false }
+  /** The sign-in is complete, by this call or by an earlier one for the same URL. */
+  | { readonly handled: true; readonly session: Session; readonly returnTo: string | undefined }
+
+export interface Client {
+  /** The session as it is now; the same object until something changes. */
+  readonly session: Session
+  /** Finishes a sign-in if this page is the callback, else restores the session. Calling it again does no harm. */
+  start(): Promise<Session>
+  /** Sends the user to the authorization server. With a redirect, the page leaves. */
+  signIn(options?: SignInOptions): Promise<Session>
+  /** Finishes a sign-in from its callback URL. `start()` does this for the page's own URL. */
+  handleCallback(url: string | URL): Promise<CallbackResult>
+  /** Calls `listener` at every change of `session`, made here, in another tab or by another process. */
+  subscribe(listener: (session: Session) => void): () => void
+  /** `fetch`, plus the access token on requests to `allowedOrigins`. May be passed on unbound. */
+  readonly fetch: typeof globalThis.fetch
+  /** A usable access token, for what is not a fetch (a WebSocket, a worker). */
+  getAccessToken(options?: { signal?: AbortSignal }): Promise<string>
+  /** Ends the session here and everywhere that shares its store, revokes its tokens and ends the provider's session. */
+  signOut(options?: SignOutOptions): Promise<void>
+  /** Everything that happens, without secrets. */
+  readonly events: { subscribe(listener: (event: ClientEvent) => void): () => void }
+  /** Stops everything that listens. The session stays in the store. */
+  dispose(): void
+}

@@ -1,0 +1,25 @@
+import type { EndReason } from '../errors.ts'
+import type { EpochMs } from './ports.ts'
+import type { SessionRecord } from './session.ts'
+
+/** What to do for a call that needs an access token. */
+export type Decision =
+  /** Use this access token; `due` asks for a refresh beside the call. */
+  | { readonly do: 'use'; readonly accessToken: string; readonly due: boolean }
+  /** Nothing usable, but this can be redeemed. */
+  | { readonly do: 'refresh'; readonly refreshToken: string }
+  /** Only the user can help. */
+  | { readonly do: 'authorize'; readonly reason: EndReason }
+
+/** @param rejected the access token that a 401 came back for; a 401 beats the clock. */
+export function decide(record: SessionRecord | undefined, now: EpochMs, rejected?: string): Decision {
+  if (!record) return { do: 'authorize', reason: 'no_session' }
+  const { accessToken, refreshToken, expiresAt = Infinity, refreshAt = Infinity } = record.tokens
+  if (accessToken !== rejected && now < expiresAt) {
+    // a refresh whose answer never came is tried again at once: a grace period may still cover it
+    const due = refreshToken !== undefined && (now >= refreshAt || record.pending !== undefined)
+    return { do: 'use', accessToken, due }
+  }
+  if (refreshToken === undefined) return { do: 'authorize', reason: 'no_refresh_token' }
+  return { do: 'refresh', refreshToken }
+}

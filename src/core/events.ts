@@ -1,0 +1,49 @@
+import type { EndReason, ErrorCode } from '../errors.ts'
+import type { EpochMs } from './ports.ts'
+
+/** Which grant a token request is for. */
+export type GrantType = 'authorization_code' | 'refresh_token'
+
+/** Everything that happens, in the order it happens, without secrets. */
+export type ClientEvent = { readonly at: EpochMs } & EventBody
+
+export type EventBody =
+  /** The server's metadata was asked for (RFC 8414), and came. */
+  | { readonly type: 'metadata-request'; readonly url: string }
+  | { readonly type: 'metadata-response'; readonly issuer: string }
+  /** The user is being sent to the authorization server (RFC 6749 section 4.1.1), and came back (4.1.2). */
+  | { readonly type: 'authorization-request'; readonly scope: string; readonly userAgent: string }
+  | { readonly type: 'authorization-response'; readonly error?: string }
+  /** One request to the token endpoint, and its end. `rotated`: the answer had a new refresh token. */
+  | { readonly type: 'token-request'; readonly grantType: GrantType; readonly attempt: number }
+  | {
+      readonly type: 'token-response'
+      readonly grantType: GrantType
+      readonly expiresInSeconds: number | undefined
+      readonly scope: string
+      readonly rotated: boolean
+    }
+  | {
+      readonly type: 'token-error'
+      readonly grantType: GrantType
+      readonly code: ErrorCode
+      readonly error?: string
+      readonly status?: number
+    }
+  /** Someone else who shares the store had refreshed already; nothing was sent. */
+  | { readonly type: 'tokens-adopted' }
+  /** One request to an API with an access token, and its answer. `url` is without query and fragment. */
+  | { readonly type: 'api-request'; readonly method: string; readonly url: string; readonly replay: boolean }
+  | { readonly type: 'api-response'; readonly status: number; readonly url: string; readonly error?: string }
+  /** A token is being revoked at sign-out (RFC 7009), and whether the server said so. */
+  | { readonly type: 'revocation-request' }
+  | { readonly type: 'revocation-response'; readonly ok: boolean }
+  /** The user is being sent to the provider to end its session too (OpenID Connect RP-Initiated Logout). */
+  | { readonly type: 'end-session-request' }
+  | { readonly type: 'session-started'; readonly subject: string | undefined }
+  | { readonly type: 'session-ended'; readonly reason: EndReason }
+  /** The store failed; tokens that were already received are kept in memory. */
+  | { readonly type: 'storage-degraded'; readonly message: string }
+
+/** Tells an event to whoever listens. */
+export type Emit = (event: EventBody) => void

@@ -1,0 +1,32 @@
+import { type LatchkeyError, NetworkError, ServerError } from '../errors.ts'
+
+/** What follows from a failed refresh. */
+export type GrantOutcome =
+  /** Send it again after this pause. */
+  | { readonly do: 'retry'; readonly afterMs: number }
+  /** Keep the session. `spent`: the server may have rotated the refresh token although its answer was lost. */
+  | { readonly do: 'keep'; readonly spent: boolean }
+  /** The server no longer accepts this refresh token. */
+  | { readonly do: 'end' }
+
+/** At once, because a grace period may be running; then after a short pause. */
+const PAUSES_MS = [0, 1000]
+
+/**
+ * The one place which judges a failed refresh (RFC 6749 section 5.2). Only `invalid_grant` ends a session.
+ * @param attempt 1 for the first.
+ * @param remainingMs how long the lock may still be held.
+ */
+export function judgeRefreshFailure(
+  error: LatchkeyError,
+  attempt: number,
+  remainingMs: number,
+): GrantOutcome {
+  if (error instanceof ServerError && error.error === 'invalid_grant') return { do: 'end' }
+  if (!(error instanceof NetworkError)) return { do: 'keep', spent: false }
+  const pause = PAUSES_MS[attempt - 1]
+  // a request that timed out may still be at work on the server: sending it twice at once helps nobody
+  if (pause === undefined || error.reason === 'timeout') return { do: 'keep', spent: true }
+  const afterMs = Math.max(pause, error.retryAfterMs ?? 0)
+  return afterMs < remainingMs ? { do: 'retry', afterMs } : { do: 'keep', spent: error.status === undefined }
+}

@@ -1,0 +1,30 @@
+/** A set of listeners which may be told something. */
+export interface Listeners<T> {
+  add(listener: (value: T) => void): () => void
+  /** Tells everyone. What a listener throws is reported as uncaught and does not reach the teller. */
+  tell(value: T): void
+  clear(): void
+}
+
+export function createListeners<T>(): Listeners<T> {
+  const listeners = new Set<(value: T) => void>()
+  return {
+    add(listener) {
+      const own = (value: T) => listener(value) // the same function may subscribe twice
+      listeners.add(own)
+      return () => void listeners.delete(own)
+    },
+    tell(value) {
+      for (const listener of [...listeners]) {
+        try {
+          listener(value)
+        } catch (error) {
+          queueMicrotask(() => {
+            throw error
+          })
+        }
+      }
+    },
+    clear: () => listeners.clear(),
+  }
+}

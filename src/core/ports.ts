@@ -1,0 +1,103 @@
+/** Milliseconds since 1970 by this device's clock. */
+export type EpochMs = number
+
+/** What `fetch` is: everything latchkey sends goes through one of these. */
+export type Fetch = typeof globalThis.fetch
+
+/** Time: the one place it is read from and waited on. */
+export interface Clock {
+  now(): EpochMs
+  /**
+   * Calls `run` once, `ms` milliseconds from now; the answer cancels it.
+   * A `background` timer does not keep a Node process up.
+   */
+  after(ms: number, run: () => void, background?: boolean): () => void
+}
+
+/** A place for small records. Every call may reject; nothing is thrown synchronously. */
+export interface KeyValue {
+  /** The value kept under `key`, or `undefined`. */
+  get(key: string): Promise<unknown>
+  /**
+   * The atomic step: hands `change` what is stored and stores what it returns, `undefined` deletes. Nobody else
+   * who shares this place can come in between. `change` is pure and may be called more than once.
+   */
+  update(key: string, change: (stored: unknown) => unknown): Promise<void>
+  /** Every key that begins with `prefix`. */
+  keys(prefix: string): Promise<string[]>
+}
+
+/** Mutual exclusion among everyone who can see the same records. */
+export interface Lock {
+  /**
+   * Runs `work` while nobody else runs under the same `name`. The lock is let go when `work` settles.
+   * @throws LockTimeoutError when it was not to be had within `waitMs`.
+   */
+  run<T>(name: string, work: () => Promise<T>, waitMs: number): Promise<T>
+}
+
+/** News between everyone who shares a store. Carries no tokens: whoever hears it reads the store. */
+export interface Channel {
+  post(news: News): void
+  listen(hear: (news: News) => void): () => void
+  close(): void
+}
+
+export type News = { type: 'session-changed' } | { type: 'session-ended'; sessionId: string; reason: string }
+
+/**
+ * Where tokens live. **A store brings its lock**: whoever can see a record must be able to take the same lock and to
+ * hear the same news.
+ */
+export interface Store {
+  /** What kind of store this is, for events and reports. */
+  readonly name: string
+  readonly keyValue: KeyValue
+  readonly lock: Lock
+  /** Opens the news channel of that name. */
+  channel(name: string): Channel
+}
+
+/** What shows the authorization server's pages to the user and brings the answer back. */
+export interface UserAgent {
+  /** Letters only. Becomes part of `state`, so that the page which gets the answer knows how it was asked for. */
+  readonly name: string
+  /**
+   * Begins one sign-in. Synchronous, because a window may only be opened while the user's click is being handled.
+   * @param redirectUri the configured one, absolute where there is a page to resolve it against.
+   */
+  begin(redirectUri: string): SignInAttempt
+}
+
+/** One sign-in under way. */
+export interface SignInAttempt {
+  /** The absolute redirect URI that this attempt answers on. */
+  readonly redirectUri: string | Promise<string>
+  /**
+   * Shows `url` to the user.
+   * @returns the callback URL, or `undefined` where the answer arrives at another page load.
+   */
+  authorize(url: string, state: string): Promise<string | undefined>
+  /** Ends the attempt and frees what it holds; harmless when it is over. */
+  close(): void
+}
+
+/** The page this client lives in, where there is one. */
+export interface Page {
+  /** The address of the page. */
+  location(): string
+  /** Shows another address of the same origin without loading it. */
+  replaceLocation(url: string): void
+  /** Leaves for another page. Settles if the user comes back to this one. */
+  leave(url: string): Promise<void>
+  /**
+   * In a window that was opened for a sign-in: hands the callback's URL to the page that waits for it.
+   * @returns whether it was taken; then this window has nothing more to do.
+   */
+  relay(url: string, state: string): Promise<boolean>
+}
+
+/** Tells that the app may have slept or been offline: time to look at the store again. */
+export interface Wake {
+  listen(wake: () => void): () => void
+}

@@ -1,0 +1,42 @@
+import type { Clock } from './ports.ts'
+
+/**
+ * Runs `work`, but no longer than `ms`: then its signal is aborted and the answer rejects with what `late` makes.
+ * Whatever waits in latchkey waits through this, so that no call ever hangs.
+ */
+export const withTimeLimit = <T>(
+  clock: Clock,
+  ms: number,
+  work: (signal: AbortSignal) => Promise<T>,
+  late: () => Error,
+): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const controller = new AbortController()
+    const cancel = clock.after(ms, () => {
+      const error = late()
+      reject(error)
+      controller.abort(error)
+    })
+    work(controller.signal).then(resolve, reject).finally(cancel)
+  })
+
+/** Waits, unless `signal` is aborted first. */
+export const pause = (clock: Clock, ms: number, signal?: AbortSignal): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const cancel = clock.after(ms, resolve)
+    signal?.addEventListener('abort', () => {
+      cancel()
+      reject(signal.reason)
+    })
+  })
+
+/** The same promise for one caller, whose `signal` ends only that caller's waiting. */
+export const abortable = <T>(shared: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> =>
+  signal
+    ? new Promise((resolve, reject) => {
+        if (signal.aborted) return reject(signal.reason)
+        const abort = () => reject(signal.reason)
+        signal.addEventListener('abort', abort, { once: true })
+        shared.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+      })
+    : shared

@@ -1,0 +1,69 @@
+import type { EpochMs } from './ports.ts'
+
+/** The claims of a checked ID Token (OpenID Connect Core section 2). */
+export interface IdTokenClaims {
+  readonly iss: string
+  readonly sub: string
+  readonly aud: string | readonly string[]
+  readonly exp: number
+  readonly iat: number
+  readonly [claim: string]: unknown
+}
+
+/** What a session holds. */
+export interface TokenSet {
+  readonly accessToken: string
+  readonly refreshToken?: string
+  readonly idToken?: string
+  /** Of the ID Token that began the session or the newest one after it. */
+  readonly claims?: IdTokenClaims
+  /** What was granted, joined by spaces (RFC 6749 section 3.3). */
+  readonly scope: string
+  /** From here on the access token is not used. Absent where the server did not say: used until a 401. */
+  readonly expiresAt?: EpochMs
+  /** From here on a refresh is begun beside the call. */
+  readonly refreshAt?: EpochMs
+}
+
+/** A token response (RFC 6749 section 5.1) after its checks. */
+export interface TokenResponse {
+  readonly access_token: string
+  readonly refresh_token?: string
+  readonly id_token?: string
+  readonly scope?: string
+  readonly expires_in?: number
+}
+
+/** Ten years: longer than any token lives, and far from what dates and timers cannot hold. */
+const LONGEST_LIFETIME_SECONDS = 10 * 365 * 24 * 3600
+
+/**
+ * The tokens after a response. What it leaves out keeps its old value (RFC 6749 section 5.1 and 6).
+ * @param leewaySeconds refresh this early, but never more than a fifth of the lifetime: a margin longer than the
+ * lifetime would refresh for ever.
+ */
+export function toTokenSet(
+  response: TokenResponse,
+  context: {
+    receivedAt: EpochMs
+    leewaySeconds: number
+    requestedScope: string
+    claims?: IdTokenClaims
+    previous?: TokenSet
+  },
+): TokenSet {
+  const { receivedAt, leewaySeconds, previous } = context
+  const lifetime = response.expires_in && Math.min(response.expires_in, LONGEST_LIFETIME_SECONDS)
+  return {
+    accessToken: response.access_token,
+    refreshToken: response.refresh_token || previous?.refreshToken,
+    idToken: response.id_token ?? previous?.idToken,
+    claims: context.claims ?? previous?.claims,
+    scope: response.scope ?? previous?.scope ?? context.requestedScope,
+    expiresAt: lifetime === undefined ? undefined : receivedAt + lifetime * 1000,
+    refreshAt:
+      lifetime === undefined
+        ? undefined
+        : receivedAt + (lifetime - Math.min(leewaySeconds, lifetime * 0.2)) * 1000,
+  }
+}

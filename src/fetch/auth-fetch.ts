@@ -1,0 +1,100 @@
+import { isAllowed, isConfidential } from '../core/allowed-origins.ts'
+import { parseChallenges, tokenChallenge } from '../core/challenge.ts'
+import type { Emit } from '../core/events.ts'
+import type { Fetch } from '../core/ports.ts'
+import { abortable } from '../core/time-limit.ts'
+import { LatchkeyError } from '../errors.ts'
+import { hasAuthorization, type Init, type Input, isRequest, withToken } from './attach.ts'
+import { keepForReplay } from './replay.ts'
+
+/** What the fetch part asks of the refresh part. */
+export interface AccessTokens {
+  ready(): string | undefined
+  acquire(options: { rejected?: string; signal?: AbortSignal | null }): Promise<string>
+}
+
+export interface AuthFetchPorts {
+  readonly send: Fetch
+  readonly tokens: AccessTokens
+  readonly allowedOrigins: ReadonlySet<string>
+  /** What relative URLs are resolved against. */
+  baseUrl(): string | undefined
+  readonly emit: Emit
+  /** Settles when the store has been read once. */
+  started(): Promise<unknown>
+}
+
+/** Endpoints whose 401 a new access token did not cure, and that token. */
+const MOST_FUTILE = 100
+
+/**
+ * `fetch`, plus the access token on requests to allowed origins. After a 401 that a new token can cure: one refresh,
+ * one replay. Everything else is passed through as `fetch` would.
+ */
+export function createAuthFetch(ports: AuthFetchPorts): Fetch {
+  const { send, tokens, emit } = ports
+  const futile = new Map<string, string>()
+
+  const target = (input: Input): URL | undefined => {
+    const address = isRequest(input) ? input.url : String(input)
+    const base = ports.baseUrl()
+    // what is no URL at all is left to fetch, which has its own words for it
+    if (!URL.canParse(address, base)) return undefined
+    const url = new URL(address, base)
+    return isAllowed(url, ports.allowedOrigins) && isConfidential(url) ? url : undefined
+  }
+
+  return async (input: Input, init?: Init) => {
+    const url = target(input)
+    if (!url || hasAuthorization(input, init)) return send(input, init)
+    const signal = init?.signal ?? (isRequest(input) ? input.signal : undefined)
+    const method = (init?.method ?? (isRequest(input) ? input.method : 'GET')).toUpperCase()
+    const endpoint = url.origin + url.pathname
+
+    const attempt = async (to: Input, accessToken: string, replay: boolean) => {
+      emit({ type: 'api-request', method, url: endpoint, replay })
+      const response = await send(to, withToken(input, init, accessToken))
+      const challenge =
+        response.status === 401 || response.status === 403
+          ? tokenChallenge(parseChallenges(response.headers.get('www-authenticate')))
+          : undefined
+      const error = challenge?.parameters.get('error')
+      emit({ type: 'api-response', status: response.status, url: endpoint, error })
+      return { response, error }
+    }
+
+    let accessToken = tokens.ready()
+    if (accessToken === undefined) {
+      await abortable(ports.started(), signal)
+      accessToken = await tokens.acquire({ signal })
+    }
+    const { first, second } = keepForReplay(input, init)
+    const { response, error } = await attempt(first, accessToken, false)
+    if (!isCurable(response, error) || futile.get(endpoint) === accessToken) return response
+
+    let renewed: string
+    try {
+      renewed = await tokens.acquire({ rejected: accessToken, signal })
+    } catch (failure) {
+      // the server's own answer says more than ours, unless it is the caller who gave up
+      if (failure instanceof LatchkeyError) return response
+      throw failure
+    }
+    if (second === undefined || renewed === accessToken) return response
+    void response.body?.cancel()
+    const replayed = await attempt(second, renewed, true)
+    if (replayed.response.status === 401) {
+      if (futile.size >= MOST_FUTILE) futile.clear()
+      futile.set(endpoint, renewed)
+    }
+    return replayed.response
+  }
+}
+
+/** Whether another access token may help (RFC 6750 section 3.1): the token is bad, or nothing was said. */
+const isCurable = (response: Response, error: string | undefined): boolean => {
+  if (response.status !== 401) return false
+  if (error !== undefined) return error === 'invalid_token'
+  const challenges = parseChallenges(response.headers.get('www-authenticate'))
+  return challenges.length === 0 || tokenChallenge(challenges) !== undefined
+}

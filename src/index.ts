@@ -1,0 +1,23 @@
+export type { CallbackResult, Client, SignInOptions, SignOutOptions } from './core/client.ts'
+export type { ClientEvent } from './core/events.ts'
+export type {
+  Channel,
+  Clock,
+  EpochMs,
+  Fetch,
+  KeyValue,
+  Lock,
+  News,
+  SignInAttempt,
+  Store,
+  UserAgent,
+} from './core/ports.ts'
+export type { Session } from './core/session.ts'
+export type { IdTokenClaims } from './core/token-set.ts'
+export * from './errors.ts'
+export type { ClientOptions, ServerMetadata } from './options.ts'
+export { createClient } from './runtime/browser.ts'
+export { indexedDb, sessionStorage } from './runtime/browser-stores.ts'
+export { memory } from './runtime/memory-store.ts'
+export { type PopupOptions, popup } from './runtime/popup.ts'
+export { redirect } from './runtime/redirect.ts'

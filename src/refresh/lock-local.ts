@@ -1,0 +1,26 @@
+import type { Clock, Lock } from '../core/ports.ts'
+import { LockTimeoutError } from '../errors.ts'
+
+/** Lock for one realm, for stores that nobody else can see. */
+export function localLock(clock: Clock): Lock {
+  const tails = new Map<string, Promise<void>>()
+  return {
+    run: <T>(name: string, work: () => Promise<T>, waitMs: number) =>
+      new Promise<T>((resolve, reject) => {
+        const before = tails.get(name) ?? Promise.resolve()
+        let late = false
+        const cancel = clock.after(waitMs, () => {
+          late = true
+          reject(new LockTimeoutError(`The lock "${name}" was not free within ${waitMs} ms. Try again.`))
+        })
+        const turn = before.then(async () => {
+          cancel()
+          if (!late) await work().then(resolve, reject)
+        })
+        tails.set(name, turn)
+        void turn.then(() => {
+          if (tails.get(name) === turn) tails.delete(name)
+        })
+      }),
+  }
+}

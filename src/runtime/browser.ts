@@ -1,0 +1,40 @@
+import { joinClient } from '../client.ts'
+import type { Client } from '../core/client.ts'
+import { ConfigurationError } from '../errors.ts'
+import type { ClientOptions } from '../options.ts'
+import { browserPage } from './browser-page.ts'
+import { indexedDb } from './browser-stores.ts'
+import { browserWake } from './browser-wake.ts'
+import { deviceClock } from './device-clock.ts'
+import { memory } from './memory-store.ts'
+import { redirect } from './redirect.ts'
+
+const hasIndexedDb = (): boolean => {
+  try {
+    return Boolean(globalThis.indexedDB)
+  } catch {
+    return false // the page may not even look (sandboxed frames)
+  }
+}
+
+/**
+ * A client for browser windows and workers. Can be created anywhere, also while rendering on a server.
+ * @throws ConfigurationError when an option is wrong; its message names the option and what would be right.
+ */
+export function createClient(options: ClientOptions): Client {
+  if (!globalThis.crypto?.subtle) {
+    const origin = globalThis.location?.origin ?? 'this runtime'
+    throw new ConfigurationError(
+      `${origin} has no Web Crypto, which signing in needs. Serve the page over https, or from localhost.`,
+    )
+  }
+  return joinClient(options, {
+    fetch: (input, init) => globalThis.fetch(input, init),
+    clock: deviceClock,
+    store: () => (hasIndexedDb() ? indexedDb() : memory()),
+    userAgent: redirect,
+    page: browserPage(),
+    baseUrl: () => globalThis.document?.baseURI ?? globalThis.location?.href,
+    wake: browserWake,
+  })
+}

@@ -1,0 +1,74 @@
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { joinClient } from '../client.ts'
+import type { Client } from '../core/client.ts'
+import type { Store } from '../core/ports.ts'
+import type { ClientOptions } from '../options.ts'
+import { silentChannel } from '../refresh/channel.ts'
+import { fileLock } from '../refresh/lock-file.ts'
+import { fileKeyValue } from '../store/file.ts'
+import { deviceClock } from './device-clock.ts'
+import { loopback } from './loopback.ts'
+
+export type { CallbackResult, Client, SignInOptions, SignOutOptions } from '../core/client.ts'
+export type { ClientEvent } from '../core/events.ts'
+export type { Session } from '../core/session.ts'
+export type { IdTokenClaims } from '../core/token-set.ts'
+export * from '../errors.ts'
+export type { ClientOptions, ServerMetadata } from '../options.ts'
+export { type LoopbackOptions, loopback } from './loopback.ts'
+export { memory } from './memory-store.ts'
+
+type WithoutRedirectUri<T> = T extends unknown ? Omit<T, 'redirectUri'> : never
+
+/** As for browsers, but the redirect URI has a default: `http://127.0.0.1/callback`, with any free port. */
+export type NodeClientOptions = WithoutRedirectUri<ClientOptions> & { redirectUri?: string }
+
+/** How long a write waits for other processes that write the same file. */
+const WRITE_WAIT_MS = 1500
+
+/**
+ * Tokens in one private file (mode 0600), shared by every process that names it.
+ * @param path of the file; its folder is made where it is missing. A folder `<path>.lock` appears beside it.
+ */
+export function file(path: string): Store {
+  const whole = resolve(path)
+  const lock = fileLock(`${whole}.lock`, deviceClock)
+  return {
+    name: 'file',
+    keyValue: fileKeyValue(whole, work => lock.run('write', work, WRITE_WAIT_MS)),
+    lock,
+    channel: silentChannel,
+  }
+}
+
+/** Where tokens are kept when the app names no store: one file per issuer and client in the user's own folder. */
+function defaultFile(issuer: string, clientId: string): string {
+  const { platform, env } = process
+  const folder =
+    platform === 'win32'
+      ? (env.LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local'))
+      : platform === 'darwin'
+        ? join(homedir(), 'Library', 'Application Support')
+        : (env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'))
+  const { host, pathname } = new URL(issuer)
+  const name = `${host}${pathname}-${clientId}`.replace(/[^\w.-]+/g, '_')
+  return join(folder, 'latchkey', `${name}.json`)
+}
+
+/**
+ * A client for scripts and command-line tools: signs in with the system's browser, keeps tokens in a private file.
+ * @throws ConfigurationError when an option is wrong; its message names the option and what would be right.
+ */
+export function createClient(options: NodeClientOptions): Client {
+  const whole = { redirectUri: 'http://127.0.0.1/callback', ...options } as ClientOptions
+  return joinClient(whole, {
+    fetch: (input, init) => globalThis.fetch(input, init),
+    clock: deviceClock,
+    store: () => file(defaultFile(whole.issuer ?? (whole.server?.issuer as string), whole.clientId)),
+    userAgent: loopback,
+    page: undefined,
+    baseUrl: () => undefined,
+    wake: undefined,
+  })
+}
