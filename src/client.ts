@@ -7,12 +7,11 @@ import { abortable } from './core/time-limit.ts'
 import { toTokenSet } from './core/token-set.ts'
 import { AuthorizationRequiredError, type EndReason } from './errors.ts'
 import { createAuthFetch } from './fetch/auth-fetch.ts'
-import { parseCallback } from './flow/callback.ts'
+import { type Callback, parseCallback } from './flow/callback.ts'
 import { createServer } from './flow/discovery.ts'
-import { authorize, type Finished, finish, finishHere, type SignInPorts } from './flow/sign-in.ts'
+import { authorize, type Finished, finish } from './flow/sign-in.ts'
 import { sayGoodbye } from './flow/sign-out.ts'
-import { createTokenRequests } from './flow/token-request.ts'
-import { createTransactions } from './flow/transaction.ts'
+import { refreshTokens, revoke } from './flow/token-request.ts'
 import { createTransport } from './flow/transport.ts'
 import { type ClientOptions, checkAuthorizationParameters, parseOptions, parseReturnTo } from './options.ts'
 import { createRefresher } from './refresh/refresher.ts'
@@ -37,11 +36,9 @@ export interface Runtime {
 export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   const { page } = runtime
   const settings = parseOptions(options, page?.location())
-  const { clock = runtime.clock, fetch: send = runtime.fetch } = options
+  const { clock = runtime.clock, fetch: send = runtime.fetch, userAgent = runtime.userAgent() } = options
   const store = options.store ?? runtime.store()
-  const { lock } = store
-  const { issuer, metadata, clientId } = settings
-  const name = `latchkey ${issuer} ${clientId}` // what belongs to another issuer or client is never read
+  const name = `latchkey ${settings.issuer} ${settings.clientId}` // what belongs to another client is never read
 
   const listeners = createListeners<ClientEvent>()
   const emit = (body: EventBody) => {
@@ -53,53 +50,42 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   const records = createTokenStore(keyValue, `${name} session`)
   const view = createSessionView({ clock, emit })
   const channel = store.channel(name)
-  const announce = (record: SessionRecord | undefined, sessionId: string, reason: EndReason = 'signed_out') =>
-    channel.post(record ? { type: 'session-changed' } : { type: 'session-ended', sessionId, reason })
+  const changed = (record: SessionRecord | undefined, sessionId: string, reason?: EndReason) => {
+    view.publish(record, reason)
+    channel.post(
+      record
+        ? { type: 'session-changed' }
+        : { type: 'session-ended', sessionId, reason: reason ?? 'signed_out' },
+    )
+  }
 
   const transport = createTransport({ fetch: send, clock })
-  const server = createServer({ issuer, metadata, transport, emit })
-  const requests = createTokenRequests({ server, clientId, transport, clock, emit })
-
-  const refresher = createRefresher({
-    records,
-    lock,
-    lockName: name,
-    clock,
-    emit,
-    prepare: server,
-    async redeem(tokens, attempt, signal) {
-      const { response, claims } = await requests.refresh(tokens.refreshToken as string, attempt, signal)
-      return toTokenSet(response, {
-        receivedAt: clock.now(),
-        leewaySeconds: settings.leewaySeconds,
-        requestedScope: settings.scope,
-        claims,
-        previous: tokens,
-      })
-    },
-    revoke: refreshToken => void requests.revoke(refreshToken, 'refresh_token').catch(() => {}),
-    changed({ record, own, reason, sessionId }) {
-      view.publish(record, reason)
-      if (own) announce(record, sessionId, reason)
-    },
-  })
-
-  const signInPorts: SignInPorts = {
-    settings,
+  const server = createServer({ ...settings, transport, emit })
+  const shared = {
+    ...settings,
     server,
-    transactions: createTransactions(keyValue, `${name} transaction `, clock),
-    requests,
+    transport,
     records,
-    lock,
-    lockName: name,
+    keyValue,
+    lock: store.lock,
+    name,
     page,
     clock,
     emit,
-    started(record) {
-      view.publish(record)
-      announce(record, record.sessionId)
-    },
   }
+
+  const refresher = createRefresher({
+    ...shared,
+    prepare: server,
+    async redeem(previous, attempt, signal) {
+      const granted = await refreshTokens(shared, previous.refreshToken as string, attempt, signal)
+      return toTokenSet(granted, { ...settings, receivedAt: clock.now(), previous })
+    },
+    revoke: refreshToken => void revoke(shared, refreshToken, 'refresh_token').catch(() => {}),
+    changed,
+    adopted: view.publish,
+  })
+  const signInPorts = { ...shared, started: (record: SessionRecord) => changed(record, record.sessionId) }
 
   const look = async (reason?: EndReason): Promise<Session> => {
     const session = view.publish(await records.read(), reason)
@@ -111,31 +97,33 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   const shareCallback = singleFlight<Finished>()
   let starting: Promise<unknown> | undefined
 
-  const start = () =>
-    shareSession('start', async () => {
-      const arrived = finishHere(signInPorts, shareCallback)
-      starting = arrived.catch(() => {})
-      try {
-        await arrived
-      } finally {
-        await look()
-      }
-      return view.session
-    })
+  const finishOnce = (callback: Callback) =>
+    shareCallback(callback.state, () => finish(signInPorts, callback))
+
+  const arrive = async () => {
+    const callback = page && parseCallback(page.location())
+    if (!callback) return
+    const relayed =
+      callback.userAgent === userAgent.name && (await userAgent.relay?.(callback.url.href, callback.state))
+    if (!relayed) await finishOnce(callback)
+  }
 
   /** Before the first token is asked for: what the store holds, after a sign-in that is being finished. */
-  const started = async (): Promise<void> => {
+  const started = async () => {
     await starting
     if (!records.current) await look()
   }
 
-  const acquire: typeof refresher.acquire = options =>
-    refresher.acquire(options).catch(error => {
+  const acquire: typeof refresher.acquire = async request => {
+    try {
+      return await refresher.acquire(request)
+    } catch (error) {
       if (error instanceof AuthorizationRequiredError) view.publish(records.current, error.reason)
       throw error
-    })
+    }
+  }
 
-  const forget = [
+  const stops = [
     channel.listen(
       news => void look('reason' in news ? (news.reason as EndReason) : undefined).catch(() => {}),
     ),
@@ -152,24 +140,44 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     get session() {
       return view.session
     },
-    start,
 
-    async signIn(choice = {}) {
-      const { authorizationParameters = {}, userAgent = options.userAgent ?? runtime.userAgent() } = choice
+    start: () =>
+      shareSession('start', async () => {
+        const arrived = arrive()
+        starting = arrived.catch(() => {})
+        try {
+          await arrived
+        } finally {
+          await look()
+        }
+        return view.session
+      }),
+
+    async signIn({ returnTo, authorizationParameters = {}, userAgent: agent = userAgent } = {}) {
       const parameters = {
         ...settings.authorizationParameters,
         ...checkAuthorizationParameters(authorizationParameters),
       }
-      const returnTo = parseReturnTo(choice.returnTo, settings.redirectUri)
+      const choice = {
+        userAgent: agent.name,
+        scope: settings.scope,
+        parameters,
+        returnTo: parseReturnTo(returnTo, settings.redirectUri),
+      }
       return shareSession('sign-in', async () => {
-        await authorize(signInPorts, userAgent, { scope: settings.scope, parameters, returnTo })
+        const attempt = agent.begin(settings.redirectUri) // before anything is awaited: see UserAgent
+        try {
+          await authorize(signInPorts, attempt, choice)
+        } finally {
+          attempt.close()
+        }
         return look()
       })
     },
 
     async handleCallback(url) {
       const callback = parseCallback(url)
-      const finished = callback && (await shareCallback(callback.state, () => finish(signInPorts, callback)))
+      const finished = callback && (await finishOnce(callback))
       return finished
         ? { handled: true, session: await look(), returnTo: finished.returnTo }
         : { handled: false }
@@ -198,9 +206,8 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
       try {
         const ended = (await records.clear()) ?? before
         if (!ended) return
-        view.publish(undefined, 'signed_out')
-        announce(undefined, ended.sessionId)
-        await sayGoodbye({ settings, server, requests, page, clock, emit }, ended, endProviderSession)
+        changed(undefined, ended.sessionId, 'signed_out')
+        await sayGoodbye(shared, ended, endProviderSession)
       } finally {
         records.forget()
         view.publish(undefined, 'signed_out')
@@ -210,7 +217,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     events: { subscribe: listeners.add },
 
     dispose() {
-      for (const stop of forget) stop?.()
+      for (const stop of stops) stop?.()
     },
   }
 }

@@ -61,132 +61,105 @@ export interface Settings {
  * @throws ConfigurationError that names the option, what it got and what would be right.
  */
 export function parseOptions(options: ClientOptions, base: string | undefined): Settings {
-  if (typeof options !== 'object' || options === null) {
-    throw new ConfigurationError('createClient() takes an object of options; see the start of README.md.')
-  }
-  const { server, clientId, authorizationParameters = {} } = options
-  const issuer: unknown = options.issuer ?? server?.issuer
-  if (server && issuer !== server.issuer) throw wrong('issuer', 'left out where "server" is given', issuer)
-  if (!isText(clientId)) throw wrong('clientId', 'the client_id that the server knows this app by', clientId)
-  const { refreshLeewaySeconds: leewaySeconds = 60 } = options
-  if (!Number.isFinite(leewaySeconds) || leewaySeconds < 0) {
-    throw wrong('refreshLeewaySeconds', '0 or more; leave it out for the default, 60', leewaySeconds)
-  }
-  checkAuthorizationParameters(authorizationParameters)
+  const { server, clientId, postLogoutRedirectUri, refreshLeewaySeconds: leewaySeconds = 60 } = options
+  const issuer = server?.issuer ?? options.issuer
+  const issuerUrl = parseUrl(issuer)
+  check(
+    issuerUrl && isConfidential(issuerUrl) && !issuerUrl.search && !issuerUrl.hash && !issuerUrl.username,
+    server ? 'server.issuer' : 'issuer',
+    `an https URL such as "https://id.example.com"${ONLY_LOOPBACK}`,
+    issuer,
+  )
+  check(!server || !options.issuer, 'issuer', 'left out where "server" is given', options.issuer)
+  check(typeof clientId === 'string' && clientId.trim(), 'clientId', 'the client_id of this app', clientId)
+  check(leewaySeconds >= 0, 'refreshLeewaySeconds', '0 or more (default 60)', leewaySeconds)
   return {
-    issuer: issuerOf(issuer, server ? 'server.issuer' : 'issuer'),
+    issuer: issuer as string,
     metadata: server,
     clientId,
-    redirectUri: redirectUriOf(options.redirectUri, base, 'redirectUri'),
+    redirectUri: parseRedirectUri(options.redirectUri, base, 'redirectUri'),
     postLogoutRedirectUri:
-      options.postLogoutRedirectUri === undefined
-        ? undefined
-        : redirectUriOf(options.postLogoutRedirectUri, base, 'postLogoutRedirectUri'),
-    scope: scopeOf(options.scope),
-    allowedOrigins: originsOf(options.allowedOrigins),
-    authorizationParameters: { ...authorizationParameters },
+      postLogoutRedirectUri && parseRedirectUri(postLogoutRedirectUri, base, 'postLogoutRedirectUri'),
+    scope: parseScope(options.scope),
+    allowedOrigins: parseOrigins(options.allowedOrigins),
+    authorizationParameters: checkAuthorizationParameters({ ...options.authorizationParameters }),
     leewaySeconds,
   }
 }
 
-const isText = (value: unknown): value is string => typeof value === 'string' && value.trim() !== ''
+const ONLY_LOOPBACK = ' (http only on loopback)'
 
-const show = (value: unknown) =>
-  typeof value === 'string' ? JSON.stringify(value.slice(0, 100)) : value === null ? 'null' : typeof value
-
-const wrong = (option: string, right: string, got: unknown) =>
-  new ConfigurationError(`"${option}" must be ${right}; got ${typeof got === 'number' ? got : show(got)}.`)
-
-function issuerOf(issuer: unknown, option: string): string {
-  const right =
-    'an https URL without query and fragment, such as "https://id.example.com" (http only on loopback)'
-  if (!isText(issuer) || !URL.canParse(issuer)) throw wrong(option, right, issuer)
-  const url = new URL(issuer)
-  if (!isConfidential(url) || url.search || url.hash || url.username) throw wrong(option, right, issuer)
-  return issuer
+function check(isRight: unknown, option: string, right: string, got: unknown): asserts isRight {
+  if (isRight) return
+  const shown = typeof got === 'object' && got ? 'an object' : JSON.stringify(got)?.slice(0, 99)
+  throw new ConfigurationError(`"${option}" must be ${right}; got ${shown}.`)
 }
 
-function redirectUriOf(value: unknown, base: string | undefined, option: string): string {
-  const right = 'a URL without fragment, such as "/callback" or "https://app.example.com/callback"'
-  if (!isText(value) || value.includes('#')) throw wrong(option, right, value)
-  if (!URL.canParse(value, base)) {
-    // where there is no page yet (server rendering), it is resolved by the time of the sign-in
-    if (base === undefined && value.startsWith('/')) return value
-    throw wrong(option, right, value)
-  }
-  const url = new URL(value, base)
-  // other schemes are an app's own (RFC 8252 section 7.1), but never ones that run code
-  const isWeb = url.protocol === 'http:' || url.protocol === 'https:'
-  if ((isWeb && !isConfidential(url)) || /^(javascript|data|blob|file|about):/.test(url.protocol)) {
-    throw wrong(option, `${right} (http only on loopback)`, value)
-  }
+const parseUrl = (value: unknown, base?: string): URL | undefined =>
+  typeof value === 'string' && URL.canParse(value, base) ? new URL(value, base) : undefined
+
+function parseRedirectUri(value: string, base: string | undefined, option: string): string {
+  // where there is no page yet (server rendering), it is resolved by the time of the sign-in
+  if (!base && /^\/[^/]/.test(value)) return value
+  const url = parseUrl(value, base)
+  check(
+    // other schemes are an app's own (RFC 8252 section 7.1), but never ones that run code
+    url &&
+      !url.hash &&
+      (/^(https?|javascript|data|blob|file):/.test(url.protocol)
+        ? isConfidential(url)
+        : url.protocol.length > 1),
+    option,
+    `a URL without fragment, such as "/callback"${ONLY_LOOPBACK}`,
+    value,
+  )
   return url.href
 }
 
 /** One space between, no duplicates, only characters of RFC 6749 section 3.3. */
-function scopeOf(scope: unknown = 'openid'): string {
-  const list: unknown[] = Array.isArray(scope) ? scope : [scope]
-  const names = list
-    .flatMap(entry => (typeof entry === 'string' ? entry.split(/\s+/) : [entry]))
-    .filter(name => name !== '')
-  for (const name of names) {
-    if (typeof name !== 'string' || !/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(name)) {
-      throw wrong('scope', 'a string such as "openid profile" or a list of such names', name)
-    }
-  }
-  return [...new Set(names)].join(' ')
+function parseScope(scope: string | readonly string[] = 'openid'): string {
+  const names = new Set([scope].flat().join(' ').split(/\s+/).filter(Boolean))
+  for (const name of names) check(/^[!#-[\]-~]+$/.test(name), 'scope', 'names such as "openid profile"', name)
+  return [...names].join(' ')
 }
 
-function originsOf(origins: unknown): ReadonlySet<string> {
-  if (!Array.isArray(origins)) {
-    throw wrong(
-      'allowedOrigins',
-      'a list such as ["https://api.example.com"]; tokens go nowhere else',
-      origins,
-    )
-  }
+function parseOrigins(origins: readonly string[]): ReadonlySet<string> {
+  const right = `a list of origins such as "https://api.example.com", without paths${ONLY_LOOPBACK}`
+  check(Array.isArray(origins), 'allowedOrigins', right, origins)
   return new Set(
-    origins.map((entry: unknown) => {
-      const right = 'origins such as "https://api.example.com", without a path (http only on loopback)'
-      if (!isText(entry) || !URL.canParse(entry)) throw wrong('allowedOrigins', right, entry)
-      const url = new URL(entry)
-      if (!isConfidential(url) || url.href !== `${url.origin}/`) throw wrong('allowedOrigins', right, entry)
+    origins.map(entry => {
+      const url = parseUrl(entry)
+      check(url && isConfidential(url) && url.href === `${url.origin}/`, 'allowedOrigins', right, entry)
       return url.origin
     }),
   )
 }
 
-/** What latchkey itself puts into an authorization request, or must never be in one. */
-const RESERVED = new Set(
-  (
-    'client_id redirect_uri response_type response_mode scope state nonce code_challenge code_challenge_method ' +
-    'request request_uri code code_verifier client_secret client_assertion access_token refresh_token id_token'
-  ).split(' '),
-)
+/** What latchkey itself puts into an authorization request, and what has no place in a URL. */
+const RESERVED = /^(client_.*|redirect_uri|response_.*|scope|state|nonce|request.*|code.*|.*_token)$/
 
 /** @throws ConfigurationError for a parameter that is latchkey's own, or a secret that must not be in a URL. */
-export function checkAuthorizationParameters(parameters: unknown): Readonly<Record<string, string>> {
-  if (typeof parameters !== 'object' || parameters === null) {
-    throw wrong('authorizationParameters', 'an object such as { prompt: "login" }', parameters)
-  }
+export function checkAuthorizationParameters(
+  parameters: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
   for (const [name, value] of Object.entries(parameters)) {
-    if (RESERVED.has(name)) {
-      throw new ConfigurationError(
-        `"authorizationParameters" must not have "${name}": latchkey sets it, or it has no place in a URL. Leave it out.`,
-      )
-    }
-    if (typeof value !== 'string') throw wrong(`authorizationParameters.${name}`, 'a string', value)
+    const option = `authorizationParameters.${name}`
+    check(!RESERVED.test(name), option, 'left out: latchkey sets it, or it has no place in a URL', name)
+    check(typeof value === 'string', option, 'a string', value)
   }
-  return parameters as Readonly<Record<string, string>>
+  return parameters
 }
 
 /** @throws ConfigurationError unless `returnTo` is on the origin of the redirect URI, which is the app's own. */
 export function parseReturnTo(returnTo: string | undefined, redirectUri: string): string | undefined {
   if (returnTo === undefined) return undefined
-  const own = new URL(redirectUri)
-  const url = URL.canParse(returnTo, own) ? new URL(returnTo, own) : undefined
-  if (!url || url.origin !== own.origin || url.origin === 'null') {
-    throw wrong('returnTo', `a URL of ${own.origin}, such as location.href`, returnTo)
-  }
+  const own = parseUrl(redirectUri)
+  const url = parseUrl(returnTo, redirectUri)
+  check(
+    url && url.origin === own?.origin && url.origin !== 'null',
+    'returnTo',
+    `a URL of ${own?.origin}`,
+    returnTo,
+  )
   return url.href
 }

@@ -13,7 +13,7 @@ export type EventBody =
   | { readonly type: 'metadata-response'; readonly issuer: string }
   /** The user is being sent to the authorization server (RFC 6749 section 4.1.1), and came back (4.1.2). */
   | { readonly type: 'authorization-request'; readonly scope: string; readonly userAgent: string }
-  | { readonly type: 'authorization-response'; readonly error?: string }
+  | { readonly type: 'authorization-response'; readonly refused: boolean }
   /** One request to the token endpoint, and its end. `rotated`: the answer had a new refresh token. */
   | { readonly type: 'token-request'; readonly grantType: GrantType; readonly attempt: number }
   | {

@@ -39,31 +39,24 @@ const LONGEST_LIFETIME_SECONDS = 10 * 365 * 24 * 3600
 
 /**
  * The tokens after a response. What it leaves out keeps its old value (RFC 6749 section 5.1 and 6).
- * @param leewaySeconds refresh this early, but never more than a fifth of the lifetime: a margin longer than the
- * lifetime would refresh for ever.
+ * @param context.leewaySeconds refresh this early, but never more than a fifth of the lifetime: a margin longer than
+ * the lifetime would refresh for ever.
+ * @param context.scope what was asked for, where neither this answer nor an earlier one says what was granted.
  */
 export function toTokenSet(
-  response: TokenResponse,
-  context: {
-    receivedAt: EpochMs
-    leewaySeconds: number
-    requestedScope: string
-    claims?: IdTokenClaims
-    previous?: TokenSet
-  },
+  { response, claims }: { response: TokenResponse; claims: IdTokenClaims | undefined },
+  context: { receivedAt: EpochMs; leewaySeconds: number; scope: string; previous?: TokenSet },
 ): TokenSet {
   const { receivedAt, leewaySeconds, previous } = context
-  const lifetime = response.expires_in && Math.min(response.expires_in, LONGEST_LIFETIME_SECONDS)
+  const seconds = Math.min(response.expires_in ?? Number.NaN, LONGEST_LIFETIME_SECONDS)
+  const after = (wait: number) => (Number.isNaN(wait) ? undefined : receivedAt + wait * 1000)
   return {
     accessToken: response.access_token,
-    refreshToken: response.refresh_token || previous?.refreshToken,
+    refreshToken: response.refresh_token ?? previous?.refreshToken,
     idToken: response.id_token ?? previous?.idToken,
-    claims: context.claims ?? previous?.claims,
-    scope: response.scope ?? previous?.scope ?? context.requestedScope,
-    expiresAt: lifetime === undefined ? undefined : receivedAt + lifetime * 1000,
-    refreshAt:
-      lifetime === undefined
-        ? undefined
-        : receivedAt + (lifetime - Math.min(leewaySeconds, lifetime * 0.2)) * 1000,
+    claims: claims ?? previous?.claims,
+    scope: response.scope ?? previous?.scope ?? context.scope,
+    expiresAt: after(seconds),
+    refreshAt: after(seconds - Math.min(leewaySeconds, seconds * 0.2)),
   }
 }

@@ -1,86 +1,77 @@
-import * as oauth from 'oauth4webapi'
+import {
+  type AuthorizationServer,
+  allowInsecureRequests,
+  customFetch,
+  discoveryRequest,
+  processDiscoveryResponse,
+} from 'oauth4webapi'
 import { isConfidential } from '../core/allowed-origins.ts'
 import type { Emit } from '../core/events.ts'
-import { ConfigurationError, NetworkError, ServerError } from '../errors.ts'
+import { ConfigurationError, NetworkError } from '../errors.ts'
 import type { Transport } from './transport.ts'
 
 /** The metadata of the authorization server, given or discovered. */
-export type Server = () => Promise<oauth.AuthorizationServer>
+export type Server = () => Promise<AuthorizationServer>
+
+export interface DiscoveryPorts {
+  readonly issuer: string
+  readonly metadata: { readonly issuer: string } | undefined
+  readonly transport: Transport
+  readonly emit: Emit
+}
 
 /**
  * Fetches the metadata once; a failed fetch is forgotten, so that the next call tries again. OpenID Connect Discovery
  * first, then RFC 8414 where that document does not exist.
  */
-export function createServer({
-  issuer,
-  metadata,
-  transport,
-  emit,
-}: {
-  issuer: string
-  metadata: { readonly issuer: string; readonly [member: string]: unknown } | undefined
-  transport: Transport
-  emit: Emit
-}): Server {
-  let known: Promise<oauth.AuthorizationServer> | undefined
+export function createServer({ issuer, metadata, transport, emit }: DiscoveryPorts): Server {
+  let known: Promise<AuthorizationServer> | undefined
 
-  const discover = async (): Promise<oauth.AuthorizationServer> => {
-    let url = issuer
-    const load = async (algorithm: 'oidc' | 'oauth2') => {
-      const response = await oauth.discoveryRequest(new URL(issuer), {
+  const discover = async (algorithm: 'oidc' | 'oauth2'): Promise<AuthorizationServer> => {
+    let url = ''
+    try {
+      const response = await discoveryRequest(new URL(issuer), {
         algorithm,
-        [oauth.allowInsecureRequests]: true, // http is refused at creation, but for loopback
-        [oauth.customFetch]: (address, init) => {
+        [allowInsecureRequests]: true, // http is refused at creation, but for loopback
+        [customFetch]: (address, init) => {
           url = address
           emit({ type: 'metadata-request', url })
-          return transport(address, init as RequestInit)
+          return transport(url, init)
         },
       })
-      if (algorithm === 'oidc' && response.status === 404) return load('oauth2')
-      return oauth.processDiscoveryResponse(new URL(issuer), response)
-    }
-    try {
-      const server = await load('oidc')
+      if (response.status === 404 && algorithm === 'oidc') return await discover('oauth2')
+      const server = await processDiscoveryResponse(new URL(issuer), response)
       emit({ type: 'metadata-response', issuer: server.issuer })
       return server
-    } catch (cause) {
-      if (cause instanceof NetworkError && cause.reason !== 'not_the_server') throw cause
+    } catch (error) {
+      if (error instanceof NetworkError) throw error
       throw new NetworkError(
-        `${url} did not answer with the metadata of an authorization server whose "issuer" is ${issuer}. ` +
-          'Correct the option "issuer", or give "server" where there is no such document; else try again later.',
+        `${url} is not the metadata of the issuer ${issuer}. Correct "issuer", or give "server" where there is no such document.`,
         'not_the_server',
-        { cause: cause instanceof Error ? new Error(cause.name) : undefined },
       )
     }
   }
 
   return () => {
-    known ??= metadata
-      ? Promise.resolve(metadata as oauth.AuthorizationServer)
-      : discover().catch(error => {
-          known = undefined
-          throw error
-        })
+    known ??= (metadata ? Promise.resolve(metadata) : discover('oidc')).catch(error => {
+      known = undefined
+      throw error
+    })
     return known
   }
 }
 
 /**
  * An endpoint of the server, as a URL that may be used.
- * @throws ConfigurationError when the server has none; ServerError when it is not https (loopback may be http).
+ * @throws ConfigurationError when the server has none, or one that is not https (loopback may be http).
  */
-export function endpointOf(server: oauth.AuthorizationServer, name: keyof oauth.AuthorizationServer): URL {
-  const value = server[name]
-  if (typeof value !== 'string') {
-    throw new ConfigurationError(
-      `The authorization server ${server.issuer} has no "${name}". Give it in "server".`,
-    )
-  }
+export function endpointOf(server: AuthorizationServer, name: keyof AuthorizationServer): URL {
+  const value = String(server[name])
   const url = URL.canParse(value) ? new URL(value) : undefined
-  if (!url || !isConfidential(url) || url.username || url.password) {
-    throw new ServerError(`The "${name}" of ${server.issuer} is refused: it has to be an https URL.`, {
-      error: 'invalid_response',
-    })
+  if (!url || !isConfidential(url) || url.username) {
+    throw new ConfigurationError(
+      `The authorization server's "${name}" must be an https URL; it is ${value.slice(0, 100)}.`,
+    )
   }
   return url
 }

@@ -1,39 +1,29 @@
-import * as oauth from 'oauth4webapi'
-import { LatchkeyError, NetworkError, ServerError } from '../errors.ts'
+import { AuthorizationResponseError, ResponseBodyError } from 'oauth4webapi'
+import { CallbackError, LatchkeyError, NetworkError, ServerError } from '../errors.ts'
 
-/** What the server cannot help for now; anything else that it says stands. */
-const isUnavailable = (status: number | undefined) =>
-  status !== undefined && (status >= 500 || status === 408 || status === 425 || status === 429)
+/** What these do not say, the server will answer another time. */
+const isUnavailable = (status = 0) => status >= 500 || [408, 425, 429].includes(status)
 
-/** Seconds, or the difference of a date to now (RFC 9110 section 10.2.3); anything else is not a wait. */
-const retryAfterMs = (response: Response, now: number): number | undefined => {
-  const value = response.headers.get('retry-after')?.trim() ?? ''
+/** Seconds, or a date (RFC 9110 section 10.2.3); anything else is not a wait. */
+const retryAfterMs = ({ headers }: Response, now: number): number | undefined => {
+  const value = headers.get('retry-after') ?? ''
   if (/^\d+$/.test(value)) return Number(value) * 1000
-  const date = /^[A-Z][a-z]{2}/.test(value) ? Date.parse(value) : Number.NaN
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now)
+  const date = /^[A-Z]/.test(value) ? Date.parse(value) : Number.NaN
+  return date ? Math.max(0, date - now) : undefined
 }
 
-/** Of the library's error only its class and code: its message, cause and response may hold what was sent. */
-const nameOnly = (error: unknown): ErrorOptions => {
-  if (!(error instanceof Error)) return {}
-  const { code } = error as { code?: unknown }
-  const cause = new Error(typeof code === 'string' ? code : error.name)
-  cause.name = error.name
-  return { cause }
-}
-
-/** Printable and short: it came from outside, and may be shown. */
-const tidy = (text: string | undefined, secrets: readonly string[]) => {
-  if (text === undefined) return undefined
-  let safe = text.slice(0, 200).replace(/[^\x20-\x7e]/g, '?')
-  for (const secret of secrets) safe = safe.replaceAll(secret, '…')
-  return safe
-}
+/** Text from outside, fit to be shown: short, printable, and without what we sent. */
+const tidy = (text: string | undefined, secrets: readonly string[]): string | undefined =>
+  secrets
+    .reduce((safe, secret) => safe?.replaceAll(secret, '…'), text)
+    ?.slice(0, 200)
+    .replace(/[^ -~…]/g, '?')
 
 /**
- * The one translation of what went wrong between us and the authorization server.
- * @param what the request, for the message: "The token request".
- * @param secrets what was in it: masked wherever the server's text repeats it.
+ * The one translation of what went wrong between us and the authorization server. oauth4webapi's own error is left
+ * behind, because its message, cause and response may hold what was sent.
+ * @param what the request, for the message.
+ * @param secrets what was in it.
  */
 export function toLatchkeyError(
   error: unknown,
@@ -42,47 +32,33 @@ export function toLatchkeyError(
   secrets: readonly string[] = [],
 ): LatchkeyError {
   if (error instanceof LatchkeyError) return error
-  const response = responseOf(error)
-  const status = response?.status
-  if (response && isUnavailable(status)) {
+  const { code, cause, response = cause } = error as { code?: string; cause?: unknown; response?: unknown }
+  const answer =
+    response instanceof Response ? response : (cause as { response?: Response } | undefined)?.response
+  const status = answer?.status
+  if (answer && isUnavailable(status)) {
     return new NetworkError(`${what} was answered with ${status}. Try again later.`, 'unavailable', {
-      ...nameOnly(error),
       status,
-      retryAfterMs: retryAfterMs(response, now),
+      retryAfterMs: retryAfterMs(answer, now),
     })
   }
-  if (error instanceof oauth.ResponseBodyError) {
+  if (error instanceof ResponseBodyError || error instanceof AuthorizationResponseError) {
     const name = tidy(error.error, secrets) as string
-    return new ServerError(
-      `${what} was refused: ${name} (status ${status}). See "error" and "errorDescription".`,
-      { error: name, errorDescription: tidy(error.error_description, secrets), status },
-      nameOnly(error),
-    )
+    const message = `${what} was refused: ${name}. See "error" in docs/errors.md.`
+    const details = { error: name, errorDescription: tidy(error.error_description, secrets), status }
+    return error instanceof ResponseBodyError
+      ? new ServerError(message, details)
+      : new CallbackError(message, 'authorization_error', details)
   }
-  const { code } = error as { code?: unknown }
-  if (
-    code === oauth.RESPONSE_IS_NOT_JSON ||
-    code === oauth.RESPONSE_IS_NOT_CONFORM ||
-    code === oauth.PARSE_ERROR
-  ) {
-    const detail = status === undefined ? '' : ` (status ${status})`
-    return new NetworkError(
-      `${what} was answered by something that is not the authorization server${detail}. Try again later.`,
-      'not_the_server',
-      { ...nameOnly(error), status },
-    )
-  }
-  return new ServerError(
-    `${what} was answered, but the answer did not pass its checks (${String(code)}).`,
-    { error: 'invalid_response', status },
-    nameOnly(error),
-  )
-}
-
-const responseOf = (error: unknown): Response | undefined => {
-  const { response, cause } = error as { response?: unknown; cause?: unknown }
-  for (const candidate of [response, cause, (cause as { response?: unknown } | undefined)?.response]) {
-    if (candidate instanceof Response) return candidate
-  }
-  return undefined
+  // not JSON, or not what the protocol knows: a proxy or the sign-in page of a network
+  return /NOT_JSON|NOT_CONFORM|PARSE_ERROR/.test(code as string)
+    ? new NetworkError(
+        `${what} was not answered by the authorization server (status ${status}). Try again later.`,
+        'not_the_server',
+        { status },
+      )
+    : new ServerError(`${what} got an answer that did not pass its checks (${code}).`, {
+        error: 'invalid_response',
+        status,
+      })
 }

@@ -1,14 +1,15 @@
 import type { Emit } from '../core/events.ts'
-import type { Clock, Lock, Page, UserAgent } from '../core/ports.ts'
+import type { Clock, KeyValue, Lock, Page, SignInAttempt } from '../core/ports.ts'
 import type { SessionRecord } from '../core/session.ts'
 import { withTimeLimit } from '../core/time-limit.ts'
 import { toTokenSet } from '../core/token-set.ts'
 import { CallbackError, LatchkeyError, NetworkError, StorageError } from '../errors.ts'
-import { beginAuthorization } from './authorize.ts'
-import { type Callback, cleanUrl, finishAuthorization, isAtRedirectUri, parseCallback } from './callback.ts'
-import type { Server } from './discovery.ts'
-import type { TokenRequests } from './token-request.ts'
-import type { Transactions } from './transaction.ts'
+import { type AuthorizationChoice, beginAuthorization } from './authorize.ts'
+import { type Callback, parseCallback } from './callback.ts'
+import { cleanUrl } from './clean-url.ts'
+import { exchangeCode } from './code-exchange.ts'
+import type { TokenRequestPorts } from './token-request.ts'
+import { createTransactions, type Transactions } from './transaction.ts'
 
 /** The same bounds as for a refresh: the exchange of a code also ends before anyone gives up waiting for it. */
 const HOLD_MS = 12_000
@@ -22,139 +23,99 @@ export interface SessionSlot {
   keep(next: SessionRecord): void
 }
 
-export interface SignInPorts {
-  readonly settings: {
-    readonly clientId: string
-    readonly redirectUri: string
-    readonly leewaySeconds: number
-  }
-  readonly server: Server
-  readonly transactions: Transactions
-  readonly requests: TokenRequests
+export interface SignInPorts extends TokenRequestPorts {
+  readonly redirectUri: string
+  readonly leewaySeconds: number
+  readonly keyValue: KeyValue
   readonly records: SessionSlot
   readonly lock: Lock
-  readonly lockName: string
+  /** Begins the names of the locks and records of this client. */
+  readonly name: string
   readonly page: Page | undefined
-  readonly clock: Clock
   readonly emit: Emit
+  readonly clock: Clock
   /** There is a new session: tell this realm and the others. */
   started(record: SessionRecord): void
-}
-
-export interface AuthorizationChoice {
-  readonly scope: string
-  readonly parameters: Readonly<Record<string, string>>
-  readonly returnTo: string | undefined
 }
 
 /** What became of a callback: `undefined` when it is not ours. */
 export type Finished = { readonly returnTo: string | undefined } | undefined
 
+const transactionsOf = ({ keyValue, name, clock }: SignInPorts): Transactions =>
+  createTransactions(keyValue, `${name} transaction `, clock)
+
 /** Sends the user to the authorization server. Resolves when the answer was handled, or when it never comes here. */
 export async function authorize(
   ports: SignInPorts,
-  agent: UserAgent,
-  choice: AuthorizationChoice,
+  attempt: SignInAttempt,
+  choice: Omit<AuthorizationChoice, 'redirectUri'>,
 ): Promise<void> {
-  const { settings, emit } = ports
-  const attempt = agent.begin(settings.redirectUri) // before anything is awaited: see UserAgent
-  try {
-    const redirectUri = await attempt.redirectUri
-    const request = { ...choice, redirectUri, userAgent: agent.name }
-    const { url, state } = await beginAuthorization({ ...ports, clientId: settings.clientId }, request)
-    emit({ type: 'authorization-request', scope: choice.scope, userAgent: agent.name })
-    const answer = await attempt.authorize(url, state)
-    const callback = answer === undefined ? undefined : parseCallback(answer)
-    if (callback) await finish(ports, callback)
-  } finally {
-    attempt.close()
-  }
-}
-
-/** One promise per key while it is pending. */
-type Share = (key: string, work: () => Promise<Finished>) => Promise<Finished>
-
-/** Finishes the sign-in that this very page is the callback of, if it is one. */
-export async function finishHere(ports: SignInPorts, share: Share): Promise<Finished> {
-  const callback = ports.page && parseCallback(ports.page.location())
-  if (!callback) return undefined
-  return share(callback.state, async () => {
-    const isPopup = callback.userAgent === 'popup'
-    if (isPopup && (await ports.page?.relay(callback.url.href, callback.state)))
-      return { returnTo: undefined }
-    return finish(ports, callback)
-  })
+  const { scope, userAgent } = choice
+  const redirectUri = await attempt.redirectUri
+  const request = await beginAuthorization(
+    { ...ports, transactions: transactionsOf(ports) },
+    { ...choice, redirectUri },
+  )
+  ports.emit({ type: 'authorization-request', scope, userAgent })
+  const answer = await attempt.authorize(request.url, request.state)
+  const callback = answer && parseCallback(answer)
+  if (callback) await finish(ports, callback)
 }
 
 /** Finishes the sign-in that this callback answers: once, however often and from however many tabs it is asked. */
 export async function finish(ports: SignInPorts, callback: Callback): Promise<Finished> {
-  const { transactions, records, page, clock } = ports
-  const { state } = callback
+  const { records, page, clock, name } = ports
+  const { state, url } = callback
+  const transactions = transactionsOf(ports)
+  const clean = (returnTo = cleanUrl(url)) => {
+    if (page?.location() === url.href) page.replaceLocation(returnTo)
+  }
+
   const found = await transactions.find(state)
+  if (!isAt(url, found?.redirectUri ?? ports.redirectUri)) return undefined
   if (!found) {
-    if (!isAtRedirectUri(callback, ports.settings.redirectUri)) return undefined
-    await records.read()
-    clean(page, callback)
-    if (records.current) return { returnTo: undefined }
+    clean()
+    if (await records.read()) return { returnTo: undefined }
     throw new CallbackError(
-      'This sign-in is not known here: it is older than an hour, began in another browser or app, or storage was ' +
-        'cleared or is blocked. Call signIn() to begin anew.',
+      'This sign-in is not known here: it is over an hour old, began in another browser, or storage is blocked or was cleared. Call signIn() to begin anew.',
       'state_not_found',
     )
   }
-  if (!isAtRedirectUri(callback, found.redirectUri)) return undefined
-
   let started: SessionRecord | undefined
   try {
+    const work = () => exchange(ports, callback, transactions)
+    const late = () => new NetworkError('The sign-in took too long. Reload to try again.', 'timeout')
     started = await ports.lock.run(
-      `${ports.lockName} ${state}`,
-      () =>
-        withTimeLimit(
-          clock,
-          HOLD_MS,
-          () => exchange(ports, callback),
-          () =>
-            new NetworkError(
-              `The sign-in did not end within ${HOLD_MS / 1000} s. Reload to try again.`,
-              'timeout',
-            ),
-        ),
+      `${name} ${state}`,
+      () => withTimeLimit(clock, HOLD_MS, work, late),
       WAIT_MS,
     )
   } catch (error) {
     // what may succeed later keeps its address, so that a reload tries again
-    if (!(error instanceof LatchkeyError && error.retryable)) clean(page, callback)
+    if (!isRetryable(error)) clean()
     throw error
   }
-  clean(page, callback, found.returnTo)
+  clean(found.returnTo)
   if (started) ports.started(started)
   return { returnTo: found.returnTo }
 }
 
 /** Under a lock of this state. @returns the new session, or `undefined` when another tab or call was first. */
-async function exchange(ports: SignInPorts, callback: Callback): Promise<SessionRecord | undefined> {
-  const { transactions, records, clock, settings, emit } = ports
-  const transaction = await transactions.find(callback.state)
+async function exchange(
+  ports: SignInPorts,
+  { state, url }: Callback,
+  transactions: Transactions,
+): Promise<SessionRecord | undefined> {
+  const { records, clock, leewaySeconds, emit } = ports
+  const transaction = await transactions.find(state)
   const stored = await records.read()
-  if (!transaction || transaction.done || stored?.sessionId === callback.state) return undefined
-  emit({
-    type: 'authorization-response',
-    error: callback.url.searchParams.has('error') ? 'error' : undefined,
-  })
+  if (!transaction || transaction.done || stored?.sessionId === state) return undefined
+  emit({ type: 'authorization-response', refused: url.searchParams.has('error') })
   try {
-    const { response, claims } = await finishAuthorization(
-      { ...ports, clientId: settings.clientId, now: clock.now },
-      callback,
-      transaction,
-    )
-    const tokens = toTokenSet(response, {
-      receivedAt: clock.now(),
-      leewaySeconds: settings.leewaySeconds,
-      requestedScope: transaction.scope,
-      claims,
-    })
+    const granted = await exchangeCode(ports, url, transaction)
+    const tokens = toTokenSet(granted, { receivedAt: clock.now(), leewaySeconds, scope: transaction.scope })
     // named after its state: a callback that comes again is known by the session it began
-    const record: SessionRecord = { schema: 1, sessionId: callback.state, version: 1, tokens }
+    const record: SessionRecord = { schema: 1, sessionId: state, version: 1, tokens }
     try {
       await records.replace(record)
     } catch (error) {
@@ -162,16 +123,20 @@ async function exchange(ports: SignInPorts, callback: Callback): Promise<Session
       records.keep(record)
       emit({ type: 'storage-degraded', message: error.message })
     }
-    await transactions.finish(transaction).catch(() => {}) // it also ends by its age
+    await transactions.finish(transaction)
     return record
   } catch (error) {
-    if (!(error instanceof LatchkeyError && error.retryable))
-      await transactions.finish(transaction).catch(() => {})
+    if (!isRetryable(error)) await transactions.finish(transaction)
     throw error
   }
 }
 
-/** Takes the answer out of the address bar, where it is there. */
-function clean(page: Page | undefined, { url }: Callback, returnTo?: string): void {
-  if (page?.location() === url.href) page.replaceLocation(returnTo ?? cleanUrl(url))
+const isRetryable = (error: unknown) => error instanceof LatchkeyError && error.retryable
+
+const isAt = (url: URL, redirectUri: string): boolean => {
+  if (!URL.canParse(redirectUri)) return false // relative, and no page to resolve it against
+  const expected = new URL(redirectUri)
+  return (
+    url.protocol === expected.protocol && url.host === expected.host && url.pathname === expected.pathname
+  )
 }

@@ -20,46 +20,34 @@ const MOST = 20
 export interface Transactions {
   save(transaction: Transaction): Promise<void>
   find(state: string): Promise<Transaction | undefined>
-  /** Drops its secrets and remembers that it is over. */
+  /** Drops its secrets and remembers that it is over. Best effort: it also ends by its age. */
   finish(transaction: Transaction): Promise<void>
 }
 
-const isTransaction = (stored: unknown): stored is Transaction =>
-  typeof stored === 'object' &&
-  stored !== null &&
-  (stored as Transaction).schema === 1 &&
-  typeof (stored as Transaction).state === 'string' &&
-  typeof (stored as Transaction).createdAt === 'number'
-
 /** Transactions under `prefix`, keyed by their state; gone after an hour, and never more than twenty. */
 export function createTransactions(keyValue: KeyValue, prefix: string, clock: Clock): Transactions {
-  const isLive = ({ createdAt }: Transaction) => Math.abs(clock.now() - createdAt) < LIFETIME_MS
-
-  const sweep = async () => {
-    const entries = await Promise.all(
-      (await keyValue.keys(prefix)).map(async key => ({ key, stored: await keyValue.get(key) })),
-    )
-    const createdAt = (stored: unknown) => (isTransaction(stored) && isLive(stored) ? stored.createdAt : 0)
-    entries.sort((a, b) => createdAt(b.stored) - createdAt(a.stored))
-    const old = entries.filter(({ stored }, index) => index >= MOST || createdAt(stored) === 0)
-    await Promise.all(old.map(({ key }) => keyValue.update(key, () => undefined)))
+  const read = async (key: string): Promise<Transaction | undefined> => {
+    const stored = (await keyValue.get(key)) as Transaction | null | undefined
+    return stored?.schema === 1 && Math.abs(clock.now() - stored.createdAt) < LIFETIME_MS ? stored : undefined
   }
+  const write = (state: string, transaction: Transaction) =>
+    keyValue.update(prefix + state, () => transaction)
 
   return {
     async save(transaction) {
-      await keyValue.update(prefix + transaction.state, () => transaction)
-      await sweep()
+      await write(transaction.state, transaction)
+      const keys = await keyValue.keys(prefix)
+      const found = await Promise.all(
+        keys.map(async key => ({ key, createdAt: (await read(key))?.createdAt ?? 0 })),
+      )
+      found.sort((a, b) => b.createdAt - a.createdAt)
+      const old = found.filter(({ createdAt }, index) => index >= MOST || !createdAt)
+      await Promise.all(old.map(({ key }) => keyValue.update(key, () => undefined)))
     },
-    async find(state) {
-      const stored = await keyValue.get(prefix + state)
-      return isTransaction(stored) && isLive(stored) ? stored : undefined
-    },
+    find: state => read(prefix + state),
     finish: transaction =>
-      keyValue.update(prefix + transaction.state, () => ({
-        ...transaction,
-        codeVerifier: '',
-        nonce: undefined,
-        done: true,
-      })),
+      write(transaction.state, { ...transaction, codeVerifier: '', nonce: undefined, done: true }).catch(
+        () => {},
+      ),
   }
 }

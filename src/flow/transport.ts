@@ -7,78 +7,61 @@ const REQUEST_MS = 8000
 /** Larger than any metadata, key set or token answer. */
 const MAX_BYTES = 1_048_576
 
-/** Without query: nothing but the endpoint belongs in a message. */
-const nameOf = (url: string) => url.split(/[?#]/)[0] as string
+/** How requests to the authorization server are sent. Shaped as oauth4webapi wants its `customFetch`. */
+export type Transport = (url: string, init: object) => Promise<Response>
 
 /**
- * Sends requests to the authorization server, with a limit on time and size over headers and body. A GET that found
- * no answer is sent once more; a token request is never sent again here.
+ * Sends with a limit on time and size over headers and body. A GET that found no answer is sent once more; a token
+ * request is never sent again here.
+ * @throws NetworkError only, which names the endpoint.
  */
-export function createTransport({ fetch, clock }: { fetch: Fetch; clock: Clock }) {
-  const once = (url: string, init: RequestInit, outer: AbortSignal | null | undefined) =>
-    withTimeLimit(
+export function createTransport({ fetch, clock }: { fetch: Fetch; clock: Clock }): Transport {
+  const once = (url: string, init: RequestInit): Promise<Response> => {
+    const endpoint = url.split('?')[0] // nothing but the endpoint belongs in a message
+    return withTimeLimit(
       clock,
       REQUEST_MS,
-      async signal => {
-        const stop = new AbortController()
-        const abort = () => stop.abort()
-        for (const other of [signal, outer]) {
-          if (other?.aborted) abort()
-          other?.addEventListener('abort', abort, { once: true })
-        }
-        let response: Response
+      async late => {
         try {
-          response = await fetch(url, { ...init, signal: stop.signal, cache: 'no-store' })
-          return await readWhole(response)
+          const signal = init.signal ? AbortSignal.any([init.signal, late]) : late
+          return await readWhole(await fetch(url, { ...init, signal, cache: 'no-store' }), endpoint)
         } catch (cause) {
           if (cause instanceof NetworkError) throw cause
-          throw new NetworkError(`No answer came from ${nameOf(url)}. Try again later.`, 'unreachable', {
+          throw new NetworkError(`${endpoint} could not be reached. Try again later.`, 'unreachable', {
             cause,
           })
-        } finally {
-          outer?.removeEventListener('abort', abort)
         }
       },
-      () =>
-        new NetworkError(
-          `${nameOf(url)} did not answer within ${REQUEST_MS / 1000} s. Try again later.`,
-          'timeout',
-        ),
+      () => new NetworkError(`${endpoint} did not answer within 8 s. Try again later.`, 'timeout'),
     )
-
-  const readWhole = async (response: Response): Promise<Response> => {
-    const { status, headers } = response
-    if (response.type === 'opaqueredirect' || (status >= 300 && status < 400)) {
-      throw new NetworkError(
-        'The endpoint answered with a redirect, which is not followed.',
-        'not_the_server',
-        {
-          status: status || undefined,
-        },
-      )
-    }
-    const chunks: BlobPart[] = []
-    let size = 0
-    const reader = response.body?.getReader()
-    for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
-      size += part.value.length
-      if (size > MAX_BYTES) {
-        void reader?.cancel()
-        throw new NetworkError(`The answer is larger than ${MAX_BYTES} bytes.`, 'not_the_server', { status })
-      }
-      chunks.push(part.value)
-    }
-    return new Response(chunks.length > 0 ? new Blob(chunks) : null, { status, headers })
   }
 
-  return async (url: string, init: RequestInit): Promise<Response> => {
+  return async (url, init: RequestInit) => {
     try {
-      return await once(url, init, init.signal)
+      return await once(url, init)
     } catch (error) {
-      if (init.method !== 'GET' || init.signal?.aborted) throw error
-      return once(url, init, init.signal)
+      if (init.method !== 'GET') throw error
+      return once(url, init)
     }
   }
 }
 
-export type Transport = ReturnType<typeof createTransport>
+/** The same answer with its body read, so that nothing after this waits for the network. */
+async function readWhole(response: Response, endpoint: string | undefined): Promise<Response> {
+  const { status, headers, body } = response
+  const unfit = (what: string) =>
+    new NetworkError(`${endpoint} answered with ${what}. Try again later.`, 'not_the_server', { status })
+  if (response.type === 'opaqueredirect' || (status >= 300 && status < 400)) throw unfit('a redirect')
+  const chunks: BlobPart[] = []
+  let size = 0
+  const reader = body?.getReader()
+  for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
+    size += part.value.length
+    if (size > MAX_BYTES) {
+      void reader?.cancel()
+      throw unfit('more than 1 MB')
+    }
+    chunks.push(part.value)
+  }
+  return new Response(size ? new Blob(chunks) : null, { status, headers })
+}

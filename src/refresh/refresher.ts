@@ -38,7 +38,8 @@ export interface SessionRecords {
 export interface RefresherPorts {
   readonly records: SessionRecords
   readonly lock: Lock
-  readonly lockName: string
+  /** Of the lock. */
+  readonly name: string
   readonly clock: Clock
   readonly emit: Emit
   /** Whatever a token request needs, fetched before the lock is taken. */
@@ -47,13 +48,10 @@ export interface RefresherPorts {
   redeem(tokens: TokenSet, attempt: number, signal: AbortSignal): Promise<TokenSet>
   /** Best effort: a refresh token that nobody may use any more. */
   revoke(refreshToken: string): void
-  /** The record changed, or is gone for this reason: tell this realm and the others. Called outside the lock. */
-  changed(change: {
-    record: SessionRecord | undefined
-    own: boolean
-    reason?: EndReason
-    sessionId: string
-  }): void
+  /** The record was changed here, or is gone for this reason: tell this realm and the others. Outside the lock. */
+  changed(record: SessionRecord | undefined, sessionId: string, reason?: EndReason): void
+  /** The record was changed by someone else: tell this realm. Outside the lock. */
+  adopted(record: SessionRecord | undefined, reason?: EndReason): void
 }
 
 /** How a refresh ended, told after the lock was let go. */
@@ -78,7 +76,7 @@ export interface Refresher {
 }
 
 export function createRefresher(ports: RefresherPorts): Refresher {
-  const { records, lock, lockName, clock, emit } = ports
+  const { records, lock, name, clock, emit } = ports
   const share = singleFlight<void>()
   const refused = new Set<string>()
   let failures = 0
@@ -92,7 +90,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     let ending: Ending
     try {
       await ports.prepare()
-      ending = await lock.run(lockName, () => held(wanting), WAIT_MS)
+      ending = await lock.run(name, () => held(wanting), WAIT_MS)
     } catch (error) {
       ending = await withoutLock(wanting, error)
     }
@@ -101,18 +99,18 @@ export function createRefresher(ports: RefresherPorts): Refresher {
       case 'adopted':
         calm()
         emit({ type: 'tokens-adopted' })
-        return ports.changed({ record, own: false, sessionId })
+        return void ports.adopted(record)
       case 'rotated':
         calm()
         if (ending.unsaved) emit({ type: 'storage-degraded', message: ending.unsaved.message })
-        return ports.changed({ record, own: true, sessionId })
+        return ports.changed(record, sessionId)
       case 'ended':
-        ports.changed({ record, own: true, reason: ending.reason, sessionId })
+        ports.changed(record, sessionId, ending.reason)
         throw new AuthorizationRequiredError(ending.reason)
       case 'overtaken':
         if (ending.spare) ports.revoke(ending.spare)
         await records.read()
-        ports.changed({ record: records.current, own: false, reason: 'signed_out', sessionId })
+        ports.adopted(records.current, 'signed_out')
         throw new AuthorizationRequiredError(records.current ? 'replaced' : 'signed_out')
       case 'failed':
         backOff(ending.error)

@@ -3,12 +3,6 @@ import { deviceClock } from './device-clock.ts'
 
 /** How long a navigation may take before its caller is told that the page is still here. */
 const LEAVE_MS = 15_000
-/** How long a popup waits for the page that opened it to say that it took the answer. */
-const RELAY_MS = 1000
-
-/** The name of the channel between a popup and the page that waits for it. */
-export const relayName = (state: string) => `latchkey relay ${state}`
-
 /** This window, where there is one: not in workers and not on servers. */
 export function browserPage(): Page | undefined {
   if (typeof document === 'undefined' || typeof location === 'undefined') return undefined
@@ -29,21 +23,6 @@ export function browserPage(): Page | undefined {
         }
         addEventListener('pageshow', back)
         location.assign(url)
-      }),
-    relay: (url, state) =>
-      new Promise(resolve => {
-        const channel = new BroadcastChannel(relayName(state))
-        const settle = (taken: boolean) => {
-          cancel()
-          channel.close()
-          resolve(taken)
-          if (taken) window.close()
-        }
-        const cancel = deviceClock.after(RELAY_MS, () => settle(false))
-        channel.onmessage = ({ data }) => {
-          if (data === 'taken') settle(true)
-        }
-        channel.postMessage({ url })
       }),
   }
 }
