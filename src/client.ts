@@ -30,6 +30,7 @@ export interface Runtime {
   /** What `fetch` resolves relative URLs against, where it does. */
   readonly baseUrl: () => string | undefined
   readonly wake: Wake | undefined
+  readonly hash: (text: string) => Promise<string>
 }
 
 /** Joins the four parts into one object. */
@@ -48,7 +49,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
 
   const keyValue = limited(store.keyValue, clock)
   const records = createTokenStore(keyValue, `${name} session`)
-  const view = createSessionView({ clock, emit })
+  const view = createSessionView({ clock, emit, ended: reason => refresher.end(reason) })
   const channel = store.channel(name)
   const changed = (record: SessionRecord | undefined, sessionId: string, reason?: EndReason) => {
     view.publish(record, reason)
@@ -77,6 +78,8 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   const refresher = createRefresher({
     ...shared,
     prepare: server,
+    hash: runtime.hash,
+    random: Math.random,
     async redeem(previous, attempt, signal) {
       const granted = await refreshTokens(shared, previous.refreshToken as string, attempt, signal)
       return toTokenSet(granted, { ...settings, receivedAt: clock.now(), previous })

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Clock, Lock } from '../core/ports.ts'
 import { pause } from '../core/time-limit.ts'
-import { LockTimeoutError } from '../errors.ts'
+import { LockTimeoutError, StorageError } from '../errors.ts'
 
 /** A holder works for 12 s at most; a lock that is older belongs to a frozen one, or to one on another machine. */
 const STALE_MS = 14_000
@@ -94,26 +94,32 @@ export function fileLock(folder: string, clock: Clock): Lock {
   }
 
   const letGo = (path: string) => {
-    // by rename, so that nobody reads half of it; where the lock was overtaken meanwhile, a higher number stands
-    const beside = `${path}.${me.pid}.free`
-    writeFileSync(beside, JSON.stringify({ ...me, free: true } satisfies Owner), { mode: 0o600 })
-    renameSync(beside, path)
+    try {
+      // by rename, so that nobody reads half of it; where the lock was overtaken meanwhile, a higher number stands
+      const beside = `${path}.${me.pid}.free`
+      writeFileSync(beside, JSON.stringify({ ...me, free: true } satisfies Owner), { mode: 0o600 })
+      renameSync(beside, path)
+    } catch {} // it ends by its age; the work that was done under it counts more
   }
 
   return {
     run: async (name, work, waitMs) => {
       const directory = join(folder, encodeURIComponent(name))
-      mkdirSync(directory, { recursive: true, mode: 0o700 })
       const giveUpAt = clock.now() + waitMs
-      let mine = take(directory)
-      while (mine === undefined) {
-        if (clock.now() >= giveUpAt) {
-          throw new LockTimeoutError(
-            `The lock in "${directory}" was not free within ${waitMs} ms. Try again.`,
-          )
+      let mine: string | undefined
+      try {
+        mkdirSync(directory, { recursive: true, mode: 0o700 })
+        for (mine = take(directory); mine === undefined && clock.now() < giveUpAt; mine = take(directory)) {
+          await pause(clock, POLL_MS * (0.5 + Math.random()))
         }
-        await pause(clock, POLL_MS * (0.5 + Math.random()))
-        mine = take(directory)
+      } catch (cause) {
+        throw new StorageError(
+          `The lock "${directory}" could not be taken. Check that its folder may be written.`,
+          { cause },
+        )
+      }
+      if (mine === undefined) {
+        throw new LockTimeoutError(`The lock "${directory}" was not free within ${waitMs} ms. Try again.`)
       }
       try {
         return await work()

@@ -17,10 +17,10 @@ const isLease = (stored: unknown): stored is Lease =>
  * Lock as a record with an owner and an end, over any KeyValue: for where there are no Web Locks. A holder that was
  * frozen past its end may wake up beside the next one; the store's replace-if-unchanged refuses what it then writes.
  */
-export const leaseLock = (keyValue: KeyValue, clock: Clock): Lock => ({
+export const leaseLock = (keyValue: KeyValue, clock: Clock, random: () => number = Math.random): Lock => ({
   run: async (name, work, waitMs) => {
     const key = `lock ${name}`
-    const owner = crypto.randomUUID()
+    const owner = `${clock.now()} ${random()}`
     const giveUpAt = clock.now() + waitMs
     const take = async () => {
       let taken = false
@@ -36,7 +36,7 @@ export const leaseLock = (keyValue: KeyValue, clock: Clock): Lock => ({
       if (clock.now() >= giveUpAt) {
         throw new LockTimeoutError(`The lock "${name}" was not free within ${waitMs} ms. Try again.`)
       }
-      await pause(clock, POLL_MS * (0.5 + Math.random()))
+      await pause(clock, POLL_MS * (0.5 + random()))
     }
     try {
       return await work()

@@ -14,7 +14,7 @@ export const webLock = (locks: LockManager, clock: Clock): Lock => ({
         return work()
       })
     } catch (cause) {
-      if (granted || !waiting.signal.aborted) throw cause
+      if (granted) throw cause
       throw new LockTimeoutError(`The lock "${name}" was not free within ${waitMs} ms. Try again.`, { cause })
     } finally {
       cancel()

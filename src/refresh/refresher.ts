@@ -46,6 +46,10 @@ export interface RefresherPorts {
   prepare(): Promise<unknown>
   /** One token request: what its answer makes of these tokens. */
   redeem(tokens: TokenSet, attempt: number, signal: AbortSignal): Promise<TokenSet>
+  /** A digest that tells refresh tokens apart without giving them away. */
+  hash(text: string): Promise<string>
+  /** From 0 to 1: spreads what would otherwise happen everywhere at once. */
+  random(): number
   /** Best effort: a refresh token that nobody may use any more. */
   revoke(refreshToken: string): void
   /** The record was changed here, or is gone for this reason: tell this realm and the others. Outside the lock. */
@@ -71,6 +75,8 @@ export interface Refresher {
    * @throws AuthorizationRequiredError, NetworkError, ServerError, StorageError, LockTimeoutError; `signal.reason`.
    */
   acquire(options?: { rejected?: string; signal?: AbortSignal | null }): Promise<string>
+  /** The session is over: who waits for its refresh is told at once, and what the refresh brings is dropped. */
+  end(reason: EndReason): void
   /** The network or the user came back: what failed may be tried at once. */
   wake(): void
 }
@@ -79,6 +85,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
   const { records, lock, name, clock, emit } = ports
   const share = singleFlight<void>()
   const refused = new Set<string>()
+  let leaving = new AbortController()
   let failures = 0
   let quiet: { until: number; error: LatchkeyError } | undefined
 
@@ -149,7 +156,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     if (decision.do === 'use') return { type: 'adopted' }
     if (decision.do === 'authorize') return { type: 'ended', reason: decision.reason }
 
-    const tokenHash = await sha256(decision.refreshToken)
+    const tokenHash = await ports.hash(decision.refreshToken)
     if (refused.has(tokenHash)) return { type: 'ended', reason: 'expired' }
     const interrupted = found.pending?.tokenHash === tokenHash
     const marked: SessionRecord = { ...found, pending: { tokenHash, sentAt: clock.now() } }
@@ -214,7 +221,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
   const backOff = (error: LatchkeyError) => {
     if (!error.retryable) return
     const backoff =
-      Math.min(BACKOFF_MS.first * 2 ** failures++, BACKOFF_MS.longest) * (0.5 + Math.random() / 2)
+      Math.min(BACKOFF_MS.first * 2 ** failures++, BACKOFF_MS.longest) * (0.5 + ports.random() / 2)
     const asked = error instanceof NetworkError ? (error.retryAfterMs ?? 0) : 0
     quiet = { until: clock.now() + Math.max(backoff, asked), error }
   }
@@ -239,7 +246,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
       if (decision.do === 'use') return decision.accessToken
       if (decision.do === 'authorize') throw new AuthorizationRequiredError(decision.reason)
       const before = records.current
-      await abortable(share('refresh', refresh), signal)
+      await abortable(abortable(share('refresh', refresh), leaving.signal), signal)
       // as it came, even if it is over already: asking once more would not give a longer one
       const renewed = records.current
       if (!renewed) throw new AuthorizationRequiredError('signed_out')
@@ -247,11 +254,11 @@ export function createRefresher(ports: RefresherPorts): Refresher {
       return renewed.tokens.accessToken
     },
 
+    end(reason) {
+      leaving.abort(new AuthorizationRequiredError(reason))
+      leaving = new AbortController()
+    },
+
     wake: calm,
   }
-}
-
-const sha256 = async (text: string): Promise<string> => {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  return btoa(String.fromCharCode(...new Uint8Array(digest)))
 }

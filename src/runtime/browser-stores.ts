@@ -4,13 +4,14 @@ import { leaseLock } from '../refresh/lock-lease.ts'
 import { localLock } from '../refresh/lock-local.ts'
 import { webLock } from '../refresh/lock-web.ts'
 import { indexedDbKeyValue } from '../store/indexeddb.ts'
+import { limited } from '../store/limited.ts'
 import { webStorageKeyValue } from '../store/session-storage.ts'
 import { deviceClock } from './device-clock.ts'
 
 /** Web Locks where they are; else a lease in the store itself. */
 const sharedLock = (keyValue: KeyValue): Lock => {
   const locks = globalThis.navigator?.locks
-  return locks ? webLock(locks, deviceClock) : leaseLock(keyValue, deviceClock)
+  return locks ? webLock(locks, deviceClock) : leaseLock(limited(keyValue, deviceClock), deviceClock)
 }
 
 /** Tokens in IndexedDB: shared by all tabs and workers of the origin, kept across restarts. The default in browsers. */

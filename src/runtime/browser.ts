@@ -6,6 +6,7 @@ import { browserPage } from './browser-page.ts'
 import { indexedDb } from './browser-stores.ts'
 import { browserWake } from './browser-wake.ts'
 import { deviceClock } from './device-clock.ts'
+import { sha256 } from './digest.ts'
 import { memory } from './memory-store.ts'
 import { redirect } from './redirect.ts'
 
@@ -31,6 +32,7 @@ export function createClient(options: ClientOptions): Client {
   return joinClient(options, {
     fetch: (input, init) => globalThis.fetch(input, init),
     clock: deviceClock,
+    hash: sha256,
     store: () => (hasIndexedDb() ? indexedDb() : memory()),
     userAgent: redirect,
     page: browserPage(),

@@ -8,6 +8,7 @@ import { silentChannel } from '../refresh/channel.ts'
 import { fileLock } from '../refresh/lock-file.ts'
 import { fileKeyValue } from '../store/file.ts'
 import { deviceClock } from './device-clock.ts'
+import { sha256 } from './digest.ts'
 import { loopback } from './loopback.ts'
 
 export type { CallbackResult, Client, SignInOptions, SignOutOptions } from '../core/client.ts'
@@ -65,6 +66,7 @@ export function createClient(options: NodeClientOptions): Client {
   return joinClient(whole, {
     fetch: (input, init) => globalThis.fetch(input, init),
     clock: deviceClock,
+    hash: sha256,
     store: () => file(defaultFile(whole.issuer ?? (whole.server?.issuer as string), whole.clientId)),
     userAgent: loopback,
     page: undefined,

@@ -14,7 +14,14 @@ export interface SessionView {
   dispose(): void
 }
 
-export function createSessionView({ clock, emit }: { clock: Clock; emit: Emit }): SessionView {
+export interface SessionViewPorts {
+  readonly clock: Clock
+  readonly emit: Emit
+  /** A session is over: whoever waits for something in it is told. */
+  ended(reason: EndReason): void
+}
+
+export function createSessionView({ clock, emit, ended }: SessionViewPorts): SessionView {
   const listeners = createListeners<Session>()
   let session: Session = Object.freeze({ status: 'starting' })
   let shown: SessionRecord | undefined
@@ -35,7 +42,9 @@ export function createSessionView({ clock, emit }: { clock: Clock; emit: Emit })
       shown = record
       session = toSession(record, why)
       if (before && before.sessionId !== record?.sessionId) {
-        emit({ type: 'session-ended', reason: record ? 'replaced' : (why ?? 'signed_out') })
+        const end = record ? 'replaced' : (why ?? 'signed_out')
+        ended(end)
+        emit({ type: 'session-ended', reason: end })
       }
       if (record && before?.sessionId !== record.sessionId) {
         emit({ type: 'session-started', subject: record.tokens.claims?.sub })
