@@ -1,6 +1,5 @@
 import type { Client } from './core/client.ts'
-import type { ClientEvent, EventBody } from './core/events.ts'
-import { createListeners } from './core/listeners.ts'
+import { createEventLog } from './core/event-log.ts'
 import type { Clock, Fetch, Page, Store, UserAgent, Wake } from './core/ports.ts'
 import type { Session, SessionRecord } from './core/session.ts'
 import { abortable } from './core/time-limit.ts'
@@ -41,12 +40,9 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   const store = options.store ?? runtime.store()
   const name = `latchkey ${settings.issuer} ${settings.clientId}` // what belongs to another client is never read
 
-  const listeners = createListeners<ClientEvent>()
-  const emit = (body: EventBody) => {
-    const event = Object.freeze({ at: clock.now(), ...body })
-    queueMicrotask(() => listeners.tell(event)) // never inside a lock, never in the middle of a step
-  }
-
+  const context = Math.random().toString(36).slice(2, 8)
+  const log = createEventLog(clock, context)
+  const { emit } = log
   const keyValue = limited(store.keyValue, clock)
   const records = createTokenStore(keyValue, `${name} session`)
   const view = createSessionView({ clock, emit, ended: reason => refresher.end(reason) })
@@ -70,6 +66,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     keyValue,
     lock: store.lock,
     name,
+    context,
     page,
     clock,
     emit,
@@ -99,6 +96,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   const shareSession = singleFlight<Session>()
   const shareCallback = singleFlight<Finished>()
   let starting: Promise<unknown> | undefined
+  let waking: Promise<unknown> | undefined
 
   const finishOnce = (callback: Callback) =>
     shareCallback(callback.state, () => finish(signInPorts, callback))
@@ -114,9 +112,11 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   /** Before the first token is asked for: what the store holds, after a sign-in that is being finished. */
   const started = async () => {
     await starting
+    await waking
     if (!records.current) await look()
   }
 
+  const ready = () => (waking ? undefined : refresher.ready())
   const acquire: typeof refresher.acquire = async request => {
     try {
       return await refresher.acquire(request)
@@ -127,16 +127,24 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   }
 
   const stops = [
-    channel.listen(
-      news => void look('reason' in news ? (news.reason as EndReason) : undefined).catch(() => {}),
-    ),
+    channel.listen(news => {
+      if (view.session.status === 'starting') return // start() is about to read the store
+      void look('reason' in news ? (news.reason as EndReason) : undefined).catch(() => {})
+    }),
     runtime.wake?.listen(() => {
+      if (view.session.status === 'starting') return
       refresher.wake()
-      void look().catch(() => {}) // who needs the store next is told
+      // news may have been missed: until the store has been read, no call trusts what is in memory
+      const reading = look()
+        .catch(() => {})
+        .finally(() => {
+          if (waking === reading) waking = undefined
+        })
+      waking = reading
     }),
     channel.close,
     view.dispose,
-    listeners.clear,
+    log.dispose,
   ]
 
   return {
@@ -190,15 +198,16 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
 
     fetch: createAuthFetch({
       send,
-      tokens: { ready: refresher.ready, acquire },
+      tokens: { ready, acquire },
       allowedOrigins: settings.allowedOrigins,
       baseUrl: runtime.baseUrl,
       emit,
+      clock,
       started,
     }),
 
     async getAccessToken({ signal } = {}) {
-      const accessToken = refresher.ready()
+      const accessToken = ready()
       if (accessToken !== undefined) return accessToken
       await abortable(started(), signal)
       return acquire({ signal })
@@ -217,7 +226,9 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
       }
     },
 
-    events: { subscribe: listeners.add },
+    events: { subscribe: log.subscribe },
+
+    explain: () => log.explain(view.session),
 
     dispose() {
       for (const stop of stops) stop?.()

@@ -1,5 +1,5 @@
 export type { CallbackResult, Client, SignInOptions, SignOutOptions } from './core/client.ts'
-export type { ClientEvent } from './core/events.ts'
+export type { ClientEvent, Explanation } from './core/events.ts'
 export type {
   Channel,
   Clock,

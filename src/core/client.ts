@@ -1,4 +1,4 @@
-import type { ClientEvent } from './events.ts'
+import type { ClientEvent, Explanation } from './events.ts'
 import type { UserAgent } from './ports.ts'
 import type { Session } from './session.ts'
 
@@ -43,6 +43,8 @@ export interface Client {
   signOut(options?: SignOutOptions): Promise<void>
   /** Everything that happens, without secrets. */
   readonly events: { subscribe(listener: (event: ClientEvent) => void): () => void }
+  /** What happened lately, without secrets, as one JSON to paste into a bug report. */
+  explain(): Explanation
   /** Stops everything that listens. The session stays in the store. */
   dispose(): void
 }

@@ -7,6 +7,16 @@ export type GrantType = 'authorization_code' | 'refresh_token'
 /** Everything that happens, in the order it happens, without secrets. */
 export type ClientEvent = { readonly at: EpochMs } & EventBody
 
+/** What `explain()` tells. */
+export interface Explanation {
+  readonly at: EpochMs
+  /** This tab, worker or process, by a name drawn when the client was created. */
+  readonly context: string
+  readonly session: { readonly status: string; readonly reason?: EndReason }
+  /** The newest events, at most 200. */
+  readonly events: readonly ClientEvent[]
+}
+
 export type EventBody =
   /** The server's metadata was asked for (RFC 8414), and came. */
   | { readonly type: 'metadata-request'; readonly url: string }
@@ -31,10 +41,12 @@ export type EventBody =
       readonly status?: number
     }
   /** Someone else who shares the store had refreshed already; nothing was sent. */
-  | { readonly type: 'tokens-adopted' }
+  | { readonly type: 'tokens-adopted'; readonly from: string | undefined }
   /** One request to an API with an access token, and its answer. `url` is without query and fragment. */
   | { readonly type: 'api-request'; readonly method: string; readonly url: string; readonly replay: boolean }
   | { readonly type: 'api-response'; readonly status: number; readonly url: string; readonly error?: string }
+  /** Refreshes did not cure the 401s of an API: for so long, none is begun for a 401. */
+  | { readonly type: 'refresh-suspended'; readonly forMs: number }
   /** A token is being revoked at sign-out (RFC 7009), and whether the server said so. */
   | { readonly type: 'revocation-request' }
   | { readonly type: 'revocation-response'; readonly ok: boolean }

@@ -10,6 +10,8 @@ export interface SessionRecord {
   /** One more at every rotation. */
   readonly version: number
   readonly tokens: TokenSet
+  /** The context that stored this version: see `explain()`. */
+  readonly by?: string
   /** A refresh token with this hash was sent at this time, and its answer is not stored yet. */
   readonly pending?: { readonly tokenHash: string; readonly sentAt: EpochMs }
 }

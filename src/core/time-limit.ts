@@ -21,22 +21,21 @@ export const withTimeLimit = <T>(
   })
 
 /** Waits, unless `signal` is aborted first. */
-export const pause = (clock: Clock, ms: number, signal?: AbortSignal): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const cancel = clock.after(ms, resolve)
-    signal?.addEventListener('abort', () => {
-      cancel()
-      reject(signal.reason)
-    })
+export const pause = (clock: Clock, ms: number, signal?: AbortSignal): Promise<void> => {
+  let cancel = () => {}
+  const waited = new Promise<void>(resolve => {
+    cancel = clock.after(ms, resolve)
   })
+  return abortable(waited, signal).finally(() => cancel())
+}
 
 /** The same promise for one caller, whose `signal` ends only that caller's waiting. */
 export const abortable = <T>(shared: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> =>
   signal
     ? new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(signal.reason)
         const abort = () => reject(signal.reason)
-        signal.addEventListener('abort', abort, { once: true })
+        if (signal.aborted) abort()
+        signal.addEventListener('abort', abort)
         shared.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
       })
     : shared

@@ -48,7 +48,8 @@ export function toTokenSet(
   context: { receivedAt: EpochMs; leewaySeconds: number; scope: string; previous?: TokenSet },
 ): TokenSet {
   const { receivedAt, leewaySeconds, previous } = context
-  const seconds = Math.min(response.expires_in ?? Number.NaN, LONGEST_LIFETIME_SECONDS)
+  // no lifetime, or none worth the name: the token is used until a 401
+  const seconds = Math.min(response.expires_in || Number.NaN, LONGEST_LIFETIME_SECONDS)
   const after = (wait: number) => (Number.isNaN(wait) ? undefined : receivedAt + wait * 1000)
   return {
     accessToken: response.access_token,

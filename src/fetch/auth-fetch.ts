@@ -1,7 +1,7 @@
 import { isAllowed, isConfidential } from '../core/allowed-origins.ts'
 import { parseChallenges, tokenChallenge } from '../core/challenge.ts'
 import type { Emit } from '../core/events.ts'
-import type { Fetch } from '../core/ports.ts'
+import type { Clock, Fetch } from '../core/ports.ts'
 import { abortable } from '../core/time-limit.ts'
 import { LatchkeyError } from '../errors.ts'
 import { hasAuthorization, type Init, type Input, isRequest, withToken } from './attach.ts'
@@ -20,20 +20,25 @@ export interface AuthFetchPorts {
   /** What relative URLs are resolved against. */
   baseUrl(): string | undefined
   readonly emit: Emit
+  readonly clock: Clock
   /** Settles when the store has been read once. */
   started(): Promise<unknown>
 }
 
 /** Endpoints whose 401 a new access token did not cure, and that token. */
 const MOST_FUTILE = 100
+/** After this many refreshes in a row that cured no 401, none is begun for a 401 until the rest is over. */
+const CIRCUIT = { futile: 5, restMs: 60_000 }
 
 /**
  * `fetch`, plus the access token on requests to allowed origins. After a 401 that a new token can cure: one refresh,
  * one replay. Everything else is passed through as `fetch` would.
  */
 export function createAuthFetch(ports: AuthFetchPorts): Fetch {
-  const { send, tokens, emit } = ports
+  const { send, tokens, emit, clock } = ports
   const futile = new Map<string, string>()
+  let inARow = 0
+  let restUntil = 0
 
   const target = (input: Input): URL | undefined => {
     const address = isRequest(input) ? input.url : String(input)
@@ -70,7 +75,9 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
     }
     const { first, second } = keepForReplay(input, init)
     const { response, error } = await attempt(first, accessToken, false)
+    if (response.status !== 401) inARow = 0
     if (!isCurable(response, error) || futile.get(endpoint) === accessToken) return response
+    if (clock.now() < restUntil) return response
 
     let renewed: string
     try {
@@ -86,7 +93,12 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
     if (replayed.response.status === 401) {
       if (futile.size >= MOST_FUTILE) futile.clear()
       futile.set(endpoint, renewed)
-    }
+      if (++inARow >= CIRCUIT.futile) {
+        inARow = 0
+        restUntil = clock.now() + CIRCUIT.restMs
+        emit({ type: 'refresh-suspended', forMs: CIRCUIT.restMs })
+      }
+    } else inARow = 0
     return replayed.response
   }
 }

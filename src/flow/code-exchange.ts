@@ -1,15 +1,34 @@
 import {
   authorizationCodeGrantRequest,
+  type Client,
+  clockSkew,
   expectNoNonce,
+  JWT_TIMESTAMP_CHECK,
   None,
+  type ProcessAuthorizationCodeResponseOptions,
   processAuthorizationCodeResponse,
   validateApplicationLevelSignature,
   validateAuthResponse,
 } from 'oauth4webapi'
 import { CallbackError, NetworkError, ServerError } from '../errors.ts'
 import { toLatchkeyError } from './failure.ts'
-import { type Granted, type TokenRequestPorts, tokenRequest } from './token-request.ts'
+import { atServerTime, type Granted, type TokenRequestPorts, tokenRequest } from './token-request.ts'
 import type { Transaction } from './transaction.ts'
+
+/** A device's clock may be off by a time zone and a day, and still sign in. */
+const MOST_SKEW_SECONDS = 2 * 24 * 3600
+
+/**
+ * Where only a clock stands between us and a sign-in: how far this device's is behind the server's. The ID Token was
+ * made for this very request, which its nonce proves, so its `iat` is the server's time.
+ */
+async function skewOf(error: unknown, answer: Response): Promise<number | undefined> {
+  if ((error as { code?: string }).code !== JWT_TIMESTAMP_CHECK) return undefined
+  const { id_token } = (await answer.json()) as { id_token: string }
+  const payload = atob((id_token.split('.')[1] as string).replaceAll('-', '+').replaceAll('_', '/'))
+  const skew = Number(JSON.parse(payload).iat) - Math.floor(Date.now() / 1000)
+  return Math.abs(skew) < MOST_SKEW_SECONDS ? skew : undefined
+}
 
 /** How often the code is sent when no answer comes. */
 const ATTEMPTS = 2
@@ -44,12 +63,23 @@ export async function exchangeCode(
               codeVerifier,
               options,
             )
-            const tokens = await processAuthorizationCodeResponse(as, client, response, {
+            const expected: ProcessAuthorizationCodeResponseOptions = {
               expectedNonce: nonce ?? expectNoNonce,
               requireIdToken: nonce !== undefined,
-            })
-            if (tokens.id_token) await validateApplicationLevelSignature(as, response, options)
-            return tokens
+            }
+            const judge = async (by: Client, answer: Response) => {
+              const tokens = await processAuthorizationCodeResponse(as, by, answer, expected)
+              if (tokens.id_token) await validateApplicationLevelSignature(as, answer, options)
+              return tokens
+            }
+            const [again, peek] = [response.clone(), response.clone()]
+            try {
+              return await judge(atServerTime(client, response, ports.clock.now()), response)
+            } catch (error) {
+              const skew = await skewOf(error, peek)
+              if (skew === undefined) throw error
+              return judge({ ...client, [clockSkew]: skew }, again)
+            }
           },
         )
       } catch (error) {

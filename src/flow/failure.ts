@@ -9,7 +9,8 @@ const retryAfterMs = ({ headers }: Response, now: number): number | undefined =>
   const value = headers.get('retry-after') ?? ''
   if (/^\d+$/.test(value)) return Number(value) * 1000
   const date = /^[A-Z]/.test(value) ? Date.parse(value) : Number.NaN
-  return date ? Math.max(0, date - now) : undefined
+  // against the clock that wrote it, where that is told
+  return date ? Math.max(0, date - (Date.parse(headers.get('date') ?? '') || now)) : undefined
 }
 
 /** Text from outside, fit to be shown: short, printable, and without what we sent. */

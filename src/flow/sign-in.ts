@@ -31,6 +31,8 @@ export interface SignInPorts extends TokenRequestPorts {
   readonly lock: Lock
   /** Begins the names of the locks and records of this client. */
   readonly name: string
+  /** Who this is, for the record. */
+  readonly context: string
   readonly page: Page | undefined
   readonly emit: Emit
   readonly clock: Clock
@@ -115,7 +117,7 @@ async function exchange(
     const granted = await exchangeCode(ports, url, transaction)
     const tokens = toTokenSet(granted, { receivedAt: clock.now(), leewaySeconds, scope: transaction.scope })
     // named after its state: a callback that comes again is known by the session it began
-    const record: SessionRecord = { schema: 1, sessionId: state, version: 1, tokens }
+    const record: SessionRecord = { schema: 1, sessionId: state, version: 1, tokens, by: ports.context }
     try {
       await records.replace(record)
     } catch (error) {

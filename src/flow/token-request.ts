@@ -1,6 +1,8 @@
 import {
   type AuthorizationServer,
   allowInsecureRequests,
+  type Client,
+  clockSkew,
   customFetch,
   getValidatedIdTokenClaims,
   JWT_TIMESTAMP_CHECK,
@@ -38,7 +40,7 @@ export async function tokenRequest(
   request: { grantType: GrantType; attempt: number; secrets: string[]; signal?: AbortSignal },
   send: (
     as: AuthorizationServer,
-    client: { client_id: string },
+    client: Client,
     options: ReturnType<typeof requestOptions>,
   ) => Promise<TokenEndpointResponse>,
 ): Promise<Granted> {
@@ -58,6 +60,13 @@ export async function tokenRequest(
     emit({ type: 'token-error', grantType, code, error, status })
     throw failure
   }
+}
+
+/** The client with the server's clock, where the answer tells it: ID Tokens are judged by that, not by this device's. */
+export function atServerTime(client: Client, answer: Response, now: number): Client {
+  const serverTime = Date.parse(answer.headers.get('date') ?? '') || now
+  // oauth4webapi adds this to what it reads from Date itself
+  return { ...client, [clockSkew]: Math.round((serverTime - Date.now()) / 1000) }
 }
 
 /** http is refused by endpointOf(), but for loopback. */
@@ -104,7 +113,7 @@ export const refreshTokens = (
       const bare = without(await answer.clone().text(), 'id_token')
       const granted = await processRefreshTokenResponse(as, client, new Response(bare, answer))
       try {
-        return await processRefreshTokenResponse(as, client, answer)
+        return await processRefreshTokenResponse(as, atServerTime(client, answer, ports.clock.now()), answer)
       } catch (error) {
         // the rotated refresh token must not be lost because clocks differ: the old ID Token stays in use
         if ((error as { code?: string }).code === JWT_TIMESTAMP_CHECK) return granted

@@ -40,6 +40,8 @@ export interface RefresherPorts {
   readonly lock: Lock
   /** Of the lock. */
   readonly name: string
+  /** Who this is, for the record. */
+  readonly context: string
   readonly clock: Clock
   readonly emit: Emit
   /** Whatever a token request needs, fetched before the lock is taken. */
@@ -105,7 +107,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     switch (ending.type) {
       case 'adopted':
         calm()
-        emit({ type: 'tokens-adopted' })
+        emit({ type: 'tokens-adopted', from: record?.by })
         return void ports.adopted(record)
       case 'rotated':
         calm()
@@ -168,7 +170,10 @@ export function createRefresher(ports: RefresherPorts): Refresher {
         // somebody else's tokens (OpenID Connect Core section 12.2)
         if (tokens.claims?.sub !== found.tokens.claims?.sub && found.tokens.claims)
           return end(marked, 'subject_changed')
-        return await store({ ...found, version: found.version + 1, tokens, pending: undefined }, marked)
+        return await store(
+          { ...found, version: found.version + 1, tokens, by: ports.context, pending: undefined },
+          marked,
+        )
       } catch (error) {
         if (!(error instanceof LatchkeyError)) throw error
         const outcome = judgeRefreshFailure(error, attempt, redeemUntil - clock.now())

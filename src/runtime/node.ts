@@ -12,7 +12,7 @@ import { sha256 } from './digest.ts'
 import { loopback } from './loopback.ts'
 
 export type { CallbackResult, Client, SignInOptions, SignOutOptions } from '../core/client.ts'
-export type { ClientEvent } from '../core/events.ts'
+export type { ClientEvent, Explanation } from '../core/events.ts'
 export type { Session } from '../core/session.ts'
 export type { IdTokenClaims } from '../core/token-set.ts'
 export * from '../errors.ts'

@@ -23,9 +23,15 @@ const isTokenSet = (value: unknown): value is TokenSet =>
  */
 export function parseRecord(stored: unknown): SessionRecord | undefined {
   if (!isObject(stored) || stored.schema !== 1) return undefined
-  const { sessionId, version, tokens, pending } = stored
+  const { sessionId, version, tokens, by, pending } = stored
   if (!isText(sessionId) || !Number.isSafeInteger(version) || !isTokenSet(tokens)) return undefined
-  const record: SessionRecord = { schema: 1, sessionId, version: version as number, tokens }
+  const record: SessionRecord = {
+    schema: 1,
+    sessionId,
+    version: version as number,
+    tokens,
+    by: isText(by) ? by : undefined,
+  }
   return isObject(pending) && isText(pending.tokenHash) && isNumber(pending.sentAt)
     ? { ...record, pending: { tokenHash: pending.tokenHash, sentAt: pending.sentAt } }
     : record
