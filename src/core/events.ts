@@ -45,8 +45,8 @@ export type EventBody =
   /** One request to an API with an access token, and its answer. `url` is without query and fragment. */
   | { readonly type: 'api-request'; readonly method: string; readonly url: string; readonly replay: boolean }
   | { readonly type: 'api-response'; readonly status: number; readonly url: string; readonly error?: string }
-  /** Refreshes did not cure the 401s of an API: for so long, none is begun for a 401. */
-  | { readonly type: 'refresh-suspended'; readonly forMs: number }
+  /** A new access token got the same 401: none is fetched for this endpoint again while this one lasts. */
+  | { readonly type: 'refresh-futile'; readonly url: string }
   /** A token is being revoked at sign-out (RFC 7009), and whether the server said so. */
   | { readonly type: 'revocation-request' }
   | { readonly type: 'revocation-response'; readonly ok: boolean }

@@ -25,10 +25,8 @@ export interface AuthFetchPorts {
   started(): Promise<unknown>
 }
 
-/** Endpoints whose 401 a new access token did not cure, and that token. */
-const MOST_FUTILE = 100
-/** After this many refreshes in a row that cured no 401, none is begun for a 401 until the rest is over. */
-const CIRCUIT = { futile: 5, restMs: 60_000 }
+/** How many endpoints are remembered whose 401 a new access token did not cure, and for how long. */
+const FUTILE = { most: 100, ms: 300_000 }
 
 /**
  * `fetch`, plus the access token on requests to allowed origins. After a 401 that a new token can cure: one refresh,
@@ -36,9 +34,16 @@ const CIRCUIT = { futile: 5, restMs: 60_000 }
  */
 export function createAuthFetch(ports: AuthFetchPorts): Fetch {
   const { send, tokens, emit, clock } = ports
-  const futile = new Map<string, string>()
-  let inARow = 0
-  let restUntil = 0
+  const futile = new Map<string, { accessToken: string; until: number }>()
+  /** What the last refresh for a 401 brought, and the last access token that an API took. */
+  let provoked = { accessToken: '', until: 0 }
+  let accepted: string | undefined
+
+  /** Whether a new access token was tried against this very 401, or against all 401s, and did not help. */
+  const isFutile = (endpoint: string, accessToken: string) =>
+    [futile.get(endpoint), accessToken === accepted ? undefined : provoked].some(
+      known => known?.accessToken === accessToken && clock.now() < known.until,
+    )
 
   const target = (input: Input): URL | undefined => {
     const address = isRequest(input) ? input.url : String(input)
@@ -65,6 +70,7 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
           : undefined
       const error = challenge?.parameters.get('error')
       emit({ type: 'api-response', status: response.status, url: endpoint, error })
+      if (response.status !== 401) accepted = accessToken
       return { response, error }
     }
 
@@ -75,9 +81,7 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
     }
     const { first, second } = keepForReplay(input, init)
     const { response, error } = await attempt(first, accessToken, false)
-    if (response.status !== 401) inARow = 0
-    if (!isCurable(response, error) || futile.get(endpoint) === accessToken) return response
-    if (clock.now() < restUntil) return response
+    if (!isCurable(response, error) || isFutile(endpoint, accessToken)) return response
 
     let renewed: string
     try {
@@ -88,17 +92,14 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
       throw failure
     }
     if (second === undefined || renewed === accessToken) return response
+    provoked = { accessToken: renewed, until: clock.now() + FUTILE.ms }
     void response.body?.cancel()
     const replayed = await attempt(second, renewed, true)
     if (replayed.response.status === 401) {
-      if (futile.size >= MOST_FUTILE) futile.clear()
-      futile.set(endpoint, renewed)
-      if (++inARow >= CIRCUIT.futile) {
-        inARow = 0
-        restUntil = clock.now() + CIRCUIT.restMs
-        emit({ type: 'refresh-suspended', forMs: CIRCUIT.restMs })
-      }
-    } else inARow = 0
+      if (futile.size >= FUTILE.most) futile.clear()
+      futile.set(endpoint, { accessToken: renewed, until: clock.now() + FUTILE.ms })
+      emit({ type: 'refresh-futile', url: endpoint })
+    }
     return replayed.response
   }
 }

@@ -10,15 +10,21 @@ const isNews = (data: unknown): data is News =>
 export function broadcastChannel(name: string): Channel {
   const listeners = createListeners<News>()
   const channel = new BroadcastChannel(name)
+  let open = true
   channel.onmessage = ({ data }) => {
     if (isNews(data)) listeners.tell(data)
   }
   // in Node an open channel would keep the process up
   ;(channel as { unref?: () => void }).unref?.()
   return {
-    post: news => channel.postMessage(news),
+    post(news) {
+      if (open) channel.postMessage(news)
+    },
     listen: listeners.add,
-    close: () => channel.close(),
+    close() {
+      open = false
+      channel.close()
+    },
   }
 }
 

@@ -127,6 +127,9 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     }
   }
 
+  /** Shared by all who wait in this realm, and over for them as soon as the session is. */
+  const flight = () => share('refresh', () => abortable(refresh(), leaving.signal))
+
   /** The lock was not to be had, or not for long enough. Someone else may have done the work. */
   const withoutLock = async (wanting: SessionRecord, error: unknown): Promise<Ending> => {
     if (!(error instanceof LatchkeyError)) throw error
@@ -241,7 +244,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
       const decision = decide(records.current, clock.now())
       if (decision.do !== 'use') return undefined
       // beside the call: a failure is told by an event, and met again when the token is really needed
-      if (decision.due) share('refresh', refresh).catch(() => {})
+      if (decision.due) flight().catch(() => {})
       return decision.accessToken
     },
 
@@ -251,7 +254,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
       if (decision.do === 'use') return decision.accessToken
       if (decision.do === 'authorize') throw new AuthorizationRequiredError(decision.reason)
       const before = records.current
-      await abortable(abortable(share('refresh', refresh), leaving.signal), signal)
+      await abortable(flight(), signal)
       // as it came, even if it is over already: asking once more would not give a longer one
       const renewed = records.current
       if (!renewed) throw new AuthorizationRequiredError('signed_out')
