@@ -57,7 +57,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   }
 
   const transport = createTransport({ fetch: send, clock })
-  const server = createServer({ ...settings, transport, emit })
+  const server = createServer({ ...settings, transport, clock, emit })
   const shared = {
     ...settings,
     server,

@@ -61,6 +61,7 @@ export interface Settings {
  * @throws ConfigurationError that names the option, what it got and what would be right.
  */
 export function parseOptions(options: ClientOptions, base: string | undefined): Settings {
+  if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
   const { server, clientId, postLogoutRedirectUri, refreshLeewaySeconds: leewaySeconds = 60 } = options
   const issuer = server?.issuer ?? options.issuer
   const issuerUrl = parseUrl(issuer)
@@ -104,7 +105,8 @@ function parseRedirectUri(value: string, base: string | undefined, option: strin
   const url = parseUrl(value, base)
   check(
     // other schemes are an app's own (RFC 8252 section 7.1), but never ones that run code
-    url &&
+    value &&
+      url &&
       !url.hash &&
       (/^(https?|javascript|data|blob|file):/.test(url.protocol)
         ? isConfidential(url)

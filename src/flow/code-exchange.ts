@@ -10,7 +10,7 @@ import {
   validateApplicationLevelSignature,
   validateAuthResponse,
 } from 'oauth4webapi'
-import { CallbackError, NetworkError, ServerError } from '../errors.ts'
+import { CallbackError, ServerError } from '../errors.ts'
 import { toLatchkeyError } from './failure.ts'
 import { atServerTime, type Granted, type TokenRequestPorts, tokenRequest } from './token-request.ts'
 import type { Transaction } from './transaction.ts'
@@ -30,69 +30,50 @@ async function skewOf(error: unknown, answer: Response): Promise<number | undefi
   return Math.abs(skew) < MOST_SKEW_SECONDS ? skew : undefined
 }
 
-/** How often the code is sent when no answer comes. */
-const ATTEMPTS = 2
-
 /**
- * Checks the authorization response (RFC 6749 section 4.1.2, RFC 9207) and exchanges its code (RFC 7636 section 4.5).
- * The ID Token is checked with its signature (OpenID Connect Core section 3.1.3.7).
+ * Checks the authorization response (RFC 6749 section 4.1.2, RFC 9207) and exchanges its code (RFC 7636 section 4.5),
+ * which is sent once: only a reload by the user sends it again. The ID Token is checked with its signature
+ * (OpenID Connect Core section 3.1.3.7).
  * @throws CallbackError when this sign-in cannot succeed; NetworkError when the same callback may succeed later.
  */
 export async function exchangeCode(
   ports: TokenRequestPorts,
   answer: URL,
-  transaction: Transaction,
+  { state, redirectUri, codeVerifier, nonce }: Transaction,
 ): Promise<Granted> {
-  const { state, redirectUri, codeVerifier, nonce } = transaction
+  const expected: ProcessAuthorizationCodeResponseOptions = {
+    expectedNonce: nonce ?? expectNoNonce,
+    requireIdToken: nonce !== undefined,
+  }
   try {
     const as = await ports.server()
     const parameters = validateAuthResponse(as, { client_id: ports.clientId }, answer, state)
     const secrets = [codeVerifier, parameters.get('code') ?? '']
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await tokenRequest(
-          ports,
-          { grantType: 'authorization_code', attempt, secrets },
-          async (as, client, options) => {
-            const response = await authorizationCodeGrantRequest(
-              as,
-              client,
-              None(),
-              parameters,
-              redirectUri,
-              codeVerifier,
-              options,
-            )
-            const expected: ProcessAuthorizationCodeResponseOptions = {
-              expectedNonce: nonce ?? expectNoNonce,
-              requireIdToken: nonce !== undefined,
-            }
-            const judge = async (by: Client, answer: Response) => {
-              const tokens = await processAuthorizationCodeResponse(as, by, answer, expected)
-              if (tokens.id_token) await validateApplicationLevelSignature(as, answer, options)
-              return tokens
-            }
-            const [again, peek] = [response.clone(), response.clone()]
-            try {
-              return await judge(atServerTime(client, response, ports.clock.now()), response)
-            } catch (error) {
-              const skew = await skewOf(error, peek)
-              if (skew === undefined) throw error
-              return judge({ ...client, [clockSkew]: skew }, again)
-            }
-          },
-        )
-      } catch (error) {
-        if (attempt === ATTEMPTS || !(error instanceof NetworkError) || error.reason === 'timeout')
-          throw error
-      }
-    }
+    return await tokenRequest(
+      ports,
+      { grantType: 'authorization_code', attempt: 1, secrets },
+      async (as, client, options) => {
+        const request = [as, client, None(), parameters, redirectUri, codeVerifier, options] as const
+        const response = await authorizationCodeGrantRequest(...request)
+        const [again, peek] = [response.clone(), response.clone()]
+        const judge = async (by: Client, answer: Response) => {
+          const tokens = await processAuthorizationCodeResponse(as, by, answer, expected)
+          if (tokens.id_token) await validateApplicationLevelSignature(as, answer, options)
+          return tokens
+        }
+        try {
+          return await judge(atServerTime(client, response, ports.clock.now()), response)
+        } catch (error) {
+          const skew = await skewOf(error, peek)
+          if (skew === undefined) throw error
+          return judge({ ...client, [clockSkew]: skew }, again)
+        }
+      },
+    )
   } catch (cause) {
     const error = toLatchkeyError(cause, 'The sign-in', ports.clock.now())
     if (!(error instanceof ServerError) || error.retryable) throw error
-    throw new CallbackError(`${error.message} Call signIn() to begin anew.`, 'invalid_response', {
-      cause: error,
-      error: error.error,
-    })
+    const message = `${error.message} Call signIn() to begin anew.`
+    throw new CallbackError(message, 'invalid_response', { cause: error, error: error.error })
   }
 }

@@ -7,7 +7,9 @@ import {
 } from 'oauth4webapi'
 import { isConfidential } from '../core/allowed-origins.ts'
 import type { Emit } from '../core/events.ts'
+import type { Clock } from '../core/ports.ts'
 import { ConfigurationError, NetworkError } from '../errors.ts'
+import { toLatchkeyError } from './failure.ts'
 import type { Transport } from './transport.ts'
 
 /** The metadata of the authorization server, given or discovered. */
@@ -17,6 +19,7 @@ export interface DiscoveryPorts {
   readonly issuer: string
   readonly metadata: { readonly issuer: string } | undefined
   readonly transport: Transport
+  readonly clock: Clock
   readonly emit: Emit
 }
 
@@ -24,7 +27,7 @@ export interface DiscoveryPorts {
  * Fetches the metadata once; a failed fetch is forgotten, so that the next call tries again. OpenID Connect Discovery
  * first, then RFC 8414 where that document does not exist.
  */
-export function createServer({ issuer, metadata, transport, emit }: DiscoveryPorts): Server {
+export function createServer({ issuer, metadata, transport, clock, emit }: DiscoveryPorts): Server {
   let known: Promise<AuthorizationServer> | undefined
 
   const discover = async (algorithm: 'oidc' | 'oauth2'): Promise<AuthorizationServer> => {
@@ -44,7 +47,8 @@ export function createServer({ issuer, metadata, transport, emit }: DiscoveryPor
       emit({ type: 'metadata-response', issuer: server.issuer })
       return server
     } catch (error) {
-      if (error instanceof NetworkError) throw error
+      const failure = toLatchkeyError(error, 'The metadata request', clock.now())
+      if (failure instanceof NetworkError && failure.reason !== 'not_the_server') throw failure
       throw new NetworkError(
         `${url} is not the metadata of the issuer ${issuer}. Correct "issuer", or give "server" where there is no such document.`,
         'not_the_server',

@@ -52,7 +52,7 @@ export function toLatchkeyError(
       : new CallbackError(message, 'authorization_error', details)
   }
   // not JSON, or not what the protocol knows: a proxy or the sign-in page of a network
-  return /NOT_JSON|NOT_CONFORM|PARSE_ERROR/.test(code as string)
+  return /NOT_JSON|NOT_CONFORM/.test(code as string)
     ? new NetworkError(
         `${what} was not answered by the authorization server (status ${status}). Try again later.`,
         'not_the_server',

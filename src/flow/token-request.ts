@@ -16,6 +16,7 @@ import {
 import type { Emit, GrantType } from '../core/events.ts'
 import type { Clock } from '../core/ports.ts'
 import type { IdTokenClaims, TokenResponse } from '../core/token-set.ts'
+import { NetworkError } from '../errors.ts'
 import { endpointOf, type Server } from './discovery.ts'
 import { toLatchkeyError } from './failure.ts'
 import type { Transport } from './transport.ts'
@@ -79,24 +80,26 @@ const requestOptions = (transport: Transport, signal?: AbortSignal) => ({
 /**
  * The answer as oauth4webapi can judge it: a challenge beside an error would hide the `error` in the body, and members
  * that are null or empty say the same as ones that are not there.
+ * @throws NetworkError for a success that is not JSON: somebody else answered, or the answer was cut off.
  */
 async function readable(answer: Response): Promise<Response> {
-  const { status } = answer
+  const { status, ok } = answer
   const headers = new Headers(answer.headers)
   headers.delete('www-authenticate')
   const text = await answer.text()
-  return new Response(text ? compact(text) : null, { status, headers })
-}
-
-const compact = (text: string): string => {
   try {
-    return JSON.stringify(JSON.parse(text), (_, value) =>
-      value === null || value === '' ? undefined : value,
-    )
+    const body = rewrite(text, (_, value) => (value === null || value === '' ? undefined : value))
+    return new Response(body, { status, headers })
   } catch {
-    return text // it will be judged as what it is
+    if (!ok) return new Response(text || null, { status, headers })
+    const message = 'The answer was cut off, or is not of the authorization server. Try again later.'
+    throw new NetworkError(message, 'not_the_server', { status })
   }
 }
+
+/** The same JSON with another value for some members. */
+const rewrite = (text: string, change: (name: string, value: unknown) => unknown): string =>
+  JSON.stringify(JSON.parse(text), change) ?? text
 
 /** A refresh (RFC 6749 section 6). */
 export const refreshTokens = (
@@ -110,7 +113,9 @@ export const refreshTokens = (
     { grantType: 'refresh_token', attempt, secrets: [refreshToken], signal },
     async (as, client, options) => {
       const answer = await refreshTokenGrantRequest(as, client, None(), refreshToken, options)
-      const bare = without(await answer.clone().text(), 'id_token')
+      const bare = rewrite(await answer.clone().text(), (name, value) =>
+        name === 'id_token' ? undefined : value,
+      )
       const granted = await processRefreshTokenResponse(as, client, new Response(bare, answer))
       try {
         return await processRefreshTokenResponse(as, atServerTime(client, answer, ports.clock.now()), answer)
@@ -122,9 +127,6 @@ export const refreshTokens = (
     },
   )
 
-const without = (text: string, member: string): string =>
-  text.startsWith('{') ? JSON.stringify({ ...JSON.parse(text), [member]: undefined }) : text
-
 /** RFC 7009. */
 export async function revoke(
   { server, clientId, transport, clock }: TokenRequestPorts,
@@ -135,7 +137,8 @@ export async function revoke(
     const as = await server()
     endpointOf(as, 'revocation_endpoint')
     const answer = await revocationRequest(as, { client_id: clientId }, None(), token, {
-      ...requestOptions((url, init) => transport(url, { ...init, keepalive: true })), // the page may be leaving
+      [allowInsecureRequests]: true,
+      [customFetch]: (url, init) => transport(url, { ...init, keepalive: true }), // the page may be leaving
       additionalParameters: { token_type_hint: hint },
     })
     await processRevocationResponse(answer)

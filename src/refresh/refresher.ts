@@ -9,7 +9,6 @@ import {
   AuthorizationRequiredError,
   type EndReason,
   LatchkeyError,
-  LockTimeoutError,
   NetworkError,
   StorageError,
 } from '../errors.ts'
@@ -33,6 +32,7 @@ export interface SessionRecords {
   replace(next: SessionRecord, unchanged: SessionRecord): Promise<boolean>
   keep(next: SessionRecord, unchanged: SessionRecord): void
   clear(unchanged: SessionRecord): Promise<SessionRecord | undefined>
+  forget(): void
 }
 
 export interface RefresherPorts {
@@ -94,10 +94,10 @@ export function createRefresher(ports: RefresherPorts): Refresher {
   const refresh = async (): Promise<void> => {
     const wanting = records.current
     if (!wanting) throw new AuthorizationRequiredError('no_session')
-    if (quiet && clock.now() < quiet.until) throw quiet.error
     const { sessionId } = wanting
     let ending: Ending
     try {
+      if (quiet && clock.now() < quiet.until) throw quiet.error
       await ports.prepare()
       ending = await lock.run(name, () => held(wanting), WAIT_MS)
     } catch (error) {
@@ -122,7 +122,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
         ports.adopted(records.current, 'signed_out')
         throw new AuthorizationRequiredError(records.current ? 'replaced' : 'signed_out')
       case 'failed':
-        backOff(ending.error)
+        if (ending.error !== quiet?.error) backOff(ending.error)
         throw ending.error
     }
   }
@@ -130,14 +130,16 @@ export function createRefresher(ports: RefresherPorts): Refresher {
   /** Shared by all who wait in this realm, and over for them as soon as the session is. */
   const flight = () => share('refresh', () => abortable(refresh(), leaving.signal))
 
-  /** The lock was not to be had, or not for long enough. Someone else may have done the work. */
+  /** It is too early to try again, or the lock was not to be had. Someone else may have done the work. */
   const withoutLock = async (wanting: SessionRecord, error: unknown): Promise<Ending> => {
-    if (!(error instanceof LatchkeyError)) throw error
-    if (!(error instanceof LockTimeoutError)) return { type: 'failed', error }
-    const found = await records.read()
-    return decide(found, clock.now(), wanting.tokens.accessToken).do === 'use'
+    const typed =
+      error instanceof LatchkeyError
+        ? error
+        : new StorageError('The lock of the token store failed. Try again.', { cause: error })
+    const found = typed instanceof StorageError ? undefined : await records.read()
+    return found && decide(found, clock.now(), wanting.tokens.accessToken).do === 'use'
       ? { type: 'adopted' }
-      : { type: 'failed', error }
+      : { type: 'failed', error: typed }
   }
 
   const held = (wanting: SessionRecord): Promise<Ending> =>
@@ -162,7 +164,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     if (decision.do === 'authorize') return { type: 'ended', reason: decision.reason }
 
     const tokenHash = await ports.hash(decision.refreshToken)
-    if (refused.has(tokenHash)) return { type: 'ended', reason: 'expired' }
+    if (refused.has(tokenHash)) return end(found, 'expired')
     const interrupted = found.pending?.tokenHash === tokenHash
     const marked: SessionRecord = { ...found, pending: { tokenHash, sentAt: clock.now() } }
     if (!(await records.replace(marked, found))) return { type: 'overtaken', spare: undefined }
@@ -220,8 +222,13 @@ export function createRefresher(ports: RefresherPorts): Refresher {
   }
 
   const end = async (marked: SessionRecord, reason: EndReason): Promise<Ending> => {
-    const removed = await records.clear(marked)
-    if (removed) return { type: 'ended', reason }
+    try {
+      if (await records.clear(marked)) return { type: 'ended', reason }
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      records.forget() // what stays in the store is known to be refused
+      return { type: 'ended', reason }
+    }
     await records.read()
     return { type: 'adopted' }
   }
