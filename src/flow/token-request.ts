@@ -113,6 +113,7 @@ export const refreshTokens = (
     { grantType: 'refresh_token', attempt, secrets: [refreshToken], signal },
     async (as, client, options) => {
       const answer = await refreshTokenGrantRequest(as, client, None(), refreshToken, options)
+      if (!answer.ok) return processRefreshTokenResponse(as, client, answer) // which says what is wrong with it
       const bare = rewrite(await answer.clone().text(), (name, value) =>
         name === 'id_token' ? undefined : value,
       )
