@@ -104,8 +104,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   const arrive = async () => {
     const callback = page && parseCallback(page.location())
     if (!callback) return
-    const relayed =
-      callback.userAgent === userAgent.name && (await userAgent.relay?.(callback.url.href, callback.state))
+    const relayed = callback.userAgent === 'popup' && (await page.relay(callback.url.href, callback.state))
     if (!relayed) await finishOnce(callback)
   }
 

@@ -8,7 +8,7 @@ export interface SignInOptions {
   returnTo?: string
   /** Extra parameters for the authorization request, such as `prompt` or `login_hint`. */
   authorizationParameters?: Readonly<Record<string, string>>
-  /** Another way to the authorization server than the client's own: `redirect()` where a popup was blocked. */
+  /** Another way to the authorization server than the client's own, such as `popup()`. */
   userAgent?: UserAgent
 }
 

@@ -67,11 +67,6 @@ export interface UserAgent {
    * @param redirectUri the configured one, absolute where there is a page to resolve it against.
    */
   begin(redirectUri: string): SignInAttempt
-  /**
-   * In a window that was opened for a sign-in: hands the callback's URL to the page that waits for it.
-   * @returns whether it was taken; then this window has nothing more to do.
-   */
-  relay?(url: string, state: string): Promise<boolean>
 }
 
 /** One sign-in under way. */
@@ -95,6 +90,11 @@ export interface Page {
   replaceLocation(url: string): void
   /** Leaves for another page. Settles if the user comes back to this one. */
   leave(url: string): Promise<void>
+  /**
+   * In a window that was opened for a sign-in: hands the callback's URL to the page that waits for it.
+   * @returns whether it was taken; then this window has nothing more to do.
+   */
+  relay(url: string, state: string): Promise<boolean>
 }
 
 /** Tells that the app may have slept or been offline: time to look at the store again. */

@@ -3,6 +3,12 @@ import { deviceClock } from './device-clock.ts'
 
 /** How long a navigation may take before its caller is told that the page is still here. */
 const LEAVE_MS = 15_000
+/** How long a popup waits for the page that opened it to say that it took the answer. */
+const RELAY_MS = 1000
+
+/** Between a popup and the page that waits for it. Both are of one origin. */
+export const relayChannel = (state: string) => new BroadcastChannel(`latchkey relay ${state}`)
+
 /** This window, where there is one: not in workers and not on servers. */
 export function browserPage(): Page | undefined {
   if (typeof document === 'undefined' || typeof location === 'undefined') return undefined
@@ -23,6 +29,21 @@ export function browserPage(): Page | undefined {
         }
         addEventListener('pageshow', back)
         location.assign(url)
+      }),
+    relay: (url, state) =>
+      new Promise(resolve => {
+        const channel = relayChannel(state)
+        const settle = (taken: boolean) => {
+          cancel()
+          channel.close()
+          resolve(taken)
+          if (taken) close()
+        }
+        const cancel = deviceClock.after(RELAY_MS, () => settle(false))
+        channel.onmessage = ({ data }) => {
+          if (data === 'taken') settle(true)
+        }
+        channel.postMessage({ url })
       }),
   }
 }

@@ -1,6 +1,6 @@
 import type { UserAgent } from '../core/ports.ts'
 import { CallbackError, ConfigurationError } from '../errors.ts'
-import { browserPage } from './browser-page.ts'
+import { browserPage, relayChannel } from './browser-page.ts'
 import { deviceClock } from './device-clock.ts'
 
 export interface PopupOptions {
@@ -14,15 +14,9 @@ export interface PopupOptions {
 
 /** How often to look whether the window is still open. */
 const LOOK_MS = 500
-/** How long the window waits for the page that opened it to say that it took the answer. */
-const RELAY_MS = 1000
-
-/** The channel between the window and the page that waits for it. Both are of one origin. */
-const channelOf = (state: string) => new BroadcastChannel(`latchkey relay ${state}`)
-
 /**
  * Signs in in a window of its own, while this page stays. Call `signIn()` straight from a click, or the browser blocks
- * the window. Give it to `createClient`: the page at the redirect URI, in the window, then only calls `client.start()`.
+ * the window. The page at the redirect URI, in the window, only has to call `client.start()`.
  */
 export const popup = (options: PopupOptions = {}): UserAgent => ({
   name: 'popup',
@@ -44,7 +38,7 @@ export const popup = (options: PopupOptions = {}): UserAgent => ({
       redirectUri: new URL(redirectUri, page.location()).href,
       authorize: (url, state) =>
         new Promise((resolve, reject) => {
-          const channel = channelOf(state)
+          const channel = relayChannel(state)
           const giveUpAt = deviceClock.now() + timeoutMs
           let gone = 0
           let cancel = () => {}
@@ -75,19 +69,4 @@ export const popup = (options: PopupOptions = {}): UserAgent => ({
       close: () => opened.close(),
     }
   },
-  relay: (url, state) =>
-    new Promise(resolve => {
-      const channel = channelOf(state)
-      const settle = (taken: boolean) => {
-        cancel()
-        channel.close()
-        resolve(taken)
-        if (taken) close()
-      }
-      const cancel = deviceClock.after(RELAY_MS, () => settle(false))
-      channel.onmessage = ({ data }) => {
-        if (data === 'taken') settle(true)
-      }
-      channel.postMessage({ url })
-    }),
 })
