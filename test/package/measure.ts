@@ -1,0 +1,83 @@
+import { join } from 'node:path'
+import { type Bundle, bundle } from './bundle.ts'
+
+export interface Measured {
+  readonly what: string
+  readonly size: Bundle['size']
+  /** Bytes after gzip that may not be exceeded; `undefined` for what is shown for comparison. */
+  readonly budget: number | undefined
+}
+
+const KB = 1024
+
+/** What an app that uses everything of an entry may weigh, minified and with gzip. */
+const budgets: Readonly<Record<string, number>> = {
+  latchkey: 14 * KB,
+  'latchkey/node': 16 * KB,
+  'latchkey/ky': 10 * KB,
+}
+
+const used = (built: Bundle, name: string): string[] =>
+  [...built.modules]
+    .filter(([id]) => id.replaceAll('\\', '/').includes(`/node_modules/${name}/`))
+    .flatMap(([, names]) => names)
+
+/**
+ * Sizes of all entries, and of what their dependencies alone weigh.
+ * @param folder the package with its dist.
+ */
+export async function measure(folder: string): Promise<Measured[]> {
+  const importer = join(folder, 'app.js')
+  const weigh = (source: string) => bundle(source, importer)
+  const whole = await weigh("export * from 'latchkey'")
+  const floor = ['oauth4webapi', 'idb-keyval']
+    .map(name => ({ name, exports: used(whole, name) }))
+    .filter(({ exports }) => exports.length > 0)
+    .map(({ name, exports }) => `export { ${exports.join(', ')} } from '${name}'`)
+  const shown: [what: string, source: string][] = [
+    ['latchkey, createClient alone', "export { createClient } from 'latchkey'"],
+    ['its floor: the used parts of oauth4webapi and idb-keyval', floor.join('\n')],
+    ['the floor of latchkey/ky: ky', "export { default } from 'ky'"],
+  ]
+  const entries = Object.entries(budgets).map(async ([what, budget]): Promise<Measured> => {
+    return { what, size: (await weigh(`export * from '${what}'`)).size, budget }
+  })
+  const others = shown.map(async ([what, source]): Promise<Measured> => {
+    return { what, size: (await weigh(source)).size, budget: undefined }
+  })
+  return Promise.all([...entries, ...others])
+}
+
+/** A sentence for every entry that is over its budget. */
+export const overBudget = (measured: readonly Measured[]): string[] =>
+  measured.flatMap(({ what, size, budget }) =>
+    budget !== undefined && size.gzip > budget
+      ? [`${what} has ${size.gzip} bytes with gzip, ${size.gzip - budget} over its budget of ${budget}.`]
+      : [],
+  )
+
+/** The sizes in KB of 1,024 bytes, as a table to read. */
+export function formatSizes(measured: readonly Measured[]): string {
+  const kb = (bytes: number | undefined) => (bytes === undefined ? '' : (bytes / KB).toFixed(2))
+  const rows = [
+    ['', 'min KB', 'gzip KB', 'brotli KB', 'budget (gzip)'],
+    ...measured.map(({ what, size, budget }) => [
+      what,
+      kb(size.min),
+      kb(size.gzip),
+      kb(size.brotli),
+      kb(budget),
+    ]),
+  ]
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)))
+  return rows
+    .map(row =>
+      row
+        .map((cell, column) =>
+          column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
+        )
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}

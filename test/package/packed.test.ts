@@ -1,0 +1,106 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, relative } from 'node:path'
+import { publint } from 'publint'
+import { expect, inject, test } from 'vitest'
+import { runCommand } from '../support/command.ts'
+import { readEntries } from './installed.ts'
+
+const { tarball, folder, app } = inject('packed')
+const entries = readEntries(folder)
+const names = entries.map(({ name }) => name)
+
+const filesIn = (place: string) =>
+  readdirSync(place, { recursive: true, withFileTypes: true })
+    .filter(file => file.isFile())
+    .map(file => relative(place, join(file.parentPath, file.name)).replaceAll('\\', '/'))
+
+/** A fresh Node process in the app; one that does not exit by itself fails at the limit. */
+const node = (...args: string[]) =>
+  runCommand(process.execPath, args, { cwd: app, timeoutMs: 15_000, env: { NODE_OPTIONS: '' } })
+
+const clean = { code: 0, timedOut: false, output: '' }
+
+test('the package has its three entries', () => {
+  expect(names).toEqual(['latchkey', 'latchkey/node', 'latchkey/ky'])
+})
+
+test('the package holds dist, README, LICENSE and package.json, and no more', () => {
+  const files = filesIn(folder)
+  expect(files.filter(file => !file.startsWith('dist/')).sort()).toEqual([
+    'LICENSE',
+    'README.md',
+    'package.json',
+  ])
+  expect(files.filter(file => file.startsWith('dist/') && !/\.(js|js\.map|d\.ts)$/.test(file))).toEqual([])
+})
+
+/** Follows the relative imports of built files. */
+function reachable(from: readonly string[]): Set<string> {
+  const reached = new Set<string>()
+  const visit = (file: string): void => {
+    if (reached.has(file)) return
+    reached.add(file)
+    for (const [, target] of readFileSync(file, 'utf8').matchAll(
+      /(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g,
+    )) {
+      const path = join(dirname(file), target ?? '')
+      visit(file.endsWith('.d.ts') ? path.replace(/\.js$/, '.d.ts') : path)
+    }
+  }
+  for (const file of from) visit(file)
+  return reached
+}
+
+test('every built file belongs to an entry', () => {
+  const reached = reachable(entries.flatMap(({ file, types }) => [file, types]))
+  const built = filesIn(folder).filter(file => /\.(js|d\.ts)$/.test(file))
+  expect(built.filter(file => !reached.has(join(folder, file)))).toEqual([])
+})
+
+test('every built file has a source map that holds its sources', () => {
+  for (const file of filesIn(folder).filter(name => name.endsWith('.js'))) {
+    const map = JSON.parse(readFileSync(join(folder, `${file}.map`), 'utf8')) as { sourcesContent?: string[] }
+    expect(map.sourcesContent?.every(Boolean), file).toBe(true)
+  }
+})
+
+test('publint has no findings', async () => {
+  const { messages } = await publint({ pkgDir: folder, level: 'suggestion', strict: true, pack: false })
+  expect(messages).toEqual([])
+})
+
+test('are the types wrong? has no findings', async () => {
+  const require = createRequire(import.meta.url)
+  const cli = join(dirname(require.resolve('@arethetypeswrong/cli/package.json')), 'dist/index.js')
+  // More than its profile "esm-only" looks at: CommonJS too, which gets ES modules, as every supported Node can load.
+  const rules = ['--profile', 'node16', '--ignore-rules', 'cjs-resolves-to-esm', '--no-color', '--no-emoji']
+  const result = await runCommand(process.execPath, [cli, tarball, ...rules], { timeoutMs: 60_000 })
+  expect(result.code, result.output).toBe(0)
+})
+
+test.each(names)('%s is imported without a word, and Node exits by itself', async name => {
+  expect(await node('--input-type=module', '--eval', `await import('${name}')`)).toEqual(clean)
+})
+
+test.each(names)('%s can be required where Node requires ESM', async name => {
+  expect(
+    await node('--eval', `if (!Object.keys(require('${name}')).length) throw new Error('empty')`),
+  ).toEqual(clean)
+})
+
+test.each(names)('%s touches no global of a browser when it is imported', async name => {
+  const source = `
+    const browser = ['window', 'document', 'localStorage', 'sessionStorage', 'indexedDB', 'location', 'history']
+    for (const global of browser) {
+      Object.defineProperty(globalThis, global, { get() { throw new Error('touched ' + global) } })
+    }
+    // Packages may look who they run under; latchkey may not.
+    const real = globalThis.navigator
+    Object.defineProperty(globalThis, 'navigator', { get() {
+      if (/node_modules.latchkey.dist/.test(new Error().stack)) throw new Error('touched navigator')
+      return real
+    } })
+    await import('${name}')`
+  expect(await node('--input-type=module', '--eval', source)).toEqual(clean)
+})

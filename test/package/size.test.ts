@@ -1,0 +1,49 @@
+import { expect, inject, test } from 'vitest'
+import { bundle } from './bundle.ts'
+import { measure, overBudget } from './measure.ts'
+
+const { folder } = inject('packed')
+const importer = `${folder}/app.js`
+
+test('every entry is within its budget', async () => {
+  expect(overBudget(await measure(folder))).toEqual([])
+})
+
+test('an entry over its budget is named', () => {
+  const size = { min: 1, gzip: 20_000, brotli: 1 }
+  expect(overBudget([{ what: 'latchkey', size, budget: 14_336 }])).toEqual([
+    'latchkey has 20000 bytes with gzip, 5664 over its budget of 14336.',
+  ])
+})
+
+const packagesIn = (modules: Iterable<string>) =>
+  new Set([...modules].map(id => id.replaceAll('\\', '/').match(/.*\/node_modules\/([^/]+)\//)?.[1]))
+
+test('latchkey loads neither ky nor anything of Node', async () => {
+  const { modules, external } = await bundle("export * from 'latchkey'", importer)
+  expect(packagesIn(modules.keys())).toEqual(new Set(['latchkey', 'oauth4webapi', 'idb-keyval']))
+  expect([...modules.keys()].filter(id => id.endsWith('/dist/node.js'))).toEqual([])
+  expect(external).toEqual([])
+})
+
+test('latchkey/node loads neither ky nor IndexedDB', async () => {
+  const { modules } = await bundle("export * from 'latchkey/node'", importer)
+  expect(packagesIn(modules.keys())).toEqual(new Set(['latchkey', 'oauth4webapi']))
+})
+
+test('latchkey/ky loads ky and no part of the client', async () => {
+  const { modules, external } = await bundle("export * from 'latchkey/ky'", importer)
+  expect(packagesIn(modules.keys())).toEqual(new Set(['latchkey', 'ky']))
+  expect(external).toEqual([])
+})
+
+test('an app that imports one error class gets that class and no more', async () => {
+  const { modules, size } = await bundle("export { NetworkError } from 'latchkey'", importer)
+  expect(packagesIn(modules.keys())).toEqual(new Set(['latchkey']))
+  expect(size.min).toBeLessThan(1024)
+})
+
+test('an app that imports nothing by name gets nothing', async () => {
+  const { modules } = await bundle("import 'latchkey'\nimport 'latchkey/node'", importer)
+  expect([...modules.keys()]).toEqual([])
+})

@@ -1,0 +1,111 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { CHROMIUM_VARIABLE, ensureChromium } from './support/chromium.ts'
+import { type CommandOptions, runCommand } from './support/command.ts'
+import { closingLine, judgeRun, type RunReport } from './support/run-report.ts'
+import { REPORT_VARIABLE } from './support/summary-reporter.ts'
+
+interface Step {
+  readonly name: string
+  /** What was found out, for the summary. Rejects with one sentence when the step is red. */
+  run(): Promise<string>
+}
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const MINUTE = 60_000
+const filters = process.argv.slice(2)
+let report: RunReport | undefined
+let engine = 'none'
+
+const say = (line: string) => process.stdout.write(`${line}\n`)
+
+const show = (program: string, args: string[], options: Partial<CommandOptions> = {}) =>
+  runCommand(program, args, { cwd: root, show: true, timeoutMs: 3 * MINUTE, ...options })
+
+const script = (name: string, advice: string): Step['run'] => {
+  return async () => {
+    const { code, timedOut } = await show('npm', ['run', '--silent', name])
+    if (timedOut) throw new Error(`\`npm run ${name}\` did not end in time and was stopped.`)
+    if (code !== 0) throw new Error(`\`npm run ${name}\` failed. ${advice}`)
+    return ''
+  }
+}
+
+async function findBrowser(): Promise<string> {
+  const { path, version } = await ensureChromium(say)
+  process.env[CHROMIUM_VARIABLE] = path
+  engine = `Chromium ${version}`
+  return path
+}
+
+const testFiles = () =>
+  readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter(file => file.endsWith('.test.ts'))
+    .map(file => join('test', file))
+
+async function runTests(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-run-'))
+  const target = join(folder, 'report.json')
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
+  try {
+    const { code, timedOut } = await show(
+      process.execPath,
+      [vitest, 'run', '--config', 'test/vitest.config.ts', '--allowOnly=false', ...filters],
+      // LATCHKEY_BUILT spares the package tests a second build: the step before has just made one.
+      {
+        timeoutMs: 30 * MINUTE,
+        env: { [REPORT_VARIABLE]: target, LATCHKEY_BUILT: filters.length ? '' : '1' },
+      },
+    )
+    if (timedOut) throw new Error('The tests did not end in time and were stopped.')
+    if (!existsSync(target)) throw new Error('vitest ended before it had a result.')
+    report = JSON.parse(readFileSync(target, 'utf8')) as RunReport
+    const problems = filters.length === 0 ? judgeRun(report, code, testFiles()) : []
+    if (filters.length > 0 && code !== 0) problems.push('The tests failed.')
+    if (problems.length > 0) throw new Error(problems.join(' '))
+    return Object.entries(report.files)
+      .map(([project, files]) => `${project} ${files.length} files`)
+      .join(', ')
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const checks: Step[] = [
+  {
+    name: 'lint and format',
+    run: script('lint', '`npm run format` repairs what can be repaired by itself.'),
+  },
+  { name: 'types', run: script('types', 'The lines above name what does not fit.') },
+  { name: 'build', run: script('build', 'The lines above say why.') },
+]
+const browser: Step = { name: 'browser', run: findBrowser }
+const tests: Step = { name: 'tests', run: runTests }
+
+const summary: string[] = []
+let problem: string | undefined
+for (const step of filters.length > 0 ? [browser, tests] : [...checks, browser, tests]) {
+  say(`\n=== ${step.name}`)
+  const begun = performance.now()
+  let found = ''
+  try {
+    found = await step.run()
+  } catch (error) {
+    problem = `Red at "${step.name}": ${error instanceof Error ? error.message : String(error)}`
+  }
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1)
+  const line =
+    `${step.name.padEnd(16)} ${seconds.padStart(7)} s  ${problem ? 'red' : 'ok'}  ${found}`.trimEnd()
+  say(`=== ${line}`)
+  summary.push(line)
+  if (problem) break
+}
+
+say(`\n${summary.join('\n')}`)
+say(`node: ${process.version}`)
+if (report?.files.browser || report?.files['end-to-end']) say(`browsers: ${engine}`)
+if (problem) say(problem)
+if (report) say(closingLine(report))
+process.exitCode = problem ? 1 : 0

@@ -1,0 +1,144 @@
+import { accessSync, constants, existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { delimiter, dirname, join } from 'node:path'
+import { type Browser, chromium, type LaunchOptions } from 'playwright'
+import { runCommand } from './command.ts'
+
+/** Names the Chromium to use; the test run hands its find to the workers in it too. */
+export const CHROMIUM_VARIABLE = 'LATCHKEY_CHROMIUM'
+
+export interface Chromium {
+  readonly path: string
+  readonly version: string
+}
+
+const isRoot = process.getuid?.() === 0
+
+/** What every Chromium of the tests is started with: nothing that talks to the network by itself. */
+export const chromiumArgs: string[] = [
+  ...(isRoot ? ['--no-sandbox'] : []),
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+  '--disable-quic',
+  '--disable-gpu',
+]
+
+const systemNames = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+const macApps = ['Google Chrome', 'Chromium'].map(name => `/Applications/${name}.app/Contents/MacOS/${name}`)
+
+const isProgram = (path: string): boolean => {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const onPath = (program: string): string[] =>
+  (process.env.PATH ?? '')
+    .split(delimiter)
+    .map(folder => join(folder, program))
+    .filter(isProgram)
+
+/** Every Chromium on this machine, in the order in which they are tried. */
+const candidates = (): string[] => {
+  const chosen = process.env[CHROMIUM_VARIABLE]
+  if (chosen) return [chosen]
+  return [chromium.executablePath(), ...systemNames.flatMap(onPath), ...macApps].filter(isProgram)
+}
+
+const whatToInstall =
+  `No Chromium that starts was found: install one (\`npx playwright install --with-deps chromium\`, or your system's ` +
+  `package "chromium"), or name one in ${CHROMIUM_VARIABLE}.`
+
+/** The first Chromium on this machine, without a check that it starts. */
+export const findChromium = (): string | undefined => candidates()[0]
+
+/** Starts the Chromium that the run found, for tests that drive it from Node. */
+export function launchChromium(options: LaunchOptions = {}): Promise<Browser> {
+  const executablePath = options.executablePath ?? findChromium()
+  if (!executablePath) return Promise.reject(new Error(whatToInstall))
+  return chromium.launch({
+    timeout: 30_000,
+    ...options,
+    executablePath,
+    args: [...chromiumArgs, ...(options.args ?? [])],
+  })
+}
+
+async function versionOf(executablePath: string): Promise<string | undefined> {
+  try {
+    const browser = await launchChromium({ executablePath })
+    const version = browser.version()
+    await browser.close()
+    return version
+  } catch {
+    return undefined
+  }
+}
+
+async function firstThatStarts(tried: Set<string>): Promise<Chromium | undefined> {
+  for (const path of candidates()) {
+    if (tried.has(path)) continue
+    tried.add(path)
+    const version = await versionOf(path)
+    if (version) return { path, version }
+  }
+  return undefined
+}
+
+/** Ways to get one, best first; each answers with what went wrong, if anything did. */
+const installers: { name: string; fits: () => boolean; run: () => Promise<string | undefined> }[] = [
+  {
+    name: "Playwright's Chromium",
+    fits: () => true,
+    run: async () => {
+      const manifest = createRequire(import.meta.url).resolve('playwright/package.json')
+      const { code, output } = await runCommand(
+        process.execPath,
+        [join(dirname(manifest), 'cli.js'), 'install', '--no-shell', 'chromium'],
+        // Playwright tries several addresses five times each: a short limit per try where none can be reached.
+        { timeoutMs: 300_000, env: { PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT: '4000' } },
+      )
+      return code === 0 ? undefined : (/^Error: .*/m.exec(output)?.[0] ?? 'it did not end in time')
+    },
+  },
+  {
+    name: 'the package "chromium" of Debian or Ubuntu',
+    fits: () => isRoot && existsSync('/etc/debian_version') && onPath('apt-get').length > 0,
+    run: async () => {
+      const env = { DEBIAN_FRONTEND: 'noninteractive' }
+      const update = await runCommand('apt-get', ['-q', 'update'], { show: true, timeoutMs: 180_000, env })
+      if (update.code !== 0) return 'apt-get update failed'
+      const args = ['-q', 'install', '-y', '--no-install-recommends', 'chromium']
+      const install = await runCommand('apt-get', args, { show: true, timeoutMs: 600_000, env })
+      return install.code === 0 ? undefined : 'apt-get install failed'
+    },
+  },
+]
+
+/**
+ * A Chromium that starts: a found one, else an installed one.
+ * @param say hears what is being done, because an installation takes a while.
+ * @throws Error with one sentence that says what to install.
+ */
+export async function ensureChromium(say: (line: string) => void): Promise<Chromium> {
+  const tried = new Set<string>()
+  const found = await firstThatStarts(tried)
+  if (found) return found
+  const chosen = process.env[CHROMIUM_VARIABLE]
+  if (chosen) throw new Error(`${CHROMIUM_VARIABLE} names "${chosen}", which does not start as a Chromium.`)
+
+  for (const installer of installers) {
+    if (!installer.fits()) continue
+    say(`No Chromium that starts was found; installing ${installer.name}.`)
+    const problem = await installer.run()
+    const usable = problem ? undefined : await firstThatStarts(tried)
+    if (usable) return usable
+    say(`That did not work: ${problem ?? 'what was installed does not start'}.`)
+  }
+  throw new Error(whatToInstall)
+}

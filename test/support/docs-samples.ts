@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import ts from 'typescript'
+
+/** One TypeScript block of a Markdown file. */
+export interface Sample {
+  /** Relative to the repository. */
+  readonly file: string
+  /** The line of its first line of code, from 1. */
+  readonly line: number
+  readonly code: string
+  /** Why it is not compiled, from the comment `<!-- not compiled: reason -->` before it. */
+  readonly exempt: string | undefined
+}
+
+const TYPESCRIPT = /^(ts|typescript|tsx|mts)$/
+
+/** Every fenced block of TypeScript in `markdown`. */
+export function findSamples(file: string, markdown: string): Sample[] {
+  const samples: Sample[] = []
+  const lines = markdown.split(/\r?\n/)
+  let open: { fence: string; isSample: boolean; line: number; exempt: string | undefined } | undefined
+  let before = ''
+  lines.forEach((text, index) => {
+    const fence = /^(\s*)(`{3,}|~{3,})\s*([^\s`{]*)/.exec(text)
+    if (!open && fence) {
+      const exempt = /^\s*<!-- not compiled: (\S.*) -->\s*$/.exec(before)?.[1]
+      const isSample = TYPESCRIPT.test(fence[3] ?? '')
+      open = { fence: fence[2] ?? '', isSample, line: index + 2, exempt }
+    } else if (open && text.trim().startsWith(open.fence) && /^[`~]+$/.test(text.trim())) {
+      const code = lines.slice(open.line - 1, index).join('\n')
+      if (open.isSample) samples.push({ file, line: open.line, code, exempt: open.exempt })
+      open = undefined
+    }
+    if (text.trim()) before = text
+  })
+  return samples
+}
+
+const nameOf = (root: string, { file, line }: Sample) =>
+  join(root, `${file.replaceAll('/', '-')}-${line}.sample.ts`)
+
+/** The paths that `names` of tsconfig.json stand for, with the compiler options around them. */
+function readOptions(root: string): ts.CompilerOptions {
+  const config = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile)
+  const { options } = ts.parseJsonConfigFileContent(
+    { ...config.config, files: [], include: [] },
+    ts.sys,
+    root,
+  )
+  // A sample shows one thing; what it leaves unused is the reader's.
+  return { ...options, noUnusedLocals: false, noUnusedParameters: false, skipLibCheck: true, noEmit: true }
+}
+
+/** Compiles every sample as a module of its own; the errors of each, in the order given. */
+export function compileSamples(root: string, samples: readonly Sample[]): string[][] {
+  const options = readOptions(root)
+  const virtual = new Map(
+    // Padded, so that an error has the line that it has in the document.
+    samples.map(sample => [
+      nameOf(root, sample),
+      `${'\n'.repeat(sample.line - 1)}${sample.code}\nexport {}\n`,
+    ]),
+  )
+  const host = ts.createCompilerHost(options)
+  const { fileExists, readFile, getSourceFile } = host
+  host.fileExists = name => virtual.has(name) || fileExists(name)
+  host.readFile = name => virtual.get(name) ?? readFile(name)
+  host.getSourceFile = (name, version, ...rest) => {
+    const source = virtual.get(name)
+    return source === undefined
+      ? getSourceFile(name, version, ...rest)
+      : ts.createSourceFile(name, source, version)
+  }
+  const program = ts.createProgram([...virtual.keys()], options, host)
+  return samples.map(sample => {
+    const file = program.getSourceFile(nameOf(root, sample))
+    if (!file) throw new Error(`${sample.file}:${sample.line} was not compiled.`)
+    return ts.getPreEmitDiagnostics(program, file).map(({ start, messageText }) => {
+      const { line } = file.getLineAndCharacterOfPosition(start ?? 0)
+      return `${sample.file}:${line + 1}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`
+    })
+  })
+}
+
+export const readSamples = (root: string, files: readonly string[]): Sample[] =>
+  files.flatMap(file => findSamples(file, readFileSync(join(root, file), 'utf8')))

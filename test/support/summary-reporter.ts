@@ -1,0 +1,31 @@
+import { writeFileSync } from 'node:fs'
+import { relative } from 'node:path'
+import type { Reporter, TestModule } from 'vitest/node'
+import type { RunReport } from './run-report.ts'
+
+/** Where the report goes; set by test/run.ts. */
+export const REPORT_VARIABLE = 'LATCHKEY_RUN_REPORT'
+
+const report = (modules: readonly TestModule[], unhandled: number): RunReport => {
+  const count = { passed: 0, failed: 0, skipped: 0, pending: 0 }
+  const files: Record<string, string[]> = {}
+  let errors = unhandled
+  for (const module of modules) {
+    const tests = [...module.children.allTests()]
+    for (const test of tests) count[test.result().state]++
+    for (const suite of module.children.allSuites()) errors += suite.errors().length
+    errors += module.errors().length
+    const file = relative(module.project.vitest.config.root, module.moduleId)
+    files[module.project.name] = [...(files[module.project.name] ?? []), file]
+  }
+  // A test that never came to its end is not a pass.
+  return { passed: count.passed, failed: count.failed + count.pending, skipped: count.skipped, errors, files }
+}
+
+/** Leaves the counts of the run for test/run.ts, which prints the closing line. */
+export const createSummaryReporter = (): Reporter => ({
+  onTestRunEnd(modules, unhandledErrors) {
+    const target = process.env[REPORT_VARIABLE]
+    if (target) writeFileSync(target, JSON.stringify(report(modules, unhandledErrors.length)))
+  },
+})

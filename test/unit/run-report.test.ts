@@ -1,0 +1,44 @@
+import { describe, expect, test } from 'vitest'
+import { closingLine, judgeRun, type RunReport } from '../support/run-report.ts'
+
+const files = {
+  node: ['test/unit/a.test.ts'],
+  package: ['test/package/b.test.ts'],
+  browser: ['test/browser/c.test.ts'],
+  'end-to-end': ['test/browser/e2e/d.test.ts'],
+}
+const onDisk = Object.values(files).flat()
+const green: RunReport = { passed: 4, failed: 0, skipped: 0, errors: 0, files }
+
+describe('a full run', () => {
+  test('is green when every file ran and every test passed', () => {
+    expect(judgeRun(green, 0, onDisk)).toEqual([])
+    expect(closingLine(green)).toBe('4 passed, 0 failed')
+  })
+
+  test.each<[string, Partial<RunReport>, RegExp]>([
+    ['a test failed', { failed: 1 }, /1 of the tests failed/],
+    ['a test was skipped', { skipped: 1 }, /1 tests were skipped/],
+    ['a promise was rejected and nobody looked', { errors: 1 }, /outside of the tests/],
+    [
+      'a project had nothing to run',
+      { files: { ...files, browser: [] } },
+      /No test of the project "browser"/,
+    ],
+    [
+      'a file was left out',
+      { files: { ...files, node: ['test/unit/other.test.ts'] } },
+      /test\/unit\/a\.test\.ts/,
+    ],
+  ])('is red when %s', (_what, change, problem) => {
+    expect(judgeRun({ ...green, ...change }, 0, onDisk).join(' ')).toMatch(problem)
+  })
+
+  test('is red when vitest says so and the counts do not', () => {
+    expect(judgeRun(green, 1, onDisk)).toEqual(['vitest ended with status 1.'])
+  })
+
+  test('counts errors outside of tests as failures in its closing line', () => {
+    expect(closingLine({ ...green, failed: 1, errors: 2, skipped: 3 })).toBe('4 passed, 3 failed, 3 skipped')
+  })
+})

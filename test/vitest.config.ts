@@ -1,0 +1,77 @@
+import { fileURLToPath } from 'node:url'
+import { playwright } from '@vitest/browser-playwright'
+import { defineConfig } from 'vitest/config'
+import { chromiumArgs, findChromium } from './support/chromium.ts'
+import { createSummaryReporter } from './support/summary-reporter.ts'
+
+const fromRoot = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
+
+export default defineConfig({
+  root: fromRoot('.'),
+  resolve: {
+    alias: [
+      { find: /^latchkey$/, replacement: fromRoot('src/index.ts') },
+      { find: /^latchkey\/node$/, replacement: fromRoot('src/runtime/node.ts') },
+      { find: /^latchkey\/ky$/, replacement: fromRoot('src/ky.ts') },
+    ],
+  },
+  test: {
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 20_000,
+    restoreMocks: true,
+    reporters: ['default', createSummaryReporter()],
+    // One group after the other: whatever watches the clock has the machine to itself.
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'node',
+          include: ['test/{unit,contracts,scenarios}/**/*.test.ts'],
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'package',
+          include: ['test/package/**/*.test.ts'],
+          globalSetup: ['test/package/packed.setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        // Known beforehand: a dependency that is found late reloads the page in the middle of a test.
+        optimizeDeps: { include: ['oauth4webapi', 'idb-keyval', 'ky', 'fast-check'] },
+        test: {
+          name: 'browsers',
+          include: ['test/browser/*.test.ts'],
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({ launchOptions: { executablePath: findChromium(), args: chromiumArgs } }),
+            instances: [{ browser: 'chromium', name: 'browser' }],
+          },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'end-to-end',
+          include: ['test/browser/e2e/**/*.test.ts'],
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 4 },
+        },
+      },
+    ],
+  },
+})
