@@ -1,0 +1,114 @@
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright'
+import { chromiumArgs, findChromium, launchChromium } from './chromium.ts'
+
+/** One page of a browser. The only things that tests do with a browser, so that other drivers can take over. */
+export interface Tab {
+  goto(url: string): Promise<void>
+  url(): string
+  /** Runs `work` in the page; it sees nothing but the page and `argument`. */
+  run<R>(work: () => R | Promise<R>): Promise<R>
+  run<R, A>(work: (argument: A) => R | Promise<R>, argument: A): Promise<R>
+  click(selector: string): Promise<void>
+  fill(selector: string, text: string): Promise<void>
+  reload(): Promise<void>
+  /** Does not wait for the page that comes. */
+  back(steps?: number): Promise<void>
+  resize(width: number, height: number): Promise<void>
+  /** Does something that opens a window. */
+  opening(action: () => Promise<void>): Promise<Tab>
+  isClosed(): boolean
+  close(): Promise<void>
+  /** Ends the page's process, as a crash or the system would. */
+  crash(): Promise<void>
+}
+
+/** One user of a browser: tabs which share everything. */
+export interface Profile {
+  newTab(url?: string): Promise<Tab>
+  /** All requests so far, of windows that were opened too. */
+  readonly requests: readonly { readonly url: string; readonly authorization: string | undefined }[]
+  /** All that was written to consoles, and uncaught errors. */
+  readonly console: readonly string[]
+  close(): Promise<void>
+}
+
+const toTab = (page: Page): Tab => ({
+  goto: async url => void (await page.goto(url)),
+  url: () => page.url(),
+  run: <R, A>(work: (argument: A) => R | Promise<R>, argument?: A) =>
+    page.evaluate(work as (argument: unknown) => R | Promise<R>, argument),
+  click: selector => page.click(selector),
+  fill: (selector, text) => page.fill(selector, text),
+  reload: async () => void (await page.reload()),
+  back: (steps = 1) => page.evaluate(by => void setTimeout(() => history.go(by)), -steps),
+  resize: (width, height) => page.setViewportSize({ width, height }),
+  async opening(action) {
+    const [opened] = await Promise.all([page.waitForEvent('popup'), action()])
+    return toTab(opened)
+  },
+  isClosed: () => page.isClosed(),
+  close: () => page.close(),
+  async crash() {
+    const crashed = page.waitForEvent('crash')
+    const session = await page.context().newCDPSession(page)
+    session.send('Page.crash').catch(() => {}) // nobody is left to answer
+    await crashed
+    await page.close()
+  },
+})
+
+function toProfile(context: BrowserContext): Profile {
+  const requests: { url: string; authorization: string | undefined }[] = []
+  const console: string[] = []
+  context.setDefaultTimeout(20_000)
+  context.on('request', request =>
+    requests.push({ url: request.url(), authorization: request.headers().authorization }),
+  )
+  context.on('console', message => console.push(`${message.type()}: ${message.text()}`))
+  context.on('weberror', error => console.push(`uncaught: ${error.error()}`))
+  return {
+    async newTab(url) {
+      const tab = toTab(await context.newPage())
+      if (url) await tab.goto(url)
+      return tab
+    },
+    requests,
+    console,
+    close: () => context.close(),
+  }
+}
+
+export interface E2eBrowser {
+  newProfile(): Promise<Profile>
+  close(): Promise<void>
+}
+
+/** What users have and Playwright turns off. */
+export interface E2eBrowserOptions {
+  /** Pages are kept for Back. */
+  readonly bfcache?: boolean
+  /** Windows open only while a click is being handled. */
+  readonly popupBlocker?: boolean
+}
+
+export async function launchE2eBrowser(options: E2eBrowserOptions = {}): Promise<E2eBrowser> {
+  const ignoreDefaultArgs = [
+    ...(options.bfcache ? ['--disable-back-forward-cache'] : []),
+    ...(options.popupBlocker ? ['--disable-popup-blocking'] : []),
+  ]
+  const browser: Browser = await launchChromium({ ignoreDefaultArgs })
+  return {
+    newProfile: async () => toProfile(await browser.newContext({ colorScheme: 'light' })),
+    close: () => browser.close(),
+  }
+}
+
+/** A browser whose profile is kept in `folder` when it is closed. */
+export const launchProfile = async (folder: string): Promise<Profile> =>
+  toProfile(
+    await chromium.launchPersistentContext(folder, {
+      executablePath: findChromium(),
+      args: chromiumArgs,
+      timeout: 30_000,
+    }),
+  )

@@ -1,0 +1,126 @@
+import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { type Listening, listen } from '../../examples/demo/servers/listen.ts'
+import { startPageServer } from '../../examples/demo/servers/page-server.ts'
+import { startTestServers, type TestServers } from './server.ts'
+
+/** How the test app's client is made, and what the page does by itself when it is loaded; see e2e-app-page.ts. */
+export type AppMode =
+  | 'start'
+  | 'start-twice'
+  | 'two-clients'
+  | 'wait'
+  /** The client's user agent is `popup()`. */
+  | 'popup'
+  | 'popup-and-memory'
+  /** Opens a window without a click. */
+  | 'popup-at-once'
+
+export interface E2ePages {
+  readonly servers: TestServers
+  readonly demoUrl: string
+  readonly appUrl: string
+  /** For pages that are loaded from now on. */
+  setMode(mode: AppMode): void
+  close(): Promise<void>
+}
+
+const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
+
+/** What a browser runs of these sources; `latchkey` in them is src. */
+async function bundle(entry: string): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [fromRoot(entry)],
+    alias: { latchkey: fromRoot('src/index.ts') },
+    bundle: true,
+    write: false,
+    format: 'esm',
+    target: 'es2022',
+    platform: 'browser',
+    logLevel: 'error',
+  })
+  return outputFiles[0]?.text ?? ''
+}
+
+const appPage = (config: object) => `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="config" content="${JSON.stringify(config).replaceAll('"', '&quot;')}">
+<title>end-to-end tests</title>
+<link rel="icon" href="data:,">
+<script type="module" src="/app.js"></script>
+</head>
+<body><button id="sign-in">Sign in</button> <button id="sign-in-popup">Sign in in a window</button></body>
+</html>
+`
+
+/** As strict as an app can be, for pages and their workers. */
+const policy = (...origins: string[]) =>
+  `default-src 'none'; script-src 'self'; worker-src 'self'; img-src data:; connect-src ${origins.join(' ')}; ` +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+
+const sendScript = (response: ServerResponse, script: string, headers: Record<string, string> = {}) =>
+  response.writeHead(200, { 'content-type': 'text/javascript; charset=utf-8', ...headers }).end(script)
+
+/** Hands a request on to another server of ours. */
+function forward(request: IncomingMessage, response: ServerResponse, origin: string) {
+  const { method, headers, url } = request
+  const onward = send(new URL(url ?? '/', origin), { method, headers }, answer => {
+    response.writeHead(answer.statusCode ?? 502, answer.headers)
+    answer.pipe(response)
+  })
+  onward.on('error', () => response.destroy())
+  request.pipe(onward)
+}
+
+/** Starts the demo page and the test app, both made from src, and the servers that they sign in to. */
+export async function startE2ePages(): Promise<E2ePages> {
+  const [demoScript, appScript, workerScript] = await Promise.all([
+    bundle('examples/demo/page/main.ts'),
+    bundle('test/support/e2e-app-page.ts'),
+    bundle('test/support/e2e-app-worker.ts'),
+  ])
+  let mode: AppMode = 'start'
+  const ready: { servers?: TestServers; demoPage?: Listening } = {}
+
+  const demo = await listen(
+    createServer((request, response) => {
+      if (request.url === '/main.js') sendScript(response, demoScript)
+      else if (ready.demoPage) forward(request, response, ready.demoPage.origin)
+    }),
+    { name: 'demo page of the tests' },
+  )
+  const app = await listen(
+    createServer((request, response) => {
+      const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+      const { issuer = '', apiUrl = '' } = ready.servers ?? {}
+      const csp = policy(issuer, new URL(apiUrl).origin)
+      if (pathname === '/app.js') return sendScript(response, appScript)
+      if (pathname === '/worker.js')
+        return sendScript(response, workerScript, { 'content-security-policy': csp })
+      const headers = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': csp }
+      return response.writeHead(200, headers).end(appPage({ issuer, apiUrl, mode }))
+    }),
+    { name: 'test app' },
+  )
+  const servers = await startTestServers(demo.origin, app.origin)
+  ready.servers = servers
+  ready.demoPage = await startPageServer({
+    config: () => ({ issuer: servers.issuer, clientId: 'demo-spa', apiUrl: servers.apiUrl }),
+    revokeAccessTokensOf: servers.revokeAccessTokensOf,
+  })
+
+  return {
+    servers,
+    demoUrl: `${demo.origin}/`,
+    appUrl: `${app.origin}/`,
+    setMode(next) {
+      mode = next
+    },
+    async close() {
+      await Promise.all([servers.close(), ready.demoPage?.close(), demo.close(), app.close()])
+    },
+  }
+}

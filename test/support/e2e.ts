@@ -1,0 +1,136 @@
+import { afterAll, afterEach, beforeAll } from 'vitest'
+import {
+  type E2eBrowser,
+  type E2eBrowserOptions,
+  launchE2eBrowser,
+  type Profile,
+  type Tab,
+} from './e2e-browser.ts'
+import { type E2ePages, startE2ePages } from './e2e-pages.ts'
+import type { TestServers } from './server.ts'
+
+export interface E2e {
+  readonly servers: TestServers
+  readonly pages: E2ePages
+  /** A user with an empty browser. Closed after the test. */
+  newProfile(): Promise<Profile>
+}
+
+/** One browser and one set of servers for the tests of a file. */
+export function endToEnd(options: E2eBrowserOptions = {}): E2e {
+  let browser: E2eBrowser | undefined
+  let pages: E2ePages | undefined
+  let profiles: Profile[] = []
+
+  const up = (): E2ePages => {
+    if (!pages) throw new Error('The servers are up while tests run, and only then.')
+    return pages
+  }
+
+  beforeAll(async () => {
+    pages = await startE2ePages()
+    browser = await launchE2eBrowser(options)
+  })
+  afterEach(async () => {
+    up().servers.fault(undefined)
+    const closing = profiles.map(profile => profile.close())
+    profiles = []
+    // Chromium was once seen not to answer here for minutes; the end of the file ends it as a whole
+    await within(CLOSING_MS, Promise.all(closing))
+    up().servers.forget()
+    up().setMode('start')
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await pages?.close()
+  })
+
+  return {
+    get servers() {
+      return up().servers
+    },
+    get pages() {
+      return up()
+    },
+    async newProfile() {
+      if (!browser) throw new Error('The browser is up while tests run, and only then.')
+      const profile = await browser.newProfile()
+      profiles.push(profile)
+      return profile
+    },
+  }
+}
+
+const LOOK_EVERY_MS = 25
+const CLOSING_MS = 10_000
+
+/** Waits for what comes, but no longer than `ms`. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise(resolve => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([work, late]).finally(() => clearTimeout(timer))
+}
+
+/**
+ * Waits until `check` holds. What it throws counts as no: pages come and go.
+ * @throws Error that says what was waited for.
+ */
+export async function until(
+  what: string,
+  check: () => boolean | Promise<boolean>,
+  timeoutMs = 15_000,
+): Promise<void> {
+  const giveUpAt = performance.now() + timeoutMs
+  let last: unknown
+  while (performance.now() < giveUpAt) {
+    try {
+      if (await check()) return
+      last = undefined
+    } catch (error) {
+      last = error
+    }
+    await new Promise(resolve => setTimeout(resolve, LOOK_EVERY_MS))
+  }
+  throw new Error(`Waited ${timeoutMs} ms in vain until ${what}.`, { cause: last })
+}
+
+/** What the page shows there, if it is shown. */
+export const textOf = (tab: Tab, selector: string): Promise<string> =>
+  tab.run(where => document.querySelector(where)?.textContent?.trim() ?? '', selector)
+
+/** Waits for a page of the authorization server by its heading. */
+export const untilShown = (tab: Tab, heading: string): Promise<void> =>
+  until(`"${heading}" is shown`, async () => (await textOf(tab, 'h1')) === heading)
+
+/** On the authorization server's pages: gives a name, allows everything if asked. The tab is sent back after this. */
+export async function fillForms(tab: Tab, userName = 'alice', isAsked = true): Promise<void> {
+  await untilShown(tab, 'Sign in')
+  await tab.fill('#user', userName)
+  await tab.click('button.yes')
+  if (!isAsked) return
+  await untilShown(tab, 'Allow access?')
+  await tab.click('button.yes')
+}
+
+export const statusOf = (tab: Tab): Promise<string> => tab.run(() => window.app.client.session.status)
+
+/** Waits for the session of the test app in this tab. */
+export const untilStatus = (tab: Tab, status: 'signed-in' | 'signed-out'): Promise<void> =>
+  until(`this tab is ${status}`, async () => (await statusOf(tab)) === status)
+
+/** Opens the test app and signs in by redirect, with access tokens of `seconds`. */
+export async function signedInTab({ servers, pages }: E2e, profile: Profile, seconds = 3600): Promise<Tab> {
+  servers.issueFor(seconds)
+  const tab = await profile.newTab(pages.appUrl)
+  await untilStatus(tab, 'signed-out')
+  await tab.click('#sign-in')
+  await fillForms(tab)
+  await untilStatus(tab, 'signed-in')
+  return tab
+}
+
+/** Waits until the access token that this tab knows is over. */
+export const untilExpired = (tab: Tab): Promise<void> =>
+  until('the access token has expired', () => tab.run(() => window.app.isExpired()))

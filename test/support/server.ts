@@ -1,0 +1,170 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { startAuthorizationServer } from '../../examples/demo/servers/authorization-server.ts'
+import { demoSpa } from '../../examples/demo/servers/demo-clients.ts'
+import { startResourceServer } from '../../examples/demo/servers/resource-server.ts'
+
+/** One request to the token endpoint, as it arrived. */
+export interface SeenTokenRequest {
+  readonly grantType: string
+  readonly clientId: string
+  /** What was redeemed: the code or the refresh token. */
+  readonly secret: string
+  /** Of the answer; 0 where the connection ended without one, `undefined` while there is none. */
+  status: number | undefined
+  /** Whether the provider itself never saw it. */
+  faulty: boolean
+}
+
+export interface SeenApiCall {
+  readonly method: string
+  readonly status: number
+}
+
+/**
+ * What the token endpoint does instead of answering. `hang`: says nothing until the fault is taken back, and the
+ * provider commits nothing for a client that has left by then.
+ */
+export type TokenFault = 'unavailable' | 'reset' | 'hang'
+
+export interface TestServers {
+  readonly issuer: string
+  readonly apiUrl: string
+  /** Since the last `forget()`. */
+  readonly tokenRequests: readonly SeenTokenRequest[]
+  readonly apiCalls: readonly SeenApiCall[]
+  /** Forgets what was seen, takes back faults, and issues access tokens of an hour again. */
+  forget(): void
+  /** How long the access tokens live which are issued from now on. */
+  issueFor(seconds: number): void
+  /** The refresh requests among `tokenRequests`. */
+  refreshes(): readonly SeenTokenRequest[]
+  /** Requests which redeem something that an earlier one has redeemed already. */
+  replays(): readonly SeenTokenRequest[]
+  fault(kind: TokenFault | undefined): void
+  /** @returns how many access tokens were revoked. */
+  revokeAccessTokensOf(subject: string): Promise<number>
+  /** Every access token and refresh token that was ever issued. */
+  readonly issued: ReadonlySet<string>
+  /** Forgets all refresh tokens, as a server does when an administrator ends every session. */
+  revokeRefreshTokens(): Promise<void>
+  close(): Promise<void>
+}
+
+const HOUR_SECONDS = 3600
+
+/** The whole body, left in the stream for whoever reads it next: it is small enough to be buffered there. */
+const peek = (request: IncomingMessage): Promise<string> =>
+  new Promise(resolve => {
+    const chunks: Buffer[] = []
+    const push = request.push.bind(request)
+    request.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
+      if (chunk) chunks.push(Buffer.from(chunk))
+      else resolve(Buffer.concat(chunks).toString())
+      return push(chunk, encoding)
+    }
+  })
+
+/**
+ * The real oidc-provider and the notes API for pages on these origins. Public clients: `demo-spa` on the first origin,
+ * `e2e-app` on the second.
+ */
+export async function startTestServers(demoOrigin: string, appOrigin: string): Promise<TestServers> {
+  let tokenRequests: SeenTokenRequest[] = []
+  let apiCalls: SeenApiCall[] = []
+  let lifetime = HOUR_SECONDS
+  let fault: TokenFault | undefined
+  let release = () => {}
+  let released = Promise.resolve()
+
+  const setFault = (kind: TokenFault | undefined) => {
+    release()
+    fault = kind
+    released = new Promise(resolve => {
+      release = resolve
+    })
+  }
+
+  const before = async (request: IncomingMessage, response: ServerResponse): Promise<boolean> => {
+    if (request.method !== 'POST' || request.url !== '/token') return false
+    const form = new URLSearchParams(await peek(request))
+    const seen: SeenTokenRequest = {
+      grantType: form.get('grant_type') ?? '',
+      clientId: form.get('client_id') ?? '',
+      secret: form.get('refresh_token') ?? form.get('code') ?? '',
+      status: undefined,
+      faulty: fault !== undefined,
+    }
+    const gone = new Promise<void>(resolve => {
+      response.once('close', () => {
+        seen.status = response.writableFinished ? response.statusCode : 0
+        resolve()
+      })
+    })
+    tokenRequests.push(seen)
+    if (fault === 'reset') request.socket.destroy()
+    if (fault === 'unavailable') {
+      response.writeHead(503, { 'access-control-allow-origin': request.headers.origin ?? '*' }).end()
+    }
+    if (fault !== 'hang') return fault !== undefined
+    await Promise.race([gone, released])
+    seen.faulty = response.destroyed
+    return response.destroyed
+  }
+
+  const app = { ...demoSpa(appOrigin), client_id: 'e2e-app', client_name: 'end-to-end tests' }
+  const authorizationServer = await startAuthorizationServer({
+    clients: [demoSpa(demoOrigin), app],
+    accessTokenSeconds: () => lifetime,
+    before,
+  })
+  const issued = new Set<string>()
+  authorizationServer.provider.on('access_token.saved', ({ jti }) => issued.add(jti))
+  authorizationServer.provider.on('refresh_token.saved', ({ jti }) => issued.add(jti))
+  const resourceServer = await startResourceServer({
+    issuer: authorizationServer.issuer,
+    credentials: authorizationServer.introspectionCredentials,
+    allowedOrigins: [demoOrigin, appOrigin],
+    log: entry => {
+      if (entry.type === 'response') apiCalls.push({ method: entry.method, status: entry.status })
+    },
+  })
+
+  return {
+    issuer: authorizationServer.issuer,
+    apiUrl: `${resourceServer.origin}/notes`,
+    issued,
+    get tokenRequests() {
+      return tokenRequests
+    },
+    get apiCalls() {
+      return apiCalls
+    },
+    forget() {
+      setFault(undefined)
+      tokenRequests = []
+      apiCalls = []
+      lifetime = HOUR_SECONDS
+    },
+    issueFor(seconds) {
+      lifetime = seconds
+    },
+    refreshes: () => tokenRequests.filter(({ grantType }) => grantType === 'refresh_token'),
+    replays() {
+      const reached = tokenRequests.filter(({ faulty }) => !faulty)
+      return reached.filter(
+        ({ secret }, index) => reached.findIndex(other => other.secret === secret) < index,
+      )
+    },
+    fault: setFault,
+    revokeAccessTokensOf: subject => authorizationServer.revokeAccessTokensOf(subject),
+    async revokeRefreshTokens() {
+      const { RefreshToken } = authorizationServer.provider
+      const found = await Promise.all([...issued].map(id => RefreshToken.find(id)))
+      await Promise.all(found.map(refreshToken => refreshToken?.destroy()))
+    },
+    async close() {
+      setFault(undefined)
+      await Promise.all([resourceServer.close(), authorizationServer.close()])
+    },
+  }
+}
