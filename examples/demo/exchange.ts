@@ -1,0 +1,77 @@
+import type { Arrow } from './arrows.ts'
+
+/** A step of the exchange did not go as it has to. */
+export class LifecycleError extends Error {
+  override readonly name = 'LifecycleError'
+}
+
+/** Every arrow as it happens, and the check that the right ones came. */
+export interface Exchange {
+  record(arrow: Arrow): void
+  /** Says something that is not an arrow. */
+  say(text: string): void
+  /** How many arrows have had a label that begins so. */
+  count(...beginnings: string[]): number
+  /**
+   * Runs one step, during which the arrows named in `expected` have to be seen in this order, and no token request more
+   * than those.
+   * @throws LifecycleError that names the arrow which was missing or was one too many.
+   */
+  step<T>(title: string, expected: readonly string[], run: () => Promise<T>): Promise<T>
+}
+
+export interface ExchangeOptions {
+  print: (line: string) => void
+  /** Whether the terminal shows colours. */
+  colour: boolean
+}
+
+const isTokenRequest = (name: string) => name.includes(': token request')
+const nameOf = (arrow: Arrow) => `${arrow.from} → ${arrow.to}: ${arrow.label}`
+
+export function createExchange({ print, colour }: ExchangeOptions): Exchange {
+  const began = performance.now()
+  const arrows: Arrow[] = []
+
+  const paint = (code: number, text: string) => (colour && text ? `\u001b[${code}m${text}\u001b[0m` : text)
+  const elapsed = () => `${((performance.now() - began) / 1000).toFixed(3)} s`.padStart(9)
+  const toneCodes = { plain: 0, good: 32, bad: 31 } as const
+
+  const line = (arrow: Arrow) => {
+    const note = arrow.from === arrow.to
+    const way = `${arrow.from.padEnd(20)} ${note ? '·' : '→'} ${(note ? '' : arrow.to).padEnd(20)}`
+    const label = paint(toneCodes[arrow.tone], arrow.detail ? arrow.label.padEnd(34) : arrow.label)
+    return `${paint(2, elapsed())}  ${way}  ${label} ${paint(2, arrow.detail)}`.trimEnd()
+  }
+
+  const check = (title: string, expected: readonly string[], seen: readonly string[]) => {
+    let from = 0
+    for (const name of expected) {
+      const at = seen.indexOf(name, from)
+      if (at < 0) throw new LifecycleError(`The arrow "${name}" was missing when ${title}.`)
+      from = at + 1
+    }
+    const wanted = expected.filter(isTokenRequest).length
+    const sent = seen.filter(isTokenRequest).length
+    if (sent > wanted) {
+      throw new LifecycleError(`There were ${sent} token requests instead of ${wanted} when ${title}.`)
+    }
+  }
+
+  return {
+    record: arrow => {
+      arrows.push(arrow)
+      print(line(arrow))
+    },
+    say: text => print(`${paint(2, elapsed())}  ${paint(2, text)}`),
+    count: (...beginnings) =>
+      arrows.filter(({ label }) => beginnings.some(beginning => label.startsWith(beginning))).length,
+    step: async (title, expected, run) => {
+      print(paint(1, `\n${title}`))
+      const before = arrows.length
+      const result = await run()
+      check(title, expected, arrows.slice(before).map(nameOf))
+      return result
+    },
+  }
+}

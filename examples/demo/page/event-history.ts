@@ -1,0 +1,41 @@
+import type { ClientEvent } from 'latchkey'
+
+/** The events of this tab, kept over the redirect to the authorization server and over reloads. */
+export interface EventHistory {
+  readonly events: readonly ClientEvent[]
+  add(event: ClientEvent): void
+  clear(): void
+}
+
+const KEY = 'latchkey-demo-events'
+
+/** More than fits on any screen, and little enough to redraw at once. */
+const MOST_EVENTS = 200
+
+function restore(): ClientEvent[] {
+  try {
+    const stored: unknown = JSON.parse(sessionStorage.getItem(KEY) ?? '[]')
+    return Array.isArray(stored) ? stored : []
+  } catch {
+    return []
+  }
+}
+
+export function createEventHistory(): EventHistory {
+  let events = restore()
+  const keep = (next: ClientEvent[]) => {
+    events = next.slice(-MOST_EVENTS)
+    try {
+      sessionStorage.setItem(KEY, JSON.stringify(events))
+    } catch {
+      // A browser that keeps nothing still shows what happens from now on.
+    }
+  }
+  return {
+    get events() {
+      return events
+    },
+    add: event => keep([...events, event]),
+    clear: () => keep([]),
+  }
+}

@@ -1,0 +1,62 @@
+import { createClient } from 'latchkey'
+import { byTestId, element } from './elements.ts'
+import { createEventHistory } from './event-history.ts'
+import { createNotesPanel } from './notes-panel.ts'
+import { createSequenceDiagram } from './sequence-diagram.ts'
+import { createSessionView } from './session-view.ts'
+
+interface Config {
+  issuer: string
+  clientId: string
+  apiUrl: string
+}
+
+const response = await fetch('/config.json')
+const config: Config = await response.json()
+
+const client = createClient({
+  issuer: config.issuer,
+  clientId: config.clientId,
+  redirectUri: '/callback',
+  scope: 'openid profile offline_access notes:read notes:write',
+  allowedOrigins: [new URL(config.apiUrl).origin],
+  postLogoutRedirectUri: '/',
+})
+
+const history = createEventHistory()
+const diagram = createSequenceDiagram(history.events)
+client.events.subscribe(event => {
+  history.add(event)
+  diagram.draw(event)
+})
+
+const view = createSessionView()
+const notes = createNotesPanel(client, config.apiUrl)
+client.subscribe(session => {
+  view.show(session)
+  if (session.status === 'signed-out') notes.reset()
+})
+
+const signIn = byTestId<HTMLButtonElement>('sign-in')
+const signOut = byTestId<HTMLButtonElement>('sign-out')
+
+/** One at a time: a sign-in begun while a sign-out leaves the page would overtake it. */
+const attempt = async (action: () => Promise<unknown>) => {
+  signIn.disabled = signOut.disabled = true
+  try {
+    await action()
+  } catch (error) {
+    view.showProblem(error instanceof Error ? error.message : String(error))
+  }
+  signIn.disabled = signOut.disabled = false
+}
+
+signIn.addEventListener('click', () => attempt(() => client.signIn({ returnTo: '/' })))
+signOut.addEventListener('click', () => attempt(() => client.signOut()))
+element('#clear').addEventListener('click', () => {
+  history.clear()
+  diagram.clear()
+})
+
+await attempt(() => client.start())
+view.show(client.session)

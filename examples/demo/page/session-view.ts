@@ -1,0 +1,65 @@
+import type { Session } from 'latchkey'
+import { byTestId, created, element } from './elements.ts'
+
+/** Long enough ago to be a reload, short enough for the ring to be useful before the first token of this page. */
+const USUAL_LIFETIME_MS = 20_000
+
+const statusTexts = { starting: 'starting', 'signed-in': 'signed in', 'signed-out': 'signed out' } as const
+
+const reasons: Readonly<Record<string, string>> = {
+  expired: 'The authorization server ended the session. Sign in again to go on.',
+  refresh_interrupted: 'A refresh was cut off before its answer came. Sign in again to go on.',
+  no_refresh_token: 'The access token is over, and there was no refresh token. Sign in again to go on.',
+  replaced: 'Another sign-in took the place of this session.',
+}
+
+/** Shows the session, and keeps the seconds to the expiry of its access token running. */
+export function createSessionView() {
+  const signedIn = element('#signed-in')
+  const signedOut = element('#signed-out')
+  const api = element('#api')
+  const problem = element('#problem')
+  let expiresAt: number | undefined
+  let lifetimeMs = USUAL_LIFETIME_MS
+
+  const tick = () => {
+    const leftMs = expiresAt === undefined ? undefined : Math.max(0, expiresAt - Date.now())
+    const left = leftMs === undefined ? 0 : Math.min(1, leftMs / lifetimeMs)
+    byTestId('expiry').textContent = leftMs === undefined ? '–' : String(Math.ceil(leftMs / 1000))
+    element('#ring').style.setProperty('--gone', String(100 - left * 100))
+    element('.life').classList.toggle('over', leftMs === 0)
+    element('#expiry-text').textContent = leftMs
+      ? 'seconds left; the calls renew it in time'
+      : 'has expired; the next call renews it first'
+  }
+  setInterval(tick, 200)
+
+  return {
+    show: (session: Session) => {
+      document.body.dataset.status = session.status
+      byTestId('status').textContent = statusTexts[session.status]
+      signedIn.hidden = api.hidden = session.status !== 'signed-in'
+      signedOut.hidden = session.status !== 'signed-out'
+      if (session.status === 'signed-out') {
+        problem.textContent = reasons[session.reason ?? ''] ?? ''
+        problem.hidden = problem.textContent === ''
+      }
+      if (session.status !== 'signed-in') return
+      problem.hidden = true
+      const { claims, scope, accessTokenExpiresAt } = session
+      byTestId('user').textContent = String(claims?.name ?? claims?.sub ?? 'somebody')
+      element('#subject').textContent = claims?.sub ?? 'unknown'
+      element('#scopes').replaceChildren(...scope.map(value => created('li', '', value)))
+      if (accessTokenExpiresAt !== expiresAt && accessTokenExpiresAt !== undefined) {
+        lifetimeMs = Math.max(USUAL_LIFETIME_MS, accessTokenExpiresAt - Date.now())
+      }
+      expiresAt = accessTokenExpiresAt
+      tick()
+    },
+    /** Shows what went wrong outside of an API call. */
+    showProblem: (text: string) => {
+      problem.textContent = text
+      problem.hidden = false
+    },
+  }
+}

@@ -1,0 +1,76 @@
+import { mkdir, mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type BrowserContextOptions, chromium, type Page } from 'playwright'
+import { chromiumArgs, findChromium } from '../../test/support/chromium.ts'
+import { startServers } from './servers/start-servers.ts'
+
+const target = fileURLToPath(new URL('../../docs/demo.png', import.meta.url))
+
+const desk = { viewport: { width: 1280, height: 860 } }
+const phone = { viewport: { width: 375, height: 812 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true }
+
+async function signIn(page: Page) {
+  await page.getByTestId('sign-in').click()
+  await page.getByLabel('User name').fill('Ada Lovelace')
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('button', { name: 'Allow' }).click()
+  await page.getByTestId('list-notes').waitFor()
+}
+
+/** Clicks and waits until the call that this makes is over. */
+async function call(page: Page, button: string, calls: number) {
+  await page.getByTestId(button).click()
+  await page.getByTestId('calls-ok').getByText(String(calls), { exact: true }).waitFor()
+}
+
+async function useEverything(page: Page) {
+  await signIn(page)
+  await page.getByTestId('note-text').fill('Leave the spare key with the neighbour')
+  await call(page, 'add-note', 2)
+  await page.getByTestId('revoke').click()
+  await page.getByText('has revoked your access token').waitFor()
+  await call(page, 'list-notes', 3)
+  // The arrows are drawn within 0.3 s.
+  await page.waitForTimeout(600)
+}
+
+async function shoot(name: string, options: BrowserContextOptions, file: string, all: boolean) {
+  const servers = await startServers()
+  const browser = await chromium.launch({ executablePath: findChromium(), args: chromiumArgs })
+  try {
+    const page = await browser.newPage(options)
+    page.on('pageerror', error => process.stderr.write(`${name}: ${error}\n`))
+    await page.goto(servers.pageUrl)
+    await page.getByTestId('sign-in').waitFor()
+    if (all) {
+      const folder = dirname(file)
+      await page.screenshot({ path: join(folder, `${name}-signed-out.png`), fullPage: true })
+      await page.getByTestId('sign-in').click()
+      await page.getByLabel('User name').waitFor()
+      await page.screenshot({ path: join(folder, `${name}-form.png`) })
+      await page.goBack()
+      await page.getByTestId('sign-in').waitFor()
+    }
+    await useEverything(page)
+    await page.screenshot({ path: file, fullPage: name.startsWith('phone') })
+    process.stdout.write(`${file}\n`)
+  } finally {
+    await browser.close()
+    await servers.close()
+  }
+}
+
+/** Writes docs/demo.png; with `--all`, also every other look into a temporary folder. */
+await mkdir(dirname(target), { recursive: true })
+await shoot('desk-light', { ...desk, colorScheme: 'light' }, target, false)
+if (process.argv.includes('--all')) {
+  const folder = await mkdtemp(join(tmpdir(), 'latchkey-screenshots-'))
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const [device, size] of Object.entries({ desk, phone })) {
+      const name = `${device}-${colorScheme}`
+      await shoot(name, { ...size, colorScheme }, join(folder, `${name}.png`), true)
+    }
+  }
+}

@@ -1,0 +1,96 @@
+/** What the scripted user did, for whoever shows it. */
+export type UserAgentStep =
+  | { readonly type: 'form-shown'; readonly title: string }
+  | { readonly type: 'form-sent'; readonly what: string }
+
+export interface ScriptedUserAgentOptions {
+  /** What to type as the user name. */
+  userName: string
+  /** Where the answer goes: what starts with this is the last request. */
+  redirectUri?: string
+  step?: (step: UserAgentStep) => void
+}
+
+/** More pages than a sign-in has: whoever gets here goes round in circles. */
+const MOST_REQUESTS = 20
+
+const REQUEST_TIMEOUT_MS = 10_000
+
+const attributesOf = (tag: string): Map<string, string> =>
+  new Map([...tag.matchAll(/([\w-]+)="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value]))
+
+/** The first form of a page, filled in: every input as it is, the empty ones with the user name, the first button. */
+function fillIn(html: string, base: string, userName: string) {
+  const form = /<form\b[^>]*>[\s\S]*?<\/form>/.exec(html)?.[0]
+  if (!form) return undefined
+  const body = new URLSearchParams()
+  for (const [tag] of form.matchAll(/<input\b[^>]*>/g)) {
+    const attributes = attributesOf(tag)
+    body.set(attributes.get('name') ?? '', attributes.get('value') ?? userName)
+  }
+  // A button may stand outside of its form.
+  const button = attributesOf(/<button\b[^>]*>/.exec(html)?.[0] ?? '')
+  if (button.has('name')) body.set(button.get('name') ?? '', button.get('value') ?? '')
+  return { url: new URL(attributesOf(form).get('action') ?? base, base).href, body }
+}
+
+/**
+ * A browser without a screen: keeps cookies, follows redirects, signs in and consents by the server's own forms.
+ * @returns what to open an authorization request or a sign-out with. Cookies live as long as it does, as in one browser.
+ */
+export function createScriptedUserAgent({
+  userName,
+  redirectUri,
+  step = () => {},
+}: ScriptedUserAgentOptions) {
+  const cookies = new Map<string, string>()
+
+  const send = async (url: string, body?: URLSearchParams) => {
+    const response = await fetch(url, {
+      method: body ? 'POST' : 'GET',
+      body,
+      redirect: 'manual',
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      headers: { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') },
+    })
+    for (const line of response.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+      if (value) cookies.set(name, value)
+      else cookies.delete(name)
+    }
+    return response
+  }
+
+  return async (authorizationUrl: string): Promise<void> => {
+    const { searchParams } = new URL(authorizationUrl)
+    const wanted =
+      redirectUri ?? searchParams.get('redirect_uri') ?? searchParams.get('post_logout_redirect_uri')
+    let url = authorizationUrl
+    let body: URLSearchParams | undefined
+    for (let request = 0; request < MOST_REQUESTS; request++) {
+      const response = await send(url, body)
+      body = undefined
+      if (wanted && url.startsWith(wanted)) {
+        await response.text()
+        return
+      }
+      const location = response.headers.get('location')
+      if (location) {
+        await response.body?.cancel()
+        url = new URL(location, url).href
+        continue
+      }
+      const html = await response.text()
+      if (!response.ok) throw new Error(`The authorization server answered ${response.status} at ${url}.`)
+      const title = /<h1>([^<]*)<\/h1>/.exec(html)?.[1] ?? 'a page'
+      step({ type: 'form-shown', title })
+      const filledIn = fillIn(html, url, userName)
+      if (!filledIn && !wanted) return
+      if (!filledIn) throw new Error(`The authorization server showed a page without a form: ${url}`)
+      url = filledIn.url
+      body = filledIn.body
+      step({ type: 'form-sent', what: title })
+    }
+    throw new Error(`The sign-in did not end within ${MOST_REQUESTS} requests.`)
+  }
+}

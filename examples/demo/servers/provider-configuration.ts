@@ -1,0 +1,77 @@
+import { type JsonWebKey, randomBytes } from 'node:crypto'
+import type { Account, AdapterFactory, ClientMetadata, Configuration, JWK } from 'oidc-provider'
+import { demoScopes } from './demo-clients.ts'
+import { interactionPolicy, messagePage, signOutPage } from './interaction-pages.ts'
+
+export interface ProviderSettings {
+  adapter: AdapterFactory
+  clients: ClientMetadata[]
+  /** The clients that may introspect any token; others only their own. */
+  introspectors: readonly string[]
+  findAccount: (accountId: string) => Account
+  signingKey: JsonWebKey
+  accessTokenSeconds: (clientId: string) => number
+  refreshTokenSeconds: number
+}
+
+const originOf = (uri: string) => (URL.canParse(uri) ? new URL(uri).origin : undefined)
+
+/** oidc-provider set up as a strict server for public clients. Whatever is left to its defaults would warn. */
+export const providerConfiguration = (settings: ProviderSettings): Configuration => ({
+  adapter: settings.adapter,
+  clients: settings.clients,
+  jwks: { keys: [{ ...settings.signingKey, alg: 'RS256', use: 'sig' } as JWK] },
+  cookies: { keys: [randomBytes(24).toString('base64url')] },
+  scopes: demoScopes,
+  responseTypes: ['code'],
+  claims: { openid: ['sub'], profile: ['name', 'preferred_username'] },
+  // So that the ID Token alone tells who is signed in.
+  conformIdTokenClaims: false,
+  findAccount: (_ctx, sub) => settings.findAccount(sub),
+  interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
+  pkce: { required: () => true },
+  rotateRefreshToken: true,
+  // oidc-provider honours `offline_access` only beside `prompt=consent`; here a client that may refresh always can.
+  issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+  expiresWithSession: async () => false,
+  clientBasedCORS: (_ctx, origin, client) =>
+    (client.redirectUris ?? []).some(uri => originOf(uri) === origin),
+  ttl: {
+    AccessToken: (_ctx, _token, client) => settings.accessTokenSeconds(client.clientId),
+    RefreshToken: settings.refreshTokenSeconds,
+    AuthorizationCode: 60,
+    IdToken: 3600,
+    Interaction: 600,
+    Session: 24 * 3600,
+    Grant: 24 * 3600,
+  },
+  features: {
+    devInteractions: { enabled: false },
+    introspection: {
+      enabled: true,
+      allowedPolicy: async (_ctx, client, token) =>
+        settings.introspectors.includes(client.clientId) || token.clientId === client.clientId,
+    },
+    revocation: {
+      enabled: true,
+      allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId,
+    },
+    rpInitiatedLogout: {
+      enabled: true,
+      // With an `id_token_hint` the app has shown whose session it is, and the user has just said so there.
+      logoutSource: async (ctx, form) => {
+        ctx.set('content-security-policy', interactionPolicy)
+        ctx.body = signOutPage(form, ctx.oidc.entities.IdTokenHint !== undefined)
+      },
+      postLogoutSuccessSource: async ctx => {
+        ctx.set('content-security-policy', interactionPolicy)
+        ctx.body = messagePage('Signed out', 'Your session at the authorization server is over.')
+      },
+    },
+  },
+  renderError: async (ctx, out) => {
+    ctx.type = 'html'
+    ctx.set('content-security-policy', interactionPolicy)
+    ctx.body = messagePage('That did not work', `${out.error}: ${out.error_description ?? 'no description'}`)
+  },
+})
