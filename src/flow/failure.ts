@@ -45,11 +45,11 @@ export function toLatchkeyError(
   }
   if (error instanceof ResponseBodyError || error instanceof AuthorizationResponseError) {
     const name = tidy(error.error, secrets) as string
-    const message = `${what} was refused: ${name}. See "error" in docs/errors.md.`
+    const message = `${what} was refused: ${name}.`
     const details = { error: name, errorDescription: tidy(error.error_description, secrets), status }
     return error instanceof ResponseBodyError
-      ? new ServerError(message, details)
-      : new CallbackError(message, 'authorization_error', details)
+      ? new ServerError(`${message} Check how this client is registered at the server.`, details)
+      : new CallbackError(`${message} Call signIn() to try again.`, 'authorization_error', details)
   }
   // not JSON, or not what the protocol knows: a proxy or the sign-in page of a network
   return /NOT_JSON|NOT_CONFORM/.test(code as string)

@@ -88,13 +88,13 @@ export async function finish(ports: SignInPorts, callback: Callback): Promise<Fi
     const work = () => exchange(ports, callback, transactions)
     const late = () => new NetworkError('The sign-in took too long. Reload to try again.', 'timeout')
     started = await ports.lock.run(
-      `${name} ${state}`,
+      `${name} sign-in`,
       () => withTimeLimit(clock, HOLD_MS, work, late),
       WAIT_MS,
     )
   } catch (error) {
     // what may succeed later keeps its address, so that a reload tries again
-    if (!isRetryable(error)) clean()
+    if (!isRetryable(error)) clean(found.returnTo)
     throw error
   }
   clean(found.returnTo)
@@ -102,7 +102,7 @@ export async function finish(ports: SignInPorts, callback: Callback): Promise<Fi
   return { returnTo: found.returnTo }
 }
 
-/** Under a lock of this state. @returns the new session, or `undefined` when another tab or call was first. */
+/** Under the lock for sign-ins. @returns the new session, or `undefined` when another tab or call was first. */
 async function exchange(
   ports: SignInPorts,
   { state, url }: Callback,

@@ -13,6 +13,18 @@ import { loopback } from './loopback.ts'
 
 export type { CallbackResult, Client, SignInOptions, SignOutOptions } from '../core/client.ts'
 export type { ClientEvent, Explanation } from '../core/events.ts'
+export type {
+  Channel,
+  Clock,
+  EpochMs,
+  Fetch,
+  KeyValue,
+  Lock,
+  News,
+  SignInAttempt,
+  Store,
+  UserAgent,
+} from '../core/ports.ts'
 export type { Session } from '../core/session.ts'
 export type { IdTokenClaims } from '../core/token-set.ts'
 export * from '../errors.ts'

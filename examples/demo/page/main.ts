@@ -43,6 +43,7 @@ const signOut = byTestId<HTMLButtonElement>('sign-out')
 /** One at a time: a sign-in begun while a sign-out leaves the page would overtake it. */
 const attempt = async (action: () => Promise<unknown>) => {
   signIn.disabled = signOut.disabled = true
+  view.hideProblem()
   try {
     await action()
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { Session } from 'latchkey'
 import { byTestId, created, element } from './elements.ts'
 
-/** Long enough ago to be a reload, short enough for the ring to be useful before the first token of this page. */
+/** What a full ring stands for; more, where a token lives longer than this. */
 const USUAL_LIFETIME_MS = 20_000
 
 const statusTexts = { starting: 'starting', 'signed-in': 'signed in', 'signed-out': 'signed out' } as const
@@ -34,18 +34,24 @@ export function createSessionView() {
   }
   setInterval(tick, 200)
 
+  const showProblem = (text: string) => {
+    problem.textContent = text
+    problem.hidden = false
+  }
+  const hideProblem = () => {
+    problem.hidden = true
+  }
+
   return {
     show: (session: Session) => {
       document.body.dataset.status = session.status
       byTestId('status').textContent = statusTexts[session.status]
       signedIn.hidden = api.hidden = session.status !== 'signed-in'
       signedOut.hidden = session.status !== 'signed-out'
-      if (session.status === 'signed-out') {
-        problem.textContent = reasons[session.reason ?? ''] ?? ''
-        problem.hidden = problem.textContent === ''
-      }
+      const reason = session.status === 'signed-out' ? reasons[session.reason ?? ''] : undefined
+      if (reason) showProblem(reason)
       if (session.status !== 'signed-in') return
-      problem.hidden = true
+      hideProblem()
       const { claims, scope, accessTokenExpiresAt } = session
       byTestId('user').textContent = String(claims?.name ?? claims?.sub ?? 'somebody')
       element('#subject').textContent = claims?.sub ?? 'unknown'
@@ -57,9 +63,7 @@ export function createSessionView() {
       tick()
     },
     /** Shows what went wrong outside of an API call. */
-    showProblem: (text: string) => {
-      problem.textContent = text
-      problem.hidden = false
-    },
+    showProblem,
+    hideProblem,
   }
 }
