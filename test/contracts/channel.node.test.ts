@@ -1,0 +1,11 @@
+import { broadcastChannel } from '../../src/refresh/channel.ts'
+import { channelContract } from './channel.ts'
+
+channelContract('broadcastChannel', {
+  open: broadcastChannel,
+  postForeign(name, message) {
+    const channel = new BroadcastChannel(name)
+    channel.postMessage(message)
+    setTimeout(() => channel.close(), 2000)
+  },
+})

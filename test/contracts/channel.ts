@@ -1,0 +1,91 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import type { Channel, News } from '../../src/core/ports.ts'
+
+export interface ChannelSubject {
+  /** One end of the channel of that name. */
+  open(name: string): Channel
+  /** Sends something that is not ours over the channel of that name. */
+  postForeign(name: string, message: unknown): void
+}
+
+const PATIENCE = { timeout: 10_000 }
+
+const ended: News = { type: 'session-ended', sessionId: 'lk.test.1', reason: 'signed_out' }
+const changed: News = { type: 'session-changed' }
+
+/** What every Channel between realms must do. */
+export function channelContract(name: string, { open, postForeign }: ChannelSubject): void {
+  describe(`${name} as a Channel`, () => {
+    const channels: Channel[] = []
+    let channelName = ''
+
+    /** One end, and everything it hears. */
+    const end = () => {
+      channelName ||= `latchkey test ${crypto.randomUUID()}`
+      const channel = open(channelName)
+      const heard: News[] = []
+      channels.push(channel)
+      channel.listen(news => heard.push(news))
+      return { channel, heard }
+    }
+
+    afterEach(() => {
+      channelName = ''
+      for (const channel of channels.splice(0)) channel.close()
+    })
+
+    test('the others hear what is posted, in its order; the sender does not', async () => {
+      const [sender, one, other] = [end(), end(), end()]
+      sender.channel.post(changed)
+      sender.channel.post(ended)
+      await expect.poll(() => one.heard, PATIENCE).toEqual([changed, ended])
+      await expect.poll(() => other.heard, PATIENCE).toEqual([changed, ended])
+      expect(sender.heard).toEqual([])
+    })
+
+    test('channels of another name hear nothing', async () => {
+      const [sender, one] = [end(), end()]
+      const stranger = open(`${channelName} elsewhere`)
+      channels.push(stranger)
+      const heard: News[] = []
+      stranger.listen(news => heard.push(news))
+      sender.channel.post(changed)
+      await expect.poll(() => one.heard, PATIENCE).toEqual([changed])
+      expect(heard).toEqual([])
+    })
+
+    test('who has closed its end hears nothing more', async () => {
+      const [sender, one, other] = [end(), end(), end()]
+      one.channel.close()
+      sender.channel.post(changed)
+      await expect.poll(() => other.heard, PATIENCE).toEqual([changed])
+      expect(one.heard).toEqual([])
+    })
+
+    test('who has stopped to listen hears nothing more', async () => {
+      const [sender, one] = [end(), end()]
+      const heard: News[] = []
+      one.channel.listen(news => heard.push(news))()
+      sender.channel.post(changed)
+      await expect.poll(() => one.heard, PATIENCE).toEqual([changed])
+      expect(heard).toEqual([])
+    })
+
+    test('messages that are not ours are ignored', async () => {
+      const [sender, one] = [end(), end()]
+      const foreign = [null, undefined, 0, 'session-changed', [], {}, { type: 'other' }, { type: null }]
+      for (const message of foreign) postForeign(channelName, message)
+      sender.channel.post(ended)
+      await expect.poll(() => one.heard, PATIENCE).toEqual([ended])
+    })
+
+    test('closing twice and posting after that do no harm', () => {
+      const { channel } = end()
+      channel.close()
+      expect(() => {
+        channel.close()
+        channel.post(changed)
+      }).not.toThrow()
+    })
+  })
+}

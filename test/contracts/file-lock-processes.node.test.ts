@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test, vi } from 'vitest'
+import { LockTimeoutError } from '../../src/errors.ts'
+import { fileLock } from '../../src/refresh/lock-file.ts'
+import { deviceClock } from '../../src/runtime/device-clock.ts'
+import { children } from '../support/child.ts'
+import { tempFolders } from '../support/temp-folder.ts'
+
+const tempFolder = tempFolders()
+const start = children()
+
+describe('the file lock among processes', () => {
+  test('a lock that another process holds is not to be had until it lets go', async () => {
+    const folder = tempFolder()
+    const lock = fileLock(folder, deviceClock)
+    const holder = start('hold-lock', folder, 'name')
+    await holder.says('held')
+    await expect(lock.run('name', async () => {}, 200)).rejects.toBeInstanceOf(LockTimeoutError)
+    expect(await lock.run('other name', async () => 'free', 200)).toBe('free')
+    const next = lock.run('name', async () => holder.lines(), 10_000)
+    holder.process.stdin?.write('let go\n')
+    await next
+    expect(await holder.ended).toBe(0)
+  })
+
+  test('the lock of a process that was killed is taken over within a second', async () => {
+    const folder = tempFolder()
+    const lock = fileLock(folder, deviceClock)
+    const holder = start('hold-lock', folder, 'name')
+    await holder.says('held')
+    holder.kill('SIGKILL')
+    await holder.ended
+    expect(await lock.run('name', async () => 'taken over', 1000)).toBe('taken over')
+  })
+
+  test('a frozen process keeps its lock until it is stale, and does no harm when it thaws', async () => {
+    const folder = tempFolder()
+    const later = { ...deviceClock, now: () => Date.now() + 15_000 } // stale without waiting for it
+    const holder = start('hold-lock', folder, 'name')
+    await holder.says('held')
+    holder.kill('SIGSTOP')
+    await expect(fileLock(folder, deviceClock).run('name', async () => {}, 200)).rejects.toBeInstanceOf(
+      LockTimeoutError,
+    )
+
+    let release = () => {}
+    const released = new Promise<void>(resolve => {
+      release = resolve
+    })
+    let entered = false
+    const next = fileLock(folder, later).run(
+      'name',
+      () => {
+        entered = true
+        return released
+      },
+      1000,
+    )
+    await expect.poll(() => entered, { timeout: 10_000 }).toBe(true)
+
+    // thawed, it lets go of what is no longer its own: nobody else may come in by that
+    holder.process.stdin?.write('let go\n')
+    holder.kill('SIGCONT')
+    expect(await holder.ended).toBe(0)
+    await expect(fileLock(folder, deviceClock).run('name', async () => {}, 200)).rejects.toBeInstanceOf(
+      LockTimeoutError,
+    )
+    release()
+    await next
+    expect(await fileLock(folder, deviceClock).run('name', async () => 'free', 1000)).toBe('free')
+  })
+
+  test('six processes that are killed now and then lose no increment, and are never two at once', {
+    timeout: 90_000,
+  }, async () => {
+    const folder = tempFolder()
+    const times = 30
+    const all = Array.from({ length: 6 }, () => start('count-under-lock', folder, String(times)))
+    const killed = all.slice(0, 3)
+    const added = (child: (typeof all)[number]) => child.lines().filter(line => line === 'added').length
+
+    // each at another point of its work
+    for (const [index, child] of killed.entries()) {
+      await vi.waitFor(() => expect(added(child)).toBeGreaterThan(index * 4 + 2), {
+        timeout: 60_000,
+        interval: 1,
+      })
+      child.kill('SIGKILL')
+      await child.ended
+    }
+    expect(await Promise.all(all.slice(3).map(child => child.ended))).toEqual([0, 0, 0])
+
+    const dead = killed.map(({ pid }) => `met ${pid}`)
+    const met = all.flatMap(child => child.lines()).filter(line => line.startsWith('met '))
+    // whoever was met inside had been killed there
+    expect(met.filter(line => !dead.includes(line))).toEqual([])
+    const told = all.reduce((sum, child) => sum + added(child), 0)
+    const counted = Number(readFileSync(join(folder, 'counter'), 'utf8'))
+    // one that was killed between its write and its word has added without saying so
+    expect(counted).toBeGreaterThanOrEqual(told)
+    expect(counted).toBeLessThanOrEqual(told + killed.length)
+    expect(told).toBeGreaterThanOrEqual(3 * times)
+  })
+})

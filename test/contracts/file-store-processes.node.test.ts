@@ -1,0 +1,102 @@
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { file } from '../../src/runtime/node.ts'
+import { children } from '../support/child.ts'
+import { tempFolders } from '../support/temp-folder.ts'
+
+const tempFolder = tempFolders()
+const start = children()
+const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
+const addOne = (stored: unknown) => ((stored as number | undefined) ?? 0) + 1
+
+describe('the file store among processes', () => {
+  test('four processes with fifty updates each lose none, and the file is whole and private at every moment', {
+    timeout: 90_000,
+  }, async () => {
+    const path = join(tempFolder(), 'state', 'tokens.json')
+    await file(path).keyValue.update('counter', () => 0)
+    const all = Array.from({ length: 4 }, () => start('count-in-store', path, '50'))
+
+    let running = true
+    const ends = Promise.all(all.map(child => child.ended)).finally(() => {
+      running = false
+    })
+    let samples = 0
+    let last = 0
+    const modes = new Set<string>()
+    while (running) {
+      const { counter } = JSON.parse(readFileSync(path, 'utf8')) as { counter: number }
+      expect(counter).toBeGreaterThanOrEqual(last)
+      last = counter
+      modes.add(`${modeOf(dirname(path))} ${modeOf(path)}`)
+      samples++
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    expect(await ends).toEqual([0, 0, 0, 0])
+    expect(samples).toBeGreaterThan(50)
+    expect([...modes]).toEqual(['700 600'])
+    expect(await file(path).keyValue.get('counter')).toBe(200)
+    expect(readdirSync(dirname(path)).filter(name => name.endsWith('.tmp'))).toEqual([])
+  })
+
+  test('processes that are killed in the middle of their writing leave a whole file behind', {
+    timeout: 60_000,
+  }, async () => {
+    const path = join(tempFolder(), 'tokens.json')
+    const { keyValue } = file(path)
+    await keyValue.update('other', () => 'kept')
+    for (const after of [3, 10]) {
+      const child = start('count-in-store', path, '10000')
+      await child.says('ready')
+      while (child.lines().length <= after) await new Promise(resolve => setImmediate(resolve))
+      child.kill('SIGKILL')
+      await child.ended
+      JSON.parse(readFileSync(path, 'utf8'))
+      const before = (await keyValue.get('counter')) as number
+      await keyValue.update('counter', addOne)
+      expect(await keyValue.get('counter')).toBe(before + 1)
+      expect(await keyValue.get('other')).toBe('kept')
+    }
+  })
+})
+
+describe('the file of the file store', () => {
+  test('and its lock folder are nobody else to read', async () => {
+    const path = join(tempFolder(), 'deep', 'er', 'tokens.json')
+    await file(path).keyValue.update('key', () => 'value')
+    expect(modeOf(path)).toBe('600')
+    expect(modeOf(dirname(path))).toBe('700')
+    expect(modeOf(`${path}.lock`)).toBe('700')
+  })
+
+  test.each([
+    ['empty', ''],
+    ['cut off', '{"key": {"acce'],
+    ['binary', '\u0000\u0001\uffff'],
+    ['a list', '["key"]'],
+    ['a number', '42'],
+    ['null', 'null'],
+    ['of another program', '<plist version="1.0"></plist>'],
+  ])('reads as nothing when it is %s, and is replaced by the next write', async (_what, content) => {
+    const path = join(tempFolder(), 'tokens.json')
+    writeFileSync(path, content)
+    const { keyValue } = file(path)
+    expect(await keyValue.get('key')).toBeUndefined()
+    expect(await keyValue.keys('')).toEqual([])
+    await keyValue.update('key', stored => ({ found: stored === undefined }))
+    expect(await keyValue.get('key')).toEqual({ found: true })
+  })
+
+  test('is private after a write even where it was open to others before', async () => {
+    const path = join(tempFolder(), 'tokens.json')
+    writeFileSync(path, '{}', { mode: 0o644 })
+    await file(path).keyValue.update('key', () => 'value')
+    expect(modeOf(path)).toBe('600')
+  })
+
+  test('a folder in its place is an error that says so, not a signed-out user', async () => {
+    const { keyValue } = file(tempFolder())
+    await expect(keyValue.get('key')).rejects.toMatchObject({ code: 'EISDIR' })
+  })
+})

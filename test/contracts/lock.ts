@@ -1,0 +1,164 @@
+import { describe, expect, test } from 'vitest'
+import type { Lock } from '../../src/core/ports.ts'
+import { LockTimeoutError } from '../../src/errors.ts'
+
+export interface LockSubject {
+  /** A lock that nobody has used yet. */
+  create(): Lock | Promise<Lock>
+  /** A second instance that has to exclude the one which `create` made last, where that can be. */
+  again?: () => Lock | Promise<Lock>
+}
+
+/** More than any test here waits for a lock that it gets. */
+const PATIENCE_MS = 15_000
+
+/** A promise and how to settle it. */
+function gate() {
+  let open = () => {}
+  const opened = new Promise<void>(resolve => {
+    open = resolve
+  })
+  return { open, opened }
+}
+
+/** Lets everything else that is ready run. */
+const turn = () => new Promise<void>(resolve => setTimeout(resolve, 0))
+
+/** Counts who is inside. */
+function room() {
+  let inside = 0
+  const seen = { most: 0, visits: 0 }
+  const visit = async () => {
+    seen.visits++
+    seen.most = Math.max(seen.most, ++inside)
+    await turn()
+    inside--
+  }
+  return { seen, visit }
+}
+
+/** What every Lock must do. */
+export function lockContract(name: string, { create, again }: LockSubject): void {
+  describe(`${name} as a Lock`, () => {
+    test('of twenty runners each gets its turn, and never two at once', async () => {
+      const lock = await create()
+      const { seen, visit } = room()
+      await Promise.all(Array.from({ length: 20 }, () => lock.run('name', visit, PATIENCE_MS)))
+      expect(seen).toEqual({ most: 1, visits: 20 })
+    })
+
+    test('passes the result of the work through', async () => {
+      const lock = await create()
+      expect(await lock.run('name', async () => 'result', PATIENCE_MS)).toBe('result')
+    })
+
+    test('passes the rejection of the work through, and lets go', async () => {
+      const lock = await create()
+      const failure = new RangeError('mine')
+      const failed = lock.run('name', () => Promise.reject(failure), PATIENCE_MS)
+      await expect(failed).rejects.toBe(failure)
+      expect(await lock.run('name', async () => 'next', PATIENCE_MS)).toBe('next')
+    })
+
+    test('separate names do not wait for each other', async () => {
+      const lock = await create()
+      const { open, opened } = gate()
+      const holder = lock.run('one', () => opened, PATIENCE_MS)
+      expect(await lock.run('another', async () => 'free', PATIENCE_MS)).toBe('free')
+      open()
+      await holder
+    })
+
+    test('names with any characters are names', async () => {
+      const lock = await create()
+      const { open, opened } = gate()
+      const odd = 'latchkey https://id.example.com/a?b%2F..\\ "c" -x'
+      const holder = lock.run(odd, () => opened, PATIENCE_MS)
+      expect(await lock.run(`${odd}.`, async () => 'free', PATIENCE_MS)).toBe('free')
+      open()
+      await holder
+    })
+
+    test('who has waited long enough gives up, and its work is not run later', async () => {
+      const lock = await create()
+      const { open, opened } = gate()
+      const began = gate()
+      let ran = false
+      const holder = lock.run(
+        'name',
+        () => {
+          began.open()
+          return opened
+        },
+        PATIENCE_MS,
+      )
+      await began.opened
+      const late = lock.run(
+        'name',
+        async () => {
+          ran = true
+        },
+        100,
+      )
+      const error = await late.catch((reason: unknown) => reason)
+      expect(error).toBeInstanceOf(LockTimeoutError)
+      expect(error).toMatchObject({ code: 'ERR_LOCK_TIMEOUT', retryable: true })
+      open()
+      await holder
+      await lock.run('name', async () => {}, PATIENCE_MS)
+      await turn()
+      expect(ran).toBe(false)
+    })
+
+    test('one that gave up is not in the way of those who still wait', async () => {
+      const lock = await create()
+      const { open, opened } = gate()
+      const began = gate()
+      const holder = lock.run(
+        'name',
+        () => {
+          began.open()
+          return opened
+        },
+        PATIENCE_MS,
+      )
+      await began.opened
+      const impatient = lock.run('name', async () => 'never', 50)
+      const patient = lock.run('name', async () => 'at last', PATIENCE_MS)
+      await expect(impatient).rejects.toBeInstanceOf(LockTimeoutError)
+      open()
+      await holder
+      expect(await patient).toBe('at last')
+    })
+
+    if (again) {
+      test('a second instance over the same place excludes the first', async () => {
+        const locks = [await create(), await again()]
+        const { seen, visit } = room()
+        const runs = Array.from({ length: 10 }, () => locks.map(lock => lock.run('name', visit, PATIENCE_MS)))
+        await Promise.all(runs.flat())
+        expect(seen).toEqual({ most: 1, visits: 20 })
+      })
+
+      test('a second instance gives up while the first never lets go', async () => {
+        const lock = await create()
+        const other = await again()
+        const { open, opened } = gate()
+        const began = gate()
+        const holder = lock.run(
+          'name',
+          () => {
+            began.open()
+            return opened
+          },
+          PATIENCE_MS,
+        )
+        await began.opened
+        await expect(other.run('name', async () => {}, 100)).rejects.toBeInstanceOf(LockTimeoutError)
+        open()
+        await holder
+        expect(await other.run('name', async () => 'free', PATIENCE_MS)).toBe('free')
+      })
+    }
+  })
+}

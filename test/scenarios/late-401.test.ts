@@ -1,0 +1,129 @@
+import { expect, test } from 'vitest'
+import { API } from '../support/strict-api.ts'
+import { worlds } from '../support/world.ts'
+
+const world = worlds()
+
+test('a 401 for a request with an older token than the store now holds replays without a refresh', async () => {
+  const { signedIn, as, api, fetch } = world()
+  let letGo = () => {}
+  const gate = new Promise<void>(resolve => {
+    letGo = resolve
+  })
+  let slow = true
+  const client = await signedIn({
+    // the first request to /slow is on its way for long
+    async fetch(input, init) {
+      if (slow && String(input).endsWith('/slow')) {
+        slow = false
+        await gate
+      }
+      return fetch(input, init)
+    },
+  })
+  const late = client.fetch(`${API}/slow`)
+  as.revokeAccessTokens()
+  expect((await client.fetch(`${API}/me`)).status).toBe(200)
+  expect(as.count('refresh_token')).toBe(1)
+  letGo()
+  expect((await late).status).toBe(200)
+  expect(as.count('refresh_token')).toBe(1)
+  expect(api.statuses()).toEqual([401, 200, 401, 200])
+})
+
+test('what is replayed is the same request with the new token', async () => {
+  const { signedIn, as, api } = world()
+  const client = await signedIn()
+  as.revokeAccessTokens()
+  const headers = { 'content-type': 'application/json', 'x-mine': 'yes' }
+  const init = { method: 'POST', body: '{"text":"grüß"}', headers }
+  const response = await client.fetch(`${API}/me?a=b`, init)
+  expect(await response.json()).toMatchObject({ method: 'POST', body: '{"text":"grüß"}' })
+  const [first, second] = api.requests
+  expect(second).toMatchObject({
+    ...first,
+    status: 200,
+    headers: { ...first?.headers, authorization: expect.any(String) },
+  })
+  expect(second?.headers.authorization).not.toBe(first?.headers.authorization)
+  expect(init).toEqual({ method: 'POST', body: '{"text":"grüß"}', headers })
+  expect(headers).toEqual({ 'content-type': 'application/json', 'x-mine': 'yes' })
+})
+
+test('an endpoint that always answers 401 costs one refresh, then its 401s are passed on', async () => {
+  const { signedIn, as, api } = world()
+  const client = await signedIn()
+  for (let call = 0; call < 5; call++) {
+    const response = await client.fetch(`${API}/always-401`)
+    expect(response.status).toBe(401)
+    expect(await response.json()).toEqual({ problem: 401 })
+  }
+  expect(as.count('refresh_token')).toBe(1)
+  expect(api.requests).toHaveLength(6)
+  expect((await client.fetch(`${API}/me`)).status).toBe(200)
+  expect(client.session.status).toBe('signed-in')
+})
+
+test('two endpoints that always answer 401 do not refresh in turns for ever', async () => {
+  const { signedIn, as } = world()
+  const client = await signedIn()
+  for (let call = 0; call < 10; call++) await client.fetch(`${API}/always-401/${call % 2}`)
+  expect(as.count('refresh_token')).toBeLessThanOrEqual(2)
+})
+
+test('twenty calls at once to an endpoint that always answers 401 cost one refresh', async () => {
+  const { signedIn, as } = world()
+  const client = await signedIn()
+  const calls = Array.from({ length: 20 }, () => client.fetch(`${API}/always-401`))
+  expect((await Promise.all(calls)).map(({ status }) => status)).toEqual(Array(20).fill(401))
+  expect(as.count('refresh_token')).toBe(1)
+})
+
+test('a 403 is passed on and costs no refresh', async () => {
+  const { signedIn, as } = world()
+  const client = await signedIn()
+  const response = await client.fetch(`${API}/forbidden`)
+  expect(response.status).toBe(403)
+  expect(response.headers.get('www-authenticate')).toContain('insufficient_scope')
+  expect(as.count('refresh_token')).toBe(0)
+})
+
+test('a 401 whose refresh fails is passed on as it came', async () => {
+  const { signedIn, as } = world()
+  const client = await signedIn()
+  as.revokeAccessTokens()
+  as.failNext.push(...Array(5).fill({ afterWork: false, answer: () => Response.error() }))
+  const response = await client.fetch(`${API}/me`)
+  expect(response.status).toBe(401)
+  expect(await response.json()).toEqual({ problem: 401 })
+  expect(client.session.status).toBe('signed-in')
+})
+
+test('a body that can be read only once is sent once, and its 401 is passed on', async () => {
+  const { signedIn, as, api } = world()
+  const client = await signedIn()
+  as.revokeAccessTokens()
+  const body = new ReadableStream({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode('once'))
+      controller.close()
+    },
+  })
+  const init: RequestInit & { duplex: 'half' } = { method: 'POST', body, duplex: 'half' }
+  expect((await client.fetch(`${API}/me`, init)).status).toBe(401)
+  expect(api.requests.map(({ body: sent }) => sent)).toEqual(['once'])
+  expect((await client.fetch(`${API}/me`)).status).toBe(200) // the token was renewed all the same
+  expect(as.count('refresh_token')).toBe(1)
+})
+
+test('a Request with a body is replayed whole', async () => {
+  const { signedIn, as, api } = world()
+  const client = await signedIn()
+  as.revokeAccessTokens()
+  const request = new Request(`${API}/me`, { method: 'PUT', body: 'twice', headers: { 'x-mine': 'yes' } })
+  expect((await client.fetch(request)).status).toBe(200)
+  expect(api.requests.map(({ method, body, headers }) => [method, body, headers['x-mine']])).toEqual([
+    ['PUT', 'twice', 'yes'],
+    ['PUT', 'twice', 'yes'],
+  ])
+})

@@ -1,0 +1,193 @@
+import { describe, expect, test } from 'vitest'
+import type { KeyValue, Lock } from '../../src/core/ports.ts'
+import { LatchkeyError } from '../../src/errors.ts'
+import { API } from '../support/strict-api.ts'
+import { sharedStore } from '../support/tabs.ts'
+import { worlds } from '../support/world.ts'
+
+const world = worlds()
+const full = () => new DOMException('The quota has been exceeded.', 'QuotaExceededError')
+
+/** A place that fails on order. */
+function fragile(place: KeyValue) {
+  const order = { writes: false, reads: false, hang: false, versions: false }
+  const answer = async <T>(broken: boolean, work: () => Promise<T>): Promise<T> => {
+    if (order.hang) return new Promise<never>(() => {})
+    if (broken) throw full()
+    return work()
+  }
+  const keyValue: KeyValue = {
+    get: key => answer(order.reads, () => place.get(key)),
+    keys: prefix => answer(order.reads, () => place.keys(prefix)),
+    update: (key, change) =>
+      answer(order.writes, () =>
+        place.update(key, stored => {
+          const next = change(stored) as { version?: number } | undefined
+          const rotates = (next?.version ?? 0) > ((stored as { version?: number })?.version ?? 0)
+          if (order.versions && rotates) throw full()
+          return next
+        }),
+      ),
+  }
+  return { order, keyValue }
+}
+
+describe('when the store fails', () => {
+  test('after a rotation, the token is used, an event says so, and it is saved later', async () => {
+    const { signedIn, client, as, store, stored, clock, expire } = world()
+    const { order, keyValue } = fragile(store.keyValue)
+    const one = await signedIn({ store: sharedStore(clock, { keyValue }) })
+    expire()
+    order.versions = true
+    expect((await one.fetch(`${API}/me`)).status).toBe(200)
+    expect((await one.fetch(`${API}/me`)).status).toBe(200)
+    expect(as.count('refresh_token')).toBe(1)
+    expect(one.types()).toContain('storage-degraded')
+    expect(one.session.status).toBe('signed-in')
+    expect((await stored())[0]).toMatchObject({ version: 1 })
+
+    order.versions = false
+    expire()
+    expect((await one.fetch(`${API}/me`)).status).toBe(200)
+    expect((await stored())[0]).toMatchObject({ version: 3 })
+    expect(as.reuses).toBe(0)
+    const other = client()
+    expect((await other.fetch(`${API}/me`)).status).toBe(200)
+  })
+
+  test('at a sign-in, the user is signed in here, an event says so, and it is saved later', async () => {
+    const { client, as, store, stored, clock } = world()
+    const { order, keyValue } = fragile(store.keyValue)
+    const one = client({ store: sharedStore(clock, { keyValue }) })
+    order.versions = true
+    await one.signIn().catch(() => {})
+    order.versions = false
+    expect(one.types()).toContain('storage-degraded')
+    await one.start()
+    expect(one.session.status).toBe('signed-in')
+    expect((await stored())[0]).toMatchObject({ version: 1 })
+    expect(as.count('authorization_code')).toBe(1)
+  })
+
+  test('before a refresh, nothing is sent, the error is typed, and the session is kept', async () => {
+    const { signedIn, as, store, clock, expire } = world()
+    const { order, keyValue } = fragile(store.keyValue)
+    const one = await signedIn({ store: sharedStore(clock, { keyValue }) })
+    expire()
+    for (const broken of ['writes', 'reads'] as const) {
+      order[broken] = true
+      await expect(one.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_STORAGE', retryable: true })
+      order[broken] = false
+      clock.advance(60_000)
+    }
+    expect(as.count('refresh_token')).toBe(0)
+    expect(one.session.status).toBe('signed-in')
+    expect((await one.fetch(`${API}/me`)).status).toBe(200)
+  })
+
+  test('at a sign-out, the error is typed, and a sign-out later succeeds', async () => {
+    const { signedIn, as, store, stored, clock } = world()
+    const { order, keyValue } = fragile(store.keyValue)
+    const one = await signedIn({ store: sharedStore(clock, { keyValue }) })
+    order.writes = true
+    await expect(one.signOut()).rejects.toMatchObject({ code: 'ERR_STORAGE', retryable: true })
+    order.writes = false
+    await one.signOut()
+    expect(one.session.status).toBe('signed-out')
+    expect(await stored()).toEqual([])
+    expect(as.revocations.map(({ hint }) => hint)).toContain('refresh_token')
+  })
+
+  test('while a token is fresh, nobody notices', async () => {
+    const { signedIn, store, clock } = world()
+    const { order, keyValue } = fragile(store.keyValue)
+    const one = await signedIn({ store: sharedStore(clock, { keyValue }) })
+    Object.assign(order, { reads: true, writes: true })
+    expect((await one.fetch(`${API}/me`)).status).toBe(200)
+    expect(await one.getAccessToken()).toEqual(expect.any(String))
+  })
+
+  test('at the start, the error is typed, nobody is signed out, and the next start succeeds', async () => {
+    const { signedIn, client, store, clock } = world()
+    await signedIn()
+    const { order, keyValue } = fragile(store.keyValue)
+    const one = client({ store: sharedStore(clock, { keyValue }) })
+    order.reads = true
+    await expect(one.start()).rejects.toMatchObject({ code: 'ERR_STORAGE', retryable: true })
+    expect(one.session.status).toBe('starting')
+    await expect(one.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_STORAGE' })
+    order.reads = false
+    expect((await one.start()).status).toBe('signed-in')
+  })
+
+  test('by never answering, each call ends within two seconds of it', async () => {
+    const { client, store, clock } = world()
+    const { order, keyValue } = fragile(store.keyValue)
+    const one = client({ store: sharedStore(clock, { keyValue }) })
+    order.hang = true
+    const started = one.start().catch((error: unknown) => error)
+    await expect.poll(() => clock.waiting).toBeGreaterThan(0)
+    clock.advance(2000)
+    expect(await started).toMatchObject({ code: 'ERR_STORAGE' })
+  })
+
+  test('with a caller that has aborted already, no rejection is left over', async () => {
+    const { client, store, clock } = world()
+    const { order, keyValue } = fragile(store.keyValue)
+    const one = client({ store: sharedStore(clock, { keyValue }) })
+    order.reads = true
+    const call = one.fetch(`${API}/me`, { signal: AbortSignal.abort() })
+    await expect(call).rejects.toMatchObject({ name: 'AbortError' }) // vitest fails the run for one
+    await new Promise(resolve => setTimeout(resolve, 0))
+  })
+
+  test.each<[string, unknown]>([
+    ['damaged', '{"schema":1,"sess'],
+    ['of another program', { user: 'alice' }],
+    ['of a later version of latchkey', { schema: 2, sessionId: 'x', version: 1, tokens: {} }],
+    ['cut off', { schema: 1, sessionId: 'x', version: 1, tokens: { accessToken: '' } }],
+  ])('by holding a record that is %s, the user is signed out and can sign in', async (_what, value) => {
+    const { signedIn, client, store } = world()
+    await signedIn()
+    const [key = ''] = (await store.keyValue.keys('')).filter(name => name.endsWith(' session'))
+    await store.keyValue.update(key, () => value)
+    const one = client()
+    expect((await one.start()).status).toBe('signed-out')
+    await one.signIn()
+    expect((await one.fetch(`${API}/me`)).status).toBe(200)
+  })
+})
+
+describe('when the lock', () => {
+  test('is never to be had, the call ends in time with a typed error, and the session is kept', async () => {
+    const { signedIn, as, store, clock, expire } = world()
+    const one = await signedIn()
+    expire()
+    void store.lock.run('latchkey https://id.example.com app', () => new Promise(() => {}), 1000)
+    const call = one.fetch(`${API}/me`).catch((error: unknown) => error)
+    await expect.poll(() => clock.waiting).toBeGreaterThan(0)
+    clock.advance(15_000)
+    expect(await call).toMatchObject({ code: 'ERR_LOCK_TIMEOUT', retryable: true })
+    expect(as.count('refresh_token')).toBe(0)
+    expect(one.session.status).toBe('signed-in')
+  })
+
+  test('fails in a way of its own, the call ends with a typed error, and the next one succeeds', async () => {
+    const { signedIn, store, clock, expire } = world()
+    let broken = true
+    const lock: Lock = {
+      run: (name, work, waitMs) => {
+        if (broken && !name.includes('lk.')) return Promise.reject(full())
+        return store.lock.run(name, work, waitMs)
+      },
+    }
+    const one = await signedIn({ store: sharedStore(clock, { keyValue: store.keyValue, lock }) })
+    expire()
+    const error = await one.fetch(`${API}/me`).catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(LatchkeyError)
+    expect(error).toMatchObject({ retryable: true })
+    broken = false
+    clock.advance(60_000)
+    expect((await one.fetch(`${API}/me`)).status).toBe(200)
+  })
+})

@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest'
+import { API } from '../support/strict-api.ts'
+import { worlds } from '../support/world.ts'
+
+const world = worlds()
+
+describe('an access token goes nowhere but to allowed origins: not', () => {
+  test.each([
+    ['to a host that only ends alike', 'https://evilapi.example.com/me'],
+    ['to a host that only begins alike', 'https://api.example.com.evil.example/me'],
+    ['to a host below', 'https://sub.api.example.com/me'],
+    ['to a host above', 'https://example.com/me'],
+    ['to the host with a final dot', 'https://api.example.com./me'],
+    ['to another port', 'https://api.example.com:8443/me'],
+    ['over http', 'http://api.example.com/me'],
+    ['to a host behind a backslash', 'https://evil.example\\@api.example.com/me'],
+    ['to a protocol-relative address', '//evil.example/me'],
+    ['to the authorization server', 'https://id.example.com/userinfo'],
+    ['to a look-alike in another script', 'https://аpi.example.com/me'],
+  ])('%s', async (_what, address) => {
+    const { signedIn, api, as } = world()
+    const client = await signedIn()
+    const url = address.startsWith('//') ? new URL(address, 'https://app.example.com').href : address
+    for (const input of [url, new URL(url)]) expect((await client.fetch(input)).status).toBe(200)
+    expect((await client.fetch(new Request(url, { method: 'POST', body: 'mine' }))).status).toBe(200)
+    expect(api.requests).toEqual([])
+    expect(api.elsewhere).toHaveLength(3)
+    expect(JSON.stringify(api.elsewhere)).not.toMatch(/authorization|access-|refresh-/)
+    expect(as.count('refresh_token')).toBe(0)
+  })
+})
+
+test('userinfo in an allowed address is left to fetch, and no token goes with it', async () => {
+  const { signedIn, api } = world()
+  const client = await signedIn()
+  for (const name of ['user@api.example.com', 'user:pass@api.example.com', 'api.example.com@evil.example']) {
+    await client.fetch(`https://${name}/me`).catch(() => {})
+  }
+  expect(JSON.stringify([api.requests, api.elsewhere])).not.toContain('access-')
+})
+
+test('what is no URL is left to fetch, in its own words', async () => {
+  const { signedIn, fetch } = world()
+  const client = await signedIn()
+  for (const input of ['/relative', 'https://', '']) {
+    const own = await fetch(input).catch((error: Error) => error.message)
+    await expect(client.fetch(input)).rejects.toThrow(own as string)
+  }
+})
+
+test('a URL never holds a token, nor do events', async () => {
+  const { signedIn, as, api, expire } = world()
+  const client = await signedIn()
+  expire()
+  await client.fetch(`${API}/me?query=mine#part`)
+  expect(as.requests.join()).not.toMatch(/access-|refresh-|code-/)
+  expect(api.requests.map(({ url }) => url)).toEqual([`${API}/me?query=mine#part`])
+  expect(JSON.stringify(client.told)).not.toContain('query=mine')
+})
+
+describe('a caller that sets Authorization itself', () => {
+  const own = 'Basic bWluZQ=='
+  test.each<[string, () => [RequestInfo, RequestInit?]]>([
+    ['in an object', () => [`${API}/public`, { headers: { AUTHORIZATION: own } }]],
+    ['in Headers', () => [`${API}/public`, { headers: new Headers({ authorization: own }) }]],
+    ['in a list', () => [`${API}/public`, { headers: [['Authorization', own]] }]],
+    ['in a Request', () => [new Request(`${API}/public`, { headers: { authorization: own } })]],
+  ])('%s wins, and costs neither refresh nor replay', async (_what, args) => {
+    const { signedIn, api, as, expire } = world()
+    const client = await signedIn()
+    expire()
+    expect((await client.fetch(...args())).status).toBe(200)
+    expect(api.requests.map(({ headers }) => headers.authorization)).toEqual([own])
+    expect(as.count('refresh_token')).toBe(0)
+  })
+
+  test('gets its own 401 as it came', async () => {
+    const { signedIn, api, as } = world()
+    const client = await signedIn()
+    const response = await client.fetch(`${API}/me`, { headers: { authorization: own } })
+    expect(response.status).toBe(401)
+    expect(api.requests).toHaveLength(1)
+    expect(as.count('refresh_token')).toBe(0)
+  })
+
+  test('is not there when the headers of init take the place of those of the Request', async () => {
+    const { signedIn, api } = world()
+    const client = await signedIn()
+    const request = new Request(`${API}/me`, { headers: { authorization: own, 'x-mine': 'no' } })
+    expect((await client.fetch(request, { headers: { 'x-mine': 'yes' } })).status).toBe(200)
+    expect(api.requests[0]?.headers).toMatchObject({ 'x-mine': 'yes' })
+  })
+})
+
+test('two clients of one store with other ids or issuers never see the session of each other', async () => {
+  const { signedIn, client } = world()
+  await signedIn()
+  for (const options of [{ clientId: 'another' }, { issuer: 'https://id.example.com/tenant' }]) {
+    const other = client(options)
+    expect((await other.start()).status).toBe('signed-out')
+  }
+})

@@ -1,0 +1,106 @@
+import type { Random } from './scheduler.ts'
+
+/** What one schedule is like. Probabilities are per occasion; 0 is never. */
+export interface Parameters {
+  readonly lock: 'web' | 'lease' | 'local'
+  /** Tabs or processes that share the store; with a local lock, clients in one page. */
+  readonly contexts: number
+  /** How long the world is disturbed. */
+  readonly disturbedMs: number
+  /** Between two calls of one context, at most. */
+  readonly callGapMs: number
+  readonly callerAborts: number
+  /** Only answers are lost and pages reloaded, and the grace period is long: the session must survive. */
+  readonly gentle: boolean
+  readonly server: {
+    readonly graceMs: number
+    /** What a used refresh token gets within the grace period. */
+    readonly successor: 'same' | 'sibling'
+    /** What a used refresh token does after it. */
+    readonly reuse: 'kills' | 'refuses'
+    readonly accessTokenSeconds: number
+    readonly revokesOldAccessTokens: boolean
+  }
+  readonly network: {
+    readonly delayMs: number
+    /** Up to 20 s on the way there, or on the way back. */
+    readonly slow: number
+    readonly lostBefore: number
+    readonly lostAfter: number
+    /** Errors of every class, one of them at random. */
+    readonly refused: number
+  }
+  readonly storage: {
+    readonly delayMs: number
+    /** Whether the calls of one context are served in their order (IndexedDB) or not (files, remote stores). */
+    readonly inOrder: boolean
+    /** Calls that reject, hang for ever, take seconds, or are carried out twice. */
+    readonly faults: number
+  }
+  readonly news: { readonly delayMs: number; readonly lost: number }
+  /** Per delivery to a context. */
+  readonly crash: number
+  readonly freeze: number
+  /** Per second of the whole world. */
+  readonly signOut: number
+  readonly signIn: number
+  readonly clockJump: number
+  readonly accessTokenRevoked: number
+  readonly sessionRevoked: number
+  /** Whether each context has a clock of its own: machines instead of tabs. */
+  readonly ownClocks: boolean
+}
+
+/** A safeguard of the refresher that a schedule does without, to see that it is missed. */
+export type Safeguard =
+  | 'lock'
+  | 're-read'
+  | 'replace-if-unchanged'
+  | 'intent-mark'
+  | 'store-before-use'
+  | 'judge-re-read'
+  | 'sign-out-guard'
+
+export function drawParameters(random: Random): Parameters {
+  const { between, chance, pick } = random
+  const sometimes = (probability: number, value: number) => (chance(probability) ? value : 0)
+  const lock = pick(['web', 'web', 'lease', 'local'] as const)
+  const gentle = chance(0.1)
+  const weather = chance(0.6)
+  return {
+    lock,
+    contexts: between(lock === 'local' ? 1 : 2, lock === 'local' ? 3 : 5),
+    disturbedMs: between(8, 30) * 1000,
+    callGapMs: gentle ? 800 : pick([300, 1000, 4000]),
+    callerAborts: sometimes(0.4, 0.1),
+    gentle,
+    server: {
+      graceMs: gentle ? 30_000 : pick([0, 0, 2000, 10_000, 30_000]),
+      successor: pick(['same', 'sibling']),
+      reuse: chance(0.75) ? 'kills' : 'refuses',
+      accessTokenSeconds: pick([3, 5, 10, 30]),
+      revokesOldAccessTokens: chance(0.3),
+    },
+    network: {
+      delayMs: pick([20, 100, 600]),
+      slow: gentle ? 0 : weather ? sometimes(0.4, 0.1) : 0,
+      lostBefore: gentle ? 0.1 : weather ? sometimes(0.5, 0.15) : 0,
+      lostAfter: gentle ? 0.15 : weather ? sometimes(0.5, 0.15) : 0,
+      refused: gentle ? 0 : weather ? sometimes(0.5, 0.2) : 0,
+    },
+    storage: {
+      delayMs: pick([2, 10, 50]),
+      inOrder: chance(0.6),
+      faults: gentle ? 0 : sometimes(0.25, pick([0.02, 0.15])),
+    },
+    news: { delayMs: pick([5, 300]), lost: pick([0, 0.2, 1]) },
+    crash: gentle ? (lock === 'lease' ? 0 : 0.002) : sometimes(0.4, 0.01),
+    freeze: gentle ? 0 : sometimes(0.3, 0.005),
+    signOut: gentle ? 0 : sometimes(0.35, 0.05),
+    signIn: gentle ? 0 : sometimes(0.35, 0.05),
+    clockJump: gentle ? 0 : sometimes(0.25, 0.1),
+    accessTokenRevoked: sometimes(0.4, 0.15),
+    sessionRevoked: gentle ? 0 : sometimes(0.15, 0.03),
+    ownClocks: chance(0.3),
+  }
+}

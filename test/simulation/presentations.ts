@@ -1,0 +1,87 @@
+import type { Parameters } from './parameters.ts'
+import type { Realm } from './realm.ts'
+
+/** One refresh token sent once to the token endpoint. */
+export interface Presentation {
+  readonly refreshToken: string
+  readonly by: Realm
+  readonly sentAt: number
+  /** What its sender knows: nothing yet, an answer with tokens, `invalid_grant`, another failure, or it gave up. */
+  state: 'waiting' | 'answered' | 'refused' | 'failed' | 'given up'
+  /** The refresh token that the server gave for it. */
+  granted: string | undefined
+  /** That is, or was, in the store. */
+  stored: boolean
+}
+
+export interface Presentations {
+  send(by: Realm, refreshToken: string, now: number): Presentation
+  stored(refreshToken: string | undefined): void
+  isRefused(refreshToken: string | undefined): boolean
+  /** Whether an earlier answer for the same refresh token, a rotation, reached nobody. */
+  wasInterrupted(refused: Presentation): boolean
+}
+
+/**
+ * Keeps account of who sent which refresh token when, and finds the ones that should not have been sent.
+ * @param failedSince whether a storage call of that realm failed since then.
+ * @param wrong told when nothing excuses a presentation.
+ */
+export function createPresentations(
+  { lock }: Parameters,
+  failedSince: (realm: Realm, at: number) => boolean,
+  wrong: (what: string) => void,
+): Presentations {
+  const all = new Map<string, Presentation[]>()
+  const refused = new Set<string>()
+
+  /** Why it was right to send again what `earlier` had sent; `undefined` if it was not. */
+  const excuse = (earlier: Presentation): string | undefined => {
+    const { state, by: sender, sentAt } = earlier
+    if (state === 'failed' || state === 'given up') return 'no answer'
+    if (state === 'answered' && earlier.stored) return undefined
+    if (sender.state === 'dead') return 'crash'
+    // a lease runs out under a holder that is frozen; a Web Lock only when it has thawed, past the hold
+    if ((lock === 'lease' || state !== 'waiting') && sender.wasFrozenSince(sentAt)) return 'freeze'
+    if (state !== 'waiting' && failedSince(sender, sentAt)) return 'storage'
+    return undefined
+  }
+
+  return {
+    send(by, refreshToken, now) {
+      const earlier = all.get(refreshToken) ?? []
+      for (const one of earlier) {
+        if (excuse(one)) continue
+        const what = `sent by ${one.by.id} at ${one.sentAt} ms (${one.state}${one.stored ? ', stored' : ''})`
+        wrong(`${by.id} sends ${refreshToken}, which was ${what}`)
+      }
+      const presentation: Presentation = {
+        refreshToken,
+        by,
+        sentAt: now,
+        granted: undefined,
+        stored: false,
+        get state() {
+          return state
+        },
+        set state(next) {
+          state = next
+          if (next === 'refused') refused.add(refreshToken)
+        },
+      }
+      let state: Presentation['state'] = 'waiting'
+      all.set(refreshToken, [...earlier, presentation])
+      return presentation
+    },
+    stored(refreshToken) {
+      for (const list of all.values()) {
+        for (const one of list) if (one.granted === refreshToken) one.stored = true
+      }
+    },
+    isRefused: refreshToken => refreshToken !== undefined && refused.has(refreshToken),
+    wasInterrupted: ({ refreshToken, sentAt }) =>
+      (all.get(refreshToken) ?? []).some(
+        one => one.sentAt < sentAt && one.granted !== undefined && one.state !== 'answered',
+      ),
+  }
+}

@@ -1,0 +1,84 @@
+import type { Lock } from '../../src/core/ports.ts'
+import type { SessionRecords } from '../../src/refresh/refresher.ts'
+import type { TokenStore } from '../../src/store/token-store.ts'
+import type { Safeguard } from './parameters.ts'
+
+const noLock: Lock = { run: (_name, work) => work() }
+
+/** The ports of a refresher, as the refresher that lacks one safeguard would use them. */
+export interface Weakened {
+  readonly records: SessionRecords
+  readonly lock: Lock
+  /** A token request was answered with `invalid_grant`. */
+  refused(): void
+}
+
+export function withoutSafeguard(
+  missing: Safeguard | undefined,
+  records: TokenStore,
+  unwatched: TokenStore,
+  lock: Lock,
+): Weakened {
+  let refused = false
+  const weakened: Partial<SessionRecords> = {}
+  let weakLock = lock
+
+  switch (missing) {
+    case 'lock':
+      weakLock = noLock
+      break
+    case 're-read':
+      weakened.read = async () => (refused ? records.read() : records.current)
+      break
+    case 'replace-if-unchanged':
+      weakened.replace = next => records.replace(next)
+      break
+    case 'intent-mark':
+      weakened.replace = async (next, unchanged) => (next.pending ? true : records.replace(next, unchanged))
+      break
+    case 'store-before-use':
+      weakened.replace = async (next, unchanged) => {
+        if (next.version === unchanged.version) return records.replace(next, unchanged)
+        unwatched.keep(next, unchanged)
+        void records.replace(next, unchanged).catch(() => {})
+        return true
+      }
+      break
+    case 'judge-re-read':
+      // what the server refused is removed, whatever the store holds by now
+      weakened.read = async () => (refused ? records.current : records.read())
+      weakened.clear = () => records.clear()
+      break
+    case 'sign-out-guard':
+      weakened.replace = async (next, unchanged) =>
+        (await records.replace(next, unchanged)) || ((await records.read()) ? false : records.replace(next))
+      break
+  }
+
+  return {
+    records: {
+      get current() {
+        return records.current
+      },
+      read: records.read,
+      replace: records.replace,
+      keep: records.keep,
+      clear: records.clear,
+      ...weakened,
+    },
+    lock: {
+      run: (name, work, waitMs) =>
+        weakLock.run(
+          name,
+          () => {
+            refused = false
+            return work()
+          },
+          waitMs,
+        ),
+    },
+    refused() {
+      refused = true
+    },
+  }
+}

@@ -1,0 +1,178 @@
+import { LatchkeyError } from '../../src/errors.ts'
+import { drawParameters, type Parameters, type Safeguard } from './parameters.ts'
+import { type Client, RECORD } from './participant.ts'
+import { createRandom } from './scheduler.ts'
+import type { Invariant } from './watch.ts'
+import { type Counts, createCounts, createWorld, type World } from './world.ts'
+
+/** Backoff, `Retry-After`, leases and calls that hang are over by then. */
+const CALM_MS = 120_000
+/** Longer than any call waits, with some air. */
+const LAST_CALL_MS = 60_000
+
+/** A schedule in which something did not hold. */
+export class Violation extends Error {
+  override readonly name = 'Violation'
+  readonly invariant: Invariant
+  readonly seed: number
+  constructor(invariant: Invariant, what: string, seed: number, world: World) {
+    const trace = world.trace.slice(-300).join('\n')
+    super(
+      `${invariant}: ${what}\nseed ${seed}\nparameters ${JSON.stringify(world.parameters)}\n${trace}\n` +
+        `${invariant}: ${what} (seed ${seed})`,
+    )
+    this.invariant = invariant
+    this.seed = seed
+  }
+}
+
+export interface ScheduleOptions {
+  readonly counts?: Counts
+  /** A safeguard that is taken away. */
+  readonly missing?: Safeguard
+  /** Holds some parameters fast. */
+  readonly adjust?: (parameters: Parameters) => Parameters
+}
+
+/** Runs the schedule of one seed. @throws Violation */
+export async function runSchedule(seed: number, options: ScheduleOptions = {}): Promise<World> {
+  const { counts = createCounts(), missing, adjust = same => same } = options
+  const random = createRandom(seed)
+  const parameters = adjust(drawParameters(random))
+  const world = createWorld(parameters, random, counts, missing)
+  const { watch, scheduler } = world
+
+  const check = () => {
+    watch.step()
+    if (watch.violation) throw new Violation(watch.violation.invariant, watch.violation.what, seed, world)
+  }
+  const unhandled = (error: unknown) => watch.violate('no unhandled rejection', String(error))
+  process.on('unhandledRejection', unhandled)
+  try {
+    begin(world)
+    await scheduler.run(parameters.disturbedMs, check)
+    world.disturbed = false
+    world.say('world', 'is calm')
+    for (const { realm } of world.clients) realm.thaw()
+    await scheduler.run(scheduler.now + CALM_MS, check)
+    await expectAgreement(world, check)
+    watch.settled()
+    check()
+  } finally {
+    process.off('unhandledRejection', unhandled)
+    counts.schedules++
+    counts.steps += scheduler.steps
+  }
+  return world
+}
+
+/** Opens the contexts and sets everything going that happens in the disturbed time. */
+function begin(world: World): void {
+  const { parameters, random, scheduler, server, counts, watch } = world
+  const { contexts, lock, callGapMs, callerAborts } = parameters
+  for (let index = 0; index < (lock === 'local' ? 1 : contexts); index++) world.open()
+
+  const often = (gapMs: number, what: (client: Client) => void) => {
+    const next = () => {
+      if (!world.disturbed) return
+      const client = world.clients.length > 0 ? random.pick(world.clients) : undefined
+      client?.realm.later(0, 'call', () => what(client))
+      scheduler.after(random.between(0, 2 * gapMs), next)
+    }
+    scheduler.after(random.between(200, 200 + 2 * gapMs), next)
+  }
+  const perSecond = (rate: number, what: (client: Client) => void) => {
+    if (rate > 0) often(1000 / rate, what)
+  }
+
+  often(callGapMs / contexts, client => {
+    const controller = new AbortController()
+    if (random.chance(callerAborts)) {
+      client.realm.later(random.between(0, 300), 'call', () => controller.abort(new Error('gone')))
+    }
+    // several calls at one moment, as pages do
+    for (let left = random.pick([1, 1, 4]); left > 0; left--) {
+      client.call(controller.signal).then(
+        answer => {
+          if (answer === 'accepted') counts.accepted++
+        },
+        () => {
+          if (controller.signal.aborted) counts.aborted++
+          else counts.failed++
+        },
+      )
+    }
+  })
+  const settles = (client: Client, what: string, work: Promise<unknown>) => {
+    const ended = watch.begin(client, what)
+    work.catch(error => watch.rejected(client, undefined, error, false)).finally(ended)
+  }
+  const [first] = world.clients
+  if (first) settles(first, 'signIn()', first.signIn())
+  perSecond(parameters.signOut, client => {
+    counts.signOuts++
+    settles(client, 'signOut()', client.signOut())
+  })
+  perSecond(parameters.signIn, client => {
+    counts.signIns++
+    settles(client, 'signIn()', client.signIn())
+  })
+  perSecond(parameters.clockJump, ({ realm }) => {
+    world.jump(realm, random.pick([-10_800, -3600, -60, 60, 3600, 10_800]) * 1000)
+  })
+  perSecond(parameters.accessTokenRevoked, () => server.revokeAccessTokens())
+  perSecond(parameters.sessionRevoked, () => server.revokeSessions())
+}
+
+/** What the disturbed time may still cause once. */
+const isTransient = (answer: string, knewSession: boolean) =>
+  // who has not heard yet of the end of its session is told now
+  (answer === 'ERR_AUTHORIZATION_REQUIRED' && !knewSession) ||
+  // nobody has looked yet at the lease of a holder that is gone
+  answer === 'ERR_LOCK_TIMEOUT' ||
+  // by a clock that was set back, what another context got long ago is fresh
+  answer === 'refused'
+
+/** After the disturbance: one more call in each context, then all of them hold what the store holds. */
+async function expectAgreement(world: World, check: () => void): Promise<void> {
+  const { watch, scheduler, server, storage } = world
+  const ask = async (isFirst: boolean) => {
+    world.say('world', 'asks everyone for one more call')
+    const answers = world.clients.map(client => ({ client, before: client.shown, answer: 'none' }))
+    for (const one of answers) {
+      one.client.call().then(
+        answer => {
+          one.answer = answer
+        },
+        error => {
+          one.answer = error instanceof LatchkeyError ? error.code : String(error)
+        },
+      )
+    }
+    await scheduler.run(scheduler.now + LAST_CALL_MS, check)
+    const record = storage.peek(RECORD) as ReturnType<Client['holds']>
+    const lives = record && !server.familyOf(record.tokens.refreshToken as string)?.over
+    for (const { client, before, answer } of answers) {
+      world.say(client.id, `was answered: ${answer}; holds ${client.holds()?.tokens.refreshToken}`)
+      if (answer === (lives ? 'accepted' : 'ERR_AUTHORIZATION_REQUIRED')) continue
+      if (isFirst && isTransient(answer, before === record?.sessionId)) continue
+      watch.violate('all contexts agree', `the last call of ${client.id} ended in ${answer}`)
+    }
+    return { record, lives }
+  }
+
+  const wake = async () => {
+    for (const client of world.clients) void client.wake()
+    await scheduler.run(scheduler.now + LAST_CALL_MS, check)
+  }
+
+  await ask(true)
+  await wake()
+  const { record, lives } = await ask(false)
+  await wake()
+  if (record && !lives) watch.violate('all contexts agree', 'the store holds a session that is over')
+  for (const client of world.clients) {
+    if (client.holds()?.version === record?.version && client.shown === record?.sessionId) continue
+    watch.violate('all contexts agree', `${client.id} does not hold what the store holds`)
+  }
+}

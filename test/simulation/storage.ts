@@ -1,0 +1,83 @@
+import type { KeyValue } from '../../src/core/ports.ts'
+import type { Realm } from './realm.ts'
+import type { Random, Scheduler } from './scheduler.ts'
+
+type Fault = 'rejects' | 'hangs' | 'slow' | 'twice' | 'rejects although done'
+
+export interface StoragePorts {
+  readonly scheduler: Scheduler
+  readonly random: Random
+  readonly delayMs: number
+  readonly inOrder: boolean
+  /** Probability of a fault per call; asked each time, because the disturbance stops. */
+  faults(): number
+  failed(realm: Realm, what: string): void
+  /** Called inside the atomic step. */
+  committed(realm: Realm, key: string, before: unknown, after: unknown): void
+}
+
+/** A store that all realms share: every call takes a while, and what it does happens in one moment of it. */
+export interface SharedStorage {
+  peek(key: string): unknown
+  openedBy(realm: Realm): KeyValue
+}
+
+export function createStorage(ports: StoragePorts): SharedStorage {
+  const { scheduler, random } = ports
+  const entries = new Map<string, unknown>()
+
+  const commit = (realm: Realm, key: string, change: (stored: unknown) => unknown) => {
+    const before = entries.get(key)
+    const after = change(before)
+    if (after === before) return
+    if (after === undefined) entries.delete(key)
+    else entries.set(key, after)
+    ports.committed(realm, key, before, after)
+  }
+
+  return {
+    peek: key => entries.get(key),
+    openedBy(realm) {
+      let lastAt = 0
+      /** When the next one of two moments of a call comes. */
+      const soon = () => {
+        const wait = random.between(0, ports.delayMs)
+        if (!ports.inOrder) return wait
+        lastAt = Math.max(lastAt, scheduler.now + wait)
+        return lastAt - scheduler.now
+      }
+      const drawFault = (what: string, writes: boolean): Fault | undefined => {
+        if (!random.chance(ports.faults())) return undefined
+        const fault = random.pick<Fault>(
+          writes
+            ? ['rejects', 'hangs', 'slow', 'twice', 'rejects although done']
+            : ['rejects', 'hangs', 'slow'],
+        )
+        ports.failed(realm, `${what} ${fault}`)
+        return fault
+      }
+      const call = <T>(what: string, writes: boolean, work: () => T): Promise<T> =>
+        new Promise((resolve, reject) => {
+          const fault = drawFault(what, writes)
+          const refuse = () => reject(new Error('the disk is full'))
+          if (fault === 'hangs') return
+          if (fault === 'rejects') return void realm.later(soon(), 'storage', refuse)
+          const done = () => {
+            const found = work()
+            if (fault === 'twice') work()
+            const answer = fault === 'rejects although done' ? refuse : () => resolve(found)
+            realm.later(soon(), 'storage', answer)
+          }
+          const wait = fault === 'slow' ? random.between(1500, 6000) : soon()
+          // what was already on its way when its realm died may still be carried out
+          if (writes && random.chance(0.3)) scheduler.after(wait, done)
+          else realm.later(wait, 'storage', done)
+        })
+      return {
+        get: key => call('read', false, () => entries.get(key)),
+        update: (key, change) => call('write', true, () => commit(realm, key, change)),
+        keys: prefix => call('list', false, () => [...entries.keys()].filter(key => key.startsWith(prefix))),
+      }
+    },
+  }
+}

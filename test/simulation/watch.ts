@@ -1,0 +1,198 @@
+import type { Session, SessionRecord } from '../../src/core/session.ts'
+import { AuthorizationRequiredError, type EndReason, LatchkeyError } from '../../src/errors.ts'
+import { parseRecord } from '../../src/store/record.ts'
+import type { AuthorizationServer } from './authorization-server.ts'
+import type { Parameters } from './parameters.ts'
+import type { Presentation, Presentations } from './presentations.ts'
+import type { Realm } from './realm.ts'
+import type { Scheduler } from './scheduler.ts'
+
+/** What must hold at every moment of every schedule. */
+export type Invariant =
+  | 'one redemption'
+  | 'durable before used'
+  | 'only the server ends a session'
+  | 'what is over stays over'
+  | 'an interruption is told'
+  | 'lost answers are survived'
+  | 'no wait without a bound'
+  | 'every failure has a name'
+  | 'all contexts agree'
+  | 'no unhandled rejection'
+
+/**
+ * The longest that a call may wait, in the time its realm is awake: 4 s for a first look at the store; 15 s for the
+ * lock and 2 s for the last try to take a lease; 12 s of hold and 2 s to let a lease go; 4 s to read again; 1 s for
+ * what the model itself takes.
+ */
+const LONGEST_WAIT_MS = (4 + 15 + 2 + 12 + 2 + 4 + 1) * 1000
+
+/** What the watch knows of one client. */
+export interface Participant {
+  readonly id: string
+  readonly realm: Realm
+  /** The session it shows. */
+  shown: string | undefined
+  /** Sessions that it has shown and shows no longer, or has signed out of. */
+  readonly left: Set<string>
+  /** Access tokens that it could not store. */
+  readonly kept: Set<string>
+  /** Whether it has told that. */
+  degraded: boolean
+  signOutBegan: number
+  lastRefused: Presentation | undefined
+}
+
+export interface Watch {
+  readonly violation: { invariant: Invariant; what: string } | undefined
+  violate(invariant: Invariant, what: string): void
+  committed(realm: Realm, before: unknown, after: unknown): void
+  /** @param waited whether for a refresh; else it was in memory. */
+  handedOut(participant: Participant, accessToken: string, waited: boolean): void
+  shows(participant: Participant, session: Session, record: SessionRecord | undefined): void
+  told(participant: Participant, reason: EndReason): void
+  rejected(participant: Participant, wanted: string | undefined, error: unknown, aborted: boolean): void
+  /** A call has begun; the answer ends it. */
+  begin(participant: Participant, what: string): () => void
+  /** After each task. */
+  step(): void
+  /** Nothing is waited for any more. */
+  settled(): void
+  isOver(sessionId: string): boolean
+}
+
+export interface WatchPorts {
+  readonly parameters: Parameters
+  readonly scheduler: Scheduler
+  readonly server: AuthorizationServer
+  readonly presentations: Presentations
+  readonly stored: () => SessionRecord | undefined
+}
+
+export function createWatch(ports: WatchPorts): Watch {
+  const { parameters, scheduler, server, presentations } = ports
+  const sessions = new Map<string, { since: number; over: boolean }>()
+  const durable = new Map<string, string>()
+  const pending = new Set<{ participant: Participant; what: string; awake: number }>()
+  const signOuts: Participant[] = []
+  let violation: Watch['violation']
+  let step = 0
+
+  const isOver = (sessionId: string) => sessions.get(sessionId)?.over ?? false
+  /** Over in the store, or by what the server said to somebody who could not remove it. */
+  const isLost = (sessionId: string) => {
+    const { tokens, sessionId: current } = ports.stored() ?? {}
+    const refreshToken = current === sessionId ? (tokens?.refreshToken as string) : undefined
+    const gone =
+      refreshToken && (server.familyOf(refreshToken)?.over || presentations.isRefused(refreshToken))
+    return isOver(sessionId) || !!gone
+  }
+  const isSignOut = (realm: Realm) =>
+    signOuts.some(one => one.realm === realm && one.signOutBegan >= scheduler.now - 10_000)
+
+  const watch: Watch = {
+    get violation() {
+      return violation
+    },
+    isOver,
+    violate(invariant, what) {
+      violation ??= { invariant, what }
+    },
+    committed(realm, stored, next) {
+      const before = parseRecord(stored)
+      const after = parseRecord(next)
+      if (before && !after && !isSignOut(realm) && !presentations.isRefused(before.tokens.refreshToken)) {
+        const { refreshToken } = before.tokens
+        watch.violate(
+          'only the server ends a session',
+          `${realm.id} removed ${refreshToken}, which was not refused`,
+        )
+      }
+      const known = sessions.get(before?.sessionId ?? '')
+      if (known && before?.sessionId !== after?.sessionId) known.over = true
+      if (!after) return
+      if (isOver(after.sessionId)) {
+        watch.violate('what is over stays over', `${realm.id} stored ${after.sessionId} again`)
+      }
+      if (!sessions.has(after.sessionId)) sessions.set(after.sessionId, { since: scheduler.now, over: false })
+      durable.set(after.tokens.accessToken, after.sessionId)
+      presentations.stored(after.tokens.refreshToken)
+    },
+    handedOut(participant, accessToken, waited) {
+      const sessionId = durable.get(accessToken)
+      const excused = participant.kept.has(accessToken) && (participant.degraded || !waited)
+      if (!sessionId && !excused) {
+        watch.violate('durable before used', `${participant.id} got ${accessToken}, which is not stored`)
+      }
+      if (sessionId && isOver(sessionId) && participant.left.has(sessionId)) {
+        watch.violate(
+          'what is over stays over',
+          `${participant.id} got ${accessToken} of a session it had left`,
+        )
+      }
+    },
+    shows(participant, session, record) {
+      const before = participant.shown
+      const now = session.status === 'signed-in' ? record?.sessionId : undefined
+      participant.shown = now
+      if (before && before !== now) participant.left.add(before)
+      if (now && isOver(now) && participant.left.has(now)) {
+        watch.violate('what is over stays over', `${participant.id} shows ${now} again`)
+      }
+      if (now || isSignOut(participant.realm)) return
+      const stored = ports.stored()?.sessionId
+      const since = sessions.get(stored ?? '')?.since ?? Infinity
+      const missed = before ?? (since < participant.realm.bornAt ? stored : undefined)
+      if (missed && !isLost(missed)) {
+        watch.violate('only the server ends a session', `${participant.id} shows none, but ${missed} lives`)
+      }
+    },
+    told(participant, reason) {
+      if (reason === 'signed_out') {
+        participant.signOutBegan = scheduler.now
+        if (!signOuts.includes(participant)) signOuts.push(participant)
+      }
+      const refused = participant.lastRefused
+      participant.lastRefused = undefined
+      // a fault of the storage may take the mark with it
+      if (!refused || reason !== 'expired' || parameters.storage.faults) return
+      if (presentations.wasInterrupted(refused)) {
+        const what = `${participant.id} says "expired" although an earlier answer for ${refused.refreshToken} was lost`
+        watch.violate('an interruption is told', what)
+      }
+    },
+    rejected(participant, wanted, error, aborted) {
+      if (aborted) return
+      if (!(error instanceof LatchkeyError)) {
+        return watch.violate('every failure has a name', `${participant.id}: ${error}`)
+      }
+      if (!(error instanceof AuthorizationRequiredError) || !wanted) return
+      if (isLost(wanted) || isSignOut(participant.realm)) return
+      const what = `${participant.id} was told "${error.reason}", but ${wanted} lives`
+      watch.violate('only the server ends a session', what)
+    },
+    begin(participant, what) {
+      const call = { participant, what, awake: participant.realm.awakeMs }
+      pending.add(call)
+      return () => void pending.delete(call)
+    },
+    step() {
+      if (step++ % 32) return
+      for (const call of pending) {
+        const { realm, id } = call.participant
+        if (realm.state === 'dead') pending.delete(call)
+        else if (realm.awakeMs - call.awake > LONGEST_WAIT_MS) {
+          const seconds = (realm.awakeMs - call.awake) / 1000
+          watch.violate('no wait without a bound', `${id}: ${call.what} has waited ${seconds} s`)
+        }
+      }
+    },
+    settled() {
+      for (const { participant, what } of pending) {
+        if (participant.realm.state === 'dead') continue
+        watch.violate('no wait without a bound', `${participant.id}: ${what} has never settled`)
+      }
+    },
+  }
+  return watch
+}

@@ -1,0 +1,164 @@
+import type { Lock, News } from '../../src/core/ports.ts'
+import type { EndReason } from '../../src/errors.ts'
+import { leaseLock } from '../../src/refresh/lock-lease.ts'
+import { localLock } from '../../src/refresh/lock-local.ts'
+import { webLock } from '../../src/refresh/lock-web.ts'
+import { limited } from '../../src/store/limited.ts'
+import { parseRecord } from '../../src/store/record.ts'
+import { type AuthorizationServer, createAuthorizationServer } from './authorization-server.ts'
+import type { Parameters, Safeguard } from './parameters.ts'
+import { type Client, createClient, RECORD } from './participant.ts'
+import { createPresentations, type Presentations } from './presentations.ts'
+import { createRealm, type Realm } from './realm.ts'
+import { createScheduler, type Random, type Scheduler } from './scheduler.ts'
+import { createStorage, type SharedStorage } from './storage.ts'
+import { createWatch, type Watch } from './watch.ts'
+import { createLockService } from './web-locks.ts'
+
+/** How often everything happened: a simulation in which nothing happens proves nothing. */
+export const createCounts = () => ({
+  schedules: 0,
+  steps: 0,
+  calls: 0,
+  accepted: 0,
+  unauthorized: 0,
+  aborted: 0,
+  failed: 0,
+  tokenRequests: 0,
+  lostAnswers: 0,
+  adopted: 0,
+  crashes: 0,
+  freezes: 0,
+  clockJumps: 0,
+  signOuts: 0,
+  signIns: 0,
+  storageFaults: 0,
+  degraded: 0,
+  ended: {} as Partial<Record<EndReason, number>>,
+})
+export type Counts = ReturnType<typeof createCounts>
+
+export interface World {
+  readonly parameters: Parameters
+  readonly random: Random
+  readonly scheduler: Scheduler
+  readonly server: AuthorizationServer
+  readonly storage: SharedStorage
+  readonly presentations: Presentations
+  readonly watch: Watch
+  readonly counts: Counts
+  readonly missing: Safeguard | undefined
+  readonly trace: readonly string[]
+  /** Clients that live, or are frozen. */
+  readonly clients: readonly Client[]
+  /** Turned off when the disturbance is over. */
+  disturbed: boolean
+  say(who: string, what: string): void
+  weather(): Parameters['network']
+  post(from: Realm, id: string, news: News): void
+  /** A new page or process, or with a local lock a page with several clients in it. */
+  open(): void
+  jump(realm: Realm, ms: number): void
+}
+
+export function createWorld(
+  parameters: Parameters,
+  random: Random,
+  counts: Counts,
+  missing: Safeguard | undefined,
+): World {
+  const { lock, network, news, storage: disk } = parameters
+  const scheduler = createScheduler()
+  const trace: string[] = []
+  const say = (who: string, what: string) => {
+    trace.push(`${(scheduler.now / 1000).toFixed(3).padStart(8)} s  ${who.padEnd(8)} ${what}`)
+  }
+  const server = createAuthorizationServer(parameters, scheduler, what => {
+    say('server', what)
+    if (parameters.gentle && what.endsWith('reuse')) watch.violate('lost answers are survived', what)
+  })
+  const storageFailures = new Map<Realm, number>()
+  const presentations = createPresentations(
+    parameters,
+    (realm, at) => (storageFailures.get(realm) ?? -1) >= at,
+    what => watch.violate('one redemption', what),
+  )
+  const stored = () => parseRecord(storage.peek(RECORD))
+  const watch = createWatch({ parameters, scheduler, server, presentations, stored })
+  const storage = createStorage({
+    ...{ scheduler, random, delayMs: disk.delayMs, inOrder: disk.inOrder },
+    faults: () => (world.disturbed ? disk.faults : 0),
+    failed(realm, what) {
+      counts.storageFaults++
+      storageFailures.set(realm, Infinity)
+      say(realm.id, `storage: ${what}`)
+    },
+    committed(realm, key, before, after) {
+      if (key !== RECORD) return
+      const record = parseRecord(after)
+      const mark = record?.pending ? ', marked' : ''
+      const what = record ? `${record.tokens.refreshToken} (version ${record.version}${mark})` : 'nothing'
+      say('store', `holds ${what}, written by ${realm.id}`)
+      watch.committed(realm, before, after)
+    },
+  })
+  const lockService = createLockService(() => random.between(0, 5))
+  const sharedDevice = { offMs: 0 }
+  const devices = new Map<Realm, { offMs: number }>()
+  const clients: Client[] = []
+  let opened = 0
+
+  const lockFor = (realm: Realm): Lock => {
+    if (lock === 'web') return webLock(lockService.openedBy(realm), realm.clock)
+    if (lock === 'local') return localLock(realm.clock)
+    return leaseLock(limited(storage.openedBy(realm), realm.clock), realm.clock, random.next)
+  }
+
+  const world: World = {
+    ...{ parameters, random, scheduler, server, storage, presentations, watch, counts, missing, trace },
+    clients,
+    disturbed: true,
+    say,
+    weather: () =>
+      world.disturbed ? network : { ...network, slow: 0, lostBefore: 0, lostAfter: 0, refused: 0 },
+    post(from, id, what) {
+      for (const client of clients) {
+        if (client.id === id || (client.realm !== from && random.chance(news.lost))) continue
+        client.realm.later(random.between(1, news.delayMs), 'news', () => client.hear(what))
+      }
+    },
+    open() {
+      const device = parameters.ownClocks ? { offMs: 0 } : sharedDevice
+      const realm = createRealm(`${lock === 'local' ? 'page' : 'tab'}${++opened}`, {
+        ...{ scheduler, random, device, inOrder: disk.inOrder },
+        risk: () => (world.disturbed ? parameters : { crash: 0, freeze: 0 }),
+        crashed(dead) {
+          counts.crashes++
+          say(dead.id, 'crashes')
+          clients.splice(0, clients.length, ...clients.filter(({ realm: home }) => home !== dead))
+          scheduler.after(random.between(10, parameters.gentle ? 500 : 4000), world.open)
+        },
+        frozen(cold, ms) {
+          counts.freezes++
+          say(cold.id, `freezes for ${ms / 1000} s`)
+        },
+      })
+      devices.set(realm, device)
+      const own = lockFor(realm)
+      for (let index = 0; index < (lock === 'local' ? parameters.contexts : 1); index++) {
+        const id = lock === 'local' ? `${realm.id}${'abc'[index]}` : realm.id
+        const client = createClient(world, id, realm, own)
+        clients.push(client)
+        say(id, 'starts')
+        client.start().catch(error => watch.rejected(client, undefined, error, false))
+      }
+    },
+    jump(realm, ms) {
+      const device = devices.get(realm) ?? sharedDevice
+      counts.clockJumps++
+      device.offMs += ms
+      say(realm.id, `its clock jumps by ${ms / 1000} s`)
+    },
+  }
+  return world
+}

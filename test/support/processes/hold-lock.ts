@@ -1,0 +1,17 @@
+import { writeSync } from 'node:fs'
+import { fileLock } from '../../../src/refresh/lock-file.ts'
+import { deviceClock } from '../../../src/runtime/device-clock.ts'
+
+// Takes the lock, says so, and keeps it until it is told to let go (a line on standard input) or is killed.
+const [folder = '', name = ''] = process.argv.slice(2)
+const told = new Promise<void>(resolve => process.stdin.once('data', () => resolve()))
+await fileLock(folder, deviceClock).run(
+  name,
+  async () => {
+    writeSync(1, 'held\n')
+    await told
+  },
+  15_000,
+)
+writeSync(1, 'let go\n')
+process.exit(0)

@@ -1,0 +1,119 @@
+import { afterEach, expect } from 'vitest'
+import { joinClient } from '../../src/client.ts'
+import type { Client } from '../../src/core/client.ts'
+import type { ClientEvent } from '../../src/core/events.ts'
+import type { Fetch, Store, UserAgent } from '../../src/core/ports.ts'
+import type { ClientOptions } from '../../src/options.ts'
+import { sha256 } from '../../src/runtime/digest.ts'
+import { type HandClock, handClock } from './clock.ts'
+import { handledFetch } from './handled-fetch.ts'
+import { signingKey } from './signing-key.ts'
+import { API, createStrictApi } from './strict-api.ts'
+import { createStrictAs, type StrictAs, type StrictAsOptions } from './strict-as.ts'
+import { sharedStore } from './tabs.ts'
+
+/** A client and what it told. */
+export interface TestClient extends Client {
+  readonly told: ClientEvent[]
+  /** The types of what it told, in their order. */
+  types(): string[]
+}
+
+export interface World {
+  readonly as: StrictAs
+  readonly api: ReturnType<typeof createStrictApi>
+  readonly clock: HandClock
+  /** What clients send with. */
+  readonly fetch: Fetch
+  /** What clients share that bring no store of their own. */
+  readonly store: Store
+  /** A client of that server and API. */
+  client(options?: Partial<ClientOptions> & { subject?: () => string }): TestClient
+  /** A client whose user has just signed in. */
+  signedIn(options?: Partial<ClientOptions> & { subject?: () => string }): Promise<TestClient>
+  /** What is stored under the keys that contain this. */
+  stored(part?: string): Promise<unknown[]>
+  /** The access token is over. */
+  expire(): void
+}
+
+/** Generating one takes a while. */
+const key = signingKey()
+
+/** A user agent whose user agrees to everything at once. */
+export const agreeable = (as: StrictAs, subject = () => 'alice'): UserAgent => ({
+  name: 'test',
+  begin: redirectUri => ({
+    redirectUri,
+    authorize: async url => as.approve(url, subject()),
+    close() {},
+  }),
+})
+
+/** For a test file: each call makes an authorization server, an API, a clock and a store. */
+export function worlds(): (options?: Partial<StrictAsOptions>) => World {
+  const clients: Client[] = []
+  const servers: StrictAs[] = []
+  afterEach(() => {
+    for (const client of clients.splice(0)) client.dispose()
+    for (const as of servers.splice(0)) expect(as.complaints).toEqual([])
+  })
+
+  return (options = {}) => {
+    const clock = handClock({ skipUpToMs: 1500 })
+    const as = createStrictAs({ clock, key, ...options })
+    const api = createStrictApi(as)
+    const store = sharedStore(clock)
+    servers.push(as)
+    const fetch = handledFetch([...as.handlers, ...api.handlers])
+
+    const client: World['client'] = ({ subject, ...own } = {}) => {
+      const made = joinClient(
+        {
+          issuer: as.issuer,
+          clientId: as.clientId,
+          redirectUri: as.redirectUri,
+          scope: 'openid read',
+          allowedOrigins: [API],
+          userAgent: agreeable(as, subject),
+          store,
+          clock,
+          ...own,
+        } as ClientOptions,
+        {
+          fetch,
+          clock,
+          store: () => store,
+          userAgent: () => agreeable(as, subject),
+          page: undefined,
+          baseUrl: () => undefined,
+          wake: undefined,
+          hash: sha256,
+        },
+      )
+      const told: ClientEvent[] = []
+      made.events.subscribe(event => told.push(event))
+      clients.push(made)
+      const extra = { told, types: () => told.map(({ type }) => type) }
+      return Object.defineProperties(made, Object.getOwnPropertyDescriptors(extra)) as TestClient
+    }
+    return {
+      as,
+      api,
+      clock,
+      fetch,
+      store,
+      client,
+      async signedIn(own) {
+        const signed = client(own)
+        await signed.signIn()
+        return signed
+      },
+      async stored(part = ' session') {
+        const keys = (await store.keyValue.keys('')).filter(name => name.includes(part))
+        return Promise.all(keys.map(name => store.keyValue.get(name)))
+      },
+      expire: () => clock.advance(as.accessTokenSeconds * 1000 + 1000),
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest'
+import { isAllowed, isConfidential } from '../../../src/core/allowed-origins.ts'
+
+const allowed = new Set(['https://api.example.com', 'http://127.0.0.1:8080'])
+
+describe('an access token', () => {
+  test.each([
+    'https://api.example.com',
+    'https://api.example.com/',
+    'https://api.example.com/me?a=b#c',
+    'https://api.example.com:443/me',
+    'https://API.EXAMPLE.COM/me',
+    'https:\\\\api.example.com\\me',
+    'http://127.0.0.1:8080/me',
+  ])('may go to %s', url => {
+    expect(isAllowed(new URL(url), allowed)).toBe(true)
+  })
+
+  test.each([
+    'http://api.example.com/me',
+    'https://api.example.com:8443/me',
+    'https://api.example.com.evil.example/me',
+    'https://evilapi.example.com/me',
+    'https://sub.api.example.com/me',
+    'https://example.com/me',
+    'https://api.example.com./me',
+    'https://api.example.com@evil.example/me',
+    'https://user@api.example.com/me',
+    'https://user:pass@api.example.com/me',
+    'https://:pass@api.example.com/me',
+    'https://evil.example/https://api.example.com/',
+    'https://evil.example\\@api.example.com/',
+    'https://аpi.example.com/me', // a Cyrillic letter
+    'http://127.0.0.1:8081/me',
+    'https://127.0.0.1:8080/me',
+    'ws://127.0.0.1:8080/me',
+    'file:///me',
+    'data:text/plain,me',
+  ])('may not go to %s', url => {
+    expect(isAllowed(new URL(url), allowed)).toBe(false)
+  })
+
+  test('may go nowhere when nothing is allowed', () => {
+    expect(isAllowed(new URL('https://api.example.com'), new Set())).toBe(false)
+    expect(isAllowed(new URL('file:///me'), new Set(['https://api.example.com']))).toBe(false)
+  })
+})
+
+describe('traffic', () => {
+  test.each([
+    'https://anything.example',
+    'http://127.0.0.1',
+    'http://127.8.9.10:3000',
+    'http://localhost:5173',
+    'http://[::1]:80',
+    'http://2130706433', // 127.0.0.1 in other words
+  ])('to %s cannot be read on the way', url => {
+    expect(isConfidential(new URL(url))).toBe(true)
+  })
+
+  test.each([
+    'http://anything.example',
+    'http://128.0.0.1',
+    'http://127.0.0.1.evil.example',
+    'http://localhost.evil.example',
+    'http://evil-localhost',
+    'http://[::2]',
+    'http://192.168.0.1',
+    'http://0.0.0.0',
+    'ws://localhost',
+    'ftp://localhost',
+    'blob:https://api.example.com/1',
+  ])('to %s can', url => {
+    expect(isConfidential(new URL(url))).toBe(false)
+  })
+})

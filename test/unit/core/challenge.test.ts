@@ -1,0 +1,164 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { parseChallenges, tokenChallenge } from '../../../src/core/challenge.ts'
+
+const read = (header: string | null) =>
+  parseChallenges(header).map(({ scheme, parameters }) => [scheme, Object.fromEntries(parameters)])
+
+describe('a WWW-Authenticate header', () => {
+  test.each<[string, string | null, unknown]>([
+    ['that is absent', null, []],
+    ['that is empty', '', []],
+    ['with a scheme only', 'Bearer', [['bearer', {}]]],
+    [
+      'with quoted parameters',
+      'Bearer realm="a b", error="invalid_token"',
+      [['bearer', { realm: 'a b', error: 'invalid_token' }]],
+    ],
+    [
+      'with bare parameters',
+      'Bearer error=invalid_token,scope=read',
+      [['bearer', { error: 'invalid_token', scope: 'read' }]],
+    ],
+    ['in capitals', 'BEARER ERROR="invalid_token"', [['bearer', { error: 'invalid_token' }]]],
+    [
+      'with commas in quotes',
+      'Bearer error_description="no, not, Basic realm=x", error="e"',
+      [['bearer', { error_description: 'no, not, Basic realm=x', error: 'e' }]],
+    ],
+    ['with escapes in quotes', 'Bearer realm="a \\"b\\" \\\\ c"', [['bearer', { realm: 'a "b" \\ c' }]]],
+    [
+      'with whitespace about everything',
+      ' \tBearer  realm = "a" ,\t error\t=\t"e" , ',
+      [['bearer', { realm: 'a', error: 'e' }]],
+    ],
+    ['with empty list members', ',,Bearer realm="a",,error="e",', [['bearer', { realm: 'a', error: 'e' }]]],
+    ['with an empty value', 'Bearer realm="", error="e"', [['bearer', { realm: '', error: 'e' }]]],
+    [
+      'with a parameter given twice',
+      'Bearer error="first", error="second"',
+      [['bearer', { error: 'first' }]],
+    ],
+    ['with a parameter without a scheme', 'error="invalid_token"', []],
+  ])('%s', (_what, header, expected) => {
+    expect(read(header)).toEqual(expected)
+  })
+
+  test('with several challenges is read whole, in its order', () => {
+    expect(
+      read('Basic realm="x", DPoP algs="ES256 RS256", error="use_dpop_nonce", Bearer, Digest a=b'),
+    ).toEqual([
+      ['basic', { realm: 'x' }],
+      ['dpop', { algs: 'ES256 RS256', error: 'use_dpop_nonce' }],
+      ['bearer', {}],
+      ['digest', { a: 'b' }],
+    ])
+  })
+
+  test('with token68 credentials does not confuse what follows', () => {
+    const challenges = parseChallenges('Negotiate YWJj/+ab==, Bearer error="invalid_token"')
+    expect(challenges.map(({ scheme }) => scheme)).toContain('negotiate')
+    expect(tokenChallenge(challenges)?.parameters.get('error')).toBe('invalid_token')
+  })
+
+  test('with a quote that never ends keeps what came before', () => {
+    const [challenge] = parseChallenges('Bearer error="invalid_token", error_description="no end')
+    expect(challenge?.scheme).toBe('bearer')
+    expect(challenge?.parameters.get('error')).toBe('invalid_token')
+  })
+
+  test('with names of object members pollutes nothing', () => {
+    const [challenge] = parseChallenges('Bearer __proto__="x", constructor="y"')
+    expect(challenge?.parameters.get('__proto__')).toBe('x')
+    expect(({} as { x?: unknown }).x).toBeUndefined()
+  })
+})
+
+describe('the challenge for an access token', () => {
+  test('is Bearer or DPoP among others', () => {
+    expect(tokenChallenge(parseChallenges('Basic realm="x", Bearer error="e"'))?.scheme).toBe('bearer')
+    expect(tokenChallenge(parseChallenges('Basic realm="x", DPoP error="e"'))?.scheme).toBe('dpop')
+  })
+
+  test('is absent where only others are asked for', () => {
+    expect(
+      tokenChallenge(parseChallenges('Basic realm="Bearer", Bearerish, Digest bearer=1')),
+    ).toBeUndefined()
+  })
+})
+
+const hostile = fc.array(
+  fc.constantFrom(
+    'Bearer',
+    ' ',
+    ',',
+    '"',
+    '\\',
+    '=',
+    '==',
+    'a',
+    'realm="',
+    '\t',
+    '\u0000',
+    'é',
+    '""',
+    'x=y',
+    '\\"',
+  ),
+  { maxLength: 300 },
+)
+
+test('any text is read without a throw, into no more challenges than it has words', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.string({ unit: 'binary' }),
+        hostile.map(parts => parts.join('')),
+      ),
+      header => {
+        const challenges = parseChallenges(header)
+        expect(challenges.length).toBeLessThanOrEqual(header.length)
+        for (const { scheme } of challenges) expect(scheme).toMatch(/^[!-~]+$/)
+      },
+    ),
+  )
+})
+
+test('what was written by the grammar is read back as it was meant', () => {
+  const token = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/)
+  const value = fc.string({ unit: fc.constantFrom('a', ' ', ',', '"', '\\', '='), maxLength: 8 })
+  const challenge = fc.tuple(
+    token,
+    fc.dictionary(token, value, { minKeys: 1, maxKeys: 4, noNullPrototype: true }),
+  )
+  fc.assert(
+    fc.property(fc.array(challenge, { minLength: 1, maxLength: 4 }), challenges => {
+      const header = challenges
+        .map(([scheme, parameters]) => {
+          const pairs = Object.entries(parameters).map(
+            ([name, text]) => `${name}="${text.replace(/["\\]/g, '\\$&')}"`,
+          )
+          return `${scheme} ${pairs.join(', ')}`
+        })
+        .join(', ')
+      expect(read(header)).toEqual(challenges)
+    }),
+  )
+})
+
+test.each([
+  ['quotes', '"'],
+  ['backslashes in a quote that never ends', 'Bearer a="\\'],
+  ['equals signs', '='],
+  ['words and commas', 'a,'],
+  ['parameters', 'a="b",'],
+  ['spaces', ' '],
+  ['half-open quotes', 'a="'],
+  ['open quotes with escapes', '"\\\\'],
+])('64 KB of %s are done with at once', (_what, unit) => {
+  const header = unit.repeat(Math.ceil(65_536 / unit.length))
+  expect(parseChallenges(header).length).toBeLessThanOrEqual(header.length)
+  const longest = unit.repeat(Math.floor(16_000 / unit.length))
+  expect(parseChallenges(longest).length).toBeLessThanOrEqual(longest.length)
+})

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest'
+import * as errors from '../../src/errors.ts'
+
+const all: [errors.LatchkeyError, errors.ErrorCode, boolean][] = [
+  [new errors.ConfigurationError('m'), 'ERR_CONFIGURATION', false],
+  [new errors.CallbackError('m', 'cancelled'), 'ERR_CALLBACK', false],
+  [new errors.AuthorizationRequiredError('expired'), 'ERR_AUTHORIZATION_REQUIRED', false],
+  [new errors.ServerError('m', { error: 'invalid_client' }), 'ERR_SERVER', false],
+  [new errors.ServerError('m', { error: 'server_error' }), 'ERR_SERVER', true],
+  [new errors.ServerError('m', { error: 'temporarily_unavailable' }), 'ERR_SERVER', true],
+  [new errors.NetworkError('m', 'timeout'), 'ERR_NETWORK', true],
+  [new errors.StorageError('m'), 'ERR_STORAGE', true],
+  [new errors.LockTimeoutError('m'), 'ERR_LOCK_TIMEOUT', true],
+]
+
+test.each(all)(
+  '%s has a code, says whether to try again, and is named after its class',
+  (error, code, retryable) => {
+    expect(error).toMatchObject({ code, retryable })
+    expect(error).toBeInstanceOf(errors.LatchkeyError)
+    expect(error).toBeInstanceOf(Error)
+    expect(error.name).toMatch(/^[A-Z]\w+Error$/)
+    expect(errors).toHaveProperty(error.name)
+    expect(error.message).not.toBe('')
+  },
+)
+
+test('an error keeps its cause', () => {
+  const cause = new Error('first')
+  for (const error of [
+    new errors.NetworkError('m', 'unreachable', { cause }),
+    new errors.StorageError('m', { cause }),
+    new errors.CallbackError('m', 'cancelled', { cause }),
+  ]) {
+    expect(error.cause).toBe(cause)
+  }
+})
+
+test('what the server said is in fields', () => {
+  expect(new errors.ServerError('m', { error: 'e', errorDescription: 'd', status: 400 })).toMatchObject({
+    error: 'e',
+    errorDescription: 'd',
+    status: 400,
+  })
+  expect(new errors.NetworkError('m', 'unavailable', { status: 429, retryAfterMs: 5 })).toMatchObject({
+    reason: 'unavailable',
+    status: 429,
+    retryAfterMs: 5,
+  })
+  expect(new errors.CallbackError('m', 'authorization_error', { error: 'access_denied' })).toMatchObject({
+    reason: 'authorization_error',
+    error: 'access_denied',
+  })
+})
+
+test('who needs a sign-in is told why, and what to call', () => {
+  const error = new errors.AuthorizationRequiredError('no_refresh_token')
+  expect(error.reason).toBe('no_refresh_token')
+  expect(error.message).toContain('signIn()')
+})

@@ -1,0 +1,112 @@
+import { describe, expect, test } from 'vitest'
+import { beginAuthorization } from '../../../src/flow/authorize.ts'
+import { parseCallback } from '../../../src/flow/callback.ts'
+import { createTransactions, type Transaction } from '../../../src/flow/transaction.ts'
+import { memoryKeyValue } from '../../../src/store/memory.ts'
+import { handClock } from '../../support/clock.ts'
+
+const metadata = {
+  issuer: 'https://id.example.com',
+  authorization_endpoint: 'https://id.example.com/authorize',
+  token_endpoint: 'https://id.example.com/token',
+}
+const choice = {
+  userAgent: 'redirect',
+  redirectUri: 'https://app.example.com/callback',
+  scope: 'openid read',
+  returnTo: undefined,
+  parameters: {},
+}
+
+async function begin(
+  change: Partial<typeof choice> & { parameters?: Record<string, string> } = {},
+  server: object = {},
+) {
+  const place = memoryKeyValue()
+  const clock = handClock()
+  const transactions = createTransactions(place, 't ', clock)
+  const as = { ...metadata, ...server }
+  const request = await beginAuthorization(
+    { server: async () => as, clientId: 'app', transactions, clock },
+    { ...choice, ...change },
+  )
+  const url = new URL(request.url)
+  const saved = (await transactions.find(request.state)) as Transaction
+  return { ...request, url, query: Object.fromEntries(url.searchParams), saved, place }
+}
+
+describe('an authorization request', () => {
+  test('has what RFC 6749 section 4.1.1 and RFC 7636 section 4.3 ask for', async () => {
+    const { url, query, state, saved } = await begin()
+    expect(url.origin + url.pathname).toBe(metadata.authorization_endpoint)
+    expect(query).toEqual({
+      client_id: 'app',
+      response_type: 'code',
+      redirect_uri: choice.redirectUri,
+      scope: 'openid read',
+      state,
+      nonce: saved.nonce,
+      code_challenge: expect.stringMatching(/^[\w-]{43}$/),
+      code_challenge_method: 'S256',
+    })
+  })
+
+  test('has the challenge of the verifier that was saved, which is not in it', async () => {
+    const { url, query, saved } = await begin()
+    const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(saved.codeVerifier))
+    expect(query.code_challenge).toBe(Buffer.from(digest).toString('base64url'))
+    expect(url.href).not.toContain(saved.codeVerifier)
+    expect(saved.codeVerifier.length).toBeGreaterThanOrEqual(43)
+  })
+
+  test('has a state which is known again, and tells the user agent', async () => {
+    const { state } = await begin()
+    expect(parseCallback(`${choice.redirectUri}?code=a&state=${state}`)).toMatchObject({
+      state,
+      userAgent: 'redirect',
+    })
+  })
+
+  test('is another each time', async () => {
+    const [one, other] = [await begin(), await begin()]
+    for (const name of ['state', 'nonce', 'code_challenge'])
+      expect(one.query[name]).not.toBe(other.query[name])
+  })
+
+  test('has no nonce where no ID Token is asked for, and no scope where there is none', async () => {
+    const plain = await begin({ scope: 'read' })
+    expect(plain.query).not.toHaveProperty('nonce')
+    expect(plain.saved.nonce).toBeUndefined()
+    expect((await begin({ scope: '' })).query).not.toHaveProperty('scope')
+  })
+
+  test('has the extra parameters, which never take the place of its own', async () => {
+    const { query } = await begin({
+      parameters: { prompt: 'login', state: 'mine', code_challenge_method: 'plain' },
+    })
+    expect(query).toMatchObject({ prompt: 'login', code_challenge_method: 'S256' })
+    expect(query.state).not.toBe('mine')
+  })
+
+  test('keeps the query of the endpoint and drops its fragment', async () => {
+    const { url } = await begin({}, { authorization_endpoint: 'https://id.example.com/authorize?tenant=1#x' })
+    expect(url.searchParams.get('tenant')).toBe('1')
+    expect(url.hash).toBe('')
+  })
+
+  test.each<[string, object]>([
+    ['authorization_endpoint', { authorization_endpoint: undefined }],
+    ['authorization_endpoint', { authorization_endpoint: 'http://id.example.com/authorize' }],
+    ['authorization_endpoint', { authorization_endpoint: 'javascript:alert(1)' }],
+    ['token_endpoint', { token_endpoint: undefined }],
+    ['token_endpoint', { token_endpoint: 'http://id.example.com/token' }],
+    ['token_endpoint', { token_endpoint: 'https://user@id.example.com/token' }],
+    ['PKCE', { code_challenge_methods_supported: ['plain'] }],
+    ['PKCE', { code_challenge_methods_supported: [] }],
+  ])('is not made when the %s does not do, and nothing is saved', async (what, server) => {
+    await expect(begin({}, server)).rejects.toMatchObject({
+      code: 'ERR_CONFIGURATION',
+      message: expect.stringContaining(what),
+    })
+  })
+})

@@ -1,0 +1,84 @@
+import { describe, expect, test } from 'vitest'
+import { ConfigurationError } from '../../src/errors.ts'
+import { checkAuthorizationParameters, parseReturnTo } from '../../src/options.ts'
+
+const failure = (work: () => unknown): Error => {
+  try {
+    work()
+  } catch (error) {
+    return error as Error
+  }
+  throw new Error('It did not throw.')
+}
+
+describe('authorization parameters', () => {
+  test('may be anything that latchkey does not set', () => {
+    const parameters = { prompt: 'login', audience: 'api', login_hint: 'a@b', ui_locales: 'de', max_age: '0' }
+    expect(checkAuthorizationParameters(parameters)).toEqual(parameters)
+  })
+
+  test.each([
+    'client_id',
+    'redirect_uri',
+    'response_type',
+    'response_mode',
+    'scope',
+    'state',
+    'nonce',
+    'code_challenge',
+    'code_challenge_method',
+    'request',
+    'request_uri',
+    'client_secret',
+    'code',
+    'code_verifier',
+    'client_assertion',
+    'access_token',
+    'refresh_token',
+  ])('may not be %s', name => {
+    const error = failure(() => checkAuthorizationParameters({ [name]: 'secret-value' }))
+    expect(error).toBeInstanceOf(ConfigurationError)
+    expect(error.message).toContain(name)
+    expect(error.message).not.toContain('secret-value')
+  })
+
+  test('must be text', () => {
+    const wrong = { max_age: 0 } as unknown as Record<string, string>
+    expect(failure(() => checkAuthorizationParameters(wrong)).message).toContain('max_age')
+  })
+})
+
+describe('returnTo', () => {
+  const redirectUri = 'https://app.example.com/callback'
+
+  test.each([
+    ['https://app.example.com/notes?a=b#c', 'https://app.example.com/notes?a=b#c'],
+    ['/notes', 'https://app.example.com/notes'],
+    [undefined, undefined],
+  ])('may be %s', (returnTo, expected) => {
+    expect(parseReturnTo(returnTo, redirectUri)).toBe(expected)
+  })
+
+  test.each([
+    'https://evil.example/',
+    '//evil.example/',
+    '\\\\evil.example\\',
+    '/\\evil.example',
+    'https://app.example.com.evil.example/',
+    'https://app.example.com@evil.example/',
+    'http://app.example.com/',
+    'https://app.example.com:8443/',
+    'javascript:alert(1)',
+    'data:text/html,x',
+    'java\nscript:alert(1)',
+    'https://',
+  ])('may not leave the app: %j', returnTo => {
+    expect(failure(() => parseReturnTo(returnTo, redirectUri))).toBeInstanceOf(ConfigurationError)
+  })
+
+  test('cannot be had where the redirect URI is of an app or of no page', () => {
+    for (const other of ['com.example.app:/callback', '/callback']) {
+      expect(failure(() => parseReturnTo('/notes', other))).toBeInstanceOf(ConfigurationError)
+    }
+  })
+})
