@@ -101,13 +101,13 @@ const parseUrl = (value: unknown, base?: string): URL | undefined =>
 
 function parseRedirectUri(value: string, base: string | undefined, option: string): string {
   // where there is no page yet (server rendering), it is resolved by the time of the sign-in
-  if (!base && /^\/[^/]/.test(value)) return value
+  if (!base && /^\/(?!\/)/.test(value)) return value
   const url = parseUrl(value, base)
   check(
     // other schemes are an app's own (RFC 8252 section 7.1), but never ones that run code
     value &&
       url &&
-      !url.hash &&
+      !value.includes('#') &&
       (/^(https?|javascript|data|blob|file):/.test(url.protocol)
         ? isConfidential(url)
         : url.protocol.length > 1),

@@ -23,7 +23,9 @@ export function judgeRefreshFailure(
   remainingMs: number,
 ): GrantOutcome {
   if (error instanceof ServerError && error.error === 'invalid_grant') return { do: 'end' }
-  if (!(error instanceof NetworkError)) return { do: 'keep', spent: false }
+  // an answer that came but was unfit has spent the refresh token all the same
+  const isUnfit = error instanceof ServerError && error.error === 'invalid_response'
+  if (!(error instanceof NetworkError)) return { do: 'keep', spent: isUnfit }
   const pause = PAUSES_MS[attempt - 1]
   // a request that timed out may still be at work on the server: sending it twice at once helps nobody
   if (pause === undefined || error.reason === 'timeout') return { do: 'keep', spent: true }

@@ -15,6 +15,16 @@ export const isRequest = (input: Input): input is Request =>
 const isIterable = (headers: object): headers is Iterable<readonly [string, string]> =>
   Symbol.iterator in headers
 
+/** The same call in a form that can be read more than once. Nothing is changed where nothing has to be. */
+export function settle(input: Input, init: Init): [Input, Init] {
+  // a Request in the second place: its members are getters, which a copy would miss
+  if (init && isRequest(init as Input)) return [new Request(input, init), undefined]
+  const { headers } = init ?? {}
+  const isUsedUpByReading =
+    headers && isIterable(headers) && !Array.isArray(headers) && !(headers instanceof Headers)
+  return isUsedUpByReading ? [input, { ...init, headers: [...headers] as [string, string][] }] : [input, init]
+}
+
 /** Whether the caller has set `Authorization` itself: then latchkey leaves the call alone. */
 export function hasAuthorization(input: Input, init: Init): boolean {
   const headers = headersOf(input, init)

@@ -4,7 +4,7 @@ import type { Emit } from '../core/events.ts'
 import type { Clock, Fetch } from '../core/ports.ts'
 import { abortable } from '../core/time-limit.ts'
 import { LatchkeyError } from '../errors.ts'
-import { hasAuthorization, type Init, type Input, isRequest, withToken } from './attach.ts'
+import { hasAuthorization, type Init, type Input, isRequest, settle, withToken } from './attach.ts'
 import { keepForReplay } from './replay.ts'
 
 /** What the fetch part asks of the refresh part. */
@@ -54,7 +54,8 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
     return isAllowed(url, ports.allowedOrigins) && isConfidential(url) ? url : undefined
   }
 
-  return async (input: Input, init?: Init) => {
+  return async (called: Input, options?: Init) => {
+    const [input, init] = settle(called, options)
     const url = target(input)
     if (!url || hasAuthorization(input, init)) return send(input, init)
     const signal = init?.signal ?? (isRequest(input) ? input.signal : undefined)

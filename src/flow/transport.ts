@@ -28,7 +28,7 @@ export function createTransport({ fetch, clock }: { fetch: Fetch; clock: Clock }
         } catch (cause) {
           if (cause instanceof NetworkError) throw cause
           throw new NetworkError(`${endpoint} could not be reached. Try again later.`, 'unreachable', {
-            cause,
+            cause: withoutWords(cause),
           })
         }
       },
@@ -44,6 +44,13 @@ export function createTransport({ fetch, clock }: { fetch: Fetch; clock: Clock }
       return once(url, init)
     }
   }
+}
+
+/** The names and codes of what was thrown at us: its text may repeat what was sent. */
+function withoutWords(thrown: unknown): unknown {
+  if (!(thrown instanceof Error)) return undefined
+  const { name, code, cause } = thrown as Error & { code?: unknown }
+  return Object.assign(new Error(String(code ?? name), { cause: withoutWords(cause) }), { name })
 }
 
 /** The same answer with its body read, so that nothing after this waits for the network. */

@@ -1,15 +1,25 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Clock, Lock } from '../core/ports.ts'
 import { pause } from '../core/time-limit.ts'
 import { LockTimeoutError, StorageError } from '../errors.ts'
+import { localLock } from './lock-local.ts'
 
 /** A holder works for 12 s at most; a lock that is older belongs to a frozen one, or to one on another machine. */
 const STALE_MS = 14_000
 /** How long a lock file may be without its owner's name: from its creation until the next line of the same code. */
 const UNNAMED_MS = 500
-const POLL_MS = 15
+const POLL_MS = 5
 
 interface Owner {
   readonly pid: number
@@ -24,7 +34,8 @@ interface Owner {
 function startTimeOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] // the name before it may hold spaces
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ') // the name before it may hold spaces
+    return state === 'Z' ? 'dead' : fields[18]
   } catch {
     return undefined
   }
@@ -99,33 +110,45 @@ export function fileLock(folder: string, clock: Clock): Lock {
       const beside = `${path}.${me.pid}.free`
       writeFileSync(beside, JSON.stringify({ ...me, free: true } satisfies Owner), { mode: 0o600 })
       renameSync(beside, path)
-    } catch {} // it ends by its age; the work that was done under it counts more
+    } catch {
+      utimesSync(path, 0, 0) // on a full disk: as if it had ended by its age
+    }
+  }
+
+  /** Callers of this process take turns; only the first of them stands in line with other processes. */
+  const turns = localLock(clock)
+  const leftAt = new Map<string, number>()
+
+  const runInTurn = async <T>(name: string, work: () => Promise<T>, giveUpAt: number): Promise<T> => {
+    const directory = join(folder, encodeURIComponent(name))
+    let mine: string | undefined
+    try {
+      // who has just let go lets other processes look first
+      if (clock.now() - (leftAt.get(name) ?? 0) < POLL_MS) await pause(clock, POLL_MS * 1.5)
+      mkdirSync(directory, { recursive: true, mode: 0o700 })
+      for (mine = take(directory); mine === undefined && clock.now() < giveUpAt; mine = take(directory)) {
+        await pause(clock, POLL_MS * (0.5 + Math.random()))
+      }
+    } catch (cause) {
+      throw new StorageError(
+        `The lock "${directory}" could not be taken. Check that its folder may be written.`,
+        { cause },
+      )
+    }
+    if (mine === undefined)
+      throw new LockTimeoutError(`The lock "${directory}" was not free in time. Try again.`)
+    try {
+      return await work()
+    } finally {
+      leftAt.set(name, clock.now())
+      letGo(mine)
+    }
   }
 
   return {
-    run: async (name, work, waitMs) => {
-      const directory = join(folder, encodeURIComponent(name))
+    run: (name, work, waitMs) => {
       const giveUpAt = clock.now() + waitMs
-      let mine: string | undefined
-      try {
-        mkdirSync(directory, { recursive: true, mode: 0o700 })
-        for (mine = take(directory); mine === undefined && clock.now() < giveUpAt; mine = take(directory)) {
-          await pause(clock, POLL_MS * (0.5 + Math.random()))
-        }
-      } catch (cause) {
-        throw new StorageError(
-          `The lock "${directory}" could not be taken. Check that its folder may be written.`,
-          { cause },
-        )
-      }
-      if (mine === undefined) {
-        throw new LockTimeoutError(`The lock "${directory}" was not free within ${waitMs} ms. Try again.`)
-      }
-      try {
-        return await work()
-      } finally {
-        letGo(mine)
-      }
+      return turns.run(name, () => runInTurn(name, work, giveUpAt), waitMs)
     },
   }
 }

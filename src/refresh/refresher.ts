@@ -173,8 +173,10 @@ export function createRefresher(ports: RefresherPorts): Refresher {
       try {
         const tokens = await ports.redeem(found.tokens, attempt, signal)
         // somebody else's tokens (OpenID Connect Core section 12.2)
-        if (tokens.claims?.sub !== found.tokens.claims?.sub && found.tokens.claims)
+        if (found.tokens.claims && tokens.claims?.sub !== found.tokens.claims.sub) {
+          if (tokens.refreshToken) ports.revoke(tokens.refreshToken)
           return end(marked, 'subject_changed')
+        }
         return await store(
           { ...found, version: found.version + 1, tokens, by: ports.context, pending: undefined },
           marked,
