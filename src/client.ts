@@ -13,6 +13,7 @@ import { sayGoodbye } from './flow/sign-out.ts'
 import { refreshTokens, revoke } from './flow/token-request.ts'
 import { createTransport } from './flow/transport.ts'
 import { type ClientOptions, checkAuthorizationParameters, parseOptions, parseReturnTo } from './options.ts'
+import { typedLock } from './refresh/lock-typed.ts'
 import { createRefresher } from './refresh/refresher.ts'
 import { singleFlight } from './refresh/single-flight.ts'
 import { limited } from './store/limited.ts'
@@ -64,7 +65,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     transport,
     records,
     keyValue,
-    lock: store.lock,
+    lock: typedLock(store.lock),
     name,
     context,
     page,

@@ -20,6 +20,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     teardownTimeout: 20_000,
     restoreMocks: true,
+    // machines are shared: a condition may take its time, and ends the waiting when it holds
+    expect: { poll: { timeout: 10_000 } },
     reporters: ['default', createSummaryReporter()],
     // One group after the other: whatever watches the clock has the machine to itself.
     projects: [

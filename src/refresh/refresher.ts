@@ -132,14 +132,11 @@ export function createRefresher(ports: RefresherPorts): Refresher {
 
   /** It is too early to try again, or the lock was not to be had. Someone else may have done the work. */
   const withoutLock = async (wanting: SessionRecord, error: unknown): Promise<Ending> => {
-    const typed =
-      error instanceof LatchkeyError
-        ? error
-        : new StorageError('The lock of the token store failed. Try again.', { cause: error })
-    const found = typed instanceof StorageError ? undefined : await records.read()
+    if (!(error instanceof LatchkeyError)) throw error
+    const found = error instanceof StorageError ? undefined : await records.read()
     return found && decide(found, clock.now(), wanting.tokens.accessToken).do === 'use'
       ? { type: 'adopted' }
-      : { type: 'failed', error: typed }
+      : { type: 'failed', error }
   }
 
   const held = (wanting: SessionRecord): Promise<Ending> =>
