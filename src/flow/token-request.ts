@@ -114,14 +114,17 @@ export const refreshTokens = (
     async (as, client, options) => {
       const answer = await refreshTokenGrantRequest(as, client, None(), refreshToken, options)
       if (!answer.ok) return processRefreshTokenResponse(as, client, answer) // which says what is wrong with it
-      const bare = rewrite(await answer.clone().text(), (name, value) =>
-        name === 'id_token' ? undefined : value,
+      // the server has rotated: neither a lifetime that is none nor an ID Token may cost the new refresh token
+      const whole = rewrite(await answer.text(), (name, value) =>
+        name === 'expires_in' && !(Number(value) >= 0) ? undefined : value,
       )
+      const bare = rewrite(whole, (name, value) => (name === 'id_token' ? undefined : value))
       const granted = await processRefreshTokenResponse(as, client, new Response(bare, answer))
       try {
-        return await processRefreshTokenResponse(as, atServerTime(client, answer, ports.clock.now()), answer)
+        const judge = atServerTime(client, answer, ports.clock.now())
+        return await processRefreshTokenResponse(as, judge, new Response(whole, answer))
       } catch (error) {
-        // the rotated refresh token must not be lost because clocks differ: the old ID Token stays in use
+        // where only clocks differ, the old ID Token stays in use
         if ((error as { code?: string }).code === JWT_TIMESTAMP_CHECK) return granted
         throw error
       }

@@ -2,7 +2,7 @@ import { afterEach, expect } from 'vitest'
 import { joinClient } from '../../src/client.ts'
 import type { Client } from '../../src/core/client.ts'
 import type { ClientEvent } from '../../src/core/events.ts'
-import type { Fetch, Store, UserAgent } from '../../src/core/ports.ts'
+import type { Fetch, Store, UserAgent, Wake } from '../../src/core/ports.ts'
 import type { ClientOptions } from '../../src/options.ts'
 import { sha256 } from '../../src/runtime/digest.ts'
 import { type HandClock, handClock } from './clock.ts'
@@ -11,6 +11,9 @@ import { signingKey } from './signing-key.ts'
 import { API, createStrictApi } from './strict-api.ts'
 import { createStrictAs, type StrictAs, type StrictAsOptions } from './strict-as.ts'
 import { sharedStore } from './tabs.ts'
+
+/** What a client of a test may bring of its own. */
+type OwnOptions = Partial<ClientOptions> & { subject?: () => string; wake?: Wake }
 
 /** A client and what it told. */
 export interface TestClient extends Client {
@@ -28,9 +31,9 @@ export interface World {
   /** What clients share that bring no store of their own. */
   readonly store: Store
   /** A client of that server and API. */
-  client(options?: Partial<ClientOptions> & { subject?: () => string }): TestClient
+  client(options?: OwnOptions): TestClient
   /** A client whose user has just signed in. */
-  signedIn(options?: Partial<ClientOptions> & { subject?: () => string }): Promise<TestClient>
+  signedIn(options?: OwnOptions): Promise<TestClient>
   /** What is stored under the keys that contain this. */
   stored(part?: string): Promise<unknown[]>
   /** The access token is over. */
@@ -67,7 +70,7 @@ export function worlds(): (options?: Partial<StrictAsOptions>) => World {
     servers.push(as)
     const fetch = handledFetch([...as.handlers, ...api.handlers])
 
-    const client: World['client'] = ({ subject, ...own } = {}) => {
+    const client: World['client'] = ({ subject, wake, ...own } = {}) => {
       const made = joinClient(
         {
           issuer: as.issuer,
@@ -87,7 +90,7 @@ export function worlds(): (options?: Partial<StrictAsOptions>) => World {
           userAgent: () => agreeable(as, subject),
           page: undefined,
           baseUrl: () => undefined,
-          wake: undefined,
+          wake,
           hash: sha256,
         },
       )

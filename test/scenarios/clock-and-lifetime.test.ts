@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest'
+import type { Clock } from '../../src/core/ports.ts'
+import { altered } from '../support/faults.ts'
+import { API } from '../support/strict-api.ts'
+import { worlds } from '../support/world.ts'
+
+const world = worlds()
+const HOUR = 3_600_000
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/** The same clock, off by so much, and what was asked of its timers. */
+const offBy = (clock: Clock, offset: { ms: number }, timers: number[] = []): Clock => ({
+  now: () => clock.now() + offset.ms,
+  after(ms, run, background) {
+    timers.push(ms)
+    return clock.after(ms, run, background)
+  },
+})
+
+describe('a device whose clock is off by', () => {
+  test.for([-25, -1, 1, 25])(
+    '%i hours signs in, calls, refreshes once a lifetime and stays signed in',
+    async hours => {
+      const { as, client, clock } = world({ accessTokenSeconds: 60 })
+      const one = client({ clock: offBy(clock, { ms: hours * HOUR }) })
+      await one.signIn()
+      expect(one.session.status).toBe('signed-in')
+      for (let lifetime = 1; lifetime <= 3; lifetime++) {
+        for (let call = 0; call < 3; call++) expect((await one.fetch(`${API}/me`)).status).toBe(200)
+        clock.advance(61_000)
+      }
+      expect(as.count('refresh_token')).toBe(2)
+      expect(one.types()).not.toContain('session-ended')
+    },
+  )
+
+  test.for([-25, -1, 1, 25])(
+    '%i hours from one moment to the next costs one refresh at most, and no session',
+    async hours => {
+      const { as, client, clock } = world({ accessTokenSeconds: 3600 })
+      const offset = { ms: 0 }
+      const one = client({ clock: offBy(clock, offset) })
+      await one.signIn()
+      offset.ms = hours * HOUR
+      for (let call = 0; call < 10; call++) expect((await one.fetch(`${API}/me`)).status).toBe(200)
+      await expect.poll(() => as.count('refresh_token')).toBeLessThanOrEqual(1)
+      expect(one.session.status).toBe('signed-in')
+    },
+  )
+})
+
+describe('a token response whose expires_in is', () => {
+  test.for([
+    ['missing', undefined],
+    ['zero', 0],
+    ['a string', '3600'],
+    ['thirty days', 30 * 24 * 3600],
+    ['four hundred days', 400 * 24 * 3600],
+    ['ten years', 10 * 365 * 24 * 3600],
+    ['more than a number of milliseconds can hold', 1e12],
+  ] as const)(
+    '%s leads to one refresh at most in the first minute, and to no timer too long',
+    async ([, expires_in]) => {
+      const { as, client, clock } = world()
+      const timers: number[] = []
+      as.failNext.push(altered({ expires_in }))
+      const one = client({ clock: offBy(clock, { ms: 0 }, timers) })
+      await one.signIn()
+      for (let second = 0; second < 60; second += 5) {
+        expect((await one.fetch(`${API}/me`)).status).toBe(200)
+        clock.advance(5000)
+      }
+      expect(as.count('refresh_token')).toBeLessThanOrEqual(1)
+      expect(Math.max(...timers)).toBeLessThanOrEqual(LONGEST_TIMER_MS)
+    },
+  )
+
+  test('negative in a refresh answer does not cost the session', async () => {
+    const { as, signedIn, expire } = world()
+    const one = await signedIn()
+    expire()
+    as.failNext.push(altered({ expires_in: -1 }))
+    expect((await one.fetch(`${API}/me`)).status).toBe(200)
+    expect(one.session).toMatchObject({ status: 'signed-in', accessTokenExpiresAt: undefined })
+  })
+})

@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest'
+import { createListeners } from '../../src/core/listeners.ts'
+import { reset } from '../support/faults.ts'
+import { API } from '../support/strict-api.ts'
+import { createHub, sharedStore } from '../support/tabs.ts'
+import { worlds } from '../support/world.ts'
+
+const world = worlds()
+
+/** A page that is told by hand that it woke up. */
+const sleeper = () => {
+  const listeners = createListeners<void>()
+  return { listen: listeners.add, wake: () => listeners.tell() }
+}
+
+test('ten calls right after eight hours of sleep make one refresh, and none leaves with the old token', async () => {
+  const { as, api, clock, signedIn } = world()
+  const page = sleeper()
+  const one = await signedIn({ wake: page })
+  clock.advance(8 * 3_600_000)
+  page.wake()
+  const calls = await Promise.all(Array.from({ length: 10 }, () => one.fetch(`${API}/me`)))
+  expect(calls.map(({ status }) => status)).toEqual(Array(10).fill(200))
+  expect(as.count('refresh_token')).toBe(1)
+  expect(api.requests).toHaveLength(10)
+})
+
+test('waking up begins a refresh that is due, before anybody calls', async () => {
+  const { as, clock, signedIn } = world({ accessTokenSeconds: 300 })
+  const page = sleeper()
+  await signedIn({ wake: page })
+  clock.advance(270_000)
+  page.wake()
+  await expect.poll(() => as.count('refresh_token')).toBe(1)
+})
+
+test('who slept through the sign-out of another tab sends nothing with its token after waking', async () => {
+  const { api, clock, client, signedIn, store } = world()
+  const page = sleeper()
+  // no news reach the sleeper: each has a channel of its own
+  const asleep = await signedIn({ wake: page, store: sharedStore(clock, { ...store, channel: createHub() }) })
+  const awake = client({ store: sharedStore(clock, { ...store, channel: createHub() }) })
+  await awake.start()
+  await awake.signOut()
+  expect(asleep.session.status).toBe('signed-in')
+  page.wake()
+  await expect(asleep.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_AUTHORIZATION_REQUIRED' })
+  expect(api.requests).toHaveLength(0)
+  expect(asleep.session).toMatchObject({ status: 'signed-out' })
+})
+
+test('a wake before start() leaves the session to start()', async () => {
+  const { client } = world()
+  const page = sleeper()
+  const one = client({ wake: page })
+  page.wake()
+  expect(one.session.status).toBe('starting')
+  expect((await one.start()).status).toBe('signed-out')
+})
+
+test('a start without a network is signed in, with readable claims, and sends nothing', async () => {
+  const { client, signedIn, expire } = world()
+  await signedIn()
+  expire()
+  let sent = 0
+  const offline = async (): Promise<Response> => {
+    sent++
+    throw new TypeError('fetch failed')
+  }
+  const one = client({ fetch: offline })
+  expect(await one.start()).toMatchObject({ status: 'signed-in', claims: { sub: 'alice' } })
+  expect(sent).toBe(0)
+  await expect(one.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_NETWORK', retryable: true })
+  expect(one.session.status).toBe('signed-in')
+})
+
+test('after a failed refresh the first call after a wake tries again at once', async () => {
+  const { as, signedIn, expire } = world()
+  const page = sleeper()
+  const one = await signedIn({ wake: page })
+  expire()
+  as.failNext.push(reset, reset, reset)
+  await expect(one.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_NETWORK' })
+  page.wake()
+  expect((await one.fetch(`${API}/me`)).status).toBe(200)
+})
