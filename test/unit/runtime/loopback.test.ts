@@ -1,0 +1,79 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { CallbackError, ConfigurationError } from '../../../src/errors.ts'
+import { loopback } from '../../../src/runtime/loopback.ts'
+
+const STATE = 'lk.loopback.abc'
+
+/** Begins a sign-in; `knock` is what a browser on this machine can do meanwhile. */
+const begin = async (
+  redirectUri = 'http://127.0.0.1/callback',
+  options: Parameters<typeof loopback>[0] = {},
+) => {
+  const shown: string[] = []
+  const attempt = loopback({ open: url => void shown.push(url), ...options }).begin(redirectUri)
+  onTestFinished(() => attempt.close())
+  const listening = await attempt.redirectUri
+  const knock = (path: string, init?: RequestInit) => fetch(new URL(path, listening), init)
+  return { attempt, shown, listening, knock }
+}
+
+describe('the loopback user agent', () => {
+  test('listens on a free port of the literal address and shows the URL it is given', async () => {
+    const { attempt, shown, listening, knock } = await begin()
+    expect(listening).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/callback$/)
+    const answer = attempt.authorize('https://id.example.com/authorize', STATE)
+    await knock(`/callback?code=c&state=${STATE}`)
+    expect(shown).toEqual(['https://id.example.com/authorize'])
+    expect(await answer).toBe(`${listening}?code=c&state=${STATE}`)
+  })
+
+  test('answers only the redirect URI with our state, and waits through everything else', async () => {
+    const { attempt, listening, knock } = await begin()
+    const answer = attempt.authorize('https://id.example.com/authorize', STATE)
+    expect((await knock('/')).status).toBe(404)
+    expect((await knock('/favicon.ico')).status).toBe(404)
+    expect((await knock('/callback?code=c&state=other')).status).toBe(404)
+    expect((await knock(`/callback?code=c&state=${STATE}`, { method: 'POST' })).status).toBe(404)
+    const last = await knock(`/callback?error=access_denied&state=${STATE}`)
+    expect(last.status).toBe(200)
+    expect(await last.text()).toContain('close this window')
+    expect(await answer).toBe(`${listening}?error=access_denied&state=${STATE}`)
+  })
+
+  test('is gone when it is closed', async () => {
+    const { attempt, knock } = await begin()
+    attempt.close()
+    await expect(knock('/callback')).rejects.toThrow()
+  })
+
+  test('gives up when nobody answers in time', async () => {
+    const { attempt } = await begin(undefined, { timeoutMs: 20 })
+    const error = await attempt.authorize('https://id.example.com/', STATE).catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(CallbackError)
+    expect(error).toMatchObject({ reason: 'cancelled' })
+  })
+
+  test.for(['http://localhost/callback', 'https://127.0.0.1/callback', 'https://app.example.com/callback'])(
+    'refuses %s, because only a literal loopback address stays on this machine',
+    redirectUri => {
+      expect(() => loopback().begin(redirectUri)).toThrow(ConfigurationError)
+    },
+  )
+
+  test('says which port is taken, and what to do', async () => {
+    const other = createServer().listen(0, '127.0.0.1')
+    onTestFinished(() => void other.close())
+    await new Promise(resolve => other.once('listening', resolve))
+    const { port } = other.address() as AddressInfo
+    const attempt = loopback({ open: () => {} }).begin(`http://127.0.0.1:${port}/callback`)
+    onTestFinished(() => attempt.close())
+    await expect(attempt.redirectUri).rejects.toThrow(new RegExp(`Port ${port} .* in use`))
+  })
+
+  test('listens on the IPv6 loopback address where that is asked for', async () => {
+    const { listening } = await begin('http://[::1]/callback')
+    expect(listening).toMatch(/^http:\/\/\[::1\]:\d+\/callback$/)
+  })
+})
