@@ -32,6 +32,14 @@ const isSame = (a: SessionRecord | undefined, b: SessionRecord) =>
 export function createTokenStore(keyValue: KeyValue, key: string): TokenStore {
   let current: SessionRecord | undefined
   let unsaved: { next: SessionRecord; unchanged: SessionRecord | undefined } | undefined
+  // answers may arrive in another order than the store did the work in: the newest work decides what is current
+  let worked = 0
+  let settled = 0
+  const settle = (order: number, record: SessionRecord | undefined) => {
+    if (order < settled) return
+    settled = order
+    current = record
+  }
 
   const store: TokenStore = {
     get current() {
@@ -40,39 +48,52 @@ export function createTokenStore(keyValue: KeyValue, key: string): TokenStore {
     async read() {
       const owed = unsaved
       if (owed && !(await store.replace(owed.next, owed.unchanged))) unsaved = undefined
-      current = parseRecord(await keyValue.get(key))
+      let began: number
+      let stored: unknown
+      do {
+        began = worked
+        stored = await keyValue.get(key)
+      } while (began !== worked) // overtaken by a write of our own: what came may be from before it
+      settle(began, parseRecord(stored))
       return current
     },
     async replace(next, unchanged) {
       let done = false
+      let order = 0
       await keyValue.update(key, stored => {
-        done = !unchanged || isSame(parseRecord(stored), unchanged)
+        const found = parseRecord(stored)
+        // or it is there already: a write may be done twice where the store lost its word that it was done
+        const isDone = isSame(found, next) && found?.tokens.accessToken === next.tokens.accessToken
+        done = !unchanged || isSame(found, unchanged) || isDone
+        order = ++worked
         return done ? next : stored
       })
       if (done) {
-        current = next
+        settle(order, next)
         unsaved = undefined
       }
       return done
     },
     keep(next, unchanged) {
-      current = next
+      settle(++worked, next)
       unsaved = { next, unchanged }
     },
     async clear(unchanged) {
       let removed: SessionRecord | undefined
+      let order = 0
       unsaved = undefined
       await keyValue.update(key, stored => {
         const found = parseRecord(stored)
         const leave = unchanged && found?.tokens.refreshToken !== unchanged.tokens.refreshToken
-        removed = leave ? undefined : found
+        if (found) removed = leave ? undefined : found
+        order = ++worked
         return leave ? stored : undefined
       })
-      if (!unchanged || removed) current = undefined
+      if (!unchanged || removed) settle(order, undefined)
       return removed
     },
     forget() {
-      current = undefined
+      settle(++worked, undefined)
     },
   }
   return store
