@@ -47,11 +47,12 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
 
   const target = (input: Input): URL | undefined => {
     const address = isRequest(input) ? input.url : String(input)
-    const base = ports.baseUrl()
-    // what is no URL at all is left to fetch, which has its own words for it
-    if (!URL.canParse(address, base)) return undefined
-    const url = new URL(address, base)
-    return isAllowed(url, ports.allowedOrigins) && isConfidential(url) ? url : undefined
+    try {
+      const url = new URL(address, ports.baseUrl())
+      return isAllowed(url, ports.allowedOrigins) && isConfidential(url) ? url : undefined
+    } catch {
+      return undefined // what is no URL at all is left to fetch, which has its own words for it
+    }
   }
 
   return async (called: Input, options?: Init) => {

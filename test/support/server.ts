@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setTimeout as wait } from 'node:timers/promises'
 import { startAuthorizationServer } from '../../examples/demo/servers/authorization-server.ts'
-import { demoSpa } from '../../examples/demo/servers/demo-clients.ts'
+import { demoCli, demoSpa } from '../../examples/demo/servers/demo-clients.ts'
 import { startResourceServer } from '../../examples/demo/servers/resource-server.ts'
 
 /** One request to the token endpoint, as it arrived. */
@@ -15,6 +16,12 @@ export interface SeenTokenRequest {
   faulty: boolean
 }
 
+export interface SeenRevocation {
+  readonly token: string
+  /** What kind of token the client said it was. */
+  readonly hint: string
+}
+
 export interface SeenApiCall {
   readonly method: string
   readonly status: number
@@ -22,9 +29,10 @@ export interface SeenApiCall {
 
 /**
  * What the token endpoint does instead of answering. `hang`: says nothing until the fault is taken back, and the
- * provider commits nothing for a client that has left by then.
+ * provider commits nothing for a client that has left by then. `late`: the provider commits a refresh at once, and its
+ * answer is held until the fault is taken back; whatever else is asked for is answered.
  */
-export type TokenFault = 'unavailable' | 'reset' | 'hang'
+export type TokenFault = 'unavailable' | 'reset' | 'hang' | 'late'
 
 export interface TestServers {
   readonly issuer: string
@@ -32,7 +40,7 @@ export interface TestServers {
   /** Since the last `forget()`. */
   readonly tokenRequests: readonly SeenTokenRequest[]
   readonly apiCalls: readonly SeenApiCall[]
-  /** Forgets what was seen, takes back faults, and issues access tokens of an hour again. */
+  /** Forgets what was seen, takes back faults and delays, and issues access tokens of an hour again. */
   forget(): void
   /** How long the access tokens live which are issued from now on. */
   issueFor(seconds: number): void
@@ -41,6 +49,10 @@ export interface TestServers {
   /** Requests which redeem something that an earlier one has redeemed already. */
   replays(): readonly SeenTokenRequest[]
   fault(kind: TokenFault | undefined): void
+  /** How long a token request is on its way to the provider, which commits nothing for a client that has left. */
+  delay(ms: () => number): void
+  /** What was sent to be revoked. */
+  readonly revocations: readonly SeenRevocation[]
   /** @returns how many access tokens were revoked. */
   revokeAccessTokensOf(subject: string): Promise<number>
   /** Every access token and refresh token that was ever issued. */
@@ -53,7 +65,7 @@ export interface TestServers {
 const HOUR_SECONDS = 3600
 
 /** The whole body, left in the stream for whoever reads it next: it is small enough to be buffered there. */
-const peek = (request: IncomingMessage): Promise<string> =>
+export const peek = (request: IncomingMessage): Promise<string> =>
   new Promise(resolve => {
     const chunks: Buffer[] = []
     const push = request.push.bind(request)
@@ -66,11 +78,13 @@ const peek = (request: IncomingMessage): Promise<string> =>
 
 /**
  * The real oidc-provider and the notes API for pages on these origins. Public clients: `demo-spa` on the first origin,
- * `e2e-app` on the second.
+ * `e2e-app` on the second, `demo-cli` in terminals.
  */
 export async function startTestServers(demoOrigin: string, appOrigin: string): Promise<TestServers> {
   let tokenRequests: SeenTokenRequest[] = []
   let apiCalls: SeenApiCall[] = []
+  let revocations: SeenRevocation[] = []
+  let delayMs = () => 0
   let lifetime = HOUR_SECONDS
   let fault: TokenFault | undefined
   let release = () => {}
@@ -85,8 +99,12 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
   }
 
   const before = async (request: IncomingMessage, response: ServerResponse): Promise<boolean> => {
-    if (request.method !== 'POST' || request.url !== '/token') return false
+    if (request.method !== 'POST' || !request.url?.startsWith('/token')) return false
     const form = new URLSearchParams(await peek(request))
+    if (request.url === '/token/revocation') {
+      revocations.push({ token: form.get('token') ?? '', hint: form.get('token_type_hint') ?? '' })
+    }
+    if (request.url !== '/token') return false
     const seen: SeenTokenRequest = {
       grantType: form.get('grant_type') ?? '',
       clientId: form.get('client_id') ?? '',
@@ -105,15 +123,27 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
     if (fault === 'unavailable') {
       response.writeHead(503, { 'access-control-allow-origin': request.headers.origin ?? '*' }).end()
     }
-    if (fault !== 'hang') return fault !== undefined
-    await Promise.race([gone, released])
+    if (fault === 'late') {
+      seen.faulty = false
+      if (seen.grantType !== 'refresh_token') return false
+      const takenBack = released
+      const end = response.end.bind(response) as (body?: unknown) => ServerResponse
+      response.end = (body?: unknown) => {
+        void takenBack.then(() => end(body))
+        return response
+      }
+      return false
+    }
+    if (fault === undefined) await wait(delayMs())
+    else if (fault === 'hang') await Promise.race([gone, released])
+    else return true
     seen.faulty = response.destroyed
     return response.destroyed
   }
 
   const app = { ...demoSpa(appOrigin), client_id: 'e2e-app', client_name: 'end-to-end tests' }
   const authorizationServer = await startAuthorizationServer({
-    clients: [demoSpa(demoOrigin), app],
+    clients: [demoSpa(demoOrigin), app, demoCli],
     accessTokenSeconds: () => lifetime,
     before,
   })
@@ -139,10 +169,18 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
     get apiCalls() {
       return apiCalls
     },
+    get revocations() {
+      return revocations
+    },
+    delay(ms) {
+      delayMs = ms
+    },
     forget() {
       setFault(undefined)
       tokenRequests = []
       apiCalls = []
+      revocations = []
+      delayMs = () => 0
       lifetime = HOUR_SECONDS
     },
     issueFor(seconds) {

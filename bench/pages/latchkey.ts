@@ -1,0 +1,20 @@
+import { createClient } from 'latchkey'
+import { openStormPage, scope } from './storm-page.ts'
+
+openStormPage(({ issuer, clientId, apiOrigins, apiUrl }) => {
+  const client = createClient({
+    issuer,
+    clientId,
+    scope,
+    redirectUri: '/callback',
+    allowedOrigins: apiOrigins,
+    fetch: async (input, init) =>
+      window.bench.isApiInPage && input === apiUrl ? new Response('{}') : fetch(input, init),
+  })
+  return {
+    signIn: () => client.signIn({ returnTo: '/' }),
+    finishSignIn: () => client.start(),
+    restore: () => client.start(),
+    call: url => client.fetch(url),
+  }
+})

@@ -1,0 +1,34 @@
+import type { Store } from '../../src/core/ports.ts'
+import type { SessionRecord } from '../../src/core/session.ts'
+
+/** A session that is fresh for an hour, for what is measured without an authorization server. */
+export const session = {
+  issuer: 'http://127.0.0.1:9/', // nothing listens there, and nothing has to
+  clientId: 'bench',
+  accessToken: 'an-access-token-of-43-characters-as-they-come',
+  refreshToken: 'a-refresh-token',
+} as const
+
+const HOUR_MS = 3_600_000
+
+/** Puts it where a client of this issuer finds it. */
+export async function storeSession(store: Store) {
+  const { issuer, clientId, accessToken, refreshToken } = session
+  const now = Date.now()
+  const seconds = Math.floor(now / 1000)
+  const claims = { iss: issuer, sub: 'alice', aud: clientId, iat: seconds, exp: seconds + 3600 }
+  const record: SessionRecord = {
+    schema: 1,
+    sessionId: 'bench',
+    version: 1,
+    tokens: {
+      accessToken,
+      refreshToken,
+      claims,
+      scope: 'openid',
+      expiresAt: now + HOUR_MS,
+      refreshAt: now + HOUR_MS - 60_000,
+    },
+  }
+  await store.keyValue.update(`latchkey ${issuer} ${clientId} session`, () => record)
+}
