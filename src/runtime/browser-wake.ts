@@ -1,5 +1,8 @@
 import type { Wake } from '../core/ports.ts'
 
+/** In the capture phase at the window: before any listener of the app, whose calls must find us awake. */
+const EARLY = true
+
 /** The tab became visible, came back from the back/forward cache, was thawed, or the network is back. */
 export const browserWake: Wake = {
   listen(wake) {
@@ -7,16 +10,10 @@ export const browserWake: Wake = {
     const seen = () => {
       if (document.visibilityState === 'visible') wake()
     }
-    const page = typeof document === 'undefined' ? undefined : document
-    addEventListener('online', wake)
-    addEventListener('pageshow', wake)
-    page?.addEventListener('visibilitychange', seen)
-    page?.addEventListener('resume', wake)
+    const events = { online: wake, pageshow: wake, resume: wake, visibilitychange: seen }
+    for (const [type, listener] of Object.entries(events)) addEventListener(type, listener, EARLY)
     return () => {
-      removeEventListener('online', wake)
-      removeEventListener('pageshow', wake)
-      page?.removeEventListener('visibilitychange', seen)
-      page?.removeEventListener('resume', wake)
+      for (const [type, listener] of Object.entries(events)) removeEventListener(type, listener, EARLY)
     }
   },
 }

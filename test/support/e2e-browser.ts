@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright'
 import { chromiumArgs, findChromium, launchChromium } from './chromium.ts'
 
@@ -20,6 +22,9 @@ export interface Tab {
   close(): Promise<void>
   /** Ends the page's process, as a crash or the system would. */
   crash(): Promise<void>
+  /** Stops everything in the page, as a browser or phone does with pages in the background; lets it go on. */
+  freeze(): Promise<void>
+  thaw(): Promise<void>
 }
 
 /** One user of a browser: tabs which share everything. */
@@ -30,6 +35,12 @@ export interface Profile {
   /** All that was written to consoles, and uncaught errors. */
   readonly console: readonly string[]
   close(): Promise<void>
+}
+
+const setLifecycle = async (page: Page, state: 'frozen' | 'active') => {
+  const session = await page.context().newCDPSession(page)
+  await session.send('Page.setWebLifecycleState', { state })
+  await session.detach()
 }
 
 const toTab = (page: Page): Tab => ({
@@ -55,6 +66,8 @@ const toTab = (page: Page): Tab => ({
     await crashed
     await page.close()
   },
+  freeze: () => setLifecycle(page, 'frozen'),
+  thaw: () => setLifecycle(page, 'active'),
 })
 
 function toProfile(context: BrowserContext): Profile {
@@ -89,6 +102,8 @@ export interface E2eBrowserOptions {
   readonly bfcache?: boolean
   /** Windows open only while a click is being handled. */
   readonly popupBlocker?: boolean
+  /** Pages may be in the background, hidden and frozen. All profiles are one. */
+  readonly background?: boolean
 }
 
 export async function launchE2eBrowser(options: E2eBrowserOptions = {}): Promise<E2eBrowser> {
@@ -96,11 +111,36 @@ export async function launchE2eBrowser(options: E2eBrowserOptions = {}): Promise
     ...(options.bfcache ? ['--disable-back-forward-cache'] : []),
     ...(options.popupBlocker ? ['--disable-popup-blocking'] : []),
   ]
+  if (options.background) return launchWithBackground()
   const browser: Browser = await launchChromium({ ignoreDefaultArgs })
   return {
     newProfile: async () => toProfile(await browser.newContext({ colorScheme: 'light' })),
     close: () => browser.close(),
   }
+}
+
+/** Playwright shows every page of its own contexts as visible and focused, but not those of the browser itself. */
+async function launchWithBackground(): Promise<E2eBrowser> {
+  const port = await freePort()
+  const launched = await launchChromium({ args: [`--remote-debugging-port=${port}`] })
+  const browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`, { noDefaults: true })
+  return {
+    newProfile: async () => toProfile(browser.contexts()[0] as BrowserContext),
+    async close() {
+      await browser.close()
+      await launched.close()
+    },
+  }
+}
+
+/** A port that was free just now. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 /** A browser whose profile is kept in `folder` when it is closed. */

@@ -9,9 +9,13 @@ import {
 import { type E2ePages, startE2ePages } from './e2e-pages.ts'
 import type { TestServers } from './server.ts'
 
-export interface E2e {
+/** What there is to sign in to. */
+export interface Stage {
   readonly servers: TestServers
   readonly pages: E2ePages
+}
+
+export interface E2e extends Stage {
   /** A user with an empty browser. Closed after the test. */
   newProfile(): Promise<Profile>
 }
@@ -121,7 +125,7 @@ export const untilStatus = (tab: Tab, status: 'signed-in' | 'signed-out'): Promi
   until(`this tab is ${status}`, async () => (await statusOf(tab)) === status)
 
 /** Opens the test app and signs in by redirect, with access tokens of `seconds`. */
-export async function signedInTab({ servers, pages }: E2e, profile: Profile, seconds = 3600): Promise<Tab> {
+export async function signedInTab({ servers, pages }: Stage, profile: Profile, seconds = 3600): Promise<Tab> {
   servers.issueFor(seconds)
   const tab = await profile.newTab(pages.appUrl)
   await untilStatus(tab, 'signed-out')

@@ -1,0 +1,179 @@
+import { parseArgs } from 'node:util'
+import { type Stage, statusOf, until, untilExpired, untilStatus } from '../support/e2e.ts'
+import { launchE2eBrowser, type Profile, type Tab } from '../support/e2e-browser.ts'
+import { startE2ePages } from '../support/e2e-pages.ts'
+import { signedInTabs, storm, traffic } from '../support/e2e-storms.ts'
+
+// The long form of the end-to-end storms: `npm run soak -- --minutes=N --storms=N --kills=N`. Ends by itself; its exit
+// status is 1 when anything was not as it should be.
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '3' },
+    storms: { type: 'string', default: '100' },
+    kills: { type: 'string', default: '20' },
+  },
+})
+
+const numberOf = (name: keyof typeof values, most: number): number => {
+  const number = Number(values[name])
+  if (number >= 0 && number <= most) return number
+  throw new Error(`"--${name}" must be a number from 0 to ${most}; got ${values[name]}.`)
+}
+const minutes = numberOf('minutes', 120)
+const storms = numberOf('storms', 10_000)
+const kills = numberOf('kills', 10_000)
+
+/** One line of the table. */
+interface Row {
+  readonly what: string
+  readonly calls: number
+  readonly 'not 200': string
+  readonly 'token requests': number
+  readonly allowed: number
+  readonly replays: number
+  readonly refused: number
+  readonly 'sessions ended': number
+  readonly 'slowest ms': number | string
+  readonly seconds: number
+}
+
+const rows: Row[] = []
+const violations: string[] = []
+
+interface Found {
+  readonly outcomes: Record<string, number>
+  /** How many token requests may be answered. */
+  readonly allowed: number
+  readonly ended?: number
+  readonly slowestMs?: number
+}
+
+const add = (into: Record<string, number>, tallies: readonly Record<string, number>[]) => {
+  for (const [outcome, times] of tallies.flatMap(tally => Object.entries(tally))) {
+    into[outcome] = (into[outcome] ?? 0) + times
+  }
+}
+
+async function main(): Promise<void> {
+  const pages = await startE2ePages()
+  const browser = await launchE2eBrowser()
+  const stage: Stage = { servers: pages.servers, pages }
+
+  const run = async (what: string, work: (profile: Profile) => Promise<Found>) => {
+    process.stdout.write(`${what}\n`)
+    const profile = await browser.newProfile()
+    const from = performance.now()
+    try {
+      const { outcomes, allowed, ended = 0, slowestMs = '' } = await work(profile)
+      const { servers } = stage
+      const answered = servers.refreshes().filter(({ faulty, status }) => !faulty && status !== 0)
+      const bad = Object.entries(outcomes).filter(([outcome]) => outcome !== '200')
+      const row: Row = {
+        what,
+        calls: Object.values(outcomes).reduce((sum, times) => sum + times, 0),
+        'not 200': bad.map(([outcome, times]) => `${times} × ${outcome}`).join(', '),
+        'token requests': answered.length,
+        allowed,
+        replays: servers.replays().length,
+        refused: answered.filter(({ status }) => status !== 200).length,
+        'sessions ended': ended,
+        'slowest ms': slowestMs,
+        seconds: Math.round((performance.now() - from) / 1000),
+      }
+      rows.push(row)
+      if (row['not 200'] || row.replays || row.refused || ended || answered.length > allowed) {
+        violations.push(what)
+      }
+    } catch (error) {
+      violations.push(`${what}: ${error instanceof Error ? error.stack : error}`)
+    } finally {
+      stage.servers.fault(undefined)
+      await profile.close()
+      stage.servers.forget()
+    }
+  }
+
+  try {
+    if (minutes) await run(`8 tabs for ${minutes} min`, eightTabs)
+    if (storms) await run(`${storms} storms of 5 tabs × 20 calls`, manyStorms)
+    if (kills) await run(`${kills} renderers killed in mid-refresh`, manyKills)
+    await run('a lock that is never let go', frozenHolder)
+  } finally {
+    await browser.close()
+    await pages.close()
+  }
+
+  async function eightTabs(profile: Profile): Promise<Found> {
+    const tabs = await signedInTabs(stage, profile, 8, 5)
+    stage.servers.delay(() => 50 + Math.random() * 1450)
+    const options = { forMs: minutes * 60_000, callEveryMs: 200, reloadEveryMs: 10_000 }
+    const { outcomes, slowestMs, ended, tookMs } = await traffic(stage, tabs, options)
+    // a refresh is begun four seconds after the one before
+    return { outcomes, slowestMs, ended: ended.length, allowed: Math.ceil(tookMs / 4000) + 1 }
+  }
+
+  async function manyStorms(profile: Profile): Promise<Found> {
+    const outcomes: Record<string, number> = {}
+    const tabs = await signedInTabs(stage, profile, 5, 3)
+    for (let round = 0; round < storms; round++) {
+      add(outcomes, await storm(stage, tabs, round === 0 ? 'expired' : 'revoked'))
+    }
+    return { outcomes, allowed: storms }
+  }
+
+  async function manyKills(profile: Profile): Promise<Found> {
+    const outcomes: Record<string, number> = {}
+    const { servers } = stage
+    const [survivor] = (await signedInTabs(stage, profile, 1)) as [Tab]
+    for (let round = 0; round < kills; round++) {
+      const dying = await profile.newTab(stage.pages.appUrl)
+      await untilStatus(dying, 'signed-in')
+      await servers.revokeAccessTokensOf('alice')
+      const before = servers.refreshes().length
+      servers.fault('hang')
+      await dying.run(() => void window.app.call())
+      await until('the token request has arrived', () => servers.refreshes().length > before)
+      await dying.crash()
+      await until('the server has noticed', () => servers.refreshes()[before]?.status === 0)
+      servers.fault(undefined)
+      add(outcomes, [await survivor.run(() => window.app.calls(5))])
+    }
+    return { outcomes, allowed: kills, ended: (await statusOf(survivor)) === 'signed-in' ? 0 : 1 }
+  }
+
+  async function frozenHolder(profile: Profile): Promise<Found> {
+    const [holder, caller] = (await signedInTabs(stage, profile, 2, 1)) as [Tab, Tab]
+    await holder.run(
+      name =>
+        new Promise<void>(held => {
+          void navigator.locks.request(name, () => {
+            held()
+            return new Promise<void>(letGo => Object.assign(window, { letGo }))
+          })
+        }),
+      `latchkey ${stage.servers.issuer} e2e-app`,
+    )
+    await untilExpired(caller)
+    stage.servers.issueFor(3600)
+    const { code, retryable, tookMs } = await caller.run(async () => {
+      const from = performance.now()
+      const error = await window.app.client.getAccessToken().then(
+        () => ({}),
+        (thrown: { code?: string; retryable?: boolean }) => thrown,
+      )
+      const { code, retryable } = error as { code?: string; retryable?: boolean }
+      return { code, retryable, tookMs: performance.now() - from }
+    })
+    if (code !== 'ERR_LOCK_TIMEOUT' || !retryable) throw new Error(`The call ended with ${code}.`)
+    if (tookMs > 17_000) throw new Error(`The call waited ${Math.round(tookMs)} ms.`)
+    await holder.run(() => (window as unknown as { letGo(): void }).letGo())
+    await until('a call works again', async () => (await caller.run(() => window.app.call())) === 200)
+    return { outcomes: { 200: 1 }, allowed: 1, slowestMs: Math.round(tookMs) }
+  }
+}
+
+await main()
+console.table(rows)
+for (const violation of violations) process.stderr.write(`VIOLATION: ${violation}\n`)
+process.exitCode = violations.length > 0 ? 1 : 0

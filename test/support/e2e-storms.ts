@@ -1,0 +1,164 @@
+import type { EndReason } from 'latchkey'
+import { type Stage, signedInTab, until, untilExpired, untilStatus } from './e2e.ts'
+import type { Profile, Tab } from './e2e-browser.ts'
+
+/** What a page of the test app did, as it tells it. */
+interface Traffic {
+  readonly outcomes: Record<string, number>
+  slowestMs: number
+  underWay: number
+  timer: number
+}
+
+/** What all tabs of a run did together. */
+export interface TrafficReport {
+  /** How often each status or error code came. */
+  readonly outcomes: Record<string, number>
+  readonly slowestMs: number
+  /** The reasons of the session-ended events, of all tabs. */
+  readonly ended: readonly EndReason[]
+  readonly reloads: number
+  readonly tookMs: number
+}
+
+declare global {
+  interface Window {
+    traffic: Traffic
+  }
+}
+
+/** Several tabs of one user, signed in with access tokens of `seconds`. */
+export async function signedInTabs(stage: Stage, profile: Profile, count: number, seconds = 3600) {
+  const first = await signedInTab(stage, profile, seconds)
+  const others = await Promise.all(
+    Array.from({ length: count - 1 }, () => profile.newTab(stage.pages.appUrl)),
+  )
+  const tabs = [first, ...others]
+  await Promise.all(tabs.map(tab => untilStatus(tab, 'signed-in')))
+  return tabs
+}
+
+/** What is kept of sessions in this tab's origin. */
+export const storedSessions = (tab: Tab): Promise<{ sub: string | undefined; version: number }[]> =>
+  tab.run(
+    () =>
+      new Promise((resolve, reject) => {
+        const opening = indexedDB.open('latchkey')
+        opening.onerror = () => reject(opening.error)
+        opening.onsuccess = () => {
+          const all = opening.result.transaction('latchkey').objectStore('latchkey').getAll()
+          all.onsuccess = () => {
+            opening.result.close()
+            const records = all.result.filter(record => record.tokens)
+            resolve(records.map(({ tokens, version }) => ({ sub: tokens.claims?.sub, version })))
+          }
+        }
+      }),
+  )
+
+/** Calls in every tab at once, with access tokens that are over: each tab's outcomes. */
+export async function storm(
+  { servers }: Stage,
+  tabs: readonly Tab[],
+  over: 'expired' | 'revoked',
+  calls = 20,
+) {
+  if (over === 'expired') await Promise.all(tabs.map(untilExpired))
+  else await servers.revokeAccessTokensOf('alice')
+  servers.issueFor(3600)
+  return Promise.all(tabs.map(tab => tab.run(count => window.app.calls(count), calls)))
+}
+
+const startTraffic = (tab: Tab, everyMs: number) =>
+  tab.run(ms => {
+    const traffic: Traffic = { outcomes: {}, slowestMs: 0, underWay: 0, timer: 0 }
+    // nothing in here has a name of its own: tsx would wrap it in a helper that the page does not have
+    traffic.timer = Number(
+      setInterval(async () => {
+        // on a machine that cannot keep up, calls must not grow old in the browser's own queue
+        if (traffic.underWay > 0) return
+        traffic.underWay++
+        const from = performance.now()
+        const outcome = await window.app.call()
+        traffic.outcomes[outcome] = (traffic.outcomes[outcome] ?? 0) + 1
+        traffic.slowestMs = Math.max(traffic.slowestMs, performance.now() - from)
+        traffic.underWay--
+      }, ms),
+    )
+    window.traffic = traffic
+  }, everyMs)
+
+/**
+ * Calls in every tab every `callEveryMs`, one at a time, for `forMs`; every `reloadEveryMs` another tab is reloaded, at a moment at
+ * which no refresh is under way: what the server committed for a page that is gone would be lost by nobody's fault.
+ * Access tokens live for 5 s.
+ */
+export async function traffic(
+  stage: Stage,
+  tabs: readonly Tab[],
+  { forMs, callEveryMs, reloadEveryMs }: { forMs: number; callEveryMs: number; reloadEveryMs: number },
+): Promise<TrafficReport> {
+  const { servers } = stage
+  const outcomes: Record<string, number> = {}
+  const ended: EndReason[] = []
+  let slowestMs = 0
+  let reloads = 0
+
+  const take = async (tab: Tab) => {
+    const seen = await tab.run(() => {
+      const { outcomes, slowestMs } = window.traffic
+      const ends = window.app.events.filter(event => event.type === 'session-ended')
+      return { outcomes, slowestMs, ends: ends.map(({ reason }) => reason) }
+    })
+    for (const [outcome, times] of Object.entries(seen.outcomes)) {
+      outcomes[outcome] = (outcomes[outcome] ?? 0) + times
+    }
+    ended.push(...seen.ends)
+    slowestMs = Math.max(slowestMs, seen.slowestMs)
+  }
+
+  const isQuiet = async (tab: Tab) => {
+    const leftMs = await tab.run(() => {
+      const { session } = window.app.client
+      return session.status === 'signed-in' ? (session.accessTokenExpiresAt ?? 0) - Date.now() : 0
+    })
+    // a refresh is begun when a second is left
+    return leftMs > 2200 && servers.tokenRequests.every(({ status }) => status !== undefined)
+  }
+
+  const reload = async (tab: Tab) => {
+    await until('no refresh is under way', async () => {
+      if (!(await isQuiet(tab))) return false
+      // whatever comes from now on is committed only if its page is still there afterwards
+      servers.fault('hang')
+      if (await isQuiet(tab)) return true
+      servers.fault(undefined)
+      return false
+    })
+    await take(tab)
+    await tab.reload()
+    servers.fault(undefined)
+    reloads++
+    await untilStatus(tab, 'signed-in')
+    await startTraffic(tab, callEveryMs)
+  }
+
+  const from = performance.now()
+  await Promise.all(tabs.map(tab => startTraffic(tab, callEveryMs)))
+  for (let next = 0; performance.now() - from < forMs; next++) {
+    const due = Math.min(from + forMs, from + (next + 1) * reloadEveryMs)
+    await until('the next tab is to be reloaded', () => performance.now() >= due, reloadEveryMs + 5000)
+    const tab = tabs[next % tabs.length]
+    if (tab && due < from + forMs) await reload(tab)
+  }
+  const tookMs = performance.now() - from
+  await Promise.all(tabs.map(tab => tab.run(() => clearInterval(window.traffic.timer))))
+  const isDone = (tab: Tab) => tab.run(() => window.traffic.underWay === 0)
+  await until(
+    'the last calls have ended',
+    async () => (await Promise.all(tabs.map(isDone))).every(Boolean),
+    30_000,
+  )
+  await Promise.all(tabs.map(take))
+  return { outcomes, slowestMs: Math.round(slowestMs), ended, reloads, tookMs: Math.round(tookMs) }
+}

@@ -1,0 +1,97 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Store } from '../../../src/core/ports.ts'
+import { createClient, file } from '../../../src/runtime/node.ts'
+import type { TerminalConfig, TerminalNews, TerminalOrder } from '../terminals.ts'
+
+// A command-line tool that calls an API over and over, with its tokens in a file on a slow disk. Before it sends a
+// token request it asks its parent, so that the parent knows for sure who is in one; it is over when what it brought
+// is stored.
+const { issuer, apiUrl, path, diskMs, pauseMs }: TerminalConfig = JSON.parse(process.argv[2] ?? '')
+
+const tell = (news: TerminalNews) => process.send?.(news)
+let isTold = false
+let isAnswered = false
+let allow = () => {}
+process.on('message', (order: TerminalOrder) => {
+  if (order === 'send') allow()
+  else isTold = true
+})
+process.once('disconnect', () => {
+  if (!isTold) process.exit(1) // nobody is left to end it
+})
+const between = ([from, to]: readonly [number, number]) => from + Math.random() * (to - from)
+
+const onDisk = file(path)
+const store: Store = {
+  ...onDisk,
+  keyValue: {
+    ...onDisk.keyValue,
+    async update(key, change) {
+      await wait(between(diskMs))
+      await onDisk.keyValue.update(key, change)
+      if (isAnswered) tell({ type: 'over' })
+      isAnswered = false
+    },
+  },
+  lock: {
+    async run(name, work, waitMs) {
+      tell({ type: 'phase', phase: 'waits' })
+      try {
+        return await onDisk.lock.run(
+          name,
+          () => {
+            tell({ type: 'phase', phase: 'holds' })
+            return work()
+          },
+          waitMs,
+        )
+      } finally {
+        tell({ type: 'phase', phase: 'works' })
+      }
+    },
+  },
+}
+
+const client = createClient({
+  issuer,
+  clientId: 'demo-cli',
+  scope: 'openid offline_access notes:read',
+  allowedOrigins: [new URL(apiUrl).origin],
+  store,
+  async fetch(input, init) {
+    if (String(input) !== `${issuer}/token`) return fetch(input, init)
+    const allowed = new Promise<void>(resolve => {
+      allow = resolve
+    })
+    tell({ type: 'asks' })
+    await allowed
+    let isGranted = false
+    try {
+      const response = await fetch(input, init)
+      isGranted = response.ok
+      return response
+    } finally {
+      if (isGranted) isAnswered = true
+      else tell({ type: 'over' })
+    }
+  },
+})
+
+const outcomeOf = async (): Promise<number | string> => {
+  try {
+    const response = await client.fetch(apiUrl)
+    await response.body?.cancel()
+    return response.status
+  } catch (error) {
+    return (error as { code?: string }).code ?? String(error)
+  }
+}
+
+while (!isTold) {
+  const from = performance.now()
+  const outcome = await outcomeOf()
+  tell({ type: 'call', outcome, ms: Math.round(performance.now() - from) })
+  await wait(between(pauseMs))
+}
+client.dispose()
+process.disconnect() // nothing else may keep this process up
