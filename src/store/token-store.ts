@@ -33,8 +33,13 @@ export function createTokenStore(keyValue: KeyValue, key: string): TokenStore {
   let current: SessionRecord | undefined
   let unsaved: { next: SessionRecord; unchanged: SessionRecord | undefined } | undefined
   // answers may arrive in another order than the store did the work in: the newest work decides what is current
-  let worked = 0
+  let steps = 0
+  let written = 0
   let settled = 0
+  const write = () => {
+    written = ++steps
+    return written
+  }
   const settle = (order: number, record: SessionRecord | undefined) => {
     if (order < settled) return
     settled = order
@@ -51,9 +56,9 @@ export function createTokenStore(keyValue: KeyValue, key: string): TokenStore {
       let began: number
       let stored: unknown
       do {
-        began = worked
+        began = ++steps
         stored = await keyValue.get(key)
-      } while (began !== worked) // overtaken by a write of our own: what came may be from before it
+      } while (began < written) // overtaken by a write of our own: what came may be from before it
       settle(began, parseRecord(stored))
       return current
     },
@@ -65,7 +70,7 @@ export function createTokenStore(keyValue: KeyValue, key: string): TokenStore {
         // or it is there already: a write may be done twice where the store lost its word that it was done
         const isDone = isSame(found, next) && found?.tokens.accessToken === next.tokens.accessToken
         done = !unchanged || isSame(found, unchanged) || isDone
-        order = ++worked
+        order = write()
         return done ? next : stored
       })
       if (done) {
@@ -75,7 +80,7 @@ export function createTokenStore(keyValue: KeyValue, key: string): TokenStore {
       return done
     },
     keep(next, unchanged) {
-      settle(++worked, next)
+      settle(write(), next)
       unsaved = { next, unchanged }
     },
     async clear(unchanged) {
@@ -86,14 +91,14 @@ export function createTokenStore(keyValue: KeyValue, key: string): TokenStore {
         const found = parseRecord(stored)
         const leave = unchanged && found?.tokens.refreshToken !== unchanged.tokens.refreshToken
         if (found) removed = leave ? undefined : found
-        order = ++worked
+        order = write()
         return leave ? stored : undefined
       })
       if (!unchanged || removed) settle(order, undefined)
       return removed
     },
     forget() {
-      settle(++worked, undefined)
+      settle(write(), undefined)
     },
   }
   return store
