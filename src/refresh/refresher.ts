@@ -89,7 +89,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
   const refused = new Set<string>()
   let leaving = new AbortController()
   let failures = 0
-  let quiet: { until: number; error: LatchkeyError } | undefined
+  let quiet: { from: number; until: number; error: LatchkeyError } | undefined
 
   const refresh = async (): Promise<void> => {
     const wanting = records.current
@@ -97,7 +97,9 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     const { sessionId } = wanting
     let ending: Ending
     try {
-      if (quiet && clock.now() < quiet.until) throw quiet.error
+      // a clock that was set back must not make a pause last
+      const now = clock.now()
+      if (quiet && quiet.from <= now && now < quiet.until) throw quiet.error
       await ports.prepare()
       ending = await lock.run(name, () => held(wanting), WAIT_MS)
     } catch (error) {
@@ -237,7 +239,8 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     const backoff =
       Math.min(BACKOFF_MS.first * 2 ** failures++, BACKOFF_MS.longest) * (0.5 + ports.random() / 2)
     const asked = error instanceof NetworkError ? (error.retryAfterMs ?? 0) : 0
-    quiet = { until: clock.now() + Math.max(backoff, asked), error }
+    const from = clock.now()
+    quiet = { from, until: from + Math.max(backoff, asked), error }
   }
 
   const calm = () => {
