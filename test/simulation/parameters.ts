@@ -70,8 +70,8 @@ export function drawParameters(random: Random): Parameters {
   return {
     lock,
     contexts: between(lock === 'local' ? 1 : 2, lock === 'local' ? 3 : 5),
-    disturbedMs: between(8, 30) * 1000,
-    callGapMs: gentle ? 800 : pick([300, 1000, 4000]),
+    disturbedMs: between(6, 20) * 1000,
+    callGapMs: gentle ? 800 : pick([500, 1500, 4000]),
     callerAborts: sometimes(0.4, 0.1),
     gentle,
     server: {

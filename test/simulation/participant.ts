@@ -15,6 +15,9 @@ import type { Participant } from './watch.ts'
 import type { World } from './world.ts'
 
 export const NAME = 'latchkey'
+/** Longer than the lock is waited for. */
+const TAKEN_UP_MS = 20_000
+
 export const RECORD = `${NAME} session`
 
 /** One client, joined from the real parts as `src/client.ts` joins them. */
@@ -53,7 +56,7 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock)
       return store.current
     },
     keep(next, unchanged) {
-      participant.kept.add(next.tokens.accessToken)
+      watch.kept(participant, next.tokens.accessToken, !unchanged)
       store.keep(next, unchanged)
     },
   }
@@ -140,13 +143,12 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock)
     let wanted = records.current?.sessionId
     try {
       let accessToken = rejected === undefined ? ready() : undefined
-      const waited = accessToken === undefined
       if (accessToken === undefined) {
         if (rejected === undefined) await started()
         wanted = records.current?.sessionId
         accessToken = await acquire({ rejected, signal })
       }
-      watch.handedOut(participant, accessToken, waited)
+      watch.handedOut(participant, accessToken)
       return accessToken
     } catch (error) {
       watch.rejected(participant, wanted, error, signal?.aborted ?? false)
@@ -166,7 +168,18 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock)
   const share = singleFlight<void>()
   return Object.assign(participant, {
     holds: () => records.current,
-    start: look,
+    async start() {
+      await look()
+      const cutOff = records.current
+      // a lock that somebody else holds for long may keep it from that
+      if (!cutOff?.pending || world.parameters.lock === 'lease' || !world.isSound) return
+      realm.later(TAKEN_UP_MS, 'call', () => {
+        const stored = world.stored()
+        if (stored?.sessionId !== cutOff.sessionId || stored.version !== cutOff.version) return
+        if (stored.pending?.sentAt !== cutOff.pending?.sentAt) return
+        watch.violate('a refresh that was cut off is taken up', `${id} started and let it lie`)
+      })
+    },
     async call(signal?: AbortSignal): Promise<'accepted' | 'refused'> {
       counts.calls++
       const accessToken = await getToken(undefined, signal)
@@ -209,6 +222,7 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock)
         participant.left.add(ended.sessionId)
         revoke(ended.tokens.refreshToken as string)
       } finally {
+        watch.told(participant, 'signed_out') // it may have been frozen meanwhile
         records.forget()
         publish(undefined, 'signed_out')
       }

@@ -14,7 +14,7 @@ export interface Weakened {
 }
 
 export function withoutSafeguard(
-  missing: Safeguard | undefined,
+  missing: readonly Safeguard[],
   records: TokenStore,
   unwatched: TokenStore,
   lock: Lock,
@@ -23,37 +23,38 @@ export function withoutSafeguard(
   const weakened: Partial<SessionRecords> = {}
   let weakLock = lock
 
-  switch (missing) {
-    case 'lock':
+  const weaken: Record<Safeguard, () => void> = {
+    lock: () => {
       weakLock = noLock
-      break
-    case 're-read':
+    },
+    're-read': () => {
       weakened.read = async () => (refused ? records.read() : records.current)
-      break
-    case 'replace-if-unchanged':
+    },
+    'replace-if-unchanged': () => {
       weakened.replace = next => records.replace(next)
-      break
-    case 'intent-mark':
+    },
+    'intent-mark': () => {
       weakened.replace = async (next, unchanged) => (next.pending ? true : records.replace(next, unchanged))
-      break
-    case 'store-before-use':
+    },
+    'store-before-use': () => {
       weakened.replace = async (next, unchanged) => {
         if (next.version === unchanged.version) return records.replace(next, unchanged)
         unwatched.keep(next, unchanged)
         void records.replace(next, unchanged).catch(() => {})
         return true
       }
-      break
-    case 'judge-re-read':
+    },
+    'judge-re-read': () => {
       // what the server refused is removed, whatever the store holds by now
       weakened.read = async () => (refused ? records.current : records.read())
       weakened.clear = () => records.clear()
-      break
-    case 'sign-out-guard':
+    },
+    'sign-out-guard': () => {
       weakened.replace = async (next, unchanged) =>
         (await records.replace(next, unchanged)) || ((await records.read()) ? false : records.replace(next))
-      break
+    },
   }
+  for (const one of missing) weaken[one]()
 
   return {
     records: {
@@ -64,6 +65,7 @@ export function withoutSafeguard(
       replace: records.replace,
       keep: records.keep,
       clear: records.clear,
+      forget: records.forget,
       ...weakened,
     },
     lock: {

@@ -7,6 +7,8 @@ import { type Counts, createCounts, createWorld, type World } from './world.ts'
 
 /** Backoff, `Retry-After`, leases and calls that hang are over by then. */
 const CALM_MS = 120_000
+/** Within the grace period, where the session must survive. */
+const GENTLE_CALM_MS = 2000
 /** Longer than any call waits, with some air. */
 const LAST_CALL_MS = 60_000
 
@@ -28,18 +30,20 @@ export class Violation extends Error {
 
 export interface ScheduleOptions {
   readonly counts?: Counts
-  /** A safeguard that is taken away. */
-  readonly missing?: Safeguard
+  /** Safeguards that are taken away. */
+  readonly missing?: readonly Safeguard[]
+  /** What is no violation. */
+  readonly tolerates?: readonly Invariant[]
   /** Holds some parameters fast. */
   readonly adjust?: (parameters: Parameters) => Parameters
 }
 
 /** Runs the schedule of one seed. @throws Violation */
 export async function runSchedule(seed: number, options: ScheduleOptions = {}): Promise<World> {
-  const { counts = createCounts(), missing, adjust = same => same } = options
+  const { counts = createCounts(), missing = [], tolerates = [], adjust = same => same } = options
   const random = createRandom(seed)
   const parameters = adjust(drawParameters(random))
-  const world = createWorld(parameters, random, counts, missing)
+  const world = createWorld(parameters, random, counts, { missing, tolerates })
   const { watch, scheduler } = world
 
   const check = () => {
@@ -54,9 +58,9 @@ export async function runSchedule(seed: number, options: ScheduleOptions = {}): 
     world.disturbed = false
     world.say('world', 'is calm')
     for (const { realm } of world.clients) realm.thaw()
-    await scheduler.run(scheduler.now + CALM_MS, check)
+    await scheduler.run(scheduler.now + (parameters.gentle ? GENTLE_CALM_MS : CALM_MS), check)
     await expectAgreement(world, check)
-    watch.settled()
+    watch.settled(world.clients)
     check()
   } finally {
     process.off('unhandledRejection', unhandled)

@@ -1,4 +1,5 @@
 import type { Lock, News } from '../../src/core/ports.ts'
+import type { SessionRecord } from '../../src/core/session.ts'
 import type { EndReason } from '../../src/errors.ts'
 import { leaseLock } from '../../src/refresh/lock-lease.ts'
 import { localLock } from '../../src/refresh/lock-local.ts'
@@ -12,7 +13,7 @@ import { createPresentations, type Presentations } from './presentations.ts'
 import { createRealm, type Realm } from './realm.ts'
 import { createScheduler, type Random, type Scheduler } from './scheduler.ts'
 import { createStorage, type SharedStorage } from './storage.ts'
-import { createWatch, type Watch } from './watch.ts'
+import { createWatch, type Invariant, type Watch } from './watch.ts'
 import { createLockService } from './web-locks.ts'
 
 /** How often everything happened: a simulation in which nothing happens proves nothing. */
@@ -47,12 +48,16 @@ export interface World {
   readonly presentations: Presentations
   readonly watch: Watch
   readonly counts: Counts
-  readonly missing: Safeguard | undefined
+  readonly missing: readonly Safeguard[]
   readonly trace: readonly string[]
   /** Clients that live, or are frozen. */
   readonly clients: readonly Client[]
   /** Turned off when the disturbance is over. */
   disturbed: boolean
+  /** Nothing but crashes and the network: no freezes, no faults of the storage. */
+  readonly isSound: boolean
+  /** The record in the store. */
+  stored(): SessionRecord | undefined
   say(who: string, what: string): void
   weather(): Parameters['network']
   post(from: Realm, id: string, news: News): void
@@ -65,7 +70,7 @@ export function createWorld(
   parameters: Parameters,
   random: Random,
   counts: Counts,
-  missing: Safeguard | undefined,
+  { missing, tolerates }: { missing: readonly Safeguard[]; tolerates: readonly Invariant[] },
 ): World {
   const { lock, network, news, storage: disk } = parameters
   const scheduler = createScheduler()
@@ -84,7 +89,7 @@ export function createWorld(
     what => watch.violate('one redemption', what),
   )
   const stored = () => parseRecord(storage.peek(RECORD))
-  const watch = createWatch({ parameters, scheduler, server, presentations, stored })
+  const watch = createWatch({ parameters, scheduler, server, presentations, stored, tolerates })
   const storage = createStorage({
     ...{ scheduler, random, delayMs: disk.delayMs, inOrder: disk.inOrder },
     faults: () => (world.disturbed ? disk.faults : 0),
@@ -118,6 +123,8 @@ export function createWorld(
     ...{ parameters, random, scheduler, server, storage, presentations, watch, counts, missing, trace },
     clients,
     disturbed: true,
+    isSound: parameters.freeze === 0 && disk.faults === 0,
+    stored,
     say,
     weather: () =>
       world.disturbed ? network : { ...network, slow: 0, lostBefore: 0, lostAfter: 0, refused: 0 },
