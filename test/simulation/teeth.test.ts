@@ -66,10 +66,8 @@ for (const tooth of teeth) {
     expect(found, `within ${MOST_SCHEDULES} schedules`).toBeInstanceOf(Violation)
     expect(found?.message).toContain(`seed ${found?.seed}`)
   })
-  test.runIf(besides)(
-    `with the safeguard "${missing}" it does not, even without ${besides?.missing}`,
-    async () => {
-      expect(await search(besides ? [besides.missing] : [], tooth)).toBeUndefined()
-    },
-  )
+  if (!besides) continue
+  test(`with the safeguard "${missing}" it does not, even without ${besides.missing}`, async () => {
+    expect(await search([besides.missing], tooth)).toBeUndefined()
+  })
 }
