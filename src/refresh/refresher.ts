@@ -119,8 +119,10 @@ export function createRefresher(ports: RefresherPorts): Refresher {
         ports.changed(record, sessionId, ending.reason)
         throw new AuthorizationRequiredError(ending.reason)
       case 'overtaken':
-        if (ending.spare) ports.revoke(ending.spare)
         await records.read()
+        // the same session under a newer record: to revoke anything of it would end it
+        if (records.current?.sessionId === sessionId) return void ports.adopted(records.current)
+        if (ending.spare) ports.revoke(ending.spare)
         ports.adopted(records.current, 'signed_out')
         throw new AuthorizationRequiredError(records.current ? 'replaced' : 'signed_out')
       case 'failed':

@@ -7,12 +7,12 @@ const STORAGE_CALL_MS = 2000
 
 /** The same place, but every call settles in time and rejects with a StorageError only. */
 export function limited(keyValue: KeyValue, clock: Clock): KeyValue {
-  const limit = async <T>(what: string, call: () => Promise<T>): Promise<T> => {
+  const limit = async <T>(what: string, call: (late: AbortSignal) => Promise<T>): Promise<T> => {
     try {
       return await withTimeLimit(
         clock,
         STORAGE_CALL_MS,
-        async () => call(),
+        async late => call(late),
         () => new StorageError(`The token store did not ${what} within ${STORAGE_CALL_MS} ms. Try again.`),
       )
     } catch (cause) {
@@ -22,7 +22,9 @@ export function limited(keyValue: KeyValue, clock: Clock): KeyValue {
   }
   return {
     get: key => limit('be read', () => keyValue.get(key)),
-    update: (key, change) => limit('be written', () => keyValue.update(key, change)),
+    // what was given up for lost must not happen later
+    update: (key, change) =>
+      limit('be written', late => keyValue.update(key, stored => (late.aborted ? stored : change(stored)))),
     keys: prefix => limit('be listed', () => keyValue.keys(prefix)),
   }
 }
