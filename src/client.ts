@@ -46,7 +46,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   const { emit } = log
   const keyValue = limited(store.keyValue, clock)
   const records = createTokenStore(keyValue, `${name} session`)
-  const view = createSessionView({ clock, emit, ended: reason => refresher.end(reason) })
+  const view = createSessionView({ clock, emit, ended: (...over) => refresher.end(...over) })
   const channel = store.channel(name)
   const changed = (record: SessionRecord | undefined, sessionId: string, reason?: EndReason) => {
     view.publish(record, reason)

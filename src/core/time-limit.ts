@@ -1,5 +1,10 @@
 import type { Clock } from './ports.ts'
 
+/** How long a lock is held at most: all attempts, the store's writes, and aborts. */
+export const HOLD_MS = 12_000
+/** How long a lock is waited for at most: longer than anybody holds it. */
+export const WAIT_MS = 15_000
+
 /**
  * Runs `work`, but no longer than `ms`: then its signal is aborted and the answer rejects with what `late` makes.
  * Whatever waits in latchkey waits through this, so that no call ever hangs.

@@ -1,7 +1,7 @@
 import type { Emit } from '../core/events.ts'
 import type { Clock, KeyValue, Lock, Page, SignInAttempt } from '../core/ports.ts'
 import type { SessionRecord } from '../core/session.ts'
-import { withTimeLimit } from '../core/time-limit.ts'
+import { HOLD_MS, WAIT_MS, withTimeLimit } from '../core/time-limit.ts'
 import { toTokenSet } from '../core/token-set.ts'
 import { CallbackError, LatchkeyError, NetworkError, StorageError } from '../errors.ts'
 import { type AuthorizationChoice, beginAuthorization } from './authorize.ts'
@@ -10,10 +10,6 @@ import { cleanUrl } from './clean-url.ts'
 import { exchangeCode } from './code-exchange.ts'
 import type { TokenRequestPorts } from './token-request.ts'
 import { createTransactions, type Transactions } from './transaction.ts'
-
-/** The same bounds as for a refresh: the exchange of a code also ends before anyone gives up waiting for it. */
-const HOLD_MS = 12_000
-const WAIT_MS = 15_000
 
 /** What sign-in asks of the store part. */
 export interface SessionSlot {

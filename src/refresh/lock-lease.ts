@@ -2,44 +2,73 @@ import type { Clock, KeyValue, Lock } from '../core/ports.ts'
 import { pause } from '../core/time-limit.ts'
 import { LockTimeoutError } from '../errors.ts'
 
-/** A holder works for 12 s at most: a lease that stayed the same for so long has no living holder. */
-const LEASE_MS = 13_000
+/** A holder works for 12 s at most; a lease that has not changed for longer has no living holder. */
+const LEASE_MS = 14_000
+/** When it took longer than this to get a lease, what is left of it is too little for the work. */
+const TAKING_MS = 2000
 const POLL_MS = 50
 
+const ownerOf = (stored: unknown): string | undefined =>
+  typeof stored === 'object' && stored !== null ? (stored as { owner?: string }).owner : undefined
+
 /**
- * Lock as a record that names its owner, over any KeyValue: for where there are no Web Locks. Who waits measures by
- * its own timers how long the same owner has stood there: no clock is compared with another, so none that jumps or
- * sleeps breaks a lease. A holder that was frozen for longer may wake up beside the next one; the store's
- * replace-if-unchanged refuses what it then writes.
+ * Lock as a record that names its owner, over any KeyValue: for where there are no Web Locks. A lease is over when the
+ * one who waits has seen it unchanged for its whole time: no clock is compared with another, or with itself earlier.
  */
-export const leaseLock = (keyValue: KeyValue, clock: Clock, random: () => number = Math.random): Lock => ({
-  run: async (name, work, waitMs) => {
-    const key = `lock ${name}`
-    const me = `${clock.now()} ${random()}`
-    let waited = 0
-    let before: unknown
-    let since = 0
-    for (;;) {
-      let owner: unknown
-      await keyValue.update(key, stored => {
-        owner = stored
-        const isGone = stored === before && waited - since >= LEASE_MS
-        return stored === undefined || isGone ? me : stored
+export const leaseLock = (keyValue: KeyValue, clock: Clock, random: () => number = Math.random): Lock => {
+  const watched = new Map<string, { owner: string; over: boolean; stop: () => void }>()
+
+  const watch = (key: string, owner: string) => {
+    if (watched.get(key)?.owner === owner) return
+    watched.get(key)?.stop()
+    const entry = { owner, over: false, stop: () => {} }
+    const end = () => {
+      entry.over = true
+    }
+    entry.stop = clock.after(LEASE_MS, end, true)
+    watched.set(key, entry)
+  }
+
+  return {
+    run: async (name, work, waitMs) => {
+      const key = `lock ${name}`
+      const owner = `${clock.now()} ${random()}`
+      let waiting = true
+      const cancel = clock.after(waitMs, () => {
+        waiting = false
       })
-      if (owner === undefined || (owner === before && waited - since >= LEASE_MS)) break
-      if (owner !== before) since = waited
-      before = owner
-      if (waited >= waitMs)
-        throw new LockTimeoutError(`The lock "${name}" was not free within ${waitMs} ms. Try again.`)
-      const wait = POLL_MS * (0.5 + random())
-      await pause(clock, wait)
-      waited += wait
-    }
-    try {
-      return await work()
-    } finally {
-      // it ends by itself where this fails
-      await keyValue.update(key, stored => (stored === me ? undefined : stored)).catch(() => {})
-    }
-  },
-})
+      const give = () =>
+        keyValue.update(key, stored => (ownerOf(stored) === owner ? undefined : stored)).catch(() => {}) // it ends by itself
+      const take = async () => {
+        const asked = clock.now()
+        let other: string | undefined
+        await keyValue.update(key, stored => {
+          const found = ownerOf(stored)
+          const known = watched.get(key)
+          const isOver = known?.over && known.owner === found
+          other = found === owner || isOver ? undefined : found
+          return other === undefined ? { owner } : stored
+        })
+        if (other !== undefined) watch(key, other)
+        else if (Math.abs(clock.now() - asked) < TAKING_MS) return true
+        else await give()
+        return false
+      }
+      try {
+        while (!(await take())) {
+          if (!waiting) {
+            throw new LockTimeoutError(`The lock "${name}" was not free within ${waitMs} ms. Try again.`)
+          }
+          await pause(clock, POLL_MS * (0.5 + random()))
+        }
+      } finally {
+        cancel()
+      }
+      try {
+        return await work()
+      } finally {
+        await give()
+      }
+    },
+  }
+}

@@ -18,7 +18,7 @@ export interface SessionViewPorts {
   readonly clock: Clock
   readonly emit: Emit
   /** A session is over: whoever waits for something in it is told. */
-  ended(reason: EndReason): void
+  ended(reason: EndReason, sessionId: string): void
 }
 
 export function createSessionView({ clock, emit, ended }: SessionViewPorts): SessionView {
@@ -43,7 +43,7 @@ export function createSessionView({ clock, emit, ended }: SessionViewPorts): Ses
       session = toSession(record, why)
       if (before && before.sessionId !== record?.sessionId) {
         const end = record ? 'replaced' : (why ?? 'signed_out')
-        ended(end)
+        ended(end, before.sessionId)
         emit({ type: 'session-ended', reason: end })
       }
       if (record && before?.sessionId !== record.sessionId) {

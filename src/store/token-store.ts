@@ -31,7 +31,7 @@ const isSame = (a: SessionRecord | undefined, b: SessionRecord) =>
 
 export function createTokenStore(keyValue: KeyValue, key: string): TokenStore {
   let current: SessionRecord | undefined
-  let unsaved: { next: SessionRecord; unchanged: SessionRecord | undefined } | undefined
+  let unsaved: { next: SessionRecord; may(stored: SessionRecord | undefined): boolean } | undefined
   // answers may arrive in another order than the store did the work in: the newest work decides what is current
   let steps = 0
   let written = 0
@@ -46,42 +46,49 @@ export function createTokenStore(keyValue: KeyValue, key: string): TokenStore {
     current = record
   }
 
-  const store: TokenStore = {
+  const put = async (next: SessionRecord, may: (found: SessionRecord | undefined) => boolean) => {
+    let done = false
+    let order = 0
+    await keyValue.update(key, stored => {
+      const found = parseRecord(stored)
+      // or it is there already: a write may be done twice where the store lost its word that it was done
+      const isDone = isSame(found, next) && found?.tokens.accessToken === next.tokens.accessToken
+      done = may(found) || isDone
+      order = write()
+      return done ? next : stored
+    })
+    if (done) {
+      settle(order, next)
+      unsaved = undefined
+    }
+    return done
+  }
+
+  return {
     get current() {
       return current
     },
     async read() {
-      const owed = unsaved
-      if (owed && !(await store.replace(owed.next, owed.unchanged))) unsaved = undefined
       let began: number
       let stored: unknown
       do {
+        const owed = unsaved
+        if (owed && !(await put(owed.next, owed.may)) && unsaved === owed) unsaved = undefined
         began = ++steps
         stored = await keyValue.get(key)
       } while (began < written) // overtaken by a write of our own: what came may be from before it
       settle(began, parseRecord(stored))
       return current
     },
-    async replace(next, unchanged) {
-      let done = false
-      let order = 0
-      await keyValue.update(key, stored => {
-        const found = parseRecord(stored)
-        // or it is there already: a write may be done twice where the store lost its word that it was done
-        const isDone = isSame(found, next) && found?.tokens.accessToken === next.tokens.accessToken
-        done = !unchanged || isSame(found, unchanged) || isDone
-        order = write()
-        return done ? next : stored
-      })
-      if (done) {
-        settle(order, next)
-        unsaved = undefined
-      }
-      return done
-    },
+    replace: (next, unchanged) => put(next, found => !unchanged || isSame(found, unchanged)),
     keep(next, unchanged) {
+      const before = current?.sessionId
+      if (!unchanged && before === next.sessionId) return // a sign-in that was stored all the same, and read
+      // it may be stored all the same, unread: what others made of it, and whatever came after it, stays
+      const may = (found: SessionRecord | undefined) =>
+        unchanged ? isSame(found, unchanged) : found?.sessionId === before
+      unsaved = { next, may }
       settle(write(), next)
-      unsaved = { next, unchanged }
     },
     async clear(unchanged) {
       let removed: SessionRecord | undefined
@@ -98,8 +105,8 @@ export function createTokenStore(keyValue: KeyValue, key: string): TokenStore {
       return removed
     },
     forget() {
+      unsaved = undefined
       settle(write(), undefined)
     },
   }
-  return store
 }

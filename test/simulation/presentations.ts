@@ -17,6 +17,8 @@ export interface Presentation {
 export interface Presentations {
   send(by: Realm, refreshToken: string, now: number): Presentation
   stored(refreshToken: string | undefined): void
+  /** It was brought back by who could not know what became of it. */
+  forget(refreshToken: string | undefined): void
   isRefused(refreshToken: string | undefined): boolean
   /** Whether an earlier answer for the same refresh token, a rotation, reached nobody. */
   wasInterrupted(refused: Presentation): boolean
@@ -77,6 +79,10 @@ export function createPresentations(
       for (const list of all.values()) {
         for (const one of list) if (one.granted === refreshToken) one.stored = true
       }
+    },
+    forget(refreshToken = '') {
+      all.delete(refreshToken)
+      refused.delete(refreshToken)
     },
     isRefused: refreshToken => refreshToken !== undefined && refused.has(refreshToken),
     wasInterrupted: ({ refreshToken, sentAt }) =>

@@ -1,5 +1,5 @@
 import type { Lock } from '../../src/core/ports.ts'
-import type { SessionRecords } from '../../src/refresh/refresher.ts'
+import type { SessionRecords } from '../../src/refresh/redemption.ts'
 import type { TokenStore } from '../../src/store/token-store.ts'
 import type { Safeguard } from './parameters.ts'
 

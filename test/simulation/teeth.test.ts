@@ -21,6 +21,8 @@ const teeth: {
   readonly adjust?: (parameters: Parameters) => Parameters
 }[] = [
   { missing: 'lock', finds: ['one redemption'] },
+  // what it does not see in the store it does not adopt either
+  { missing: 're-read', finds: ['all contexts agree', 'one redemption'] },
   {
     missing: 'replace-if-unchanged',
     finds: ['what is over stays over'],
@@ -40,6 +42,19 @@ const teeth: {
     },
   },
   { missing: 'store-before-use', finds: ['durable before used'] },
+  {
+    missing: 'judge-re-read',
+    finds: ['only the server ends a session'],
+    // it is for races that the lock did not prevent
+    besides: { missing: 'lock', breaks: 'one redemption' },
+    adjust: parameters =>
+      withMuch(parameters, {
+        ...{ signOut: 0, signIn: 0, sessionRevoked: 0 },
+        server: { ...parameters.server, reuse: 'refuses', graceMs: 0 },
+        network: { ...parameters.network, delayMs: 100, slow: 0, lostBefore: 0, lostAfter: 0, refused: 0 },
+        storage: { ...parameters.storage, faults: 0 },
+      }),
+  },
   {
     missing: 'sign-out-guard',
     finds: ['what is over stays over'],

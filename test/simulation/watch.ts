@@ -115,8 +115,12 @@ export function createWatch(ports: WatchPorts): Watch {
       const known = sessions.get(before?.sessionId ?? '')
       if (known && before?.sessionId !== after?.sessionId) known.over = true
       if (!after) return
-      // a sign-in whose write failed for its page, although it was done, is written once more
-      if (isOver(after.sessionId) && !unsure.has(after.tokens.accessToken)) {
+      const own = sessions.get(after.sessionId)
+      if (own?.over && unsure.has(after.tokens.accessToken)) {
+        // a sign-in whose write failed for its page, although it was done, is written once more: it begins anew
+        own.over = false
+        presentations.forget(after.tokens.refreshToken)
+      } else if (own?.over) {
         watch.violate('what is over stays over', `${realm.id} stored ${after.sessionId} again`)
       }
       if (!sessions.has(after.sessionId)) sessions.set(after.sessionId, { since: scheduler.now, over: false })

@@ -1,0 +1,149 @@
+import { decide } from '../core/decide.ts'
+import { judgeRefreshFailure } from '../core/grant-outcome.ts'
+import type { Clock } from '../core/ports.ts'
+import type { SessionRecord } from '../core/session.ts'
+import { HOLD_MS, pause, withTimeLimit } from '../core/time-limit.ts'
+import type { TokenSet } from '../core/token-set.ts'
+import { type EndReason, LatchkeyError, NetworkError, StorageError } from '../errors.ts'
+
+/** Token requests may use this much of the hold; the rest is for the write that makes a rotation durable. */
+const REDEEM_MS = HOLD_MS - 2500
+/** After `invalid_grant`, how long someone who won the race may still need to store what they got. */
+const RACE_MS = 500
+
+/** What the refresher asks of the store part. */
+export interface SessionRecords {
+  readonly current: SessionRecord | undefined
+  read(): Promise<SessionRecord | undefined>
+  replace(next: SessionRecord, unchanged: SessionRecord): Promise<boolean>
+  keep(next: SessionRecord, unchanged: SessionRecord): void
+  clear(unchanged: SessionRecord): Promise<SessionRecord | undefined>
+  forget(): void
+}
+
+export interface RedemptionPorts {
+  readonly records: SessionRecords
+  /** Who this is, for the record. */
+  readonly context: string
+  readonly clock: Clock
+  /** One token request: what its answer makes of these tokens. */
+  redeem(tokens: TokenSet, attempt: number, signal: AbortSignal): Promise<TokenSet>
+  /** A digest that tells refresh tokens apart without giving them away. */
+  hash(text: string): Promise<string>
+  /** Best effort: a refresh token that nobody may use any more. */
+  revoke(refreshToken: string): void
+}
+
+/** How a refresh ended, told after the lock was let go. */
+export type Ending =
+  | { readonly type: 'adopted' }
+  | { readonly type: 'rotated'; readonly unsaved?: StorageError }
+  | { readonly type: 'ended'; readonly reason: EndReason }
+  | { readonly type: 'overtaken'; readonly spare: string | undefined }
+  | { readonly type: 'failed'; readonly error: LatchkeyError }
+
+const tooLong = () =>
+  new NetworkError(`The refresh did not end within ${HOLD_MS / 1000} s. Try again.`, 'timeout')
+
+/**
+ * What happens while the lock is held, steps 3 to 6 of a refresh: read again, mark, redeem, replace if unchanged. No code
+ * of the app runs in here, and it ends in time.
+ * @returns a function that renews the record which was found wanting.
+ */
+export function createRedemption(ports: RedemptionPorts): (wanting: SessionRecord) => Promise<Ending> {
+  const { records, clock } = ports
+  /** Refresh tokens that the server refused, by their hash: they are never sent again. */
+  const refused = new Map<string, EndReason>()
+
+  const underLock = async (wanting: SessionRecord, signal: AbortSignal): Promise<Ending> => {
+    const began = clock.now()
+    const found = await records.read()
+    if (found?.sessionId !== wanting.sessionId)
+      return { type: 'ended', reason: found ? 'replaced' : 'signed_out' }
+    const decision = decide(found, clock.now(), wanting.tokens.accessToken)
+    if (decision.do === 'use') return { type: 'adopted' }
+    if (decision.do === 'authorize') return { type: 'ended', reason: decision.reason }
+
+    const tokenHash = await ports.hash(decision.refreshToken)
+    const known = refused.get(tokenHash)
+    if (known) return end(found, known)
+    const interrupted = found.pending?.tokenHash === tokenHash
+    const marked: SessionRecord = { ...found, pending: { tokenHash, sentAt: clock.now() } }
+    if (!(await records.replace(marked, found))) return { type: 'overtaken', spare: undefined }
+
+    let spent = false
+    for (let attempt = 1; ; attempt++) {
+      // after a freeze the lock may be somebody else's, and the timer that would say so may not have fired yet
+      if (Math.abs(clock.now() - began) >= REDEEM_MS) return { type: 'failed', error: tooLong() }
+      try {
+        const tokens = await ports.redeem(found.tokens, attempt, signal)
+        // somebody else's tokens (OpenID Connect Core section 12.2)
+        if (found.tokens.claims && tokens.claims?.sub !== found.tokens.claims.sub) {
+          if (tokens.refreshToken) ports.revoke(tokens.refreshToken)
+          return end(marked, 'subject_changed')
+        }
+        return await store(
+          { ...found, version: found.version + 1, tokens, by: ports.context, pending: undefined },
+          marked,
+        )
+      } catch (error) {
+        if (!(error instanceof LatchkeyError)) throw error
+        const outcome = judgeRefreshFailure(error, attempt, REDEEM_MS - (clock.now() - began))
+        if (outcome.do === 'end') {
+          const reason = interrupted || spent ? 'refresh_interrupted' : 'expired'
+          refused.set(tokenHash, reason)
+          return invalidGrant(marked, reason)
+        }
+        spent ||= outcome.spent
+        if (outcome.do === 'keep') {
+          if (!spent) await records.replace(found, marked)
+          return { type: 'failed', error }
+        }
+        await pause(clock, outcome.afterMs, signal)
+      }
+    }
+  }
+
+  const store = async (next: SessionRecord, marked: SessionRecord): Promise<Ending> => {
+    try {
+      const stored = await records.replace(next, marked)
+      return stored ? { type: 'rotated' } : { type: 'overtaken', spare: next.tokens.refreshToken }
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      // signed out of here meanwhile
+      if (records.current?.sessionId !== next.sessionId)
+        return { type: 'overtaken', spare: next.tokens.refreshToken }
+      records.keep(next, marked)
+      return { type: 'rotated', unsaved: error }
+    }
+  }
+
+  /** Someone who won a race that the lock did not prevent may have stored what they got, or be about to. */
+  const invalidGrant = async (marked: SessionRecord, reason: EndReason): Promise<Ending> => {
+    for (const waitMs of [0, RACE_MS]) {
+      if (waitMs) await pause(clock, waitMs)
+      const found = await records.read()
+      if (found?.sessionId !== marked.sessionId) return { type: 'overtaken', spare: undefined }
+      if (found.tokens.refreshToken !== marked.tokens.refreshToken) return { type: 'adopted' }
+    }
+    return end(marked, reason)
+  }
+
+  const end = async (marked: SessionRecord, reason: EndReason): Promise<Ending> => {
+    try {
+      if (await records.clear(marked)) return { type: 'ended', reason }
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      records.forget() // what stays in the store is known to be refused
+      return { type: 'ended', reason }
+    }
+    await records.read()
+    return { type: 'adopted' }
+  }
+
+  return wanting => {
+    const redeeming = new AbortController()
+    const cancel = clock.after(REDEEM_MS, () => redeeming.abort(tooLong()))
+    return withTimeLimit(clock, HOLD_MS, () => underLock(wanting, redeeming.signal), tooLong).finally(cancel)
+  }
+}
