@@ -34,11 +34,17 @@ export interface TokenResponse {
   readonly expires_in?: number
 }
 
+/** Whether a refreshed ID Token is of the same sign-in as the one before (OpenID Connect Core section 12.2). */
+const isContinued = (before: IdTokenClaims, after: IdTokenClaims): boolean =>
+  [before.aud].flat().every(audience => [after.aud].flat().includes(audience)) &&
+  ['azp', 'auth_time', 'nonce'].every(name => (after[name] ?? before[name]) === (before[name] ?? after[name]))
+
 /** Ten years: longer than any token lives, and far from what dates and timers cannot hold. */
 const LONGEST_LIFETIME_SECONDS = 10 * 365 * 24 * 3600
 
 /**
- * The tokens after a response. What it leaves out keeps its old value (RFC 6749 section 5.1 and 6).
+ * The tokens after a response. What it leaves out keeps its old value (RFC 6749 section 5.1 and 6); so does an ID Token
+ * whose successor is not one, as long as it is of the same user.
  * @param context.leewaySeconds refresh this early, but never more than a fifth of the lifetime: a margin longer than
  * the lifetime would refresh for ever.
  * @param context.scope what was asked for, where neither this answer nor an earlier one says what was granted.
@@ -51,11 +57,13 @@ export function toTokenSet(
   // no lifetime, or none worth the name: the token is used until a 401
   const seconds = Math.min(response.expires_in || Number.NaN, LONGEST_LIFETIME_SECONDS)
   const after = (wait: number) => (Number.isNaN(wait) ? undefined : receivedAt + wait * 1000)
+  const old = previous?.claims
+  const isRefused = old && claims && old.sub === claims.sub && !isContinued(old, claims)
   return {
     accessToken: response.access_token,
     refreshToken: response.refresh_token ?? previous?.refreshToken,
-    idToken: response.id_token ?? previous?.idToken,
-    claims: claims ?? previous?.claims,
+    idToken: (isRefused ? undefined : response.id_token) ?? previous?.idToken,
+    claims: (isRefused ? undefined : claims) ?? old,
     scope: response.scope ?? previous?.scope ?? context.scope,
     expiresAt: after(seconds),
     refreshAt: after(seconds - Math.min(leewaySeconds, seconds * 0.2)),

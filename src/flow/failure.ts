@@ -4,13 +4,21 @@ import { CallbackError, LatchkeyError, NetworkError, ServerError } from '../erro
 /** What these do not say, the server will answer another time. */
 const isUnavailable = (status = 0) => status >= 500 || [408, 425, 429].includes(status)
 
+/** No server may keep a session away from its tokens for longer than this. */
+const LONGEST_PAUSE_MS = 3_600_000
+
+/** A date in any of its three forms (RFC 9110 section 5.6.7), the last of which does not name its zone. */
+const parseDate = (value: string): number =>
+  /^[A-Z]/.test(value) ? Date.parse(/\d$/.test(value) ? `${value} GMT` : value) : Number.NaN
+
 /** Seconds, or a date (RFC 9110 section 10.2.3); anything else is not a wait. */
-const retryAfterMs = ({ headers }: Response, now: number): number | undefined => {
+export function retryAfterMs({ headers }: Response, now: number): number | undefined {
   const value = headers.get('retry-after') ?? ''
-  if (/^\d+$/.test(value)) return Number(value) * 1000
-  const date = /^[A-Z]/.test(value) ? Date.parse(value) : Number.NaN
-  // against the clock that wrote it, where that is told
-  return date ? Math.max(0, date - (Date.parse(headers.get('date') ?? '') || now)) : undefined
+  // a date is read against the clock that wrote it, where that is told
+  const wait = /^\d+$/.test(value)
+    ? Number(value) * 1000
+    : parseDate(value) - (Date.parse(headers.get('date') ?? '') || now)
+  return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, 0), LONGEST_PAUSE_MS)
 }
 
 /** Text from outside, fit to be shown: short, printable, and without what we sent. */

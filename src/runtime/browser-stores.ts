@@ -11,7 +11,8 @@ import { deviceClock } from './device-clock.ts'
 /** Web Locks where they are; else a lease in the store itself. */
 const sharedLock = (keyValue: KeyValue): Lock => {
   const locks = globalThis.navigator?.locks
-  return locks ? webLock(locks, deviceClock) : leaseLock(limited(keyValue, deviceClock), deviceClock)
+  const lease = leaseLock(limited(keyValue, deviceClock), deviceClock)
+  return locks ? webLock(locks, deviceClock, lease) : lease
 }
 
 /** Tokens in IndexedDB: shared by all tabs and workers of the origin, kept across restarts. The default in browsers. */

@@ -35,14 +35,15 @@ export function createSessionView({ clock, emit, ended }: SessionViewPorts): Ses
       // it is this device's clock that says so, and only the server ends a session
       const decision = decide(stored, clock.now())
       const record = decision.do === 'authorize' ? undefined : stored
-      const why = stored && decision.do === 'authorize' ? decision.reason : reason
+      const over = shown && !record ? 'signed_out' : undefined // gone without a word
+      const why = stored && decision.do === 'authorize' ? decision.reason : (reason ?? over)
       const same = record?.sessionId === shown?.sessionId && record?.version === shown?.version
       if (same && session.status !== 'starting') return session
       const before = shown
       shown = record
       session = toSession(record, why)
       if (before && before.sessionId !== record?.sessionId) {
-        const end = record ? 'replaced' : (why ?? 'signed_out')
+        const end = record ? 'replaced' : (why as EndReason)
         ended(end, before.sessionId)
         emit({ type: 'session-ended', reason: end })
       }

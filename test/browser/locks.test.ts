@@ -16,8 +16,8 @@ afterAll(() => {
 lockContract('localLock', { create: () => localLock(deviceClock) })
 
 lockContract('webLock', {
-  create: () => webLock(navigator.locks, deviceClock),
-  again: () => webLock(navigator.locks, deviceClock),
+  create: () => webLock(navigator.locks, deviceClock, localLock(deviceClock)),
+  again: () => webLock(navigator.locks, deviceClock, localLock(deviceClock)),
 })
 
 lockContract('leaseLock over IndexedDB', {

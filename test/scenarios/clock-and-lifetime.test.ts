@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Clock } from '../../src/core/ports.ts'
-import { altered } from '../support/faults.ts'
+import { altered, withHeaders } from '../support/faults.ts'
 import { API } from '../support/strict-api.ts'
 import { worlds } from '../support/world.ts'
 
@@ -84,3 +84,18 @@ describe('a token response whose expires_in is', () => {
     expect(one.session).toMatchObject({ status: 'signed-in', accessTokenExpiresAt: undefined })
   })
 })
+
+test.for([-24, -1, 1, 24])(
+  'a server whose Date header is %i hours off costs neither a sign-in nor a refresh',
+  async hours => {
+    const { as, signedIn, expire, clock } = world()
+    const date = () => new Date(clock.now() + hours * HOUR).toUTCString()
+    as.failNext.push(withHeaders({ date: date() }))
+    const one = await signedIn()
+    expect(one.session.status).toBe('signed-in')
+    expire()
+    as.failNext.push(withHeaders({ date: date() }))
+    expect((await one.fetch(`${API}/me`)).status).toBe(200)
+    expect(one.session.status).toBe('signed-in')
+  },
+)

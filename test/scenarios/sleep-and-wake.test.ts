@@ -84,3 +84,14 @@ test('after a failed refresh the first call after a wake tries again at once', a
   page.wake()
   expect((await one.fetch(`${API}/me`)).status).toBe(200)
 })
+
+test('a store that was cleared by somebody else is noticed at the next wake, and told as a sign-out', async () => {
+  const { api, signedIn, store } = world()
+  const page = sleeper()
+  const one = await signedIn({ wake: page })
+  for (const key of await store.keyValue.keys('')) await store.keyValue.update(key, () => undefined)
+  page.wake()
+  await expect(one.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_AUTHORIZATION_REQUIRED' })
+  expect(one.session).toEqual({ status: 'signed-out', reason: 'signed_out' })
+  expect(api.requests).toHaveLength(0)
+})

@@ -1,3 +1,4 @@
+import { HOLD_MS } from '../../src/core/time-limit.ts'
 import type { Parameters } from './parameters.ts'
 import type { Realm } from './realm.ts'
 
@@ -38,13 +39,14 @@ export function createPresentations(
   const refused = new Set<string>()
 
   /** Why it was right to send again what `earlier` had sent; `undefined` if it was not. */
-  const excuse = (earlier: Presentation): string | undefined => {
+  const excuse = (earlier: Presentation, now: number): string | undefined => {
     const { state, by: sender, sentAt } = earlier
     if (state === 'failed' || state === 'given up') return 'no answer'
     if (state === 'answered' && earlier.stored) return undefined
     if (sender.state === 'dead') return 'crash'
-    // a lease runs out under a holder that is frozen; a Web Lock only when it has thawed, past the hold
-    if ((lock === 'lease' || state !== 'waiting') && sender.wasFrozenSince(sentAt)) return 'freeze'
+    // a lease runs out under a holder that is frozen; who waits for its Web Lock goes around it after the longest hold
+    const isOverdue = lock === 'lease' || state !== 'waiting' || now - sentAt > HOLD_MS
+    if (isOverdue && sender.wasFrozenSince(sentAt)) return 'freeze'
     if (state !== 'waiting' && failedSince(sender, sentAt)) return 'storage'
     return undefined
   }
@@ -53,7 +55,7 @@ export function createPresentations(
     send(by, refreshToken, now) {
       const earlier = all.get(refreshToken) ?? []
       for (const one of earlier) {
-        if (excuse(one)) continue
+        if (excuse(one, now)) continue
         const what = `sent by ${one.by.id} at ${one.sentAt} ms (${one.state}${one.stored ? ', stored' : ''})`
         wrong(`${by.id} sends ${refreshToken}, which was ${what}`)
       }

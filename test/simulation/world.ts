@@ -114,9 +114,9 @@ export function createWorld(
   let opened = 0
 
   const lockFor = (realm: Realm): Lock => {
-    if (lock === 'web') return webLock(lockService.openedBy(realm), realm.clock)
     if (lock === 'local') return localLock(realm.clock)
-    return leaseLock(limited(storage.openedBy(realm), realm.clock), realm.clock, random.next)
+    const lease = leaseLock(limited(storage.openedBy(realm), realm.clock), realm.clock, random.next)
+    return lock === 'web' ? webLock(lockService.openedBy(realm), realm.clock, lease) : lease
   }
 
   const world: World = {

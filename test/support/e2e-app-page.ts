@@ -34,6 +34,7 @@ const make = (options: Partial<ClientOptions> = {}): Client =>
     ...options,
   } as ClientOptions)
 
+if (config.mode === 'no-locks') Object.defineProperty(navigator, 'locks', { value: undefined })
 const hasPopup = config.mode.startsWith('popup')
 const client = make({
   userAgent: hasPopup ? popup() : undefined,

@@ -11,6 +11,8 @@ export type AppMode =
   | 'start-twice'
   | 'two-clients'
   | 'wait'
+  /** As `start`, in a browser that has no Web Locks. */
+  | 'no-locks'
   /** The client's user agent is `popup()`. */
   | 'popup'
   | 'popup-and-memory'

@@ -56,6 +56,29 @@ export const storedSessions = (tab: Tab): Promise<{ sub: string | undefined; ver
       }),
   )
 
+/** Takes the lock of refreshes in this tab, as a page that hangs would. @returns what lets it go. */
+export async function holdLock({ servers }: Stage, tab: Tab): Promise<() => Promise<void>> {
+  await tab.run(
+    name =>
+      new Promise<void>(held => {
+        void navigator.locks.request(name, () => {
+          held()
+          return new Promise<void>(letGo => Object.assign(window, { letGo }))
+        })
+      }),
+    `latchkey ${servers.issuer} e2e-app`,
+  )
+  return () => tab.run(() => (window as unknown as { letGo(): void }).letGo())
+}
+
+/** One call, and how long it took. */
+export const timedCall = (tab: Tab) =>
+  tab.run(async () => {
+    const from = performance.now()
+    const outcome = await window.app.call()
+    return { outcome, tookMs: performance.now() - from }
+  })
+
 /** Calls in every tab at once, with access tokens that are over: each tab's outcomes. */
 export async function storm(
   { servers }: Stage,

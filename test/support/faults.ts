@@ -55,6 +55,15 @@ export const altered = (change: Readonly<Record<string, unknown>>): Fault => ({
   },
 })
 
+/** The server's own answer with other headers. */
+export const withHeaders = (headers: Readonly<Record<string, string>>): Fault => ({
+  afterWork: true,
+  async answer(real) {
+    const body = (await real?.json()) as Record<string, unknown>
+    return HttpResponse.json(body, { headers })
+  },
+})
+
 /** An answer that arrives when it is told to. */
 export interface Hold extends Fault {
   /** Settles when the server has done its work. */

@@ -29,10 +29,10 @@ export interface SeenApiCall {
 
 /**
  * What the token endpoint does instead of answering. `hang`: says nothing until the fault is taken back, and the
- * provider commits nothing for a client that has left by then. `late`: the provider commits a refresh at once, and its
+ * provider commits nothing for a client that has left by then. `lost`: says nothing, and the provider never sees it. `late`: the provider commits a refresh at once, and its
  * answer is held until the fault is taken back; whatever else is asked for is answered.
  */
-export type TokenFault = 'unavailable' | 'reset' | 'hang' | 'late'
+export type TokenFault = 'unavailable' | 'reset' | 'hang' | 'lost' | 'late'
 
 export interface TestServers {
   readonly issuer: string
@@ -135,6 +135,7 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
       return false
     }
     if (fault === undefined) await wait(delayMs())
+    else if (fault === 'lost') await gone
     else if (fault === 'hang') await Promise.race([gone, released])
     else return true
     seen.faulty = response.destroyed

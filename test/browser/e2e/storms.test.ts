@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { endToEnd, fillForms, until, untilExpired, untilStatus } from '../../support/e2e.ts'
 import type { Tab } from '../../support/e2e-browser.ts'
+import type { AppMode } from '../../support/e2e-pages.ts'
 import { signedInTabs, storedSessions, storm, traffic } from '../../support/e2e-storms.ts'
 
 const e2e = endToEnd()
@@ -23,7 +24,11 @@ test('ten storms of 20 calls in each of five tabs make ten token requests, and e
   expect(await storedSessions(tabs[0] as Tab)).toMatchObject([{ version: STORMS + 1 }])
 })
 
-test('eight tabs that call all the time, and are reloaded, live through many short lifetimes', async () => {
+test.for<[string, AppMode]>([
+  ['eight tabs', 'start'],
+  ['eight tabs without Web Locks', 'no-locks'],
+])('%s that call all the time, and are reloaded, live through many short lifetimes', async ([, mode]) => {
+  e2e.pages.setMode(mode)
   const tabs = await signedInTabs(e2e, await e2e.newProfile(), 8, 5)
   e2e.servers.delay(() => 50 + Math.random() * 1450)
   const report = await traffic(e2e, tabs, { forMs: 12_000, callEveryMs: 200, reloadEveryMs: 3000 })
@@ -31,7 +36,7 @@ test('eight tabs that call all the time, and are reloaded, live through many sho
   expect(report.ended).toEqual([])
   expect(report.reloads).toBeGreaterThan(1)
   expect(e2e.servers.replays()).toEqual([])
-  const answered = e2e.servers.refreshes().filter(({ status }) => status !== 0)
+  const answered = e2e.servers.refreshes().filter(({ status }) => status) // one may be under way
   expect(answered.filter(({ status }) => status !== 200)).toEqual([])
   expect(answered.length).toBeGreaterThan(1)
   expect(answered.length).toBeLessThanOrEqual(Math.ceil(report.tookMs / 4000) + 1)

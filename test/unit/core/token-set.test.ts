@@ -82,3 +82,46 @@ test('a refresh is never due before four fifths of the lifetime, nor after its e
     ),
   )
 })
+
+describe('a refreshed ID Token', () => {
+  const first = { ...claims, aud: ['app', 'api'], azp: 'app', nonce: 'n', auth_time: 7 }
+  const refreshed = (change: object) =>
+    toTokenSet(
+      {
+        response: { access_token: 'access-2', refresh_token: 'refresh-2', id_token: 'id-2' },
+        claims: { ...first, exp: 9, ...change },
+      },
+      { ...context, previous: { ...previous, claims: first } },
+    )
+
+  test.for<[string, object]>([
+    ['says the same', {}],
+    ['has no nonce', { nonce: undefined }],
+    ['has one more audience', { aud: ['api', 'app', 'other'] }],
+    ['does not say when the user signed in', { auth_time: undefined }],
+  ])('that %s takes the place of the one before', ([, change]) => {
+    expect(refreshed(change)).toMatchObject({
+      idToken: 'id-2',
+      claims: { exp: 9 },
+      refreshToken: 'refresh-2',
+    })
+  })
+
+  test.for<[string, object]>([
+    ['lacks an audience', { aud: 'app' }],
+    ['is for another party', { azp: 'other' }],
+    ['has another nonce', { nonce: 'm' }],
+    ['tells another time of the sign-in', { auth_time: 8 }],
+  ])('that %s is refused: the one before stays, and so does the session', ([, change]) => {
+    expect(refreshed(change)).toMatchObject({
+      idToken: 'id-1',
+      claims: first,
+      accessToken: 'access-2',
+      refreshToken: 'refresh-2',
+    })
+  })
+
+  test('of another user is shown as it is, so that the session can be ended', () => {
+    expect(refreshed({ sub: 'bob', nonce: 'm' }).claims?.sub).toBe('bob')
+  })
+})

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest'
+import { endToEnd, until, untilExpired, untilStatus } from '../../support/e2e.ts'
+import type { Tab } from '../../support/e2e-browser.ts'
+import { signedInTabs, timedCall } from '../../support/e2e-storms.ts'
+
+const e2e = endToEnd({ background: true })
+
+/** The longest that a call may wait for a lock, and what its requests may take on a slow machine. */
+const PATIENCE_MS = 17_000 + 5000
+
+test('a tab that is frozen while it refreshes keeps nobody from calling, and adopts their tokens when it thaws', {
+  timeout: 90_000,
+}, async () => {
+  const profile = await e2e.newProfile()
+  const [frozen, caller] = (await signedInTabs(e2e, profile, 2, 3)) as [Tab, Tab]
+  await untilExpired(frozen)
+  e2e.servers.issueFor(3600)
+  const before = e2e.servers.refreshes().length
+  e2e.servers.fault('lost')
+  await frozen.run(() => void window.app.call())
+  await until('the token request has arrived', () => e2e.servers.refreshes().length > before)
+  await frozen.freeze()
+  e2e.servers.fault(undefined)
+
+  const { outcome, tookMs } = await timedCall(caller)
+  expect(outcome).toBe(200)
+  expect(tookMs).toBeLessThan(PATIENCE_MS)
+  const third = await profile.newTab(e2e.pages.appUrl)
+  await untilStatus(third, 'signed-in')
+  expect(await third.run(() => window.app.call())).toBe(200)
+  await frozen.thaw()
+  await until('the thawed tab can call', async () => (await frozen.run(() => window.app.call())) === 200)
+  expect(e2e.servers.refreshes().length - before).toBe(2)
+})

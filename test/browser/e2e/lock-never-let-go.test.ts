@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest'
+import { endToEnd, untilExpired } from '../../support/e2e.ts'
+import type { Tab } from '../../support/e2e-browser.ts'
+import { holdLock, signedInTabs, timedCall } from '../../support/e2e-storms.ts'
+
+const e2e = endToEnd()
+
+/** The longest that a call may wait for a lock, and what its requests may take on a slow machine. */
+const PATIENCE_MS = 17_000 + 5000
+
+test('a lock that its holder never lets go costs one wait, not the session, and not every refresh', {
+  timeout: 90_000,
+}, async () => {
+  const profile = await e2e.newProfile()
+  const [holder, caller] = (await signedInTabs(e2e, profile, 2, 5)) as [Tab, Tab]
+  const asked = await caller.run(() => {
+    const asked = { locks: 0, stolen: 0 }
+    const request = navigator.locks.request.bind(navigator.locks)
+    Object.assign(navigator.locks, {
+      request: (...all: [string, LockOptions, LockGrantedCallback<unknown>]) => {
+        asked.locks++
+        if (all[1].steal) asked.stolen++
+        return request(...all)
+      },
+    })
+    Object.assign(window, { asked })
+    return asked
+  })
+  expect(asked).toEqual({ locks: 0, stolen: 0 })
+  const letGo = await holdLock(e2e, holder)
+  await untilExpired(caller)
+  const before = e2e.servers.refreshes().length
+
+  const first = await timedCall(caller)
+  expect(first.outcome).toBe(200)
+  expect(first.tookMs).toBeLessThan(PATIENCE_MS)
+  await untilExpired(caller)
+  const second = await timedCall(caller)
+  expect(second.outcome).toBe(200)
+  expect(second.tookMs).toBeLessThan(first.tookMs / 2)
+  expect(await caller.run(() => (window as unknown as { asked: object }).asked)).toEqual({
+    locks: 1,
+    stolen: 0,
+  })
+
+  await letGo()
+  e2e.servers.issueFor(3600)
+  await untilExpired(caller)
+  const calls = await Promise.all([holder, caller].map(tab => tab.run(() => window.app.calls(5))))
+  expect(calls).toEqual([{ 200: 5 }, { 200: 5 }])
+  expect(e2e.servers.refreshes().length - before).toBe(3)
+  expect(e2e.servers.replays()).toEqual([])
+})
