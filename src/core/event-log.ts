@@ -17,17 +17,20 @@ export interface EventLog {
 export function createEventLog(clock: Clock, context: string): EventLog {
   const listeners = createListeners<ClientEvent>()
   const events: ClientEvent[] = []
+  let count = 0
   return {
     emit(body) {
       const event: ClientEvent = Object.freeze({ at: clock.now(), ...body })
-      if (events.push(event) > KEPT) events.shift()
-      queueMicrotask(() => listeners.tell(event)) // never inside a lock, never in the middle of a step
+      events[count++ % KEPT] = event // in a ring: every call tells something
+      if (listeners.size()) queueMicrotask(() => listeners.tell(event)) // never inside a lock or in the middle of a step
     },
     subscribe: listeners.add,
     explain(session) {
       const { status } = session
       const reason = 'reason' in session ? session.reason : undefined
-      return { at: clock.now(), context, session: { status, reason }, events: [...events] }
+      const oldest = count % KEPT
+      const told = [...events.slice(oldest), ...events.slice(0, oldest)]
+      return { at: clock.now(), context, session: { status, reason }, events: told }
     },
     dispose: listeners.clear,
   }

@@ -1,6 +1,7 @@
 /** A set of listeners which may be told something. */
 export interface Listeners<T> {
   add(listener: (value: T) => void): () => void
+  size(): number
   /** Tells everyone. What a listener throws is reported as uncaught and does not reach the teller. */
   tell(value: T): void
   clear(): void
@@ -14,6 +15,7 @@ export function createListeners<T>(): Listeners<T> {
       listeners.add(own)
       return () => void listeners.delete(own)
     },
+    size: () => listeners.size,
     tell(value) {
       for (const listener of [...listeners]) {
         try {
