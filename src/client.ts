@@ -1,9 +1,9 @@
 import type { Client } from './core/client.ts'
 import { createEventLog } from './core/event-log.ts'
 import type { Clock, Fetch, Page, Store, UserAgent, Wake } from './core/ports.ts'
+import { renew, requestFor } from './core/resource.ts'
 import type { Session, SessionRecord } from './core/session.ts'
 import { abortable } from './core/time-limit.ts'
-import { toTokenSet } from './core/token-set.ts'
 import { AuthorizationRequiredError, type EndReason } from './errors.ts'
 import { createAuthFetch } from './fetch/auth-fetch.ts'
 import { type Callback, parseCallback } from './flow/callback.ts'
@@ -12,7 +12,14 @@ import { authorize, type Finished, finish } from './flow/sign-in.ts'
 import { sayGoodbye } from './flow/sign-out.ts'
 import { refreshTokens, revoke } from './flow/token-request.ts'
 import { createTransport } from './flow/transport.ts'
-import { type ClientOptions, checkAuthorizationParameters, parseOptions, parseReturnTo } from './options.ts'
+import {
+  type ClientOptions,
+  checkAuthorizationParameters,
+  parseOptions,
+  parseResourceName,
+  parseReturnTo,
+  parseStepUp,
+} from './options.ts'
 import { typedLock } from './refresh/lock-typed.ts'
 import { createRefresher } from './refresh/refresher.ts'
 import { singleFlight } from './refresh/single-flight.ts'
@@ -78,9 +85,12 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     prepare: server,
     hash: runtime.hash,
     random: Math.random,
-    async redeem(previous, attempt, signal) {
-      const granted = await refreshTokens(shared, previous.refreshToken as string, attempt, signal)
-      return toTokenSet(granted, { ...settings, receivedAt: clock.now(), previous })
+    async redeem(record, url, attempt, signal) {
+      const resource = settings.resources.find(known => known.url === url)
+      const parameters = resource && requestFor(resource, record)
+      const refreshToken = record.tokens.refreshToken as string
+      const granted = await refreshTokens(shared, refreshToken, attempt, signal, parameters)
+      return renew(record, resource, granted, { ...settings, receivedAt: clock.now() })
     },
     revoke: refreshToken => void revoke(shared, refreshToken, 'refresh_token').catch(() => {}),
     changed,
@@ -116,7 +126,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     if (!records.current) await look()
   }
 
-  const ready = () => (waking ? undefined : refresher.ready())
+  const ready = (resource?: string) => (waking ? undefined : refresher.ready(resource))
   const acquire: typeof refresher.acquire = async request => {
     try {
       return await refresher.acquire(request)
@@ -164,15 +174,16 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
         return view.session
       }),
 
-    async signIn({ returnTo, authorizationParameters = {}, userAgent: agent = userAgent } = {}) {
-      const parameters = {
-        ...settings.authorizationParameters,
-        ...checkAuthorizationParameters(authorizationParameters),
-      }
+    async signIn({ returnTo, authorizationParameters = {}, stepUp = {}, userAgent: agent = userAgent } = {}) {
+      const more = parseStepUp(stepUp, settings.scope, records.current?.tokens.scope)
       const choice = {
         userAgent: agent.name,
-        scope: settings.scope,
-        parameters,
+        scope: more.scope,
+        parameters: {
+          ...settings.authorizationParameters,
+          ...checkAuthorizationParameters(authorizationParameters),
+          ...more.parameters,
+        },
         returnTo: parseReturnTo(returnTo, settings.redirectUri),
       }
       return shareSession('sign-in', async () => {
@@ -200,17 +211,19 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
       send,
       tokens: { ready, acquire },
       allowedOrigins: settings.allowedOrigins,
+      resources: settings.resources,
       baseUrl: runtime.baseUrl,
       emit,
       clock,
       started,
     }),
 
-    async getAccessToken({ signal } = {}) {
-      const accessToken = ready()
+    async getAccessToken({ resource: name, signal } = {}) {
+      const resource = name === undefined ? undefined : parseResourceName(name, settings)
+      const accessToken = ready(resource)
       if (accessToken !== undefined) return accessToken
       await abortable(started(), signal)
-      return acquire({ signal })
+      return acquire({ resource, signal })
     },
 
     async signOut({ endProviderSession = true } = {}) {

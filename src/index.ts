@@ -1,4 +1,5 @@
-export type { CallbackResult, Client, SignInOptions, SignOutOptions } from './core/client.ts'
+export type { StepUp } from './core/challenge.ts'
+export type { CallbackResult, Client, MarkedResponse, SignInOptions, SignOutOptions } from './core/client.ts'
 export type { ClientEvent, Explanation } from './core/events.ts'
 export type {
   Channel,
@@ -15,7 +16,7 @@ export type {
 export type { Session } from './core/session.ts'
 export type { IdTokenClaims } from './core/token-set.ts'
 export * from './errors.ts'
-export type { ClientOptions, ServerMetadata } from './options.ts'
+export type { ClientOptions, ResourceParameters, ServerMetadata } from './options.ts'
 export { createClient } from './runtime/browser.ts'
 export { indexedDb, sessionStorage } from './runtime/browser-stores.ts'
 export { memory } from './runtime/memory-store.ts'

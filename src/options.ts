@@ -1,5 +1,7 @@
-import { isConfidential } from './core/allowed-origins.ts'
+import type { StepUp } from './core/challenge.ts'
+import { isConfidential } from './core/destination.ts'
 import type { Clock, Fetch, Store, UserAgent } from './core/ports.ts'
+import type { Resource } from './core/resource.ts'
 import { ConfigurationError } from './errors.ts'
 
 /** Metadata of an authorization server that publishes none (field names of RFC 8414 section 2). */
@@ -13,6 +15,16 @@ export interface ServerMetadata {
   readonly [member: string]: unknown
 }
 
+/** What an access token for one API is asked for with: one of these at least. */
+export interface ResourceParameters {
+  /** The resource indicator, an absolute URI (RFC 8707 section 2). */
+  readonly resource?: string
+  /** What some servers call it instead. */
+  readonly audience?: string
+  /** Of what was granted at the sign-in, only this. Default: all that is for this API. */
+  readonly scope?: string | readonly string[]
+}
+
 interface CommonOptions {
   /** The `client_id` that the authorization server knows this app by. */
   clientId: string
@@ -22,6 +34,11 @@ interface CommonOptions {
   scope?: string | readonly string[]
   /** The only origins that access tokens are ever sent to, such as `https://api.example.com`. */
   allowedOrigins: readonly string[]
+  /**
+   * APIs that need an access token of their own, by the URL that their requests begin with: an origin, or an origin and
+   * a path. All come from the one refresh token, one after the other (RFC 8707). Default: none.
+   */
+  resources?: Readonly<Record<string, ResourceParameters>>
   /** Where the provider sends the user after sign-out; it has to be registered there. Default: the provider's own page. */
   postLogoutRedirectUri?: string
   /** Extra parameters for every authorization request, such as `audience`. */
@@ -51,6 +68,8 @@ export interface Settings {
   readonly postLogoutRedirectUri: string | undefined
   readonly scope: string
   readonly allowedOrigins: ReadonlySet<string>
+  /** The more specific ones first. */
+  readonly resources: readonly Resource[]
   readonly authorizationParameters: Readonly<Record<string, string>>
   readonly leewaySeconds: number
 }
@@ -74,6 +93,7 @@ export function parseOptions(options: ClientOptions, base: string | undefined): 
   check(!server || !options.issuer, 'issuer', 'left out where "server" is given', options.issuer)
   check(typeof clientId === 'string' && clientId.trim(), 'clientId', 'the client_id of this app', clientId)
   check(leewaySeconds >= 0, 'refreshLeewaySeconds', '0 or more (default 60)', leewaySeconds)
+  const resources = parseResources(options.resources)
   return {
     issuer: issuer as string,
     metadata: server,
@@ -81,8 +101,12 @@ export function parseOptions(options: ClientOptions, base: string | undefined): 
     redirectUri: parseRedirectUri(options.redirectUri, base, 'redirectUri'),
     postLogoutRedirectUri:
       postLogoutRedirectUri && parseRedirectUri(postLogoutRedirectUri, base, 'postLogoutRedirectUri'),
-    scope: parseScope(options.scope),
+    // what is asked for later has to be granted now
+    scope: parseScope(
+      [options.scope ?? 'openid', ...resources.map(known => known.parameters.scope ?? '')].flat(),
+    ),
     allowedOrigins: parseOrigins(options.allowedOrigins),
+    resources,
     authorizationParameters: checkAuthorizationParameters({ ...options.authorizationParameters }),
     leewaySeconds,
   }
@@ -119,9 +143,9 @@ function parseRedirectUri(value: string, base: string | undefined, option: strin
 }
 
 /** One space between, no duplicates, only characters of RFC 6749 section 3.3. */
-function parseScope(scope: string | readonly string[] = 'openid'): string {
+function parseScope(scope: string | readonly string[], option = 'scope'): string {
   const names = new Set([scope].flat().join(' ').split(/\s+/).filter(Boolean))
-  for (const name of names) check(/^[!#-[\]-~]+$/.test(name), 'scope', 'names such as "openid profile"', name)
+  for (const name of names) check(/^[!#-[\]-~]+$/.test(name), option, 'names such as "openid profile"', name)
   return [...names].join(' ')
 }
 
@@ -136,6 +160,34 @@ function parseOrigins(origins: readonly string[]): ReadonlySet<string> {
     }),
   )
 }
+
+function parseResources(resources: ClientOptions['resources'] = {}): readonly Resource[] {
+  const parsed = Object.entries(resources).map(([name, { resource, audience, scope }]) => {
+    const option = `resources["${name}"]`
+    const url = parseUrl(name)
+    check(
+      url && isConfidential(url) && !url.search && !url.hash && !url.username,
+      option,
+      `named by the URL that requests to it begin with${ONLY_LOOPBACK}`,
+      name,
+    )
+    check(resource || audience || scope, option, 'an object with "resource", "audience" or "scope"', {})
+    const indicator = `${option}.resource`
+    check(
+      !resource || (parseUrl(resource) && !resource.includes('#')),
+      indicator,
+      'an absolute URI',
+      resource,
+    )
+    const parameters = { resource, audience, scope: scope && parseScope(scope, `${option}.scope`) }
+    return { url: url.href.replace(/\/$/, ''), parameters: definedOf(parameters) }
+  })
+  return parsed.sort((a, b) => b.url.length - a.url.length)
+}
+
+/** Without the members that are not there. */
+const definedOf = <T extends object>(whole: T): Partial<T> =>
+  Object.fromEntries(Object.entries(whole).filter(([, value]) => value)) as Partial<T>
 
 /** What latchkey itself puts into an authorization request, and what has no place in a URL. */
 const RESERVED = /^(client_.*|redirect_uri|response_.*|scope|state|nonce|request.*|code.*|.*_token)$/
@@ -164,4 +216,32 @@ export function parseReturnTo(returnTo: string | undefined, redirectUri: string)
     returnTo,
   )
   return url.href
+}
+
+/** What a step-up adds to an authorization request (RFC 6750 section 3, RFC 9470 section 4). */
+export function parseStepUp(
+  { scope, acrValues, maxAgeSeconds }: StepUp,
+  configured: string,
+  granted = '',
+): { scope: string; parameters: Readonly<Record<string, string>> } {
+  const isAge = maxAgeSeconds === undefined || (Number.isSafeInteger(maxAgeSeconds) && maxAgeSeconds >= 0)
+  check(isAge, 'stepUp.maxAgeSeconds', 'a whole number, 0 or more', maxAgeSeconds)
+  return {
+    // the union: what there is already must not be lost over what is new
+    scope: parseScope(scope ? [configured, granted, scope] : configured, 'stepUp.scope'),
+    parameters: definedOf({ acr_values: acrValues ?? '', max_age: String(maxAgeSeconds ?? '') }),
+  }
+}
+
+/** @throws ConfigurationError unless `resources` has an API of this name. */
+export function parseResourceName(name: string, { resources }: Settings): string {
+  const url = parseUrl(name)?.href.replace(/\/$/, '')
+  const names = resources.map(resource => resource.url).join(', ') || 'none'
+  check(
+    resources.some(resource => resource.url === url),
+    'resource',
+    `one of those in "resources" (${names})`,
+    name,
+  )
+  return url as string
 }

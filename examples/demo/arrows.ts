@@ -63,6 +63,10 @@ export function arrowOf(event: ClientEvent): Arrow {
       return arrow(fromAuthorizationServer, 'token error', together(event.error ?? event.code), 'bad')
     case 'tokens-adopted':
       return arrow(atClient, 'tokens adopted', 'refreshed elsewhere')
+    case 'step-up-required':
+      return arrow(atClient, 'another sign-in needed', event.error, 'bad')
+    case 'body-not-replayable':
+      return arrow(atClient, 'not sent again', 'its body was a stream', 'bad')
     case 'refresh-futile':
       return arrow(atClient, 'no more refreshes for this API', pathOf(event.url), 'bad')
     case 'api-request':

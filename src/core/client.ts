@@ -1,3 +1,4 @@
+import type { StepUp } from './challenge.ts'
 import type { ClientEvent, Explanation } from './events.ts'
 import type { UserAgent } from './ports.ts'
 import type { Session } from './session.ts'
@@ -8,6 +9,8 @@ export interface SignInOptions {
   returnTo?: string
   /** Extra parameters for the authorization request, such as `prompt` or `login_hint`. */
   authorizationParameters?: Readonly<Record<string, string>>
+  /** What an API asked for: an event `step-up-required`, or its members. Its scopes are added to those there are. */
+  stepUp?: StepUp
   /** Another way to the authorization server than the client's own, such as `popup()`. */
   userAgent?: UserAgent
 }
@@ -24,6 +27,9 @@ export type CallbackResult =
   /** The sign-in is complete, by this call or by an earlier one for the same URL. */
   | { readonly handled: true; readonly session: Session; readonly returnTo: string | undefined }
 
+/** A 401 that was not replayed, because the body of its request could be sent only once, says so. */
+export type MarkedResponse = Response & { readonly latchkey?: { readonly bodyNotReplayable: true } }
+
 export interface Client {
   /** The session as it is now; the same object until something changes. */
   readonly session: Session
@@ -37,8 +43,11 @@ export interface Client {
   subscribe(listener: (session: Session) => void): () => void
   /** `fetch`, plus the access token on requests to `allowedOrigins`. May be passed on unbound. */
   readonly fetch: typeof globalThis.fetch
-  /** A usable access token, for what is not a fetch (a WebSocket, a worker). */
-  getAccessToken(options?: { signal?: AbortSignal }): Promise<string>
+  /**
+   * A usable access token, for what is not a fetch (a WebSocket, a worker).
+   * @param options.resource the name of an API in `resources`; left out: the token for `allowedOrigins`.
+   */
+  getAccessToken(options?: { resource?: string; signal?: AbortSignal }): Promise<string>
   /** Ends the session here and everywhere that shares its store, revokes its tokens and ends the provider's session. */
   signOut(options?: SignOutOptions): Promise<void>
   /** Everything that happens, without secrets. */

@@ -1,6 +1,6 @@
 import type { EndReason } from '../errors.ts'
 import type { EpochMs } from './ports.ts'
-import type { SessionRecord } from './session.ts'
+import { accessTokenOf, type SessionRecord } from './session.ts'
 
 /** What to do for a call that needs an access token. */
 export type Decision =
@@ -11,11 +11,20 @@ export type Decision =
   /** Only the user can help. */
   | { readonly do: 'authorize'; readonly reason: EndReason }
 
-/** @param rejected the access token that a 401 came back for; a 401 beats the clock. */
-export function decide(record: SessionRecord | undefined, now: EpochMs, rejected?: string): Decision {
+/**
+ * @param rejected the access token that a 401 came back for; a 401 beats the clock.
+ * @param resource which API of `resources` it is for, if it is for one.
+ */
+export function decide(
+  record: SessionRecord | undefined,
+  now: EpochMs,
+  rejected?: string,
+  resource?: string,
+): Decision {
   if (!record) return { do: 'authorize', reason: 'no_session' }
-  const { accessToken, refreshToken, expiresAt = Infinity, refreshAt = Infinity } = record.tokens
-  if (accessToken !== rejected && now < expiresAt) {
+  const { refreshToken } = record.tokens
+  const { accessToken, expiresAt = Infinity, refreshAt = Infinity } = accessTokenOf(record, resource) ?? {}
+  if (accessToken !== undefined && accessToken !== rejected && now < expiresAt) {
     // a refresh whose answer never came is tried again at once: a grace period may still cover it
     const due = refreshToken !== undefined && (now >= refreshAt || record.pending !== undefined)
     return { do: 'use', accessToken, due }

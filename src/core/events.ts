@@ -1,4 +1,5 @@
 import type { EndReason, ErrorCode } from '../errors.ts'
+import type { StepUp } from './challenge.ts'
 import type { EpochMs } from './ports.ts'
 
 /** Which grant a token request is for. */
@@ -45,6 +46,13 @@ export type EventBody =
   /** One request to an API with an access token, and its answer. `url` is without query and fragment. */
   | { readonly type: 'api-request'; readonly method: string; readonly url: string; readonly replay: boolean }
   | { readonly type: 'api-response'; readonly status: number; readonly url: string; readonly error?: string }
+  /**
+   * The API asks for something that no refresh can bring. Hand this event to `signIn({ stepUp })` when it suits the user.
+   * `error`: `insufficient_scope` (RFC 6750 section 3.1) or `insufficient_user_authentication` (RFC 9470 section 3).
+   */
+  | ({ readonly type: 'step-up-required'; readonly url: string; readonly error: string } & StepUp)
+  /** An access token was refused, and the body of the request could be sent only once: the 401 is the caller's. */
+  | { readonly type: 'body-not-replayable'; readonly method: string; readonly url: string }
   /** A new access token got the same 401: none is fetched for this endpoint again while this one lasts. */
   | { readonly type: 'refresh-futile'; readonly url: string }
   /** A token is being revoked at sign-out (RFC 7009), and whether the server said so. */

@@ -1,6 +1,6 @@
 import type { EndReason } from '../errors.ts'
 import type { EpochMs } from './ports.ts'
-import type { IdTokenClaims, TokenSet } from './token-set.ts'
+import type { AccessToken, IdTokenClaims, TokenSet } from './token-set.ts'
 
 /** What is stored of a session. */
 export interface SessionRecord {
@@ -10,11 +10,21 @@ export interface SessionRecord {
   /** One more at every rotation. */
   readonly version: number
   readonly tokens: TokenSet
+  /** Access tokens for one API each, by the URL that the API has in `resources` (RFC 8707). */
+  readonly resources?: Readonly<Record<string, AccessToken>>
+  /** The scopes that the sign-in asked for, joined by spaces: what may be asked for later. */
+  readonly requested?: string
   /** The context that stored this version: see `explain()`. */
   readonly by?: string
   /** A refresh token with this hash was sent at this time, and its answer is not stored yet. */
   readonly pending?: { readonly tokenHash: string; readonly sentAt: EpochMs }
 }
+
+/** The access token for an API of `resources`, or the one for all others. */
+export const accessTokenOf = (
+  record: SessionRecord,
+  resource: string | undefined,
+): AccessToken | undefined => (resource === undefined ? record.tokens : record.resources?.[resource])
 
 /** What an app sees of its session: an immutable snapshot, the same object until something changes. */
 export type Session =

@@ -10,19 +10,23 @@ export interface IdTokenClaims {
   readonly [claim: string]: unknown
 }
 
-/** What a session holds. */
-export interface TokenSet {
+/** An access token and how long it lasts. */
+export interface AccessToken {
   readonly accessToken: string
-  readonly refreshToken?: string
-  readonly idToken?: string
-  /** Of the ID Token that began the session or the newest one after it. */
-  readonly claims?: IdTokenClaims
   /** What was granted, joined by spaces (RFC 6749 section 3.3). */
   readonly scope: string
   /** From here on the access token is not used. Absent where the server did not say: used until a 401. */
   readonly expiresAt?: EpochMs
   /** From here on a refresh is begun beside the call. */
   readonly refreshAt?: EpochMs
+}
+
+/** What a session holds. */
+export interface TokenSet extends AccessToken {
+  readonly refreshToken?: string
+  readonly idToken?: string
+  /** Of the ID Token that began the session or the newest one after it. */
+  readonly claims?: IdTokenClaims
 }
 
 /** A token response (RFC 6749 section 5.1) after its checks. */
@@ -32,6 +36,7 @@ export interface TokenResponse {
   readonly id_token?: string
   readonly scope?: string
   readonly expires_in?: number
+  readonly [member: string]: unknown
 }
 
 /** Whether a refreshed ID Token is of the same sign-in as the one before (OpenID Connect Core section 12.2). */

@@ -1,22 +1,24 @@
-import { isAllowed, isConfidential } from '../core/allowed-origins.ts'
-import { parseChallenges, tokenChallenge } from '../core/challenge.ts'
+import { judgeAnswer } from '../core/challenge.ts'
+import { type Destination, findDestination } from '../core/destination.ts'
 import type { Emit } from '../core/events.ts'
 import type { Clock, Fetch } from '../core/ports.ts'
+import type { Resource } from '../core/resource.ts'
 import { abortable } from '../core/time-limit.ts'
 import { LatchkeyError } from '../errors.ts'
 import { hasAuthorization, type Init, type Input, isRequest, settle, withToken } from './attach.ts'
 import { keepForReplay } from './replay.ts'
 
-/** What the fetch part asks of the refresh part. */
+/** What the fetch part asks of the refresh part. `resource`: for one API of `resources`. */
 export interface AccessTokens {
-  ready(): string | undefined
-  acquire(options: { rejected?: string; signal?: AbortSignal | null }): Promise<string>
+  ready(resource: string | undefined): string | undefined
+  acquire(options: { rejected?: string; resource?: string; signal?: AbortSignal | null }): Promise<string>
 }
 
 export interface AuthFetchPorts {
   readonly send: Fetch
   readonly tokens: AccessTokens
   readonly allowedOrigins: ReadonlySet<string>
+  readonly resources: readonly Resource[]
   /** What relative URLs are resolved against. */
   baseUrl(): string | undefined
   readonly emit: Emit
@@ -27,6 +29,8 @@ export interface AuthFetchPorts {
 
 /** How many endpoints are remembered whose 401 a new access token did not cure, and for how long. */
 const FUTILE = { most: 100, ms: 300_000 }
+/** How many addresses are remembered with what they are. */
+const ADDRESSES = 200
 
 /**
  * `fetch`, plus the access token on requests to allowed origins. After a 401 that a new token can cure: one refresh,
@@ -34,67 +38,72 @@ const FUTILE = { most: 100, ms: 300_000 }
  */
 export function createAuthFetch(ports: AuthFetchPorts): Fetch {
   const { send, tokens, emit, clock } = ports
+  const addresses = new Map<string, Destination | undefined>()
   const futile = new Map<string, { accessToken: string; until: number }>()
-  /** What the last refresh for a 401 brought, and the last access token that an API took. */
-  let provoked = { accessToken: '', until: 0 }
-  let accepted: string | undefined
+  /** What the last refresh for a 401 brought, until an API takes it. */
+  let unproven: { accessToken: string; until: number } | undefined
 
   /** Whether a new access token was tried against this very 401, or against all 401s, and did not help. */
   const isFutile = (endpoint: string, accessToken: string) =>
-    [futile.get(endpoint), accessToken === accepted ? undefined : provoked].some(
+    [futile.get(endpoint), unproven].some(
       known => known?.accessToken === accessToken && clock.now() < known.until,
     )
 
-  const target = (input: Input): URL | undefined => {
+  const destinationOf = (input: Input): Destination | undefined => {
     const address = isRequest(input) ? input.url : String(input)
-    try {
-      const url = new URL(address, ports.baseUrl())
-      return isAllowed(url, ports.allowedOrigins) && isConfidential(url) ? url : undefined
-    } catch {
-      return undefined // what is no URL at all is left to fetch, which has its own words for it
-    }
+    if (addresses.has(address)) return addresses.get(address)
+    const found = findDestination(address, ports.baseUrl(), ports)
+    if (addresses.size >= ADDRESSES) addresses.clear()
+    // what is relative depends on the page
+    if (/^https?:/i.test(address)) addresses.set(address, found)
+    return found
   }
 
   return async (called: Input, options?: Init) => {
     const [input, init] = settle(called, options)
-    const url = target(input)
-    if (!url || hasAuthorization(input, init)) return send(input, init)
+    const destination = destinationOf(input)
+    if (!destination || hasAuthorization(input, init)) return send(input, init)
+    const { endpoint, resource } = destination
     const signal = init?.signal ?? (isRequest(input) ? input.signal : undefined)
     const method = (init?.method ?? (isRequest(input) ? input.method : 'GET')).toUpperCase()
-    const endpoint = url.origin + url.pathname
 
     const attempt = async (to: Input, accessToken: string, replay: boolean) => {
       emit({ type: 'api-request', method, url: endpoint, replay })
       const response = await send(to, withToken(input, init, accessToken))
-      const challenge =
-        response.status === 401 || response.status === 403
-          ? tokenChallenge(parseChallenges(response.headers.get('www-authenticate')))
-          : undefined
-      const error = challenge?.parameters.get('error')
-      emit({ type: 'api-response', status: response.status, url: endpoint, error })
-      if (response.status !== 401) accepted = accessToken
-      return { response, error }
+      const { status, headers } = response
+      const verdict = judgeAnswer(status, headers.get('www-authenticate'))
+      emit({ type: 'api-response', status, url: endpoint, error: verdict.error })
+      if (status !== 401 && unproven?.accessToken === accessToken) unproven = undefined
+      if (verdict.do === 'step-up') {
+        emit({ type: 'step-up-required', url: endpoint, error: verdict.error, ...verdict.stepUp })
+      }
+      return { response, isCurable: verdict.do === 'refresh' }
     }
 
-    let accessToken = tokens.ready()
+    let accessToken = tokens.ready(resource)
     if (accessToken === undefined) {
       await abortable(ports.started(), signal)
-      accessToken = await tokens.acquire({ signal })
+      accessToken = await tokens.acquire({ resource, signal })
     }
     const { first, second } = keepForReplay(input, init)
-    const { response, error } = await attempt(first, accessToken, false)
-    if (!isCurable(response, error) || isFutile(endpoint, accessToken)) return response
+    const { response, isCurable } = await attempt(first, accessToken, false)
+    if (!isCurable) return response
+    if (second === undefined) {
+      emit({ type: 'body-not-replayable', method, url: endpoint })
+      markNotReplayable(response)
+    }
+    if (isFutile(endpoint, accessToken)) return response
 
     let renewed: string
     try {
-      renewed = await tokens.acquire({ rejected: accessToken, signal })
+      renewed = await tokens.acquire({ rejected: accessToken, resource, signal })
     } catch (failure) {
       // the server's own answer says more than ours, unless it is the caller who gave up
       if (failure instanceof LatchkeyError) return response
       throw failure
     }
     if (second === undefined || renewed === accessToken) return response
-    provoked = { accessToken: renewed, until: clock.now() + FUTILE.ms }
+    unproven = { accessToken: renewed, until: clock.now() + FUTILE.ms }
     void response.body?.cancel()
     const replayed = await attempt(second, renewed, true)
     if (replayed.response.status === 401) {
@@ -106,10 +115,6 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
   }
 }
 
-/** Whether another access token may help (RFC 6750 section 3.1): the token is bad, or nothing was said. */
-const isCurable = (response: Response, error: string | undefined): boolean => {
-  if (response.status !== 401) return false
-  if (error !== undefined) return error === 'invalid_token'
-  const challenges = parseChallenges(response.headers.get('www-authenticate'))
-  return challenges.length === 0 || tokenChallenge(challenges) !== undefined
-}
+/** Read as `response.latchkey?.bodyNotReplayable`. */
+const markNotReplayable = (response: Response) =>
+  Reflect.defineProperty(response, 'latchkey', { value: Object.freeze({ bodyNotReplayable: true }) })

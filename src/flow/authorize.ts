@@ -5,6 +5,7 @@ import {
   generateRandomState,
 } from 'oauth4webapi'
 import type { Clock } from '../core/ports.ts'
+import type { Resource } from '../core/resource.ts'
 import { ConfigurationError } from '../errors.ts'
 import { STATE_PREFIX } from './callback.ts'
 import { endpointOf, type Server } from './discovery.ts'
@@ -13,6 +14,7 @@ import type { Transactions } from './transaction.ts'
 export interface AuthorizationPorts {
   readonly server: Server
   readonly clientId: string
+  readonly resources: readonly Resource[]
   readonly transactions: Transactions
   readonly clock: Clock
 }
@@ -28,7 +30,7 @@ export interface AuthorizationChoice {
 
 /** Builds the authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3) and saves its transaction. */
 export async function beginAuthorization(
-  { server, clientId, transactions, clock }: AuthorizationPorts,
+  { server, clientId, resources, transactions, clock }: AuthorizationPorts,
   { userAgent, redirectUri, scope, returnTo, parameters }: AuthorizationChoice,
 ): Promise<{ url: string; state: string }> {
   const as = await server()
@@ -56,6 +58,8 @@ export async function beginAuthorization(
   for (const [name, value] of Object.entries(request)) {
     if (value !== undefined) url.searchParams.set(name, value)
   }
+  const indicators = new Set(resources.map(({ parameters }) => parameters.resource))
+  for (const indicator of indicators) if (indicator) url.searchParams.append('resource', indicator) // RFC 8707 section 2.1
   url.hash = ''
   const createdAt = clock.now()
   await transactions.save({ schema: 1, state, codeVerifier, nonce, redirectUri, scope, returnTo, createdAt })

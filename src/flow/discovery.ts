@@ -5,7 +5,7 @@ import {
   discoveryRequest,
   processDiscoveryResponse,
 } from 'oauth4webapi'
-import { isConfidential } from '../core/allowed-origins.ts'
+import { isConfidential } from '../core/destination.ts'
 import type { Emit } from '../core/events.ts'
 import type { Clock } from '../core/ports.ts'
 import { ConfigurationError, NetworkError } from '../errors.ts'

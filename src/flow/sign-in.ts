@@ -1,5 +1,6 @@
 import type { Emit } from '../core/events.ts'
 import type { Clock, KeyValue, Lock, Page, SignInAttempt } from '../core/ports.ts'
+import type { Resource } from '../core/resource.ts'
 import type { SessionRecord } from '../core/session.ts'
 import { HOLD_MS, WAIT_MS, withTimeLimit } from '../core/time-limit.ts'
 import { toTokenSet } from '../core/token-set.ts'
@@ -22,6 +23,7 @@ export interface SessionSlot {
 export interface SignInPorts extends TokenRequestPorts {
   readonly redirectUri: string
   readonly leewaySeconds: number
+  readonly resources: readonly Resource[]
   readonly keyValue: KeyValue
   readonly records: SessionSlot
   readonly lock: Lock
@@ -113,7 +115,15 @@ async function exchange(
     const granted = await exchangeCode(ports, url, transaction)
     const tokens = toTokenSet(granted, { receivedAt: clock.now(), leewaySeconds, scope: transaction.scope })
     // named after its state: a callback that comes again is known by the session it began
-    const record: SessionRecord = { schema: 1, sessionId: state, version: 1, tokens, by: ports.context }
+    const requested = transaction.scope
+    const record: SessionRecord = {
+      schema: 1,
+      sessionId: state,
+      version: 1,
+      tokens,
+      requested,
+      by: ports.context,
+    }
     try {
       await records.replace(record)
     } catch (error) {

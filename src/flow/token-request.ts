@@ -101,18 +101,20 @@ async function readable(answer: Response): Promise<Response> {
 const rewrite = (text: string, change: (name: string, value: unknown) => unknown): string =>
   JSON.stringify(JSON.parse(text), change) ?? text
 
-/** A refresh (RFC 6749 section 6). */
+/** A refresh (RFC 6749 section 6). `parameters`: for which API, if it is for one (RFC 8707 section 2.2). */
 export const refreshTokens = (
   ports: TokenRequestPorts,
   refreshToken: string,
   attempt: number,
   signal: AbortSignal,
+  parameters?: Readonly<Record<string, string>>,
 ) =>
   tokenRequest(
     ports,
     { grantType: 'refresh_token', attempt, secrets: [refreshToken], signal },
     async (as, client, options) => {
-      const answer = await refreshTokenGrantRequest(as, client, None(), refreshToken, options)
+      const request = { ...options, additionalParameters: parameters }
+      const answer = await refreshTokenGrantRequest(as, client, None(), refreshToken, request)
       if (!answer.ok) return processRefreshTokenResponse(as, client, answer) // which says what is wrong with it
       // the server has rotated: neither a lifetime that is none nor an ID Token may cost the new refresh token
       const whole = rewrite(await answer.text(), (name, value) =>

@@ -1,9 +1,9 @@
 import { decide } from '../core/decide.ts'
 import { judgeRefreshFailure } from '../core/grant-outcome.ts'
 import type { Clock } from '../core/ports.ts'
-import type { SessionRecord } from '../core/session.ts'
+import type { Renewed } from '../core/resource.ts'
+import { accessTokenOf, type SessionRecord } from '../core/session.ts'
 import { HOLD_MS, pause, withTimeLimit } from '../core/time-limit.ts'
-import type { TokenSet } from '../core/token-set.ts'
 import { type EndReason, LatchkeyError, NetworkError, StorageError } from '../errors.ts'
 
 /** Token requests may use this much of the hold; the rest is for the write that makes a rotation durable. */
@@ -26,8 +26,13 @@ export interface RedemptionPorts {
   /** Who this is, for the record. */
   readonly context: string
   readonly clock: Clock
-  /** One token request: what its answer makes of these tokens. */
-  redeem(tokens: TokenSet, attempt: number, signal: AbortSignal): Promise<TokenSet>
+  /** One token request: what its answer makes of this record. `resource`: for one API of `resources`. */
+  redeem(
+    record: SessionRecord,
+    resource: string | undefined,
+    attempt: number,
+    signal: AbortSignal,
+  ): Promise<Renewed>
   /** A digest that tells refresh tokens apart without giving them away. */
   hash(text: string): Promise<string>
   /** Best effort: a refresh token that nobody may use any more. */
@@ -37,7 +42,7 @@ export interface RedemptionPorts {
 /** How a refresh ended, told after the lock was let go. */
 export type Ending =
   | { readonly type: 'adopted' }
-  | { readonly type: 'rotated'; readonly unsaved?: StorageError }
+  | { readonly type: 'rotated'; readonly unsaved?: StorageError; readonly refused?: LatchkeyError }
   | { readonly type: 'ended'; readonly reason: EndReason }
   | { readonly type: 'overtaken'; readonly spare: string | undefined }
   | { readonly type: 'failed'; readonly error: LatchkeyError }
@@ -48,19 +53,26 @@ const tooLong = () =>
 /**
  * What happens while the lock is held, steps 3 to 6 of a refresh: read again, mark, redeem, replace if unchanged. No code
  * of the app runs in here, and it ends in time.
- * @returns a function that renews the record which was found wanting.
+ * @returns a function that renews the record which was found wanting, for all APIs in general or for one of `resources`.
  */
-export function createRedemption(ports: RedemptionPorts): (wanting: SessionRecord) => Promise<Ending> {
+export function createRedemption(
+  ports: RedemptionPorts,
+): (wanting: SessionRecord, resource: string | undefined) => Promise<Ending> {
   const { records, clock } = ports
   /** Refresh tokens that the server refused, by their hash: they are never sent again. */
   const refused = new Map<string, EndReason>()
 
-  const underLock = async (wanting: SessionRecord, signal: AbortSignal): Promise<Ending> => {
+  const underLock = async (
+    wanting: SessionRecord,
+    resource: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Ending> => {
     const began = clock.now()
     const found = await records.read()
     if (found?.sessionId !== wanting.sessionId)
       return { type: 'ended', reason: found ? 'replaced' : 'signed_out' }
-    const decision = decide(found, clock.now(), wanting.tokens.accessToken)
+    const old = accessTokenOf(wanting, resource)?.accessToken
+    const decision = decide(found, clock.now(), old, resource)
     if (decision.do === 'use') return { type: 'adopted' }
     if (decision.do === 'authorize') return { type: 'ended', reason: decision.reason }
 
@@ -76,16 +88,22 @@ export function createRedemption(ports: RedemptionPorts): (wanting: SessionRecor
       // after a freeze the lock may be somebody else's, and the timer that would say so may not have fired yet
       if (Math.abs(clock.now() - began) >= REDEEM_MS) return { type: 'failed', error: tooLong() }
       try {
-        const tokens = await ports.redeem(found.tokens, attempt, signal)
+        const { refused: error, ...renewed } = await ports.redeem(found, resource, attempt, signal)
+        const { tokens } = renewed
         // somebody else's tokens (OpenID Connect Core section 12.2)
         if (found.tokens.claims && tokens.claims?.sub !== found.tokens.claims.sub) {
           if (tokens.refreshToken) ports.revoke(tokens.refreshToken)
           return end(marked, 'subject_changed')
         }
-        return await store(
-          { ...found, version: found.version + 1, tokens, by: ports.context, pending: undefined },
-          marked,
-        )
+        const next = {
+          ...found,
+          ...renewed,
+          version: found.version + 1,
+          by: ports.context,
+          pending: undefined,
+        }
+        const ending = await store(next, marked)
+        return ending.type === 'rotated' ? { ...ending, refused: error } : ending
       } catch (error) {
         if (!(error instanceof LatchkeyError)) throw error
         const outcome = judgeRefreshFailure(error, attempt, REDEEM_MS - (clock.now() - began))
@@ -141,9 +159,14 @@ export function createRedemption(ports: RedemptionPorts): (wanting: SessionRecor
     return { type: 'adopted' }
   }
 
-  return wanting => {
+  return (wanting, resource) => {
     const redeeming = new AbortController()
     const cancel = clock.after(REDEEM_MS, () => redeeming.abort(tooLong()))
-    return withTimeLimit(clock, HOLD_MS, () => underLock(wanting, redeeming.signal), tooLong).finally(cancel)
+    return withTimeLimit(
+      clock,
+      HOLD_MS,
+      () => underLock(wanting, resource, redeeming.signal),
+      tooLong,
+    ).finally(cancel)
   }
 }

@@ -1,12 +1,13 @@
 import { decide } from '../core/decide.ts'
 import type { Emit } from '../core/events.ts'
 import type { Lock } from '../core/ports.ts'
-import type { SessionRecord } from '../core/session.ts'
+import { accessTokenOf, type SessionRecord } from '../core/session.ts'
 import { abortable, WAIT_MS } from '../core/time-limit.ts'
 import {
   AuthorizationRequiredError,
   type EndReason,
   LatchkeyError,
+  LockTimeoutError,
   NetworkError,
   StorageError,
 } from '../errors.ts'
@@ -31,15 +32,26 @@ export interface RefresherPorts extends RedemptionPorts {
   adopted(record: SessionRecord | undefined, reason?: EndReason): void
 }
 
+/** After a failure, how long no other token request is sent. */
+interface Quiet {
+  readonly from: number
+  readonly until: number
+  readonly error: LatchkeyError
+  readonly failures: number
+}
+
 export interface Refresher {
-  /** A usable access token from memory, or `undefined`. Costs nothing; begins a refresh beside it when one is due. */
-  ready(): string | undefined
+  /**
+   * A usable access token from memory, or `undefined`. Costs nothing; begins a refresh beside it when one is due.
+   * @param resource for one API of `resources`.
+   */
+  ready(resource?: string): string | undefined
   /**
    * A usable access token, after a refresh if there is none.
    * @param rejected the access token that a 401 came back for.
    * @throws AuthorizationRequiredError, NetworkError, ServerError, StorageError, LockTimeoutError; `signal.reason`.
    */
-  acquire(options?: { rejected?: string; signal?: AbortSignal | null }): Promise<string>
+  acquire(options?: { rejected?: string; resource?: string; signal?: AbortSignal | null }): Promise<string>
   /** The session is over: who waits for its refresh is told at once, and what the refresh brings is dropped. */
   end(reason: EndReason, sessionId: string): void
   /** The network or the user came back: what failed may be tried at once. */
@@ -51,20 +63,21 @@ export function createRefresher(ports: RefresherPorts): Refresher {
   const redemption = createRedemption(ports)
   const share = singleFlight<void>()
   const leaving = new Map<string, AbortController>()
-  let failures = 0
-  let quiet: { from: number; until: number; error: LatchkeyError } | undefined
+  /** Why it is too early to try again, by resource. */
+  const quiet = new Map<string | undefined, Quiet>()
 
-  const refresh = async (wanting: SessionRecord): Promise<void> => {
+  const refresh = async (wanting: SessionRecord, resource: string | undefined): Promise<void> => {
     const { sessionId } = wanting
+    const pause = quiet.get(resource)
     let ending: Ending
     try {
       // a clock that was set back must not make a pause last
       const now = clock.now()
-      if (quiet && quiet.from <= now && now < quiet.until) throw quiet.error
+      if (pause && pause.from <= now && now < pause.until) throw pause.error
       await ports.prepare()
-      ending = await lock.run(name, () => redemption(wanting), WAIT_MS)
+      ending = await lock.run(name, () => redemption(wanting, resource), WAIT_MS)
     } catch (error) {
-      ending = await withoutLock(wanting, error)
+      ending = await withoutLock(wanting, resource, error)
     }
     if (ending.type === 'overtaken') {
       const found = await records.read()
@@ -74,13 +87,15 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     const record = records.current
     switch (ending.type) {
       case 'adopted':
-        calm()
+        quiet.delete(resource)
         emit({ type: 'tokens-adopted', from: record?.by })
         return void ports.adopted(record)
       case 'rotated':
-        calm()
+        quiet.delete(resource)
         if (ending.unsaved) emit({ type: 'storage-degraded', message: ending.unsaved.message })
-        return ports.changed(record, sessionId)
+        ports.changed(record, sessionId)
+        if (ending.refused) throw backOff(resource, ending.refused)
+        return
       case 'ended':
         ports.changed(record, sessionId, ending.reason)
         throw new AuthorizationRequiredError(ending.reason)
@@ -89,71 +104,78 @@ export function createRefresher(ports: RefresherPorts): Refresher {
         ports.adopted(record, 'signed_out')
         throw new AuthorizationRequiredError(record ? 'replaced' : 'signed_out')
       case 'failed':
-        if (ending.error !== quiet?.error) backOff(ending.error)
-        throw ending.error
+        throw ending.error === pause?.error ? ending.error : backOff(resource, ending.error)
     }
   }
 
+  const leavingOf = (sessionId: string): AbortController => {
+    const known = leaving.get(sessionId) ?? new AbortController()
+    leaving.set(sessionId, known)
+    return known
+  }
+
   /** Shared by all who wait in this realm, and over for them as soon as the session is. */
-  const flight = (wanting: SessionRecord) =>
-    share(wanting.sessionId, () => {
-      const controller = new AbortController()
-      leaving.set(wanting.sessionId, controller)
-      return abortable(refresh(wanting), controller.signal).finally(() => leaving.delete(wanting.sessionId))
-    })
+  const flight = (wanting: SessionRecord, resource: string | undefined) =>
+    share(`${wanting.sessionId} ${resource}`, () =>
+      abortable(refresh(wanting, resource), leavingOf(wanting.sessionId).signal),
+    )
 
   /** It is too early to try again, or the lock was not to be had. Someone else may have done the work. */
-  const withoutLock = async (wanting: SessionRecord, error: unknown): Promise<Ending> => {
+  const withoutLock = async (
+    wanting: SessionRecord,
+    resource: string | undefined,
+    error: unknown,
+  ): Promise<Ending> => {
     if (!(error instanceof LatchkeyError)) throw error
     const found = error instanceof StorageError ? undefined : await records.read()
-    return found && decide(found, clock.now(), wanting.tokens.accessToken).do === 'use'
+    const old = accessTokenOf(wanting, resource)?.accessToken
+    return found && decide(found, clock.now(), old, resource).do === 'use'
       ? { type: 'adopted' }
       : { type: 'failed', error }
   }
 
-  const backOff = (error: LatchkeyError) => {
-    if (!error.retryable) return
+  const backOff = (resource: string | undefined, error: LatchkeyError): LatchkeyError => {
+    const failures = quiet.get(resource)?.failures ?? 0
     const backoff =
-      Math.min(BACKOFF_MS.first * 2 ** failures++, BACKOFF_MS.longest) * (0.5 + ports.random() / 2)
+      Math.min(BACKOFF_MS.first * 2 ** failures, BACKOFF_MS.longest) * (0.5 + ports.random() / 2)
     const asked = error instanceof NetworkError ? (error.retryAfterMs ?? 0) : 0
     const from = clock.now()
-    quiet = { from, until: from + Math.max(backoff, asked), error }
-  }
-
-  const calm = () => {
-    failures = 0
-    quiet = undefined
+    quiet.set(resource, { from, until: from + Math.max(backoff, asked), error, failures: failures + 1 })
+    return error
   }
 
   return {
-    ready() {
+    ready(resource) {
       const { current } = records
-      const decision = decide(current, clock.now())
+      const decision = decide(current, clock.now(), undefined, resource)
       // a refresh that was cut off does not wait for a call: a grace period may still cover it
       const due = decision.do === 'use' ? decision.due : decision.do === 'refresh' && current?.pending
       // beside the call: a failure is told by an event, and met again when the token is really needed
-      if (due) flight(current as SessionRecord).catch(() => {})
+      if (due) flight(current as SessionRecord, resource).catch(() => {})
       return decision.do === 'use' ? decision.accessToken : undefined
     },
 
-    async acquire({ rejected, signal } = {}) {
+    async acquire({ rejected, resource, signal } = {}) {
       signal?.throwIfAborted()
-      const decision = decide(records.current, clock.now(), rejected)
+      const decision = decide(records.current, clock.now(), rejected, resource)
       if (decision.do === 'use') return decision.accessToken
       if (decision.do === 'authorize') throw new AuthorizationRequiredError(decision.reason)
       const before = records.current as SessionRecord
-      await abortable(flight(before), signal)
+      await abortable(flight(before, resource), signal)
       // as it came, even if it is over already: asking once more would not give a longer one
       const renewed = records.current
       if (!renewed) throw new AuthorizationRequiredError('signed_out')
       if (renewed.sessionId !== before.sessionId) throw new AuthorizationRequiredError('replaced')
-      return renewed.tokens.accessToken
+      const found = accessTokenOf(renewed, resource)
+      if (!found) throw new LockTimeoutError('Somebody else refreshed at the same moment. Try again.')
+      return found.accessToken
     },
 
     end(reason, sessionId) {
       leaving.get(sessionId)?.abort(new AuthorizationRequiredError(reason))
+      leaving.delete(sessionId)
     },
 
-    wake: calm,
+    wake: () => quiet.clear(),
   }
 }

@@ -11,7 +11,8 @@ import { deviceClock } from './device-clock.ts'
 import { sha256 } from './digest.ts'
 import { loopback } from './loopback.ts'
 
-export type { CallbackResult, Client, SignInOptions, SignOutOptions } from '../core/client.ts'
+export type { StepUp } from '../core/challenge.ts'
+export type { CallbackResult, Client, MarkedResponse, SignInOptions, SignOutOptions } from '../core/client.ts'
 export type { ClientEvent, Explanation } from '../core/events.ts'
 export type {
   Channel,
@@ -28,7 +29,7 @@ export type {
 export type { Session } from '../core/session.ts'
 export type { IdTokenClaims } from '../core/token-set.ts'
 export * from '../errors.ts'
-export type { ClientOptions, ServerMetadata } from '../options.ts'
+export type { ClientOptions, ResourceParameters, ServerMetadata } from '../options.ts'
 export { type LoopbackOptions, loopback } from './loopback.ts'
 export { memory } from './memory-store.ts'
 

@@ -29,6 +29,10 @@ export interface TokenStore {
 const isSame = (a: SessionRecord | undefined, b: SessionRecord) =>
   a?.sessionId === b.sessionId && a.version === b.version
 
+/** Two records of one version are the same if their access tokens are: those are never given twice. */
+const accessTokensOf = ({ tokens, resources = {} }: SessionRecord): string =>
+  [tokens, ...Object.values(resources)].map(({ accessToken }) => accessToken).join()
+
 export function createTokenStore(keyValue: KeyValue, key: string): TokenStore {
   let current: SessionRecord | undefined
   let unsaved: { next: SessionRecord; may(stored: SessionRecord | undefined): boolean } | undefined
@@ -52,8 +56,8 @@ export function createTokenStore(keyValue: KeyValue, key: string): TokenStore {
     await keyValue.update(key, stored => {
       const found = parseRecord(stored)
       // or it is there already: a write may be done twice where the store lost its word that it was done
-      const isDone = isSame(found, next) && found?.tokens.accessToken === next.tokens.accessToken
-      done = may(found) || isDone
+      const isDone = found && isSame(found, next) && accessTokensOf(found) === accessTokensOf(next)
+      done = may(found) || isDone === true
       order = write()
       return done ? next : stored
     })

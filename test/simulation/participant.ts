@@ -100,9 +100,9 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock)
     clock,
     emit,
     prepare: () => new Promise<void>(resolve => realm.later(random.between(0, 5), 'network', resolve)),
-    redeem: async (tokens, attempt, signal) => {
+    redeem: async ({ tokens }, _resource, attempt, signal) => {
       try {
-        return await redeem(tokens, attempt, signal)
+        return { tokens: await redeem(tokens, attempt, signal) }
       } catch (error) {
         if (participant.lastRefused) weakened.refused()
         throw error

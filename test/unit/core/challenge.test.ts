@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseChallenges, tokenChallenge } from '../../../src/core/challenge.ts'
+import { judgeAnswer, parseChallenges } from '../../../src/core/challenge.ts'
 
 const read = (header: string | null) =>
   parseChallenges(header).map(({ scheme, parameters }) => [scheme, Object.fromEntries(parameters)])
@@ -58,7 +58,9 @@ describe('a WWW-Authenticate header', () => {
   test('with token68 credentials does not confuse what follows', () => {
     const challenges = parseChallenges('Negotiate YWJj/+ab==, Bearer error="invalid_token"')
     expect(challenges.map(({ scheme }) => scheme)).toContain('negotiate')
-    expect(tokenChallenge(challenges)?.parameters.get('error')).toBe('invalid_token')
+    expect(challenges.find(({ scheme }) => scheme === 'bearer')?.parameters.get('error')).toBe(
+      'invalid_token',
+    )
   })
 
   test('with a quote that never ends keeps what came before', () => {
@@ -74,16 +76,73 @@ describe('a WWW-Authenticate header', () => {
   })
 })
 
-describe('the challenge for an access token', () => {
-  test('is Bearer or DPoP among others', () => {
-    expect(tokenChallenge(parseChallenges('Basic realm="x", Bearer error="e"'))?.scheme).toBe('bearer')
-    expect(tokenChallenge(parseChallenges('Basic realm="x", DPoP error="e"'))?.scheme).toBe('dpop')
+describe('an answer', () => {
+  test.for<[number, string | null, 'pass' | 'refresh' | 'step-up']>([
+    [200, null, 'pass'],
+    [200, 'Bearer error="invalid_token"', 'pass'],
+    [400, 'Bearer error="invalid_request"', 'pass'],
+    [401, null, 'refresh'],
+    [401, '', 'refresh'],
+    [401, 'Bearer', 'refresh'],
+    [401, 'Bearer realm="x"', 'refresh'],
+    [401, 'Bearer error="invalid_token"', 'refresh'],
+    [401, 'Basic realm="x", Bearer error="invalid_token"', 'refresh'],
+    [401, 'Negotiate YWJj==, bEaReR ERROR=invalid_token', 'refresh'],
+    [401, 'DPoP error="invalid_token"', 'refresh'],
+    [401, 'garbage; "unfinished', 'pass'],
+    [401, '"unfinished', 'refresh'],
+    [401, 'Basic realm="x"', 'pass'],
+    [401, 'Negotiate', 'pass'],
+    [401, 'Basic realm="Bearer", Bearerish, Digest bearer=1', 'pass'],
+    [401, 'Bearer error="invalid_request"', 'pass'],
+    [401, 'DPoP error="use_dpop_nonce"', 'pass'],
+    [401, 'Bearer error="something new"', 'pass'],
+    [401, 'Bearer error="__proto__"', 'pass'],
+    [401, 'Bearer error="constructor"', 'pass'],
+    [401, 'Bearer error="insufficient_scope", scope="admin"', 'step-up'],
+    [403, 'Bearer error="insufficient_scope", scope="admin"', 'step-up'],
+    [401, 'Bearer error="insufficient_user_authentication", acr_values="high"', 'step-up'],
+    [403, null, 'pass'],
+    [403, 'Bearer', 'pass'],
+    [403, 'Bearer error="invalid_token"', 'pass'],
+    // malformed: no automatic action (RFC 6750 section 3)
+    [401, 'Bearer error="invalid_token", error="insufficient_scope"', 'pass'],
+    [401, 'Bearer realm="a", realm="b", error="invalid_token"', 'pass'],
+    [403, 'Bearer error="insufficient_scope", scope="a", scope="b"', 'pass'],
+  ])('%i with %j leads to: %s', ([status, header, expected]) => {
+    expect(judgeAnswer(status, header).do).toBe(expected)
   })
 
-  test('is absent where only others are asked for', () => {
-    expect(
-      tokenChallenge(parseChallenges('Basic realm="Bearer", Bearerish, Digest bearer=1')),
-    ).toBeUndefined()
+  test('that asks for another sign-in says for which (RFC 6750 section 3, RFC 9470 section 3)', () => {
+    const header =
+      'Bearer error="insufficient_user_authentication", acr_values="a b", max_age="60", scope="x y"'
+    expect(judgeAnswer(401, header)).toEqual({
+      do: 'step-up',
+      error: 'insufficient_user_authentication',
+      stepUp: { acrValues: 'a b', maxAgeSeconds: 60, scope: 'x y' },
+    })
+  })
+
+  test.for(
+    [
+      `acr_values="${'a'.repeat(10_000)}"`,
+      'acr_values="a\u00e9"',
+      'acr_values="a\r\nb"',
+      'max_age="soon"',
+      'max_age="-1"',
+      'max_age="1e3"',
+      'max_age="99999999999999"',
+      'scope="a\\"b"',
+      'scope=" a"',
+      'scope="a\u0000b"',
+    ].map(text => [text]),
+  )('asks for nothing by %j', ([parameter]) => {
+    const verdict = judgeAnswer(401, `Bearer error="insufficient_user_authentication", ${parameter}`)
+    expect(verdict).toEqual({
+      do: 'step-up',
+      error: 'insufficient_user_authentication',
+      stepUp: { acrValues: undefined, maxAgeSeconds: undefined, scope: undefined },
+    })
   })
 })
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Resource } from '../../../src/core/resource.ts'
 import { beginAuthorization } from '../../../src/flow/authorize.ts'
 import { parseCallback } from '../../../src/flow/callback.ts'
 import { createTransactions, type Transaction } from '../../../src/flow/transaction.ts'
@@ -21,13 +22,14 @@ const choice = {
 async function begin(
   change: Partial<typeof choice> & { parameters?: Record<string, string> } = {},
   server: object = {},
+  resources: readonly Resource[] = [],
 ) {
   const place = memoryKeyValue()
   const clock = handClock()
   const transactions = createTransactions(place, 't ', clock)
   const as = { ...metadata, ...server }
   const request = await beginAuthorization(
-    { server: async () => as, clientId: 'app', transactions, clock },
+    { server: async () => as, clientId: 'app', resources, transactions, clock },
     { ...choice, ...change },
   )
   const url = new URL(request.url)
@@ -109,4 +111,13 @@ describe('an authorization request', () => {
       message: expect.stringContaining(what),
     })
   })
+})
+
+test('an authorization request names each API that has a resource indicator, once (RFC 8707 section 2.1)', async () => {
+  const indicators = ['https://a.example.com/', 'urn:b', 'urn:b']
+  const { url } = await begin({}, {}, [
+    ...indicators.map((resource, at) => ({ url: `https://api${at}.example.com`, parameters: { resource } })),
+    { url: 'https://c.example.com', parameters: { audience: 'c' } },
+  ])
+  expect(url.searchParams.getAll('resource')).toEqual(['https://a.example.com/', 'urn:b'])
 })

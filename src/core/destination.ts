@@ -1,0 +1,38 @@
+import { findResource, type Resource } from './resource.ts'
+
+/** Whether traffic to this URL cannot be read on the way: https, or http that never leaves the machine. */
+export const isConfidential = ({ protocol, hostname }: URL): boolean =>
+  protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))
+
+/** RFC 8252 section 8.3; `localhost` is what development servers print. */
+const isLoopback = (hostname: string): boolean =>
+  hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
+
+/** A URL that may receive an access token. */
+export interface Destination {
+  /** Without query and fragment, in which secrets may be. */
+  readonly endpoint: string
+  /** The API of `resources` that it belongs to, if it belongs to one. */
+  readonly resource: string | undefined
+}
+
+/** Where a request goes, if it may carry an access token: compared as parsed origins, never as text.
+ * @param address as it was handed to `fetch`.
+ */
+export function findDestination(
+  address: string,
+  base: string | undefined,
+  to: { readonly allowedOrigins: ReadonlySet<string>; readonly resources: readonly Resource[] },
+): Destination | undefined {
+  let url: URL
+  try {
+    url = new URL(address, base)
+  } catch {
+    return undefined // what is no URL at all is left to fetch, which has its own words for it
+  }
+  const resource = findResource(url, to.resources)?.url
+  const isFit = isConfidential(url) && (resource !== undefined || to.allowedOrigins.has(url.origin))
+  return isFit && !url.username && !url.password
+    ? { endpoint: url.origin + url.pathname, resource }
+    : undefined
+}
