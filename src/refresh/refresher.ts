@@ -58,17 +58,21 @@ export interface Refresher {
   wake(): void
 }
 
+/** What is refreshed once at a time: an access token of a session. */
+const keyOf = ({ sessionId }: SessionRecord, resource = '') => `${sessionId} ${resource}`
+
 export function createRefresher(ports: RefresherPorts): Refresher {
   const { records, lock, name, clock, emit } = ports
   const redemption = createRedemption(ports)
   const share = singleFlight<void>()
   const leaving = new Map<string, AbortController>()
-  /** Why it is too early to try again, by resource. */
-  const quiet = new Map<string | undefined, Quiet>()
+  /** Why it is too early to try again. */
+  const quiet = new Map<string, Quiet>()
 
   const refresh = async (wanting: SessionRecord, resource: string | undefined): Promise<void> => {
     const { sessionId } = wanting
-    const pause = quiet.get(resource)
+    const key = keyOf(wanting, resource)
+    const pause = quiet.get(key)
     let ending: Ending
     try {
       // a clock that was set back must not make a pause last
@@ -87,14 +91,14 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     const record = records.current
     switch (ending.type) {
       case 'adopted':
-        quiet.delete(resource)
+        quiet.delete(key)
         emit({ type: 'tokens-adopted', from: record?.by })
         return void ports.adopted(record)
       case 'rotated':
-        quiet.delete(resource)
+        quiet.delete(key)
         if (ending.unsaved) emit({ type: 'storage-degraded', message: ending.unsaved.message })
         ports.changed(record, sessionId)
-        if (ending.refused) throw backOff(resource, ending.refused)
+        if (ending.refused) throw backOff(key, ending.refused)
         return
       case 'ended':
         ports.changed(record, sessionId, ending.reason)
@@ -104,7 +108,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
         ports.adopted(record, 'signed_out')
         throw new AuthorizationRequiredError(record ? 'replaced' : 'signed_out')
       case 'failed':
-        throw ending.error === pause?.error ? ending.error : backOff(resource, ending.error)
+        throw ending.error === pause?.error ? ending.error : backOff(key, ending.error)
     }
   }
 
@@ -116,7 +120,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
 
   /** Shared by all who wait in this realm, and over for them as soon as the session is. */
   const flight = (wanting: SessionRecord, resource: string | undefined) =>
-    share(`${wanting.sessionId} ${resource}`, () =>
+    share(keyOf(wanting, resource), () =>
       abortable(refresh(wanting, resource), leavingOf(wanting.sessionId).signal),
     )
 
@@ -134,13 +138,13 @@ export function createRefresher(ports: RefresherPorts): Refresher {
       : { type: 'failed', error }
   }
 
-  const backOff = (resource: string | undefined, error: LatchkeyError): LatchkeyError => {
-    const failures = quiet.get(resource)?.failures ?? 0
+  const backOff = (key: string, error: LatchkeyError): LatchkeyError => {
+    const failures = quiet.get(key)?.failures ?? 0
     const backoff =
       Math.min(BACKOFF_MS.first * 2 ** failures, BACKOFF_MS.longest) * (0.5 + ports.random() / 2)
     const asked = error instanceof NetworkError ? (error.retryAfterMs ?? 0) : 0
     const from = clock.now()
-    quiet.set(resource, { from, until: from + Math.max(backoff, asked), error, failures: failures + 1 })
+    quiet.set(key, { from, until: from + Math.max(backoff, asked), error, failures: failures + 1 })
     return error
   }
 

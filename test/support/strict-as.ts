@@ -21,6 +21,9 @@ export interface StrictAsOptions {
 export interface TokenRequestEntry {
   readonly grantType: string
   readonly sent: string
+  /** Which API the access token is asked for (RFC 8707), or `undefined`. */
+  readonly resource: string | undefined
+  readonly scope: string | undefined
   /** `ok`, the OAuth error, or `fault` where it was not worked on. */
   outcome: string
 }
@@ -66,7 +69,7 @@ export function createStrictAs({
 }: StrictAsOptions) {
   const codes = new Map<string, Code>()
   const families: Family[] = []
-  const accessTokens = new Map<string, { family: Family; expiresAt: number }>()
+  const accessTokens = new Map<string, { family: Family; resource: string | undefined; expiresAt: number }>()
   const tokenRequests: TokenRequestEntry[] = []
   const revocations: { token: string; hint: string | null }[] = []
   const requests: string[] = []
@@ -88,12 +91,12 @@ export function createStrictAs({
     HttpResponse.json({ error, error_description: `refused: ${error}` }, { status })
 
   /** New tokens for a family, which make the old refresh token an old one. */
-  const issue = async (family: Family, nonce?: string | null) => {
+  const issue = async (family: Family, nonce?: string | null, resource?: string) => {
     const { subject: sub, scope } = family
     const now = Math.floor(clock.now() / 1000)
     const accessToken = keep(secret('access'))
     family.refreshToken = keep(secret('refresh'))
-    accessTokens.set(accessToken, { family, expiresAt: clock.now() + as.accessTokenSeconds * 1000 })
+    accessTokens.set(accessToken, { family, resource, expiresAt: clock.now() + as.accessTokenSeconds * 1000 })
     const claims = { iss: issuer, sub, aud: clientId, iat: now, exp: now + 3600, nonce: nonce ?? undefined }
     const idToken = scope.split(' ').includes('openid')
       ? keep(await key.sign({ ...claims, ...as.idTokenClaims }))
@@ -141,7 +144,7 @@ export function createStrictAs({
       kill(family)
       return refuse('invalid_grant')
     }
-    const answer = await issue(family)
+    const answer = await issue(family, undefined, form.get('resource') ?? form.get('audience') ?? undefined)
     family.rotated.set(sent, { at: clock.now(), answer })
     return HttpResponse.json(answer)
   }
@@ -150,7 +153,9 @@ export function createStrictAs({
     const form = new URLSearchParams(await request.clone().text())
     const grantType = form.get('grant_type') ?? ''
     const sent = form.get('code') ?? form.get('refresh_token') ?? ''
-    const entry: TokenRequestEntry = { grantType, sent, outcome: 'fault' }
+    const resource = form.get('resource') ?? form.get('audience') ?? undefined
+    const scope = form.get('scope') ?? undefined
+    const entry: TokenRequestEntry = { grantType, sent, resource, scope, outcome: 'fault' }
     tokenRequests.push(entry)
     if (!request.headers.get('content-type')?.startsWith('application/x-www-form-urlencoded')) {
       complaints.push('a token request was not a form')
@@ -233,9 +238,11 @@ export function createStrictAs({
       return callback.href
     },
     /** What the resource server is told of an access token (RFC 7662). */
-    introspect(accessToken: string): { subject: string; scope: string } | undefined {
+    introspect(accessToken: string): { subject: string; scope: string; resource?: string } | undefined {
       const entry = accessTokens.get(accessToken)
-      return entry && clock.now() < entry.expiresAt ? entry.family : undefined
+      if (!entry || clock.now() >= entry.expiresAt) return undefined
+      const { subject, scope } = entry.family
+      return { subject, scope, resource: entry.resource }
     },
     /** An access token is over before its time. */
     revokeAccessTokens: () => accessTokens.clear(),
