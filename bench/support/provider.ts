@@ -69,6 +69,7 @@ export async function startBenchProvider(pageOrigin: string): Promise<BenchProvi
       signingKey: generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }),
       accessTokenSeconds: () => lifetime,
       refreshTokenSeconds: 3600,
+      resources: [],
     }),
   )
 

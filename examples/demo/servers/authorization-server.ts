@@ -22,6 +22,8 @@ export interface AuthorizationServerOptions {
   accessTokenSeconds?: number | ((clientId: string) => number)
   /** How long refresh tokens live. Default one day. */
   refreshTokenSeconds?: number
+  /** The resource indicators that it knows (RFC 8707). Default: none. */
+  resources?: readonly string[]
   /** Runs ahead of the provider; `true` means that it answered the request itself. */
   before?: (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>
   log?: (entry: AuthorizationServerLogEntry) => void
@@ -75,6 +77,7 @@ export async function startAuthorizationServer(
       accessTokenSeconds:
         typeof accessTokenSeconds === 'number' ? () => accessTokenSeconds : accessTokenSeconds,
       refreshTokenSeconds: options.refreshTokenSeconds ?? 24 * 3600,
+      resources: options.resources ?? [],
     }),
   )
   if (options.log) logAuthorizationServer(provider, options.log)

@@ -58,6 +58,9 @@ export function createInteractions(provider: Provider, accounts: Accounts) {
     const known = grantId ? await provider.Grant.find(grantId) : undefined
     const grant = known ?? new provider.Grant({ accountId, clientId: String(params.client_id) })
     grant.addOIDCScope(scopes.join(' '))
+    for (const resource of [params.resource ?? []].flat()) {
+      grant.addResourceScope(String(resource), scopes.join(' '))
+    }
     return provider.interactionFinished(request, response, { consent: { grantId: await grant.save() } })
   }
 

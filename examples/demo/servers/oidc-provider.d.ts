@@ -1,4 +1,7 @@
-// The package's main file warns about Node 20 on every import; the class itself runs there and lives one file deeper.
+// The package's main file warns about Node 20 on every import; what is used runs there and lives one file deeper.
 declare module 'oidc-provider/lib/provider.js' {
   export { default as Provider } from 'oidc-provider'
+}
+declare module 'oidc-provider/lib/helpers/errors.js' {
+  export const InvalidTarget: typeof import('oidc-provider').errors.InvalidTarget
 }

@@ -1,5 +1,6 @@
 import { type JsonWebKey, randomBytes } from 'node:crypto'
 import type { Account, AdapterFactory, ClientMetadata, Configuration, JWK } from 'oidc-provider'
+import { InvalidTarget } from 'oidc-provider/lib/helpers/errors.js'
 import { demoScopes } from './demo-clients.ts'
 import { interactionPolicy, messagePage, signOutPage } from './interaction-pages.ts'
 
@@ -12,6 +13,8 @@ export interface ProviderSettings {
   signingKey: JsonWebKey
   accessTokenSeconds: (clientId: string) => number
   refreshTokenSeconds: number
+  /** The resource indicators that it knows (RFC 8707). */
+  resources: readonly string[]
 }
 
 const originOf = (uri: string) => (URL.canParse(uri) ? new URL(uri).origin : undefined)
@@ -55,6 +58,20 @@ export const providerConfiguration = (settings: ProviderSettings): Configuration
     revocation: {
       enabled: true,
       allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId,
+    },
+    resourceIndicators: {
+      enabled: settings.resources.length > 0,
+      getResourceServerInfo: async (_ctx, resource, client) => {
+        if (!settings.resources.includes(resource)) throw new InvalidTarget()
+        const accessTokenTTL = settings.accessTokenSeconds(client.clientId)
+        return {
+          scope: demoScopes.join(' '),
+          audience: resource,
+          accessTokenTTL,
+          accessTokenFormat: 'opaque',
+        }
+      },
+      useGrantedResource: async () => false,
     },
     rpInitiatedLogout: {
       enabled: true,
