@@ -1,12 +1,19 @@
 /** `npm run bench [-- name… --rounds=N]`: runs the cases one after the other, prints their tables, writes JSON. */
 import { relative } from 'node:path'
 import { bench as call } from './call.ts'
+import { bench as challenges } from './challenges.ts'
 import { bench as restore } from './restore.ts'
 import { bench as stormLatency } from './storm-latency.ts'
 import { bench as storms } from './storms.ts'
 import { type Bench, toText, writeJson } from './support/report.ts'
 
-const cases: Readonly<Record<string, Bench>> = { call, restore, 'storm-latency': stormLatency, storms }
+const cases: Readonly<Record<string, Bench>> = {
+  call,
+  challenges,
+  restore,
+  'storm-latency': stormLatency,
+  storms,
+}
 
 const words = process.argv.slice(2)
 const rounds = words.map(word => /^--rounds=([1-9]\d*)$/.exec(word)?.[1]).find(Boolean)

@@ -112,6 +112,38 @@ export async function measureOwnCost(blocks: number): Promise<CallTimes[]> {
   return results
 }
 
+/**
+ * What a call leaves to be collected.
+ * @param allocated all bytes that were ever allocated here, or the bytes in use where nothing is collected meanwhile.
+ * @returns bytes per call, by turns.
+ */
+export async function measureAllocations(blocks: number, allocated: () => number): Promise<CallTimes[]> {
+  const answer = new Response('{}')
+  const instant = async () => answer
+  const apiOrigin = 'http://127.0.0.1:9'
+  const client = await freshClient(apiOrigin, instant)
+  const calls = 500
+  const block = async (send: () => Promise<Response>) => {
+    const before = allocated()
+    for (let call = 0; call < calls; call++) await send()
+    return (allocated() - before) / calls
+  }
+  const results: CallTimes[] = []
+  for (const [kind, pair] of Object.entries(pairs(`${apiOrigin}/notes`, client, instant))) {
+    const bytes: CallTimes = { kind: kind as CallKind, bare: [], latchkey: [] }
+    for (let turn = -5; turn < blocks; turn++) {
+      const [bare, latchkey] = [await block(pair.bare), await block(pair.latchkey)]
+      // less than nothing: there was a collection in between
+      if (turn < 0 || bare < 0 || latchkey < 0) continue
+      bytes.bare.push(bare)
+      bytes.latchkey.push(latchkey)
+    }
+    results.push(bytes)
+  }
+  client.dispose()
+  return results
+}
+
 export interface TokenTimes {
   /** Of a function that is `async` and does nothing else, per call, in ns. */
   readonly empty: number[]
