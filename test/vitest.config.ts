@@ -47,6 +47,17 @@ export default defineConfig({
       },
       {
         extends: true,
+        test: {
+          name: 'runtimes',
+          include: ['test/runtimes/*.test.ts'],
+          globalSetup: ['test/package/packed.setup.ts', 'test/runtimes/install.setup.ts'],
+          testTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
         // Known beforehand: a dependency that is found late reloads the page in the middle of a test.
         optimizeDeps: { include: ['oauth4webapi', 'idb-keyval', 'ky', 'fast-check'] },
         test: {
