@@ -12,8 +12,8 @@ const KB = 1024
 
 /** What an app that uses everything of an entry may weigh, minified and with gzip. */
 const budgets: Readonly<Record<string, number>> = {
-  latchkey: 21 * KB,
-  'latchkey/node': 21.5 * KB,
+  latchkey: 23.4 * KB,
+  'latchkey/node': 23.4 * KB,
   'latchkey/ky': 10 * KB,
 }
 
