@@ -74,6 +74,18 @@ test.each(unprepared)(
   },
 )
 
+test('the OpenAI SDK that asks for the access token itself gets the 401 of a revoked one', async () => {
+  const openAi = new OpenAI({
+    baseURL: `${api.origin}/v1`,
+    apiKey: () => client.getAccessToken(),
+    fetch: client.fetch,
+  })
+  expect(await openAi.models.retrieve('7')).toMatchObject({ id: '7' })
+  await servers.revokeAccessTokensOf('alice')
+  await expect(openAi.models.retrieve('7')).rejects.toMatchObject({ status: 401 })
+  expect(servers.refreshes()).toEqual([])
+})
+
 test.each(driversByName)(
   '%s, set up as in the docs, sends nothing but the access token',
   async (_, { connect }) => {

@@ -17,6 +17,8 @@ export interface Driver {
   readonly example: string
   /** The package that docs/http-clients.md names the version of. */
   readonly package: string
+  /** Where the app finds latchkey's own error: it is what is thrown, its cause, or only told by a message. */
+  readonly errorIs: 'thrown' | 'cause' | 'message'
   /** @param origin of the API. */
   connect(client: Pick<Client, 'fetch'>, origin: string): Library | Promise<Library>
 }

@@ -29,6 +29,7 @@ export const jsonDrivers: readonly Driver[] = [
     name: 'ky',
     example: 'ky',
     package: 'ky',
+    errorIs: 'thrown',
     connect(client, origin) {
       const api = createKyApi(client, origin)
       return {
@@ -41,6 +42,7 @@ export const jsonDrivers: readonly Driver[] = [
     name: 'axios',
     example: 'axios',
     package: 'axios',
+    errorIs: 'cause',
     connect(client, origin) {
       const api = createAxios(client, origin)
       return {
@@ -53,6 +55,7 @@ export const jsonDrivers: readonly Driver[] = [
     name: 'ofetch',
     example: 'ofetch',
     package: 'ofetch',
+    errorIs: 'cause',
     connect(client, origin) {
       const api = createOfetch(client, origin)
       return {
@@ -65,6 +68,7 @@ export const jsonDrivers: readonly Driver[] = [
     name: 'openapi-fetch',
     example: 'openapi-fetch',
     package: 'openapi-fetch',
+    errorIs: 'thrown',
     connect(client, origin) {
       const api = createOpenApi<Paths>(client, origin)
       return {
@@ -83,6 +87,7 @@ export const jsonDrivers: readonly Driver[] = [
     name: 'TanStack Query',
     example: 'tanstack-query',
     package: '@tanstack/query-core',
+    errorIs: 'thrown',
     connect(client, origin) {
       const queries = createQueries(client, origin)
       return {

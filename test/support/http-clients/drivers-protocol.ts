@@ -18,6 +18,7 @@ export const protocolDrivers: readonly Driver[] = [
     name: 'graphql-request',
     example: 'graphql-request',
     package: 'graphql-request',
+    errorIs: 'thrown',
     connect(client, origin) {
       const api = createGraphQlRequest(client, `${origin}/graphql`)
       return {
@@ -30,6 +31,7 @@ export const protocolDrivers: readonly Driver[] = [
     name: "Apollo Client's HTTP link",
     example: 'apollo',
     package: '@apollo/client',
+    errorIs: 'thrown',
     connect(client, origin) {
       const api = createApollo(client, `${origin}/graphql`)
       const plain = (note: Note | undefined): Note => {
@@ -58,6 +60,7 @@ export const protocolDrivers: readonly Driver[] = [
     name: 'supabase-js',
     example: 'supabase',
     package: '@supabase/supabase-js',
+    errorIs: 'message',
     connect(client, origin) {
       const supabase = createSupabase(client, origin, 'the-anon-key')
       return {
@@ -76,6 +79,7 @@ export const protocolDrivers: readonly Driver[] = [
     name: 'Octokit',
     example: 'octokit',
     package: '@octokit/core',
+    errorIs: 'cause',
     connect(client, origin) {
       const octokit = createOctokit(client, origin)
       const at = { owner: 'octo', repo: 'notes' }
@@ -100,6 +104,7 @@ export const protocolDrivers: readonly Driver[] = [
     name: 'the OpenAI SDK',
     example: 'openai',
     package: 'openai',
+    errorIs: 'cause',
     connect(client, origin) {
       const openAi = createOpenAi(client, `${origin}/v1`)
       const ask = (content: string) => ({ model: 'echo', messages: [{ role: 'user' as const, content }] })
@@ -126,6 +131,7 @@ export const protocolDrivers: readonly Driver[] = [
     name: "the Model Context Protocol SDK's HTTP transport",
     example: 'mcp',
     package: '@modelcontextprotocol/sdk',
+    errorIs: 'thrown',
     async connect(client, origin) {
       const mcp = new McpClient({ name: 'tests', version: '1.0.0' })
       await mcp.connect(createTransport(client, `${origin}/mcp`))
