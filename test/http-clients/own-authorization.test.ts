@@ -2,7 +2,7 @@ import { Octokit } from '@octokit/core'
 import { createClient as createSupabaseClient } from '@supabase/supabase-js'
 import axios from 'axios'
 import OpenAI from 'openai'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Client } from '../../src/runtime/node.ts'
 import { type Api, startApi } from '../support/http-clients/api.ts'
 import { driversByName } from '../support/http-clients/drivers.ts'
@@ -16,14 +16,16 @@ let client: Client
 beforeAll(async () => {
   servers = await startTestServers('http://127.0.0.1:1', 'http://127.0.0.1:2')
   api = await startApi(servers)
+})
+beforeEach(async () => {
   client = await signedInAt(servers, api)
 })
 afterEach(() => {
+  client?.dispose()
   servers.forget()
   api.forget()
 })
 afterAll(async () => {
-  client?.dispose()
   await api?.close()
   await servers?.close()
 })
