@@ -2,32 +2,16 @@ import { Octokit } from '@octokit/core'
 import { createClient as createSupabaseClient } from '@supabase/supabase-js'
 import axios from 'axios'
 import OpenAI from 'openai'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import type { Client } from '../../src/runtime/node.ts'
-import { type Api, startApi } from '../support/http-clients/api.ts'
 import { driversByName } from '../support/http-clients/drivers.ts'
-import { signedInAt } from '../support/http-clients/sign-in.ts'
-import { startTestServers, type TestServers } from '../support/server.ts'
+import { libraryStage } from '../support/http-clients/stage.ts'
 
-let servers: TestServers
-let api: Api
+const stage = libraryStage()
 let client: Client
 
-beforeAll(async () => {
-  servers = await startTestServers('http://127.0.0.1:1', 'http://127.0.0.1:2')
-  api = await startApi(servers)
-})
 beforeEach(async () => {
-  client = await signedInAt(servers, api)
-})
-afterEach(() => {
-  client?.dispose()
-  servers.forget()
-  api.forget()
-})
-afterAll(async () => {
-  await api?.close()
-  await servers?.close()
+  client = await stage.signedIn()
 })
 
 /** What docs/http-clients.md warns of: each library with the option that makes it send what it was given. */
@@ -70,32 +54,32 @@ const unprepared = [
 test.each(unprepared)(
   '$name sends that, and latchkey leaves it and its 401 alone',
   async ({ call, sends }) => {
-    await call(api.origin, client).catch(() => {})
-    expect(api.requests).toMatchObject([{ authorization: sends, status: 401 }])
-    expect(servers.refreshes()).toEqual([])
+    await call(stage.api.origin, client).catch(() => {})
+    expect(stage.api.requests).toMatchObject([{ authorization: sends, status: 401 }])
+    expect(stage.servers.refreshes()).toEqual([])
   },
 )
 
 test('the OpenAI SDK that asks for the access token itself gets the 401 of a revoked one', async () => {
   const openAi = new OpenAI({
-    baseURL: `${api.origin}/v1`,
+    baseURL: `${stage.api.origin}/v1`,
     apiKey: () => client.getAccessToken(),
     fetch: client.fetch,
   })
   expect(await openAi.models.retrieve('7')).toMatchObject({ id: '7' })
-  await servers.revokeAccessTokensOf('alice')
+  await stage.servers.revokeAccessTokensOf('alice')
   await expect(openAi.models.retrieve('7')).rejects.toMatchObject({ status: 401 })
-  expect(servers.refreshes()).toEqual([])
+  expect(stage.servers.refreshes()).toEqual([])
 })
 
 test.each(driversByName)(
   '%s, set up as in the docs, sends nothing but the access token',
   async (_, { connect }) => {
-    const library = await connect(client, api.origin)
+    const library = await connect(client, stage.api.origin)
     await library.read(7)
     await library.close?.()
     const accessToken = await client.getAccessToken()
-    expect(new Set(api.requests.map(({ authorization }) => authorization))).toEqual(
+    expect(new Set(stage.api.requests.map(({ authorization }) => authorization))).toEqual(
       new Set([`Bearer ${accessToken}`]),
     )
   },

@@ -88,6 +88,7 @@ describe.each(driversByName)('%s over client.fetch in a page', (_, { example }) 
     expect(servers.refreshes()).toHaveLength(3)
     expect(servers.replays()).toEqual([])
     await tab.run(index => window.libraries.close(index), library)
+    expect(profile.console.filter(line => line.startsWith('uncaught'))).toEqual([])
   })
 })
 
