@@ -31,10 +31,10 @@ export interface E2ePages {
 const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
 /** What a browser runs of these sources; `latchkey` in them is src. */
-async function bundle(entry: string): Promise<string> {
+export async function bundle(entry: string): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [fromRoot(entry)],
-    alias: { latchkey: fromRoot('src/index.ts') },
+    alias: { 'latchkey/ky': fromRoot('src/ky.ts'), latchkey: fromRoot('src/index.ts') },
     bundle: true,
     write: false,
     format: 'esm',
@@ -45,7 +45,8 @@ async function bundle(entry: string): Promise<string> {
   return outputFiles[0]?.text ?? ''
 }
 
-const appPage = (config: object) => `<!doctype html>
+/** A page that runs `/app.js`, which finds `config` in it. */
+export const appPage = (config: object) => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -59,7 +60,7 @@ const appPage = (config: object) => `<!doctype html>
 `
 
 /** As strict as an app can be, for pages and their workers. */
-const policy = (...origins: string[]) =>
+export const policy = (...origins: string[]) =>
   `default-src 'none'; script-src 'self'; worker-src 'self'; img-src data:; connect-src ${origins.join(' ')}; ` +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 

@@ -37,6 +37,8 @@ export type TokenFault = 'unavailable' | 'reset' | 'hang' | 'lost' | 'late'
 export interface TestServers {
   readonly issuer: string
   readonly apiUrl: string
+  /** What another API asks the authorization server about tokens with. */
+  readonly introspectionCredentials: { readonly clientId: string; readonly clientSecret: string }
   /** Since the last `forget()`. */
   readonly tokenRequests: readonly SeenTokenRequest[]
   readonly apiCalls: readonly SeenApiCall[]
@@ -163,6 +165,7 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
   return {
     issuer: authorizationServer.issuer,
     apiUrl: `${resourceServer.origin}/notes`,
+    introspectionCredentials: authorizationServer.introspectionCredentials,
     issued,
     get tokenRequests() {
       return tokenRequests

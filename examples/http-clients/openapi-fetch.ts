@@ -1,0 +1,6 @@
+import type { Client } from 'latchkey'
+import createOpenApiClient from 'openapi-fetch'
+
+/** `Paths` is what openapi-typescript made of the API's description. */
+export const createApi = <Paths extends object>(client: Pick<Client, 'fetch'>, baseUrl: string) =>
+  createOpenApiClient<Paths>({ baseUrl, fetch: client.fetch })

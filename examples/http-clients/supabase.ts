@@ -1,0 +1,14 @@
+import { createClient } from '@supabase/supabase-js'
+import type { Client } from 'latchkey'
+
+export const createSupabase = (client: Pick<Client, 'fetch'>, url: string, anonKey: string) =>
+  createClient(url, anonKey, {
+    accessToken: async () => null, // latchkey signs in: no auth client of Supabase's own
+    global: {
+      fetch(input, init) {
+        const headers = new Headers(init?.headers)
+        headers.delete('authorization') // supabase-js puts the anon key there
+        return client.fetch(input, { ...init, headers })
+      },
+    },
+  })

@@ -1,0 +1,117 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { createTokenCheck } from '../../../examples/demo/servers/introspection.ts'
+import { listen } from '../../../examples/demo/servers/listen.ts'
+import type { TestServers } from '../server.ts'
+import { createMcpEndpoint } from './mcp-endpoint.ts'
+import { type Answer, answerTo } from './protocols.ts'
+
+/** One request as it arrived, preflights left out. */
+export interface ApiRequest {
+  readonly method: string
+  readonly url: string
+  readonly authorization: string | undefined
+  /** All others. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  /** Of the answer, once there is one. */
+  status: number | undefined
+}
+
+export interface Api {
+  readonly origin: string
+  /** Since the last `forget()`. */
+  readonly requests: readonly ApiRequest[]
+  forget(): void
+  /** The next request that has a good token is answered with this status instead. */
+  failNext(status: number): void
+  close(): Promise<void>
+}
+
+/** What one sending of a request may differ in from the next. */
+const OWN = new Set(['authorization', 'connection', 'host'])
+
+const headersOf = (request: IncomingMessage): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(request.headers)
+      .filter(([name]) => !OWN.has(name))
+      .map(([name, value]) => [name, String(value)]),
+  )
+
+/** What a page of another origin may send and see. */
+const corsHeaders = ({ headers }: IncomingMessage): Record<string, string> =>
+  headers.origin
+    ? {
+        'access-control-allow-origin': headers.origin,
+        'access-control-allow-methods': 'GET, POST, DELETE',
+        'access-control-allow-headers': headers['access-control-request-headers'] ?? '',
+        'access-control-expose-headers': 'WWW-Authenticate, Mcp-Session-Id',
+        vary: 'Origin',
+      }
+    : {}
+
+const send = (response: ServerResponse, { status, type = 'application/json', body, headers }: Answer) =>
+  response
+    .writeHead(status, { ...headers, 'content-type': type })
+    .end(typeof body === 'string' ? body : JSON.stringify(body))
+
+/** An API that speaks what each library wants to hear, and asks the authorization server about every token. */
+export async function startApi({ issuer, introspectionCredentials }: TestServers): Promise<Api> {
+  const check = createTokenCheck({ issuer, credentials: introspectionCredentials, log: () => {} })
+  const mcp = createMcpEndpoint()
+  let requests: ApiRequest[] = []
+  let failure: number | undefined
+
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    for (const [name, value] of Object.entries(corsHeaders(request))) response.setHeader(name, value)
+    const { method = '', url = '/' } = request
+    if (method === 'OPTIONS') return response.writeHead(204).end()
+    const seen: ApiRequest = {
+      method,
+      url,
+      authorization: request.headers.authorization,
+      headers: headersOf(request),
+      body: await text(request),
+      status: undefined,
+    }
+    requests.push(seen)
+    const { writeHead } = response
+    response.writeHead = ((status: number, ...rest: []) => {
+      seen.status = status
+      return writeHead.call(response, status, ...rest)
+    }) as typeof writeHead
+    const checked = await check(request.headers.authorization, 'notes:read')
+    if (!checked.ok) return send(response, checked)
+    if (failure !== undefined) {
+      const status = failure
+      failure = undefined
+      return send(response, { status, body: { error: 'On order.' } })
+    }
+    if (url === '/mcp') return mcp.handle(request, response, seen.body)
+    return send(response, await answerTo(method, new URL(url, 'http://localhost'), seen))
+  }
+
+  const listening = await listen(
+    createServer((request, response) => {
+      answer(request, response).catch(() => response.destroy())
+    }),
+    { name: 'API of the libraries' },
+  )
+  return {
+    origin: listening.origin,
+    get requests() {
+      return requests
+    },
+    forget() {
+      requests = []
+      failure = undefined
+    },
+    failNext(status) {
+      failure = status
+    },
+    async close() {
+      await mcp.close()
+      await listening.close()
+    },
+  }
+}
