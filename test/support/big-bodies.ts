@@ -17,16 +17,16 @@ export function bytesFrom(seed: number, length: number): Uint8Array<ArrayBuffer>
 }
 
 /** A stream of that many bytes, made as they are asked for; `sha256` is theirs when the stream has ended. */
-export function streamOf(length: number, made: (soFar: number) => void = () => {}) {
+export function streamOf(length: number, made: (soFar: number) => unknown = () => {}) {
   const hash = createHash('sha256')
   let soFar = 0
   const stream = new ReadableStream<Uint8Array>({
-    pull(controller) {
+    async pull(controller) {
       if (soFar === length) return controller.close()
       const chunk = bytesFrom(soFar + 1, Math.min(CHUNK, length - soFar))
       hash.update(chunk)
       soFar += chunk.byteLength
-      made(soFar)
+      await made(soFar)
       controller.enqueue(chunk)
     },
   })
@@ -34,8 +34,12 @@ export function streamOf(length: number, made: (soFar: number) => void = () => {
 }
 
 /** What Node's fetch wants besides, for a body that is a stream. */
-export const streamed = (stream: ReadableStream): RequestInit & { duplex: 'half' } => ({
+export const streamed = (
+  stream: ReadableStream,
+  rest: RequestInit = {},
+): RequestInit & { duplex: 'half' } => ({
   method: 'POST',
   body: stream,
   duplex: 'half',
+  ...rest,
 })
