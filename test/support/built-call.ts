@@ -178,7 +178,6 @@ export function buildCall(spec: CallSpec, place: Place): BuiltCall | undefined {
       }),
       headers: lookAtHeaders((init as Init | undefined)?.headers),
       body: init?.body instanceof FormData ? [...init.body] : String(init?.body),
-      locked: init?.body instanceof ReadableStream && init.body.locked,
     }),
   }
 }
