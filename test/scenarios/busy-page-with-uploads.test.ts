@@ -90,6 +90,8 @@ test('a busy page whose access token is revoked refreshes once, and every upload
   expect(await statuses(posts)).toEqual(all(200, 3))
   expect(await statuses(futile)).toEqual(all(401, 20))
   expect(await statuses([streaming, own])).toEqual([401, 401])
+  // who comes later gains nothing by another refresh
+  expect(await statuses([client.fetch(`${api.origin}/always401?n=later`)])).toEqual([401])
 
   expect(as.count('refresh_token')).toBe(1)
   expect(client.session.status).toBe('signed-in')
@@ -112,5 +114,6 @@ test('a busy page whose access token is revoked refreshes once, and every upload
   for (let n = 0; n < 20; n++) {
     expect([1, 2]).toContain(api.records.filter(({ url }) => url === `/always401?n=${n}`).length)
   }
+  expect(api.sent('/always401?n=later')).toHaveLength(1)
   expect(api.sent('/own').map(authorizationOf)).toEqual([[OWN]])
 })
