@@ -63,6 +63,7 @@ export default defineConfig({
         test: {
           name: 'browsers',
           include: ['test/browser/*.test.ts'],
+          globalSetup: ['test/browser/recording.setup.ts'],
           fileParallelism: false,
           sequence: { groupOrder: 3 },
           browser: {

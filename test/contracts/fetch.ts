@@ -1,0 +1,189 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type BuiltCall, buildCall } from '../support/built-call.ts'
+import { type CallKinds, type CallSpec, fetchCalls } from '../support/fetch-calls.ts'
+import { authorizationOf, type Recorded } from '../support/recorded.ts'
+import { firstAuthorization, type RecordedClient, recordedClient } from '../support/recorded-client.ts'
+
+export interface FetchPlace {
+  readonly origin: string
+  /** Takes away and answers what the recording server has under a path. */
+  take(under: string): Promise<Recorded[]> | Recorded[]
+  readonly kinds: Omit<CallKinds, 'anything'>
+  readonly seed: number
+  /** Whether fetch sends headers in an order of its own, which one more changes: Chromium keeps them in a hash table. */
+  readonly shuffles: boolean
+}
+
+/** How many calls are under way at once, and how often. */
+const AT_ONCE = 8
+const ROUNDS = { compared: 280, replayed: 160 }
+const LEAST = 1000
+
+let lastFolder = 0
+
+/** How a call ended, and what of it can be seen from outside. */
+async function outcomeOf(call: BuiltCall, fetch: typeof globalThis.fetch) {
+  const before = call.look()
+  const end = await fetch(...call.args).then(
+    async ({ status, type, redirected, url, body }) => {
+      await body?.cancel()
+      return { status, type, redirected, url }
+    },
+    (error: Error) => ({
+      rejected: error === call.reason ? 'the reason of the caller' : error.name,
+      type: Object.prototype.toString.call(error) + (error instanceof TypeError),
+    }),
+  )
+  return { end, before, after: call.look(), dispatched: call.dispatched.times }
+}
+
+/** All of a request but the one header. */
+const essence = ({ headers, ...rest }: Recorded, shuffles: boolean) => {
+  const others = headers.filter(([name]) => name !== 'authorization')
+  return { ...rest, headers: shuffles ? others.map(String).sort() : others }
+}
+
+/** What came, by call. */
+const byPath = (records: Recorded[], folder: string, count: number) =>
+  Array.from({ length: count }, (_, index) =>
+    records.filter(({ url }) => url.startsWith(`${folder}${index}/`)),
+  )
+
+/** `client.fetch` against `fetch` itself, on a real server. The same suite for every runtime. */
+export function fetchContract(name: string, open: () => Promise<FetchPlace> | FetchPlace) {
+  describe(name, () => {
+    let place: FetchPlace
+    let client: RecordedClient
+
+    beforeAll(async () => {
+      place = await open()
+      await (await fetch(place.origin)).text() // from here on the connection and undici's dispatcher are there
+    })
+    afterAll(() => client?.dispose())
+
+    const connect = async () => {
+      client?.dispose()
+      client = await recordedClient([place.origin])
+      return client
+    }
+
+    /** Checks the property for rounds of calls; each round goes out at once. */
+    const check = async (anything: boolean, numRuns: number, holds: (specs: CallSpec[]) => Promise<void>) => {
+      console.log(`fetch contract, ${name}: seed ${place.seed}`)
+      const calls = fc.tuple(
+        ...Array<fc.Arbitrary<CallSpec>>(AT_ONCE).fill(fetchCalls({ ...place.kinds, anything })),
+      )
+      await fc.assert(fc.asyncProperty(calls, holds), {
+        seed: place.seed,
+        numRuns,
+        interruptAfterTimeLimit: 100_000,
+      })
+    }
+
+    const send = async (specs: CallSpec[], folder: string, fetch: typeof globalThis.fetch) => {
+      const at = (index: number) => ({ origin: place.origin, path: `${folder}${index}/` })
+      const calls = specs.map((spec, index) => buildCall(spec, at(index)))
+      const ends = await Promise.all(calls.map(call => call && outcomeOf(call, fetch)))
+      return { ends, records: byPath(await place.take(folder), folder, specs.length) }
+    }
+
+    test('client.fetch sends what fetch sends and ends as fetch ends, whatever it is called with', {
+      timeout: 120_000,
+    }, async () => {
+      const { fetch: clientFetch } = await connect()
+      const bareFetch: typeof fetch = (input, init) => globalThis.fetch(input, init)
+      let [pairs, refused, withToken] = [0, 0, 0]
+      await check(true, ROUNDS.compared, async specs => {
+        const folder = `/p/${++lastFolder}/`
+        const bare = await send(specs, folder, bareFetch)
+        const ours = await send(specs, folder, clientFetch)
+        expect(ours.ends).toEqual(bare.ends)
+        for (const [index, sent] of bare.records.entries()) {
+          const arrived = ours.records[index] as Recorded[]
+          const [expected, actual] = [sent, arrived].map(list =>
+            list.map(each => essence(each, place.shuffles)),
+          )
+          expect({ ...specs[index], arrived: actual }).toEqual({ ...specs[index], arrived: expected })
+          // where requests are `no-cors`, no such header may be added
+          const bearer =
+            specs[index]?.init?.others?.mode === 'no-cors' ? [expect.anything()] : [[firstAuthorization]]
+          if (arrived.length > 0) expect(bearer).toEqual([authorizationOf(arrived[0] as Recorded)])
+          if (!bare.ends[index]) continue
+          pairs++
+          if (sent.length === 0) refused++
+          if (arrived.length > 0) withToken++
+        }
+      })
+      console.log(`fetch contract, ${name}: ${pairs} pairs, ${withToken} sent, ${refused} refused`)
+      expect(pairs).toBeGreaterThanOrEqual(LEAST)
+      expect(refused).toBeGreaterThan(50)
+      expect(client.refreshes()).toBe(0)
+    })
+
+    test('what a 401 makes it send again is what it sent, byte for byte, but for the token', {
+      timeout: 120_000,
+    }, async () => {
+      const { fetch: clientFetch } = await connect()
+      let [replayed, once] = [0, 0]
+      await check(false, ROUNDS.replayed, async specs => {
+        const { ends, records } = await send(specs, `/p/401-once/${++lastFolder}/`, clientFetch)
+        for (const [index, spec] of specs.entries()) {
+          const [first, second, ...more] = records[index] as Recorded[]
+          const end = ends[index]?.end
+          expect({ spec, more }).toEqual({ spec, more: [] })
+          if (!first)
+            expect({ spec, end }).toEqual({
+              spec,
+              end: end && { rejected: 'TypeError', type: expect.anything() },
+            })
+          else if (!second) {
+            expect({ spec, body: spec.init?.body?.kind, end }).toMatchObject({
+              spec,
+              body: 'stream',
+              end: { status: 401 },
+            })
+            once++
+          } else {
+            expect({ spec, end, sent: essence(second, false) }).toMatchObject({
+              spec,
+              end: { status: 200 },
+              sent: essence(first, false),
+            })
+            expect(authorizationOf(second)).toEqual([expect.stringMatching(/^Bearer access-\d+$/)])
+            expect(authorizationOf(second)).not.toEqual(authorizationOf(first))
+            replayed++
+          }
+        }
+      })
+      console.log(`fetch contract, ${name}: ${replayed} replayed, ${once} sent once`)
+      expect(replayed).toBeGreaterThanOrEqual(LEAST)
+      expect(once > 10).toBe(place.kinds.streams)
+    })
+
+    test('what init holds that only one runtime knows reaches it as the very same thing', async () => {
+      const seen: unknown[] = []
+      const { fetch: clientFetch, dispose } = await recordedClient([place.origin], {
+        async fetch(_input, init) {
+          seen.push(init)
+          return new Response()
+        },
+      })
+      const own = {
+        dispatcher: { dispatch() {} },
+        cf: { cacheTtl: 5 },
+        next: { tags: ['a'] },
+        priority: 'low',
+        agent: () => {},
+      }
+      await clientFetch(`${place.origin}/p/x`, { ...own } as RequestInit)
+      dispose()
+      expect(seen).toHaveLength(1)
+      for (const [name, value] of Object.entries(own))
+        expect(seen[0]).toHaveProperty(
+          name,
+          expect.toSatisfy(is => is === value),
+        )
+    })
+  })
+}

@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto'
+
+export const MB = 1024 * 1024
+const CHUNK = 64 * 1024
+
+/** Bytes that do not repeat, the same every time. */
+export function bytesFrom(seed: number, length: number): Uint8Array<ArrayBuffer> {
+  const words = new Uint32Array(Math.ceil(length / 4))
+  let state = seed | 1
+  for (let index = 0; index < words.length; index++) {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    words[index] = state
+  }
+  return new Uint8Array(words.buffer, 0, length)
+}
+
+/** A stream of that many bytes, made as they are asked for; `sha256` is theirs when the stream has ended. */
+export function streamOf(length: number, made: (soFar: number) => unknown = () => {}) {
+  const hash = createHash('sha256')
+  let soFar = 0
+  const stream = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      if (soFar === length) return controller.close()
+      const chunk = bytesFrom(soFar + 1, Math.min(CHUNK, length - soFar))
+      hash.update(chunk)
+      soFar += chunk.byteLength
+      await made(soFar)
+      controller.enqueue(chunk)
+    },
+  })
+  return { stream, sha256: () => hash.digest('hex') }
+}
+
+/** What Node's fetch wants besides, for a body that is a stream. */
+export const streamed = (
+  stream: ReadableStream,
+  rest: RequestInit = {},
+): RequestInit & { duplex: 'half' } => ({
+  method: 'POST',
+  body: stream,
+  duplex: 'half',
+  ...rest,
+})

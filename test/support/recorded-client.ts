@@ -1,0 +1,49 @@
+import { type Client, type ClientOptions, createClient, type Fetch, memory } from 'latchkey'
+import { session, storeSession } from '../../bench/support/stored-session.ts'
+
+export interface RecordedClient extends Client {
+  /** How many refresh requests it has made. */
+  refreshes(): number
+}
+
+const { issuer, clientId } = session
+
+/**
+ * A client with a fresh session that sends with the real `fetch` of this runtime. Only its token requests are
+ * answered at once, each with another access token. The same code on Node and in a page.
+ */
+export async function recordedClient(
+  allowedOrigins: string[],
+  options: Partial<ClientOptions> = {},
+): Promise<RecordedClient> {
+  const store = memory()
+  await storeSession(store)
+  let refreshes = 0
+  const send: Fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
+  const client = createClient({
+    server: { issuer, authorization_endpoint: `${issuer}authorize`, token_endpoint: `${issuer}token` },
+    clientId,
+    redirectUri: 'http://127.0.0.1/callback',
+    scope: 'read',
+    allowedOrigins,
+    store,
+    ...options,
+    async fetch(input, init) {
+      if (String(input) !== `${issuer}token`) return send(input, init)
+      refreshes++
+      return Response.json({
+        access_token: `access-${refreshes}`,
+        token_type: 'Bearer',
+        expires_in: 3600,
+        refresh_token: `refresh-${refreshes}`,
+      })
+    },
+  } as ClientOptions)
+  await client.start()
+  return Object.defineProperties(client, {
+    refreshes: { value: () => refreshes },
+  }) as RecordedClient
+}
+
+/** What the first request of such a client carries. */
+export const firstAuthorization = `Bearer ${session.accessToken}`

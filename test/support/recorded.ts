@@ -1,0 +1,18 @@
+/** One request as it arrived; the boundary of a multipart body reads BOUNDARY. */
+export interface Recorded {
+  readonly method: string
+  /** Path and query. */
+  readonly url: string
+  /** In their order, names in lower case; the same name may come more than once. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly sha256: string
+  readonly length: number
+}
+
+export const authorizationOf = ({ headers }: Recorded): string[] =>
+  headers.filter(([name]) => name === 'authorization').map(([, value]) => value)
+
+/** What FormData puts between parts is drawn anew for every send, always of the same length. */
+export const BOUNDARY = /-*(?:formdata-undici-\d+|WebKitFormBoundary\w+)/
+
+export const hideBoundary = (text: string): string => text.replace(BOUNDARY, 'BOUNDARY')
