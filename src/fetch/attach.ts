@@ -1,33 +1,71 @@
 /** What `fetch` takes as its first argument. */
 export type Input = Parameters<typeof globalThis.fetch>[0]
 export type Init = Parameters<typeof globalThis.fetch>[1]
+/** What `fetch` is called with. */
+export type Call = readonly [input: Input, init?: Init]
 
 type HeaderSource = NonNullable<Init>['headers']
 
-/** Where the headers of this call come from: those in `init` replace a Request's own. */
-const headersOf = (input: Input, init: Init): HeaderSource =>
-  init?.headers ?? (isRequest(input) ? input.headers : undefined)
-
 /** Requests of another realm or a polyfill count too. */
-export const isRequest = (input: Input): input is Request =>
-  typeof input === 'object' && 'headers' in input && 'url' in input
+export const isRequest = (input: unknown): input is Request =>
+  typeof input === 'object' &&
+  input !== null &&
+  'headers' in input &&
+  typeof (input as Request).clone === 'function'
 
 const isIterable = (headers: object): headers is Iterable<readonly [string, string]> =>
-  Symbol.iterator in headers
+  typeof (headers as { [Symbol.iterator]?: unknown })[Symbol.iterator] === 'function'
 
-/** The same call in a form that can be read more than once. Nothing is changed where nothing has to be. */
-export function settle(input: Input, init: Init): [Input, Init] {
+/** Where the headers of this call come from: those in `init` replace a Request's own. */
+const headersOf = ([input, init]: Call): HeaderSource =>
+  init?.headers ?? (isRequest(input) ? input.headers : undefined)
+
+/** The same headers in the same shape, which nobody else can change or use up. */
+function copyHeaders(headers: HeaderSource, ...more: [string, string][]): NonNullable<HeaderSource> {
+  if (!headers) return Object.fromEntries(more)
+  if (headers instanceof Headers) {
+    const copy = new Headers(headers)
+    for (const [name, value] of more) copy.set(name, value)
+    return copy
+  }
+  if (isIterable(headers)) return [...Array.from(headers, pair => [...pair] as [string, string]), ...more]
+  return { ...headers, ...Object.fromEntries(more) }
+}
+
+/** What a copy of an object with getters or a prototype of its own would miss. */
+const MEMBERS =
+  'method body mode credentials cache redirect referrer referrerPolicy integrity keepalive signal duplex priority window dispatcher'.split(
+    ' ',
+  )
+
+const isPlain = (init: object): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(init)
+  return prototype === Object.prototype || prototype === null
+}
+
+/**
+ * The same call as `fetch` reads it now: what the caller changes from here on does not matter. Bodies stay the caller's.
+ * @returns `undefined` for what fetch itself refuses: it has its own words for that.
+ */
+export function settle(input: Input, init: Init): Call | undefined {
+  if (init === undefined || init === null) return [input]
+  if (typeof init !== 'object' || init.headers === null) return undefined
   // a Request in the second place: its members are getters, which a copy would miss
-  if (init && isRequest(init as Input)) return [new Request(input, init), undefined]
-  const { headers } = init ?? {}
-  const isUsedUpByReading =
-    headers && isIterable(headers) && !Array.isArray(headers) && !(headers instanceof Headers)
-  return isUsedUpByReading ? [input, { ...init, headers: [...headers] as [string, string][] }] : [input, init]
+  if (isRequest(init)) return [new Request(input, init)]
+  const members: NonNullable<Init> = { ...init }
+  if (!isPlain(init)) {
+    for (const name of MEMBERS) {
+      const value = (init as Record<string, unknown>)[name]
+      if (value !== undefined) (members as Record<string, unknown>)[name] = value
+    }
+  }
+  if (init.headers !== undefined) members.headers = copyHeaders(init.headers)
+  return [input, members]
 }
 
 /** Whether the caller has set `Authorization` itself: then latchkey leaves the call alone. */
-export function hasAuthorization(input: Input, init: Init): boolean {
-  const headers = headersOf(input, init)
+export function hasAuthorization(call: Call): boolean {
+  const headers = headersOf(call)
   if (!headers) return false
   if (headers instanceof Headers) return headers.has('authorization')
   const entries: Iterable<readonly unknown[]> = isIterable(headers) ? headers : Object.entries(headers)
@@ -35,19 +73,17 @@ export function hasAuthorization(input: Input, init: Init): boolean {
   return false
 }
 
-/** The same `init` plus the access token (RFC 6750 section 2.1), in the caller's own shape; nothing is mutated. */
-export function withToken(input: Input, init: Init, accessToken: string): NonNullable<Init> {
-  const headers = headersOf(input, init)
+/**
+ * The same call plus the access token (RFC 6750 section 2.1), in the caller's own shape; nothing is mutated. A Request
+ * goes as a Request: `fetch` would forget its referrer over an `init` (Fetch standard, section 5.4).
+ */
+export function withToken(call: Call, accessToken: string): Call {
+  const [input, init] = call
   const authorization = `Bearer ${accessToken}`
-  if (!headers) return { ...init, headers: { authorization } }
-  if (headers instanceof Headers) {
-    const copy = new Headers(headers)
-    copy.set('authorization', authorization)
-    return { ...init, headers: copy }
+  if (input instanceof Request && !(init && Object.keys(init).length)) {
+    const request = new Request(input)
+    request.headers.set('authorization', authorization)
+    return [request]
   }
-  if (isIterable(headers)) {
-    const entries = [...headers, ['authorization', authorization]] as [string, string][]
-    return { ...init, headers: entries }
-  }
-  return { ...init, headers: { ...headers, authorization } }
+  return [input, { ...init, headers: copyHeaders(headersOf(call), ['authorization', authorization]) }]
 }

@@ -5,8 +5,8 @@ import type { Clock, Fetch } from '../core/ports.ts'
 import type { Resource } from '../core/resource.ts'
 import { abortable } from '../core/time-limit.ts'
 import { LatchkeyError } from '../errors.ts'
-import { hasAuthorization, type Init, type Input, isRequest, settle, withToken } from './attach.ts'
-import { keepForReplay } from './replay.ts'
+import { type Call, hasAuthorization, type Init, type Input, isRequest, settle, withToken } from './attach.ts'
+import { keepForReplay, takeOne } from './replay.ts'
 
 /** What the fetch part asks of the refresh part. `resource`: for one API of `resources`. */
 export interface AccessTokens {
@@ -60,18 +60,24 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
   }
 
   return async (called: Input, options?: Init) => {
-    const [input, init] = settle(called, options)
-    const destination = destinationOf(input)
-    if (!destination || hasAuthorization(input, init)) return send(input, init)
+    const destination = destinationOf(called)
+    const call = destination && settle(called, options)
+    if (!call) return send(called, options)
+    if (hasAuthorization(call)) return send(...call)
+    const [input, init] = call
     const { endpoint, resource } = destination
-    const signal = init?.signal ?? (isRequest(input) ? input.signal : undefined)
-    const method = (init?.method ?? (isRequest(input) ? input.method : 'GET')).toUpperCase()
+    const own = isRequest(input) ? input : undefined
+    const signal = init?.signal === undefined ? own?.signal : init.signal
+    const method = String(init?.method ?? own?.method ?? 'GET').toUpperCase()
+    const kept = keepForReplay(call)
 
-    const attempt = async (to: Input, accessToken: string, replay: boolean) => {
+    const attempt = async (to: Call, accessToken: string, replay: boolean) => {
       emit({ type: 'api-request', method, url: endpoint, replay })
-      const response = await send(to, withToken(input, init, accessToken))
+      const response = await send(...withToken(to, accessToken))
       const { status, headers } = response
-      const verdict = judgeAnswer(status, headers.get('www-authenticate'))
+      // where a redirect has led away, it is another server that answers
+      const isOurs = status < 400 || !response.redirected || destinationOf(response.url)
+      const verdict = judgeAnswer(isOurs ? status : 0, headers.get('www-authenticate'))
       emit({ type: 'api-response', status, url: endpoint, error: verdict.error })
       if (status !== 401 && unproven?.accessToken === accessToken) unproven = undefined
       if (verdict.do === 'step-up') {
@@ -81,14 +87,15 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
     }
 
     let accessToken = tokens.ready(resource)
+    let first = call
     if (accessToken === undefined) {
+      if (kept) first = takeOne(kept) // what the caller changes meanwhile is not sent
       await abortable(ports.started(), signal)
       accessToken = await tokens.acquire({ resource, signal })
     }
-    const { first, second } = keepForReplay(input, init)
     const { response, isCurable } = await attempt(first, accessToken, false)
     if (!isCurable) return response
-    if (second === undefined) {
+    if (!kept) {
       emit({ type: 'body-not-replayable', method, url: endpoint })
       markNotReplayable(response)
     }
@@ -102,10 +109,10 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
       if (failure instanceof LatchkeyError) return response
       throw failure
     }
-    if (second === undefined || renewed === accessToken) return response
+    if (!kept || renewed === accessToken) return response
     unproven = { accessToken: renewed, until: clock.now() + FUTILE.ms }
-    void response.body?.cancel()
-    const replayed = await attempt(second, renewed, true)
+    response.body?.cancel().catch(() => {}) // it may have broken off meanwhile
+    const replayed = await attempt(kept, renewed, true)
     if (replayed.response.status === 401) {
       if (futile.size >= FUTILE.most) futile.clear()
       futile.set(endpoint, { accessToken: renewed, until: clock.now() + FUTILE.ms })

@@ -116,6 +116,7 @@ function buildInit(
   if (spec.body) members.body = buildBody(spec.body)
   if (spec.body?.kind === 'stream') members.duplex = 'half'
   if (spec.shape === 'null-prototype') return Object.freeze(Object.assign(Object.create(null), members))
+  if (spec.shape === 'inherited') return Object.freeze(Object.create(members))
   if (spec.shape !== 'getters') return Object.freeze(members)
   const getters = Object.entries(members).map(([name, value]) => [
     name,

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { hasAuthorization, type Init, type Input, withToken } from '../../../src/fetch/attach.ts'
+import { hasAuthorization, type Init, type Input, settle, withToken } from '../../../src/fetch/attach.ts'
 
 const url = 'https://api.example.com/me'
 const mine = { 'x-mine': 'yes', 'Content-Type': 'text/plain' }
 
 /** What fetch would send. */
 const sent = (input: Input, init: Init) => {
-  const request = new Request(input, withToken(input, init, 'token'))
+  const request = new Request(...withToken([input, init], 'token'))
   return { method: request.method, headers: Object.fromEntries(request.headers) }
 }
 const expected = { authorization: 'Bearer token', 'content-type': 'text/plain', 'x-mine': 'yes' }
@@ -38,10 +38,10 @@ describe('the access token', () => {
     const headers = new Headers(mine)
     const init = Object.freeze({ method: 'POST', headers: Object.freeze({ ...mine }), body: 'text' })
     const request = new Request(url, { headers: mine })
-    expect(withToken(url, init, 'token')).toMatchObject({ method: 'POST', body: 'text' })
-    withToken(url, { headers: list }, 'token')
-    withToken(url, { headers }, 'token')
-    withToken(request, undefined, 'token')
+    expect(withToken([url, init], 'token')[1]).toMatchObject({ method: 'POST', body: 'text' })
+    withToken([url, { headers: list }], 'token')
+    withToken([url, { headers }], 'token')
+    withToken([request], 'token')
     expect(list).toEqual([['x-mine', 'yes']])
     expect(headers.has('authorization')).toBe(false)
     expect(request.headers.has('authorization')).toBe(false)
@@ -56,7 +56,7 @@ describe('the access token', () => {
       redirect: 'error',
       keepalive: true,
     }
-    expect(withToken(url, init, 'token')).toMatchObject(init)
+    expect(withToken([url, init], 'token')[1]).toMatchObject(init)
   })
 })
 
@@ -68,7 +68,7 @@ describe('an Authorization of the caller', () => {
     ['a Request', () => [new Request(url, { headers: { authorization: 'x' } })]],
     ['an empty text', () => [url, { headers: { authorization: '' } }]],
   ])('is seen in %s', (_what, args) => {
-    expect(hasAuthorization(...args())).toBe(true)
+    expect(hasAuthorization(args())).toBe(true)
   })
 
   test.each<[string, () => [Input, Init?]]>([
@@ -83,6 +83,68 @@ describe('an Authorization of the caller', () => {
       () => [url, { headers: Object.create({ authorization: 'x' }) as Record<string, string> }],
     ],
   ])('is not seen %s', (_what, args) => {
-    expect(hasAuthorization(...args())).toBe(false)
+    expect(hasAuthorization(args())).toBe(false)
+  })
+})
+
+describe('what fetch reads of a call', () => {
+  const other = { 'x-mine': 'yes' }
+
+  test('is a copy: what the caller changes later does not matter', () => {
+    const headers = { ...other }
+    const list = Object.entries(other) as [string, string][]
+    const calls = [headers, list, new Headers(other)].map(source => ({
+      source,
+      call: settle(url, { headers: source }),
+    }))
+    headers['x-mine'] = 'no'
+    ;(list[0] as [string, string])[1] = 'no'
+    for (const { source, call } of calls) {
+      if (source instanceof Headers) source.set('x-mine', 'no')
+      expect(new Headers(call?.[1]?.headers).get('x-mine')).toBe('yes')
+    }
+  })
+
+  test.each<[string, object]>([
+    ['a prototype', Object.create({ method: 'POST', body: 'text', headers: other })],
+    [
+      'a class',
+      new (class {
+        get method() {
+          return 'POST'
+        }
+        get body() {
+          return 'text'
+        }
+        get headers() {
+          return other
+        }
+      })(),
+    ],
+  ])('is also what comes from %s', (_what, init) => {
+    expect(settle(url, init)?.[1]).toMatchObject({ method: 'POST', body: 'text', headers: other })
+  })
+
+  test('keeps members that only one runtime knows, as they are', () => {
+    const own = { dispatcher: {}, cf: { ttl: 1 }, next: { tags: ['a'] } }
+    const init = settle(url, own as RequestInit)?.[1] as typeof own
+    expect(init.dispatcher).toBe(own.dispatcher)
+    expect(init.cf).toBe(own.cf)
+    expect(init.next).toBe(own.next)
+  })
+
+  test.each([{ headers: null }, 'text', 5, true].map(init => [init]))(
+    'is left to fetch where it is %j',
+    init => {
+      expect(settle(url, init as unknown as Init)).toBeUndefined()
+    },
+  )
+
+  test('of a Request keeps its referrer and its policy', () => {
+    const request = new Request(url, { referrerPolicy: 'no-referrer', referrer: '' })
+    const [sentAs] = withToken([request], 'token')
+    expect((sentAs as Request).referrerPolicy).toBe('no-referrer')
+    expect((sentAs as Request).headers.get('authorization')).toBe('Bearer token')
+    expect(request.headers.has('authorization')).toBe(false)
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Init, Input } from '../../../src/fetch/attach.ts'
+import type { Call, Init, Input } from '../../../src/fetch/attach.ts'
 import { keepForReplay } from '../../../src/fetch/replay.ts'
 
 const url = 'https://api.example.com/me'
@@ -13,9 +13,9 @@ const stream = () => new Blob(['text']).stream()
 
 /** The bodies that two sends would have. */
 const bothBodies = async (input: Input, init: Init) => {
-  const { first, second } = keepForReplay(input, init)
-  const one = await new Request(first, init).text()
-  return [one, second && (await new Request(second, init).text())]
+  const kept = keepForReplay([input, init])
+  const one = await new Request(input, init).text()
+  return [one, kept && (await new Request(...kept).text())]
 }
 
 describe('a call is kept for a second send', () => {
@@ -57,7 +57,7 @@ describe('a call is sent once', () => {
   test('with a stream, which goes out as it is', () => {
     const body = stream()
     const init = { method: 'POST', body, duplex: 'half' }
-    expect(keepForReplay(url, init)).toEqual({ first: url, second: undefined })
+    expect(keepForReplay([url, init])).toBeUndefined()
     expect(body.locked).toBe(false)
   })
 
@@ -65,6 +65,19 @@ describe('a call is sent once', () => {
     const body = (async function* () {
       yield bytes
     })()
-    expect(keepForReplay(url, { method: 'POST', body: body as unknown as BodyInit }).second).toBeUndefined()
+    expect(keepForReplay([url, { method: 'POST', body: body as unknown as BodyInit }])).toBeUndefined()
   })
+})
+
+test('what is kept does not change when the caller changes its body', async () => {
+  const view = bytes.slice()
+  const [buffer, parameters, data] = [bytes.slice().buffer, new URLSearchParams({ a: 'b' }), form()]
+  const kept = [view, buffer, parameters, data].map(body => keepForReplay([url, { method: 'POST', body }]))
+  view.fill(0)
+  new Uint8Array(buffer).fill(0)
+  parameters.set('a', 'c')
+  data.set('a', 'c')
+  const texts = await Promise.all(kept.map(call => new Request(...(call as Call)).text()))
+  expect(texts.slice(0, 3)).toEqual(['text', 'text', 'a=b'])
+  expect(texts[3]).toContain('\r\nb\r\n')
 })
