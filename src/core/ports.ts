@@ -86,6 +86,8 @@ export interface SignInAttempt {
 export interface Page {
   /** The address of the page. */
   location(): string
+  /** Settles when the user looks at this page: one that is prerendered must spend nothing. */
+  shown(): Promise<void>
   /** Shows another address of the same origin without loading it. */
   replaceLocation(url: string): void
   /** Leaves for another page. Settles if the user comes back to this one. */

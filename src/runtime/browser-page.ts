@@ -14,6 +14,10 @@ export function browserPage(): Page | undefined {
   if (typeof document === 'undefined' || typeof location === 'undefined') return undefined
   return {
     location: () => location.href,
+    shown: async () => {
+      if (!(document as { prerendering?: boolean }).prerendering) return
+      await new Promise(resolve => document.addEventListener('prerenderingchange', resolve, { once: true }))
+    },
     replaceLocation: url => history.replaceState(history.state, '', url),
     leave: url =>
       new Promise(resolve => {
