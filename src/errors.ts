@@ -12,6 +12,8 @@ export type EndReason =
   | 'subject_changed'
   /** Another user or a newer sign-in took the place of this session while a call was waiting. */
   | 'replaced'
+  /** `recover()` was tried: the provider wants something of the user. */
+  | 'interaction_required'
   /** Nobody has signed in yet. */
   | 'no_session'
 
@@ -50,6 +52,20 @@ export type CallbackReason =
   | 'cancelled'
   /** The browser did not let the sign-in window open. */
   | 'popup_blocked'
+  /** Three sign-ins came back within a minute, and there is still no session: a fourth would do no better. */
+  | 'redirect_loop'
+
+/** What is known of a sign-in that nobody here remembers. */
+export interface LostSignIn {
+  /** What probably became of it. */
+  readonly likely: 'storage_blocked' | 'other_browser' | 'expired'
+  /** Whether what is stored here can be read back. */
+  readonly storageWorks: boolean
+  /** How many other sign-ins are under way in this browser. */
+  readonly pendingCount: number
+  /** How old the newest of them is, in milliseconds. */
+  readonly newestAgeMs: number | undefined
+}
 
 /** A sign-in did not come to its end. The session is as it was; call `signIn()` to begin anew. */
 export class CallbackError extends LatchkeyError {
@@ -58,10 +74,21 @@ export class CallbackError extends LatchkeyError {
   readonly reason: CallbackReason
   /** The `error` of the authorization response (RFC 6749 section 4.1.2.1), where there was one. */
   readonly error: string | undefined
-  constructor(message: string, reason: CallbackReason, options?: ErrorOptions & { error?: string }) {
+  /** With `state_not_found`: what is known. */
+  readonly lost: LostSignIn | undefined
+  /** With `state_not_found`: begins anew, in the same way. Call it from a click where that way is a popup. */
+  restart: (() => Promise<unknown>) | undefined
+  constructor(
+    message: string,
+    reason: CallbackReason,
+    options?: ErrorOptions & { error?: string; lost?: LostSignIn },
+  ) {
     super(message, options)
     this.reason = reason
     this.error = options?.error
+    this.lost = options?.lost
+    // a function is nothing to log
+    Object.defineProperty(this, 'restart', { value: undefined, writable: true, enumerable: false })
   }
 }
 

@@ -7,7 +7,7 @@ import {
 import type { Clock } from '../core/ports.ts'
 import type { Resource } from '../core/resource.ts'
 import { ConfigurationError } from '../errors.ts'
-import { STATE_PREFIX } from './callback.ts'
+import { nameState } from './callback.ts'
 import { endpointOf, type Server } from './discovery.ts'
 import type { Transactions } from './transaction.ts'
 
@@ -41,7 +41,8 @@ export async function beginAuthorization(
       `${as.issuer} does not support PKCE with S256, without which latchkey does not sign in.`,
     )
   }
-  const state = `${STATE_PREFIX}${userAgent}.${generateRandomState()}`
+  const createdAt = clock.now()
+  const state = nameState(userAgent, createdAt, generateRandomState())
   const codeVerifier = generateRandomCodeVerifier()
   const nonce = scope.split(' ').includes('openid') ? generateRandomNonce() : undefined
   const request: Record<string, string | undefined> = {
@@ -61,7 +62,8 @@ export async function beginAuthorization(
   const indicators = new Set(resources.map(({ parameters }) => parameters.resource))
   for (const indicator of indicators) if (indicator) url.searchParams.append('resource', indicator) // RFC 8707 section 2.1
   url.hash = ''
-  const createdAt = clock.now()
-  await transactions.save({ schema: 1, state, codeVerifier, nonce, redirectUri, scope, returnTo, createdAt })
+  const silent = parameters.prompt === 'none' ? true : undefined
+  const secrets = { state, codeVerifier, nonce }
+  await transactions.save({ schema: 1, ...secrets, redirectUri, scope, returnTo, createdAt, silent })
   return { url: url.href, state }
 }

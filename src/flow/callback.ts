@@ -1,3 +1,5 @@
+import type { EpochMs } from '../core/ports.ts'
+
 /** Marks our `state` among those of other libraries whose answers may come to the same page. */
 export const STATE_PREFIX = 'lk.'
 
@@ -7,7 +9,13 @@ export interface Callback {
   readonly state: string
   /** Which kind of user agent asked: what follows the prefix in `state`. */
   readonly userAgent: string
+  /** When it was asked, by the clock of this device or of another one. */
+  readonly askedAt: EpochMs
 }
+
+/** Says by whom and when it was made, so that one which nobody remembers can be explained. */
+export const nameState = (userAgent: string, now: EpochMs, random: string): string =>
+  `${STATE_PREFIX}${userAgent}.${now.toString(36)}.${random}`
 
 /** `undefined` for every URL that is not the answer to a sign-in of latchkey: it is nobody's business here. */
 export function parseCallback(address: string | URL): Callback | undefined {
@@ -16,5 +24,6 @@ export function parseCallback(address: string | URL): Callback | undefined {
   const state = url.searchParams.get('state')
   if (!state?.startsWith(STATE_PREFIX)) return undefined
   if (!url.searchParams.has('code') && !url.searchParams.has('error')) return undefined
-  return { url, state, userAgent: state.split('.')[1] as string }
+  const [, userAgent = '', askedAt = ''] = state.split('.')
+  return { url, state, userAgent, askedAt: Number.parseInt(askedAt, 36) || 0 }
 }

@@ -10,6 +10,10 @@ export interface Transaction {
   readonly scope: string
   readonly returnTo: string | undefined
   readonly createdAt: EpochMs
+  /** The user was not to be asked anything (`prompt=none`). */
+  readonly silent?: true
+  /** Its callback came, whatever followed. */
+  readonly returned?: true
   /** Its callback was answered: what comes again is told the outcome, and nothing is sent. */
   readonly done?: true
 }
@@ -20,6 +24,10 @@ const MOST = 20
 export interface Transactions {
   save(transaction: Transaction): Promise<void>
   find(state: string): Promise<Transaction | undefined>
+  /** All that are kept, the newest first. */
+  all(): Promise<readonly Transaction[]>
+  /** Its callback came, and may come again. Best effort. */
+  returned(transaction: Transaction): Promise<void>
   /** Drops its secrets and remembers that it is over. Best effort: it also ends by its age. */
   finish(transaction: Transaction): Promise<void>
 }
@@ -33,20 +41,24 @@ export function createTransactions(keyValue: KeyValue, prefix: string, clock: Cl
   const write = (state: string, transaction: Transaction) =>
     keyValue.update(prefix + state, () => transaction)
 
+  const entries = async () => {
+    const keys = await keyValue.keys(prefix)
+    const found = await Promise.all(keys.map(async key => ({ key, transaction: await read(key) })))
+    const ageOf = ({ transaction }: (typeof found)[number]) => transaction?.createdAt ?? 0
+    return found.sort((a, b) => ageOf(b) - ageOf(a))
+  }
+
   return {
     async save(transaction) {
       await write(transaction.state, transaction)
-      const keys = await keyValue.keys(prefix)
-      const found = await Promise.all(
-        keys.map(async key => ({ key, createdAt: (await read(key))?.createdAt ?? 0 })),
-      )
-      found.sort((a, b) => b.createdAt - a.createdAt)
-      const old = found.filter(({ createdAt }, index) => index >= MOST || !createdAt)
+      const old = (await entries()).filter(({ transaction }, index) => index >= MOST || !transaction)
       await Promise.all(old.map(({ key }) => keyValue.update(key, () => undefined)))
     },
     find: state => read(prefix + state),
+    all: async () => (await entries()).flatMap(({ transaction }) => transaction ?? []),
+    returned: transaction => write(transaction.state, { ...transaction, returned: true }).catch(() => {}),
     finish: transaction =>
-      write(transaction.state, { ...transaction, codeVerifier: '', nonce: undefined, done: true }).catch(
+      write(transaction.state, { ...transaction, codeVerifier: '', nonce: undefined, returned: true, done: true }).catch(
         () => {},
       ),
   }
