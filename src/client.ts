@@ -1,13 +1,16 @@
 import type { Client } from './core/client.ts'
 import { createEventLog } from './core/event-log.ts'
+import type { Emit } from './core/events.ts'
 import type { Clock, Fetch, Page, Store, UserAgent, Wake } from './core/ports.ts'
 import { renew, requestFor } from './core/resource.ts'
 import type { Session, SessionRecord } from './core/session.ts'
 import { abortable } from './core/time-limit.ts'
+import { AuthorizationRequiredError, CallbackError, type EndReason } from './errors.ts'
 import { createAuthFetch } from './fetch/auth-fetch.ts'
 import { type Callback, parseCallback } from './flow/callback.ts'
 import { createServer } from './flow/discovery.ts'
-import { authorize, type Finished, finish } from './flow/sign-in.ts'
+import { createRecovery } from './flow/recovery.ts'
+import { authorize, type Finished, finish, forgetLoops } from './flow/sign-in.ts'
 import { sayGoodbye } from './flow/sign-out.ts'
 import { refreshTokens, revoke } from './flow/token-request.ts'
 import { createTransport } from './flow/transport.ts'
@@ -48,8 +51,12 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
 
   const context = Math.random().toString(36).slice(2, 8)
   const log = createEventLog(clock, context)
-  const { emit } = log
   const keyValue = limited(store.keyValue, clock)
+  const recovery = createRecovery({ keyValue, name, clock })
+  const emit: Emit = event => {
+    log.emit(event)
+    recovery.note(event)
+  }
   const transport = createTransport({ fetch: send, clock })
   const server = createServer({ ...settings, transport, clock, emit })
   const shared = {
@@ -90,18 +97,59 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   const shareCallback = singleFlight<Finished>()
 
   const finishOnce = (callback: Callback) =>
-    shareCallback(callback.state, () => finish(signInPorts, callback))
+    shareCallback(callback.state, () =>
+      finish(signInPorts, callback).catch(error => {
+        if (error instanceof CallbackError && error.lost) error.restart = () => signIn()
+        throw error
+      }),
+    )
 
-  const arrive = async () => {
+  /** @returns why nobody is signed in, where a try without the user has told. */
+  const arrive = async (): Promise<EndReason | undefined> => {
     await page?.shown()
     const callback = page && parseCallback(page.location())
-    if (!callback) return
+    if (!callback) return undefined
     const relayed = callback.userAgent === 'popup' && (await page.relay(callback.url.href, callback.state))
-    if (!relayed) await finishOnce(callback)
+    if (relayed) return undefined
+    try {
+      await finishOnce(callback)
+    } catch (error) {
+      if (error instanceof AuthorizationRequiredError) return error.reason
+      throw error
+    }
+    return undefined
   }
   const started = async () => {
     await page?.shown()
     await live.started()
+  }
+
+  const signIn: Client['signIn'] = async ({
+    returnTo,
+    authorizationParameters = {},
+    stepUp = {},
+    userAgent: agent = userAgent,
+  } = {}) => {
+    const more = parseStepUp(stepUp, settings.scope, shared.records.current?.tokens.scope)
+    const choice = {
+      userAgent: agent.name,
+      scope: more.scope,
+      parameters: {
+        ...settings.authorizationParameters,
+        ...checkAuthorizationParameters(authorizationParameters),
+        ...more.parameters,
+      },
+      returnTo: parseReturnTo(returnTo, settings.redirectUri),
+    }
+    return shareSession('sign-in', async () => {
+      const attempt = agent.begin(settings.redirectUri) // before anything is awaited: see UserAgent
+      try {
+        await authorize(signInPorts, attempt, choice)
+      } finally {
+        attempt.close()
+      }
+      return live.look()
+    })
   }
 
   return {
@@ -111,27 +159,13 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
 
     start: () => shareSession('start', () => live.start(arrive())),
 
-    async signIn({ returnTo, authorizationParameters = {}, stepUp = {}, userAgent: agent = userAgent } = {}) {
-      const more = parseStepUp(stepUp, settings.scope, shared.records.current?.tokens.scope)
-      const choice = {
-        userAgent: agent.name,
-        scope: more.scope,
-        parameters: {
-          ...settings.authorizationParameters,
-          ...checkAuthorizationParameters(authorizationParameters),
-          ...more.parameters,
-        },
-        returnTo: parseReturnTo(returnTo, settings.redirectUri),
-      }
-      return shareSession('sign-in', async () => {
-        const attempt = agent.begin(settings.redirectUri) // before anything is awaited: see UserAgent
-        try {
-          await authorize(signInPorts, attempt, choice)
-        } finally {
-          attempt.close()
-        }
-        return live.look()
-      })
+    signIn,
+
+    async recover({ returnTo = page?.location(), userAgent: agent = runtime.userAgent() } = {}) {
+      await started()
+      if (live.session.status === 'signed-in') return live.session
+      await recovery.begin()
+      return signIn({ returnTo, userAgent: agent, authorizationParameters: { prompt: 'none' } })
     },
 
     async handleCallback(url) {
@@ -166,6 +200,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     async signOut({ endProviderSession = true } = {}) {
       try {
         const ended = await live.end()
+        await forgetLoops(signInPorts)
         if (ended) await sayGoodbye(shared, ended, endProviderSession)
       } finally {
         live.forget()

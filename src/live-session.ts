@@ -22,8 +22,11 @@ export interface LiveSession {
   look(reason?: EndReason): Promise<Session>
   /** The record was changed here, or is gone for this reason: tells this realm and the others. */
   changed(record: SessionRecord | undefined, sessionId: string, reason?: EndReason): void
-  /** Waits for `arrival`, after which the store may hold another session, and shows what is there. */
-  start(arrival: Promise<unknown>): Promise<Session>
+  /**
+   * Waits for `arrival`, after which the store may hold another session, and shows what is there. It may tell why there
+   * is nothing.
+   */
+  start(arrival: Promise<EndReason | undefined>): Promise<Session>
   /** Settles when the store has been read once, after a start that is under way. */
   started(): Promise<void>
   readonly ready: Refresher['ready']
@@ -88,10 +91,11 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
 
     async start(arrival) {
       starting = arrival.catch(() => {})
+      let reason: EndReason | undefined
       try {
-        await arrival
+        reason = await arrival
       } finally {
-        await look()
+        await look(reason)
       }
       return view.session
     },

@@ -37,6 +37,14 @@ export interface Client {
   start(): Promise<Session>
   /** Sends the user to the authorization server. With a redirect, the page leaves. */
   signIn(options?: SignInOptions): Promise<Session>
+  /**
+   * Has a session back that ended by itself, without asking the user: one way to the authorization server and back with
+   * `prompt=none` (OpenID Connect Core section 3.1.2.1), to this same place. Once: where the provider wants something of
+   * the user, `start()` then finds nobody signed in, with the reason `interaction_required`.
+   * @throws AuthorizationRequiredError where there is nothing to have back: nobody was signed in, the user signed out, or
+   * it was tried already.
+   */
+  recover(options?: Pick<SignInOptions, 'returnTo' | 'userAgent'>): Promise<Session>
   /** Finishes a sign-in from its callback URL. `start()` does this for the page's own URL. */
   handleCallback(url: string | URL): Promise<CallbackResult>
   /** Calls `listener` at every change of `session`, made here, in another tab or by another process. */

@@ -4,13 +4,19 @@ import type { Resource } from '../core/resource.ts'
 import type { SessionRecord } from '../core/session.ts'
 import { HOLD_MS, WAIT_MS, withTimeLimit } from '../core/time-limit.ts'
 import { toTokenSet } from '../core/token-set.ts'
-import { CallbackError, LatchkeyError, NetworkError, StorageError } from '../errors.ts'
+import {
+  AuthorizationRequiredError,
+  CallbackError,
+  LatchkeyError,
+  NetworkError,
+  StorageError,
+} from '../errors.ts'
 import { type AuthorizationChoice, beginAuthorization } from './authorize.ts'
 import { type Callback, parseCallback } from './callback.ts'
 import { cleanUrl } from './clean-url.ts'
 import { exchangeCode } from './code-exchange.ts'
 import type { TokenRequestPorts } from './token-request.ts'
-import { createTransactions, type Transactions } from './transaction.ts'
+import { createTransactions, LIFETIME_MS, type Transactions } from './transaction.ts'
 
 /** What sign-in asks of the store part. */
 export interface SessionSlot {
@@ -38,6 +44,9 @@ export interface SignInPorts extends TokenRequestPorts {
   started(record: SessionRecord): void
 }
 
+/** So many sign-ins that came back within this time, and still nobody is signed in. */
+const LOOP = { times: 3, ms: 60_000 }
+
 /** What became of a callback: `undefined` when it is not ours. */
 export type Finished = { readonly returnTo: string | undefined } | undefined
 
@@ -51,6 +60,7 @@ export async function authorize(
   choice: Omit<AuthorizationChoice, 'redirectUri'>,
 ): Promise<void> {
   const { scope, userAgent } = choice
+  await refuseLoop(ports)
   const redirectUri = await attempt.redirectUri
   const request = await beginAuthorization(
     { ...ports, transactions: transactionsOf(ports) },
@@ -60,6 +70,25 @@ export async function authorize(
   const answer = await attempt.authorize(request.url, request.state)
   const callback = answer && parseCallback(answer)
   if (callback) await finish(ports, callback)
+}
+
+/** A fourth sign-in within a minute that follows three which came back, and nobody is signed in: it would go on like this. */
+async function refuseLoop(ports: SignInPorts): Promise<void> {
+  if (ports.records.current) return
+  const since = ports.clock.now() - LOOP.ms
+  const futile = (await transactionsOf(ports).all()).filter(one => one.returned && one.createdAt > since)
+  if (futile.length < LOOP.times) return
+  throw new CallbackError(
+    `${LOOP.times} sign-ins came back within a minute and none left a session. Look at what start() rejected with; a user's click a minute later may try again.`,
+    'redirect_loop',
+  )
+}
+
+/** The user signed out: sign-ins up to now were no loop. Best effort. */
+export async function forgetLoops(ports: SignInPorts): Promise<void> {
+  const transactions = transactionsOf(ports)
+  const all = await transactions.all().catch(() => [])
+  await Promise.all(all.filter(({ returned }) => returned).map(one => transactions.returned(one, false)))
 }
 
 /** Finishes the sign-in that this callback answers: once, however often and from however many tabs it is asked. */
@@ -76,10 +105,7 @@ export async function finish(ports: SignInPorts, callback: Callback): Promise<Fi
   if (!found) {
     clean()
     if (await records.read()) return { returnTo: undefined }
-    throw new CallbackError(
-      'This sign-in is not known here: it is over an hour old, began in another browser, or storage is blocked or was cleared. Call signIn() to begin anew.',
-      'state_not_found',
-    )
+    throw await explainLost(ports, callback, transactions)
   }
   let started: SessionRecord | undefined
   try {
@@ -98,6 +124,39 @@ export async function finish(ports: SignInPorts, callback: Callback): Promise<Fi
   clean(found.returnTo)
   if (started) ports.started(started)
   return { returnTo: found.returnTo }
+}
+
+const LIKELY = {
+  storage_blocked: 'this browser keeps nothing for this page (blocked storage, a private window)',
+  expired: 'it is over an hour old',
+  other_browser: 'it began in another browser or app, or storage was cleared meanwhile',
+} as const
+
+/** What probably became of a sign-in that nobody here remembers. */
+async function explainLost(
+  { keyValue, name, clock }: SignInPorts,
+  { askedAt }: Callback,
+  transactions: Transactions,
+): Promise<CallbackError> {
+  const key = `${name} probe`
+  const mark = clock.now()
+  const write = (value?: number) => keyValue.update(key, () => value)
+  const works = write(mark).then(() => keyValue.get(key))
+  const storageWorks = (await works.catch(() => undefined)) === mark
+  await write().catch(() => {})
+  const pending = (await transactions.all().catch(() => [])).filter(({ done }) => !done)
+  const age = clock.now() - askedAt
+  const likely = !storageWorks
+    ? 'storage_blocked'
+    : askedAt && age > LIFETIME_MS
+      ? 'expired'
+      : 'other_browser'
+  const newest = pending[0] && clock.now() - pending[0].createdAt
+  return new CallbackError(
+    `This sign-in is not known here: most likely ${LIKELY[likely]}. Call restart() or signIn() to begin anew.`,
+    'state_not_found',
+    { lost: { likely, storageWorks, pendingCount: pending.length, newestAgeMs: newest } },
+  )
 }
 
 /** Under the lock for sign-ins. @returns the new session, or `undefined` when another tab or call was first. */
@@ -134,10 +193,15 @@ async function exchange(
     await transactions.finish(transaction)
     return record
   } catch (error) {
-    if (!isRetryable(error)) await transactions.finish(transaction)
+    await (isRetryable(error) ? transactions.returned(transaction) : transactions.finish(transaction))
+    if (transaction.silent && needsUser(error)) throw new AuthorizationRequiredError('interaction_required')
     throw error
   }
 }
+
+/** What `prompt=none` is answered with where the user would have had to do something (OpenID Connect Core 3.1.2.6). */
+const needsUser = (error: unknown) =>
+  error instanceof CallbackError && /^(login|consent|interaction|account_selection)_/.test(error.error ?? '')
 
 const isRetryable = (error: unknown) => error instanceof LatchkeyError && error.retryable
 

@@ -13,12 +13,12 @@ export interface Transaction {
   /** The user was not to be asked anything (`prompt=none`). */
   readonly silent?: true
   /** Its callback came, whatever followed. */
-  readonly returned?: true
+  readonly returned?: true | undefined
   /** Its callback was answered: what comes again is told the outcome, and nothing is sent. */
   readonly done?: true
 }
 
-const LIFETIME_MS = 3_600_000
+export const LIFETIME_MS = 3_600_000
 const MOST = 20
 
 export interface Transactions {
@@ -26,8 +26,8 @@ export interface Transactions {
   find(state: string): Promise<Transaction | undefined>
   /** All that are kept, the newest first. */
   all(): Promise<readonly Transaction[]>
-  /** Its callback came, and may come again. Best effort. */
-  returned(transaction: Transaction): Promise<void>
+  /** Its callback came, and may come again; or that no longer counts. Best effort. */
+  returned(transaction: Transaction, counts?: boolean): Promise<void>
   /** Drops its secrets and remembers that it is over. Best effort: it also ends by its age. */
   finish(transaction: Transaction): Promise<void>
 }
@@ -56,10 +56,15 @@ export function createTransactions(keyValue: KeyValue, prefix: string, clock: Cl
     },
     find: state => read(prefix + state),
     all: async () => (await entries()).flatMap(({ transaction }) => transaction ?? []),
-    returned: transaction => write(transaction.state, { ...transaction, returned: true }).catch(() => {}),
+    returned: (transaction, counts = true) =>
+      write(transaction.state, { ...transaction, returned: counts || undefined }).catch(() => {}),
     finish: transaction =>
-      write(transaction.state, { ...transaction, codeVerifier: '', nonce: undefined, returned: true, done: true }).catch(
-        () => {},
-      ),
+      write(transaction.state, {
+        ...transaction,
+        codeVerifier: '',
+        nonce: undefined,
+        returned: true,
+        done: true,
+      }).catch(() => {}),
   }
 }

@@ -2,7 +2,7 @@ import { afterEach, expect } from 'vitest'
 import { joinClient } from '../../src/client.ts'
 import type { Client } from '../../src/core/client.ts'
 import type { ClientEvent } from '../../src/core/events.ts'
-import type { Fetch, Store, UserAgent, Wake } from '../../src/core/ports.ts'
+import type { Fetch, Page, Store, UserAgent, Wake } from '../../src/core/ports.ts'
 import type { ClientOptions } from '../../src/options.ts'
 import { sha256 } from '../../src/runtime/digest.ts'
 import { type HandClock, handClock } from './clock.ts'
@@ -13,7 +13,7 @@ import { createStrictAs, type StrictAs, type StrictAsOptions } from './strict-as
 import { sharedStore } from './tabs.ts'
 
 /** What a client of a test may bring of its own. */
-type OwnOptions = Partial<ClientOptions> & { subject?: () => string; wake?: Wake }
+type OwnOptions = Partial<ClientOptions> & { subject?: () => string; wake?: Wake; page?: Page }
 
 /** A client and what it told. */
 export interface TestClient extends Client {
@@ -70,7 +70,7 @@ export function worlds(): (options?: Partial<StrictAsOptions>) => World {
     servers.push(as)
     const fetch = handledFetch([...as.handlers, ...api.handlers])
 
-    const client: World['client'] = ({ subject, wake, ...own } = {}) => {
+    const client: World['client'] = ({ subject, wake, page, ...own } = {}) => {
       const made = joinClient(
         {
           issuer: as.issuer,
@@ -88,7 +88,7 @@ export function worlds(): (options?: Partial<StrictAsOptions>) => World {
           clock,
           store: () => store,
           userAgent: () => agreeable(as, subject),
-          page: undefined,
+          page,
           baseUrl: () => undefined,
           wake,
           hash: sha256,

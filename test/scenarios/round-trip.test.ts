@@ -1,0 +1,144 @@
+import { describe, expect, test } from 'vitest'
+import type { KeyValue } from '../../src/core/ports.ts'
+import { CallbackError } from '../../src/errors.ts'
+import { reset } from '../support/faults.ts'
+import { leaving, pageAt, refusing } from '../support/leaving.ts'
+import { API } from '../support/strict-api.ts'
+import { sharedStore } from '../support/tabs.ts'
+import { worlds } from '../support/world.ts'
+
+const world = worlds()
+const failureOf = (work: Promise<unknown>): Promise<CallbackError> =>
+  work.then(
+    () => Promise.reject(new Error('It did not fail.')),
+    (error: CallbackError) => error,
+  )
+
+describe('a sign-in that nobody here remembers', () => {
+  test('says that it began elsewhere, and restart() begins anew', async () => {
+    const [here, elsewhere] = [world(), world()]
+    const away = leaving(elsewhere.as)
+    await elsewhere.client({ userAgent: away.userAgent }).signIn()
+    const client = here.client()
+    const error = await failureOf(client.handleCallback(away.callbacks[0] as string))
+    expect(error).toBeInstanceOf(CallbackError)
+    expect(error).toMatchObject({
+      reason: 'state_not_found',
+      lost: { likely: 'other_browser', storageWorks: true, pendingCount: 0, newestAgeMs: undefined },
+    })
+    expect(JSON.stringify(error)).not.toContain('restart')
+    await error.restart?.()
+    expect(client.session.status).toBe('signed-in')
+    expect(here.as.count('authorization_code')).toBe(1)
+  })
+
+  test('says that it is over an hour old', async () => {
+    const here = world()
+    const away = leaving(here.as)
+    const client = here.client({ userAgent: away.userAgent })
+    await client.signIn()
+    here.clock.advance(61 * 60_000)
+    const error = await failureOf(client.handleCallback(away.callbacks[0] as string))
+    expect(error.lost).toMatchObject({ likely: 'expired', storageWorks: true })
+    expect(error.message).toContain('an hour old')
+  })
+
+  test('says that storage is blocked where what is written cannot be read', async () => {
+    const here = world()
+    const away = leaving(here.as)
+    await here.client({ userAgent: away.userAgent }).signIn()
+    const blocked: KeyValue = { get: async () => undefined, update: async () => {}, keys: async () => [] }
+    const client = here.client({ store: sharedStore(here.clock, { keyValue: blocked }) })
+    const error = await failureOf(client.handleCallback(away.callbacks[0] as string))
+    expect(error.lost).toMatchObject({ likely: 'storage_blocked', storageWorks: false })
+  })
+
+  test('counts the others that are under way', async () => {
+    const [here, elsewhere] = [world(), world()]
+    const away = leaving(elsewhere.as)
+    await elsewhere.client({ userAgent: away.userAgent }).signIn()
+    const own = leaving(here.as)
+    const client = here.client({ userAgent: own.userAgent })
+    await client.signIn()
+    here.clock.advance(5000)
+    const error = await failureOf(client.handleCallback(away.callbacks[0] as string))
+    expect(error.lost).toMatchObject({ pendingCount: 1, newestAgeMs: 5000 })
+  })
+})
+
+describe('sign-ins that come back without a session', () => {
+  test('are refused as a redirect loop at the fourth in a minute, before the page is left', async () => {
+    const here = world()
+    const away = leaving(here.as, refusing(here.as, 'server_error'))
+    for (let round = 1; round <= 3; round++) {
+      await here.client({ userAgent: away.userAgent }).signIn()
+      const page = pageAt(away.callbacks.at(-1) as string)
+      await failureOf(here.client({ page }).start())
+    }
+    const error = await failureOf(here.client({ userAgent: away.userAgent }).signIn())
+    expect(error).toMatchObject({ code: 'ERR_CALLBACK', reason: 'redirect_loop' })
+    expect(away.requests).toHaveLength(3)
+    here.clock.advance(61_000)
+    await here.client({ userAgent: away.userAgent }).signIn()
+    expect(away.requests).toHaveLength(4)
+  })
+
+  test('count too where the code met a server that could not be reached', async () => {
+    const here = world()
+    const away = leaving(here.as)
+    for (let round = 1; round <= 3; round++) {
+      await here.client({ userAgent: away.userAgent }).signIn()
+      here.as.failNext.push(reset)
+      await failureOf(here.client({ page: pageAt(away.callbacks.at(-1) as string) }).start())
+    }
+    expect(await failureOf(here.client(away).signIn())).toMatchObject({ reason: 'redirect_loop' })
+  })
+
+  test('are not those that the user gave up, nor those that a sign-out followed', async () => {
+    const here = world()
+    const away = leaving(here.as)
+    for (let round = 1; round <= 5; round++) await here.client({ userAgent: away.userAgent }).signIn()
+    expect(away.requests).toHaveLength(5)
+    for (let round = 1; round <= 5; round++) {
+      const client = await here.signedIn()
+      await client.signOut()
+    }
+  })
+})
+
+test('thirty calls of signIn() leave the page once', async () => {
+  const here = world()
+  const { userAgent, requests } = leaving(here.as)
+  const client = here.client({ userAgent })
+  await Promise.all(Array.from({ length: 30 }, () => client.signIn()))
+  expect(requests).toHaveLength(1)
+})
+
+test('a page that is prerendered spends no code and writes nothing until the user looks at it', async () => {
+  const here = world()
+  const away = leaving(here.as)
+  await here.client({ userAgent: away.userAgent }).signIn()
+  let show = () => {}
+  const shown = new Promise<void>(resolve => {
+    show = resolve
+  })
+  let writes = 0
+  const keyValue: KeyValue = {
+    ...here.store.keyValue,
+    update(key, change) {
+      writes++
+      return here.store.keyValue.update(key, change)
+    },
+  }
+  const page = pageAt(away.callbacks[0] as string, () => shown)
+  const client = here.client({ page, store: { ...here.store, keyValue } })
+  const started = client.start()
+  const called = client.fetch(`${API}/me`)
+  await new Promise(resolve => setImmediate(resolve))
+  expect(here.as.count('authorization_code')).toBe(0)
+  expect(writes).toBe(0)
+  show()
+  expect(await started).toMatchObject({ status: 'signed-in' })
+  expect((await called).status).toBe(200)
+  expect(here.as.count('authorization_code')).toBe(1)
+})

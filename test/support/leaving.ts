@@ -1,0 +1,46 @@
+import type { Page, UserAgent } from '../../src/core/ports.ts'
+import type { StrictAs } from './strict-as.ts'
+
+/** A user agent that leaves, as a redirect does: the answer comes to another page, with the URL that is kept here. */
+export function leaving(as: StrictAs, answer = (url: string) => as.approve(url)) {
+  const requests: URLSearchParams[] = []
+  const callbacks: string[] = []
+  const userAgent: UserAgent = {
+    name: 'redirect',
+    begin: redirectUri => ({
+      redirectUri,
+      async authorize(url) {
+        requests.push(new URL(url).searchParams)
+        callbacks.push(answer(url))
+        return undefined
+      },
+      close() {},
+    }),
+  }
+  return { userAgent, requests, callbacks }
+}
+
+/** What the authorization server answers with an error. */
+export const refusing =
+  (as: StrictAs, error: string) =>
+  (url: string): string => {
+    const callback = new URL(as.redirectUri)
+    const state = new URL(url).searchParams.get('state') ?? ''
+    callback.search = new URLSearchParams({ error, state, iss: as.issuer }).toString()
+    return callback.href
+  }
+
+/** A page at this address, of which every move is noted. */
+export function pageAt(address: string, shown: () => Promise<void> = async () => {}) {
+  let location = address
+  const page: Page = {
+    location: () => location,
+    shown,
+    replaceLocation(url) {
+      location = url
+    },
+    leave: async () => {},
+    relay: async () => false,
+  }
+  return page
+}
