@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CHROMIUM_VARIABLE, ensureChromium } from './support/chromium.ts'
 import { type CommandOptions, runCommand } from './support/command.ts'
+import { ensureEngines } from './support/engines/find.ts'
 import { closingLine, judgeRun, type RunReport } from './support/run-report.ts'
 import { REPORT_VARIABLE } from './support/summary-reporter.ts'
 
@@ -38,6 +39,12 @@ async function findBrowser(): Promise<string> {
   process.env[CHROMIUM_VARIABLE] = path
   engine = `Chromium ${version}`
   return path
+}
+
+async function findOtherEngines(): Promise<string> {
+  const names = await ensureEngines(say)
+  engine = [engine, ...names.filter(name => name !== 'Chromium')].join(', ')
+  return names.join(', ')
 }
 
 const testFiles = () =>
@@ -82,11 +89,12 @@ const checks: Step[] = [
   { name: 'build', run: script('build', 'The lines above say why.') },
 ]
 const browser: Step = { name: 'browser', run: findBrowser }
+const engines: Step = { name: 'other engines', run: findOtherEngines }
 const tests: Step = { name: 'tests', run: runTests }
 
 const summary: string[] = []
 let problem: string | undefined
-for (const step of filters.length > 0 ? [browser, tests] : [...checks, browser, tests]) {
+for (const step of filters.length > 0 ? [browser, tests] : [...checks, browser, engines, tests]) {
   say(`\n=== ${step.name}`)
   const begun = performance.now()
   let found = ''

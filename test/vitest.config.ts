@@ -78,6 +78,17 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'engines',
+          include: ['test/browser/engines/*.test.ts'],
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 4 },
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'end-to-end',
           include: ['test/browser/e2e/**/*.test.ts'],
           testTimeout: 90_000,

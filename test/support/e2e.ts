@@ -100,16 +100,19 @@ export async function until(
   throw new Error(`Waited ${timeoutMs} ms in vain until ${what}.`, { cause: last })
 }
 
+/** A tab of any engine. */
+type Reachable = Pick<Tab, 'run' | 'click' | 'fill'>
+
 /** What the page shows there, if it is shown. */
-export const textOf = (tab: Tab, selector: string): Promise<string> =>
+export const textOf = (tab: Reachable, selector: string): Promise<string> =>
   tab.run(where => document.querySelector(where)?.textContent?.trim() ?? '', selector)
 
 /** Waits for a page of the authorization server by its heading. */
-export const untilShown = (tab: Tab, heading: string): Promise<void> =>
+export const untilShown = (tab: Reachable, heading: string): Promise<void> =>
   until(`"${heading}" is shown`, async () => (await textOf(tab, 'h1')) === heading)
 
 /** On the authorization server's pages: gives a name, allows everything if asked. The tab is sent back after this. */
-export async function fillForms(tab: Tab, userName = 'alice', isAsked = true): Promise<void> {
+export async function fillForms(tab: Reachable, userName = 'alice', isAsked = true): Promise<void> {
   await untilShown(tab, 'Sign in')
   await tab.fill('#user', userName)
   await tab.click('button.yes')
@@ -118,10 +121,10 @@ export async function fillForms(tab: Tab, userName = 'alice', isAsked = true): P
   await tab.click('button.yes')
 }
 
-export const statusOf = (tab: Tab): Promise<string> => tab.run(() => window.app.client.session.status)
+export const statusOf = (tab: Reachable): Promise<string> => tab.run(() => window.app.client.session.status)
 
 /** Waits for the session of the test app in this tab. */
-export const untilStatus = (tab: Tab, status: 'signed-in' | 'signed-out'): Promise<void> =>
+export const untilStatus = (tab: Reachable, status: 'signed-in' | 'signed-out'): Promise<void> =>
   until(`this tab is ${status}`, async () => (await statusOf(tab)) === status)
 
 /** Opens the test app and signs in by redirect, with access tokens of `seconds`. */
@@ -136,5 +139,5 @@ export async function signedInTab({ servers, pages }: Stage, profile: Profile, s
 }
 
 /** Waits until the access token that this tab knows is over. */
-export const untilExpired = (tab: Tab): Promise<void> =>
+export const untilExpired = (tab: Reachable): Promise<void> =>
   until('the access token has expired', () => tab.run(() => window.app.isExpired()))

@@ -1,0 +1,22 @@
+import type { Tab } from '../e2e-browser.ts'
+
+/** What every browser engine can be made to do. */
+export type EngineTab = Pick<Tab, 'goto' | 'run' | 'click' | 'fill' | 'reload' | 'back' | 'close'>
+
+/** One user of a browser: tabs which share everything, and nothing with other users. */
+export interface EngineProfile {
+  newTab(url?: string): Promise<EngineTab>
+  close(): Promise<void>
+}
+
+export interface Engine {
+  readonly name: string
+  newProfile(): Promise<EngineProfile>
+  close(): Promise<void>
+}
+
+/** An engine that this machine has. */
+export interface FoundEngine {
+  readonly name: 'Chromium' | 'Firefox' | 'WebKit'
+  launch(): Promise<Engine>
+}

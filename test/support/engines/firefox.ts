@@ -1,0 +1,49 @@
+import puppeteer, { type BrowserContext, type Page } from 'puppeteer-core'
+import type { Engine, EngineTab } from './engine.ts'
+
+/** Nothing that talks to the network by itself. */
+const quiet = {
+  'app.update.enabled': false,
+  'browser.safebrowsing.downloads.remote.enabled': false,
+  'browser.safebrowsing.malware.enabled': false,
+  'browser.safebrowsing.phishing.enabled': false,
+  'datareporting.policy.dataSubmissionEnabled': false,
+  'extensions.systemAddon.update.enabled': false,
+  'network.captive-portal-service.enabled': false,
+  'network.connectivity-service.enabled': false,
+  'services.settings.server': '',
+}
+const PATIENCE_MS = 20_000
+
+const toTab = (page: Page): EngineTab => ({
+  goto: async url => void (await page.goto(url, { waitUntil: 'domcontentloaded' })),
+  run: <R, A>(work: (argument: A) => R | Promise<R>, argument?: A) =>
+    page.evaluate(work as (argument: unknown) => R | Promise<R>, argument) as Promise<R>,
+  click: selector => page.locator(selector).click(),
+  fill: (selector, text) => page.locator(selector).fill(text),
+  reload: async () => void (await page.reload({ waitUntil: 'domcontentloaded' })),
+  back: (steps = 1) => page.evaluate(by => void setTimeout(() => history.go(by)), -steps),
+  close: () => page.close(),
+})
+
+const toProfile = (context: BrowserContext) => ({
+  async newTab(url?: string) {
+    const page = await context.newPage()
+    page.setDefaultTimeout(PATIENCE_MS)
+    const tab = toTab(page)
+    if (url) await tab.goto(url)
+    return tab
+  },
+  close: () => context.close(),
+})
+
+/** Firefox over WebDriver BiDi. */
+export async function launchFirefox(executablePath: string): Promise<Engine> {
+  const options = { browser: 'firefox', executablePath, headless: true, extraPrefsFirefox: quiet } as const
+  const browser = await puppeteer.launch(options)
+  return {
+    name: 'Firefox',
+    newProfile: async () => toProfile(await browser.createBrowserContext()),
+    close: () => browser.close(),
+  }
+}
