@@ -57,6 +57,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     log.emit(event)
     recovery.note(event)
   }
+  store.onDegraded?.(message => emit({ type: 'storage-degraded', message }))
   const transport = createTransport({ fetch: send, clock })
   const server = createServer({ ...settings, transport, clock, emit })
   const shared = {
@@ -66,6 +67,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     records: createTokenStore(keyValue, `${name} session`),
     keyValue,
     lock: typedLock(store.lock),
+    isKept: () => store.isKept?.() ?? true,
     name,
     context,
     page,
@@ -133,6 +135,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     const more = parseStepUp(stepUp, settings.scope, shared.records.current?.tokens.scope)
     const choice = {
       userAgent: agent.name,
+      leaves: agent.leaves ?? false,
       scope: more.scope,
       parameters: {
         ...settings.authorizationParameters,

@@ -56,12 +56,18 @@ export interface Store {
   readonly lock: Lock
   /** Opens the news channel of that name. */
   channel(name: string): Channel
+  /** Whether what is stored is still there after the page has left and come back. Default: it is. */
+  isKept?(): boolean
+  /** Where another place may have to be taken: tells once that it was. */
+  onDegraded?(tell: (message: string) => void): void
 }
 
 /** What shows the authorization server's pages to the user and brings the answer back. */
 export interface UserAgent {
   /** Letters only. Becomes part of `state`, so that the page which gets the answer knows how it was asked for. */
   readonly name: string
+  /** The answer comes to another page: what is stored has to be there still. */
+  readonly leaves?: boolean
   /**
    * Begins one sign-in. Synchronous, because a window may only be opened while the user's click is being handled.
    * @param redirectUri the configured one, absolute where there is a page to resolve it against.

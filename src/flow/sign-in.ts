@@ -31,6 +31,8 @@ export interface SignInPorts extends TokenRequestPorts {
   readonly leewaySeconds: number
   readonly resources: readonly Resource[]
   readonly keyValue: KeyValue
+  /** Whether what is stored survives that the page leaves. */
+  isKept(): boolean
   readonly records: SessionSlot
   readonly lock: Lock
   /** Begins the names of the locks and records of this client. */
@@ -57,7 +59,7 @@ const transactionsOf = ({ keyValue, name, clock }: SignInPorts): Transactions =>
 export async function authorize(
   ports: SignInPorts,
   attempt: SignInAttempt,
-  choice: Omit<AuthorizationChoice, 'redirectUri'>,
+  { leaves, ...choice }: Omit<AuthorizationChoice, 'redirectUri'> & { readonly leaves: boolean },
 ): Promise<void> {
   const { scope, userAgent } = choice
   await refuseLoop(ports)
@@ -66,6 +68,11 @@ export async function authorize(
     { ...ports, transactions: transactionsOf(ports) },
     { ...choice, redirectUri },
   )
+  if (leaves && !ports.isKept()) {
+    throw new StorageError(
+      'What is stored here is gone when the page leaves, so a sign-in that leaves could not be finished. Sign in by popup(), or allow the page to store something.',
+    )
+  }
   ports.emit({ type: 'authorization-request', scope, userAgent })
   const answer = await attempt.authorize(request.url, request.state)
   const callback = answer && parseCallback(answer)

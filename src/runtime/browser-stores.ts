@@ -3,8 +3,10 @@ import { broadcastChannel, silentChannel } from '../refresh/channel.ts'
 import { leaseLock } from '../refresh/lock-lease.ts'
 import { localLock } from '../refresh/lock-local.ts'
 import { webLock } from '../refresh/lock-web.ts'
+import { withFallback } from '../store/fallback.ts'
 import { indexedDbKeyValue } from '../store/indexeddb.ts'
 import { limited } from '../store/limited.ts'
+import { memoryKeyValue } from '../store/memory.ts'
 import { webStorageKeyValue } from '../store/session-storage.ts'
 import { deviceClock } from './device-clock.ts'
 
@@ -15,14 +17,25 @@ const sharedLock = (keyValue: KeyValue): Lock => {
   return locks ? webLock(locks, deviceClock, lease) : lease
 }
 
-/** Tokens in IndexedDB: shared by all tabs and workers of the origin, kept across restarts. The default in browsers. */
+/**
+ * Tokens in IndexedDB: shared by all tabs and workers of the origin, kept across restarts. The default in browsers.
+ * Where it does not work (blocked, hung, full), sessionStorage takes its place for this page, else memory; the event
+ * `storage-degraded` tells so.
+ */
 export function indexedDb(options: { database?: string } = {}): Store {
-  const keyValue = indexedDbKeyValue(options.database ?? 'latchkey')
+  const shared = indexedDbKeyValue(options.database ?? 'latchkey', deviceClock)
+  const keyValue = withFallback(
+    { name: 'IndexedDB', keyValue: shared },
+    { name: 'sessionStorage', keyValue: webStorageKeyValue(() => globalThis.sessionStorage) },
+    { name: 'memory', keyValue: memoryKeyValue() },
+  )
   return {
     name: 'indexedDb',
     keyValue,
     lock: sharedLock(keyValue),
     channel: name => (typeof BroadcastChannel === 'function' ? broadcastChannel(name) : silentChannel()),
+    isKept: () => keyValue.place !== 'memory',
+    onDegraded: keyValue.onDegraded,
   }
 }
 

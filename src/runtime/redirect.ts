@@ -5,6 +5,7 @@ import { browserPage } from './browser-page.ts'
 /** Signs in by leaving this page for the authorization server, which sends the user back. The default in browsers. */
 export const redirect = (): UserAgent => ({
   name: 'redirect',
+  leaves: true,
   begin(redirectUri) {
     const page = browserPage()
     if (!page) {

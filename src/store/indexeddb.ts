@@ -1,32 +1,71 @@
-import { createStore, keys, promisifyRequest, type UseStore } from 'idb-keyval'
-import type { KeyValue } from '../core/ports.ts'
+import { keys, promisifyRequest, type UseStore } from 'idb-keyval'
+import type { Clock, KeyValue } from '../core/ports.ts'
+import { withTimeLimit } from '../core/time-limit.ts'
+
+/** Two tries fit into the time that one storage call may take. */
+const TRY_MS = 900
+
+const STORE = 'latchkey'
+
+/** Opens the database. One that lacks its object store, for whatever reason, would lack it for good: it is made anew. */
+async function openDatabase(name: string, isSecond = false): Promise<IDBDatabase> {
+  const request = indexedDB.open(name)
+  request.onupgradeneeded = () => request.result.createObjectStore(STORE)
+  const database = await promisifyRequest(request)
+  if (isSecond || database.objectStoreNames.contains(STORE)) return database
+  database.close()
+  await promisifyRequest(indexedDB.deleteDatabase(name))
+  return openDatabase(name, true)
+}
 
 /** KeyValue in IndexedDB: shared by all tabs and workers of the origin, survives reloads. */
-export function indexedDbKeyValue(database: string): KeyValue {
-  let opened: UseStore | undefined
-  const open = () => (opened ??= createStore(database, 'latchkey'))
+export function indexedDbKeyValue(database: string, clock: Clock): KeyValue {
+  let opening: Promise<IDBDatabase> | undefined
+  const close = () => {
+    opening?.then(
+      connection => connection.close(),
+      () => {},
+    )
+    opening = undefined
+  }
+  const open = () => {
+    if (opening) return opening
+    opening = openDatabase(database).then(connection => {
+      connection.onclose = connection.onversionchange = close // whoever deletes it must not wait for us
+      return connection
+    })
+    // a page that is frozen with an open connection may find it dead when it thaws
+    globalThis.document?.addEventListener('freeze', close, { once: true })
+    return opening
+  }
+  const use: UseStore = async (mode, work) => work((await open()).transaction(STORE, mode).objectStore(STORE))
 
-  /** A connection can die without a word (WebKit): one reopen is tried before the call is given up. */
-  const withReopen = async <T>(work: (store: UseStore) => Promise<T>): Promise<T> => {
+  /**
+   * A connection can die without a word, and an open can hang for ever (WebKit): one more try with a new connection is
+   * made before the call is given up.
+   */
+  const withReopen = async <T>(work: (late: AbortSignal) => Promise<T>): Promise<T> => {
+    const once = () => withTimeLimit(clock, TRY_MS, work, () => new Error('IndexedDB does not answer.'))
     try {
-      return await work(open())
+      return await once()
     } catch {
-      opened = undefined
-      return work(open())
+      close()
+      return once()
     }
   }
 
   return {
-    get: key => withReopen(use => use('readonly', store => promisifyRequest<unknown>(store.get(key)))),
+    get: key => withReopen(() => use('readonly', store => promisifyRequest<unknown>(store.get(key)))),
     // read and write in one transaction: idb-keyval's update() cannot delete
     update: (key, change) =>
-      withReopen(use =>
+      withReopen(late =>
         use(
           'readwrite',
           store =>
             new Promise<void>((resolve, reject) => {
               const found = store.get(key)
               found.onsuccess = () => {
+                if (late.aborted) return // it is being tried again
                 try {
                   const next = change(found.result)
                   if (next === undefined) store.delete(key)
@@ -41,6 +80,6 @@ export function indexedDbKeyValue(database: string): KeyValue {
         ),
       ),
     keys: prefix =>
-      withReopen(async use => (await keys<string>(use)).filter(key => String(key).startsWith(prefix))),
+      withReopen(async () => (await keys<string>(use)).filter(key => String(key).startsWith(prefix))),
   }
 }

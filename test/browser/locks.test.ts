@@ -7,7 +7,7 @@ import { indexedDbKeyValue } from '../../src/store/indexeddb.ts'
 import { lockContract } from '../contracts/lock.ts'
 
 const databases: string[] = []
-const place = () => indexedDbKeyValue(databases.at(-1) as string)
+const place = () => indexedDbKeyValue(databases.at(-1) as string, deviceClock)
 
 afterAll(() => {
   for (const database of databases) indexedDB.deleteDatabase(database)

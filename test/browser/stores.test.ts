@@ -1,4 +1,5 @@
 import { afterAll, beforeEach } from 'vitest'
+import { deviceClock } from '../../src/runtime/device-clock.ts'
 import { indexedDbKeyValue } from '../../src/store/indexeddb.ts'
 import { memoryKeyValue } from '../../src/store/memory.ts'
 import { webStorageKeyValue } from '../../src/store/session-storage.ts'
@@ -17,9 +18,9 @@ keyValueContract('memory', { create: memoryKeyValue })
 keyValueContract('indexedDb', {
   create() {
     databases.push(`latchkey test ${crypto.randomUUID()}`)
-    return indexedDbKeyValue(databases.at(-1) as string)
+    return indexedDbKeyValue(databases.at(-1) as string, deviceClock)
   },
-  again: () => indexedDbKeyValue(databases.at(-1) as string),
+  again: () => indexedDbKeyValue(databases.at(-1) as string, deviceClock),
 })
 
 keyValueContract('sessionStorage', {

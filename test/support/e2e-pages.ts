@@ -13,6 +13,12 @@ export type AppMode =
   | 'wait'
   /** As `start`, in a browser that has no Web Locks. */
   | 'no-locks'
+  /** As `start`, with storage that fails in one way: see `faults`. */
+  | 'indexeddb-hangs'
+  | 'indexeddb-throws'
+  | 'indexeddb-lacks-its-store'
+  | 'indexeddb-is-full'
+  | 'storage-blocked'
   /** The client's user agent is `popup()`. */
   | 'popup'
   | 'popup-and-memory'
@@ -64,6 +70,20 @@ export const policy = (...origins: string[]) =>
   `default-src 'none'; script-src 'self'; worker-src 'self'; img-src data:; connect-src ${origins.join(' ')}; ` +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
+const refusal = "() => { throw new DOMException('The operation is insecure.', 'SecurityError') }"
+const blockSessionStorage = `Object.defineProperty(window, 'sessionStorage', { get: ${refusal} });`
+const blockIndexedDb = `IDBFactory.prototype.open = ${refusal};`
+
+/** What runs ahead of the app, and of the import of latchkey. */
+const faults: Partial<Record<AppMode, string>> = {
+  'indexeddb-hangs': 'IDBFactory.prototype.open = () => new EventTarget();',
+  'indexeddb-throws': blockIndexedDb,
+  'indexeddb-is-full':
+    "IDBObjectStore.prototype.put = () => { throw new DOMException('Full.', 'QuotaExceededError') };",
+  'indexeddb-lacks-its-store': "indexedDB.open('latchkey').onsuccess = event => event.target.result.close();",
+  'storage-blocked': blockIndexedDb + blockSessionStorage,
+}
+
 const sendScript = (response: ServerResponse, script: string, headers: Record<string, string> = {}) =>
   response.writeHead(200, { 'content-type': 'text/javascript; charset=utf-8', ...headers }).end(script)
 
@@ -100,7 +120,7 @@ export async function startE2ePages(): Promise<E2ePages> {
       const { pathname } = new URL(request.url ?? '/', 'http://localhost')
       const { issuer = '', apiUrl = '' } = ready.servers ?? {}
       const csp = policy(issuer, new URL(apiUrl).origin)
-      if (pathname === '/app.js') return sendScript(response, appScript)
+      if (pathname === '/app.js') return sendScript(response, (faults[mode] ?? '') + appScript)
       if (pathname === '/worker.js')
         return sendScript(response, workerScript, { 'content-security-policy': csp })
       const headers = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': csp }
