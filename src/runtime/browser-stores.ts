@@ -7,7 +7,7 @@ import { withFallback } from '../store/fallback.ts'
 import { indexedDbKeyValue } from '../store/indexeddb.ts'
 import { limited } from '../store/limited.ts'
 import { memoryKeyValue } from '../store/memory.ts'
-import { webStorageKeyValue } from '../store/session-storage.ts'
+import { ownedByTab, webStorageKeyValue } from '../store/session-storage.ts'
 import { deviceClock } from './device-clock.ts'
 
 /** Web Locks where they are; else a lease in the store itself. */
@@ -39,10 +39,17 @@ export function indexedDb(options: { database?: string } = {}): Store {
   }
 }
 
-/** Tokens in sessionStorage: this tab's own, kept across reloads, gone when the tab is closed. */
-export const sessionStorage = (): Store => ({
-  name: 'sessionStorage',
-  keyValue: webStorageKeyValue(() => globalThis.sessionStorage),
-  lock: localLock(deviceClock),
-  channel: silentChannel,
-})
+/**
+ * Tokens in sessionStorage: this tab's own, kept across reloads, gone when the tab is closed. A duplicated tab begins
+ * signed out, where there are Web Locks to tell the two apart.
+ */
+export function sessionStorage(): Store {
+  const area = webStorageKeyValue(() => globalThis.sessionStorage)
+  const locks = globalThis.navigator?.locks
+  return {
+    name: 'sessionStorage',
+    keyValue: locks ? ownedByTab(area, locks, deviceClock) : area,
+    lock: localLock(deviceClock),
+    channel: silentChannel,
+  }
+}

@@ -1,4 +1,5 @@
-import type { KeyValue } from '../core/ports.ts'
+import type { Clock, KeyValue } from '../core/ports.ts'
+import { withTimeLimit } from '../core/time-limit.ts'
 
 /** KeyValue in a Web Storage area that only this tab sees: survives reloads, gone when the tab closes. */
 export function webStorageKeyValue(area: () => Storage): KeyValue {
@@ -18,5 +19,57 @@ export function webStorageKeyValue(area: () => Storage): KeyValue {
       else area().setItem(key, JSON.stringify(next))
     },
     keys: async prefix => Object.keys(area()).filter(key => key.startsWith(prefix)),
+  }
+}
+
+/** In the area: which tab it belongs to. */
+const TAB = 'latchkey tab'
+/** How long the page before this one, which is going, may take to let go of its tab. */
+const HANDOVER_MS = 1000
+
+/**
+ * The same area, but a duplicated tab finds nothing in its copy: the first tab goes on, the copy begins signed out. Each
+ * tab holds a Web Lock with its name for as long as its page lives; who finds its name held for longer than a reload
+ * takes is a copy.
+ */
+export function ownedByTab(keyValue: KeyValue, locks: LockManager, clock: Clock): KeyValue {
+  let owning: Promise<void> | undefined
+
+  /** Resolves when the lock is held, which it stays until the page is gone. */
+  const hold = (name: string, signal?: AbortSignal) =>
+    new Promise<void>((resolve, reject) => {
+      const forever = () => {
+        resolve()
+        return new Promise<never>(() => {})
+      }
+      locks.request(`${TAB} ${name}`, { signal }, forever).catch(reject)
+    })
+
+  const own = async () => {
+    const name = await keyValue.get(TAB)
+    let isHeld = name === undefined
+    const late = () => {
+      isHeld = true
+      return new Error()
+    }
+    if (!isHeld) {
+      const holding = (signal: AbortSignal) => hold(String(name), signal)
+      await withTimeLimit(clock, HANDOVER_MS, holding, late).catch(() => {})
+    }
+    if (!isHeld) return
+    for (const key of await keyValue.keys('latchkey ')) await keyValue.update(key, () => undefined)
+    const next = crypto.randomUUID()
+    await keyValue.update(TAB, () => next)
+    hold(next).catch(() => {})
+  }
+  const owned = <T>(work: () => Promise<T>): Promise<T> => {
+    owning ??= own()
+    return owning.then(work)
+  }
+
+  return {
+    get: key => owned(() => keyValue.get(key)),
+    update: (key, change) => owned(() => keyValue.update(key, change)),
+    keys: prefix => owned(() => keyValue.keys(prefix)),
   }
 }

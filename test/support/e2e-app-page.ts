@@ -1,5 +1,14 @@
 /** The test app: runs in the browser, bundled by e2e-pages.ts. Tests reach it as `window.app`. */
-import { type Client, type ClientEvent, type ClientOptions, createClient, memory, popup } from 'latchkey'
+import {
+  type Client,
+  type ClientEvent,
+  type ClientOptions,
+  createClient,
+  memory,
+  popup,
+  type Store,
+  sessionStorage,
+} from 'latchkey'
 import type { AppMode } from './e2e-pages.ts'
 
 /** An error as it can be handed from a page to a test. */
@@ -35,10 +44,14 @@ const make = (options: Partial<ClientOptions> = {}): Client =>
   } as ClientOptions)
 
 if (config.mode === 'no-locks') Object.defineProperty(navigator, 'locks', { value: undefined })
+const stores: Partial<Record<AppMode, () => Store>> = {
+  'popup-and-memory': memory,
+  'session-storage': sessionStorage,
+}
 const hasPopup = config.mode.startsWith('popup')
 const client = make({
   userAgent: hasPopup ? popup() : undefined,
-  store: config.mode === 'popup-and-memory' ? memory() : undefined,
+  store: stores[config.mode]?.(),
 })
 const events: ClientEvent[] = []
 client.events.subscribe(event => events.push(event))

@@ -13,6 +13,8 @@ export type AppMode =
   | 'wait'
   /** As `start`, in a browser that has no Web Locks. */
   | 'no-locks'
+  /** As `start`, with tokens in sessionStorage. */
+  | 'session-storage'
   /** As `start`, with storage that fails in one way: see `faults`. */
   | 'indexeddb-hangs'
   | 'indexeddb-throws'
