@@ -5,7 +5,7 @@ import { dts } from 'rollup-plugin-dts'
 import esbuild from 'rollup-plugin-esbuild'
 
 /** One input per entry in package.json `exports`. */
-const input = { index: 'src/index.ts', node: 'src/runtime/node.ts', ky: 'src/ky.ts' }
+const input = { index: 'src/index.ts', node: 'src/runtime/node.ts', ky: 'src/ky.ts', sealed: 'src/sealed.ts' }
 
 /** Packages stay imports, so that an app has one copy of each. */
 const external = (id: string) => !/^[./]/.test(id)

@@ -13,6 +13,7 @@ export default defineConfig({
       { find: /^latchkey$/, replacement: fromRoot('src/index.ts') },
       { find: /^latchkey\/node$/, replacement: fromRoot('src/runtime/node.ts') },
       { find: /^latchkey\/ky$/, replacement: fromRoot('src/ky.ts') },
+      { find: /^latchkey\/sealed$/, replacement: fromRoot('src/sealed.ts') },
     ],
   },
   test: {
