@@ -28,7 +28,7 @@ const put = (next: unknown) => () => next
 type Stored = { key: string; iv: string; data: string }
 const stored = async (name: string) => (await place.inner.get(name)) as Stored
 
-/** Lets `meanwhile` happen once, after the sealed entry was read and before it is replaced. */
+/** Lets `meanwhile` happen once, before the first update: after the entry was read, and before it is replaced. */
 const interrupted = (inner: KeyValue, meanwhile: () => Promise<unknown>): KeyValue => {
   let left = 1
   return {
@@ -151,6 +151,15 @@ test('from the moment a deletion is decided nobody reads the value, and whoever 
   expect(await store.get('name')).toBeUndefined()
   expect(await place.inner.keys('')).toEqual([])
   expect(await place.keys.keys('')).toEqual([])
+})
+
+test('what is written anew while a deletion ends stays', async () => {
+  const other = create()
+  await other.update('name', put('old'))
+  const keys = interrupted(place.keys, () => other.update('name', put('new')))
+  await sealedKeyValue(place.inner, keys).update('name', () => undefined)
+  expect(await other.get('name')).toBe('new')
+  expect(await place.keys.keys('')).toHaveLength(1)
 })
 
 test('a deletion that no longer means what somebody else has just written destroys nothing', async () => {
