@@ -9,6 +9,7 @@ const input = {
   index: 'src/index.ts',
   node: 'src/runtime/node.ts',
   ky: 'src/ky.ts',
+  sealed: 'src/runtime/sealed.ts',
   'front-channel-logout': 'src/actions/front-channel-logout.ts',
 }
 

@@ -17,6 +17,7 @@ export default defineConfig({
         replacement: fromRoot('src/actions/front-channel-logout.ts'),
       },
       { find: /^latchkey\/ky$/, replacement: fromRoot('src/ky.ts') },
+      { find: /^latchkey\/sealed$/, replacement: fromRoot('src/runtime/sealed.ts') },
     ],
   },
   test: {

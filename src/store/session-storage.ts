@@ -70,6 +70,6 @@ export function ownedByTab(keyValue: KeyValue, locks: LockManager, clock: Clock)
   return {
     get: key => owned(() => keyValue.get(key)),
     update: (key, change) => owned(() => keyValue.update(key, change)),
-    keys: prefix => owned(() => keyValue.keys(prefix)),
+    keys: prefix => owned(async () => (await keyValue.keys(prefix)).filter(key => key !== TAB)),
   }
 }

@@ -21,8 +21,14 @@ const node = (...args: string[]) =>
 
 const clean = { code: 0, timedOut: false, output: '' }
 
-test('the package has its three entries', () => {
-  expect(names).toEqual(['latchkey', 'latchkey/node', 'latchkey/front-channel-logout', 'latchkey/ky'])
+test('the package has its entries', () => {
+  expect(names).toEqual([
+    'latchkey',
+    'latchkey/node',
+    'latchkey/front-channel-logout',
+    'latchkey/ky',
+    'latchkey/sealed',
+  ])
 })
 
 test('the package holds dist, README, LICENSE and package.json, and no more', () => {

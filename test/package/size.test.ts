@@ -37,6 +37,20 @@ test('latchkey/ky loads ky and no part of the client', async () => {
   expect(external).toEqual([])
 })
 
+test('latchkey/sealed loads no part of the client', async () => {
+  const { modules, external } = await bundle("export * from 'latchkey/sealed'", importer)
+  expect(packagesIn(modules.keys())).toEqual(new Set(['latchkey', 'idb-keyval']))
+  expect(external).toEqual([])
+})
+
+test('an app that does not seal its store does not get what seals it', async () => {
+  const holdsIt = async (entry: string) =>
+    (await bundle(`export * from '${entry}'`, importer)).code.includes('AES-GCM')
+  expect(await holdsIt('latchkey/sealed')).toBe(true)
+  expect(await holdsIt('latchkey')).toBe(false)
+  expect(await holdsIt('latchkey/node')).toBe(false)
+})
+
 test('an app that imports one error class gets that class and no more', async () => {
   const { modules, size } = await bundle("export { NetworkError } from 'latchkey'", importer)
   expect(packagesIn(modules.keys())).toEqual(new Set(['latchkey']))
@@ -44,6 +58,9 @@ test('an app that imports one error class gets that class and no more', async ()
 })
 
 test('an app that imports nothing by name gets nothing', async () => {
-  const { modules } = await bundle("import 'latchkey'\nimport 'latchkey/node'", importer)
+  const { modules } = await bundle(
+    "import 'latchkey'\nimport 'latchkey/node'\nimport 'latchkey/sealed'",
+    importer,
+  )
   expect([...modules.keys()]).toEqual([])
 })

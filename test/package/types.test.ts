@@ -41,6 +41,17 @@ const samples = {
       allowedOrigins: ['https://api.example.com'],
     })
     export const notes = createKy(client, { retry: 0 }).get('https://api.example.com/notes').json<string[]>()`,
+  sealed: `
+    import { createClient, indexedDb, type Store } from 'latchkey'
+    import { sealed } from 'latchkey/sealed'
+    const store: Store = sealed(indexedDb())
+    export const client = createClient({
+      issuer: 'https://id.example.com',
+      clientId: 'my-spa',
+      redirectUri: '/callback',
+      allowedOrigins: ['https://api.example.com'],
+      store,
+    })`,
 }
 
 beforeAll(() => {
@@ -84,7 +95,7 @@ function compile(files: string[], how: ts.CompilerOptions): string[] {
 }
 
 test.each(modes)('apps compile with %s, library checks included', (_name, module, moduleResolution) => {
-  expect(compile(['browser.ts', 'ky.ts'], { module, moduleResolution, ...dom })).toEqual([])
+  expect(compile(['browser.ts', 'ky.ts', 'sealed.ts'], { module, moduleResolution, ...dom })).toEqual([])
   expect(compile(['node.ts'], { module, moduleResolution, ...nodeTypes })).toEqual([])
 })
 

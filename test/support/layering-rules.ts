@@ -28,6 +28,7 @@ export const layers: readonly Layer[] = [
   },
   { files: 'live-session.ts', mayImport: ['core/', 'errors.ts', 'store/', 'refresh/'] },
   { files: 'ky.ts', mayImport: ['client.ts', 'core/client.ts'] },
+  { files: 'runtime/sealed.ts', mayImport: ['core/', 'store/', 'runtime/device-clock.ts'] },
   { files: 'index.ts', mayImport: [''] },
   { files: 'core/', mayImport: ['errors.ts'] },
   { files: 'store/', mayImport: ['core/', 'errors.ts'] },
@@ -53,7 +54,12 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
 export const edges: readonly string[] = ['runtime/', 'store/', 'refresh/lock-', 'refresh/channel.ts']
 
 /** Entries that have to load where there is no Node. */
-export const browserEntries: readonly string[] = ['index.ts', 'ky.ts']
+export const browserEntries: readonly string[] = [
+  'index.ts',
+  'ky.ts',
+  'runtime/sealed.ts',
+  'actions/front-channel-logout.ts',
+]
 
 /** Globals of one environment. */
 export const environmentGlobals: ReadonlySet<string> = new Set([

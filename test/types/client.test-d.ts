@@ -4,6 +4,7 @@ import {
   type ClientEvent,
   type ClientOptions,
   createClient,
+  indexedDb,
   LatchkeyError,
   popup,
   type ServerMetadata,
@@ -12,6 +13,7 @@ import {
 } from 'latchkey'
 import { createKy } from 'latchkey/ky'
 import { createClient as createNodeClient } from 'latchkey/node'
+import { sealed } from 'latchkey/sealed'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const holds = <_T extends true>(): void => undefined
@@ -53,6 +55,11 @@ createClient(options)
 holds<Equal<Client['fetch'], typeof globalThis.fetch>>()
 createKy(client, { prefix: 'https://api.example.com' })
 createKy({ fetch: client.fetch })
+
+// A sealed store is a store.
+export const sealedStore: Store = sealed(indexedDb({ database: 'app' }))
+// @ts-expect-error: a place for records alone
+sealed(indexedDb().keyValue)
 
 // A session is a snapshot: narrowed by its status, never written.
 holds<Equal<Session['status'], 'starting' | 'signed-out' | 'signed-in'>>()

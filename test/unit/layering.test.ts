@@ -60,6 +60,11 @@ describe('the check reports', () => {
     ['options that import a part', 'options.ts', "import { x } from './store/memory.ts'"],
     ['a client that imports a runtime', 'client.ts', "import { x } from './runtime/browser.ts'"],
     ['a ky entry that imports a part', 'ky.ts', "import { x } from './fetch/auth-fetch.ts'"],
+    [
+      'a sealing entry that imports a part',
+      'runtime/sealed.ts',
+      "import { x } from '../refresh/refresher.ts'",
+    ],
     ['a file without a layer', 'helpers/a.ts', "import '../errors.ts'"],
     ['an import of no file', 'core/a.ts', "import '../../test/support/clock.ts'"],
     ['idb-keyval outside of its door', 'store/memory.ts', "import { get } from 'idb-keyval'"],

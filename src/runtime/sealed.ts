@@ -1,0 +1,19 @@
+import type { Store } from '../core/ports.ts'
+import { indexedDbKeyValue } from '../store/indexeddb.ts'
+import { sealedKeyValue } from '../store/sealed.ts'
+import { deviceClock } from './device-clock.ts'
+
+/**
+ * The same store, but what is written to it is encrypted: AES-GCM, with keys that cannot be exported and are kept in
+ * IndexedDB, and destroyed first at sign-out (RFC 10017 section 8.5). No protection against a script in the page.
+ * Its calls reject with `ERR_STORAGE` where there is no Web Crypto or no IndexedDB.
+ * @param store where the encrypted entries go; their names stay readable.
+ */
+export const sealed = (store: Store): Store => ({
+  name: `sealed ${store.name}`,
+  keyValue: sealedKeyValue(store.keyValue, indexedDbKeyValue('latchkey keys', deviceClock)),
+  lock: store.lock,
+  channel: name => store.channel(name),
+  isKept: () => store.isKept?.() ?? true,
+  onDegraded: tell => store.onDegraded?.(tell),
+})
