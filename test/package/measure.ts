@@ -12,11 +12,11 @@ const KB = 1024
 
 /** What an app that uses everything of an entry may weigh, minified and with gzip. */
 const budgets: Readonly<Record<string, number>> = {
-  latchkey: 23.4 * KB,
-  'latchkey/node': 23.4 * KB,
+  latchkey: 25.6 * KB,
+  'latchkey/node': 24.9 * KB,
   'latchkey/ky': 10 * KB,
   'latchkey/front-channel-logout': 0.5 * KB,
-  'latchkey/sealed': 1.66 * KB,
+  'latchkey/sealed': 2.04 * KB,
 }
 
 const used = (built: Bundle, name: string): string[] =>
