@@ -8,6 +8,7 @@ import esbuild from 'rollup-plugin-esbuild'
 const input = {
   index: 'src/index.ts',
   node: 'src/runtime/node.ts',
+  webview: 'src/runtime/webview.ts',
   ky: 'src/ky.ts',
   sealed: 'src/runtime/sealed.ts',
   'front-channel-logout': 'src/actions/front-channel-logout.ts',

@@ -16,6 +16,7 @@ export default defineConfig({
         find: /^latchkey\/front-channel-logout$/,
         replacement: fromRoot('src/actions/front-channel-logout.ts'),
       },
+      { find: /^latchkey\/webview$/, replacement: fromRoot('src/runtime/webview.ts') },
       { find: /^latchkey\/ky$/, replacement: fromRoot('src/ky.ts') },
       { find: /^latchkey\/sealed$/, replacement: fromRoot('src/runtime/sealed.ts') },
     ],

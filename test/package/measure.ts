@@ -14,6 +14,7 @@ const KB = 1024
 const budgets: Readonly<Record<string, number>> = {
   latchkey: 25.6 * KB,
   'latchkey/node': 24.9 * KB,
+  'latchkey/webview': 25.6 * KB,
   'latchkey/ky': 10 * KB,
   'latchkey/front-channel-logout': 0.5 * KB,
   'latchkey/sealed': 2.04 * KB,

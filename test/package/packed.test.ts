@@ -28,6 +28,7 @@ test('the package has its entries', () => {
     'latchkey/front-channel-logout',
     'latchkey/ky',
     'latchkey/sealed',
+    'latchkey/webview',
   ])
 })
 

@@ -58,6 +58,7 @@ export const browserEntries: readonly string[] = [
   'index.ts',
   'ky.ts',
   'runtime/sealed.ts',
+  'runtime/webview.ts',
   'actions/front-channel-logout.ts',
 ]
 

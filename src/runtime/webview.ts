@@ -1,0 +1,95 @@
+import { joinClient } from '../client.ts'
+import type { Client } from '../core/client.ts'
+import type { Store, UserAgent } from '../core/ports.ts'
+import { ConfigurationError, LatchkeyError } from '../errors.ts'
+import type { ClientOptions } from '../options.ts'
+import { silentChannel } from '../refresh/channel.ts'
+import { localLock } from '../refresh/lock-local.ts'
+import { singleFlight } from '../refresh/single-flight.ts'
+import { type HostStorage, hostKeyValue } from '../store/host.ts'
+import type { AppLink } from './app-link.ts'
+import { indexedDb } from './browser-stores.ts'
+import { browserWake } from './browser-wake.ts'
+import { deviceClock } from './device-clock.ts'
+import { sha256 } from './digest.ts'
+
+export type { HostStorage } from '../store/host.ts'
+export {
+  type AppLink,
+  type AppLinkOptions,
+  type AppLinks,
+  appLink,
+  type CapacitorPlugins,
+  capacitor,
+  cordova,
+} from './app-link.ts'
+
+export type WebviewClientOptions = ClientOptions & {
+  /** How the user gets out of the webview, to the authorization server and back. */
+  userAgent: AppLink
+}
+
+/** Tokens where the host keeps them: a keychain, a keystore, preferences. For a process that shares them with no other. */
+export const hostStore = (storage: HostStorage): Store => ({
+  name: 'host',
+  keyValue: hostKeyValue(storage),
+  lock: localLock(deviceClock),
+  channel: silentChannel,
+})
+
+/** RFC 8252 section 8.12: a page in a webview could be read by the app, and the user could not tell whose it is. */
+function leavesTheWebview(userAgent: UserAgent | undefined): asserts userAgent is AppLink {
+  if ((userAgent as AppLink | undefined)?.links) return
+  throw new ConfigurationError(
+    '"userAgent" must be appLink(…): in a webview, a sign-in has to leave it for the system\'s browser (RFC 8252 section 8.12).',
+  )
+}
+
+/**
+ * A client for an app in a webview: signs in in the system's browser, and finishes a sign-in that the app did not live to
+ * see. Looks at no address of the webview itself.
+ * @throws ConfigurationError when an option is wrong; its message names the option and what would be right.
+ */
+export function createClient(options: WebviewClientOptions): Client {
+  leavesTheWebview(options.userAgent)
+  const { links } = options.userAgent
+  const client = joinClient(options, {
+    fetch: (input, init) => globalThis.fetch(input, init),
+    clock: deviceClock,
+    hash: sha256,
+    store: indexedDb,
+    userAgent: () => options.userAgent,
+    page: undefined,
+    baseUrl: () => globalThis.document?.baseURI,
+    wake: browserWake,
+  })
+  const { start, signIn, dispose } = client
+  const share = singleFlight<unknown>()
+  let isLaunched = false
+  // a webview may be loaded anew while the user is away; who waits for the answer in this life gets it too
+  const stop = links.receive(url => void client.handleCallback(url).catch(() => {}))
+
+  return Object.assign(client, {
+    async start() {
+      await share('launch', async () => {
+        const url = isLaunched ? undefined : await links.launchUrl?.()
+        isLaunched = true
+        try {
+          if (url) await client.handleCallback(url)
+        } catch (error) {
+          isLaunched = !(error instanceof LatchkeyError && error.retryable)
+          throw error
+        }
+      })
+      return start()
+    },
+    async signIn(choice: Parameters<Client['signIn']>[0] = {}) {
+      if (choice.userAgent) leavesTheWebview(choice.userAgent)
+      return signIn(choice)
+    },
+    dispose() {
+      stop()
+      dispose()
+    },
+  })
+}

@@ -1,0 +1,131 @@
+import { afterEach, expect, test } from 'vitest'
+import type { Client } from '../../src/core/client.ts'
+import { createListeners } from '../../src/core/listeners.ts'
+import { redirect } from '../../src/runtime/redirect.ts'
+import {
+  type AppLinkOptions,
+  appLink,
+  createClient,
+  hostStore,
+  type WebviewClientOptions,
+} from '../../src/runtime/webview.ts'
+import { reset } from '../support/faults.ts'
+import { API } from '../support/strict-api.ts'
+import { worlds } from '../support/world.ts'
+
+const REDIRECT = 'com.example.app://callback'
+const world = worlds()
+const clients: Client[] = []
+afterEach(() => {
+  for (const client of clients.splice(0)) client.dispose()
+})
+
+/** A phone: its keychain outlives every process of the app. */
+function phone(graceMs = 0) {
+  const here = world({ redirectUri: REDIRECT, graceMs })
+  const keychain = new Map<string, string>()
+  const store = () =>
+    hostStore({
+      get: async key => keychain.get(key),
+      set: async (key, value) => void keychain.set(key, value),
+      remove: async key => void keychain.delete(key),
+    })
+  let links = createListeners<string>()
+  const shown: string[] = []
+  /** A process of the app: links are told to the newest one only. */
+  const open = (launchUrl?: string, change: Partial<AppLinkOptions> = {}): Client => {
+    links = createListeners<string>()
+    const client = createClient({
+      issuer: here.as.issuer,
+      clientId: here.as.clientId,
+      redirectUri: REDIRECT,
+      scope: 'openid read',
+      allowedOrigins: [API],
+      store: store(),
+      fetch: here.fetch,
+      clock: here.clock,
+      userAgent: appLink({
+        open: url => shown.push(url),
+        receive: links.add,
+        launchUrl: async () => launchUrl,
+        ...change,
+      }),
+    })
+    clients.push(client)
+    return client
+  }
+  const answered = async () => {
+    await expect.poll(() => shown.length).toBeGreaterThan(0)
+    return here.as.approve(shown.at(-1) as string)
+  }
+  return { ...here, open, tell: (url: string) => links.tell(url), answered, keychain }
+}
+
+test('a sign-in goes out to the browser and comes back to the app that waits for it', async () => {
+  const { as, open, tell, answered } = phone()
+  const client = open()
+  await client.start()
+  const signedIn = client.signIn()
+  tell(await answered())
+  expect(await signedIn).toMatchObject({ status: 'signed-in' })
+  expect((await client.fetch(`${API}/me`)).status).toBe(200)
+  expect(as.count('authorization_code')).toBe(1)
+})
+
+test('an app that was killed while the browser was open finishes the sign-in when it is opened with the answer', async () => {
+  const { as, open, answered } = phone()
+  const first = open()
+  await first.start()
+  void first.signIn().catch(() => {})
+  const callback = await answered()
+  first.dispose()
+
+  const second = open(callback)
+  expect(await second.start()).toMatchObject({ status: 'signed-in', claims: { sub: 'alice' } })
+  expect((await second.fetch(`${API}/me`)).status).toBe(200)
+  // the system may tell the same address again
+  const third = open(callback)
+  expect(await third.start()).toMatchObject({ status: 'signed-in' })
+  expect(as.count('authorization_code')).toBe(1)
+})
+
+test('a webview that was loaded anew meanwhile finishes the sign-in when the answer opens the app', async () => {
+  const { as, open, tell, answered } = phone()
+  const first = open()
+  void first.signIn().catch(() => {})
+  const callback = await answered()
+  first.dispose()
+  const second = open()
+  await second.start()
+  tell('com.example.app://notes/7')
+  tell(callback)
+  await expect.poll(() => second.session.status).toBe('signed-in')
+  expect(as.count('authorization_code')).toBe(1)
+})
+
+test('a launch whose sign-in met a server that could not be reached is tried again by the next start()', async () => {
+  const { as, open, answered } = phone()
+  const first = open()
+  void first.signIn().catch(() => {})
+  const callback = await answered()
+  first.dispose()
+  const second = open(callback)
+  as.failNext.push(reset)
+  await expect(second.start()).rejects.toMatchObject({ code: 'ERR_NETWORK', retryable: true })
+  expect(await second.start()).toMatchObject({ status: 'signed-in' })
+})
+
+test('an app that is opened by another link just starts', async () => {
+  const { open } = phone()
+  expect(await open('com.example.app://notes/7').start()).toMatchObject({ status: 'signed-out' })
+})
+
+test('a sign-in inside of the webview is refused, by default and for one call', async () => {
+  const { as, open } = phone()
+  const inside = { issuer: as.issuer, clientId: 'app', redirectUri: REDIRECT, allowedOrigins: [] }
+  expect(() => createClient({ ...inside, userAgent: redirect() } as unknown as WebviewClientOptions)).toThrow(
+    /RFC 8252 section 8\.12/,
+  )
+  expect(() => createClient(inside as unknown as WebviewClientOptions)).toThrow(/appLink/)
+  await expect(open().signIn({ userAgent: redirect() })).rejects.toMatchObject({ code: 'ERR_CONFIGURATION' })
+})
