@@ -31,6 +31,8 @@ export interface LiveSession {
   started(): Promise<void>
   readonly ready: Refresher['ready']
   readonly acquire: Refresher['acquire']
+  /** Whether the newest tokens were brought by another realm. */
+  isAdopted(): boolean
   /** Removes the session here and for all who share the store. @returns what was removed. */
   end(): Promise<SessionRecord | undefined>
   /** This realm knows of no session any more, whatever became of the store. */
@@ -116,6 +118,8 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
         throw error
       }
     },
+
+    isAdopted: () => records.current?.by !== ports.context,
 
     async end() {
       const before = records.current

@@ -12,6 +12,8 @@ import { keepForReplay, takeOne } from './replay.ts'
 export interface AccessTokens {
   ready(resource: string | undefined): string | undefined
   acquire(options: { rejected?: string; resource?: string; signal?: AbortSignal | null }): Promise<string>
+  /** Whether the newest access tokens were brought by a refresh of somebody else. */
+  isAdopted(): boolean
 }
 
 export interface AuthFetchPorts {
@@ -27,8 +29,11 @@ export interface AuthFetchPorts {
   started(): Promise<unknown>
 }
 
-/** How many endpoints are remembered whose 401 a new access token did not cure, and for how long. */
-const FUTILE = { most: 100, ms: 300_000 }
+/**
+ * How many endpoints are remembered whose 401 a new access token did not cure, and for how long. What somebody else got
+ * may be older than the 401, and revoked with the token that was refused: it counts for a shorter time.
+ */
+const FUTILE = { most: 100, ms: 300_000, adoptedMs: 30_000 }
 /** How many addresses are remembered with what they are. */
 const ADDRESSES = 200
 
@@ -110,12 +115,13 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
       throw failure
     }
     if (!kept || renewed === accessToken) return response
-    unproven = { accessToken: renewed, until: clock.now() + FUTILE.ms }
+    const until = clock.now() + (tokens.isAdopted() ? FUTILE.adoptedMs : FUTILE.ms)
+    unproven = { accessToken: renewed, until }
     response.body?.cancel().catch(() => {}) // it may have broken off meanwhile
     const replayed = await attempt(kept, renewed, true)
     if (replayed.response.status === 401) {
       if (futile.size >= FUTILE.most) futile.clear()
-      futile.set(endpoint, { accessToken: renewed, until: clock.now() + FUTILE.ms })
+      futile.set(endpoint, { accessToken: renewed, until })
       emit({ type: 'refresh-futile', url: endpoint })
     }
     return replayed.response

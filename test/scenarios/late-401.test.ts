@@ -127,3 +127,21 @@ test('a Request with a body is replayed whole', async () => {
     ['PUT', 'twice', 'yes'],
   ])
 })
+
+test('an adopted token that is refused too is renewed after half a minute, not after five', async () => {
+  const { as, clock, store, client, signedIn } = world({ accessTokenSeconds: 3600 })
+  const deaf = { ...store, channel: () => ({ post() {}, listen: () => () => {}, close() {} }) }
+  const one = await signedIn({ store: deaf })
+  const other = client({ store: deaf })
+  await other.start()
+  expect((await other.fetch(`${API}/me`)).status).toBe(200)
+  as.revokeAccessTokens()
+  expect((await one.fetch(`${API}/me`)).status).toBe(200)
+  as.revokeAccessTokens()
+  // it finds the token of the first in the store, which is revoked as well: one replay is all that a call gets
+  expect((await other.fetch(`${API}/me`)).status).toBe(401)
+  expect(as.count('refresh_token')).toBe(1)
+  clock.advance(31_000)
+  expect((await other.fetch(`${API}/me`)).status).toBe(200)
+  expect(as.count('refresh_token')).toBe(2)
+})

@@ -40,7 +40,12 @@ test.for<[string, AppMode]>([
   expect(answered.filter(({ status }) => status !== 200)).toEqual([])
   expect(answered.length).toBeGreaterThan(1)
   expect(answered.length).toBeLessThanOrEqual(Math.ceil(report.tookMs / 4000) + 1)
-  // the family is alive
+  // the family is alive: once nothing is on its way any more that would be revoked before it arrives
+  e2e.servers.delay(() => 0)
+  await until('no refresh is under way', () =>
+    e2e.servers.refreshes().every(({ status }) => status !== undefined),
+  )
+  await Promise.all(tabs.map(tab => tab.run(() => window.app.call())))
   await e2e.servers.revokeAccessTokensOf('alice')
   expect(await tabs[0]?.run(() => window.app.call())).toBe(200)
 })
