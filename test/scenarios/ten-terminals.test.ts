@@ -13,6 +13,7 @@ const TERMINALS = 10
 const KILLS = 30
 const KILL_EVERY_MS = 500
 const SAMPLE_EVERY_MS = 4
+const LATENCY_MS = 300
 /** oidc-provider counts in whole seconds: these tokens live for more than two and at most three. */
 const LIFETIME_SECONDS = 3
 
@@ -76,7 +77,8 @@ test('ten terminals on one file live through the death of one every 500 ms, at o
   const script = await bundleTerminal(folder)
   servers.issueFor(LIFETIME_SECONDS)
   await signIn(path)
-  servers.delay(() => 300)
+  let latencyMs = LATENCY_MS
+  servers.delay(() => latencyMs)
 
   const config = {
     issuer: servers.issuer,
@@ -116,11 +118,17 @@ test('ten terminals on one file live through the death of one every 500 ms, at o
   const sampled = sample(path)
   for (let round = 0; round < KILLS; round++) {
     await wait(KILL_EVERY_MS)
-    const idle = alive.filter(terminal => !terminal.isInTokenRequest)
-    const waiting = idle.filter(({ phase }) => phase === 'waits')
-    const candidates = round % 3 === 1 && waiting.length > 0 ? waiting : idle
+    const idle = () => alive.filter(terminal => !terminal.isInTokenRequest)
+    const waiting = () => idle().filter(({ phase }) => phase === 'waits')
     if (round % 3 === 0) isNextHolderDoomed = true
-    else if (candidates.length > 0) replace(random.pick(candidates))
+    else if (round % 6 === 1) {
+      // the refresh outlasts the token, so the others come to wait for it
+      latencyMs = LIFETIME_SECONDS * 1000
+      await expect.poll(() => waiting().length, { interval: 5, timeout: 20_000 }).toBeGreaterThan(0)
+      const doomed = waiting()
+      if (doomed.length > 0) replace(random.pick(doomed))
+      latencyMs = LATENCY_MS
+    } else if (idle().length > 0) replace(random.pick(idle()))
   }
   isNextHolderDoomed = false
   // those who came last have their turn too
@@ -142,6 +150,6 @@ test('ten terminals on one file live through the death of one every 500 ms, at o
   expect(Math.max(...calls.map(({ ms }) => ms))).toBeLessThan(15_000)
   expect(wrong).toEqual([])
   expect(times).toBeGreaterThan(100)
-  expect(refreshes.length).toBeGreaterThan(4)
+  expect(refreshes.length).toBeGreaterThan(2)
   expect(Math.min(deaths.works, deaths.waits, deaths.holds)).toBeGreaterThan(0)
 })
