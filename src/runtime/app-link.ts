@@ -13,7 +13,7 @@ export interface AppLinks {
 export interface AppLinkOptions extends AppLinks {
   /**
    * Shows a URL outside of the webview: in the system's browser, a custom tab or ASWebAuthenticationSession
-   * (RFC 8252 section 8.12).
+   * (RFC 8252 section 8.12). Where that brings the answer itself, it is a promise of the callback URL.
    */
   open(url: string): unknown
   /** Closes what `open` showed, where that can be done. */
@@ -73,6 +73,10 @@ export function appLink(options: AppLinkOptions): AppLink {
       if (options.onClosed) stops.push(options.onClosed(closed))
       Promise.resolve()
         .then(() => options.open(url))
+        .then(answer => {
+          if (typeof answer === 'string' && isAnswer(answer, redirectUri, state))
+            settle(() => resolve(answer))
+        })
         .catch(cause => cancel('The browser could not be opened', cause))
     })
 

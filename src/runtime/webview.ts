@@ -1,7 +1,8 @@
 import { joinClient } from '../client.ts'
 import type { Client } from '../core/client.ts'
 import type { Store, UserAgent } from '../core/ports.ts'
-import { ConfigurationError, LatchkeyError } from '../errors.ts'
+import { withTimeLimit } from '../core/time-limit.ts'
+import { CallbackError, ConfigurationError, LatchkeyError } from '../errors.ts'
 import type { ClientOptions } from '../options.ts'
 import { silentChannel } from '../refresh/channel.ts'
 import { localLock } from '../refresh/lock-local.ts'
@@ -23,6 +24,9 @@ export {
   capacitor,
   cordova,
 } from './app-link.ts'
+
+/** How long the host may take to tell the URL that the app was launched with. */
+const LAUNCH_MS = 2000
 
 export type WebviewClientOptions = ClientOptions & {
   /** How the user gets out of the webview, to the authorization server and back. */
@@ -65,6 +69,11 @@ export function createClient(options: WebviewClientOptions): Client {
   })
   const { start, signIn, dispose } = client
   const share = singleFlight<unknown>()
+  /** A plugin that fails or hangs does not keep a session from being restored. */
+  const launchUrl = () => {
+    const late = () => new Error('The URL of the launch is not told.')
+    return withTimeLimit(deviceClock, LAUNCH_MS, async () => links.launchUrl?.(), late).catch(() => undefined)
+  }
   let isLaunched = false
   // a webview may be loaded anew while the user is away; who waits for the answer in this life gets it too
   const stop = links.receive(url => void client.handleCallback(url).catch(() => {}))
@@ -72,13 +81,14 @@ export function createClient(options: WebviewClientOptions): Client {
   return Object.assign(client, {
     async start() {
       await share('launch', async () => {
-        const url = isLaunched ? undefined : await links.launchUrl?.()
+        const url = isLaunched ? undefined : await launchUrl()
         isLaunched = true
         try {
           if (url) await client.handleCallback(url)
         } catch (error) {
           isLaunched = !(error instanceof LatchkeyError && error.retryable)
-          throw error
+          // Android opens an app from its list of recent ones with the link of long ago
+          if (!(error instanceof CallbackError && error.lost?.likely === 'expired')) throw error
         }
       })
       return start()

@@ -115,6 +115,26 @@ test('a launch whose sign-in met a server that could not be reached is tried aga
   expect(await second.start()).toMatchObject({ status: 'signed-in' })
 })
 
+test('an app that is opened with the link of long ago just starts', async () => {
+  const { clock, open, answered } = phone()
+  const first = open()
+  void first.signIn().catch(() => {})
+  const callback = await answered()
+  first.dispose()
+  clock.advance(2 * 3_600_000)
+  expect(await open(callback).start()).toMatchObject({ status: 'signed-out' })
+})
+
+test('a host that cannot tell how the app was launched keeps no session from being restored', async () => {
+  const { open, tell, answered } = phone()
+  const first = open()
+  const signedIn = first.signIn()
+  tell(await answered())
+  await signedIn
+  const launchUrl = () => Promise.reject(new Error('no plugin'))
+  expect(await open(undefined, { launchUrl }).start()).toMatchObject({ status: 'signed-in' })
+})
+
 test('an app that is opened by another link just starts', async () => {
   const { open } = phone()
   expect(await open('com.example.app://notes/7').start()).toMatchObject({ status: 'signed-out' })

@@ -92,6 +92,11 @@ describe('a sign-in ends with a typed error', () => {
   })
 })
 
+test('a browser that brings the answer itself is as good as a link', async () => {
+  const { begin } = phone({ open: async () => answerOf(REDIRECT) })
+  expect(await begin().answer).toBe(answerOf(REDIRECT))
+})
+
 test('what a sign-in waits for is not told to others, what nobody waits for is', async () => {
   const { begin, links } = phone()
   const { agent, answer } = begin()
