@@ -31,8 +31,7 @@ export interface LiveSession {
   started(): Promise<void>
   readonly ready: Refresher['ready']
   readonly acquire: Refresher['acquire']
-  /** Whether the newest tokens were brought by another realm. */
-  isAdopted(): boolean
+  readonly begunAt: Refresher['begunAt']
   /** Removes the session here and for all who share the store. @returns what was removed. */
   end(): Promise<SessionRecord | undefined>
   /** This realm knows of no session any more, whatever became of the store. */
@@ -119,7 +118,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
       }
     },
 
-    isAdopted: () => records.current?.by !== ports.context,
+    begunAt: refresher.begunAt,
 
     async end() {
       const before = records.current

@@ -1,7 +1,7 @@
 import { judgeAnswer } from '../core/challenge.ts'
 import { type Destination, findDestination } from '../core/destination.ts'
 import type { Emit } from '../core/events.ts'
-import type { Clock, Fetch } from '../core/ports.ts'
+import type { Clock, EpochMs, Fetch } from '../core/ports.ts'
 import type { Resource } from '../core/resource.ts'
 import { abortable } from '../core/time-limit.ts'
 import { LatchkeyError } from '../errors.ts'
@@ -12,8 +12,8 @@ import { keepForReplay, takeOne } from './replay.ts'
 export interface AccessTokens {
   ready(resource: string | undefined): string | undefined
   acquire(options: { rejected?: string; resource?: string; signal?: AbortSignal | null }): Promise<string>
-  /** Whether the newest access tokens were brought by a refresh of somebody else. */
-  isAdopted(): boolean
+  /** When the refresh was begun that brought the newest access tokens; 0 where it was somebody else's. */
+  begunAt(): EpochMs
 }
 
 export interface AuthFetchPorts {
@@ -30,10 +30,10 @@ export interface AuthFetchPorts {
 }
 
 /**
- * How many endpoints are remembered whose 401 a new access token did not cure, and for how long. What somebody else got
- * may be older than the 401, and revoked with the token that was refused: it counts for a shorter time.
+ * How many endpoints are remembered whose 401 a new access token did not cure, and for how long. One that was asked for
+ * before the 401, or by somebody else, may have been revoked with the one that was refused: it counts for a shorter time.
  */
-const FUTILE = { most: 100, ms: 300_000, adoptedMs: 30_000 }
+const FUTILE = { most: 100, ms: 300_000, olderMs: 30_000 }
 /** How many addresses are remembered with what they are. */
 const ADDRESSES = 200
 
@@ -44,9 +44,9 @@ const ADDRESSES = 200
 export function createAuthFetch(ports: AuthFetchPorts): Fetch {
   const { send, tokens, emit, clock } = ports
   const addresses = new Map<string, Destination | undefined>()
-  const futile = new Map<string, { accessToken: string; until: number }>()
+  const futile = new Map<string, Futile>()
   /** What the last refresh for a 401 brought, until an API takes it. */
-  let unproven: { accessToken: string; until: number } | undefined
+  let unproven: Futile | undefined
 
   /** Whether a new access token was tried against this very 401, or against all 401s, and did not help. */
   const isFutile = (endpoint: string, accessToken: string) =>
@@ -106,6 +106,7 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
     }
     if (isFutile(endpoint, accessToken)) return response
 
+    const refusedAt = clock.now()
     let renewed: string
     try {
       renewed = await tokens.acquire({ rejected: accessToken, resource, signal })
@@ -115,18 +116,27 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
       throw failure
     }
     if (!kept || renewed === accessToken) return response
-    const until = clock.now() + (tokens.isAdopted() ? FUTILE.adoptedMs : FUTILE.ms)
-    unproven = { accessToken: renewed, until }
+    const until = clock.now() + (tokens.begunAt() < refusedAt ? FUTILE.olderMs : FUTILE.ms)
+    unproven = longest(unproven, { accessToken: renewed, until })
     response.body?.cancel().catch(() => {}) // it may have broken off meanwhile
     const replayed = await attempt(kept, renewed, true)
     if (replayed.response.status === 401) {
       if (futile.size >= FUTILE.most) futile.clear()
-      futile.set(endpoint, { accessToken: renewed, until })
+      futile.set(endpoint, longest(futile.get(endpoint), { accessToken: renewed, until }))
       emit({ type: 'refresh-futile', url: endpoint })
     }
     return replayed.response
   }
 }
+
+interface Futile {
+  readonly accessToken: string
+  readonly until: EpochMs
+}
+
+/** Of calls that met the same at the same time, the one that knows most counts. */
+const longest = (before: Futile | undefined, now: Futile): Futile =>
+  before?.accessToken === now.accessToken && before.until > now.until ? before : now
 
 /** Read as `response.latchkey?.bodyNotReplayable`. */
 const markNotReplayable = (response: Response) =>

@@ -1,6 +1,6 @@
 import { decide } from '../core/decide.ts'
 import type { Emit } from '../core/events.ts'
-import type { Lock } from '../core/ports.ts'
+import type { EpochMs, Lock } from '../core/ports.ts'
 import { accessTokenOf, type SessionRecord } from '../core/session.ts'
 import { abortable, WAIT_MS } from '../core/time-limit.ts'
 import {
@@ -52,6 +52,8 @@ export interface Refresher {
    * @throws AuthorizationRequiredError, NetworkError, ServerError, StorageError, LockTimeoutError; `signal.reason`.
    */
   acquire(options?: { rejected?: string; resource?: string; signal?: AbortSignal | null }): Promise<string>
+  /** When the refresh was begun that brought the newest tokens; 0 where it was not one of this realm. */
+  begunAt(): EpochMs
   /** The session is over: who waits for its refresh is told at once, and what the refresh brings is dropped. */
   end(reason: EndReason, sessionId: string): void
   /** The network or the user came back: what failed may be tried at once. */
@@ -68,16 +70,17 @@ export function createRefresher(ports: RefresherPorts): Refresher {
   const leaving = new Map<string, AbortController>()
   /** Why it is too early to try again. */
   const quiet = new Map<string, Quiet>()
+  let begunAt = 0
 
   const refresh = async (wanting: SessionRecord, resource: string | undefined): Promise<void> => {
     const { sessionId } = wanting
     const key = keyOf(wanting, resource)
     const pause = quiet.get(key)
+    const began = clock.now()
     let ending: Ending
     try {
       // a clock that was set back must not make a pause last
-      const now = clock.now()
-      if (pause && pause.from <= now && now < pause.until) throw pause.error
+      if (pause && pause.from <= began && began < pause.until) throw pause.error
       await ports.prepare()
       ending = await lock.run(name, () => redemption(wanting, resource), WAIT_MS)
     } catch (error) {
@@ -91,10 +94,12 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     const record = records.current
     switch (ending.type) {
       case 'adopted':
+        begunAt = 0
         quiet.delete(key)
         emit({ type: 'tokens-adopted', from: record?.by })
         return void ports.adopted(record)
       case 'rotated':
+        begunAt = began
         quiet.delete(key)
         if (ending.unsaved) emit({ type: 'storage-degraded', message: ending.unsaved.message })
         ports.changed(record, sessionId)
@@ -174,6 +179,8 @@ export function createRefresher(ports: RefresherPorts): Refresher {
       if (!found) throw new LockTimeoutError('Somebody else refreshed at the same moment. Try again.')
       return found.accessToken
     },
+
+    begunAt: () => begunAt,
 
     end(reason, sessionId) {
       leaving.get(sessionId)?.abort(new AuthorizationRequiredError(reason))

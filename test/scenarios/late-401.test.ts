@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { hold } from '../support/faults.ts'
 import { API } from '../support/strict-api.ts'
 import { worlds } from '../support/world.ts'
 
@@ -143,5 +144,25 @@ test('an adopted token that is refused too is renewed after half a minute, not a
   expect(as.count('refresh_token')).toBe(1)
   clock.advance(31_000)
   expect((await other.fetch(`${API}/me`)).status).toBe(200)
+  expect(as.count('refresh_token')).toBe(2)
+})
+
+test('a token that was asked for before the 401 and is refused too is renewed after half a minute', async () => {
+  const { as, clock, signedIn } = world({ accessTokenSeconds: 300 })
+  const client = await signedIn()
+  clock.advance(270_000)
+  const held = hold()
+  as.failNext.push(held)
+  expect((await client.fetch(`${API}/me`)).status).toBe(200) // and begins a refresh beside it
+  await held.arrived
+  clock.advance(1000)
+  as.revokeAccessTokens()
+  const call = client.fetch(`${API}/me`)
+  await expect.poll(() => client.types().filter(type => type === 'api-response').length).toBe(2)
+  held.release()
+  expect((await call).status).toBe(401)
+  expect(as.count('refresh_token')).toBe(1)
+  clock.advance(31_000)
+  expect((await client.fetch(`${API}/me`)).status).toBe(200)
   expect(as.count('refresh_token')).toBe(2)
 })

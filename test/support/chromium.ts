@@ -28,7 +28,7 @@ export const chromiumArgs: string[] = [
 const systemNames = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 const macApps = ['Google Chrome', 'Chromium'].map(name => `/Applications/${name}.app/Contents/MacOS/${name}`)
 
-const isProgram = (path: string): boolean => {
+export const isProgram = (path: string): boolean => {
   try {
     accessSync(path, constants.X_OK)
     return true
@@ -37,7 +37,8 @@ const isProgram = (path: string): boolean => {
   }
 }
 
-const onPath = (program: string): string[] =>
+/** Where the path has this program. */
+export const onPath = (program: string): string[] =>
   (process.env.PATH ?? '')
     .split(delimiter)
     .map(folder => join(folder, program))

@@ -1,5 +1,6 @@
-import { accessSync, constants, readdirSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { isProgram, onPath } from '../chromium.ts'
 import { runCommand } from '../command.ts'
 import { launchChromiumEngine } from './chromium.ts'
 import type { FoundEngine } from './engine.ts'
@@ -9,19 +10,6 @@ import { launchWebKit, type WebKitPrograms } from './webkit.ts'
 /** Set to `all`, a run without Firefox or WebKit is red. */
 export const ENGINES_VARIABLE = 'LATCHKEY_ENGINES'
 const PACKAGES = ['firefox-esr', 'webkit2gtk-driver', 'xvfb']
-
-const isProgram = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-const onPath = (...programs: string[]): string | undefined =>
-  programs
-    .flatMap(program => (process.env.PATH ?? '').split(delimiter).map(folder => join(folder, program)))
-    .find(isProgram)
 
 const foldersIn = (folder: string, name: RegExp): string[] => {
   try {
@@ -41,13 +29,13 @@ const findMiniBrowser = (): string | undefined =>
     .find(isProgram)
 
 function findWebKit(): WebKitPrograms | undefined {
-  const [driver, browser, display] = [onPath('WebKitWebDriver'), findMiniBrowser(), onPath('Xvfb')]
+  const [driver, browser, display] = [onPath('WebKitWebDriver')[0], findMiniBrowser(), onPath('Xvfb')[0]]
   return driver && browser && display ? { driver, browser, display } : undefined
 }
 
 /** The engines that this machine has. Chromium is always there: the run has seen to that. */
 export function findEngines(): FoundEngine[] {
-  const firefox = onPath('firefox-esr', 'firefox')
+  const [firefox] = ['firefox-esr', 'firefox'].flatMap(onPath)
   const webkit = findWebKit()
   return [
     { name: 'Chromium', launch: launchChromiumEngine },
@@ -62,7 +50,7 @@ export function findEngines(): FoundEngine[] {
  * @throws Error with one sentence where all are wanted and one is missing.
  */
 export async function ensureEngines(say: (line: string) => void): Promise<string[]> {
-  const canInstall = process.getuid?.() === 0 && onPath('apt-get') !== undefined
+  const canInstall = process.getuid?.() === 0 && onPath('apt-get').length > 0
   if (findEngines().length < 3 && canInstall) {
     say(`Firefox and WebKit: installing ${PACKAGES.join(', ')} by apt-get`)
     const options = { timeoutMs: 600_000, env: { DEBIAN_FRONTEND: 'noninteractive' } }

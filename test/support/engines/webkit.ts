@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { Builder, By, Capabilities, until, type WebDriver } from 'selenium-webdriver'
+import { freePort } from '../e2e-browser.ts'
 import type { Engine, EngineProfile, EngineTab } from './engine.ts'
 
 /** The programs of the Debian packages `webkit2gtk-driver` and `xvfb`. */
@@ -28,15 +27,6 @@ async function openDisplay(program: string): Promise<{ name: string; process: Ch
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
   const [number] = (await once(child.stdio[3] as NodeJS.ReadableStream, 'data')) as [Buffer]
   return { name: `:${String(number).trim()}`, process: child }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 async function untilItAnswers(url: string): Promise<void> {
