@@ -55,7 +55,7 @@ export async function ensureEngines(say: (line: string) => void): Promise<string
     say(`Firefox and WebKit: installing ${PACKAGES.join(', ')} by apt-get`)
     const options = { timeoutMs: 600_000, env: { DEBIAN_FRONTEND: 'noninteractive' } }
     await runCommand('apt-get', ['update', '-qq'], options)
-    await runCommand('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...PACKAGES], options)
+    await runCommand('apt-get', ['install', '-y', '-qq', ...PACKAGES], options)
   }
   const names = findEngines().map(({ name }) => name)
   if (names.length < 3 && process.env[ENGINES_VARIABLE] === 'all') {
