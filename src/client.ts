@@ -52,7 +52,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   const context = Math.random().toString(36).slice(2, 8)
   const log = createEventLog(clock, context)
   const keyValue = limited(store.keyValue, clock)
-  const recovery = createRecovery({ keyValue, name, clock })
+  const recovery = createRecovery({ keyValue, name })
   const emit: Emit = event => {
     log.emit(event)
     recovery.note(event)

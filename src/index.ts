@@ -1,22 +1,4 @@
-export type { StepUp } from './core/challenge.ts'
-export type { CallbackResult, Client, MarkedResponse, SignInOptions, SignOutOptions } from './core/client.ts'
-export type { ClientEvent, Explanation } from './core/events.ts'
-export type {
-  Channel,
-  Clock,
-  EpochMs,
-  Fetch,
-  KeyValue,
-  Lock,
-  News,
-  SignInAttempt,
-  Store,
-  UserAgent,
-} from './core/ports.ts'
-export type { Session } from './core/session.ts'
-export type { IdTokenClaims } from './core/token-set.ts'
-export * from './errors.ts'
-export type { ClientOptions, ResourceParameters, ServerMetadata } from './options.ts'
+export * from './public-types.ts'
 export { createClient } from './runtime/browser.ts'
 export { indexedDb, sessionStorage } from './runtime/browser-stores.ts'
 export { memory } from './runtime/memory-store.ts'

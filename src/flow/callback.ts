@@ -27,3 +27,12 @@ export function parseCallback(address: string | URL): Callback | undefined {
   const [, userAgent = '', askedAt = ''] = state.split('.')
   return { url, state, userAgent, askedAt: Number.parseInt(askedAt, 36) || 0 }
 }
+
+/** Whether a URL is at the redirect URI: its scheme, host and path, before any parameter is read. */
+export const isAt = (url: URL, redirectUri: string): boolean => {
+  if (!URL.canParse(redirectUri)) return false // relative, and no page to resolve it against
+  const expected = new URL(redirectUri)
+  return (
+    url.protocol === expected.protocol && url.host === expected.host && url.pathname === expected.pathname
+  )
+}

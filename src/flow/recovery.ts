@@ -1,13 +1,11 @@
 import type { EventBody } from '../core/events.ts'
-import type { Clock, EpochMs, KeyValue } from '../core/ports.ts'
-import { AuthorizationRequiredError, type EndReason } from '../errors.ts'
+import type { KeyValue } from '../core/ports.ts'
+import { AuthorizationRequiredError } from '../errors.ts'
 
 /** What is remembered of a session that ended by itself. */
 interface Ended {
-  readonly reason: EndReason
-  readonly at: EpochMs
-  /** It was tried to have it back. */
-  readonly tried?: true
+  /** Whether it was tried to have it back. */
+  readonly tried: boolean
 }
 
 export interface Recovery {
@@ -21,11 +19,9 @@ export interface Recovery {
 export function createRecovery({
   keyValue,
   name,
-  clock,
 }: {
   readonly keyValue: KeyValue
   readonly name: string
-  readonly clock: Clock
 }): Recovery {
   const key = `${name} ended`
   const keep = (ended: Ended | undefined) => {
@@ -39,14 +35,14 @@ export function createRecovery({
       if (event.type === 'token-response' && event.grantType === 'authorization_code') keep(undefined)
       if (event.type !== 'session-ended') return
       const { reason } = event
-      keep(reason === 'signed_out' || reason === 'replaced' ? undefined : { reason, at: clock.now() })
+      keep(reason === 'signed_out' || reason === 'replaced' ? undefined : { tried: false })
     },
     async begin() {
       let found: Ended | undefined
       // one try in all, however many tabs begin it
       await keyValue.update(key, stored => {
         found = stored as Ended | undefined
-        return found && { ...found, tried: true }
+        return found && { tried: true }
       })
       if (!found) throw new AuthorizationRequiredError('no_session')
       if (found.tried) throw new AuthorizationRequiredError('interaction_required')

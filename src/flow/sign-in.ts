@@ -12,7 +12,7 @@ import {
   StorageError,
 } from '../errors.ts'
 import { type AuthorizationChoice, beginAuthorization } from './authorize.ts'
-import { type Callback, parseCallback } from './callback.ts'
+import { type Callback, isAt, parseCallback } from './callback.ts'
 import { cleanUrl } from './clean-url.ts'
 import { exchangeCode } from './code-exchange.ts'
 import type { TokenRequestPorts } from './token-request.ts'
@@ -211,11 +211,3 @@ const needsUser = (error: unknown) =>
   error instanceof CallbackError && /^(login|consent|interaction|account_selection)_/.test(error.error ?? '')
 
 const isRetryable = (error: unknown) => error instanceof LatchkeyError && error.retryable
-
-const isAt = (url: URL, redirectUri: string): boolean => {
-  if (!URL.canParse(redirectUri)) return false // relative, and no page to resolve it against
-  const expected = new URL(redirectUri)
-  return (
-    url.protocol === expected.protocol && url.host === expected.host && url.pathname === expected.pathname
-  )
-}

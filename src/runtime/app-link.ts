@@ -1,5 +1,6 @@
 import type { UserAgent } from '../core/ports.ts'
 import { CallbackError } from '../errors.ts'
+import { isAt } from '../flow/callback.ts'
 import { deviceClock } from './device-clock.ts'
 
 /** How an app is opened with URLs: custom schemes and claimed https links (RFC 8252 sections 7.1 and 7.2). */
@@ -33,14 +34,9 @@ export interface AppLink extends UserAgent {
 const AFTERWARDS_MS = 1000
 
 const isAnswer = (received: string, redirectUri: string, state: string): boolean => {
-  if (!URL.canParse(received) || !URL.canParse(redirectUri)) return false
-  const [url, expected] = [new URL(received), new URL(redirectUri)]
-  return (
-    url.protocol === expected.protocol &&
-    url.host === expected.host &&
-    url.pathname === expected.pathname &&
-    url.searchParams.get('state') === state
-  )
+  if (!URL.canParse(received)) return false
+  const url = new URL(received)
+  return isAt(url, redirectUri) && url.searchParams.get('state') === state
 }
 
 /** Signs in in the system's browser; the app is opened again with the answer. */

@@ -5,8 +5,7 @@ import type { ClientOptions } from '../options.ts'
 import { browserPage } from './browser-page.ts'
 import { indexedDb } from './browser-stores.ts'
 import { browserWake } from './browser-wake.ts'
-import { deviceClock } from './device-clock.ts'
-import { sha256 } from './digest.ts'
+import { device } from './device.ts'
 import { memory } from './memory-store.ts'
 import { redirect } from './redirect.ts'
 
@@ -30,9 +29,7 @@ export function createClient(options: ClientOptions): Client {
     )
   }
   return joinClient(options, {
-    fetch: (input, init) => globalThis.fetch(input, init),
-    clock: deviceClock,
-    hash: sha256,
+    ...device,
     store: () => (hasIndexedDb() ? indexedDb() : memory()),
     userAgent: redirect,
     page: browserPage(),

@@ -7,29 +7,12 @@ import type { ClientOptions } from '../options.ts'
 import { silentChannel } from '../refresh/channel.ts'
 import { fileLock } from '../refresh/lock-file.ts'
 import { fileKeyValue } from '../store/file.ts'
+import { device } from './device.ts'
 import { deviceClock } from './device-clock.ts'
-import { sha256 } from './digest.ts'
 import { loopback } from './loopback.ts'
 
 export type { StepUp } from '../core/challenge.ts'
-export type { CallbackResult, Client, MarkedResponse, SignInOptions, SignOutOptions } from '../core/client.ts'
-export type { ClientEvent, Explanation } from '../core/events.ts'
-export type {
-  Channel,
-  Clock,
-  EpochMs,
-  Fetch,
-  KeyValue,
-  Lock,
-  News,
-  SignInAttempt,
-  Store,
-  UserAgent,
-} from '../core/ports.ts'
-export type { Session } from '../core/session.ts'
-export type { IdTokenClaims } from '../core/token-set.ts'
-export * from '../errors.ts'
-export type { ClientOptions, ResourceParameters, ServerMetadata } from '../options.ts'
+export * from '../public-types.ts'
 export { type LoopbackOptions, loopback } from './loopback.ts'
 export { memory } from './memory-store.ts'
 
@@ -77,9 +60,7 @@ function defaultFile(issuer: string, clientId: string): string {
 export function createClient(options: NodeClientOptions): Client {
   const whole = { redirectUri: 'http://127.0.0.1/callback', ...options } as ClientOptions
   return joinClient(whole, {
-    fetch: (input, init) => globalThis.fetch(input, init),
-    clock: deviceClock,
-    hash: sha256,
+    ...device,
     store: () => file(defaultFile(whole.issuer ?? (whole.server?.issuer as string), whole.clientId)),
     userAgent: loopback,
     page: undefined,

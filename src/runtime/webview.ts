@@ -11,8 +11,8 @@ import { type HostStorage, hostKeyValue } from '../store/host.ts'
 import type { AppLink } from './app-link.ts'
 import { indexedDb } from './browser-stores.ts'
 import { browserWake } from './browser-wake.ts'
+import { device } from './device.ts'
 import { deviceClock } from './device-clock.ts'
-import { sha256 } from './digest.ts'
 
 export type { HostStorage } from '../store/host.ts'
 export {
@@ -58,9 +58,7 @@ export function createClient(options: WebviewClientOptions): Client {
   leavesTheWebview(options.userAgent)
   const { links } = options.userAgent
   const client = joinClient(options, {
-    fetch: (input, init) => globalThis.fetch(input, init),
-    clock: deviceClock,
-    hash: sha256,
+    ...device,
     store: indexedDb,
     userAgent: () => options.userAgent,
     page: undefined,

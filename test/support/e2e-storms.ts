@@ -1,5 +1,5 @@
 import type { EndReason } from 'latchkey'
-import { type Stage, signedInTab, until, untilExpired, untilStatus } from './e2e.ts'
+import { type Stage, signedInTab, storedRecords, until, untilExpired, untilStatus } from './e2e.ts'
 import type { Profile, Tab } from './e2e-browser.ts'
 
 /** What a page of the test app did, as it tells it. */
@@ -39,22 +39,8 @@ export async function signedInTabs(stage: Stage, profile: Profile, count: number
 }
 
 /** What is kept of sessions in this tab's origin. */
-export const storedSessions = (tab: Tab): Promise<{ sub: string | undefined; version: number }[]> =>
-  tab.run(
-    () =>
-      new Promise((resolve, reject) => {
-        const opening = indexedDB.open('latchkey')
-        opening.onerror = () => reject(opening.error)
-        opening.onsuccess = () => {
-          const all = opening.result.transaction('latchkey').objectStore('latchkey').getAll()
-          all.onsuccess = () => {
-            opening.result.close()
-            const records = all.result.filter(record => record.tokens)
-            resolve(records.map(({ tokens, version }) => ({ sub: tokens.claims?.sub, version })))
-          }
-        }
-      }),
-  )
+export const storedSessions = async (tab: Tab): Promise<{ sub: string | undefined; version: number }[]> =>
+  (await storedRecords(tab)).map(({ tokens, version }) => ({ sub: tokens.claims?.sub, version }))
 
 /** Takes the lock of refreshes in this tab, as a page that hangs would. @returns what lets it go. */
 export async function holdLock({ servers }: Stage, tab: Tab): Promise<() => Promise<void>> {

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll } from 'vitest'
+import type { SessionRecord } from '../../src/core/session.ts'
 import {
   type E2eBrowser,
   type E2eBrowserOptions,
@@ -128,7 +129,11 @@ export const untilStatus = (tab: Reachable, status: 'signed-in' | 'signed-out'):
   until(`this tab is ${status}`, async () => (await statusOf(tab)) === status)
 
 /** Opens the test app and signs in by redirect, with access tokens of `seconds`. */
-export async function signedInTab({ servers, pages }: Stage, profile: Profile, seconds = 3600): Promise<Tab> {
+export async function signedInTab<T extends Reachable>(
+  { servers, pages }: Stage,
+  profile: { newTab(url: string): Promise<T> },
+  seconds = 3600,
+): Promise<T> {
   servers.issueFor(seconds)
   const tab = await profile.newTab(pages.appUrl)
   await untilStatus(tab, 'signed-out')
@@ -141,3 +146,20 @@ export async function signedInTab({ servers, pages }: Stage, profile: Profile, s
 /** Waits until the access token that this tab knows is over. */
 export const untilExpired = (tab: Reachable): Promise<void> =>
   until('the access token has expired', () => tab.run(() => window.app.isExpired()))
+
+/** The sessions' records as they are kept in this tab's origin. */
+export const storedRecords = (tab: Tab): Promise<SessionRecord[]> =>
+  tab.run(
+    () =>
+      new Promise((resolve, reject) => {
+        const opening = indexedDB.open('latchkey')
+        opening.onerror = () => reject(opening.error)
+        opening.onsuccess = () => {
+          const all = opening.result.transaction('latchkey').objectStore('latchkey').getAll()
+          all.onsuccess = () => {
+            opening.result.close()
+            resolve(all.result.filter(record => record.tokens))
+          }
+        }
+      }),
+  )

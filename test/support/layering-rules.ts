@@ -29,6 +29,7 @@ export const layers: readonly Layer[] = [
   { files: 'live-session.ts', mayImport: ['core/', 'errors.ts', 'store/', 'refresh/'] },
   { files: 'ky.ts', mayImport: ['client.ts', 'core/client.ts'] },
   { files: 'runtime/sealed.ts', mayImport: ['core/', 'store/', 'runtime/device-clock.ts'] },
+  { files: 'public-types.ts', mayImport: ['core/', 'errors.ts', 'options.ts'] },
   { files: 'index.ts', mayImport: [''] },
   { files: 'core/', mayImport: ['errors.ts'] },
   { files: 'store/', mayImport: ['core/', 'errors.ts'] },

@@ -1,25 +1,12 @@
 import { expect, test } from 'vitest'
-import { endToEnd, signedInTab, until, untilExpired, untilStatus } from '../../support/e2e.ts'
+import { endToEnd, signedInTab, storedRecords, until, untilExpired, untilStatus } from '../../support/e2e.ts'
 import type { Tab } from '../../support/e2e-browser.ts'
 
 const e2e = endToEnd()
 
 /** The ID Token as it is stored: the one secret that the server does not tell the test. */
-const storedIdToken = (tab: Tab) =>
-  tab.run(
-    () =>
-      new Promise<string>((resolve, reject) => {
-        const opening = indexedDB.open('latchkey')
-        opening.onerror = () => reject(opening.error)
-        opening.onsuccess = () => {
-          const all = opening.result.transaction('latchkey').objectStore('latchkey').getAll()
-          all.onsuccess = () => {
-            opening.result.close()
-            resolve(all.result.map(record => record.tokens?.idToken).find(Boolean))
-          }
-        }
-      }),
-  )
+const storedIdToken = async (tab: Tab): Promise<string> =>
+  (await storedRecords(tab)).map(({ tokens }) => tokens.idToken).find(Boolean) as string
 
 const leftInPage = (tab: Tab) =>
   tab.run(() =>

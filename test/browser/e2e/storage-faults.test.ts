@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { endToEnd, fillForms, statusOf, until, untilStatus } from '../../support/e2e.ts'
+import { endToEnd, signedInTab, statusOf, until, untilStatus } from '../../support/e2e.ts'
 import type { AppMode } from '../../support/e2e-pages.ts'
 
 const e2e = endToEnd()
@@ -15,11 +15,7 @@ test.for<[string, AppMode]>([
   async ([_what, mode]) => {
     e2e.pages.setMode(mode)
     const profile = await e2e.newProfile()
-    const tab = await profile.newTab(e2e.pages.appUrl)
-    await untilStatus(tab, 'signed-out')
-    await tab.click('#sign-in')
-    await fillForms(tab)
-    await untilStatus(tab, 'signed-in')
+    const tab = await signedInTab(e2e, profile)
     expect(await tab.run(() => window.app.call())).toBe(200)
     expect(degraded(await tab.run(() => window.app.events.map(({ type }) => type)))).toBe(1)
     await tab.reload()
@@ -36,11 +32,7 @@ test.for<[string, AppMode]>([
 test('a database that lacks its object store is made anew, and nothing else has to take its place', async () => {
   e2e.pages.setMode('indexeddb-lacks-its-store')
   const profile = await e2e.newProfile()
-  const tab = await profile.newTab(e2e.pages.appUrl)
-  await untilStatus(tab, 'signed-out')
-  await tab.click('#sign-in')
-  await fillForms(tab)
-  await untilStatus(tab, 'signed-in')
+  const tab = await signedInTab(e2e, profile)
   expect(degraded(await tab.run(() => window.app.events.map(({ type }) => type)))).toBe(0)
   const second = await profile.newTab(e2e.pages.appUrl)
   await untilStatus(second, 'signed-in')

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { fillForms, statusOf, until, untilExpired, untilStatus } from '../../support/e2e.ts'
+import { fillForms, signedInTab, statusOf, until, untilExpired, untilStatus } from '../../support/e2e.ts'
 import { type E2ePages, startE2ePages } from '../../support/e2e-pages.ts'
 import type { Engine, EngineProfile, EngineTab } from '../../support/engines/engine.ts'
 import { findEngines } from '../../support/engines/find.ts'
@@ -31,19 +31,10 @@ describe.each(findEngines().map(found => [found.name, found] as const))('%s', (_
     return profile
   }
   const addressOf = (tab: EngineTab) => tab.run(() => location.href)
-  const signIn = async (tab: EngineTab) => {
-    await untilStatus(tab, 'signed-out')
-    await tab.click('#sign-in')
-    await fillForms(tab)
-    await untilStatus(tab, 'signed-in')
-  }
   /** A user with some tabs, signed in with access tokens of `seconds`. */
   const signedIn = async (count: number, seconds = 3600) => {
-    pages.servers.issueFor(seconds)
     const profile = await newProfile()
-    const first = await profile.newTab(pages.appUrl)
-    await signIn(first)
-    const tabs = [first]
+    const tabs = [await signedInTab({ pages, servers: pages.servers }, profile, seconds)]
     while (tabs.length < count) tabs.push(await profile.newTab(pages.appUrl))
     for (const tab of tabs) await untilStatus(tab, 'signed-in')
     return { profile, tabs: tabs as [EngineTab, ...EngineTab[]] }
@@ -130,7 +121,9 @@ describe.each(findEngines().map(found => [found.name, found] as const))('%s', (_
     await until('the form is shown', () => tab.run(() => document.querySelector('#user') !== null))
     await tab.back()
     await until('the app is shown', async () => (await statusOf(tab)) === 'signed-out')
-    await signIn(tab)
+    await tab.click('#sign-in')
+    await fillForms(tab)
+    await untilStatus(tab, 'signed-in')
     expect(await tab.run(() => window.app.call())).toBe(200)
   })
 })

@@ -1,0 +1,20 @@
+/** What the entries `latchkey` and `latchkey/node` have in common. */
+export type { StepUp } from './core/challenge.ts'
+export type { CallbackResult, Client, MarkedResponse, SignInOptions, SignOutOptions } from './core/client.ts'
+export type { ClientEvent, Explanation } from './core/events.ts'
+export type {
+  Channel,
+  Clock,
+  EpochMs,
+  Fetch,
+  KeyValue,
+  Lock,
+  News,
+  SignInAttempt,
+  Store,
+  UserAgent,
+} from './core/ports.ts'
+export type { Session } from './core/session.ts'
+export type { IdTokenClaims } from './core/token-set.ts'
+export * from './errors.ts'
+export type { ClientOptions, ResourceParameters, ServerMetadata } from './options.ts'
