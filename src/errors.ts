@@ -113,13 +113,16 @@ export class ServerError extends LatchkeyError {
   readonly errorDescription: string | undefined
   /** The HTTP status of the answer. */
   readonly status: number | undefined
+  /** The member of the option `quirks` that would have accepted the answer, where there is one. */
+  readonly quirk: string | undefined
   constructor(
     message: string,
-    details: { error: string; errorDescription?: string; status?: number },
+    details: { error: string; errorDescription?: string; status?: number; quirk?: string },
     options?: ErrorOptions,
   ) {
     super(message, options)
     this.error = details.error
+    this.quirk = details.quirk
     this.errorDescription = details.errorDescription
     this.status = details.status
     this.retryable = details.error === 'temporarily_unavailable' || details.error === 'server_error'

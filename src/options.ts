@@ -1,8 +1,17 @@
 import type { StepUp } from './core/challenge.ts'
 import { isConfidential } from './core/destination.ts'
 import type { Clock, Fetch, Store, UserAgent } from './core/ports.ts'
+import { QUIRKS, type Quirk } from './core/quirks.ts'
 import type { Resource } from './core/resource.ts'
 import { ConfigurationError } from './errors.ts'
+import {
+  check,
+  ONLY_LOOPBACK,
+  parseOrigins,
+  parseRedirectUri,
+  parseScope,
+  parseUrl,
+} from './option-checks.ts'
 
 /** Metadata of an authorization server that publishes none (field names of RFC 8414 section 2). */
 export interface ServerMetadata {
@@ -45,6 +54,13 @@ interface CommonOptions {
   authorizationParameters?: Readonly<Record<string, string>>
   /** Refresh this many seconds before expiry, but never more than a fifth of the lifetime. Default 60. */
   refreshLeewaySeconds?: number
+  /**
+   * Refuses what is otherwise only told by an event `warning`, such as metadata that has lost a protection or a client
+   * secret in a browser. Default false.
+   */
+  strict?: boolean
+  /** What this authorization server bends of the rules, and is accepted all the same. Default: nothing. */
+  quirks?: readonly Quirk[]
   /** Where tokens live. Default: IndexedDB in browsers, a private file in Node. */
   store?: Store
   /** How the user gets to the authorization server. Default: a redirect in browsers, a loopback listener in Node. */
@@ -72,6 +88,8 @@ export interface Settings {
   readonly resources: readonly Resource[]
   readonly authorizationParameters: Readonly<Record<string, string>>
   readonly leewaySeconds: number
+  readonly strict: boolean
+  readonly quirks: ReadonlySet<Quirk>
 }
 
 /**
@@ -94,6 +112,9 @@ export function parseOptions(options: ClientOptions, base: string | undefined): 
   check(typeof clientId === 'string' && clientId.trim(), 'clientId', 'the client_id of this app', clientId)
   check(leewaySeconds >= 0, 'refreshLeewaySeconds', '0 or more (default 60)', leewaySeconds)
   const resources = parseResources(options.resources)
+  const { strict = false, quirks = [] } = options
+  check(typeof strict === 'boolean', 'strict', 'true or false (default false)', strict)
+  for (const quirk of quirks) check(QUIRKS.includes(quirk), 'quirks', `a list of ${QUIRKS.join(', ')}`, quirk)
   return {
     issuer: issuer as string,
     metadata: server,
@@ -109,56 +130,9 @@ export function parseOptions(options: ClientOptions, base: string | undefined): 
     resources,
     authorizationParameters: checkAuthorizationParameters({ ...options.authorizationParameters }),
     leewaySeconds,
+    strict,
+    quirks: new Set(quirks),
   }
-}
-
-const ONLY_LOOPBACK = ' (http only on loopback)'
-
-function check(isRight: unknown, option: string, right: string, got: unknown): asserts isRight {
-  if (isRight) return
-  const shown = typeof got === 'object' && got ? 'an object' : JSON.stringify(got)?.slice(0, 99)
-  throw new ConfigurationError(`"${option}" must be ${right}; got ${shown}.`)
-}
-
-const parseUrl = (value: unknown, base?: string): URL | undefined =>
-  typeof value === 'string' && URL.canParse(value, base) ? new URL(value, base) : undefined
-
-function parseRedirectUri(value: string, base: string | undefined, option: string): string {
-  // where there is no page yet (server rendering), it is resolved by the time of the sign-in
-  if (!base && /^\/(?!\/)/.test(value)) return value
-  const url = parseUrl(value, base)
-  check(
-    // other schemes are an app's own (RFC 8252 section 7.1), but never ones that run code
-    value &&
-      url &&
-      !value.includes('#') &&
-      (/^(https?|javascript|data|blob|file):/.test(url.protocol)
-        ? isConfidential(url)
-        : url.protocol.length > 1),
-    option,
-    `a URL without fragment, such as "/callback"${ONLY_LOOPBACK}`,
-    value,
-  )
-  return url.href
-}
-
-/** One space between, no duplicates, only characters of RFC 6749 section 3.3. */
-function parseScope(scope: string | readonly string[], option = 'scope'): string {
-  const names = new Set([scope].flat().join(' ').split(/\s+/).filter(Boolean))
-  for (const name of names) check(/^[!#-[\]-~]+$/.test(name), option, 'names such as "openid profile"', name)
-  return [...names].join(' ')
-}
-
-function parseOrigins(origins: readonly string[]): ReadonlySet<string> {
-  const right = `a list of origins such as "https://api.example.com", without paths${ONLY_LOOPBACK}`
-  check(Array.isArray(origins), 'allowedOrigins', right, origins)
-  return new Set(
-    origins.map(entry => {
-      const url = parseUrl(entry)
-      check(url && isConfidential(url) && url.href === `${url.origin}/`, 'allowedOrigins', right, entry)
-      return url.origin
-    }),
-  )
 }
 
 function parseResources(resources: ClientOptions['resources'] = {}): readonly Resource[] {

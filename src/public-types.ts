@@ -1,7 +1,7 @@
 /** What the entries `latchkey` and `latchkey/node` have in common. */
 export type { StepUp } from './core/challenge.ts'
 export type { CallbackResult, Client, MarkedResponse, SignInOptions, SignOutOptions } from './core/client.ts'
-export type { ClientEvent, Explanation } from './core/events.ts'
+export type { ClientEvent, Explanation, WarningTopic } from './core/events.ts'
 export type {
   Channel,
   Clock,
@@ -14,6 +14,7 @@ export type {
   Store,
   UserAgent,
 } from './core/ports.ts'
+export type { Quirk } from './core/quirks.ts'
 export type { Session } from './core/session.ts'
 export type { IdTokenClaims } from './core/token-set.ts'
 export * from './errors.ts'

@@ -88,6 +88,8 @@ export function arrowOf(event: ClientEvent): Arrow {
       return arrow(atClient, 'session started', event.subject)
     case 'session-ended':
       return arrow(atClient, 'session ended', event.reason)
+    case 'warning':
+      return arrow(atClient, 'warning', event.message, 'bad')
     case 'storage-degraded':
       return arrow(atClient, 'storage degraded', event.message, 'bad')
   }

@@ -18,6 +18,11 @@ export interface Explanation {
   readonly events: readonly ClientEvent[]
 }
 
+/** What a `warning` is about: a closed list. */
+export type WarningTopic =
+  /** An answer was accepted only because the option `quirks` says so. */
+  'quirk'
+
 export type EventBody =
   /** The server's metadata was asked for (RFC 8414), and came. */
   | { readonly type: 'metadata-request'; readonly url: string }
@@ -62,6 +67,8 @@ export type EventBody =
   | { readonly type: 'end-session-request' }
   | { readonly type: 'session-started'; readonly subject: string | undefined }
   | { readonly type: 'session-ended'; readonly reason: EndReason }
+  /** Something that the app's developers should look at. Nothing failed; with `strict` most of it does. */
+  | { readonly type: 'warning'; readonly about: WarningTopic; readonly message: string }
   /** The store failed; tokens that were already received are kept in memory. */
   | { readonly type: 'storage-degraded'; readonly message: string }
 

@@ -12,7 +12,8 @@ const CAPABILITY = ['core/', 'errors.ts', 'flow/token-request.ts']
 /** The first layer that a file belongs to holds; every layer may import its own folder. */
 export const layers: readonly Layer[] = [
   { files: 'errors.ts', mayImport: [] },
-  { files: 'options.ts', mayImport: ['core/', 'errors.ts'] },
+  { files: 'options.ts', mayImport: ['option-checks.ts', 'core/', 'errors.ts'] },
+  { files: 'option-checks.ts', mayImport: ['core/', 'errors.ts'] },
   {
     files: 'client.ts',
     mayImport: [
