@@ -245,3 +245,14 @@ test.each(['dpop', 'DPOP', 'DPoP'])('the type %s is DPoP [DP12]', async type => 
   await client.signIn()
   expect((await client.fetch(`${API}/me`)).status).toBe(200)
 })
+
+test('a redirect that a browser does not show is a typed error that names the cause [RQ08]', async () => {
+  const { fetch } = net()
+  const opaque = Object.defineProperty(new Response(null), 'type', { value: 'opaqueredirect' })
+  const client = app(async (input, init) => (String(input) === `${API}/moved` ? opaque : fetch(input, init)))
+  await client.signIn()
+  await expect(client.fetch(`${API}/moved`)).rejects.toMatchObject({
+    code: 'ERR_CONFIGURATION',
+    message: expect.stringContaining('redirect'),
+  })
+})
