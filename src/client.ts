@@ -172,6 +172,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     },
 
     async handleCallback(url) {
+      await page?.shown()
       const callback = parseCallback(url)
       const finished = callback && (await finishOnce(callback))
       return finished

@@ -83,7 +83,10 @@ export async function authorize(
 async function refuseLoop(ports: SignInPorts): Promise<void> {
   if (ports.records.current) return
   const since = ports.clock.now() - LOOP.ms
-  const futile = (await transactionsOf(ports).all()).filter(one => one.returned && one.createdAt > since)
+  const all = await transactionsOf(ports)
+    .all()
+    .catch(() => []) // what cannot be read is no loop; a store that cannot be written is told next
+  const futile = all.filter(one => one.returned && one.createdAt > since)
   if (futile.length < LOOP.times) return
   throw new CallbackError(
     `${LOOP.times} sign-ins came back within a minute and none left a session. Look at what start() rejected with; a user's click a minute later may try again.`,

@@ -8,6 +8,7 @@ import { indexedDbKeyValue } from '../store/indexeddb.ts'
 import { limited } from '../store/limited.ts'
 import { memoryKeyValue } from '../store/memory.ts'
 import { ownedByTab, webStorageKeyValue } from '../store/session-storage.ts'
+import { withCopy } from '../store/with-copy.ts'
 import { deviceClock } from './device-clock.ts'
 
 /** Web Locks where they are; else a lease in the store itself. */
@@ -24,14 +25,16 @@ const sharedLock = (keyValue: KeyValue): Lock => {
  */
 export function indexedDb(options: { database?: string } = {}): Store {
   const shared = indexedDbKeyValue(options.database ?? 'latchkey', deviceClock)
+  const own = webStorageKeyValue(() => globalThis.sessionStorage)
   const keyValue = withFallback(
     { name: 'IndexedDB', keyValue: shared },
-    { name: 'sessionStorage', keyValue: webStorageKeyValue(() => globalThis.sessionStorage) },
+    { name: 'sessionStorage', keyValue: own },
     { name: 'memory', keyValue: memoryKeyValue() },
   )
   return {
     name: 'indexedDb',
-    keyValue,
+    // IndexedDB may work when the page leaves, and no more when it comes back
+    keyValue: withCopy(keyValue, own, key => key.includes(' transaction ')),
     lock: sharedLock(keyValue),
     channel: name => (typeof BroadcastChannel === 'function' ? broadcastChannel(name) : silentChannel()),
     isKept: () => keyValue.place !== 'memory',
