@@ -14,11 +14,20 @@ export function withCopy(keyValue: KeyValue, second: KeyValue, copied: (key: str
     },
     async update(key, change) {
       if (!copied(key)) return keyValue.update(key, change)
-      const [first, copy] = await Promise.allSettled([
-        keyValue.update(key, change),
-        second.update(nameOf(key), change),
-      ])
-      if (first.status === 'rejected' && copy.status === 'rejected') throw first.reason
+      let written: unknown
+      const remember = (stored: unknown) => {
+        written = change(stored)
+        return written
+      }
+      try {
+        await keyValue.update(key, remember)
+      } catch (error) {
+        await second.update(nameOf(key), change).catch(() => {
+          throw error
+        })
+        return
+      }
+      await second.update(nameOf(key), () => written).catch(() => {})
     },
     keys: prefix => keyValue.keys(prefix),
   }

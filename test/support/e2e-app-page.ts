@@ -65,6 +65,8 @@ const app = {
   /** What `signIn()` came to, where it came to an end in this page. */
   signedIn: undefined as string | Failure | undefined,
   worker: undefined as Worker | undefined,
+  /** What a call came to that was made as soon as this page began to be prerendered; see below. */
+  calledEarly: undefined as number | string | undefined,
   make,
 
   async start(of = client) {
@@ -144,5 +146,15 @@ window.app = app
 // before anything else: a click of a test, or its look into the page, would let the window open
 if (config.mode === 'popup-at-once') app.signIn()
 if (config.mode !== 'wait') void app.start()
+if ((document as { prerendering?: boolean }).prerendering) {
+  if (config.mode === 'start-and-call') {
+    void app.call().then(outcome => {
+      app.calledEarly = outcome
+    })
+  }
+  // tells the test that this page is alive, and that what it sends arrives
+  const beat = setInterval(() => fetch(config.apiUrl).catch(() => {}), 100)
+  document.addEventListener('prerenderingchange', () => clearInterval(beat), { once: true })
+}
 if (config.mode === 'start-twice') void app.start()
 if (config.mode === 'two-clients') void app.start(make())

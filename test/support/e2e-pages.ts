@@ -10,6 +10,8 @@ export type AppMode =
   | 'start'
   | 'start-twice'
   | 'two-clients'
+  /** As `start`; a page that is prerendered makes a call too, at once. */
+  | 'start-and-call'
   | 'wait'
   /** As `start`, in a browser that has no Web Locks. */
   | 'no-locks'
@@ -86,6 +88,13 @@ const faults: Partial<Record<AppMode, string>> = {
   'storage-blocked': blockIndexedDb + blockSessionStorage,
 }
 
+/** A page that has Chromium prerender another one of its origin, and goes there when it is clicked. */
+const prerenderPage = (url: string) => `<!doctype html>
+<title>prerenders</title>
+<link rel="icon" href="data:,">
+<script type="speculationrules">${JSON.stringify({ prerender: [{ urls: [url], eagerness: 'immediate' }] })}</script>
+<a href="${url.replaceAll('&', '&amp;')}">go</a>`
+
 const sendScript = (response: ServerResponse, script: string, headers: Record<string, string> = {}) =>
   response.writeHead(200, { 'content-type': 'text/javascript; charset=utf-8', ...headers }).end(script)
 
@@ -119,12 +128,16 @@ export async function startE2ePages(): Promise<E2ePages> {
   )
   const app = await listen(
     createServer((request, response) => {
-      const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+      const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
       const { issuer = '', apiUrl = '' } = ready.servers ?? {}
       const csp = policy(issuer, new URL(apiUrl).origin)
       if (pathname === '/app.js') return sendScript(response, (faults[mode] ?? '') + appScript)
       if (pathname === '/worker.js')
         return sendScript(response, workerScript, { 'content-security-policy': csp })
+      if (pathname === '/prerenders')
+        return response
+          .writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
+          .end(prerenderPage(searchParams.get('url') ?? '/'))
       const headers = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': csp }
       return response.writeHead(200, headers).end(appPage({ issuer, apiUrl, mode }))
     }),
