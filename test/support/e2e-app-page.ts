@@ -147,7 +147,7 @@ window.app = app
 if (config.mode === 'popup-at-once') app.signIn()
 if (config.mode !== 'wait') void app.start()
 if ((document as { prerendering?: boolean }).prerendering) {
-  if (config.mode === 'start-and-call') {
+  if (config.mode !== 'start') {
     void app.call().then(outcome => {
       app.calledEarly = outcome
     })

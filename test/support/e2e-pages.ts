@@ -10,7 +10,7 @@ export type AppMode =
   | 'start'
   | 'start-twice'
   | 'two-clients'
-  /** As `start`; a page that is prerendered makes a call too, at once. */
+  /** As `start`; a page that is prerendered makes a call too, at once. So it does in `no-locks`. */
   | 'start-and-call'
   | 'wait'
   /** As `start`, in a browser that has no Web Locks. */

@@ -1,6 +1,8 @@
 import puppeteer, { type BrowserContext, type Page } from 'puppeteer-core'
+import { afterAll, afterEach, beforeAll } from 'vitest'
 import { chromiumArgs, findChromium } from './chromium.ts'
-import { until } from './e2e.ts'
+import { type Stage, until } from './e2e.ts'
+import { type E2ePages, startE2ePages } from './e2e-pages.ts'
 import type { EngineTab } from './engines/engine.ts'
 
 /** A tab whose pages Chromium may prerender, and keeps for Back. */
@@ -8,7 +10,7 @@ export interface WholeTab extends EngineTab {
   /** Where the page says that it is. */
   url(): Promise<string>
   forward(): Promise<void>
-  /** Opens a page that has Chromium prerender `url`; settles when that one asks for its script. */
+  /** Opens a page, in front, that has Chromium prerender `url`. */
   prerender(url: string): Promise<void>
   /** Goes to the page that is prerendered. @throws Error unless Chromium had prerendered it. */
   activate(): Promise<void>
@@ -52,7 +54,10 @@ function toTab(page: Page): WholeTab {
     back: (steps = 1) => go(-steps),
     forward: () => go(1),
     close: () => page.close(),
-    prerender: url => goto(new URL(`/prerenders?url=${encodeURIComponent(url)}`, url).href),
+    async prerender(url) {
+      await page.bringToFront() // a tab in the background prerenders nothing
+      await goto(new URL(`/prerenders?url=${encodeURIComponent(url)}`, url).href)
+    },
     async activate() {
       await run(() => document.querySelector('a')?.click())
       await until('the prerendered page is shown', () =>
@@ -78,7 +83,7 @@ const toProfile = (context: BrowserContext): WholeProfile => ({
  * Chromium as users have it. Playwright cannot drive it: where a page is attached to as Playwright does it, Chromium
  * refuses to prerender (`PrerenderingDisabledByDevTools`).
  */
-export async function launchWholeChromium() {
+async function launchWholeChromium() {
   const browser = await puppeteer.launch({
     executablePath: findChromium() as string,
     args: chromiumArgs,
@@ -87,5 +92,46 @@ export async function launchWholeChromium() {
   return {
     newProfile: async () => toProfile(await browser.createBrowserContext()),
     close: () => browser.close(),
+  }
+}
+
+/** One such browser and one set of servers for the tests of a file. */
+export function wholeEndToEnd(): Stage & { newProfile(): Promise<WholeProfile> } {
+  let browser: Awaited<ReturnType<typeof launchWholeChromium>> | undefined
+  let pages: E2ePages | undefined
+  let profiles: WholeProfile[] = []
+  const up = <T>(one: T | undefined): T => {
+    if (!one) throw new Error('The browser and the servers are up while tests run, and only then.')
+    return one
+  }
+
+  beforeAll(async () => {
+    pages = await startE2ePages()
+    browser = await launchWholeChromium()
+  })
+  afterEach(async () => {
+    const closing = profiles.map(profile => profile.close())
+    profiles = []
+    await Promise.all(closing)
+    up(pages).servers.forget()
+    up(pages).setMode('start')
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await pages?.close()
+  })
+
+  return {
+    get servers() {
+      return up(pages).servers
+    },
+    get pages() {
+      return up(pages)
+    },
+    async newProfile() {
+      const profile = await up(browser).newProfile()
+      profiles.push(profile)
+      return profile
+    },
   }
 }
