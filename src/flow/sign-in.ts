@@ -144,7 +144,7 @@ const LIKELY = {
 
 /** What probably became of a sign-in that nobody here remembers. */
 async function explainLost(
-  { keyValue, name, clock }: SignInPorts,
+  { keyValue, isKept, name, clock }: SignInPorts,
   { askedAt }: Callback,
   transactions: Transactions,
 ): Promise<CallbackError> {
@@ -152,7 +152,7 @@ async function explainLost(
   const mark = clock.now()
   const write = (value?: number) => keyValue.update(key, () => value)
   const works = write(mark).then(() => keyValue.get(key))
-  const storageWorks = (await works.catch(() => undefined)) === mark
+  const storageWorks = (await works.catch(() => undefined)) === mark && isKept()
   await write().catch(() => {})
   const pending = (await transactions.all().catch(() => [])).filter(({ done }) => !done)
   const age = clock.now() - askedAt

@@ -56,8 +56,13 @@ const client = make({
 const events: ClientEvent[] = []
 client.events.subscribe(event => events.push(event))
 
+/** The address of a script of ours, as the page's policy demands it. */
+const workers = window.trustedTypes?.createPolicy('worker', { createScriptURL: (own: string) => own })
+const trusted = (url: string): string => workers?.createScriptURL(url) ?? url
+
 const app = {
   client,
+  trusted,
   /** Of this page. */
   events,
   /** What every `start()` of this page came to, in the order of the calls. */
@@ -97,6 +102,9 @@ const app = {
       error => toFailure(error).code,
     ),
 
+  /** The same by another client; its errors pass through. */
+  callWith: (other: Client): Promise<Response> => other.fetch(config.apiUrl),
+
   /** Many at once: how often each outcome came. */
   async calls(count: number): Promise<Record<string, number>> {
     const tally: Record<string, number> = {}
@@ -133,11 +141,6 @@ declare global {
     trustedTypes?: { createPolicy(name: string, rules: object): { createScriptURL(url: string): string } }
   }
 }
-
-const trusted = (url: string): string =>
-  window.trustedTypes
-    ?.createPolicy('worker', { createScriptURL: (own: string) => own })
-    .createScriptURL(url) ?? url
 
 document.querySelector('#sign-in')?.addEventListener('click', () => app.signIn())
 document.querySelector('#sign-in-popup')?.addEventListener('click', () => app.signIn({ userAgent: popup() }))

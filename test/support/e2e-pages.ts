@@ -35,6 +35,8 @@ export interface E2ePages {
   readonly appUrl: string
   /** For pages that are loaded from now on. */
   setMode(mode: AppMode): void
+  /** What runs ahead of the app and of the import of latchkey, in pages that are loaded from now on. */
+  setPrelude(script: string): void
   close(): Promise<void>
 }
 
@@ -111,12 +113,14 @@ function forward(request: IncomingMessage, response: ServerResponse, origin: str
 
 /** Starts the demo page and the test app, both made from src, and the servers that they sign in to. */
 export async function startE2ePages(): Promise<E2ePages> {
-  const [demoScript, appScript, workerScript] = await Promise.all([
+  const [demoScript, appScript, workerScript, serviceWorkerScript] = await Promise.all([
     bundle('examples/demo/page/main.ts'),
     bundle('test/support/e2e-app-page.ts'),
     bundle('test/support/e2e-app-worker.ts'),
+    bundle('test/support/e2e-app-service-worker.ts'),
   ])
   let mode: AppMode = 'start'
+  let prelude = ''
   const ready: { servers?: TestServers; demoPage?: Listening } = {}
 
   const demo = await listen(
@@ -131,9 +135,11 @@ export async function startE2ePages(): Promise<E2ePages> {
       const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
       const { issuer = '', apiUrl = '' } = ready.servers ?? {}
       const csp = policy(issuer, new URL(apiUrl).origin)
-      if (pathname === '/app.js') return sendScript(response, (faults[mode] ?? '') + appScript)
+      if (pathname === '/app.js') return sendScript(response, (faults[mode] ?? '') + prelude + appScript)
       if (pathname === '/worker.js')
         return sendScript(response, workerScript, { 'content-security-policy': csp })
+      if (pathname === '/service-worker.js')
+        return sendScript(response, serviceWorkerScript, { 'content-security-policy': csp })
       if (pathname === '/prerenders')
         return response
           .writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
@@ -156,6 +162,9 @@ export async function startE2ePages(): Promise<E2ePages> {
     appUrl: `${app.origin}/`,
     setMode(next) {
       mode = next
+    },
+    setPrelude(script) {
+      prelude = script
     },
     async close() {
       await Promise.all([servers.close(), ready.demoPage?.close(), demo.close(), app.close()])
