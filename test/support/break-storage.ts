@@ -19,7 +19,11 @@ export function breakStorage(fault: StorageFault): void {
   const databases = IDBDatabase.prototype
   if (fault.startsWith('hangs')) {
     const names = ['get', 'put', 'delete', 'getAllKeys', 'openCursor', 'openKeyCursor']
-    Object.assign(store, Object.fromEntries(names.map(name => [name, never])))
+    // not a real transaction: one that is asked for nothing ends by itself
+    const transaction = never()
+    const hanging = { ...Object.fromEntries(names.map(name => [name, never])), transaction }
+    Object.assign(transaction, { objectStore: () => hanging, abort() {} })
+    Object.assign(databases, { transaction: () => transaction })
     Object.assign(IDBFactory.prototype, { open: never, deleteDatabase: never })
   }
   if (fault === 'throws') {
