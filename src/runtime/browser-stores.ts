@@ -36,7 +36,11 @@ export function indexedDb(options: { database?: string } = {}): Store {
     // IndexedDB may work when the page leaves, and no more when it comes back
     keyValue: withCopy(keyValue, own, key => key.includes(' transaction ')),
     lock: sharedLock(keyValue),
-    channel: name => (typeof BroadcastChannel === 'function' ? broadcastChannel(name) : silentChannel()),
+    // where there is no IndexedDB nobody shares anything, and in Deno an open channel would keep the process up
+    channel: name =>
+      typeof BroadcastChannel === 'function' && 'indexedDB' in globalThis
+        ? broadcastChannel(name)
+        : silentChannel(),
     isKept: () => keyValue.place !== 'memory',
     onDegraded: keyValue.onDegraded,
   }
@@ -48,7 +52,8 @@ export function indexedDb(options: { database?: string } = {}): Store {
  */
 export function sessionStorage(): Store {
   const area = webStorageKeyValue(() => globalThis.sessionStorage)
-  const locks = globalThis.navigator?.locks
+  // only tabs are duplicated; elsewhere, in Deno, a lock that is held for ever would keep the process up
+  const locks = globalThis.document && globalThis.navigator?.locks
   return {
     name: 'sessionStorage',
     keyValue: locks ? ownedByTab(area, locks, deviceClock) : area,
