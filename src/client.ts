@@ -193,6 +193,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     },
 
     async handleCallback(url) {
+      await page?.shown()
       const callback = parseCallback(url)
       const finished = callback && (await finishOnce(callback))
       return finished

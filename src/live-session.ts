@@ -60,7 +60,11 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
   const refresher = createRefresher({ ...ports, changed, adopted: view.publish })
 
   const look: LiveSession['look'] = async reason => {
-    const session = view.publish(await records.read(), reason)
+    const found = await records.read().catch(error => {
+      if (records.current) return records.current // a store that fails ends no session
+      throw error
+    })
+    const session = view.publish(found, reason)
     refresher.ready() // begins what is due, such as a refresh that was cut off
     return session
   }

@@ -83,7 +83,10 @@ export async function authorize(
 async function refuseLoop(ports: SignInPorts): Promise<void> {
   if (ports.records.current) return
   const since = ports.clock.now() - LOOP.ms
-  const futile = (await transactionsOf(ports).all()).filter(one => one.returned && one.createdAt > since)
+  const all = await transactionsOf(ports)
+    .all()
+    .catch(() => []) // what cannot be read is no loop; a store that cannot be written is told next
+  const futile = all.filter(one => one.returned && one.createdAt > since)
   if (futile.length < LOOP.times) return
   throw new CallbackError(
     `${LOOP.times} sign-ins came back within a minute and none left a session. Look at what start() rejected with; a user's click a minute later may try again.`,
@@ -141,7 +144,7 @@ const LIKELY = {
 
 /** What probably became of a sign-in that nobody here remembers. */
 async function explainLost(
-  { keyValue, name, clock }: SignInPorts,
+  { keyValue, isKept, name, clock }: SignInPorts,
   { askedAt }: Callback,
   transactions: Transactions,
 ): Promise<CallbackError> {
@@ -149,7 +152,7 @@ async function explainLost(
   const mark = clock.now()
   const write = (value?: number) => keyValue.update(key, () => value)
   const works = write(mark).then(() => keyValue.get(key))
-  const storageWorks = (await works.catch(() => undefined)) === mark
+  const storageWorks = (await works.catch(() => undefined)) === mark && isKept()
   await write().catch(() => {})
   const pending = (await transactions.all().catch(() => [])).filter(({ done }) => !done)
   const age = clock.now() - askedAt

@@ -50,9 +50,13 @@ export function createTransactions(keyValue: KeyValue, prefix: string, clock: Cl
 
   return {
     async save(transaction) {
-      await write(transaction.state, transaction)
-      const old = (await entries()).filter(({ transaction }, index) => index >= MOST || !transaction)
-      await Promise.all(old.map(({ key }) => keyValue.update(key, () => undefined)))
+      const sweep = async () => {
+        const others = (await entries()).filter(({ key }) => key !== prefix + transaction.state)
+        const old = others.filter((other, index) => index >= MOST - 1 || !other.transaction)
+        await Promise.all(old.map(({ key }) => keyValue.update(key, () => undefined)))
+      }
+      // beside it, and best effort: a store that does not answer is waited for once
+      await Promise.all([write(transaction.state, transaction), sweep().catch(() => {})])
     },
     find: state => read(prefix + state),
     all: async () => (await entries()).flatMap(({ transaction }) => transaction ?? []),

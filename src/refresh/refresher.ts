@@ -113,7 +113,11 @@ export function createRefresher(ports: RefresherPorts): Refresher {
         ports.adopted(record, 'signed_out')
         throw new AuthorizationRequiredError(record ? 'replaced' : 'signed_out')
       case 'failed':
-        throw ending.error === pause?.error ? ending.error : backOff(key, ending.error)
+        if (ending.error === pause?.error) throw ending.error
+        // told once, however long it lasts
+        if (ending.error instanceof StorageError && !(pause?.error instanceof StorageError))
+          emit({ type: 'storage-degraded', message: ending.error.message })
+        throw backOff(key, ending.error)
     }
   }
 

@@ -8,6 +8,7 @@ import { indexedDbKeyValue } from '../store/indexeddb.ts'
 import { limited } from '../store/limited.ts'
 import { memoryKeyValue } from '../store/memory.ts'
 import { ownedByTab, webStorageKeyValue } from '../store/session-storage.ts'
+import { withCopy } from '../store/with-copy.ts'
 import { deviceClock } from './device-clock.ts'
 
 /** Web Locks where they are; else a lease in the store itself. */
@@ -24,16 +25,22 @@ const sharedLock = (keyValue: KeyValue): Lock => {
  */
 export function indexedDb(options: { database?: string } = {}): Store {
   const shared = indexedDbKeyValue(options.database ?? 'latchkey', deviceClock)
+  const own = webStorageKeyValue(() => globalThis.sessionStorage)
   const keyValue = withFallback(
     { name: 'IndexedDB', reach: 'origin', keyValue: shared },
-    { name: 'sessionStorage', reach: 'tab', keyValue: webStorageKeyValue(() => globalThis.sessionStorage) },
+    { name: 'sessionStorage', reach: 'tab', keyValue: own },
     { name: 'memory', reach: 'page', keyValue: memoryKeyValue() },
   )
   return {
     name: 'indexedDb',
-    keyValue,
+    // IndexedDB may work when the page leaves, and no more when it comes back
+    keyValue: withCopy(keyValue, own, key => key.includes(' transaction ')),
     lock: sharedLock(keyValue),
-    channel: name => (typeof BroadcastChannel === 'function' ? broadcastChannel(name) : silentChannel()),
+    // where there is no IndexedDB nobody shares anything, and in Deno an open channel would keep the process up
+    channel: name =>
+      typeof BroadcastChannel === 'function' && 'indexedDB' in globalThis
+        ? broadcastChannel(name)
+        : silentChannel(),
     reach: () => keyValue.reach,
     onDegraded: keyValue.onDegraded,
   }
@@ -45,7 +52,8 @@ export function indexedDb(options: { database?: string } = {}): Store {
  */
 export function sessionStorage(): Store {
   const area = webStorageKeyValue(() => globalThis.sessionStorage)
-  const locks = globalThis.navigator?.locks
+  // only tabs are duplicated; elsewhere, in Deno, a lock that is held for ever would keep the process up
+  const locks = globalThis.document && globalThis.navigator?.locks
   return {
     name: 'sessionStorage',
     keyValue: locks ? ownedByTab(area, locks, deviceClock) : area,

@@ -56,8 +56,13 @@ const client = make({
 const events: ClientEvent[] = []
 client.events.subscribe(event => events.push(event))
 
+/** The address of a script of ours, as the page's policy demands it. */
+const workers = window.trustedTypes?.createPolicy('worker', { createScriptURL: (own: string) => own })
+const trusted = (url: string): string => workers?.createScriptURL(url) ?? url
+
 const app = {
   client,
+  trusted,
   /** Of this page. */
   events,
   /** What every `start()` of this page came to, in the order of the calls. */
@@ -65,6 +70,8 @@ const app = {
   /** What `signIn()` came to, where it came to an end in this page. */
   signedIn: undefined as string | Failure | undefined,
   worker: undefined as Worker | undefined,
+  /** What a call came to that was made as soon as this page began to be prerendered; see below. */
+  calledEarly: undefined as number | string | undefined,
   make,
 
   async start(of = client) {
@@ -94,6 +101,9 @@ const app = {
       },
       error => toFailure(error).code,
     ),
+
+  /** The same by another client; its errors pass through. */
+  callWith: (other: Client): Promise<Response> => other.fetch(config.apiUrl),
 
   /** Many at once: how often each outcome came. */
   async calls(count: number): Promise<Record<string, number>> {
@@ -132,11 +142,6 @@ declare global {
   }
 }
 
-const trusted = (url: string): string =>
-  window.trustedTypes
-    ?.createPolicy('worker', { createScriptURL: (own: string) => own })
-    .createScriptURL(url) ?? url
-
 document.querySelector('#sign-in')?.addEventListener('click', () => app.signIn())
 document.querySelector('#sign-in-popup')?.addEventListener('click', () => app.signIn({ userAgent: popup() }))
 
@@ -144,5 +149,15 @@ window.app = app
 // before anything else: a click of a test, or its look into the page, would let the window open
 if (config.mode === 'popup-at-once') app.signIn()
 if (config.mode !== 'wait') void app.start()
+if ((document as { prerendering?: boolean }).prerendering) {
+  if (config.mode !== 'start') {
+    void app.call().then(outcome => {
+      app.calledEarly = outcome
+    })
+  }
+  // tells the test that this page is alive, and that what it sends arrives
+  const beat = setInterval(() => fetch(config.apiUrl).catch(() => {}), 100)
+  document.addEventListener('prerenderingchange', () => clearInterval(beat), { once: true })
+}
 if (config.mode === 'start-twice') void app.start()
 if (config.mode === 'two-clients') void app.start(make())

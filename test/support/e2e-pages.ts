@@ -10,6 +10,8 @@ export type AppMode =
   | 'start'
   | 'start-twice'
   | 'two-clients'
+  /** As `start`; a page that is prerendered makes a call too, at once. So it does in `no-locks`. */
+  | 'start-and-call'
   | 'wait'
   /** As `start`, in a browser that has no Web Locks. */
   | 'no-locks'
@@ -33,6 +35,8 @@ export interface E2ePages {
   readonly appUrl: string
   /** For pages that are loaded from now on. */
   setMode(mode: AppMode): void
+  /** What runs ahead of the app and of the import of latchkey, in pages that are loaded from now on. */
+  setPrelude(script: string): void
   close(): Promise<void>
 }
 
@@ -86,6 +90,13 @@ const faults: Partial<Record<AppMode, string>> = {
   'storage-blocked': blockIndexedDb + blockSessionStorage,
 }
 
+/** A page that has Chromium prerender another one of its origin, and goes there when it is clicked. */
+const prerenderPage = (url: string) => `<!doctype html>
+<title>prerenders</title>
+<link rel="icon" href="data:,">
+<script type="speculationrules">${JSON.stringify({ prerender: [{ urls: [url], eagerness: 'immediate' }] })}</script>
+<a href="${url.replaceAll('&', '&amp;')}">go</a>`
+
 const sendScript = (response: ServerResponse, script: string, headers: Record<string, string> = {}) =>
   response.writeHead(200, { 'content-type': 'text/javascript; charset=utf-8', ...headers }).end(script)
 
@@ -102,12 +113,14 @@ function forward(request: IncomingMessage, response: ServerResponse, origin: str
 
 /** Starts the demo page and the test app, both made from src, and the servers that they sign in to. */
 export async function startE2ePages(): Promise<E2ePages> {
-  const [demoScript, appScript, workerScript] = await Promise.all([
+  const [demoScript, appScript, workerScript, serviceWorkerScript] = await Promise.all([
     bundle('examples/demo/page/main.ts'),
     bundle('test/support/e2e-app-page.ts'),
     bundle('test/support/e2e-app-worker.ts'),
+    bundle('test/support/e2e-app-service-worker.ts'),
   ])
   let mode: AppMode = 'start'
+  let prelude = ''
   const ready: { servers?: TestServers; demoPage?: Listening } = {}
 
   const demo = await listen(
@@ -119,12 +132,18 @@ export async function startE2ePages(): Promise<E2ePages> {
   )
   const app = await listen(
     createServer((request, response) => {
-      const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+      const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
       const { issuer = '', apiUrl = '' } = ready.servers ?? {}
       const csp = policy(issuer, new URL(apiUrl).origin)
-      if (pathname === '/app.js') return sendScript(response, (faults[mode] ?? '') + appScript)
+      if (pathname === '/app.js') return sendScript(response, (faults[mode] ?? '') + prelude + appScript)
       if (pathname === '/worker.js')
         return sendScript(response, workerScript, { 'content-security-policy': csp })
+      if (pathname === '/service-worker.js')
+        return sendScript(response, serviceWorkerScript, { 'content-security-policy': csp })
+      if (pathname === '/prerenders')
+        return response
+          .writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
+          .end(prerenderPage(searchParams.get('url') ?? '/'))
       const headers = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': csp }
       return response.writeHead(200, headers).end(appPage({ issuer, apiUrl, mode }))
     }),
@@ -143,6 +162,9 @@ export async function startE2ePages(): Promise<E2ePages> {
     appUrl: `${app.origin}/`,
     setMode(next) {
       mode = next
+    },
+    setPrelude(script) {
+      prelude = script
     },
     async close() {
       await Promise.all([servers.close(), ready.demoPage?.close(), demo.close(), app.close()])

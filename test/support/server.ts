@@ -42,7 +42,7 @@ export interface TestServers {
   /** Since the last `forget()`. */
   readonly tokenRequests: readonly SeenTokenRequest[]
   readonly apiCalls: readonly SeenApiCall[]
-  /** Forgets what was seen, takes back faults and delays, and issues access tokens of an hour again. */
+  /** Forgets what was seen, takes back faults, delays and policies, and issues access tokens of an hour again. */
   forget(): void
   /** How long the access tokens live which are issued from now on. */
   issueFor(seconds: number): void
@@ -53,6 +53,11 @@ export interface TestServers {
   fault(kind: TokenFault | undefined): void
   /** How long a token request is on its way to the provider, which commits nothing for a client that has left. */
   delay(ms: () => number): void
+  /**
+   * Whether the provider's pages send `Cross-Origin-Opener-Policy: same-origin`: a window that comes to them is severed
+   * from the page that opened it.
+   */
+  severOpeners(on: boolean): void
   /** What was sent to be revoked. */
   readonly revocations: readonly SeenRevocation[]
   /** @returns how many access tokens were revoked. */
@@ -89,6 +94,7 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
   let delayMs = () => 0
   let lifetime = HOUR_SECONDS
   let fault: TokenFault | undefined
+  let severs = false
   let release = () => {}
   let released = Promise.resolve()
 
@@ -101,6 +107,9 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
   }
 
   const before = async (request: IncomingMessage, response: ServerResponse): Promise<boolean> => {
+    if (severs) response.setHeader('cross-origin-opener-policy', 'same-origin')
+    // an extension may send to the hosts that it names, whatever a server says about its origin
+    if (request.headers.origin?.startsWith('chrome-extension:')) delete request.headers.origin
     if (request.method !== 'POST' || !request.url?.startsWith('/token')) return false
     const form = new URLSearchParams(await peek(request))
     if (request.url === '/token/revocation') {
@@ -179,8 +188,12 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
     delay(ms) {
       delayMs = ms
     },
+    severOpeners(on) {
+      severs = on
+    },
     forget() {
       setFault(undefined)
+      severs = false
       tokenRequests = []
       apiCalls = []
       revocations = []

@@ -1,0 +1,187 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { breakStorage, type StorageFault } from '../../support/break-storage.ts'
+import {
+  endToEnd,
+  fillForms,
+  signedInTab,
+  statusOf,
+  until,
+  untilExpired,
+  untilShown,
+  untilStatus,
+} from '../../support/e2e.ts'
+import type { Tab } from '../../support/e2e-browser.ts'
+import { type Settled, settleAll } from '../../support/settling.ts'
+
+const e2e = endToEnd()
+afterEach(() => e2e.pages.setPrelude(''))
+
+interface Row {
+  readonly fault: StorageFault
+  /** Something survives that the page leaves and comes back. */
+  readonly survives: boolean
+  /** What a call comes to that needs a refresh. */
+  readonly refresh: number | string
+  /** What a call comes to whose refresh is under way when storage breaks, and is answered after that. */
+  readonly answered: number | string
+}
+
+const rows: readonly Row[] = [
+  { fault: 'hangs', survives: true, refresh: 'ERR_STORAGE', answered: 200 },
+  { fault: 'throws', survives: true, refresh: 'ERR_STORAGE', answered: 200 },
+  { fault: 'is full', survives: true, refresh: 'ERR_STORAGE', answered: 200 },
+  { fault: 'loses its connection', survives: true, refresh: 200, answered: 200 },
+  // the user's own doing: nobody is signed in any more
+  {
+    fault: 'is deleted',
+    survives: true,
+    refresh: 'ERR_AUTHORIZATION_REQUIRED',
+    answered: 'ERR_AUTHORIZATION_REQUIRED',
+  },
+  { fault: 'works, and sessionStorage throws', survives: true, refresh: 200, answered: 200 },
+  { fault: 'hangs, and sessionStorage throws', survives: false, refresh: 'ERR_STORAGE', answered: 200 },
+]
+
+/** Pages that are loaded from now on are broken before they import anything. */
+const breakNextPages = (fault: StorageFault) =>
+  e2e.pages.setPrelude(`(${breakStorage})(${JSON.stringify(fault)});`)
+
+const degraded = (tab: Tab) =>
+  tab.run(() => window.app.events.filter(({ type }) => type === 'storage-degraded').length)
+
+const expectSettled = (settled: Settled[]) =>
+  expect(settled.filter(({ outcome }) => !/^(resolved|ERR_[A-Z_]+)$/.test(outcome))).toEqual([])
+
+/** `signIn()` was called: the user gets there and back, or it was refused here, with the reason. */
+async function expectSignIn(tab: Tab, survives: boolean) {
+  if (survives) {
+    await fillForms(tab)
+    await untilStatus(tab, 'signed-in')
+    expect(await tab.run(() => window.app.call())).toBe(200)
+    expect(e2e.servers.tokenRequests).toMatchObject([{ status: 200 }])
+    return
+  }
+  await until('signIn() has come to its end', () => tab.run(() => window.app.signedIn !== undefined))
+  expect(await tab.run(() => window.app.signedIn)).toMatchObject({ code: 'ERR_STORAGE' })
+  expect(tab.url()).toBe(e2e.pages.appUrl)
+}
+
+const openApp = async (mode: 'start' | 'wait'): Promise<Tab> => {
+  e2e.pages.setMode(mode)
+  const tab = await (await e2e.newProfile()).newTab(e2e.pages.appUrl)
+  e2e.pages.setMode('start')
+  if (mode === 'start') await untilStatus(tab, 'signed-out')
+  return tab
+}
+
+describe.each(rows)('where IndexedDB $fault', ({ fault, survives, refresh, answered }) => {
+  test('from the import on, every call settles, and a sign-in works or is refused [ST04]', async () => {
+    breakNextPages(fault)
+    expectSettled(await settleAll(await openApp('wait'), fault, 'broken already'))
+    const tab = await openApp('start')
+    await tab.click('#sign-in')
+    await expectSignIn(tab, survives)
+  })
+
+  test('from the construction on, every call settles, and a sign-in works or is refused [ST04]', async () => {
+    expectSettled(await settleAll(await openApp('wait'), fault, 'before construction'))
+    const tab = await openApp('wait')
+    await tab.run(breakStorage, fault)
+    breakNextPages(fault)
+    await tab.run(() => {
+      const client = window.app.make()
+      void client
+        .start()
+        .then(() => client.signIn({ returnTo: '/' }))
+        .catch(({ code }) => {
+          window.app.signedIn = { code, reason: undefined, error: undefined }
+        })
+    })
+    await expectSignIn(tab, survives)
+  })
+
+  test('from the start of a sign-in on, every call settles, and it works or is refused [ST04]', async () => {
+    expectSettled(await settleAll(await openApp('start'), fault, 'after start'))
+    const tab = await openApp('start')
+    await tab.run(breakStorage, fault)
+    breakNextPages(fault)
+    await tab.click('#sign-in')
+    await expectSignIn(tab, survives)
+  })
+
+  test('from the callback on, every call settles, and the sign-in ends well wherever anything is left of it [ST04]', async () => {
+    for (const mode of ['wait', 'start'] as const) {
+      e2e.servers.forget()
+      const tab = await openApp('start')
+      await tab.click('#sign-in')
+      await untilShown(tab, 'Sign in')
+      e2e.pages.setMode(mode)
+      breakNextPages(fault)
+      await fillForms(tab)
+      if (mode === 'wait') {
+        await until('the callback page is there', () =>
+          tab.run(() => location.pathname === '/callback' && !!window.app),
+        )
+        expectSettled(await settleAll(tab, fault, 'broken already'))
+      } else if (survives) {
+        await untilStatus(tab, 'signed-in')
+        expect(await tab.run(() => window.app.starts)).toEqual(['signed-in'])
+        expect(await tab.run(() => window.app.call())).toBe(200)
+        expect(tab.url()).toBe(e2e.pages.appUrl)
+        expect(await degraded(tab)).toBeLessThanOrEqual(1)
+      } else {
+        await until('start() has come to its end', () => tab.run(() => window.app.starts.length === 1))
+        expect(await tab.run(() => window.app.starts)).toMatchObject([
+          { code: 'ERR_CALLBACK', reason: 'state_not_found' },
+        ])
+      }
+      e2e.pages.setPrelude('')
+    }
+  })
+
+  test('from before a refresh on, every call settles, and the session is kept, with one event [ST04]', async () => {
+    const tab = await signedInTab(e2e, await e2e.newProfile(), 1)
+    const other = await openInSame(tab)
+    await untilExpired(tab)
+    e2e.servers.issueFor(3600)
+    await tab.run(breakStorage, fault)
+    expect(await tab.run(() => window.app.call())).toBe(refresh)
+    const kept = refresh === 'ERR_AUTHORIZATION_REQUIRED' ? 'signed-out' : 'signed-in'
+    expect(await statusOf(tab)).toBe(kept)
+    if (refresh === 'ERR_STORAGE') {
+      await tab.run(() => window.app.call())
+      expect(e2e.servers.refreshes()).toEqual([])
+    }
+    expect(await degraded(tab)).toBe(refresh === 'ERR_STORAGE' ? 1 : 0)
+    expectSettled(await settleAll(other, fault, 'after start'))
+  })
+
+  test('from within a refresh on, the session goes on in memory, with one event [ST04]', async () => {
+    const tab = await signedInTab(e2e, await e2e.newProfile(), 1)
+    await untilExpired(tab)
+    e2e.servers.issueFor(3600)
+    e2e.servers.fault('late')
+    await tab.run(() => {
+      Object.assign(window, { outcome: window.app.call() })
+    })
+    await until('the token request has arrived', () => e2e.servers.refreshes().length === 1)
+    await tab.run(breakStorage, fault)
+    e2e.servers.fault(undefined)
+    const outcome = await tab.run(() => (window as unknown as { outcome: Promise<unknown> }).outcome)
+    expect(outcome).toBe(answered)
+    if (answered !== 200) return
+    expect(await statusOf(tab)).toBe('signed-in')
+    expect(await tab.run(() => window.app.calls(5))).toEqual({ 200: 5 })
+    expect(e2e.servers.refreshes()).toMatchObject([{ status: 200 }])
+    expect(await degraded(tab)).toBe(refresh === 200 ? 0 : 1)
+  })
+})
+
+/** Another tab of the same user, whose session needs a refresh too. */
+async function openInSame(tab: Tab): Promise<Tab> {
+  e2e.pages.setMode('wait')
+  const other = await tab.opening(() => tab.run(url => void window.open(url), e2e.pages.appUrl))
+  await until('the other tab is there', () => other.run(() => !!window.app))
+  e2e.pages.setMode('start')
+  return other
+}

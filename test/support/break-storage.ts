@@ -1,0 +1,47 @@
+export type StorageFault =
+  | 'hangs'
+  | 'throws'
+  | 'is full'
+  | 'loses its connection'
+  | 'is deleted'
+  /** Of sessionStorage: IndexedDB works. */
+  | 'works, and sessionStorage throws'
+  /** And sessionStorage throws. */
+  | 'hangs, and sessionStorage throws'
+
+/** Runs in a page: from now on, its IndexedDB does this. Refers to nothing outside of itself. */
+export function breakStorage(fault: StorageFault): void {
+  const refuse = (name: string) => () => {
+    throw new DOMException('On order of a test.', name)
+  }
+  const never = () => new EventTarget() // a request that nothing becomes of
+  const store = IDBObjectStore.prototype
+  const databases = IDBDatabase.prototype
+  if (fault.startsWith('hangs')) {
+    const names = ['get', 'put', 'delete', 'getAllKeys', 'openCursor', 'openKeyCursor']
+    // not a real transaction: one that is asked for nothing ends by itself
+    const transaction = never()
+    const hanging = { ...Object.fromEntries(names.map(name => [name, never])), transaction }
+    Object.assign(transaction, { objectStore: () => hanging, abort() {} })
+    Object.assign(databases, { transaction: () => transaction })
+    Object.assign(IDBFactory.prototype, { open: never, deleteDatabase: never })
+  }
+  if (fault === 'throws') {
+    Object.assign(IDBFactory.prototype, { open: refuse('SecurityError') })
+    Object.assign(databases, { transaction: refuse('InvalidStateError') })
+  }
+  if (fault === 'is full') Object.assign(store, { put: refuse('QuotaExceededError') })
+  if (fault === 'loses its connection') {
+    const { transaction } = databases
+    Object.assign(databases, {
+      transaction(this: IDBDatabase, ...over: Parameters<IDBDatabase['transaction']>) {
+        Object.assign(databases, { transaction })
+        this.close() // without a word to whoever has it
+        return transaction.apply(this, over)
+      },
+    })
+  }
+  if (fault === 'is deleted') indexedDB.deleteDatabase('latchkey')
+  if (fault.endsWith('sessionStorage throws'))
+    Object.defineProperty(window, 'sessionStorage', { get: refuse('SecurityError') })
+}

@@ -1,0 +1,137 @@
+import puppeteer, { type BrowserContext, type Page } from 'puppeteer-core'
+import { afterAll, afterEach, beforeAll } from 'vitest'
+import { chromiumArgs, findChromium } from './chromium.ts'
+import { type Stage, until } from './e2e.ts'
+import { type E2ePages, startE2ePages } from './e2e-pages.ts'
+import type { EngineTab } from './engines/engine.ts'
+
+/** A tab whose pages Chromium may prerender, and keeps for Back. */
+export interface WholeTab extends EngineTab {
+  /** Where the page says that it is. */
+  url(): Promise<string>
+  forward(): Promise<void>
+  /** Opens a page, in front, that has Chromium prerender `url`. */
+  prerender(url: string): Promise<void>
+  /** Goes to the page that is prerendered. @throws Error unless Chromium had prerendered it. */
+  activate(): Promise<void>
+}
+
+export interface WholeProfile {
+  newTab(url?: string): Promise<WholeTab>
+  close(): Promise<void>
+}
+
+const PATIENCE_MS = 20_000
+
+function toTab(page: Page): WholeTab {
+  page.setDefaultTimeout(PATIENCE_MS)
+  const run = <R, A>(work: (argument: A) => R | Promise<R>, argument?: A) =>
+    page.evaluate(work as (argument: unknown) => R | Promise<R>, argument) as Promise<R>
+  const go = (by: number) => run(steps => void setTimeout(() => history.go(steps)), by)
+  const goto = async (url: string) => void (await page.goto(url, { waitUntil: 'domcontentloaded' }))
+  return {
+    run,
+    goto,
+    url: () => run(() => location.href),
+    // by the page's own script: what clicks for puppeteer does not survive that the page is swapped for another
+    click: selector =>
+      until(`"${selector}" is there to be clicked`, () =>
+        run(where => {
+          const found = document.querySelector<HTMLElement>(where)
+          found?.click()
+          return found !== null
+        }, selector),
+      ),
+    fill: (selector, text) =>
+      run(
+        ([where, value]) => {
+          const input = document.querySelector<HTMLInputElement>(where)
+          if (input) input.value = value
+        },
+        [selector, text] as const,
+      ),
+    reload: async () => void (await page.reload({ waitUntil: 'domcontentloaded' })),
+    back: (steps = 1) => go(-steps),
+    forward: () => go(1),
+    close: () => page.close(),
+    async prerender(url) {
+      await page.bringToFront() // a tab in the background prerenders nothing
+      await goto(new URL(`/prerenders?url=${encodeURIComponent(url)}`, url).href)
+    },
+    async activate() {
+      await run(() => document.querySelector('a')?.click())
+      await until('the prerendered page is shown', () =>
+        run(() => {
+          const [navigation] = performance.getEntriesByType('navigation')
+          return (navigation as unknown as { activationStart: number }).activationStart > 0
+        }),
+      )
+    },
+  }
+}
+
+const toProfile = (context: BrowserContext): WholeProfile => ({
+  async newTab(url) {
+    const tab = toTab(await context.newPage())
+    if (url) await tab.goto(url)
+    return tab
+  },
+  close: () => context.close(),
+})
+
+/**
+ * Chromium as users have it. Playwright cannot drive it: where a page is attached to as Playwright does it, Chromium
+ * refuses to prerender (`PrerenderingDisabledByDevTools`).
+ */
+async function launchWholeChromium() {
+  const browser = await puppeteer.launch({
+    executablePath: findChromium() as string,
+    args: chromiumArgs,
+    ignoreDefaultArgs: ['--disable-back-forward-cache'],
+  })
+  return {
+    newProfile: async () => toProfile(await browser.createBrowserContext()),
+    close: () => browser.close(),
+  }
+}
+
+/** One such browser and one set of servers for the tests of a file. */
+export function wholeEndToEnd(): Stage & { newProfile(): Promise<WholeProfile> } {
+  let browser: Awaited<ReturnType<typeof launchWholeChromium>> | undefined
+  let pages: E2ePages | undefined
+  let profiles: WholeProfile[] = []
+  const up = <T>(one: T | undefined): T => {
+    if (!one) throw new Error('The browser and the servers are up while tests run, and only then.')
+    return one
+  }
+
+  beforeAll(async () => {
+    pages = await startE2ePages()
+    browser = await launchWholeChromium()
+  })
+  afterEach(async () => {
+    const closing = profiles.map(profile => profile.close())
+    profiles = []
+    await Promise.all(closing)
+    up(pages).servers.forget()
+    up(pages).setMode('start')
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await pages?.close()
+  })
+
+  return {
+    get servers() {
+      return up(pages).servers
+    },
+    get pages() {
+      return up(pages)
+    },
+    async newProfile() {
+      const profile = await up(browser).newProfile()
+      profiles.push(profile)
+      return profile
+    },
+  }
+}
