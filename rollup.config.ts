@@ -12,6 +12,8 @@ const input = {
   ky: 'src/ky.ts',
   sealed: 'src/runtime/sealed.ts',
   'front-channel-logout': 'src/actions/front-channel-logout.ts',
+  'back-channel-logout': 'src/runtime/back-channel-logout.ts',
+  'third-party-login': 'src/runtime/third-party-login.ts',
 }
 
 /** Packages stay imports, so that an app has one copy of each. */

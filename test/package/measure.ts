@@ -17,6 +17,8 @@ const budgets: Readonly<Record<string, number>> = {
   'latchkey/webview': 26.8 * KB,
   'latchkey/ky': 10 * KB,
   'latchkey/front-channel-logout': 0.5 * KB,
+  'latchkey/back-channel-logout': 9 * KB,
+  'latchkey/third-party-login': 0.6 * KB,
   'latchkey/sealed': 2.04 * KB,
 }
 

@@ -25,9 +25,11 @@ test('the package has its entries', () => {
   expect(names).toEqual([
     'latchkey',
     'latchkey/node',
+    'latchkey/back-channel-logout',
     'latchkey/front-channel-logout',
     'latchkey/ky',
     'latchkey/sealed',
+    'latchkey/third-party-login',
     'latchkey/webview',
   ])
 })

@@ -62,6 +62,8 @@ export const browserEntries: readonly string[] = [
   'runtime/sealed.ts',
   'runtime/webview.ts',
   'actions/front-channel-logout.ts',
+  'runtime/back-channel-logout.ts',
+  'runtime/third-party-login.ts',
 ]
 
 /** Globals of one environment. */
