@@ -173,3 +173,19 @@ describe('what prompt=none is answered with where the user would have to do some
     },
   )
 })
+
+test('a state that nobody knows is an error for who is signed out, and nothing for who is signed in; the address is cleaned [RS01]', async () => {
+  const here = world()
+  const address = 'https://app.example.com/callback?code=abc&state=lk.redirect.1.unknown&kept=yes'
+  for (const signedIn of [false, true]) {
+    if (signedIn) await here.signedIn()
+    const before = [here.as.tokenRequests.length, await here.stored()]
+    const page = pageAt(address)
+    const client = here.client({ page })
+    if (signedIn) expect(await client.start()).toMatchObject({ status: 'signed-in' })
+    else
+      await expect(client.start()).rejects.toMatchObject({ code: 'ERR_CALLBACK', reason: 'state_not_found' })
+    expect([here.as.tokenRequests.length, await here.stored()]).toEqual(before)
+    expect(page.location()).toBe('https://app.example.com/callback?kept=yes')
+  }
+})

@@ -15,7 +15,7 @@ const failureOf = (work: Promise<unknown>): Promise<CallbackError> =>
   )
 
 describe('a sign-in that nobody here remembers', () => {
-  test('says that it began elsewhere, and restart() begins anew', async () => {
+  test('says that it began elsewhere, and restart() begins anew [PAIN22]', async () => {
     const [here, elsewhere] = [world(), world()]
     const away = leaving(elsewhere.as)
     await elsewhere.client({ userAgent: away.userAgent }).signIn()
@@ -43,7 +43,7 @@ describe('a sign-in that nobody here remembers', () => {
     expect(error.message).toContain('an hour old')
   })
 
-  test('says that storage is blocked where what is written cannot be read', async () => {
+  test('says that storage is blocked where what is written cannot be read [PAIN22]', async () => {
     const here = world()
     const away = leaving(here.as)
     await here.client({ userAgent: away.userAgent }).signIn()
@@ -67,7 +67,7 @@ describe('a sign-in that nobody here remembers', () => {
 })
 
 describe('sign-ins that come back without a session', () => {
-  test('are refused as a redirect loop at the fourth in a minute, before the page is left', async () => {
+  test('are refused as a redirect loop at the fourth in a minute, before the page is left [PAIN24]', async () => {
     const here = world()
     const away = leaving(here.as, refusing(here.as, 'server_error'))
     for (let round = 1; round <= 3; round++) {
@@ -106,7 +106,19 @@ describe('sign-ins that come back without a session', () => {
   })
 })
 
-test('thirty calls of signIn() leave the page once', async () => {
+test('tabs that begin sign-ins and come back in any order, one in a third tab, all succeed [PAIN23]', async () => {
+  const here = world()
+  const [first, second] = [leaving(here.as), leaving(here.as)]
+  await here.client({ userAgent: first.userAgent }).signIn()
+  await here.client({ userAgent: second.userAgent }).signIn()
+  for (const answer of [second.callbacks[0], first.callbacks[0]]) {
+    const tab = here.client({ page: pageAt(answer as string) })
+    expect(await tab.start()).toMatchObject({ status: 'signed-in' })
+    expect((await tab.fetch(`${API}/me`)).status).toBe(200)
+  }
+})
+
+test('thirty calls of signIn() leave the page once [PAIN24]', async () => {
   const here = world()
   const { userAgent, requests } = leaving(here.as)
   const client = here.client({ userAgent })
@@ -114,7 +126,7 @@ test('thirty calls of signIn() leave the page once', async () => {
   expect(requests).toHaveLength(1)
 })
 
-test('a page that is prerendered spends no code and writes nothing until the user looks at it', async () => {
+test('a page that is prerendered spends no code and writes nothing until the user looks at it [PAIN27]', async () => {
   const here = world()
   const away = leaving(here.as)
   await here.client({ userAgent: away.userAgent }).signIn()

@@ -28,7 +28,7 @@ test('the answer that comes after a sign-out is dropped and its refresh token re
   expect(client.types().filter(type => type === 'session-ended')).toHaveLength(1)
 })
 
-test('who waits for a refresh is told of a sign-out at once', async () => {
+test('who waits for a refresh is told of a sign-out at once [PAIN34]', async () => {
   const { signedIn, as, expire } = world()
   const client = await signedIn()
   expire()
@@ -78,7 +78,7 @@ test('a sign-in as someone else during a refresh keeps the new session and revok
   expect(api.requests).toHaveLength(1)
 })
 
-test('a sign-out revokes both tokens, empties the store, and later calls reject', async () => {
+test('a sign-out revokes both tokens, empties the store, and later calls reject [LO01]', async () => {
   const { signedIn, as, stored } = world()
   const client = await signedIn()
   await client.signOut()
@@ -91,7 +91,7 @@ test('a sign-out revokes both tokens, empties the store, and later calls reject'
   expect(as.revocations).toHaveLength(2)
 })
 
-test('a sign-out while the server is down or silent is a sign-out all the same', async () => {
+test('a sign-out while the server is down or silent is a sign-out all the same [LO03]', async () => {
   const { client, as, clock, stored } = world()
   const one = client()
   for (const fault of [reset, hang]) {
