@@ -26,7 +26,7 @@ async function callbackOf(here: World, one: TestClient): Promise<string> {
 }
 
 describe('a callback', () => {
-  test('that is handled twice at once exchanges its code once, with the same outcome [RS03, PAIN22]', async () => {
+  test('that is handled twice at once exchanges its code once, with the same outcome [RS03]', async () => {
     const here = world()
     const one = here.client()
     const callback = await callbackOf(here, one)
@@ -47,7 +47,7 @@ describe('a callback', () => {
     expect(here.as.count('authorization_code')).toBe(1)
   })
 
-  test('that comes again later exchanges nothing and keeps the session [RS03, PAIN22]', async () => {
+  test('that comes again later exchanges nothing and keeps the session [RS03]', async () => {
     const here = world()
     const one = here.client()
     const callback = await callbackOf(here, one)
@@ -78,7 +78,7 @@ describe('a callback', () => {
     'https://app.example.com/?error=access_denied&state=xyz',
     'not a url',
     '',
-  ])('of somebody else is untouched: %s [RS02, PAIN26]', async url => {
+  ])('of somebody else is untouched: %s [RS02]', async url => {
     const { signedIn, as, stored } = world()
     const client = await signedIn()
     const before = [client.session, await stored('')]
@@ -87,7 +87,7 @@ describe('a callback', () => {
     expect(as.count('authorization_code')).toBe(1)
   })
 
-  test('at another address than the redirect URI is untouched [PAIN26]', async () => {
+  test('at another address than the redirect URI is untouched', async () => {
     const here = world()
     const one = here.client()
     const callback = await callbackOf(here, one)

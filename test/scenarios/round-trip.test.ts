@@ -15,7 +15,7 @@ const failureOf = (work: Promise<unknown>): Promise<CallbackError> =>
   )
 
 describe('a sign-in that nobody here remembers', () => {
-  test('says that it began elsewhere, and restart() begins anew [PAIN22]', async () => {
+  test('says that it began elsewhere, and restart() begins anew', async () => {
     const [here, elsewhere] = [world(), world()]
     const away = leaving(elsewhere.as)
     await elsewhere.client({ userAgent: away.userAgent }).signIn()
@@ -43,7 +43,7 @@ describe('a sign-in that nobody here remembers', () => {
     expect(error.message).toContain('an hour old')
   })
 
-  test('says that storage is blocked where what is written cannot be read [PAIN22]', async () => {
+  test('says that storage is blocked where what is written cannot be read', async () => {
     const here = world()
     const away = leaving(here.as)
     await here.client({ userAgent: away.userAgent }).signIn()
@@ -67,7 +67,7 @@ describe('a sign-in that nobody here remembers', () => {
 })
 
 describe('sign-ins that come back without a session', () => {
-  test('are refused as a redirect loop at the fourth in a minute, before the page is left [PAIN24]', async () => {
+  test('are refused as a redirect loop at the fourth in a minute, before the page is left', async () => {
     const here = world()
     const away = leaving(here.as, refusing(here.as, 'server_error'))
     for (let round = 1; round <= 3; round++) {
@@ -106,7 +106,7 @@ describe('sign-ins that come back without a session', () => {
   })
 })
 
-test('tabs that begin sign-ins and come back in any order, one in a third tab, all succeed [PAIN23]', async () => {
+test('tabs that begin sign-ins and come back in any order, one in a third tab, all succeed', async () => {
   const here = world()
   const [first, second] = [leaving(here.as), leaving(here.as)]
   await here.client({ userAgent: first.userAgent }).signIn()
@@ -118,7 +118,7 @@ test('tabs that begin sign-ins and come back in any order, one in a third tab, a
   }
 })
 
-test('thirty calls of signIn() leave the page once [PAIN24]', async () => {
+test('thirty calls of signIn() leave the page once', async () => {
   const here = world()
   const { userAgent, requests } = leaving(here.as)
   const client = here.client({ userAgent })
@@ -126,7 +126,7 @@ test('thirty calls of signIn() leave the page once [PAIN24]', async () => {
   expect(requests).toHaveLength(1)
 })
 
-test('a page that is prerendered spends no code and writes nothing until the user looks at it [PAIN27]', async () => {
+test('a page that is prerendered spends no code and writes nothing until the user looks at it', async () => {
   const here = world()
   const away = leaving(here.as)
   await here.client({ userAgent: away.userAgent }).signIn()

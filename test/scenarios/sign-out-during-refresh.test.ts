@@ -28,7 +28,7 @@ test('the answer that comes after a sign-out is dropped and its refresh token re
   expect(client.types().filter(type => type === 'session-ended')).toHaveLength(1)
 })
 
-test('who waits for a refresh is told of a sign-out at once [PAIN34]', async () => {
+test('who waits for a refresh is told of a sign-out at once', async () => {
   const { signedIn, as, expire } = world()
   const client = await signedIn()
   expire()

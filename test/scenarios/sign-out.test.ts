@@ -124,7 +124,7 @@ describe('the sign-out at the provider', () => {
   })
 })
 
-test('of five tabs one signs out: all tell it, drop what is in memory, and send no queued replay [PAIN34]', async () => {
+test('of five tabs one signs out: all tell it, drop what is in memory, and send no queued replay', async () => {
   const here = world()
   const tabs = [await here.signedIn(), ...Array.from({ length: 4 }, () => here.client())]
   await Promise.all(tabs.map(tab => tab.start()))

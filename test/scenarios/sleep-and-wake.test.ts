@@ -34,7 +34,7 @@ test('waking up begins a refresh that is due, before anybody calls', async () =>
   await expect.poll(() => as.count('refresh_token')).toBe(1)
 })
 
-test('who slept through the sign-out of another tab sends nothing with its token after waking [PAIN34]', async () => {
+test('who slept through the sign-out of another tab sends nothing with its token after waking', async () => {
   const { api, clock, client, signedIn, store } = world()
   const page = sleeper()
   // no news reach the sleeper: each has a channel of its own

@@ -68,7 +68,7 @@ describe('offline_access without prompt=consent', () => {
   })
 })
 
-test('a sign-in without a refresh token says so at once and names offline_access [PAIN28]', async () => {
+test('a sign-in without a refresh token says so at once and names offline_access', async () => {
   const here = world()
   here.as.failNext.push(altered({ refresh_token: undefined }))
   const client = await here.signedIn()
@@ -104,7 +104,7 @@ describe('two issuers that answer to one redirect URI', () => {
     expect(warningsOf(await other.signedIn({ store }), 'mix_up')).toEqual([])
   })
 
-  test('each finish their own sign-ins only: the answer of one is left byte for byte by the other [RS06, RS07, PAIN26]', async () => {
+  test('each finish their own sign-ins only: the answer of one is left byte for byte by the other [RS06, RS07]', async () => {
     const { one, other, store } = two(false)
     const away = leaving(one.as)
     await one.client({ store, userAgent: away.userAgent }).signIn()

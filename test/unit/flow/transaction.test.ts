@@ -56,7 +56,7 @@ describe('a transaction', () => {
     expect(await transactions.find('lk.a.1')).toBeUndefined()
   })
 
-  test('is one of no more than twenty: the oldest go [ST10, PAIN23, PAIN30]', async () => {
+  test('is one of no more than twenty: the oldest go [ST10]', async () => {
     const { clock, place, transactions, transaction } = setUp()
     for (let number = 1; number <= 25; number++) {
       await transactions.save(transaction(`lk.a.${number}`))

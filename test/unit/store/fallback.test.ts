@@ -20,7 +20,7 @@ const use = async (keyValue: KeyValue) => {
 }
 
 describe('a place that does not work', () => {
-  test('is left for the next one that keeps what is written, which is told once [PAIN30]', async () => {
+  test('is left for the next one that keeps what is written, which is told once', async () => {
     const told: string[] = []
     const places = withFallback(blocked, forgetful, fine(), fine('last'))
     places.onDegraded(message => told.push(message))

@@ -15,7 +15,7 @@ describe.each<[string, () => Storage]>([
   ['throws when it is written to', () => full],
   ['has methods that do not work, as in Node without a file for it', () => ({}) as Storage],
 ])('a web storage that %s', (_what, area) => {
-  test('is no exception while it is set up, and memory takes its place, which is told once [PAIN30, PAIN33]', async () => {
+  test('is no exception while it is set up, and memory takes its place, which is told once', async () => {
     const told: string[] = []
     const keyValue = withFallback(
       { name: 'sessionStorage', keyValue: webStorageKeyValue(area) },
