@@ -62,9 +62,9 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     recovery.note(event)
   }
   store.onDegraded?.(message => emit({ type: 'storage-degraded', message }))
-  const transport = createTransport({ fetch: send, clock })
-  const server = createServer({ ...settings, transport, clock, emit })
   const serverTime = createServerTime(clock)
+  const transport = serverTime.watch(createTransport({ fetch: send, clock }))
+  const server = createServer({ ...settings, transport, clock, emit })
   const extensions = joinExtensions(settings.extensions, {
     ...settings,
     name,
@@ -74,6 +74,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     transport,
     serverAheadMs: serverTime.aheadMs,
     session: () => shared.records.current,
+    readSession: () => shared.records.read(),
     async endSession(sessionId, reason) {
       if (shared.records.current?.sessionId === sessionId) await live.end(reason)
     },

@@ -64,13 +64,13 @@ export async function tokenRequest(
     options: ReturnType<typeof requestOptions>,
   ) => Promise<TokenEndpointResponse>,
 ): Promise<Granted> {
-  const { server, extensions, transport, clock, emit } = ports
+  const { server, extensions, clock, emit } = ports
   const { grantType, sessionId, attempt, secrets, signal } = request
   emit({ type: 'token-request', grantType, attempt })
   try {
     const as = await server()
     endpointOf(as, 'token_endpoint')
-    const options = requestOptions(transport, signal)
+    const options = requestOptions(ports, signal)
     const response = await extensions.tokenRequest(sessionId, more =>
       send(as, ...identity(ports), { ...options, ...more }),
     )
@@ -103,21 +103,21 @@ function checkTokenType({ token_type }: TokenEndpointResponse, extensions: Exten
 }
 
 /** The client with the server's clock, where the answer tells it: ID Tokens are judged by that, not by this device's. */
-export function atServerTime(
-  { serverTime, clock }: TokenRequestPorts,
-  client: Client,
-  answer: Response,
-): Client {
-  serverTime.learnFrom(answer)
+export const atServerTime = ({ serverTime, clock }: TokenRequestPorts, client: Client): Client => ({
+  ...client,
   // oauth4webapi adds this to what it reads from Date itself
-  return { ...client, [clockSkew]: Math.round((clock.now() + serverTime.aheadMs() - Date.now()) / 1000) }
-}
+  [clockSkew]: Math.round((clock.now() + serverTime.aheadMs() - Date.now()) / 1000),
+})
 
 /** http is refused by endpointOf(), but for loopback. */
-const requestOptions = (transport: Transport, signal?: AbortSignal) => ({
+const requestOptions = ({ transport, extensions }: TokenRequestPorts, signal?: AbortSignal) => ({
   signal,
   [allowInsecureRequests]: true,
-  [customFetch]: (url: string, init: object) => transport(url, init).then(readable),
+  async [customFetch](url: string, init: object) {
+    const answer = await transport(url, init)
+    extensions.presentation?.answered(url, answer)
+    return readable(answer)
+  },
 })
 
 /**
@@ -167,7 +167,7 @@ export const refreshTokens = (
       const bare = rewrite(whole, (name, value) => (name === 'id_token' ? undefined : value))
       const granted = await processRefreshTokenResponse(as, client, new Response(bare, answer))
       try {
-        const judge = atServerTime(ports, client, answer)
+        const judge = atServerTime(ports, client)
         return await processRefreshTokenResponse(as, judge, new Response(whole, answer))
       } catch (error) {
         // where only clocks differ, the old ID Token stays in use

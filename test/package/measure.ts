@@ -16,6 +16,7 @@ const budgets: Readonly<Record<string, number>> = {
   'latchkey/node': 26.9 * KB,
   'latchkey/webview': 27.1 * KB,
   'latchkey/ky': 10 * KB,
+  'latchkey/dpop': 7 * KB,
   'latchkey/front-channel-logout': 0.5 * KB,
   'latchkey/back-channel-logout': 9.5 * KB,
   'latchkey/third-party-login': 0.6 * KB,
