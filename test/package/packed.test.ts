@@ -26,6 +26,7 @@ test('the package has its entries', () => {
     'latchkey',
     'latchkey/node',
     'latchkey/back-channel-logout',
+    'latchkey/capabilities',
     'latchkey/dpop',
     'latchkey/front-channel-logout',
     'latchkey/ky',

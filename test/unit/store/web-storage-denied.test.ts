@@ -18,13 +18,13 @@ describe.each<[string, () => Storage]>([
   test('is no exception while it is set up, and memory takes its place, which is told once', async () => {
     const told: string[] = []
     const keyValue = withFallback(
-      { name: 'sessionStorage', keyValue: webStorageKeyValue(area) },
-      { name: 'memory', keyValue: memoryKeyValue() },
+      { name: 'sessionStorage', reach: 'tab', keyValue: webStorageKeyValue(area) },
+      { name: 'memory', reach: 'page', keyValue: memoryKeyValue() },
     )
     keyValue.onDegraded(message => told.push(message))
     await keyValue.update('key', () => 'value')
     expect(await keyValue.get('key')).toBe('value')
-    expect(keyValue.place).toBe('memory')
+    expect(keyValue.reach).toBe('page')
     expect(told).toHaveLength(1)
   })
 })
