@@ -14,6 +14,8 @@ const input = {
   capabilities: 'src/runtime/capabilities.ts',
   dpop: 'src/runtime/dpop.ts',
   'front-channel-logout': 'src/actions/front-channel-logout.ts',
+  'back-channel-logout': 'src/runtime/back-channel-logout.ts',
+  'third-party-login': 'src/runtime/third-party-login.ts',
 }
 
 /** Packages stay imports, so that an app has one copy of each. */

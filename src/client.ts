@@ -5,9 +5,11 @@ import type { Clock, Fetch, Page, Store, UserAgent, Wake } from './core/ports.ts
 import { renew, requestFor } from './core/resource.ts'
 import type { Session, SessionRecord } from './core/session.ts'
 import { abortable } from './core/time-limit.ts'
+import { createWarn } from './core/warn-once.ts'
 import { AuthorizationRequiredError, CallbackError, type EndReason } from './errors.ts'
 import { createAuthFetch } from './fetch/auth-fetch.ts'
 import { type Callback, parseCallback } from './flow/callback.ts'
+import { cleanSignedOut } from './flow/clean-url.ts'
 import { createServer } from './flow/discovery.ts'
 import { joinExtensions } from './flow/extensions.ts'
 import { createRecovery } from './flow/recovery.ts'
@@ -93,6 +95,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     page,
     clock,
     emit,
+    warn: createWarn(emit),
   }
   const live = createLiveSession({
     ...shared,
@@ -130,8 +133,13 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   /** @returns why nobody is signed in, where a try without the user has told. */
   const arrive = async (): Promise<EndReason | undefined> => {
     await page?.shown()
-    const callback = page && parseCallback(page.location())
-    if (!callback) return undefined
+    const here = page?.location() ?? ''
+    const callback = parseCallback(here)
+    if (!page || !callback) {
+      const clean = cleanSignedOut(here)
+      if (clean !== here) page?.replaceLocation(clean)
+      return undefined
+    }
     const relayed = callback.userAgent === 'popup' && (await page.relay(callback.url.href, callback.state))
     if (relayed) return undefined
     try {

@@ -32,7 +32,10 @@ export type ErrorCode =
 /** What every rejection of latchkey is. No token, code, verifier or body is ever in it. */
 export abstract class LatchkeyError extends Error {
   abstract readonly code: ErrorCode
-  /** Whether the same call may succeed later without a change to the app or a new sign-in. */
+  /**
+   * Whether the same call may succeed later without a change to the app or a new sign-in. Of a CallbackError: whether a
+   * new `signIn()` may.
+   */
   readonly retryable: boolean = false
 }
 
@@ -40,7 +43,16 @@ export abstract class LatchkeyError extends Error {
 export class ConfigurationError extends LatchkeyError {
   override readonly name = 'ConfigurationError'
   readonly code = 'ERR_CONFIGURATION'
+  /** The member of the option `quirks` that would have let it pass, where there is one. */
+  readonly quirk: string | undefined
+  constructor(message: string, options?: ErrorOptions & { quirk?: string }) {
+    super(message, options)
+    this.quirk = options?.quirk
+  }
 }
+
+/** What a server says of itself, not of the request (RFC 6749 section 4.1.2.1). */
+const isPassing = (error?: string) => error === 'temporarily_unavailable' || error === 'server_error'
 
 /** What went wrong on the way back from the authorization server. */
 export type CallbackReason =
@@ -73,6 +85,7 @@ export interface LostSignIn {
 export class CallbackError extends LatchkeyError {
   override readonly name = 'CallbackError'
   readonly code = 'ERR_CALLBACK'
+  override readonly retryable: boolean
   readonly reason: CallbackReason
   /** The `error` of the authorization response (RFC 6749 section 4.1.2.1), where there was one. */
   readonly error: string | undefined
@@ -88,6 +101,7 @@ export class CallbackError extends LatchkeyError {
     super(message, options)
     this.reason = reason
     this.error = options?.error
+    this.retryable = isPassing(this.error)
     this.lost = options?.lost
     // a function is nothing to log
     Object.defineProperty(this, 'restart', { value: undefined, writable: true, enumerable: false })
@@ -127,7 +141,7 @@ export class ServerError extends LatchkeyError {
     this.quirk = details.quirk
     this.errorDescription = details.errorDescription
     this.status = details.status
-    this.retryable = details.error === 'temporarily_unavailable' || details.error === 'server_error'
+    this.retryable = isPassing(details.error)
   }
 }
 

@@ -99,6 +99,20 @@ export interface Settings {
   readonly clientAuthentication: ClientAuthentication | undefined
 }
 
+/** @throws ConfigurationError unless there is one issuer, which is https. */
+export function parseIssuer({ server, issuer: named }: Pick<ClientOptions, 'issuer' | 'server'>): string {
+  const issuer = server?.issuer ?? named
+  const url = parseUrl(issuer)
+  check(
+    url && isConfidential(url) && !url.search && !url.hash && !url.username,
+    server ? 'server.issuer' : 'issuer',
+    `an https URL such as "https://id.example.com"${ONLY_LOOPBACK}`,
+    issuer,
+  )
+  check(!server || !named, 'issuer', 'left out where "server" is given', named)
+  return issuer as string
+}
+
 /**
  * Reads the options once.
  * @param base what relative URLs are resolved against, where there is a page.
@@ -107,15 +121,7 @@ export interface Settings {
 export function parseOptions(options: ClientOptions, base: string | undefined): Settings {
   if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
   const { server, clientId, postLogoutRedirectUri, refreshLeewaySeconds: leewaySeconds = 60 } = options
-  const issuer = server?.issuer ?? options.issuer
-  const issuerUrl = parseUrl(issuer)
-  check(
-    issuerUrl && isConfidential(issuerUrl) && !issuerUrl.search && !issuerUrl.hash && !issuerUrl.username,
-    server ? 'server.issuer' : 'issuer',
-    `an https URL such as "https://id.example.com"${ONLY_LOOPBACK}`,
-    issuer,
-  )
-  check(!server || !options.issuer, 'issuer', 'left out where "server" is given', options.issuer)
+  const issuer = parseIssuer(options)
   check(typeof clientId === 'string' && clientId.trim(), 'clientId', 'the client_id of this app', clientId)
   check(leewaySeconds >= 0, 'refreshLeewaySeconds', '0 or more (default 60)', leewaySeconds)
   const resources = parseResources(options.resources)
@@ -131,7 +137,7 @@ export function parseOptions(options: ClientOptions, base: string | undefined): 
   check(typeof strict === 'boolean', 'strict', 'true or false (default false)', strict)
   for (const quirk of quirks) check(QUIRKS.includes(quirk), 'quirks', `a list of ${QUIRKS.join(', ')}`, quirk)
   return {
-    issuer: issuer as string,
+    issuer,
     metadata: server,
     clientId,
     redirectUri: parseRedirectUri(options.redirectUri, base, 'redirectUri'),

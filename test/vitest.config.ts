@@ -18,6 +18,11 @@ export default defineConfig({
         find: /^latchkey\/front-channel-logout$/,
         replacement: fromRoot('src/actions/front-channel-logout.ts'),
       },
+      {
+        find: /^latchkey\/back-channel-logout$/,
+        replacement: fromRoot('src/runtime/back-channel-logout.ts'),
+      },
+      { find: /^latchkey\/third-party-login$/, replacement: fromRoot('src/runtime/third-party-login.ts') },
       { find: /^latchkey\/webview$/, replacement: fromRoot('src/runtime/webview.ts') },
       { find: /^latchkey\/ky$/, replacement: fromRoot('src/ky.ts') },
       { find: /^latchkey\/sealed$/, replacement: fromRoot('src/runtime/sealed.ts') },

@@ -20,8 +20,16 @@ export interface Explanation {
 
 /** What a `warning` is about: a closed list. */
 export type WarningTopic =
-  /** An answer was accepted only because the option `quirks` says so. */
-  'quirk'
+  /** Something was accepted only because the option `quirks` says so. */
+  | 'quirk'
+  /** `offline_access` is asked for without `prompt=consent`, without which some servers ignore it (OpenID Connect Core 11). */
+  | 'offline_access'
+  /** A sign-in brought no refresh token: the session lasts as long as its access token. */
+  | 'no_refresh_token'
+  /** Answers of two issuers come to one redirect URI, and one of them does not say whose they are (RFC 9700 section 4.4). */
+  | 'mix_up'
+  /** A token was revoked, and the answer was not the one of RFC 7009. */
+  | 'revocation'
 
 export type EventBody =
   /** The server's metadata was asked for (RFC 8414), and came. */

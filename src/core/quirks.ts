@@ -5,6 +5,8 @@
 export const QUIRKS = [
   /** Answers whose `Content-Type` is not JSON (RFC 6749 section 5.1). */
   'any_content_type',
+  /** Metadata that lists PKCE methods without S256 (RFC 8414 section 2): S256 is sent all the same. */
+  'pkce_not_announced',
 ] as const
 
 export type Quirk = (typeof QUIRKS)[number]

@@ -10,9 +10,10 @@ import type { Resource } from '../core/resource.ts'
 import { ConfigurationError } from '../errors.ts'
 import { nameState } from './callback.ts'
 import { endpointOf, type Server } from './discovery.ts'
+import { checkSignIn, type SignInCheckPorts } from './sign-in-checks.ts'
 import type { Transactions } from './transaction.ts'
 
-export interface AuthorizationPorts {
+export interface AuthorizationPorts extends SignInCheckPorts {
   readonly server: Server
   readonly clientId: string
   readonly resources: readonly Resource[]
@@ -32,17 +33,14 @@ export interface AuthorizationChoice {
 
 /** Builds the authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3) and saves its transaction. */
 export async function beginAuthorization(
-  { server, clientId, resources, extensions, transactions, clock }: AuthorizationPorts,
+  ports: AuthorizationPorts,
   { userAgent, redirectUri, scope, returnTo, parameters }: AuthorizationChoice,
 ): Promise<{ url: string; state: string }> {
+  const { server, clientId, resources, extensions, transactions, clock } = ports
   const as = await server()
   const url = endpointOf(as, 'authorization_endpoint')
   endpointOf(as, 'token_endpoint') // better to fail before the user has signed in than after
-  if (as.code_challenge_methods_supported?.includes('S256') === false) {
-    throw new ConfigurationError(
-      `${as.issuer} does not support PKCE with S256, without which latchkey does not sign in.`,
-    )
-  }
+  await checkSignIn(ports, as, { redirectUri, scope, prompt: parameters.prompt })
   const createdAt = clock.now()
   const state = nameState(userAgent, createdAt, generateRandomState())
   const codeVerifier = generateRandomCodeVerifier()

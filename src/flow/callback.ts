@@ -23,7 +23,7 @@ export function parseCallback(address: string | URL): Callback | undefined {
   const url = new URL(address)
   const state = url.searchParams.get('state')
   if (!state?.startsWith(STATE_PREFIX)) return undefined
-  if (!url.searchParams.has('code') && !url.searchParams.has('error')) return undefined
+  if (!['code', 'error', 'access_token'].some(name => url.searchParams.has(name))) return undefined
   const [, userAgent = '', askedAt = ''] = state.split('.')
   return { url, state, userAgent, askedAt: Number.parseInt(askedAt, 36) || 0 }
 }

@@ -73,7 +73,11 @@ export async function exchangeCode(
   } catch (cause) {
     const error = toLatchkeyError(cause, 'The sign-in', ports.clock.now())
     if (!(error instanceof ServerError) || error.retryable) throw error
-    const message = `${error.message} Call signIn() to begin anew.`
+    const injected =
+      error.error === 'invalid_grant'
+        ? ' If this page was not loaded twice, somebody may have slipped in a stolen code (RFC 9700 section 4.5).'
+        : ''
+    const message = `${error.message}${injected} Call signIn() to begin anew.`
     throw new CallbackError(message, 'invalid_response', { cause: error, error: error.error })
   }
 }

@@ -21,12 +21,12 @@ export function retryAfterMs({ headers }: Response, now: number): number | undef
   return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, 0), LONGEST_PAUSE_MS)
 }
 
-/** Text from outside, fit to be shown: short, printable, and without what we sent. */
+/** Text from outside, fit to be shown: short, printable, no markup, and without what we sent. */
 const tidy = (text: string | undefined, secrets: readonly string[]): string | undefined =>
   secrets
     .reduce((safe, secret) => safe?.replaceAll(secret, '…'), text)
     ?.slice(0, 200)
-    .replace(/[^ -~…]/g, '?')
+    .replace(/[^ -~…]|[<>]/g, '?')
 
 /**
  * The one translation of what went wrong between us and the authorization server. oauth4webapi's own error is left

@@ -15,6 +15,7 @@ import { type AuthorizationChoice, beginAuthorization } from './authorize.ts'
 import { type Callback, isAt, parseCallback } from './callback.ts'
 import { cleanUrl } from './clean-url.ts'
 import { exchangeCode } from './code-exchange.ts'
+import { isAwaitedElsewhere, type SignInCheckPorts } from './sign-in-checks.ts'
 import type { TokenRequestPorts } from './token-request.ts'
 import { createTransactions, LIFETIME_MS, type Transactions } from './transaction.ts'
 
@@ -26,7 +27,7 @@ export interface SessionSlot {
   keep(next: SessionRecord): void
 }
 
-export interface SignInPorts extends TokenRequestPorts {
+export interface SignInPorts extends TokenRequestPorts, SignInCheckPorts {
   readonly redirectUri: string
   readonly leewaySeconds: number
   readonly resources: readonly Resource[]
@@ -113,6 +114,7 @@ export async function finish(ports: SignInPorts, callback: Callback): Promise<Fi
   const found = await transactions.find(state)
   if (!isAt(url, found?.redirectUri ?? ports.redirectUri)) return undefined
   if (!found) {
+    if (await isAwaitedElsewhere(ports.keyValue, state, `${name} transaction ${state}`)) return undefined
     clean()
     if (await records.read()) return { returnTo: undefined }
     throw await explainLost(ports, callback, transactions)
@@ -202,6 +204,12 @@ async function exchange(
       emit({ type: 'storage-degraded', message: error.message })
     }
     await transactions.finish(transaction)
+    if (!tokens.refreshToken) {
+      ports.warn(
+        'no_refresh_token',
+        'This sign-in brought no refresh token: it lasts as long as its access token. Most servers give one for the scope offline_access.',
+      )
+    }
     return record
   } catch (error) {
     await (isRetryable(error) ? transactions.returned(transaction) : transactions.finish(transaction))
@@ -214,4 +222,6 @@ async function exchange(
 const needsUser = (error: unknown) =>
   error instanceof CallbackError && /^(login|consent|interaction|account_selection)_/.test(error.error ?? '')
 
-const isRetryable = (error: unknown) => error instanceof LatchkeyError && error.retryable
+/** Whether the same answer may succeed when it comes again. */
+const isRetryable = (error: unknown) =>
+  error instanceof LatchkeyError && error.retryable && !(error instanceof CallbackError)

@@ -1,7 +1,9 @@
+import { generateRandomState } from 'oauth4webapi'
 import type { Page } from '../core/ports.ts'
 import type { SessionRecord } from '../core/session.ts'
 import { withTimeLimit } from '../core/time-limit.ts'
 import { NetworkError } from '../errors.ts'
+import { SIGNED_OUT_PREFIX } from './clean-url.ts'
 import { endpointOf } from './discovery.ts'
 import { revoke, type TokenRequestPorts } from './token-request.ts'
 
@@ -28,16 +30,18 @@ export async function sayGoodbye(
 
   const revokeBoth = async () => {
     emit({ type: 'revocation-request' })
-    if (refreshToken) await revoke(ports, refreshToken, 'refresh_token')
-    await revoke(ports, accessToken, 'access_token')
-    emit({ type: 'revocation-response', ok: true })
+    const refused = refreshToken && (await revoke(ports, refreshToken, 'refresh_token').catch(() => true))
+    await revoke(ports, accessToken, 'access_token') // also where the server does not revoke the other kind
+    emit({ type: 'revocation-response', ok: !refused })
   }
   const prepareToLeave = async () => {
     const url = endpointOf(await ports.server(), 'end_session_endpoint')
     url.searchParams.set('client_id', ports.clientId)
     if (idToken) url.searchParams.set('id_token_hint', idToken)
-    if (ports.postLogoutRedirectUri)
+    if (ports.postLogoutRedirectUri) {
       url.searchParams.set('post_logout_redirect_uri', ports.postLogoutRedirectUri)
+      url.searchParams.set('state', `${SIGNED_OUT_PREFIX}${generateRandomState()}`) // start() takes it out of the address
+    }
     leaveFor = url.href
   }
 

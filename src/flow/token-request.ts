@@ -183,7 +183,7 @@ export async function revoke(
   token: string,
   hint: 'refresh_token' | 'access_token',
 ): Promise<void> {
-  const { server, transport, clock } = ports
+  const { server, transport, clock, emit } = ports
   try {
     const as = await server()
     endpointOf(as, 'revocation_endpoint')
@@ -192,7 +192,10 @@ export async function revoke(
       [customFetch]: (url, init) => transport(url, { ...init, keepalive: true }), // the page may be leaving
       additionalParameters: { token_type_hint: hint },
     })
-    await processRevocationResponse(answer)
+    if (answer.status !== 204) return await processRevocationResponse(answer)
+    const message =
+      'The revocation was answered with 204 instead of 200 (RFC 7009 section 2.2): taken for done.'
+    emit({ type: 'warning', about: 'revocation', message })
   } catch (error) {
     throw toLatchkeyError(error, 'The revocation request', clock.now(), [token])
   }

@@ -7,8 +7,11 @@ import { CallbackError, ConfigurationError } from '../errors.ts'
 import { deviceClock } from './device-clock.ts'
 
 export interface LoopbackOptions {
-  /** Shows the URL to the user. Default: prints it to standard error and opens the system's browser. */
-  open?: (url: string) => void | Promise<void>
+  /**
+   * Shows the URL to the user. `'print'` prints it to standard error. Default: that, and the system's browser is opened
+   * where there is one: not over SSH, and not where there is no display.
+   */
+  open?: 'print' | ((url: string) => void | Promise<void>)
   /** How long the user may take, in milliseconds. Default 5 minutes. */
   timeoutMs?: number
 }
@@ -17,7 +20,7 @@ export interface LoopbackOptions {
  * Signs in with the system's browser, which brings the answer to a listener on this machine (RFC 8252 section 7.3): a
  * literal loopback address, a free port unless the redirect URI names one, one answer, then closed.
  */
-export const loopback = ({ open = openBrowser, timeoutMs = 300_000 }: LoopbackOptions = {}): UserAgent => ({
+export const loopback = ({ open, timeoutMs = 300_000 }: LoopbackOptions = {}): UserAgent => ({
   name: 'loopback',
   begin(redirectUri) {
     const wanted = new URL(redirectUri)
@@ -36,7 +39,8 @@ export const loopback = ({ open = openBrowser, timeoutMs = 300_000 }: LoopbackOp
           timeoutMs,
           async () => {
             const answer = nextAnswer(server, wanted, state)
-            await open(url)
+            if (typeof open === 'function') await open(url)
+            else show(url, (server.address() as AddressInfo).port, wanted.hostname, !open && hasBrowser())
             return answer
           },
           () =>
@@ -100,9 +104,22 @@ const FAREWELL =
   '<style>:root{color-scheme:light dark;font:1.1rem/1.6 system-ui}body{display:grid;min-height:90vh;place-content:center;' +
   'text-align:center}</style><h1>That was all</h1><p>You can close this window and go back to the app.</p>'
 
+/** A browser that starts here is of no use to who sits elsewhere. */
+function hasBrowser(): boolean {
+  const { SSH_CONNECTION, SSH_TTY, DISPLAY, WAYLAND_DISPLAY } = process.env
+  if (SSH_CONNECTION || SSH_TTY) return false
+  return /^(darwin|win32)$/.test(process.platform) || Boolean(DISPLAY || WAYLAND_DISPLAY)
+}
+
 /** Never through a shell: the URL is an argument, not a command. */
-function openBrowser(url: string): void {
+function show(url: string, port: number, host: string, inBrowser: boolean): void {
   process.stderr.write(`Open this address to sign in:\n${url}\n`)
+  if (!inBrowser) {
+    process.stderr.write(
+      `The answer has to reach port ${port} of this machine. From another one, first run there:\nssh -N -L ${port}:${host}:${port} <this machine>\n`,
+    )
+    return
+  }
   const [command, ...args] =
     process.platform === 'darwin'
       ? ['open', url]

@@ -1,22 +1,45 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { constants, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { KeyValue } from '../core/ports.ts'
+import { StorageError } from '../errors.ts'
+
+const refuse = (path: string, why: string) =>
+  new StorageError(
+    `${path} ${why}: no tokens are read from it or written to it. Remove it, or name another file.`,
+  )
+
+/** The text of a file that nobody else has put there. */
+async function readOwn(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0)) // Windows has neither this nor owners
+  try {
+    const owner = process.getuid?.()
+    if (owner !== undefined && (await file.stat()).uid !== owner)
+      throw refuse(path, 'belongs to another user')
+    return await file.readFile('utf8')
+  } finally {
+    await file.close()
+  }
+}
 
 /** Runs `work` while no other process writes the file. */
 export type Exclusive = <T>(work: () => Promise<T>) => Promise<T>
 
 /**
  * KeyValue in one private JSON file (mode 0600 in a folder of mode 0700), shared by all processes of a user. A write
- * goes to a file beside it, is flushed and takes its place by rename: a reader sees the old or the new, never a part.
+ * goes to a file beside it, is flushed and takes its place by rename: a reader sees the old or the new, never a part. A
+ * symbolic link and a file of another user are refused.
  */
 export function fileKeyValue(path: string, exclusive: Exclusive): KeyValue {
   const read = async (): Promise<Record<string, unknown>> => {
     let text: string
     try {
-      text = await readFile(path, 'utf8')
+      text = await readOwn(path)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Object.create(null)
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'ENOENT') return Object.create(null)
+      // FreeBSD says EMLINK
+      if (code === 'ELOOP' || code === 'EMLINK') throw refuse(path, 'is a symbolic link')
       throw error
     }
     try {

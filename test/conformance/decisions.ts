@@ -12,6 +12,9 @@ export const decisions: Readonly<Record<string, string>> = {
   ...of('Token exchange is not in this version.', 'GR08 GR09'),
   GR11: 'There is no password grant, in the code or in the documentation.',
   RQ07: 'A redirect is followed as fetch does, because client.fetch is fetch; https to http is another origin, at which the access token never arrives (RQ05).',
+  RS23: 'Never asked for: an app cannot set response_mode or response_type, and the parameter "response" is not read. An answer is protected by state, iss and PKCE.',
+  LO05: 'Only resource servers introspect (RFC 7662 section 2), with credentials of their own; latchkey is the client.',
+  LO11: 'It needs a hidden iframe of the provider that sees third-party cookies, which browsers block. No frame is ever made: the next refresh, front-channel and back-channel logout tell instead.',
   ST08: 'A service worker that holds the tokens is not in this version; where injected script may use them is said in docs/security.md.',
   ST09: 'A client whose tokens stay behind a backend is not in this version.',
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chownSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { file } from '../../src/runtime/node.ts'
@@ -11,7 +11,7 @@ const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
 const addOne = (stored: unknown) => ((stored as number | undefined) ?? 0) + 1
 
 describe('the file store among processes', () => {
-  test('four processes with fifty updates each lose none, and the file is whole and private at every moment', {
+  test('four processes with fifty updates each lose none, and the file is whole and private at every moment [ST07]', {
     timeout: 90_000,
   }, async () => {
     const path = join(tempFolder(), 'state', 'tokens.json')
@@ -62,7 +62,7 @@ describe('the file store among processes', () => {
 })
 
 describe('the file of the file store', () => {
-  test('and its lock folder are nobody else to read', async () => {
+  test('and its lock folder are nobody else to read [ST07]', async () => {
     const path = join(tempFolder(), 'deep', 'er', 'tokens.json')
     await file(path).keyValue.update('key', () => 'value')
     expect(modeOf(path)).toBe('600')
@@ -78,7 +78,7 @@ describe('the file of the file store', () => {
     ['a number', '42'],
     ['null', 'null'],
     ['of another program', '<plist version="1.0"></plist>'],
-  ])('reads as nothing when it is %s, and is replaced by the next write', async (_what, content) => {
+  ])('reads as nothing when it is %s, and is replaced by the next write [ST03]', async (_what, content) => {
     const path = join(tempFolder(), 'tokens.json')
     writeFileSync(path, content)
     const { keyValue } = file(path)
@@ -88,11 +88,43 @@ describe('the file of the file store', () => {
     expect(await keyValue.get('key')).toEqual({ found: true })
   })
 
-  test('is private after a write even where it was open to others before', async () => {
+  test('is private after a write even where it was open to others before [ST07]', async () => {
     const path = join(tempFolder(), 'tokens.json')
     writeFileSync(path, '{}', { mode: 0o644 })
     await file(path).keyValue.update('key', () => 'value')
     expect(modeOf(path)).toBe('600')
+  })
+
+  test('a symbolic link in its place is refused, and what it points to stays as it was [ST07]', async () => {
+    const folder = tempFolder()
+    const [real, path] = [join(folder, 'real.json'), join(folder, 'tokens.json')]
+    writeFileSync(real, '{"key": "planted"}')
+    symlinkSync(real, path)
+    const { keyValue } = file(path)
+    const calls = [
+      () => keyValue.get('key'),
+      () => keyValue.update('key', () => 'value'),
+      () => keyValue.keys(''),
+    ]
+    for (const call of calls) {
+      await expect(call()).rejects.toMatchObject({
+        code: 'ERR_STORAGE',
+        message: expect.stringContaining(path),
+      })
+    }
+    expect(readFileSync(real, 'utf8')).toBe('{"key": "planted"}')
+  })
+
+  // only root can make a file of another owner
+  test.runIf(process.getuid?.() === 0)('a file of another user is refused [ST07]', async () => {
+    const path = join(tempFolder(), 'tokens.json')
+    writeFileSync(path, '{"key": "planted"}')
+    chownSync(path, 12345, 12345)
+    const { keyValue } = file(path)
+    for (const call of [() => keyValue.get('key'), () => keyValue.update('key', () => 'value')]) {
+      await expect(call()).rejects.toMatchObject({ code: 'ERR_STORAGE' })
+    }
+    expect(readFileSync(path, 'utf8')).toBe('{"key": "planted"}')
   })
 
   test('a folder in its place is an error that says so, not a signed-out user', async () => {

@@ -12,13 +12,15 @@ const KB = 1024
 
 /** What an app that uses everything of an entry may weigh, minified and with gzip. */
 const budgets: Readonly<Record<string, number>> = {
-  latchkey: 26.9 * KB,
-  'latchkey/node': 26.1 * KB,
-  'latchkey/webview': 26.8 * KB,
+  latchkey: 27.2 * KB,
+  'latchkey/node': 26.9 * KB,
+  'latchkey/webview': 27.1 * KB,
   'latchkey/ky': 10 * KB,
   'latchkey/capabilities': 4.3 * KB,
   'latchkey/dpop': 6.65 * KB,
   'latchkey/front-channel-logout': 0.5 * KB,
+  'latchkey/back-channel-logout': 9.5 * KB,
+  'latchkey/third-party-login': 0.6 * KB,
   'latchkey/sealed': 2.04 * KB,
 }
 

@@ -25,11 +25,13 @@ test('the package has its entries', () => {
   expect(names).toEqual([
     'latchkey',
     'latchkey/node',
+    'latchkey/back-channel-logout',
     'latchkey/capabilities',
     'latchkey/dpop',
     'latchkey/front-channel-logout',
     'latchkey/ky',
     'latchkey/sealed',
+    'latchkey/third-party-login',
     'latchkey/webview',
   ])
 })

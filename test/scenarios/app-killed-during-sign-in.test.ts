@@ -61,7 +61,7 @@ function phone(graceMs = 0) {
   return { ...here, open, tell: (url: string) => links.tell(url), answered, keychain }
 }
 
-test('a sign-in goes out to the browser and comes back to the app that waits for it', async () => {
+test('a sign-in goes out to the browser and comes back to the app that waits for it [NA04]', async () => {
   const { as, open, tell, answered } = phone()
   const client = open()
   await client.start()
@@ -140,7 +140,7 @@ test('an app that is opened by another link just starts', async () => {
   expect(await open('com.example.app://notes/7').start()).toMatchObject({ status: 'signed-out' })
 })
 
-test('a sign-in inside of the webview is refused, by default and for one call', async () => {
+test('a sign-in inside of the webview is refused, by default and for one call [NA04]', async () => {
   const { as, open } = phone()
   const inside = { issuer: as.issuer, clientId: 'app', redirectUri: REDIRECT, allowedOrigins: [] }
   expect(() => createClient({ ...inside, userAgent: redirect() } as unknown as WebviewClientOptions)).toThrow(

@@ -26,7 +26,7 @@ async function callbackOf(here: World, one: TestClient): Promise<string> {
 }
 
 describe('a callback', () => {
-  test('that is handled twice at once exchanges its code once, with the same outcome', async () => {
+  test('that is handled twice at once exchanges its code once, with the same outcome [RS03]', async () => {
     const here = world()
     const one = here.client()
     const callback = await callbackOf(here, one)
@@ -37,7 +37,7 @@ describe('a callback', () => {
     expect((await one.fetch(`${API}/me`)).status).toBe(200)
   })
 
-  test('that is handled in two clients of one store exchanges its code once', async () => {
+  test('that is handled in two clients of one store exchanges its code once [RS03]', async () => {
     const here = world()
     const [one, other] = [here.client(), here.client()]
     const callback = await callbackOf(here, one)
@@ -47,7 +47,7 @@ describe('a callback', () => {
     expect(here.as.count('authorization_code')).toBe(1)
   })
 
-  test('that comes again later exchanges nothing and keeps the session', async () => {
+  test('that comes again later exchanges nothing and keeps the session [RS03]', async () => {
     const here = world()
     const one = here.client()
     const callback = await callbackOf(here, one)
@@ -78,7 +78,7 @@ describe('a callback', () => {
     'https://app.example.com/?error=access_denied&state=xyz',
     'not a url',
     '',
-  ])('of somebody else is untouched: %s', async url => {
+  ])('of somebody else is untouched: %s [RS02]', async url => {
     const { signedIn, as, stored } = world()
     const client = await signedIn()
     const before = [client.session, await stored('')]
@@ -115,7 +115,7 @@ describe('a callback', () => {
     expect(as.requests).toEqual([])
   })
 
-  test('that comes more than an hour late is not known any more', async () => {
+  test('that comes more than an hour late is not known any more [RS04]', async () => {
     const here = world()
     const one = here.client()
     const callback = await callbackOf(here, one)
@@ -123,7 +123,7 @@ describe('a callback', () => {
     await expect(one.handleCallback(callback)).rejects.toMatchObject({ reason: 'state_not_found' })
   })
 
-  test('that says the user refused is a typed error with the name of it', async () => {
+  test('that says the user refused is a typed error with the name of it [RS12]', async () => {
     const here = world()
     const one = here.client()
     const url = new URL(await callbackOf(here, one))
@@ -141,7 +141,7 @@ describe('a callback', () => {
   test.each([
     ['of another issuer', 'https://evil.example'],
     ['of none', undefined],
-  ])('with the iss %s is refused before its code is sent', async (_what, iss) => {
+  ])('with the iss %s is refused before its code is sent [RS05, RS06, NA06]', async (_what, iss) => {
     const here = world()
     const one = here.client()
     const url = new URL(await callbackOf(here, one))
@@ -155,7 +155,7 @@ describe('a callback', () => {
     expect(one.session.status).not.toBe('signed-in')
   })
 
-  test('with a code twice is refused before one is sent', async () => {
+  test('with a code twice is refused before one is sent [RS10]', async () => {
     const here = world()
     const one = here.client()
     const callback = await callbackOf(here, one)

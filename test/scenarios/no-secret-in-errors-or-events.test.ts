@@ -143,7 +143,7 @@ test('no secret is in errors when the fetch of the app repeats in its error what
   expect(secretsIn(here, everything([error, client.told]))).toEqual([])
 })
 
-test('no secret is in news to other clients', async () => {
+test('no secret is in news to other clients [ST11]', async () => {
   const here = world()
   const news: unknown[] = []
   const listener = here.store.channel('latchkey https://id.example.com app')

@@ -106,6 +106,18 @@ describe('sign-ins that come back without a session', () => {
   })
 })
 
+test('tabs that begin sign-ins and come back in any order, one in a third tab, all succeed', async () => {
+  const here = world()
+  const [first, second] = [leaving(here.as), leaving(here.as)]
+  await here.client({ userAgent: first.userAgent }).signIn()
+  await here.client({ userAgent: second.userAgent }).signIn()
+  for (const answer of [second.callbacks[0], first.callbacks[0]]) {
+    const tab = here.client({ page: pageAt(answer as string) })
+    expect(await tab.start()).toMatchObject({ status: 'signed-in' })
+    expect((await tab.fetch(`${API}/me`)).status).toBe(200)
+  }
+})
+
 test('thirty calls of signIn() leave the page once', async () => {
   const here = world()
   const { userAgent, requests } = leaving(here.as)

@@ -78,7 +78,7 @@ test('a sign-in as someone else during a refresh keeps the new session and revok
   expect(api.requests).toHaveLength(1)
 })
 
-test('a sign-out revokes both tokens, empties the store, and later calls reject', async () => {
+test('a sign-out revokes both tokens, empties the store, and later calls reject [LO01]', async () => {
   const { signedIn, as, stored } = world()
   const client = await signedIn()
   await client.signOut()
@@ -91,7 +91,7 @@ test('a sign-out revokes both tokens, empties the store, and later calls reject'
   expect(as.revocations).toHaveLength(2)
 })
 
-test('a sign-out while the server is down or silent is a sign-out all the same', async () => {
+test('a sign-out while the server is down or silent is a sign-out all the same [LO03]', async () => {
   const { client, as, clock, stored } = world()
   const one = client()
   for (const fault of [reset, hang]) {

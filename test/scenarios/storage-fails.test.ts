@@ -33,7 +33,7 @@ function fragile(place: KeyValue) {
 }
 
 describe('when the store fails', () => {
-  test('after a rotation, the token is used, an event says so, and it is saved later', async () => {
+  test('after a rotation, the token is used, an event says so, and it is saved later [ST04]', async () => {
     const { signedIn, client, as, store, stored, clock, expire } = world()
     const { order, keyValue } = fragile(store.keyValue)
     const one = await signedIn({ store: sharedStore(clock, { keyValue }) })
@@ -55,7 +55,7 @@ describe('when the store fails', () => {
     expect((await other.fetch(`${API}/me`)).status).toBe(200)
   })
 
-  test('at a sign-in, the user is signed in here, an event says so, and it is saved later', async () => {
+  test('at a sign-in, the user is signed in here, an event says so, and it is saved later [ST04]', async () => {
     const { client, as, store, stored, clock } = world()
     const { order, keyValue } = fragile(store.keyValue)
     const one = client({ store: sharedStore(clock, { keyValue }) })

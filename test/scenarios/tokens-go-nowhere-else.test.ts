@@ -92,7 +92,7 @@ describe('a caller that sets Authorization itself', () => {
   })
 })
 
-test('two clients of one store with other ids or issuers never see the session of each other', async () => {
+test('two clients of one store with other ids or issuers never see the session of each other [ST02]', async () => {
   const { signedIn, client } = world()
   await signedIn()
   for (const options of [{ clientId: 'another' }, { issuer: 'https://id.example.com/tenant' }]) {

@@ -65,6 +65,8 @@ export const browserEntries: readonly string[] = [
   'runtime/capabilities.ts',
   'runtime/dpop.ts',
   'actions/front-channel-logout.ts',
+  'runtime/back-channel-logout.ts',
+  'runtime/third-party-login.ts',
 ]
 
 /** Globals of one environment. */

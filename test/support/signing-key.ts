@@ -5,7 +5,7 @@ export interface SigningKey {
   /** What the `jwks_uri` shows (RFC 7517). */
   jwks(): Promise<{ keys: unknown[] }>
   /** A signed JWT (RFC 7519) with these claims. */
-  sign(claims: Readonly<Record<string, unknown>>): Promise<string>
+  sign(claims: Readonly<Record<string, unknown>>, header?: Readonly<Record<string, unknown>>): Promise<string>
 }
 
 const base64url = (bytes: Uint8Array): string =>
@@ -31,8 +31,8 @@ export function signingKey(kid = 'key-1'): SigningKey {
       const { kty, n, e } = await crypto.subtle.exportKey('jwk', (await keys()).publicKey)
       return { keys: [{ kty, n, e, kid, alg: 'RS256', use: 'sig' }] }
     },
-    async sign(claims) {
-      const content = `${encode({ alg: 'RS256', kid, typ: 'JWT' })}.${encode(claims)}`
+    async sign(claims, header = {}) {
+      const content = `${encode({ alg: 'RS256', kid, typ: 'JWT', ...header })}.${encode(claims)}`
       const { privateKey } = await keys()
       const signature = await crypto.subtle.sign(
         ALGORITHM.name,

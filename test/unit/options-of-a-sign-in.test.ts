@@ -35,7 +35,7 @@ describe('authorization parameters', () => {
     'client_assertion',
     'access_token',
     'refresh_token',
-  ])('may not be %s', name => {
+  ])('may not be %s [AR12, AR13]', name => {
     const error = failure(() => checkAuthorizationParameters({ [name]: 'secret-value' }))
     expect(error).toBeInstanceOf(ConfigurationError)
     expect(error.message).toContain(name)

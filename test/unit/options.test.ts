@@ -57,7 +57,7 @@ describe('good options', () => {
     [['openid profile', 'profile'], 'openid profile'],
     ['', ''],
     [[], ''],
-  ])('may have the scope %j', (scope, expected) => {
+  ])('may have the scope %j [AR10]', (scope, expected) => {
     expect(parse({ scope }).scope).toBe(expected)
   })
 
@@ -142,7 +142,7 @@ describe('a wrong option', () => {
     ['refreshLeewaySeconds', -5],
     ['refreshLeewaySeconds', Number.NaN],
     ['refreshLeewaySeconds', 'soon'],
-  ])('%s: %j is an error that names it', (name, value) => {
+  ])('%s: %j is an error that names it [AR09, AR10]', (name, value) => {
     const error = failure(() => parse({ [name]: value }))
     expect(error).toBeInstanceOf(ConfigurationError)
     expect(error).toMatchObject({ code: 'ERR_CONFIGURATION', message: expect.stringContaining(`"${name}`) })

@@ -32,7 +32,19 @@ async function begin(
   const transactions = createTransactions(place, 't ', clock)
   const as = { ...metadata, ...server }
   const request = await beginAuthorization(
-    { server: async () => as, clientId: 'app', resources, extensions, transactions, clock },
+    {
+      server: async () => as,
+      issuer: metadata.issuer,
+      clientId: 'app',
+      quirks: new Set<never>(),
+      strict: false,
+      keyValue: place,
+      warn() {},
+      resources,
+      extensions,
+      transactions,
+      clock,
+    },
     { ...choice, ...change },
   )
   const url = new URL(request.url)
@@ -56,12 +68,12 @@ describe('an authorization request', () => {
     })
   })
 
-  test('has the challenge of the verifier that was saved, which is not in it', async () => {
+  test('has the challenge of the verifier that was saved, which is not in it [AR01, AR02]', async () => {
     const { url, query, saved } = await begin()
     const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(saved.codeVerifier))
     expect(query.code_challenge).toBe(Buffer.from(digest).toString('base64url'))
     expect(url.href).not.toContain(saved.codeVerifier)
-    expect(saved.codeVerifier.length).toBeGreaterThanOrEqual(43)
+    expect(saved.codeVerifier).toMatch(/^[A-Za-z0-9._~-]{43,128}$/)
   })
 
   test('has a state which is known again, and tells the user agent', async () => {
@@ -72,8 +84,10 @@ describe('an authorization request', () => {
     })
   })
 
-  test('is another each time', async () => {
+  test('is another each time [AR01, AR06]', async () => {
     const [one, other] = [await begin(), await begin()]
+    expect(one.saved.codeVerifier).not.toBe(other.saved.codeVerifier)
+    expect(one.saved.nonce).toBe(one.query.nonce)
     for (const name of ['state', 'nonce', 'code_challenge'])
       expect(one.query[name]).not.toBe(other.query[name])
   })
@@ -85,7 +99,7 @@ describe('an authorization request', () => {
     expect((await begin({ scope: '' })).query).not.toHaveProperty('scope')
   })
 
-  test('has the extra parameters, which never take the place of its own', async () => {
+  test('has the extra parameters, which never take the place of its own [AR13]', async () => {
     const { query } = await begin({
       parameters: { prompt: 'login', state: 'mine', code_challenge_method: 'plain' },
     })
@@ -93,9 +107,13 @@ describe('an authorization request', () => {
     expect(query.state).not.toBe('mine')
   })
 
-  test('keeps the query of the endpoint and drops its fragment', async () => {
-    const { url } = await begin({}, { authorization_endpoint: 'https://id.example.com/authorize?tenant=1#x' })
-    expect(url.searchParams.get('tenant')).toBe('1')
+  test('keeps the query of the endpoint, has nothing twice and drops the fragment [AR07]', async () => {
+    const { url, query } = await begin(
+      { parameters: { prompt: 'login' } },
+      { authorization_endpoint: 'https://id.example.com/authorize?tenant=1&client_id=x&prompt=none#x' },
+    )
+    expect(query).toMatchObject({ tenant: '1', client_id: 'app', prompt: 'login' })
+    expect([...url.searchParams.keys()].sort()).toEqual(Object.keys(query).sort())
     expect(url.hash).toBe('')
   })
 
@@ -103,12 +121,14 @@ describe('an authorization request', () => {
     ['authorization_endpoint', { authorization_endpoint: undefined }],
     ['authorization_endpoint', { authorization_endpoint: 'http://id.example.com/authorize' }],
     ['authorization_endpoint', { authorization_endpoint: 'javascript:alert(1)' }],
+    ['authorization_endpoint', { authorization_endpoint: 'data:text/html,x' }],
+    ['authorization_endpoint', { authorization_endpoint: 'https://u:p@id.example.com/authorize' }],
     ['token_endpoint', { token_endpoint: undefined }],
     ['token_endpoint', { token_endpoint: 'http://id.example.com/token' }],
     ['token_endpoint', { token_endpoint: 'https://user@id.example.com/token' }],
     ['PKCE', { code_challenge_methods_supported: ['plain'] }],
     ['PKCE', { code_challenge_methods_supported: [] }],
-  ])('is not made when the %s does not do, and nothing is saved', async (what, server) => {
+  ])('is not made when the %s does not do, and nothing is saved [AR08]', async (what, server) => {
     await expect(begin({}, server)).rejects.toMatchObject({
       code: 'ERR_CONFIGURATION',
       message: expect.stringContaining(what),

@@ -79,7 +79,7 @@ test('any URL is a callback only with a state of ours and a code or an error, an
   )
 })
 
-test('any URL is cleaned of the answer and of nothing else, and stays clean', () => {
+test('any URL is cleaned of the answer and of nothing else, and stays clean [RS16]', () => {
   const answer = ['code', 'state', 'error', 'iss']
   fc.assert(
     fc.property(url, address => {

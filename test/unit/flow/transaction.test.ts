@@ -39,7 +39,7 @@ describe('a transaction', () => {
       expect(await transactions.find(state)).toMatchObject({ state })
   })
 
-  test('is gone after an hour, and swept away with the next', async () => {
+  test('is gone after an hour, and swept away with the next [RS04, ST10]', async () => {
     const { clock, place, transactions, transaction } = setUp()
     await transactions.save(transaction('lk.a.1'))
     clock.advance(HOUR - 1)
@@ -56,7 +56,7 @@ describe('a transaction', () => {
     expect(await transactions.find('lk.a.1')).toBeUndefined()
   })
 
-  test('is one of no more than twenty: the oldest go', async () => {
+  test('is one of no more than twenty: the oldest go [ST10]', async () => {
     const { clock, place, transactions, transaction } = setUp()
     for (let number = 1; number <= 25; number++) {
       await transactions.save(transaction(`lk.a.${number}`))
@@ -78,7 +78,7 @@ describe('a transaction', () => {
   })
 
   test.each([null, 42, 'text', [], {}, { schema: 2 }, { schema: 1, createdAt: 'now' }])(
-    'that is damaged, %j, is none, and is not in the way',
+    'that is damaged, %j, is none, and is not in the way [ST03, ST10]',
     async stored => {
       const { place, transactions, transaction } = setUp()
       await place.update('app transaction lk.a.1', () => stored)

@@ -37,7 +37,7 @@ function phone(change: Partial<AppLinkOptions> = {}) {
 const answerOf = (redirectUri: string) => `${redirectUri}?code=1&state=${STATE}&iss=x`
 
 test.for([REDIRECT, 'com.example.app:/callback', 'https://app.example.com/callback'])(
-  'the answer at %s is taken, and nobody listens any more',
+  'the answer at %s is taken, and nobody listens any more [NA05]',
   async redirectUri => {
     const { begin, links, closings, shown, closed } = phone()
     const { answer, attempt } = begin(redirectUri)
@@ -55,7 +55,7 @@ test.for([
   'com.example.app://other',
   'com.example.app://callback/more',
   'https://callback/',
-])('an address at %s opens the app for another purpose, whatever its parameters say', async other => {
+])('an address at %s opens the app for another purpose, whatever its parameters say [NA05]', async other => {
   const { begin, links } = phone()
   const { answer } = begin()
   links.tell(answerOf(other))

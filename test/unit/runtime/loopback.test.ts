@@ -20,7 +20,7 @@ const begin = async (
 }
 
 describe('the loopback user agent', () => {
-  test('listens on a free port of the literal address and shows the URL it is given', async () => {
+  test('listens on a free port of the literal address and shows the URL it is given [NA01]', async () => {
     const { attempt, shown, listening, knock } = await begin()
     expect(listening).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/callback$/)
     const answer = attempt.authorize('https://id.example.com/authorize', STATE)
@@ -29,7 +29,7 @@ describe('the loopback user agent', () => {
     expect(await answer).toBe(`${listening}?code=c&state=${STATE}`)
   })
 
-  test('answers only the redirect URI with our state, and waits through everything else', async () => {
+  test('answers only the redirect URI with our state, and waits through everything else [NA02]', async () => {
     const { attempt, listening, knock } = await begin()
     const answer = attempt.authorize('https://id.example.com/authorize', STATE)
     expect((await knock('/')).status).toBe(404)
@@ -42,13 +42,16 @@ describe('the loopback user agent', () => {
     expect(await answer).toBe(`${listening}?error=access_denied&state=${STATE}`)
   })
 
-  test('is gone when it is closed', async () => {
+  test('is gone when it is closed, after one answer or none [NA01]', async () => {
     const { attempt, knock } = await begin()
+    const answer = attempt.authorize('https://id.example.com/', STATE)
+    await knock(`/callback?code=c&state=${STATE}`)
+    await answer
     attempt.close()
     await expect(knock('/callback')).rejects.toThrow()
   })
 
-  test('gives up when nobody answers in time', async () => {
+  test('gives up when nobody answers in time [NA02]', async () => {
     const { attempt } = await begin(undefined, { timeoutMs: 20 })
     const error = await attempt.authorize('https://id.example.com/', STATE).catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(CallbackError)
@@ -56,7 +59,7 @@ describe('the loopback user agent', () => {
   })
 
   test.for(['http://localhost/callback', 'https://127.0.0.1/callback', 'https://app.example.com/callback'])(
-    'refuses %s, because only a literal loopback address stays on this machine',
+    'refuses %s, because only a literal loopback address stays on this machine [NA01]',
     redirectUri => {
       expect(() => loopback().begin(redirectUri)).toThrow(ConfigurationError)
     },
@@ -72,7 +75,7 @@ describe('the loopback user agent', () => {
     await expect(attempt.redirectUri).rejects.toThrow(new RegExp(`Port ${port} .* in use`))
   })
 
-  test('listens on the IPv6 loopback address where that is asked for', async () => {
+  test('listens on the IPv6 loopback address where that is asked for [NA01]', async () => {
     const { listening } = await begin('http://[::1]/callback')
     expect(listening).toMatch(/^http:\/\/\[::1\]:\d+\/callback$/)
   })

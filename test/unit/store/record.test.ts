@@ -66,12 +66,12 @@ describe('a stored record', () => {
       'with an expiry that is null, as JSON makes of NaN',
       { ...record, tokens: { ...tokens, expiresAt: null } },
     ],
-  ])('that is %s is no record', (_what, stored) => {
+  ])('that is %s is no record [ST03]', (_what, stored) => {
     expect(parseRecord(stored)).toBeUndefined()
   })
 })
 
-test('any JSON is read without a throw, into a whole record or nothing, and pollutes nothing', () => {
+test('any JSON is read without a throw, into a whole record or nothing, and pollutes nothing [ST03]', () => {
   const odd = fc.constantFrom<unknown>(undefined, null, '', 0, -1, Number.NaN, [], {}, 'text', true)
   const spoiled = fc
     .record(
@@ -112,7 +112,7 @@ test('any JSON is read without a throw, into a whole record or nothing, and poll
   )
 })
 
-test('a record with hostile names pollutes no prototype', () => {
+test('a record with hostile names pollutes no prototype [ST03]', () => {
   const hostile = JSON.parse(
     '{"schema":1,"sessionId":"x","version":1,"__proto__":{"polluted":1},' +
       '"tokens":{"accessToken":"a","scope":"","__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}}',

@@ -40,7 +40,7 @@ const interrupted = (inner: KeyValue, meanwhile: () => Promise<unknown>): KeyVal
   }
 }
 
-test('what is stored holds nothing of the value, and no two writes of it are alike', async () => {
+test('what is stored holds nothing of the value, and no two writes of it are alike [ST06]', async () => {
   const store = create()
   await store.update('name', put(value))
   const first = await stored('name')
@@ -74,7 +74,7 @@ test('an entry keeps its key until it is deleted, and gets another one then', as
   expect(await place.keys.keys('')).toEqual([`name ${keys[3]}`])
 })
 
-test('a value that was copied to the name of another entry reads as nothing, even with its key', async () => {
+test('a value that was copied to the name of another entry reads as nothing, even with its key [ST06]', async () => {
   const store = create()
   await store.update('name', put(value))
   const copy = await stored('name')

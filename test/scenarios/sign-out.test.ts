@@ -1,0 +1,144 @@
+import { describe, expect, test } from 'vitest'
+import { type Fault, hang, oauthError, reset, status } from '../support/faults.ts'
+import { pageAt } from '../support/leaving.ts'
+import { API } from '../support/strict-api.ts'
+import { type World, worlds } from '../support/world.ts'
+
+const world = worlds()
+const HOME = 'https://app.example.com/'
+
+/** A server that ends sessions of its own too, and a client whose page can leave for it. */
+const withLogout = (endpoint?: string) => {
+  const here = world()
+  Object.assign(here.as.metadata, { end_session_endpoint: endpoint ?? `${here.as.issuer}/logout` })
+  return here
+}
+const leavingPage = (left: URL[], look: () => Promise<void> = async () => {}) => ({
+  ...pageAt(HOME),
+  async leave(url: string) {
+    await look()
+    left.push(new URL(url))
+  },
+})
+
+test('a sign-out revokes the refresh token, then the access token, each with its hint [LO01, LO02]', async () => {
+  const { signedIn, as } = world()
+  const client = await signedIn()
+  const accessToken = await client.getAccessToken()
+  as.endSessions() // neither is known any more: 200 all the same (RFC 7009 section 2.2)
+  await client.signOut()
+  expect(as.revocations.map(({ hint }) => hint)).toEqual(['refresh_token', 'access_token'])
+  expect(as.revocations[1]?.token).toBe(accessToken)
+  expect(client.told).toContainEqual(expect.objectContaining({ type: 'revocation-response', ok: true }))
+})
+
+describe('a revocation', () => {
+  test.each<[string, Fault]>([
+    ['that does not know this kind of token', oauthError('unsupported_token_type')],
+    ['that is refused', oauthError('invalid_request')],
+    ['that breaks', status(503)],
+    ['that cannot be sent', reset],
+  ])(
+    '%s is reported and brings no session back, and the other token is revoked all the same [LO03]',
+    async (_what, fault) => {
+      const { signedIn, as, stored } = world()
+      const client = await signedIn()
+      as.failRevocation.push(fault)
+      await client.signOut()
+      expect(client.session).toEqual({ status: 'signed-out', reason: 'signed_out' })
+      expect(await stored()).toEqual([])
+      expect(as.revocations.map(({ hint }) => hint)).toEqual(['refresh_token', 'access_token'])
+      expect(client.told.filter(({ type }) => type === 'revocation-response')).toEqual([
+        expect.objectContaining({ ok: false }),
+      ])
+    },
+  )
+
+  test('that is answered with 204 is done, with a warning [LO04]', async () => {
+    const { signedIn, as } = world()
+    const client = await signedIn()
+    as.failRevocation.push(status(204), status(204))
+    await client.signOut()
+    expect(client.told).toContainEqual(expect.objectContaining({ type: 'revocation-response', ok: true }))
+    expect(client.told).toContainEqual(expect.objectContaining({ type: 'warning', about: 'revocation' }))
+  })
+})
+
+describe('the sign-out at the provider', () => {
+  const signOut = async (here: World, options: { postLogoutRedirectUri?: string } = {}) => {
+    const left: URL[] = []
+    const client = await here.signedIn({ page: leavingPage(left), ...options })
+    await client.signOut()
+    return left
+  }
+
+  test('gets the ID Token as a hint, the client, where to send the user, and a state [LO06]', async () => {
+    const here = withLogout('https://id.example.com/logout?tenant=1')
+    const [left] = await signOut(here, { postLogoutRedirectUri: HOME })
+    expect(left?.origin).toBe('https://id.example.com')
+    expect(Object.fromEntries(left?.searchParams ?? [])).toEqual({
+      tenant: '1',
+      id_token_hint: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
+      client_id: here.as.clientId,
+      post_logout_redirect_uri: HOME,
+      state: expect.stringMatching(/^lk-out\.[\w-]{43}$/),
+    })
+  })
+
+  test('has no state where it sends the user nowhere [LO06]', async () => {
+    const [left] = await signOut(withLogout())
+    expect(left?.searchParams.has('state')).toBe(false)
+  })
+
+  test.each(['http://id.example.com/logout', 'javascript:alert(1)', 'https://u:p@id.example.com/'])(
+    'is left out where its address is %s [LO06]',
+    async endpoint => expect(await signOut(withLogout(endpoint))).toEqual([]),
+  )
+
+  test('begins when the tokens are gone in every tab [LO08]', async () => {
+    const here = withLogout()
+    const others = [here.client(), here.client()]
+    const seen: unknown[] = []
+    const left: URL[] = []
+    const page = leavingPage(left, async () => {
+      seen.push(await here.stored(), ...others.map(({ session }) => session.status))
+    })
+    const client = await here.signedIn({ page })
+    for (const other of others) await other.start()
+    await client.signOut()
+    expect(left).toHaveLength(1)
+    expect(seen).toEqual([[], 'signed-out', 'signed-out'])
+  })
+
+  test('leaves no state in the address that the user comes back to [LO06]', async () => {
+    const { client } = world()
+    for (const [address, clean] of [
+      [`${HOME}?state=lk-out.abc`, HOME],
+      [`${HOME}?a=1&state=lk-out.abc&code=mine#x`, `${HOME}?a=1&code=mine#x`],
+      [`${HOME}?state=of-somebody-else`, `${HOME}?state=of-somebody-else`],
+    ] as const) {
+      const page = pageAt(address)
+      expect(await client({ page }).start()).toMatchObject({ status: 'signed-out' })
+      expect(page.location()).toBe(clean)
+    }
+  })
+})
+
+test('of five tabs one signs out: all tell it, drop what is in memory, and send no queued replay', async () => {
+  const here = world()
+  const tabs = [await here.signedIn(), ...Array.from({ length: 4 }, () => here.client())]
+  await Promise.all(tabs.map(tab => tab.start()))
+  here.as.revokeAccessTokens()
+  here.as.failNext.push(hang)
+  // a 401 came to this one, and it waits for new tokens to send its request again
+  const waits = tabs[1]?.fetch(`${API}/me`).catch((error: unknown) => error)
+  await expect.poll(() => here.as.count('refresh_token')).toBe(1)
+  await tabs[0]?.signOut()
+  for (const tab of tabs) {
+    await expect.poll(() => tab.session).toEqual({ status: 'signed-out', reason: 'signed_out' })
+    expect(tab.types().filter(type => type === 'session-ended')).toHaveLength(1)
+    await expect(tab.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_AUTHORIZATION_REQUIRED' })
+  }
+  expect(await waits).toMatchObject({ status: 401 })
+  expect(here.api.requests).toHaveLength(1)
+})

@@ -1,0 +1,135 @@
+import { describe, expect, test } from 'vitest'
+import type { Quirk } from '../../src/core/quirks.ts'
+import { altered } from '../support/faults.ts'
+import { leaving, pageAt } from '../support/leaving.ts'
+import { sharedStore } from '../support/tabs.ts'
+import { type TestClient, worlds } from '../support/world.ts'
+
+const world = worlds()
+const warningsOf = (client: TestClient, topic: string) =>
+  client.told.filter(event => event.type === 'warning' && event.about === topic)
+
+describe('a server that announces PKCE methods without S256', () => {
+  const without = () => {
+    const here = world()
+    here.as.metadata.code_challenge_methods_supported = ['plain']
+    return here
+  }
+
+  test('is not signed in to, and the error names the quirk that would allow it [AR03]', async () => {
+    const here = without()
+    const away = leaving(here.as)
+    await expect(here.client(away).signIn()).rejects.toMatchObject({
+      code: 'ERR_CONFIGURATION',
+      quirk: 'pkce_not_announced',
+      message: expect.stringContaining('"pkce_not_announced"'),
+    })
+    expect(away.requests).toEqual([])
+    expect(await here.stored('')).toEqual([])
+  })
+
+  test('gets S256 all the same where the quirk is named, with a warning [AR03]', async () => {
+    const here = without()
+    const client = await here.signedIn({ quirks: ['pkce_not_announced'] satisfies Quirk[] })
+    expect(client.session.status).toBe('signed-in')
+    expect(warningsOf(client, 'quirk')).toHaveLength(1)
+  })
+})
+
+test('a server that announces no PKCE methods gets S256 and a nonce all the same [AR04]', async () => {
+  const here = world()
+  delete (here.as.metadata as Partial<typeof here.as.metadata>).code_challenge_methods_supported
+  const away = leaving(here.as)
+  const client = here.client(away)
+  await client.signIn()
+  expect(Object.fromEntries(away.requests[0] ?? [])).toMatchObject({
+    code_challenge_method: 'S256',
+    nonce: expect.stringMatching(/^[\w-]{43}$/),
+  })
+  expect(client.types()).not.toContain('warning')
+})
+
+describe('offline_access without prompt=consent', () => {
+  test('is warned of once, and prompt is never added [AR11]', async () => {
+    const here = world()
+    const away = leaving(here.as)
+    const client = here.client({ userAgent: away.userAgent, scope: 'openid offline_access' })
+    await client.signIn()
+    await client.signIn()
+    expect(warningsOf(client, 'offline_access')).toHaveLength(1)
+    for (const request of away.requests) expect(request.has('prompt')).toBe(false)
+  })
+
+  test.for(['consent', 'login consent', 'none'])('is not warned of with prompt=%s [AR11]', async prompt => {
+    const here = world()
+    const client = here.client({ userAgent: leaving(here.as).userAgent, scope: 'openid offline_access' })
+    await client.signIn({ authorizationParameters: { prompt } })
+    expect(client.types()).not.toContain('warning')
+  })
+})
+
+test('a sign-in without a refresh token says so at once and names offline_access', async () => {
+  const here = world()
+  here.as.failNext.push(altered({ refresh_token: undefined }))
+  const client = await here.signedIn()
+  expect(warningsOf(client, 'no_refresh_token')).toEqual([
+    expect.objectContaining({ message: expect.stringContaining('offline_access') }),
+  ])
+  expect(warningsOf(await here.signedIn(), 'no_refresh_token')).toEqual([])
+})
+
+describe('two issuers that answer to one redirect URI', () => {
+  const two = (announced: boolean) => {
+    const one = world()
+    const other = world({ issuer: 'https://other.example.com' })
+    for (const { as } of [one, other]) as.metadata.authorization_response_iss_parameter_supported = announced
+    return { one, other, store: sharedStore(one.clock) }
+  }
+
+  test('are warned of, or refused with strict, where they do not say whose an answer is [RS07, NA06]', async () => {
+    const { one, other, store } = two(false)
+    const alone = await one.signedIn({ store })
+    expect(warningsOf(alone, 'mix_up')).toEqual([])
+    const second = await other.signedIn({ store })
+    expect(warningsOf(second, 'mix_up')).toEqual([
+      expect.objectContaining({ message: expect.stringContaining('"redirectUri"') }),
+    ])
+    const strict = other.client({ store, strict: true })
+    await expect(strict.signIn()).rejects.toMatchObject({ code: 'ERR_CONFIGURATION' })
+  })
+
+  test('are not warned of where they say it [RS07]', async () => {
+    const { one, other, store } = two(true)
+    await one.signedIn({ store })
+    expect(warningsOf(await other.signedIn({ store }), 'mix_up')).toEqual([])
+  })
+
+  test('each finish their own sign-ins only: the answer of one is left byte for byte by the other [RS06, RS07]', async () => {
+    const { one, other, store } = two(false)
+    const away = leaving(one.as)
+    await one.client({ store, userAgent: away.userAgent }).signIn()
+    const address = away.callbacks[0] as string
+    const page = pageAt(address)
+    const stranger = other.client({ store, page })
+    expect(await stranger.start()).toMatchObject({ status: 'signed-out' })
+    expect(await stranger.handleCallback(address)).toEqual({ handled: false })
+    expect(page.location()).toBe(address)
+    expect(other.as.count('authorization_code')).toBe(0)
+    expect(await one.client({ store, page }).start()).toMatchObject({ status: 'signed-in' })
+  })
+
+  test('of which one answers in the name of the other is refused, and the code goes to nobody [RS06]', async () => {
+    const { one, other, store } = two(true)
+    const away = leaving(one.as)
+    const client = one.client({ store, userAgent: away.userAgent })
+    await client.signIn()
+    for (const iss of [other.as.issuer, 'https://ID.example.com', `${one.as.issuer}/`]) {
+      const answer = new URL(away.callbacks.at(-1) as string)
+      answer.searchParams.set('iss', iss)
+      await expect(client.handleCallback(answer)).rejects.toMatchObject({ reason: 'invalid_response' })
+      one.clock.advance(61_000)
+      await client.signIn()
+    }
+    expect([one.as.count('authorization_code'), other.as.count('authorization_code')]).toEqual([0, 0])
+  })
+})

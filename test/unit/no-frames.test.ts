@@ -1,0 +1,26 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+
+const src = fileURLToPath(new URL('../../src/', import.meta.url))
+const sources = readdirSync(src, { recursive: true, encoding: 'utf8' })
+  .filter(file => file.endsWith('.ts'))
+  .map(file => [file, readFileSync(src + file, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')] as const)
+
+const having = (pattern: RegExp) => sources.filter(([, text]) => pattern.test(text)).map(([file]) => file)
+
+test('no element is ever created: there is no hidden frame to wait for', () => {
+  expect(sources.length).toBeGreaterThan(50)
+  expect(having(/createElement|innerHTML|insertAdjacent|iframe/i)).toEqual([])
+})
+
+test('windows are no way for an answer: only a channel of this origin, named after its state, is [RS19]', () => {
+  expect(
+    having(
+      /\bopener\b(?!\.(unref|on)\b)|addEventListener\(\s*'message'|window\.postMessage|parent\.postMessage/,
+    ),
+  ).toEqual(
+    ['runtime/loopback.ts'], // a child process of that name
+  )
+  expect(having(/new BroadcastChannel/)).toEqual(['refresh/channel.ts', 'runtime/browser-page.ts'])
+})

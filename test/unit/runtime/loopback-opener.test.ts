@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { tempFolders } from '../../support/temp-folder.ts'
+
+const tempFolder = tempFolders()
+const script = fileURLToPath(new URL('../../support/processes/sign-in-by-loopback.ts', import.meta.url))
+const STATE = 'lk.loopback.abc'
+
+/** A tool in a process of its own, with an opener that notes its arguments, or with none. */
+function signIn(url: string, env: Record<string, string>, { opener = true, open = '' } = {}) {
+  const folder = tempFolder()
+  const noted = join(folder, 'noted')
+  if (opener) {
+    const path = join(folder, 'xdg-open')
+    writeFileSync(
+      path,
+      `#!/bin/sh\nprintf '%s\\n' "$#" "$@" > '${noted}.part' && /bin/mv '${noted}.part' '${noted}'\n`,
+    )
+    chmodSync(path, 0o755)
+  }
+  const { SSH_CONNECTION: _a, SSH_TTY: _b, DISPLAY: _c, WAYLAND_DISPLAY: _d, ...rest } = process.env
+  const child = spawn(process.execPath, ['--import', 'tsx', script, url, STATE, open], {
+    env: { ...rest, ...env, PATH: folder },
+    cwd: fileURLToPath(new URL('../../..', import.meta.url)),
+  })
+  const ended = new Promise(resolve => child.on('close', resolve))
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  const said = { out: '', err: '' }
+  child.stdout.on('data', text => {
+    said.out += text
+  })
+  child.stderr.on('data', text => {
+    said.err += text
+  })
+  return {
+    said,
+    ended,
+    noted: () => (existsSync(noted) ? readFileSync(noted, 'utf8') : undefined),
+    async finish() {
+      await expect.poll(() => said.err).toContain('sign in')
+      const [, listening] = /listening (\S+)/.exec(said.out) ?? []
+      await fetch(`${listening}?code=c&state=${STATE}`)
+      expect(await ended).toBe(0)
+      expect(said.out).toContain(`answer ${listening}?code=c&state=${STATE}`)
+    },
+  }
+}
+
+// what is opened with differs by system; these are the rules of Linux
+describe.runIf(process.platform === 'linux')('the address of a sign-in', () => {
+  const url = "https://id.example.com/authorize?a=b&c=$(touch pwned);'`d`|e"
+
+  test('reaches the browser as one argument, whatever is in it, and is printed too [NA07]', async () => {
+    const tool = signIn(url, { DISPLAY: ':7' })
+    await expect.poll(tool.noted).toBe(`1\n${url}\n`)
+    expect(tool.said.err).toContain(`\n${url}\n`)
+    expect(tool.said.err).not.toContain('ssh')
+    await tool.finish()
+  })
+
+  test('is printed where there is nothing to open it with, and the sign-in goes on [NA07]', async () => {
+    const tool = signIn(url, { DISPLAY: ':7' }, { opener: false })
+    await tool.finish()
+    expect(tool.said.err).toContain(`\n${url}\n`)
+  })
+
+  test.for<[string, Record<string, string>, string]>([
+    ['over SSH', { SSH_CONNECTION: '10.0.0.1 1 10.0.0.2 22', DISPLAY: ':7' }, ''],
+    ['without a display', {}, ''],
+    ['where the app says so', { DISPLAY: ':7' }, 'print'],
+  ])('is only printed %s, with the way for its answer to come here [NA07]', async ([, env, open]) => {
+    const tool = signIn(url, env, { open })
+    await tool.finish()
+    expect(tool.said.err).toContain(`\n${url}\n`)
+    expect(tool.said.err).toMatch(/ssh -N -L (\d+):127\.0\.0\.1:\1 /)
+    expect(tool.noted()).toBeUndefined()
+  })
+})
