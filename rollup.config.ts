@@ -11,6 +11,10 @@ const input = {
   webview: 'src/runtime/webview.ts',
   ky: 'src/ky.ts',
   sealed: 'src/runtime/sealed.ts',
+  'client-authentication': 'src/extensions/client-authentication.ts',
+  par: 'src/extensions/par.ts',
+  rar: 'src/extensions/rar.ts',
+  userinfo: 'src/actions/userinfo.ts',
   'front-channel-logout': 'src/actions/front-channel-logout.ts',
 }
 

@@ -1,6 +1,7 @@
 import type { ClientAuthentication, Extension } from './core/capability.ts'
 import type { StepUp } from './core/challenge.ts'
 import { isConfidential } from './core/destination.ts'
+import type { WarningTopic } from './core/events.ts'
 import type { Clock, Fetch, Store, UserAgent } from './core/ports.ts'
 import { QUIRKS, type Quirk } from './core/quirks.ts'
 import type { Resource } from './core/resource.ts'
@@ -97,14 +98,17 @@ export interface Settings {
   readonly quirks: ReadonlySet<Quirk>
   readonly extensions: readonly Extension[]
   readonly clientAuthentication: ClientAuthentication | undefined
+  /** What the app's developers should look at, although nothing is refused. */
+  readonly warnings: readonly { readonly about: WarningTopic; readonly message: string }[]
 }
 
 /**
  * Reads the options once.
  * @param base what relative URLs are resolved against, where there is a page.
+ * @param isReadable whether anybody can read the app and what is in it.
  * @throws ConfigurationError that names the option, what it got and what would be right.
  */
-export function parseOptions(options: ClientOptions, base: string | undefined): Settings {
+export function parseOptions(options: ClientOptions, base: string | undefined, isReadable = false): Settings {
   if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
   const { server, clientId, postLogoutRedirectUri, refreshLeewaySeconds: leewaySeconds = 60 } = options
   const issuer = server?.issuer ?? options.issuer
@@ -129,6 +133,8 @@ export function parseOptions(options: ClientOptions, base: string | undefined): 
     clientAuthentication,
   )
   check(typeof strict === 'boolean', 'strict', 'true or false (default false)', strict)
+  const exposed = isReadable && clientAuthentication?.isShared ? [EXPOSED] : []
+  if (strict && exposed.length) throw new ConfigurationError(EXPOSED.message)
   for (const quirk of quirks) check(QUIRKS.includes(quirk), 'quirks', `a list of ${QUIRKS.join(', ')}`, quirk)
   return {
     issuer: issuer as string,
@@ -149,8 +155,16 @@ export function parseOptions(options: ClientOptions, base: string | undefined): 
     quirks: new Set(quirks),
     extensions,
     clientAuthentication,
+    warnings: exposed,
   }
 }
+
+/** RFC 10017 section 6.3.3.1 */
+const EXPOSED = {
+  about: 'client_secret',
+  message:
+    '"clientAuthentication" has a client secret, which everybody can read in this app. Leave it out, and register a public client.',
+} as const
 
 function parseResources(resources: ClientOptions['resources'] = {}): readonly Resource[] {
   const parsed = Object.entries(resources).map(([name, { resource, audience, scope }]) => {

@@ -13,6 +13,13 @@ export default defineConfig({
       { find: /^latchkey$/, replacement: fromRoot('src/index.ts') },
       { find: /^latchkey\/node$/, replacement: fromRoot('src/runtime/node.ts') },
       {
+        find: /^latchkey\/client-authentication$/,
+        replacement: fromRoot('src/extensions/client-authentication.ts'),
+      },
+      { find: /^latchkey\/par$/, replacement: fromRoot('src/extensions/par.ts') },
+      { find: /^latchkey\/rar$/, replacement: fromRoot('src/extensions/rar.ts') },
+      { find: /^latchkey\/userinfo$/, replacement: fromRoot('src/actions/userinfo.ts') },
+      {
         find: /^latchkey\/front-channel-logout$/,
         replacement: fromRoot('src/actions/front-channel-logout.ts'),
       },

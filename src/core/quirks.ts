@@ -5,6 +5,8 @@
 export const QUIRKS = [
   /** Answers whose `Content-Type` is not JSON (RFC 6749 section 5.1). */
   'any_content_type',
+  /** A pushed authorization request answered with 200 in place of 201 (RFC 9126 section 2.2). */
+  'par_status_200',
 ] as const
 
 export type Quirk = (typeof QUIRKS)[number]

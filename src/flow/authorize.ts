@@ -4,7 +4,7 @@ import {
   generateRandomNonce,
   generateRandomState,
 } from 'oauth4webapi'
-import type { Extensions } from '../core/capability.ts'
+import type { ClientAuthentication, Extensions } from '../core/capability.ts'
 import type { Clock } from '../core/ports.ts'
 import type { Resource } from '../core/resource.ts'
 import { ConfigurationError } from '../errors.ts'
@@ -16,6 +16,7 @@ export interface AuthorizationPorts {
   readonly server: Server
   readonly clientId: string
   readonly resources: readonly Resource[]
+  readonly clientAuthentication: ClientAuthentication | undefined
   readonly extensions: Extensions
   readonly transactions: Transactions
   readonly clock: Clock
@@ -32,12 +33,12 @@ export interface AuthorizationChoice {
 
 /** Builds the authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3) and saves its transaction. */
 export async function beginAuthorization(
-  { server, clientId, resources, extensions, transactions, clock }: AuthorizationPorts,
+  { server, clientId, clientAuthentication, resources, extensions, transactions, clock }: AuthorizationPorts,
   { userAgent, redirectUri, scope, returnTo, parameters }: AuthorizationChoice,
 ): Promise<{ url: string; state: string }> {
   const as = await server()
   const url = endpointOf(as, 'authorization_endpoint')
-  endpointOf(as, 'token_endpoint') // better to fail before the user has signed in than after
+  endpointOf(as, 'token_endpoint', clientAuthentication?.mtls) // better to fail before the user has signed in than after
   if (as.code_challenge_methods_supported?.includes('S256') === false) {
     throw new ConfigurationError(
       `${as.issuer} does not support PKCE with S256, without which latchkey does not sign in.`,
@@ -69,12 +70,13 @@ export async function beginAuthorization(
       `${as.issuer} takes pushed authorization requests only (RFC 9126): add par() of latchkey/par to "extensions".`,
     )
   }
+  const silent = parameters.prompt === 'none' ? true : undefined
+  const secrets = { state, codeVerifier, nonce }
+  await transactions.save({ schema: 1, ...secrets, redirectUri, scope, returnTo, createdAt, silent })
+  // last of all: what it gives may hold for seconds only
   const sent = (await extensions.pushRequest?.(extended)) ?? request
   for (const name of new Set(sent.keys())) url.searchParams.delete(name) // ours count
   for (const [name, value] of sent) url.searchParams.append(name, value)
   url.hash = ''
-  const silent = parameters.prompt === 'none' ? true : undefined
-  const secrets = { state, codeVerifier, nonce }
-  await transactions.save({ schema: 1, ...secrets, redirectUri, scope, returnTo, createdAt, silent })
   return { url: url.href, state }
 }

@@ -7,7 +7,6 @@ import {
   customFetch,
   getValidatedIdTokenClaims,
   JWT_TIMESTAMP_CHECK,
-  None,
   processRefreshTokenResponse,
   processRevocationResponse,
   refreshTokenGrantRequest,
@@ -19,6 +18,7 @@ import type { Emit, GrantType } from '../core/events.ts'
 import type { Clock } from '../core/ports.ts'
 import type { IdTokenClaims, TokenResponse } from '../core/token-set.ts'
 import { NetworkError, ServerError } from '../errors.ts'
+import { identityOf } from './client-identity.ts'
 import { endpointOf, type Server } from './discovery.ts'
 import { toLatchkeyError } from './failure.ts'
 import type { ServerTime } from './server-time.ts'
@@ -41,11 +41,7 @@ export interface TokenRequestPorts {
   readonly emit: Emit
 }
 
-/** This client and its credentials, as oauth4webapi takes them. */
-const identity = ({ clientId, clientAuthentication }: TokenRequestPorts): [Client, ClientAuth] => [
-  { client_id: clientId, use_mtls_endpoint_aliases: clientAuthentication?.mtls ?? false },
-  clientAuthentication?.authenticate ?? None(),
-]
+const identity = (ports: TokenRequestPorts) => identityOf(ports, ports.serverTime.aheadMs())
 
 /** What every request to the token endpoint shares. Each failure is a LatchkeyError without secrets. */
 export async function tokenRequest(
@@ -61,15 +57,17 @@ export async function tokenRequest(
     as: AuthorizationServer,
     client: Client,
     authentication: ClientAuth,
-    options: ReturnType<typeof requestOptions>,
+    options: ReturnType<typeof requestOptions> & {
+      readonly additionalParameters?: Readonly<Record<string, string>>
+    },
   ) => Promise<TokenEndpointResponse>,
 ): Promise<Granted> {
-  const { server, extensions, transport, clock, emit } = ports
+  const { server, clientAuthentication, extensions, transport, clock, emit } = ports
   const { grantType, sessionId, attempt, secrets, signal } = request
   emit({ type: 'token-request', grantType, attempt })
   try {
     const as = await server()
-    endpointOf(as, 'token_endpoint')
+    endpointOf(as, 'token_endpoint', clientAuthentication?.mtls)
     const options = requestOptions(transport, signal)
     const response = await extensions.tokenRequest(sessionId, more =>
       send(as, ...identity(ports), { ...options, ...more }),
@@ -81,7 +79,8 @@ export async function tokenRequest(
     emit({ type: 'token-response', grantType, expiresInSeconds: expires_in, scope, rotated })
     return { response, claims: getValidatedIdTokenClaims(response) }
   } catch (cause) {
-    const failure = toLatchkeyError(cause, 'The token request', clock.now(), secrets)
+    const sent = [...secrets, ...(clientAuthentication?.secrets?.() ?? [])]
+    const failure = toLatchkeyError(cause, 'The token request', clock.now(), sent)
     const { code, error, status } = failure as typeof failure & { error?: string; status?: number }
     emit({ type: 'token-error', grantType, code, error, status })
     throw failure
@@ -157,7 +156,8 @@ export const refreshTokens = (
     ports,
     { grantType: 'refresh_token', sessionId, attempt, secrets: [refreshToken], signal },
     async (as, client, authentication, options) => {
-      const request = { ...options, additionalParameters: parameters }
+      const additionalParameters = { ...options.additionalParameters, ...parameters }
+      const request = { ...options, additionalParameters }
       const answer = await refreshTokenGrantRequest(as, client, authentication, refreshToken, request)
       if (!answer.ok) return processRefreshTokenResponse(as, client, answer) // which says what is wrong with it
       // the server has rotated: neither a lifetime that is none nor an ID Token may cost the new refresh token
@@ -183,10 +183,10 @@ export async function revoke(
   token: string,
   hint: 'refresh_token' | 'access_token',
 ): Promise<void> {
-  const { server, transport, clock } = ports
+  const { server, clientAuthentication, transport, clock } = ports
   try {
     const as = await server()
-    endpointOf(as, 'revocation_endpoint')
+    endpointOf(as, 'revocation_endpoint', clientAuthentication?.mtls)
     const answer = await revocationRequest(as, ...identity(ports), token, {
       [allowInsecureRequests]: true,
       [customFetch]: (url, init) => transport(url, { ...init, keepalive: true }), // the page may be leaving
@@ -194,6 +194,7 @@ export async function revoke(
     })
     await processRevocationResponse(answer)
   } catch (error) {
-    throw toLatchkeyError(error, 'The revocation request', clock.now(), [token])
+    const sent = [token, ...(clientAuthentication?.secrets?.() ?? [])]
+    throw toLatchkeyError(error, 'The revocation request', clock.now(), sent)
   }
 }

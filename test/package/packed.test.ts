@@ -25,9 +25,13 @@ test('the package has its entries', () => {
   expect(names).toEqual([
     'latchkey',
     'latchkey/node',
+    'latchkey/client-authentication',
     'latchkey/front-channel-logout',
     'latchkey/ky',
+    'latchkey/par',
+    'latchkey/rar',
     'latchkey/sealed',
+    'latchkey/userinfo',
     'latchkey/webview',
   ])
 })

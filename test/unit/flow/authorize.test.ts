@@ -32,7 +32,15 @@ async function begin(
   const transactions = createTransactions(place, 't ', clock)
   const as = { ...metadata, ...server }
   const request = await beginAuthorization(
-    { server: async () => as, clientId: 'app', resources, extensions, transactions, clock },
+    {
+      server: async () => as,
+      clientId: 'app',
+      clientAuthentication: undefined,
+      resources,
+      extensions,
+      transactions,
+      clock,
+    },
     { ...choice, ...change },
   )
   const url = new URL(request.url)
