@@ -77,10 +77,12 @@ async function read(
   const { transport, clock } = context
   const as = (await context.server()) as AuthorizationServer
   const isSigned = /^application\/jwt\s*(;|$)/i.test(response.headers.get('content-type') ?? '')
-  const [known] = identityOf(context, context.serverAheadMs())
-  const client = { ...known, userinfo_signed_response_alg: signedResponseAlg }
+  const [identity] = identityOf(context, context.serverAheadMs())
+  const client = { ...identity, userinfo_signed_response_alg: signedResponseAlg }
   try {
-    const claims = await processUserInfoResponse(as, client, subject, response)
+    const { id_token_signing_alg_values_supported: usual = ['RS256'] } = as
+    const known = { userinfo_signing_alg_values_supported: usual, ...as }
+    const claims = await processUserInfoResponse(known, client, subject, response)
     if (!isSigned) return claims
     const verify = (by: AuthorizationServer) =>
       validateApplicationLevelSignature(by, response, {
