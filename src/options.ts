@@ -177,18 +177,21 @@ function parseResources(resources: ClientOptions['resources'] = {}): readonly Re
       name,
     )
     check(resource || audience || scope, option, 'an object with "resource", "audience" or "scope"', {})
-    const indicator = `${option}.resource`
-    check(
-      !resource || (parseUrl(resource) && !resource.includes('#')),
-      indicator,
-      'an absolute URI',
-      resource,
-    )
+    checkIndicator(resource, `${option}.resource`)
     const parameters = { resource, audience, scope: scope && parseScope(scope, `${option}.scope`) }
     return { url: url.href.replace(/\/$/, ''), parameters: definedOf(parameters) }
   })
   return parsed.sort((a, b) => b.url.length - a.url.length)
 }
+
+/** RFC 8707 section 2 */
+const checkIndicator = (resource: string | undefined, option: string) =>
+  check(
+    resource === undefined || (parseUrl(resource) && !resource.includes('#')),
+    option,
+    'an absolute URI without fragment',
+    resource,
+  )
 
 /** Without the members that are not there. */
 const definedOf = <T extends object>(whole: T): Partial<T> =>
@@ -205,6 +208,7 @@ export function checkAuthorizationParameters(
     const option = `authorizationParameters.${name}`
     check(!RESERVED.test(name), option, 'left out: latchkey sets it, or it has no place in a URL', name)
     check(typeof value === 'string', option, 'a string', value)
+    if (name === 'resource') checkIndicator(value, option)
   }
   return parameters
 }
