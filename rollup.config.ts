@@ -15,6 +15,8 @@ const input = {
   par: 'src/extensions/par.ts',
   rar: 'src/extensions/rar.ts',
   userinfo: 'src/actions/userinfo.ts',
+  capabilities: 'src/runtime/capabilities.ts',
+  dpop: 'src/runtime/dpop.ts',
   'front-channel-logout': 'src/actions/front-channel-logout.ts',
 }
 

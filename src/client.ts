@@ -68,9 +68,9 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     for (const warning of settings.warnings) emit({ type: 'warning', ...warning })
   })
   store.onDegraded?.(message => emit({ type: 'storage-degraded', message }))
-  const transport = createTransport({ fetch: send, clock })
-  const server = createServer({ ...settings, transport, clock, emit })
   const serverTime = createServerTime(clock)
+  const transport = serverTime.watch(createTransport({ fetch: send, clock }))
+  const server = createServer({ ...settings, transport, clock, emit })
   const extensions = joinExtensions(settings.extensions, {
     ...settings,
     name,
@@ -80,6 +80,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     transport,
     serverAheadMs: serverTime.aheadMs,
     session: () => shared.records.current,
+    readSession: () => shared.records.read(),
     async endSession(sessionId, reason) {
       if (shared.records.current?.sessionId === sessionId) await live.end(reason)
     },
@@ -94,7 +95,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     records: createTokenStore(keyValue, `${name} session`, extensions.tokenType),
     keyValue,
     lock: typedLock(store.lock),
-    isKept: () => store.isKept?.() ?? true,
+    isKept: () => store.reach?.() !== 'page',
     name,
     context,
     page,

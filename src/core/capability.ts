@@ -58,7 +58,10 @@ export interface Presentation {
     request: { readonly method: string; readonly url: string },
     accessToken: string,
   ): Promise<Readonly<Record<string, string>>>
-  /** Looks at every answer. @returns whether the same request may succeed with headers made anew. */
+  /**
+   * Looks at every answer to a request that had such headers, and at those of the token endpoint.
+   * @returns whether the same request may succeed with headers made anew.
+   */
   answered(url: string, response: Response): boolean
 }
 
@@ -79,8 +82,9 @@ export interface CapabilityContext {
   readonly clientAuthentication: ClientAuthentication | undefined
   /** How far the server's clock is ahead of this device's, as far as it is known. */
   serverAheadMs(): number
-  /** The session of this realm. */
+  /** The session as this realm knows it, and as the store has it now. */
   session(): SessionRecord | undefined
+  readSession(): Promise<SessionRecord | undefined>
   /** Ends that session here and for all who share the store. */
   endSession(sessionId: string, reason: EndReason): Promise<void>
 }

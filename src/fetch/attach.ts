@@ -82,13 +82,18 @@ export const bearer = (accessToken: string): Readonly<Record<string, string>> =>
  * The same call plus these headers, in the caller's own shape; nothing is mutated. A Request goes as a Request: `fetch`
  * would forget its referrer over an `init` (Fetch standard, section 5.4).
  */
-export function withHeaders(call: Call, headers: Readonly<Record<string, string>>): Call {
+export function withHeaders(
+  call: Call,
+  headers: Readonly<Record<string, string>>,
+  redirect?: RequestRedirect,
+): Call {
   const [input, init] = call
   const more = Object.entries(headers)
   if (input instanceof Request && !(init && Object.keys(init).length)) {
-    const request = new Request(input)
+    const request = new Request(input, redirect && { redirect })
     for (const [name, value] of more) request.headers.set(name, value)
     return [request]
   }
-  return [input, { ...init, headers: copyHeaders(headersOf(call), ...more) }]
+  const members = { ...init, headers: copyHeaders(headersOf(call), ...more) }
+  return [input, redirect ? { ...members, redirect } : members]
 }

@@ -5,7 +5,7 @@ import type { Emit } from '../core/events.ts'
 import type { Clock, EpochMs, Fetch } from '../core/ports.ts'
 import type { Resource } from '../core/resource.ts'
 import { abortable } from '../core/time-limit.ts'
-import { LatchkeyError } from '../errors.ts'
+import { ConfigurationError, LatchkeyError } from '../errors.ts'
 import {
   bearer,
   type Call,
@@ -90,9 +90,18 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
 
     const present = async (to: Call, accessToken: string): Promise<Response> => {
       if (!presentation) return send(...withHeaders(to, bearer(accessToken)))
+      const mode = init?.redirect ?? own?.redirect ?? 'follow'
       for (let isSecond = false; ; isSecond = true) {
         const headers = await presentation.headers({ method, url: endpoint }, accessToken)
-        const response = await send(...withHeaders(kept ? takeOne(kept) : to, headers))
+        // what is made for one URL must not go to another
+        const response = await send(
+          ...withHeaders(kept ? takeOne(kept) : to, headers, mode === 'follow' ? 'manual' : undefined),
+        )
+        if (mode === 'follow' && isRedirect(response)) {
+          throw new ConfigurationError(
+            `${endpoint} answers with a redirect, which is not followed with DPoP: a proof is for one URL (RFC 9449 section 4.2). Call the URL that it leads to.`,
+          )
+        }
         if (!presentation.answered(endpoint, response) || isSecond || !kept) return response
         response.body?.cancel().catch(() => {})
       }
@@ -150,6 +159,9 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
     return replayed.response
   }
 }
+
+const isRedirect = ({ type, status, headers }: Response): boolean =>
+  type === 'opaqueredirect' || (status >= 300 && status < 400 && headers.has('location'))
 
 interface Futile {
   readonly accessToken: string

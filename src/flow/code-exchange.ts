@@ -61,7 +61,7 @@ export async function exchangeCode(
           return tokens
         }
         try {
-          return await judge(atServerTime(ports, client, response), response)
+          return await judge(atServerTime(ports, client), response)
         } catch (error) {
           const skew = await skewOf(error, peek)
           if (skew === undefined) throw error

@@ -3,7 +3,6 @@ import {
   allowInsecureRequests,
   type Client,
   type ClientAuth,
-  clockSkew,
   customFetch,
   getValidatedIdTokenClaims,
   JWT_TIMESTAMP_CHECK,
@@ -62,13 +61,13 @@ export async function tokenRequest(
     },
   ) => Promise<TokenEndpointResponse>,
 ): Promise<Granted> {
-  const { server, clientAuthentication, extensions, transport, clock, emit } = ports
+  const { server, clientAuthentication, extensions, clock, emit } = ports
   const { grantType, sessionId, attempt, secrets, signal } = request
   emit({ type: 'token-request', grantType, attempt })
   try {
     const as = await server()
     endpointOf(as, 'token_endpoint', clientAuthentication?.mtls)
-    const options = requestOptions(transport, signal)
+    const options = requestOptions(ports, signal)
     const response = await extensions.tokenRequest(sessionId, more =>
       send(as, ...identity(ports), { ...options, ...more }),
     )
@@ -102,21 +101,20 @@ function checkTokenType({ token_type }: TokenEndpointResponse, extensions: Exten
 }
 
 /** The client with the server's clock, where the answer tells it: ID Tokens are judged by that, not by this device's. */
-export function atServerTime(
-  { serverTime, clock }: TokenRequestPorts,
-  client: Client,
-  answer: Response,
-): Client {
-  serverTime.learnFrom(answer)
-  // oauth4webapi adds this to what it reads from Date itself
-  return { ...client, [clockSkew]: Math.round((clock.now() + serverTime.aheadMs() - Date.now()) / 1000) }
-}
+export const atServerTime = (ports: TokenRequestPorts, client: Client): Client => ({
+  ...client,
+  ...identity(ports)[0],
+})
 
 /** http is refused by endpointOf(), but for loopback. */
-const requestOptions = (transport: Transport, signal?: AbortSignal) => ({
+const requestOptions = ({ transport, extensions }: TokenRequestPorts, signal?: AbortSignal) => ({
   signal,
   [allowInsecureRequests]: true,
-  [customFetch]: (url: string, init: object) => transport(url, init).then(readable),
+  async [customFetch](url: string, init: object) {
+    const answer = await transport(url, init)
+    extensions.presentation?.answered(url, answer)
+    return readable(answer)
+  },
 })
 
 /**
@@ -167,7 +165,7 @@ export const refreshTokens = (
       const bare = rewrite(whole, (name, value) => (name === 'id_token' ? undefined : value))
       const granted = await processRefreshTokenResponse(as, client, new Response(bare, answer))
       try {
-        const judge = atServerTime(ports, client, answer)
+        const judge = atServerTime(ports, client)
         return await processRefreshTokenResponse(as, judge, new Response(whole, answer))
       } catch (error) {
         // where only clocks differ, the old ID Token stays in use

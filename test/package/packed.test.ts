@@ -25,7 +25,9 @@ test('the package has its entries', () => {
   expect(names).toEqual([
     'latchkey',
     'latchkey/node',
+    'latchkey/capabilities',
     'latchkey/client-authentication',
+    'latchkey/dpop',
     'latchkey/front-channel-logout',
     'latchkey/ky',
     'latchkey/par',

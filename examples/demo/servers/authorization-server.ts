@@ -26,6 +26,8 @@ export interface AuthorizationServerOptions {
   resources?: readonly string[]
   /** What else the provider does or wants: changes its configuration. Default: nothing. */
   configure?: (configuration: Configuration) => Configuration
+  /** Whether DPoP proofs need a nonce of the server (RFC 9449 section 8). Default false. */
+  dpopNonce?: boolean
   /** Runs ahead of the provider; `true` means that it answered the request itself. */
   before?: (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>
   log?: (entry: AuthorizationServerLogEntry) => void
@@ -82,6 +84,7 @@ export async function startAuthorizationServer(
           typeof accessTokenSeconds === 'number' ? () => accessTokenSeconds : accessTokenSeconds,
         refreshTokenSeconds: options.refreshTokenSeconds ?? 24 * 3600,
         resources: options.resources ?? [],
+        dpopNonce: options.dpopNonce ?? false,
       }),
     ),
   )

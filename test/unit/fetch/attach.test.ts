@@ -35,7 +35,7 @@ describe('the access token', () => {
     expect(sent(input, init).headers).toEqual(expected)
   })
 
-  test('is put on a call without headers', () => {
+  test('is put on a call without headers [RQ01]', () => {
     expect(sent(url, undefined).headers).toEqual({ authorization: 'Bearer token' })
     expect(sent(new URL(url), { method: 'DELETE' })).toMatchObject({ method: 'DELETE' })
   })
