@@ -17,9 +17,13 @@ const budgets: Readonly<Record<string, number>> = {
   'latchkey/webview': 26.8 * KB,
   'latchkey/ky': 10 * KB,
   'latchkey/capabilities': 4.3 * KB,
+  'latchkey/client-authentication': 2.51 * KB,
   'latchkey/dpop': 6.65 * KB,
   'latchkey/front-channel-logout': 0.5 * KB,
+  'latchkey/par': 4.61 * KB,
+  'latchkey/rar': 1.24 * KB,
   'latchkey/sealed': 2.04 * KB,
+  'latchkey/userinfo': 8.06 * KB,
 }
 
 const used = (built: Bundle, name: string): string[] =>

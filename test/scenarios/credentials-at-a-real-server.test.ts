@@ -15,6 +15,7 @@ import {
 } from '../../src/extensions/client-authentication.ts'
 import { par } from '../../src/extensions/par.ts'
 import { authorizationDetails, grantedAuthorizationDetails } from '../../src/extensions/rar.ts'
+import { dpop } from '../../src/runtime/dpop.ts'
 import { createClient, loopback, memory, type NodeClientOptions } from '../../src/runtime/node.ts'
 
 const SECRET = 'p@ss: w+rd%/&=" a bit longer than thirty-two bytes'
@@ -227,6 +228,32 @@ test('a pushed resource gives JWT access tokens for the API, beside an opaque on
   const payload = JSON.parse(Buffer.from(sent[0]?.split('.')[1] ?? '', 'base64url').toString())
   expect(payload).toMatchObject({ aud: 'urn:notes', client_id: 'jwt', scope: 'notes:read' })
   expect(await userInfo(client)).toMatchObject({ sub: payload.sub })
+  await client.signOut()
+  client.dispose()
+})
+
+test('a pushed request binds the code to the DPoP key, and UserInfo is asked with a proof of it [DP10]', async () => {
+  const pushed: URLSearchParams[] = []
+  const proofs: (string | null)[] = []
+  const client = app({
+    clientId: 'post',
+    clientAuthentication: clientSecretPost(SECRET),
+    extensions: [dpop(), par()],
+    fetch: async (input, init) => {
+      const { pathname } = new URL(String(input))
+      if (pathname === '/request') pushed.push(new URLSearchParams(String(init?.body)))
+      if (pathname === '/me') proofs.push(new Headers(init?.headers).get('dpop'))
+      return fetch(input, init)
+    },
+  })
+  await client.signIn()
+  const accessToken = await server.provider.AccessToken.find(await client.getAccessToken())
+  const { jkt } = accessToken as unknown as { jkt: string }
+  expect(pushed.map(form => form.get('dpop_jkt'))).toEqual([jkt])
+  expect(await userInfo(client)).toMatchObject({ name: expect.any(String) })
+  const [proof] = proofs
+  const claims = JSON.parse(Buffer.from(proof?.split('.')[1] ?? '', 'base64url').toString())
+  expect(claims).toMatchObject({ htm: 'GET', htu: `${server.issuer}/me`, ath: expect.any(String) })
   await client.signOut()
   client.dispose()
 })
