@@ -1,3 +1,5 @@
+import { createActionContext } from './action-context.ts'
+import { actionContext } from './core/capability.ts'
 import type { Client } from './core/client.ts'
 import { createEventLog } from './core/event-log.ts'
 import type { Emit } from './core/events.ts'
@@ -42,13 +44,15 @@ export interface Runtime {
   /** What `fetch` resolves relative URLs against, where it does. */
   readonly baseUrl: () => string | undefined
   readonly wake: Wake | undefined
+  /** Whether anybody can read the app and what is in it. */
+  readonly isReadable?: boolean
   readonly hash: (text: string) => Promise<string>
 }
 
 /** Joins the four parts into one object. */
 export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   const { page } = runtime
-  const settings = parseOptions(options, page?.location())
+  const settings = parseOptions(options, page?.location(), runtime.isReadable)
   const { clock = runtime.clock, fetch: send = runtime.fetch, userAgent = runtime.userAgent() } = options
   const store = options.store ?? runtime.store()
   const name = `latchkey ${settings.issuer} ${settings.clientId}` // what belongs to another client is never read
@@ -61,6 +65,10 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     log.emit(event)
     recovery.note(event)
   }
+  // whoever subscribes at once hears it
+  queueMicrotask(() => {
+    for (const warning of settings.warnings) emit({ type: 'warning', ...warning })
+  })
   store.onDegraded?.(message => emit({ type: 'storage-degraded', message }))
   const serverTime = createServerTime(clock)
   const transport = serverTime.watch(createTransport({ fetch: send, clock }))
@@ -184,6 +192,15 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     })
   }
 
+  const authFetchPorts = {
+    ...shared,
+    send,
+    tokens: live,
+    presentation: extensions.presentation,
+    baseUrl: runtime.baseUrl,
+    started,
+  }
+
   return {
     get session() {
       return live.session
@@ -211,17 +228,9 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
 
     subscribe: live.subscribe,
 
-    fetch: createAuthFetch({
-      send,
-      tokens: live,
-      allowedOrigins: settings.allowedOrigins,
-      resources: settings.resources,
-      presentation: extensions.presentation,
-      baseUrl: runtime.baseUrl,
-      emit,
-      clock,
-      started,
-    }),
+    fetch: createAuthFetch(authFetchPorts),
+
+    [actionContext]: createActionContext({ ...shared, ...authFetchPorts }),
 
     async getAccessToken({ resource: name, signal } = {}) {
       const resource = name === undefined ? undefined : parseResourceName(name, settings)

@@ -1,6 +1,7 @@
 import type { ClientAuthentication, Extension } from './core/capability.ts'
 import type { StepUp } from './core/challenge.ts'
 import { isConfidential } from './core/destination.ts'
+import type { WarningTopic } from './core/events.ts'
 import type { Clock, Fetch, Store, UserAgent } from './core/ports.ts'
 import { QUIRKS, type Quirk } from './core/quirks.ts'
 import type { Resource } from './core/resource.ts'
@@ -97,6 +98,8 @@ export interface Settings {
   readonly quirks: ReadonlySet<Quirk>
   readonly extensions: readonly Extension[]
   readonly clientAuthentication: ClientAuthentication | undefined
+  /** What the app's developers should look at, although nothing is refused. */
+  readonly warnings: readonly { readonly about: WarningTopic; readonly message: string }[]
 }
 
 /** @throws ConfigurationError unless there is one issuer, which is https. */
@@ -116,9 +119,10 @@ export function parseIssuer({ server, issuer: named }: Pick<ClientOptions, 'issu
 /**
  * Reads the options once.
  * @param base what relative URLs are resolved against, where there is a page.
+ * @param isReadable whether anybody can read the app and what is in it.
  * @throws ConfigurationError that names the option, what it got and what would be right.
  */
-export function parseOptions(options: ClientOptions, base: string | undefined): Settings {
+export function parseOptions(options: ClientOptions, base: string | undefined, isReadable = false): Settings {
   if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
   const { server, clientId, postLogoutRedirectUri, refreshLeewaySeconds: leewaySeconds = 60 } = options
   const issuer = parseIssuer(options)
@@ -135,6 +139,8 @@ export function parseOptions(options: ClientOptions, base: string | undefined): 
     clientAuthentication,
   )
   check(typeof strict === 'boolean', 'strict', 'true or false (default false)', strict)
+  const exposed = isReadable && clientAuthentication?.isShared ? [EXPOSED] : []
+  if (strict && exposed.length) throw new ConfigurationError(EXPOSED.message)
   for (const quirk of quirks) check(QUIRKS.includes(quirk), 'quirks', `a list of ${QUIRKS.join(', ')}`, quirk)
   return {
     issuer,
@@ -155,8 +161,16 @@ export function parseOptions(options: ClientOptions, base: string | undefined): 
     quirks: new Set(quirks),
     extensions,
     clientAuthentication,
+    warnings: exposed,
   }
 }
+
+/** RFC 10017 section 6.3.3.1 */
+const EXPOSED = {
+  about: 'client_secret',
+  message:
+    '"clientAuthentication" has a client secret, which everybody can read in this app. Leave it out, and register a public client.',
+} as const
 
 function parseResources(resources: ClientOptions['resources'] = {}): readonly Resource[] {
   const parsed = Object.entries(resources).map(([name, { resource, audience, scope }]) => {
@@ -169,18 +183,21 @@ function parseResources(resources: ClientOptions['resources'] = {}): readonly Re
       name,
     )
     check(resource || audience || scope, option, 'an object with "resource", "audience" or "scope"', {})
-    const indicator = `${option}.resource`
-    check(
-      !resource || (parseUrl(resource) && !resource.includes('#')),
-      indicator,
-      'an absolute URI',
-      resource,
-    )
+    checkIndicator(resource, `${option}.resource`)
     const parameters = { resource, audience, scope: scope && parseScope(scope, `${option}.scope`) }
     return { url: url.href.replace(/\/$/, ''), parameters: definedOf(parameters) }
   })
   return parsed.sort((a, b) => b.url.length - a.url.length)
 }
+
+/** RFC 8707 section 2 */
+const checkIndicator = (resource: string | undefined, option: string) =>
+  check(
+    resource === undefined || (parseUrl(resource) && !resource.includes('#')),
+    option,
+    'an absolute URI without fragment',
+    resource,
+  )
 
 /** Without the members that are not there. */
 const definedOf = <T extends object>(whole: T): Partial<T> =>
@@ -197,6 +214,7 @@ export function checkAuthorizationParameters(
     const option = `authorizationParameters.${name}`
     check(!RESERVED.test(name), option, 'left out: latchkey sets it, or it has no place in a URL', name)
     check(typeof value === 'string', option, 'a string', value)
+    if (name === 'resource') checkIndicator(value, option)
   }
   return parameters
 }

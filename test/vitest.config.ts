@@ -15,6 +15,13 @@ export default defineConfig({
       { find: /^latchkey\/capabilities$/, replacement: fromRoot('src/runtime/capabilities.ts') },
       { find: /^latchkey\/dpop$/, replacement: fromRoot('src/runtime/dpop.ts') },
       {
+        find: /^latchkey\/client-authentication$/,
+        replacement: fromRoot('src/extensions/client-authentication.ts'),
+      },
+      { find: /^latchkey\/par$/, replacement: fromRoot('src/extensions/par.ts') },
+      { find: /^latchkey\/rar$/, replacement: fromRoot('src/extensions/rar.ts') },
+      { find: /^latchkey\/userinfo$/, replacement: fromRoot('src/actions/userinfo.ts') },
+      {
         find: /^latchkey\/front-channel-logout$/,
         replacement: fromRoot('src/actions/front-channel-logout.ts'),
       },

@@ -43,6 +43,10 @@ export function arrowOf(event: ClientEvent): Arrow {
       return event.refused
         ? arrow(fromAuthorizationServer, 'authorization response', 'refused', 'bad')
         : arrow(fromAuthorizationServer, 'authorization response', 'grant: a code')
+    case 'pushed-authorization-request':
+      return arrow(toAuthorizationServer, 'pushed authorization request')
+    case 'pushed-authorization-response':
+      return arrow(fromAuthorizationServer, 'request URI', `holds ${event.expiresInSeconds} s`, 'good')
     case 'token-request':
       return arrow(
         toAuthorizationServer,

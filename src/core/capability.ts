@@ -16,8 +16,10 @@ export interface ClientAuthentication {
   ): void | Promise<void>
   /** Whether the endpoints for mutual TLS are used where the server has such (RFC 8705 section 5). */
   readonly mtls?: boolean
-  /** What a page that anybody can read must not hold. */
-  readonly secret?: string
+  /** Whether it is the same secret wherever the app runs: nothing for a page that anybody can read. */
+  readonly isShared?: boolean
+  /** What was sent of it so far: an error never repeats it. */
+  secrets?(): readonly string[]
 }
 
 /** An authorization request before it is sent (RFC 6749 section 4.1.1). */
@@ -89,6 +91,29 @@ export interface CapabilityContext {
 
 /** A change of the protocol, imported by who needs it: `extensions: [dpop(), par()]`. */
 export type Extension = (context: CapabilityContext) => Capability
+
+/** Where a client keeps what its actions work with. Nothing that holds a secret hangs on it. */
+export const actionContext: unique symbol = Symbol.for('latchkey action context')
+
+/** What an action is given to work with, such as `userInfo(client)`. */
+export interface ActionContext {
+  readonly clientId: string
+  readonly clock: Clock
+  /** Sends to the authorization server, with a limit on time and size. */
+  readonly transport: (url: string, init: object) => Promise<Response>
+  /** The metadata of the authorization server. */
+  server(): Promise<Readonly<Record<string, unknown> & { issuer: string }>>
+  /** How far the server's clock is ahead of this device's, as far as it is known. */
+  serverAheadMs(): number
+  /** The session, once the store has been read. */
+  session(): Promise<SessionRecord | undefined>
+  /**
+   * Sends a request with the access token to an endpoint that the server's metadata names, and to no other place: with
+   * one refresh and one replay after a 401, as any call of the API.
+   * @throws ConfigurationError where the server has no such endpoint, or one that is not https.
+   */
+  fetchEndpoint(name: 'userinfo_endpoint', init: RequestInit): Promise<Response>
+}
 
 /** All extensions of a client as one. */
 export interface Extensions extends Required<Omit<Capability, 'tokenType' | 'presentation' | 'pushRequest'>> {

@@ -1,3 +1,4 @@
+import type { ActionContext, actionContext } from './capability.ts'
 import type { StepUp } from './challenge.ts'
 import type { ClientEvent, Explanation } from './events.ts'
 import type { UserAgent } from './ports.ts'
@@ -62,6 +63,8 @@ export interface Client {
   readonly events: { subscribe(listener: (event: ClientEvent) => void): () => void }
   /** What happened lately, without secrets, as one JSON to paste into a bug report. */
   explain(): Explanation
+  /** For the functions of other entries that take a client. */
+  readonly [actionContext]: ActionContext
   /** Stops everything that listens. The session stays in the store. */
   dispose(): void
 }

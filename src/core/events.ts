@@ -30,6 +30,11 @@ export type WarningTopic =
   | 'mix_up'
   /** A token was revoked, and the answer was not the one of RFC 7009. */
   | 'revocation'
+  /** An answer was accepted only because the option `quirks` says so. */
+  /** A client secret in an app that anybody can read (RFC 6749 section 2.1). */
+  | 'client_secret'
+  /** Granted were others than those that were asked for, or the server does not say which (RFC 9396 section 7). */
+  | 'authorization_details'
 
 export type EventBody =
   /** The server's metadata was asked for (RFC 8414), and came. */
@@ -38,6 +43,9 @@ export type EventBody =
   /** The user is being sent to the authorization server (RFC 6749 section 4.1.1), and came back (4.1.2). */
   | { readonly type: 'authorization-request'; readonly scope: string; readonly userAgent: string }
   | { readonly type: 'authorization-response'; readonly refused: boolean }
+  /** The authorization request was handed to the server directly (RFC 9126), and what it gave for it holds this long. */
+  | { readonly type: 'pushed-authorization-request' }
+  | { readonly type: 'pushed-authorization-response'; readonly expiresInSeconds: number }
   /** One request to the token endpoint, and its end. `rotated`: the answer had a new refresh token. */
   | { readonly type: 'token-request'; readonly grantType: GrantType; readonly attempt: number }
   | {

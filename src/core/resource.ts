@@ -42,7 +42,9 @@ export function renew(
     return { tokens: kept, resources, refused }
   }
   const scope = granted.response.scope ?? resource.parameters.scope ?? ''
-  return { tokens: kept, resources: { ...resources, [resource.url]: { ...accessToken, scope } } }
+  const { authorization_details: authorizationDetails } = granted.response
+  const own = { ...accessToken, scope, authorizationDetails }
+  return { tokens: kept, resources: { ...resources, [resource.url]: own } }
 }
 
 /**

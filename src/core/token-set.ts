@@ -15,6 +15,8 @@ export interface AccessToken {
   readonly accessToken: string
   /** What was granted, joined by spaces (RFC 6749 section 3.3). */
   readonly scope: string
+  /** What was granted of authorization details, where the server said so (RFC 9396 section 7). */
+  readonly authorizationDetails?: unknown
   /** From here on the access token is not used. Absent where the server did not say: used until a 401. */
   readonly expiresAt?: EpochMs
   /** From here on a refresh is begun beside the call. */
@@ -70,6 +72,7 @@ export function toTokenSet(
     idToken: (isRefused ? undefined : response.id_token) ?? previous?.idToken,
     claims: (isRefused ? undefined : claims) ?? old,
     scope: response.scope ?? previous?.scope ?? context.scope,
+    authorizationDetails: response.authorization_details ?? previous?.authorizationDetails,
     expiresAt: after(seconds),
     refreshAt: after(seconds - Math.min(leewaySeconds, seconds * 0.2)),
   }

@@ -4,7 +4,7 @@ import {
   generateRandomNonce,
   generateRandomState,
 } from 'oauth4webapi'
-import type { Extensions } from '../core/capability.ts'
+import type { ClientAuthentication, Extensions } from '../core/capability.ts'
 import type { Clock } from '../core/ports.ts'
 import type { Resource } from '../core/resource.ts'
 import { ConfigurationError } from '../errors.ts'
@@ -17,6 +17,7 @@ export interface AuthorizationPorts extends SignInCheckPorts {
   readonly server: Server
   readonly clientId: string
   readonly resources: readonly Resource[]
+  readonly clientAuthentication: ClientAuthentication | undefined
   readonly extensions: Extensions
   readonly transactions: Transactions
   readonly clock: Clock
@@ -36,10 +37,10 @@ export async function beginAuthorization(
   ports: AuthorizationPorts,
   { userAgent, redirectUri, scope, returnTo, parameters }: AuthorizationChoice,
 ): Promise<{ url: string; state: string }> {
-  const { server, clientId, resources, extensions, transactions, clock } = ports
+  const { server, clientId, clientAuthentication, resources, extensions, transactions, clock } = ports
   const as = await server()
   const url = endpointOf(as, 'authorization_endpoint')
-  endpointOf(as, 'token_endpoint') // better to fail before the user has signed in than after
+  endpointOf(as, 'token_endpoint', clientAuthentication?.mtls) // better to fail before the user has signed in than after
   await checkSignIn(ports, as, { redirectUri, scope, prompt: parameters.prompt })
   const createdAt = clock.now()
   const state = nameState(userAgent, createdAt, generateRandomState())
@@ -67,12 +68,13 @@ export async function beginAuthorization(
       `${as.issuer} takes pushed authorization requests only (RFC 9126): add par() of latchkey/par to "extensions".`,
     )
   }
+  const silent = parameters.prompt === 'none' ? true : undefined
+  const secrets = { state, codeVerifier, nonce }
+  await transactions.save({ schema: 1, ...secrets, redirectUri, scope, returnTo, createdAt, silent })
+  // last of all: what it gives may hold for seconds only
   const sent = (await extensions.pushRequest?.(extended)) ?? request
   for (const name of new Set(sent.keys())) url.searchParams.delete(name) // ours count
   for (const [name, value] of sent) url.searchParams.append(name, value)
   url.hash = ''
-  const silent = parameters.prompt === 'none' ? true : undefined
-  const secrets = { state, codeVerifier, nonce }
-  await transactions.save({ schema: 1, ...secrets, redirectUri, scope, returnTo, createdAt, silent })
   return { url: url.href, state }
 }

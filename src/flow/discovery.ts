@@ -67,10 +67,18 @@ export function createServer({ issuer, metadata, transport, clock, emit }: Disco
 
 /**
  * An endpoint of the server, as a URL that may be used.
+ * @param mtls whether it is the one for mutual TLS, where the server has such (RFC 8705 section 5).
  * @throws ConfigurationError when the server has none, or one that is not https (loopback may be http).
  */
-export function endpointOf(server: AuthorizationServer, name: keyof AuthorizationServer): URL {
-  const value = String(server[name])
+export function endpointOf(
+  server: AuthorizationServer,
+  name: keyof AuthorizationServer,
+  mtls?: boolean,
+): URL {
+  const aliases: Readonly<Record<string, unknown>> | undefined = mtls
+    ? server.mtls_endpoint_aliases
+    : undefined
+  const value = String(aliases?.[name] ?? server[name])
   const url = URL.canParse(value) ? new URL(value) : undefined
   if (!url || !isConfidential(url) || url.username) {
     throw new ConfigurationError(

@@ -3,11 +3,9 @@ import {
   allowInsecureRequests,
   type Client,
   type ClientAuth,
-  clockSkew,
   customFetch,
   getValidatedIdTokenClaims,
   JWT_TIMESTAMP_CHECK,
-  None,
   processRefreshTokenResponse,
   processRevocationResponse,
   refreshTokenGrantRequest,
@@ -19,6 +17,7 @@ import type { Emit, GrantType } from '../core/events.ts'
 import type { Clock } from '../core/ports.ts'
 import type { IdTokenClaims, TokenResponse } from '../core/token-set.ts'
 import { NetworkError, ServerError } from '../errors.ts'
+import { identityOf } from './client-identity.ts'
 import { endpointOf, type Server } from './discovery.ts'
 import { toLatchkeyError } from './failure.ts'
 import type { ServerTime } from './server-time.ts'
@@ -41,11 +40,7 @@ export interface TokenRequestPorts {
   readonly emit: Emit
 }
 
-/** This client and its credentials, as oauth4webapi takes them. */
-const identity = ({ clientId, clientAuthentication }: TokenRequestPorts): [Client, ClientAuth] => [
-  { client_id: clientId, use_mtls_endpoint_aliases: clientAuthentication?.mtls ?? false },
-  clientAuthentication?.authenticate ?? None(),
-]
+const identity = (ports: TokenRequestPorts) => identityOf(ports, ports.serverTime.aheadMs())
 
 /** What every request to the token endpoint shares. Each failure is a LatchkeyError without secrets. */
 export async function tokenRequest(
@@ -61,15 +56,17 @@ export async function tokenRequest(
     as: AuthorizationServer,
     client: Client,
     authentication: ClientAuth,
-    options: ReturnType<typeof requestOptions>,
+    options: ReturnType<typeof requestOptions> & {
+      readonly additionalParameters?: Readonly<Record<string, string>>
+    },
   ) => Promise<TokenEndpointResponse>,
 ): Promise<Granted> {
-  const { server, extensions, clock, emit } = ports
+  const { server, clientAuthentication, extensions, clock, emit } = ports
   const { grantType, sessionId, attempt, secrets, signal } = request
   emit({ type: 'token-request', grantType, attempt })
   try {
     const as = await server()
-    endpointOf(as, 'token_endpoint')
+    endpointOf(as, 'token_endpoint', clientAuthentication?.mtls)
     const options = requestOptions(ports, signal)
     const response = await extensions.tokenRequest(sessionId, more =>
       send(as, ...identity(ports), { ...options, ...more }),
@@ -81,7 +78,8 @@ export async function tokenRequest(
     emit({ type: 'token-response', grantType, expiresInSeconds: expires_in, scope, rotated })
     return { response, claims: getValidatedIdTokenClaims(response) }
   } catch (cause) {
-    const failure = toLatchkeyError(cause, 'The token request', clock.now(), secrets)
+    const sent = [...secrets, ...(clientAuthentication?.secrets?.() ?? [])]
+    const failure = toLatchkeyError(cause, 'The token request', clock.now(), sent)
     const { code, error, status } = failure as typeof failure & { error?: string; status?: number }
     emit({ type: 'token-error', grantType, code, error, status })
     throw failure
@@ -103,10 +101,9 @@ function checkTokenType({ token_type }: TokenEndpointResponse, extensions: Exten
 }
 
 /** The client with the server's clock, where the answer tells it: ID Tokens are judged by that, not by this device's. */
-export const atServerTime = ({ serverTime, clock }: TokenRequestPorts, client: Client): Client => ({
+export const atServerTime = (ports: TokenRequestPorts, client: Client): Client => ({
   ...client,
-  // oauth4webapi adds this to what it reads from Date itself
-  [clockSkew]: Math.round((clock.now() + serverTime.aheadMs() - Date.now()) / 1000),
+  ...identity(ports)[0],
 })
 
 /** http is refused by endpointOf(), but for loopback. */
@@ -157,7 +154,8 @@ export const refreshTokens = (
     ports,
     { grantType: 'refresh_token', sessionId, attempt, secrets: [refreshToken], signal },
     async (as, client, authentication, options) => {
-      const request = { ...options, additionalParameters: parameters }
+      const additionalParameters = { ...options.additionalParameters, ...parameters }
+      const request = { ...options, additionalParameters }
       const answer = await refreshTokenGrantRequest(as, client, authentication, refreshToken, request)
       if (!answer.ok) return processRefreshTokenResponse(as, client, answer) // which says what is wrong with it
       // the server has rotated: neither a lifetime that is none nor an ID Token may cost the new refresh token
@@ -183,10 +181,10 @@ export async function revoke(
   token: string,
   hint: 'refresh_token' | 'access_token',
 ): Promise<void> {
-  const { server, transport, clock, emit } = ports
+  const { server, clientAuthentication, transport, clock, emit } = ports
   try {
     const as = await server()
-    endpointOf(as, 'revocation_endpoint')
+    endpointOf(as, 'revocation_endpoint', clientAuthentication?.mtls)
     const answer = await revocationRequest(as, ...identity(ports), token, {
       [allowInsecureRequests]: true,
       [customFetch]: (url, init) => transport(url, { ...init, keepalive: true }), // the page may be leaving
@@ -197,6 +195,7 @@ export async function revoke(
       'The revocation was answered with 204 instead of 200 (RFC 7009 section 2.2): taken for done.'
     emit({ type: 'warning', about: 'revocation', message })
   } catch (error) {
-    throw toLatchkeyError(error, 'The revocation request', clock.now(), [token])
+    const sent = [token, ...(clientAuthentication?.secrets?.() ?? [])]
+    throw toLatchkeyError(error, 'The revocation request', clock.now(), sent)
   }
 }

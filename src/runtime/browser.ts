@@ -35,5 +35,6 @@ export function createClient(options: ClientOptions): Client {
     page: browserPage(),
     baseUrl: () => globalThis.document?.baseURI ?? globalThis.location?.href,
     wake: browserWake,
+    isReadable: true,
   })
 }

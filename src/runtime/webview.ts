@@ -64,6 +64,7 @@ export function createClient(options: WebviewClientOptions): Client {
     page: undefined,
     baseUrl: () => globalThis.document?.baseURI,
     wake: browserWake,
+    isReadable: true,
   })
   const { start, signIn, dispose } = client
   const share = singleFlight<unknown>()

@@ -17,11 +17,15 @@ const budgets: Readonly<Record<string, number>> = {
   'latchkey/webview': 27.1 * KB,
   'latchkey/ky': 10 * KB,
   'latchkey/capabilities': 4.3 * KB,
+  'latchkey/client-authentication': 2.51 * KB,
   'latchkey/dpop': 6.65 * KB,
   'latchkey/front-channel-logout': 0.5 * KB,
   'latchkey/back-channel-logout': 9.5 * KB,
   'latchkey/third-party-login': 0.6 * KB,
+  'latchkey/par': 4.61 * KB,
+  'latchkey/rar': 1.24 * KB,
   'latchkey/sealed': 2.04 * KB,
+  'latchkey/userinfo': 8.06 * KB,
 }
 
 const used = (built: Bundle, name: string): string[] =>

@@ -27,11 +27,15 @@ test('the package has its entries', () => {
     'latchkey/node',
     'latchkey/back-channel-logout',
     'latchkey/capabilities',
+    'latchkey/client-authentication',
     'latchkey/dpop',
     'latchkey/front-channel-logout',
     'latchkey/ky',
+    'latchkey/par',
+    'latchkey/rar',
     'latchkey/sealed',
     'latchkey/third-party-login',
+    'latchkey/userinfo',
     'latchkey/webview',
   ])
 })

@@ -7,7 +7,15 @@ interface Layer {
   readonly mayImport: readonly string[]
 }
 
-const CAPABILITY = ['core/', 'errors.ts', 'flow/token-request.ts']
+/** Of the flow: what every request to the authorization server shares. */
+const CAPABILITY = [
+  'core/',
+  'errors.ts',
+  'flow/client-identity.ts',
+  'flow/discovery.ts',
+  'flow/failure.ts',
+  'flow/token-request.ts',
+]
 
 /** The first layer that a file belongs to holds; every layer may import its own folder. */
 export const layers: readonly Layer[] = [
@@ -17,6 +25,7 @@ export const layers: readonly Layer[] = [
   {
     files: 'client.ts',
     mayImport: [
+      'action-context.ts',
       'live-session.ts',
       'options.ts',
       'core/',
@@ -28,6 +37,7 @@ export const layers: readonly Layer[] = [
     ],
   },
   { files: 'live-session.ts', mayImport: ['core/', 'errors.ts', 'store/', 'refresh/'] },
+  { files: 'action-context.ts', mayImport: ['core/', 'errors.ts', 'fetch/', 'flow/'] },
   { files: 'ky.ts', mayImport: ['client.ts', 'core/client.ts'] },
   { files: 'runtime/dpop.ts', mayImport: ['core/', 'extensions/', 'store/', 'runtime/device-clock.ts'] },
   { files: 'runtime/sealed.ts', mayImport: ['core/', 'store/', 'runtime/device-clock.ts'] },
@@ -67,6 +77,10 @@ export const browserEntries: readonly string[] = [
   'actions/front-channel-logout.ts',
   'runtime/back-channel-logout.ts',
   'runtime/third-party-login.ts',
+  'actions/userinfo.ts',
+  'extensions/client-authentication.ts',
+  'extensions/par.ts',
+  'extensions/rar.ts',
 ]
 
 /** Globals of one environment. */

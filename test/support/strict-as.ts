@@ -2,6 +2,7 @@ import { delay, HttpResponse, http, type RequestHandler } from 'msw'
 import type { Clock } from '../../src/core/ports.ts'
 import type { Fault } from './faults.ts'
 import { type SigningKey, signingKey } from './signing-key.ts'
+import { createStrictPar } from './strict-par.ts'
 
 export interface StrictAsOptions {
   issuer?: string
@@ -15,6 +16,8 @@ export interface StrictAsOptions {
   /** How long every answer takes, in real time. Default 0. */
   latencyMs?: number
   key?: SigningKey
+  /** Whether a request shows that it is of this client. Default: a public client, which says its `client_id`. */
+  isClient?: (form: URLSearchParams, headers: Headers) => boolean | Promise<boolean>
 }
 
 /** One request to the token endpoint. */
@@ -66,6 +69,7 @@ export function createStrictAs({
   graceMs = 0,
   latencyMs = 0,
   key = signingKey(),
+  isClient,
 }: StrictAsOptions) {
   const codes = new Map<string, Code>()
   const families: Family[] = []
@@ -81,7 +85,16 @@ export function createStrictAs({
   const failRevocation: Fault[] = []
   const failMetadata: Fault[] = []
   /** Changes the claims of the ID Tokens that are issued from now on. */
-  const as = { idTokenClaims: {} as Record<string, unknown>, accessTokenSeconds, reuses: 0, codeReuses: 0 }
+  const as = {
+    idTokenClaims: {} as Record<string, unknown>,
+    /** Beside what every token answer has. */
+    moreMembers: {} as Record<string, unknown>,
+    /** What takes pushed authorization requests. */
+    par: createStrictPar({ clock, isClient }),
+    accessTokenSeconds,
+    reuses: 0,
+    codeReuses: 0,
+  }
 
   const keep = (value: string) => {
     secrets.add(value)
@@ -108,6 +121,7 @@ export function createStrictAs({
       refresh_token: family.refreshToken,
       scope,
       id_token: idToken,
+      ...as.moreMembers,
     }
   }
 
@@ -149,6 +163,22 @@ export function createStrictAs({
     return HttpResponse.json(answer)
   }
 
+  /** Some servers repeat what they were sent. */
+  const invalidClient = (form: URLSearchParams, headers: Headers) =>
+    HttpResponse.json(
+      {
+        error: 'invalid_client',
+        error_description: [
+          form.get('client_secret'),
+          form.get('client_assertion'),
+          headers.get('authorization'),
+        ]
+          .filter(Boolean)
+          .join(),
+      },
+      { status: 401, headers: { 'www-authenticate': 'Basic realm="as"' } },
+    )
+
   const token = async (request: Request): Promise<Response> => {
     const form = new URLSearchParams(await request.clone().text())
     const grantType = form.get('grant_type') ?? ''
@@ -161,9 +191,12 @@ export function createStrictAs({
       complaints.push('a token request was not a form')
     }
     if (new URL(request.url).search) complaints.push('a token request had a query')
-    if (form.get('client_id') !== clientId) complaints.push('a token request had the wrong client_id')
+    if (!isClient && form.get('client_id') !== clientId) {
+      complaints.push('a token request had the wrong client_id')
+    }
     const fault = failNext.shift()
     if (fault && !fault.afterWork) return fault.answer(undefined)
+    if (isClient && !(await isClient(form, request.headers))) return invalidClient(form, request.headers)
     const work = { authorization_code: exchange, refresh_token: refresh }[grantType]
     const real = work ? await work(form) : refuse('unsupported_grant_type')
     const { error } = (await real.clone().json()) as { error?: string }
@@ -177,6 +210,7 @@ export function createStrictAs({
     revocations.push({ token: sent, hint: form.get('token_type_hint') })
     const fault = failRevocation.shift()
     if (fault) return fault.answer(undefined)
+    if (isClient && !(await isClient(form, request.headers))) return invalidClient(form, request.headers)
     const family = families.find(one => one.refreshToken === sent || one.rotated.has(sent))
     if (family) kill(family)
     accessTokens.delete(sent)
@@ -207,6 +241,7 @@ export function createStrictAs({
     ),
     http.post(`${issuer}/token`, ({ request }) => seen(request, () => token(request))),
     http.post(`${issuer}/revoke`, ({ request }) => seen(request, () => revoke(request))),
+    http.post(`${issuer}/par`, ({ request }) => seen(request, () => as.par.push(request))),
   ]
 
   return Object.assign(as, {
@@ -228,7 +263,7 @@ export function createStrictAs({
       tokenRequests.filter(entry => entry.grantType === grantType).length,
     /** The user signs in and agrees: the callback URL that follows from an authorization request. */
     approve(address: string, subject = 'alice'): string {
-      const { searchParams: query } = new URL(address)
+      const query = as.par.resolve(new URL(address).searchParams)
       if (query.get('redirect_uri') !== redirectUri) complaints.push('an unknown redirect_uri')
       if (query.get('code_challenge_method') !== 'S256') complaints.push('an authorization without PKCE')
       const code = keep(secret('code'))

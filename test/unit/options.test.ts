@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ConfigurationError } from '../../src/errors.ts'
-import { type ClientOptions, parseOptions } from '../../src/options.ts'
+import { type ClientOptions, checkAuthorizationParameters, parseOptions } from '../../src/options.ts'
 
 const base = 'https://app.example.com/some/page?a=b'
 const good = {
@@ -98,6 +98,23 @@ describe('good options', () => {
     expect(settings.authorizationParameters).toEqual({ audience: 'api' })
   })
 })
+
+test.each(['https://api.example.com/#part', 'urn:notes#', '/notes', 'notes', ''])(
+  'a resource indicator that is no absolute URI without fragment is refused: %j [PX08]',
+  resource => {
+    const wrong = [
+      { resources: { 'https://api.example.com': { resource, scope: 'read' } } },
+      { authorizationParameters: { resource } },
+    ]
+    for (const options of wrong) {
+      expect(failure(() => parse(options))).toMatchObject({
+        code: 'ERR_CONFIGURATION',
+        message: expect.stringMatching(/resource" must be an absolute URI without fragment/),
+      })
+    }
+    expect(failure(() => checkAuthorizationParameters({ resource }))).toBeInstanceOf(ConfigurationError)
+  },
+)
 
 describe('a wrong option', () => {
   test.each<[string, unknown]>([

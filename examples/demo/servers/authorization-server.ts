@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type ProviderClass from 'oidc-provider'
-import type { ClientMetadata } from 'oidc-provider'
+import type { ClientMetadata, Configuration } from 'oidc-provider'
 import { Provider } from 'oidc-provider/lib/provider.js'
 import { createAccounts } from './accounts.ts'
 import { type AuthorizationServerLogEntry, logAuthorizationServer } from './authorization-server-log.ts'
@@ -24,6 +24,8 @@ export interface AuthorizationServerOptions {
   refreshTokenSeconds?: number
   /** The resource indicators that it knows (RFC 8707). Default: none. */
   resources?: readonly string[]
+  /** What else the provider does or wants: changes its configuration. Default: nothing. */
+  configure?: (configuration: Configuration) => Configuration
   /** Whether DPoP proofs need a nonce of the server (RFC 9449 section 8). Default false. */
   dpopNonce?: boolean
   /** Runs ahead of the provider; `true` means that it answered the request itself. */
@@ -68,20 +70,23 @@ export async function startAuthorizationServer(
   const memory = createProviderMemory()
   const accounts = createAccounts()
   const { accessTokenSeconds = 20 } = options
+  const { configure = (configuration: Configuration) => configuration } = options
   const provider = new Provider(
     listening.origin,
-    providerConfiguration({
-      adapter: memory.adapter,
-      clients: [...(options.clients ?? [demoCli]), resourceServer],
-      introspectors: [clientId],
-      findAccount: accounts.find,
-      signingKey: generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }),
-      accessTokenSeconds:
-        typeof accessTokenSeconds === 'number' ? () => accessTokenSeconds : accessTokenSeconds,
-      refreshTokenSeconds: options.refreshTokenSeconds ?? 24 * 3600,
-      resources: options.resources ?? [],
-      dpopNonce: options.dpopNonce ?? false,
-    }),
+    configure(
+      providerConfiguration({
+        adapter: memory.adapter,
+        clients: [...(options.clients ?? [demoCli]), resourceServer],
+        introspectors: [clientId],
+        findAccount: accounts.find,
+        signingKey: generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }),
+        accessTokenSeconds:
+          typeof accessTokenSeconds === 'number' ? () => accessTokenSeconds : accessTokenSeconds,
+        refreshTokenSeconds: options.refreshTokenSeconds ?? 24 * 3600,
+        resources: options.resources ?? [],
+        dpopNonce: options.dpopNonce ?? false,
+      }),
+    ),
   )
   if (options.log) logAuthorizationServer(provider, options.log)
 

@@ -40,6 +40,7 @@ async function begin(
       strict: false,
       keyValue: place,
       warn() {},
+      clientAuthentication: undefined,
       resources,
       extensions,
       transactions,
