@@ -1,7 +1,8 @@
-import type { Client } from './core/client.ts'
+import type { Client, SignInOptions } from './core/client.ts'
 import { createEventLog } from './core/event-log.ts'
 import type { Emit } from './core/events.ts'
 import type { Clock, Fetch, Page, Store, UserAgent, Wake } from './core/ports.ts'
+import { createBend } from './core/quirks.ts'
 import { renew, requestFor } from './core/resource.ts'
 import type { Session, SessionRecord } from './core/session.ts'
 import { abortable } from './core/time-limit.ts'
@@ -9,6 +10,8 @@ import { AuthorizationRequiredError, CallbackError, type EndReason } from './err
 import { createAuthFetch } from './fetch/auth-fetch.ts'
 import { type Callback, parseCallback } from './flow/callback.ts'
 import { createServer } from './flow/discovery.ts'
+import { createIdTokens } from './flow/id-token.ts'
+import { watchProtections } from './flow/protections.ts'
 import { createRecovery } from './flow/recovery.ts'
 import { authorize, type Finished, finish, forgetLoops } from './flow/sign-in.ts'
 import { sayGoodbye } from './flow/sign-out.ts'
@@ -59,11 +62,22 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   }
   store.onDegraded?.(message => emit({ type: 'storage-degraded', message }))
   const transport = createTransport({ fetch: send, clock })
-  const server = createServer({ ...settings, transport, clock, emit })
+  const bend = createBend(settings.quirks, emit)
+  const watch = { ...settings, keyValue, name, emit }
+  const server = createServer({
+    ...settings,
+    transport,
+    clock,
+    emit,
+    bend,
+    watch: as => watchProtections(as, watch),
+  })
   const shared = {
     ...settings,
     server,
     transport,
+    bend,
+    idTokens: createIdTokens({ ...settings, server, transport, clock, bend }),
     records: createTokenStore(keyValue, `${name} session`),
     keyValue,
     lock: typedLock(store.lock),
@@ -74,6 +88,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     clock,
     emit,
   }
+  const discard = (refreshToken: string) => void revoke(shared, refreshToken, 'refresh_token').catch(() => {})
   const live = createLiveSession({
     ...shared,
     channel: store.channel(name),
@@ -84,14 +99,14 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     async redeem(record, url, attempt, signal) {
       const resource = settings.resources.find(known => known.url === url)
       const parameters = resource && requestFor(resource, record)
-      const refreshToken = record.tokens.refreshToken as string
-      const granted = await refreshTokens(shared, refreshToken, attempt, signal, parameters)
-      return renew(record, resource, granted, { ...settings, receivedAt: clock.now() })
+      const granted = await refreshTokens(shared, record.tokens, attempt, signal, parameters)
+      return renew(record, resource, granted, { ...settings, receivedAt: clock.now(), emit })
     },
-    revoke: refreshToken => void revoke(shared, refreshToken, 'refresh_token').catch(() => {}),
+    revoke: discard,
   })
   const signInPorts = {
     ...shared,
+    discard,
     started: (record: SessionRecord) => live.changed(record, record.sessionId),
   }
 
@@ -126,12 +141,10 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     await live.started()
   }
 
-  const signIn: Client['signIn'] = async ({
-    returnTo,
-    authorizationParameters = {},
-    stepUp = {},
-    userAgent: agent = userAgent,
-  } = {}) => {
+  const signInAs = async (
+    subject: string | undefined,
+    { returnTo, authorizationParameters = {}, stepUp = {}, userAgent: agent = userAgent }: SignInOptions,
+  ) => {
     const more = parseStepUp(stepUp, settings.scope, shared.records.current?.tokens.scope)
     const choice = {
       userAgent: agent.name,
@@ -143,6 +156,8 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
         ...more.parameters,
       },
       returnTo: parseReturnTo(returnTo, settings.redirectUri),
+      acrValues: stepUp.acrValues,
+      subject,
     }
     return shareSession('sign-in', async () => {
       const attempt = agent.begin(settings.redirectUri) // before anything is awaited: see UserAgent
@@ -154,6 +169,8 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
       return live.look()
     })
   }
+
+  const signIn = (options: SignInOptions = {}) => signInAs(undefined, options)
 
   return {
     get session() {
@@ -167,8 +184,9 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     async recover({ returnTo = page?.location(), userAgent: agent = runtime.userAgent() } = {}) {
       await started()
       if (live.session.status === 'signed-in') return live.session
-      await recovery.begin()
-      return signIn({ returnTo, userAgent: agent, authorizationParameters: { prompt: 'none' } })
+      const subject = await recovery.begin()
+      const silent = { returnTo, userAgent: agent, authorizationParameters: { prompt: 'none' } }
+      return signInAs(subject, silent)
     },
 
     async handleCallback(url) {

@@ -8,7 +8,7 @@ export type EndReason =
   | 'refresh_interrupted'
   /** The access token is over and the server never gave a refresh token. Ask for the scope `offline_access`. */
   | 'no_refresh_token'
-  /** A refresh answered with the ID Token of somebody else. */
+  /** A refresh or a silent sign-in answered with the ID Token of somebody else. */
   | 'subject_changed'
   /** Another user or a newer sign-in took the place of this session while a call was waiting. */
   | 'replaced'
@@ -48,6 +48,8 @@ export type CallbackReason =
   | 'authorization_error'
   /** The answer or the ID Token did not pass its checks. */
   | 'invalid_response'
+  /** The user was authenticated in another way than `acrValues` or essential `claims` asked for. */
+  | 'acr_not_met'
   /** The user closed the window, or no answer came in time. */
   | 'cancelled'
   /** The browser did not let the sign-in window open. */

@@ -21,12 +21,23 @@ export interface Explanation {
 /** What a `warning` is about: a closed list. */
 export type WarningTopic =
   /** An answer was accepted only because the option `quirks` says so. */
-  'quirk'
+  | 'quirk'
+  /** The server's metadata has lost a protection that it had before. */
+  | 'metadata_downgrade'
+  /** A refreshed ID Token did not pass its checks: the one before it stays. */
+  | 'id_token'
+  /** More was granted than was asked for. */
+  | 'scope'
 
 export type EventBody =
   /** The server's metadata was asked for (RFC 8414), and came. */
   | { readonly type: 'metadata-request'; readonly url: string }
-  | { readonly type: 'metadata-response'; readonly issuer: string }
+  | {
+      readonly type: 'metadata-response'
+      readonly issuer: string
+      /** Where tokens will be asked for: it need not be at the issuer's own origin. */
+      readonly tokenEndpoint: string
+    }
   /** The user is being sent to the authorization server (RFC 6749 section 4.1.1), and came back (4.1.2). */
   | { readonly type: 'authorization-request'; readonly scope: string; readonly userAgent: string }
   | { readonly type: 'authorization-response'; readonly refused: boolean }

@@ -1,6 +1,8 @@
 import { ServerError } from '../errors.ts'
+import type { Emit } from './events.ts'
+import { unasked } from './scope.ts'
 import type { SessionRecord } from './session.ts'
-import { type IdTokenClaims, type TokenResponse, toTokenSet } from './token-set.ts'
+import { type Granted, type TokenResponse, toTokenSet } from './token-set.ts'
 
 /** An API that has an access token of its own (RFC 8707). */
 export interface Resource {
@@ -18,18 +20,26 @@ export const findResource = (url: URL, resources: readonly Resource[]): Resource
 
 /** What a session holds after a refresh: for all APIs in general, or for one of them. */
 export type Renewed = Pick<SessionRecord, 'tokens' | 'resources'> & {
-  /** The answer is not for the API that was asked for: its refresh token is kept, its access token is not. */
+  /** The answer is for another API, or for more, than was asked for: its refresh token is kept, its access token is not. */
   readonly refused?: ServerError
 }
 
 /** @param context as for `toTokenSet`, for which the record's own tokens are the previous ones. */
 export function renew(
-  { tokens, resources }: SessionRecord,
+  { tokens, resources, requested }: SessionRecord,
   resource: Resource | undefined,
-  granted: { response: TokenResponse; claims: IdTokenClaims | undefined },
-  context: { receivedAt: number; leewaySeconds: number; scope: string },
+  granted: Granted,
+  context: { receivedAt: number; leewaySeconds: number; scope: string; strict: boolean; emit: Emit },
 ): Renewed {
   const next = toTokenSet(granted, { ...context, previous: tokens })
+  const more = resource || !requested ? '' : unasked(granted.response.scope, `${requested} ${tokens.scope}`)
+  if (more) {
+    const message = `A refresh granted more than the sign-in asked for: ${more}.`
+    const refused = new ServerError(message, { error: 'invalid_scope' })
+    // the new refresh token is kept all the same: the old one is spent
+    if (context.strict) return { tokens: { ...tokens, refreshToken: next.refreshToken }, resources, refused }
+    context.emit({ type: 'warning', about: 'scope', message })
+  }
   if (!resource) return { tokens: next, resources }
   const { refreshToken, idToken, claims, ...accessToken } = next
   const kept = { ...tokens, refreshToken, idToken, claims }

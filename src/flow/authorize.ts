@@ -26,12 +26,26 @@ export interface AuthorizationChoice {
   readonly scope: string
   readonly returnTo: string | undefined
   readonly parameters: Readonly<Record<string, string>>
+  /** One of these authentication context classes, joined by spaces, is a must. */
+  readonly acrValues?: string | undefined
+  /** With `prompt=none`: nobody else than this user. */
+  readonly subject?: string | undefined
+}
+
+/** What `claims` asks for as essential (OpenID Connect Core section 5.5.1.1). */
+function essentialAcr(claims: string | undefined): string[] | undefined {
+  try {
+    const { acr } = JSON.parse(claims as string).id_token
+    return acr.essential ? [acr.values ?? acr.value ?? []].flat() : undefined
+  } catch {
+    return undefined // the server will say what is wrong with it
+  }
 }
 
 /** Builds the authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3) and saves its transaction. */
 export async function beginAuthorization(
   { server, clientId, resources, transactions, clock }: AuthorizationPorts,
-  { userAgent, redirectUri, scope, returnTo, parameters }: AuthorizationChoice,
+  { userAgent, redirectUri, scope, returnTo, parameters, acrValues, subject }: AuthorizationChoice,
 ): Promise<{ url: string; state: string }> {
   const as = await server()
   const url = endpointOf(as, 'authorization_endpoint')
@@ -64,6 +78,8 @@ export async function beginAuthorization(
   url.hash = ''
   const silent = parameters.prompt === 'none' ? true : undefined
   const secrets = { state, codeVerifier, nonce }
-  await transactions.save({ schema: 1, ...secrets, redirectUri, scope, returnTo, createdAt, silent })
+  const acr = acrValues?.split(' ') ?? essentialAcr(parameters.claims)
+  const demands = { silent, subject, acr } as const
+  await transactions.save({ schema: 1, ...secrets, redirectUri, scope, returnTo, createdAt, ...demands })
   return { url: url.href, state }
 }

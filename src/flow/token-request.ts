@@ -5,7 +5,6 @@ import {
   clockSkew,
   customFetch,
   getValidatedIdTokenClaims,
-  JWT_TIMESTAMP_CHECK,
   None,
   processRefreshTokenResponse,
   processRevocationResponse,
@@ -15,17 +14,18 @@ import {
 } from 'oauth4webapi'
 import type { Emit, GrantType } from '../core/events.ts'
 import type { Clock } from '../core/ports.ts'
-import type { IdTokenClaims, TokenResponse } from '../core/token-set.ts'
+import type { Bend } from '../core/quirks.ts'
+import { abortable, withTimeLimit } from '../core/time-limit.ts'
+import type { Granted, IdTokenClaims, TokenSet } from '../core/token-set.ts'
 import { NetworkError } from '../errors.ts'
+import { readTokenAnswer, withMembers } from './answer.ts'
 import { endpointOf, type Server } from './discovery.ts'
 import { toLatchkeyError } from './failure.ts'
+import { type IdTokens, namedBy, peek } from './id-token.ts'
 import type { Transport } from './transport.ts'
 
-/** A checked answer, with the claims of the ID Token that came with it. */
-export interface Granted {
-  readonly response: TokenResponse
-  readonly claims: IdTokenClaims | undefined
-}
+/** How long a refresh waits for keys: its rotation is not stored yet. */
+const KEYS_MS = 2000
 
 export interface TokenRequestPorts {
   readonly server: Server
@@ -33,11 +33,13 @@ export interface TokenRequestPorts {
   readonly transport: Transport
   readonly clock: Clock
   readonly emit: Emit
+  readonly bend: Bend
+  readonly idTokens: IdTokens
 }
 
 /** What every request to the token endpoint shares. Each failure is a LatchkeyError without secrets. */
 export async function tokenRequest(
-  { server, clientId, transport, clock, emit }: TokenRequestPorts,
+  { server, clientId, transport, clock, emit, bend }: TokenRequestPorts,
   request: { grantType: GrantType; attempt: number; secrets: string[]; signal?: AbortSignal },
   send: (
     as: AuthorizationServer,
@@ -46,11 +48,12 @@ export async function tokenRequest(
   ) => Promise<TokenEndpointResponse>,
 ): Promise<Granted> {
   const { grantType, attempt, secrets, signal } = request
+  const reader = (answer: Response) => readTokenAnswer(answer, bend, grantType === 'refresh_token')
   emit({ type: 'token-request', grantType, attempt })
   try {
     const as = await server()
     endpointOf(as, 'token_endpoint')
-    const response = await send(as, { client_id: clientId }, requestOptions(transport, signal))
+    const response = await send(as, { client_id: clientId }, requestOptions(transport, reader, signal))
     const { expires_in, scope = '', refresh_token } = response
     const rotated = refresh_token !== undefined && !secrets.includes(refresh_token)
     emit({ type: 'token-response', grantType, expiresInSeconds: expires_in, scope, rotated })
@@ -71,67 +74,70 @@ export function atServerTime(client: Client, answer: Response, now: number): Cli
 }
 
 /** http is refused by endpointOf(), but for loopback. */
-const requestOptions = (transport: Transport, signal?: AbortSignal) => ({
+const requestOptions = (
+  transport: Transport,
+  reader: (answer: Response) => Promise<Response>,
+  signal?: AbortSignal,
+) => ({
   signal,
   [allowInsecureRequests]: true,
-  [customFetch]: (url: string, init: object) => transport(url, init).then(readable),
+  [customFetch]: (url: string, init: object) => transport(url, init).then(reader),
 })
 
 /**
- * The answer as oauth4webapi can judge it: a challenge beside an error would hide the `error` in the body, and members
- * that are null or empty say the same as ones that are not there.
- * @throws NetworkError for a success that is not JSON: somebody else answered, or the answer was cut off.
+ * A refresh (RFC 6749 section 6). `parameters`: for which API, if it is for one (RFC 8707 section 2.2). The server has
+ * rotated by the time it answers: no ID Token may cost the new refresh token.
  */
-async function readable(answer: Response): Promise<Response> {
-  const { status, ok } = answer
-  const headers = new Headers(answer.headers)
-  headers.delete('www-authenticate')
-  const text = await answer.text()
-  try {
-    const body = rewrite(text, (_, value) => (value === null || value === '' ? undefined : value))
-    return new Response(body, { status, headers })
-  } catch {
-    if (!ok) return new Response(text || null, { status, headers })
-    const message = 'The answer was cut off, or is not of the authorization server. Try again later.'
-    throw new NetworkError(message, 'not_the_server', { status })
-  }
-}
-
-/** The same JSON with another value for some members. */
-const rewrite = (text: string, change: (name: string, value: unknown) => unknown): string =>
-  JSON.stringify(JSON.parse(text), change) ?? text
-
-/** A refresh (RFC 6749 section 6). `parameters`: for which API, if it is for one (RFC 8707 section 2.2). */
-export const refreshTokens = (
+export async function refreshTokens(
   ports: TokenRequestPorts,
-  refreshToken: string,
+  { refreshToken, idToken }: Pick<TokenSet, 'refreshToken' | 'idToken'>,
   attempt: number,
   signal: AbortSignal,
   parameters?: Readonly<Record<string, string>>,
-) =>
-  tokenRequest(
+): Promise<Granted> {
+  const sent = refreshToken as string
+  let distrusted: IdTokenClaims | undefined
+  const granted = await tokenRequest(
     ports,
-    { grantType: 'refresh_token', attempt, secrets: [refreshToken], signal },
+    { grantType: 'refresh_token', attempt, secrets: [sent], signal },
     async (as, client, options) => {
+      if (idToken) ports.idTokens.prepare()
       const request = { ...options, additionalParameters: parameters }
-      const answer = await refreshTokenGrantRequest(as, client, None(), refreshToken, request)
+      const answer = await refreshTokenGrantRequest(as, client, None(), sent, request)
       if (!answer.ok) return processRefreshTokenResponse(as, client, answer) // which says what is wrong with it
-      // the server has rotated: neither a lifetime that is none nor an ID Token may cost the new refresh token
-      const whole = rewrite(await answer.text(), (name, value) =>
-        name === 'expires_in' && !(Number(value) >= 0) ? undefined : value,
-      )
-      const bare = rewrite(whole, (name, value) => (name === 'id_token' ? undefined : value))
-      const granted = await processRefreshTokenResponse(as, client, new Response(bare, answer))
+      const whole = await answer.text()
+      const { id_token: next, ...bare } = JSON.parse(whole)
+      const granted = await processRefreshTokenResponse(as, client, withMembers(answer, bare))
+      if (next === undefined) return granted
       try {
-        const judge = atServerTime(client, answer, ports.clock.now())
-        return await processRefreshTokenResponse(as, judge, new Response(whole, answer))
+        return await checkRefreshed(ports, as, client, new Response(whole, answer), next, signal)
       } catch (error) {
-        // where only clocks differ, the old ID Token stays in use
-        if ((error as { code?: string }).code === JWT_TIMESTAMP_CHECK) return granted
-        throw error
+        distrusted = peek(String(next), 1) as IdTokenClaims
+        const { message } = toLatchkeyError(error, 'The refreshed ID Token', ports.clock.now(), [sent])
+        ports.emit({ type: 'warning', about: 'id_token', message: `${message} The one before it stays.` })
+        return granted
       }
     },
   )
+  return distrusted ? { ...granted, claims: distrusted, isDistrusted: true } : granted
+}
+
+/** OpenID Connect Core section 12.2; whether it is of the same sign-in, toTokenSet() says. */
+async function checkRefreshed(
+  { idTokens, clock, bend }: TokenRequestPorts,
+  as: AuthorizationServer,
+  client: Client,
+  answer: Response,
+  idToken: string,
+  signal: AbortSignal,
+): Promise<TokenEndpointResponse> {
+  const judge = atServerTime(client, answer, clock.now())
+  const tokens = await processRefreshTokenResponse(namedBy(as, idToken, bend), judge, answer)
+  const check = () => idTokens.check(as, answer, tokens)
+  const late = () => new NetworkError('The keys for the refreshed ID Token did not come in time.', 'timeout')
+  await abortable(withTimeLimit(clock, KEYS_MS, check, late), signal)
+  return tokens
+}
 
 /** RFC 7009. */
 export async function revoke(

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { EventBody } from '../../../src/core/events.ts'
+import { createBend, type Quirk } from '../../../src/core/quirks.ts'
 import { createServer, endpointOf } from '../../../src/flow/discovery.ts'
 import { createTransport } from '../../../src/flow/transport.ts'
 import { handClock } from '../../support/clock.ts'
@@ -16,7 +17,11 @@ const metadata = {
 function setUp(
   documents: Record<string, () => Response>,
   issuer = 'https://id.example.com',
-  given?: typeof metadata,
+  {
+    given,
+    quirks = [],
+    strict = false,
+  }: { given?: typeof metadata; quirks?: Quirk[]; strict?: boolean } = {},
 ) {
   const asked: string[] = []
   const told: EventBody[] = []
@@ -26,8 +31,11 @@ function setUp(
     return documents[String(input)]?.() ?? new Response('not here', { status: 404 })
   }
   const transport = createTransport({ fetch, clock })
-  const server = createServer({ issuer, metadata: given, transport, clock, emit: event => told.push(event) })
-  return { server, asked, told }
+  const emit = (event: EventBody) => void told.push(event)
+  const bend = createBend(new Set(quirks), emit)
+  const watch = async () => {}
+  const server = createServer({ issuer, metadata: given, transport, clock, emit, bend, strict, watch })
+  return { server, asked, told, clock }
 }
 
 describe('the metadata of a server', () => {
@@ -47,7 +55,7 @@ describe('the metadata of a server', () => {
   })
 
   test('is not asked for where it was given', async () => {
-    const { server, asked } = setUp({}, metadata.issuer, metadata)
+    const { server, asked } = setUp({}, metadata.issuer, { given: metadata })
     expect(await server()).toMatchObject(metadata)
     expect(asked).toEqual([])
   })
