@@ -1,3 +1,4 @@
+import type { LatchkeyError } from '../errors.ts'
 import type { EpochMs } from './ports.ts'
 
 /** The claims of a checked ID Token (OpenID Connect Core section 2). */
@@ -43,8 +44,10 @@ export interface TokenResponse {
 export interface Granted {
   readonly response: TokenResponse
   readonly claims: IdTokenClaims | undefined
-  /** These claims did not pass their checks: they only tell whether it is somebody else (a refresh only). */
+  /** At a refresh: these claims did not pass their checks, and only tell whether it is somebody else. */
   readonly isDistrusted?: boolean
+  /** At a refresh: nothing of this answer is to be used but its refresh token. */
+  readonly refused?: LatchkeyError | undefined
 }
 
 /** Whether a refreshed ID Token is of the same sign-in as the one before (OpenID Connect Core section 12.2). */

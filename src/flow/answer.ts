@@ -4,6 +4,9 @@ import { NetworkError, ServerError } from '../errors.ts'
 /** The members of an answer. Names such as `__proto__` are as good as any other: they are only ever its own. */
 export type Members = Readonly<Record<string, unknown>>
 
+export const isMembers = (value: unknown): value is Members =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
 const DEEPEST = 32
 const STRINGS = /"[^"\\]*(?:\\.[^"\\]*)*"/g
 /** Far longer than any number that means something. */
@@ -48,10 +51,10 @@ export async function readMembers(answer: Response, bend: Bend): Promise<Members
   const type = answer.headers.get('content-type')?.split(';')[0]?.trim()
   try {
     const value = parseJson(await answer.text())
-    if (typeof value !== 'object' || !value || Array.isArray(value)) throw new SyntaxError()
+    if (!isMembers(value)) throw new SyntaxError()
     if (!/^application\/([\w.-]+\+)?json$/i.test(type ?? ''))
       bend('any_content_type', 'does not say that it is JSON')
-    return value as Members
+    return value
   } catch (error) {
     if (!ok) return undefined
     if (error instanceof ServerError) throw error

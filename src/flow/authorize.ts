@@ -78,7 +78,7 @@ export async function beginAuthorization(
   url.hash = ''
   const silent = parameters.prompt === 'none' ? true : undefined
   const secrets = { state, codeVerifier, nonce }
-  const acr = acrValues?.split(' ') ?? essentialAcr(parameters.claims)
+  const acr = nonce ? (acrValues?.split(' ') ?? essentialAcr(parameters.claims)) : undefined
   const demands = { silent, subject, acr } as const
   await transactions.save({ schema: 1, ...secrets, redirectUri, scope, returnTo, createdAt, ...demands })
   return { url: url.href, state }

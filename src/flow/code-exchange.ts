@@ -61,7 +61,8 @@ export async function exchangeCode(
           const { id_token: idToken } = await answer.clone().json()
           const named = namedBy(as, String(idToken), ports.bend)
           const tokens = await processAuthorizationCodeResponse(named, by, answer, expected)
-          await ports.idTokens.check(named, answer, tokens)
+          await ports.idTokens.check(answer, tokens)
+          await ports.idTokens.verify(named, answer, tokens)
           return tokens
         }
         try {

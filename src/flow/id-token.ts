@@ -8,7 +8,7 @@ import {
 import type { Clock, EpochMs } from '../core/ports.ts'
 import type { Bend } from '../core/quirks.ts'
 import { NetworkError } from '../errors.ts'
-import { readMembers, unfit } from './answer.ts'
+import { isMembers, type Members, readMembers, unfit } from './answer.ts'
 import { endpointOf, type Server } from './discovery.ts'
 import { toLatchkeyError } from './failure.ts'
 import type { Transport } from './transport.ts'
@@ -21,8 +21,6 @@ const UNFIT_KEYS_MS = 10_000
 const UNKNOWN_KEY_MS = 60_000
 /** A device's clock may be off by a time zone and a day, and still sign in. */
 export const MOST_SKEW_SECONDS = 2 * 24 * 3600
-
-type Jwk = Readonly<Record<string, unknown>>
 
 export interface IdTokenPorts {
   readonly server: Server
@@ -37,16 +35,22 @@ export interface IdTokens {
   /** Fetches the keys that a check will need, unless they are there: beside what is under way. */
   prepare(): void
   /**
-   * @param answer what `tokens` were read from by oauth4webapi, which has checked the claims that it knows.
+   * The claims that oauth4webapi has not checked already.
+   * @param answer what `tokens` were read from by oauth4webapi.
+   * @throws ServerError
+   */
+  check(answer: Response, tokens: TokenEndpointResponse): Promise<void>
+  /**
+   * The signature.
    * @throws LatchkeyError, or what oauth4webapi throws.
    */
-  check(as: AuthorizationServer, answer: Response, tokens: TokenEndpointResponse): Promise<void>
+  verify(as: AuthorizationServer, answer: Response, tokens: TokenEndpointResponse): Promise<void>
 }
 
 const decode = (text = ''): string => atob(text.replaceAll('-', '+').replaceAll('_', '/'))
 
 /** One part of a JWT, which nobody has checked: 0 is its header, 1 its claims. */
-export function peek(jwt: string, part: 0 | 1): Readonly<Record<string, unknown>> {
+export function peek(jwt: string, part: 0 | 1): Members {
   try {
     return Object(JSON.parse(decode(jwt.split('.')[part])))
   } catch {
@@ -77,10 +81,10 @@ async function isHashOf(accessToken: string, idToken: string, atHash: unknown): 
 }
 
 export function createIdTokens({ server, clientId, transport, clock, bend }: IdTokenPorts): IdTokens {
-  let known: { until: EpochMs; keys: Promise<Jwk[]> } | undefined
+  let known: { until: EpochMs; keys: Promise<Members[]> } | undefined
   const lookedFor = new Map<unknown, EpochMs>()
 
-  const fetchKeys = async (): Promise<Jwk[]> => {
+  const fetchKeys = async (): Promise<Members[]> => {
     const url = endpointOf(await server(), 'jwks_uri').href
     const init = { method: 'GET', redirect: 'manual', headers: { accept: 'application/json' } }
     const response = await transport(url, init)
@@ -89,10 +93,10 @@ export function createIdTokens({ server, clientId, transport, clock, bend }: IdT
       throw toLatchkeyError({ code: 'NOT_CONFORM', response }, 'The request for its keys', clock.now())
     }
     // oauth4webapi refuses a whole set for one member that is no object
-    return members.keys.filter(key => key && Array.isArray(key.key_ops ?? []))
+    return members.keys.filter(key => isMembers(key) && Array.isArray(key.key_ops ?? []))
   }
 
-  const keys = (again = false): Promise<Jwk[]> => {
+  const keys = (again = false): Promise<Members[]> => {
     if (known && !again && clock.now() < known.until) return known.keys
     const asked = { until: clock.now() + KEYS_MS, keys: fetchKeys() }
     known = asked
@@ -113,7 +117,7 @@ export function createIdTokens({ server, clientId, transport, clock, bend }: IdT
   return {
     prepare: () => void keys().catch(() => {}),
 
-    async check(as, answer, tokens) {
+    async check(answer, tokens) {
       const claims = getValidatedIdTokenClaims(tokens)
       if (!claims) return
       const { sub, azp, iat, at_hash: atHash } = claims
@@ -127,8 +131,11 @@ export function createIdTokens({ server, clientId, transport, clock, bend }: IdT
       }
       for (const [name, right] of Object.entries(isRight))
         if (!right) throw unfit(`has an ID Token whose "${name}" cannot be right`)
+    },
 
-      const verify = async (jwks: Promise<Jwk[]>) => {
+    async verify(as, answer, { id_token: idToken }) {
+      if (!idToken) return
+      const verify = async (jwks: Promise<Members[]>) => {
         const cache = { jwks: { keys: (await jwks) as [] }, uat: Math.floor(Date.now() / 1000) }
         // a copy, because oauth4webapi keeps the keys of a server for a minute at least, whatever comes
         await validateApplicationLevelSignature({ ...as }, answer, { [jwksCache]: cache })

@@ -5,6 +5,7 @@ import {
   clockSkew,
   customFetch,
   getValidatedIdTokenClaims,
+  JWT_TIMESTAMP_CHECK,
   None,
   processRefreshTokenResponse,
   processRevocationResponse,
@@ -85,8 +86,9 @@ const requestOptions = (
 })
 
 /**
- * A refresh (RFC 6749 section 6). `parameters`: for which API, if it is for one (RFC 8707 section 2.2). The server has
- * rotated by the time it answers: no ID Token may cost the new refresh token.
+ * A refresh (RFC 6749 section 6). The server has rotated by the time it answers: no ID Token may cost the new refresh
+ * token.
+ * @param parameters for which API, if it is for one (RFC 8707 section 2.2).
  */
 export async function refreshTokens(
   ports: TokenRequestPorts,
@@ -96,7 +98,7 @@ export async function refreshTokens(
   parameters?: Readonly<Record<string, string>>,
 ): Promise<Granted> {
   const sent = refreshToken as string
-  let distrusted: IdTokenClaims | undefined
+  let judged: Pick<Granted, 'claims' | 'isDistrusted' | 'refused'> | undefined
   const granted = await tokenRequest(
     ports,
     { grantType: 'refresh_token', attempt, secrets: [sent], signal },
@@ -109,34 +111,39 @@ export async function refreshTokens(
       const { id_token: next, ...bare } = JSON.parse(whole)
       const granted = await processRefreshTokenResponse(as, client, withMembers(answer, bare))
       if (next === undefined) return granted
+      let isTrue = false
       try {
-        return await checkRefreshed(ports, as, client, new Response(whole, answer), next, signal)
-      } catch (error) {
-        distrusted = peek(String(next), 1) as IdTokenClaims
-        const { message } = toLatchkeyError(error, 'The refreshed ID Token', ports.clock.now(), [sent])
-        ports.emit({ type: 'warning', about: 'id_token', message: `${message} The one before it stays.` })
+        const again = new Response(whole, answer)
+        const judge = atServerTime(client, answer, ports.clock.now())
+        const named = namedBy(as, String(next), ports.bend)
+        const tokens = await processRefreshTokenResponse(named, judge, again)
+        await ports.idTokens.check(again, tokens)
+        isTrue = true
+        await inTime(ports, signal, () => ports.idTokens.verify(named, again, tokens))
+        return tokens
+      } catch (cause) {
+        const error = toLatchkeyError(cause, 'The refreshed ID Token', ports.clock.now(), [sent])
+        const claims = peek(String(next), 1) as IdTokenClaims
+        // where only clocks differ, or keys are not to be had or do not fit, the old ID Token stays in use
+        const isUsable = isTrue || (cause as { code?: string }).code === JWT_TIMESTAMP_CHECK
+        judged = {
+          claims: typeof claims.sub === 'string' ? claims : undefined,
+          isDistrusted: true,
+          refused: isUsable ? undefined : error,
+        }
+        const message = `${error.message} The one before it stays.`
+        if (isUsable) ports.emit({ type: 'warning', about: 'id_token', message })
         return granted
       }
     },
   )
-  return distrusted ? { ...granted, claims: distrusted, isDistrusted: true } : granted
+  return { ...granted, ...judged }
 }
 
-/** OpenID Connect Core section 12.2; whether it is of the same sign-in, toTokenSet() says. */
-async function checkRefreshed(
-  { idTokens, clock, bend }: TokenRequestPorts,
-  as: AuthorizationServer,
-  client: Client,
-  answer: Response,
-  idToken: string,
-  signal: AbortSignal,
-): Promise<TokenEndpointResponse> {
-  const judge = atServerTime(client, answer, clock.now())
-  const tokens = await processRefreshTokenResponse(namedBy(as, idToken, bend), judge, answer)
-  const check = () => idTokens.check(as, answer, tokens)
-  const late = () => new NetworkError('The keys for the refreshed ID Token did not come in time.', 'timeout')
-  await abortable(withTimeLimit(clock, KEYS_MS, check, late), signal)
-  return tokens
+/** Work that a rotation waits for before it is stored. */
+const inTime = <T>({ clock }: TokenRequestPorts, signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
+  const late = () => new NetworkError('The keys of the server did not come in time.', 'timeout')
+  return abortable(withTimeLimit(clock, KEYS_MS, work, late), signal)
 }
 
 /** RFC 7009. */

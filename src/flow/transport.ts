@@ -44,7 +44,7 @@ export function createTransport({ fetch, clock }: { fetch: Fetch; clock: Clock }
     try {
       return await once(url, init)
     } catch (error) {
-      if (init.method !== 'GET') throw error
+      if (init.method !== 'GET' || (error as NetworkError).reason === 'not_the_server') throw error
       return once(url, init)
     }
   }
