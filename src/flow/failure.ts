@@ -60,7 +60,7 @@ export function toLatchkeyError(
       : new CallbackError(`${refusal} Call signIn() to try again.`, 'authorization_error', details)
   }
   // the messages of oauth4webapi's own checks hold nothing that was sent or received
-  const reason = code?.startsWith('OAUTH_') ? message : code
+  const reason = String(code).startsWith('OAUTH_') ? message : code
   // not JSON, or not what the protocol knows: a proxy or the sign-in page of a network
   return /NOT_JSON|NOT_CONFORM/.test(code as string)
     ? new NetworkError(
