@@ -32,11 +32,12 @@ export function createBend(allowed: ReadonlySet<Quirk>, emit: Emit): Bend {
   return (quirk, what) => {
     if (!allowed.has(quirk)) {
       throw new ServerError(
-        `The authorization server's answer ${what}. If that is how it is, the option "quirks" with "${quirk}" accepts it.`,
+        `The authorization server's answer ${what}. The option "quirks" with "${quirk}" accepts it.`,
         { error: 'invalid_response', quirk },
       )
     }
-    if (!told.has(quirk)) emit({ type: 'warning', about: 'quirk', message: `An answer ${what} (${quirk}).` })
+    if (!told.has(quirk))
+      emit({ type: 'warning', about: 'quirk', message: `The authorization server's answer ${what}.` })
     told.add(quirk)
   }
 }

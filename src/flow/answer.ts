@@ -74,11 +74,11 @@ export function withMembers(
   return new Response(members && JSON.stringify(members), { status, headers })
 }
 
-/** Whole seconds may come as a text; `null` says the same as nothing. */
-const secondsOf = (value: unknown): unknown =>
-  typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : (value ?? undefined)
-
-const isLifetime = (value: unknown) => typeof value === 'number' && value >= 0 && Number.isFinite(value)
+/** A lifetime, which may come as a text. */
+function secondsOf(value: unknown): number | undefined {
+  const seconds = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
+  return typeof seconds === 'number' && seconds >= 0 && Number.isFinite(seconds) ? seconds : undefined
+}
 
 /**
  * An answer of the token endpoint (RFC 6749 sections 5.1 and 5.2), read strictly and given on without anything that
@@ -93,27 +93,26 @@ export async function readTokenAnswer(answer: Response, bend: Bend, isLenient: b
     Object.entries(read).filter(([name, value]) => value !== null && (value !== '' || name === 'expires_in')),
   )
   const { access_token, error } = members
-  let { status } = answer
   const { headers } = answer
-  if (access_token === undefined) {
-    if (typeof error === 'string') status = 400 // some servers tell errors with 200
-    return withMembers({ status, headers }, members)
-  }
+  let { status } = answer
+  // some servers tell errors with 200
+  if (access_token === undefined)
+    return withMembers({ status: typeof error === 'string' ? 400 : status, headers }, members)
   if (error !== undefined) throw unfit('has both an access token and an error')
   if (typeof access_token === 'string' && !ACCESS_TOKEN.test(access_token))
     throw unfit('has an access token that no header can carry')
   if (status === 201) {
-    bend('token_status_201', 'has the status 201 in place of 200')
+    bend('token_status_201', 'has the status 201')
     status = 200
   }
   if (members.token_type === undefined) {
     bend('missing_token_type', 'has no token_type')
     members.token_type = 'Bearer'
   }
-  members.expires_in = secondsOf(members.expires_in)
-  if (members.expires_in !== undefined && !isLifetime(members.expires_in)) {
-    if (!isLenient) throw unfit('has an expires_in that is no lifetime')
-    members.expires_in = undefined
+  if (members.expires_in !== undefined) {
+    const seconds = secondsOf(members.expires_in)
+    if (seconds === undefined && !isLenient) throw unfit('has an expires_in that is no lifetime')
+    members.expires_in = seconds
   }
   return withMembers({ status, headers }, members)
 }

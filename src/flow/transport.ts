@@ -5,7 +5,8 @@ import { NetworkError } from '../errors.ts'
 /** One request, headers and body: the next try still lands inside the shortest reuse grace period, 10 s. */
 const REQUEST_MS = 8000
 /** Larger than any metadata or key set, and larger than any token answer. */
-const MAX_BYTES = { GET: 1_048_576, POST: 262_144 } as const
+const MAX_BYTES = 1_048_576
+const MAX_ANSWER_BYTES = 262_144
 
 /** How requests to the authorization server are sent. Shaped as oauth4webapi wants its `customFetch`. */
 export type Transport = (url: string, init: object) => Promise<Response>
@@ -27,7 +28,7 @@ export function createTransport({ fetch, clock }: { fetch: Fetch; clock: Clock }
           return await readWhole(
             await fetch(url, { ...init, signal, cache: 'no-store' }),
             endpoint,
-            MAX_BYTES[init.method === 'POST' ? 'POST' : 'GET'],
+            init.method === 'POST' ? MAX_ANSWER_BYTES : MAX_BYTES,
           )
         } catch (cause) {
           if (cause instanceof NetworkError) throw cause
@@ -74,7 +75,7 @@ async function readWhole(
     size += part.value.length
     if (size > maxBytes) {
       void reader?.cancel()
-      throw unfit('far more than that')
+      throw unfit('too much')
     }
     chunks.push(part.value)
   }

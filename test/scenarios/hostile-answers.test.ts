@@ -75,7 +75,7 @@ describe('a token answer that', () => {
     expire()
     as.failNext.push(fault, fault, fault)
     const call = client.fetch(`${API}/me`).catch((error: unknown) => error)
-    await expect.poll(() => as.count('refresh_token')).toBe(1)
+    await expect.poll(() => as.count('refresh_token')).toBeGreaterThan(0)
     await new Promise(resolve => setImmediate(resolve))
     clock.advance(8000)
     expect(await call).toMatchObject({ code: 'ERR_NETWORK', retryable: true })

@@ -230,7 +230,7 @@ describe('metadata', () => {
     await here.signedIn()
     here.expire()
     const next = here.client()
-    here.as.failMetadata.push(status(500), status(500))
+    here.as.failMetadata.push(status(500))
     await expect(next.fetch(`${API}/me`)).rejects.toMatchObject({
       code: 'ERR_NETWORK',
       reason: 'unavailable',
