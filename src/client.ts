@@ -10,9 +10,11 @@ import { AuthorizationRequiredError, CallbackError, type EndReason } from './err
 import { createAuthFetch } from './fetch/auth-fetch.ts'
 import { type Callback, parseCallback } from './flow/callback.ts'
 import { createServer } from './flow/discovery.ts'
+import { joinExtensions } from './flow/extensions.ts'
 import { createIdTokens } from './flow/id-token.ts'
 import { watchProtections } from './flow/protections.ts'
 import { createRecovery } from './flow/recovery.ts'
+import { createServerTime } from './flow/server-time.ts'
 import { authorize, type Finished, finish, forgetLoops } from './flow/sign-in.ts'
 import { sayGoodbye } from './flow/sign-out.ts'
 import { refreshTokens, revoke } from './flow/token-request.ts'
@@ -61,24 +63,35 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     recovery.note(event)
   }
   store.onDegraded?.(message => emit({ type: 'storage-degraded', message }))
-  const transport = createTransport({ fetch: send, clock })
+  const serverTime = createServerTime(clock)
+  const transport = serverTime.watch(createTransport({ fetch: send, clock }))
   const bend = createBend(settings.quirks, emit)
-  const watch = { ...settings, keyValue, name, emit }
-  const server = createServer({
+  const watch = watchProtections({ ...settings, keyValue, name, emit })
+  const server = createServer({ ...settings, transport, clock, emit, bend, watch })
+  const extensions = joinExtensions(settings.extensions, {
     ...settings,
-    transport,
+    name,
+    keyValue,
     clock,
     emit,
-    bend,
-    watch: as => watchProtections(as, watch),
+    transport,
+    serverAheadMs: serverTime.aheadMs,
+    session: () => shared.records.current,
+    readSession: () => shared.records.read(),
+    async endSession(sessionId, reason) {
+      if (shared.records.current?.sessionId === sessionId) await live.end(reason)
+    },
   })
   const shared = {
     ...settings,
     server,
+    serverTime,
     transport,
     bend,
-    idTokens: createIdTokens({ ...settings, server, transport, clock, bend }),
-    records: createTokenStore(keyValue, `${name} session`),
+    idTokens: createIdTokens({ ...settings, server, transport, clock, serverTime, bend }),
+    extensions,
+    tokenType: extensions.tokenType,
+    records: createTokenStore(keyValue, `${name} session`, extensions.tokenType),
     keyValue,
     lock: typedLock(store.lock),
     isKept: () => store.isKept?.() ?? true,
@@ -94,12 +107,13 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     channel: store.channel(name),
     wake: runtime.wake,
     prepare: server,
+    ended: extensions.ended,
     hash: runtime.hash,
     random: Math.random,
     async redeem(record, url, attempt, signal) {
       const resource = settings.resources.find(known => known.url === url)
       const parameters = resource && requestFor(resource, record)
-      const granted = await refreshTokens(shared, record.tokens, attempt, signal, parameters)
+      const granted = await refreshTokens(shared, record, attempt, signal, parameters)
       return renew(record, resource, granted, { ...settings, receivedAt: clock.now(), emit })
     },
     revoke: discard,
@@ -204,6 +218,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
       tokens: live,
       allowedOrigins: settings.allowedOrigins,
       resources: settings.resources,
+      presentation: extensions.presentation,
       baseUrl: runtime.baseUrl,
       emit,
       clock,

@@ -11,6 +11,7 @@ import { NetworkError } from '../errors.ts'
 import { isMembers, type Members, readMembers, unfit } from './answer.ts'
 import { endpointOf, type Server } from './discovery.ts'
 import { toLatchkeyError } from './failure.ts'
+import type { ServerTime } from './server-time.ts'
 import type { Transport } from './transport.ts'
 
 /** How long keys are used; one that is not among them is looked for at once. */
@@ -27,6 +28,7 @@ export interface IdTokenPorts {
   readonly clientId: string
   readonly transport: Transport
   readonly clock: Clock
+  readonly serverTime: ServerTime
   readonly bend: Bend
 }
 
@@ -36,12 +38,12 @@ export interface IdTokens {
   prepare(): void
   /**
    * The claims that oauth4webapi has not checked already.
-   * @param answer what `tokens` were read from by oauth4webapi.
    * @throws ServerError
    */
-  check(answer: Response, tokens: TokenEndpointResponse): Promise<void>
+  check(tokens: TokenEndpointResponse): Promise<void>
   /**
    * The signature.
+   * @param answer what `tokens` were read from by oauth4webapi.
    * @throws LatchkeyError, or what oauth4webapi throws.
    */
   verify(as: AuthorizationServer, answer: Response, tokens: TokenEndpointResponse): Promise<void>
@@ -80,7 +82,14 @@ async function isHashOf(accessToken: string, idToken: string, atHash: unknown): 
   return btoa(half).replaceAll('=', '') === toBase64(String(atHash))
 }
 
-export function createIdTokens({ server, clientId, transport, clock, bend }: IdTokenPorts): IdTokens {
+export function createIdTokens({
+  server,
+  clientId,
+  transport,
+  clock,
+  serverTime,
+  bend,
+}: IdTokenPorts): IdTokens {
   let known: { until: EpochMs; keys: Promise<Members[]> } | undefined
   const lookedFor = new Map<unknown, EpochMs>()
 
@@ -117,12 +126,12 @@ export function createIdTokens({ server, clientId, transport, clock, bend }: IdT
   return {
     prepare: () => void keys().catch(() => {}),
 
-    async check(answer, tokens) {
+    async check(tokens) {
       const claims = getValidatedIdTokenClaims(tokens)
       if (!claims) return
       const { sub, azp, iat, at_hash: atHash } = claims
       const idToken = tokens.id_token as string
-      const serverNow = Date.parse(answer.headers.get('date') ?? '') || clock.now()
+      const serverNow = clock.now() + serverTime.aheadMs()
       const isRight = {
         sub: /^[ -~]{1,255}$/.test(sub),
         azp: azp === undefined || azp === clientId,

@@ -24,12 +24,9 @@ export interface ProtectionPorts {
  * section 4.4). Without `strict` nobody waits for it, and a loss is only told by an event `warning`.
  * @throws ServerError with `strict`.
  */
-export async function watchProtections(
-  as: AuthorizationServer,
-  { keyValue, name, strict, emit }: ProtectionPorts,
-): Promise<void> {
+export function watchProtections({ keyValue, name, strict, emit }: ProtectionPorts) {
   const key = `${name} protections`
-  const compare = async () => {
+  const compare = async (as: AuthorizationServer) => {
     const stored = await keyValue.get(key).catch(() => {})
     const seen: unknown[] = Array.isArray(stored) ? stored : []
     const has = PROTECTIONS.filter(member => as[member])
@@ -41,6 +38,8 @@ export async function watchProtections(
     if (strict) throw new ServerError(message, { error: 'metadata_downgrade' })
     emit({ type: 'warning', about: 'metadata_downgrade', message })
   }
-  const compared = compare()
-  if (strict) await compared
+  return async (as: AuthorizationServer): Promise<void> => {
+    const compared = compare(as)
+    if (strict) await compared
+  }
 }

@@ -2,6 +2,7 @@ import {
   type AuthorizationServer,
   allowInsecureRequests,
   type Client,
+  type ClientAuth,
   clockSkew,
   customFetch,
   getValidatedIdTokenClaims,
@@ -13,16 +14,19 @@ import {
   revocationRequest,
   type TokenEndpointResponse,
 } from 'oauth4webapi'
+import type { ClientAuthentication, Extensions } from '../core/capability.ts'
 import type { Emit, GrantType } from '../core/events.ts'
 import type { Clock } from '../core/ports.ts'
 import type { Bend } from '../core/quirks.ts'
+import type { SessionRecord } from '../core/session.ts'
 import { abortable, withTimeLimit } from '../core/time-limit.ts'
-import type { Granted, IdTokenClaims, TokenSet } from '../core/token-set.ts'
-import { NetworkError } from '../errors.ts'
+import type { Granted, IdTokenClaims } from '../core/token-set.ts'
+import { NetworkError, ServerError } from '../errors.ts'
 import { readTokenAnswer, withMembers } from './answer.ts'
 import { endpointOf, type Server } from './discovery.ts'
 import { toLatchkeyError } from './failure.ts'
 import { type IdTokens, namedBy, peek } from './id-token.ts'
+import type { ServerTime } from './server-time.ts'
 import type { Transport } from './transport.ts'
 
 /** How long a refresh waits for keys: its rotation is not stored yet. */
@@ -31,30 +35,51 @@ const KEYS_MS = 2000
 export interface TokenRequestPorts {
   readonly server: Server
   readonly clientId: string
+  readonly clientAuthentication: ClientAuthentication | undefined
+  readonly extensions: Extensions
   readonly transport: Transport
   readonly clock: Clock
+  readonly serverTime: ServerTime
   readonly emit: Emit
   readonly bend: Bend
   readonly idTokens: IdTokens
 }
 
+/** This client and its credentials, as oauth4webapi takes them. */
+const identity = ({ clientId, clientAuthentication }: TokenRequestPorts): [Client, ClientAuth] => [
+  { client_id: clientId, use_mtls_endpoint_aliases: clientAuthentication?.mtls ?? false },
+  clientAuthentication?.authenticate ?? None(),
+]
+
 /** What every request to the token endpoint shares. Each failure is a LatchkeyError without secrets. */
 export async function tokenRequest(
-  { server, clientId, transport, clock, emit, bend }: TokenRequestPorts,
-  request: { grantType: GrantType; attempt: number; secrets: string[]; signal?: AbortSignal },
+  ports: TokenRequestPorts,
+  request: {
+    grantType: GrantType
+    sessionId: string
+    attempt: number
+    secrets: string[]
+    signal?: AbortSignal
+  },
   send: (
     as: AuthorizationServer,
     client: Client,
+    authentication: ClientAuth,
     options: ReturnType<typeof requestOptions>,
   ) => Promise<TokenEndpointResponse>,
 ): Promise<Granted> {
-  const { grantType, attempt, secrets, signal } = request
-  const reader = (answer: Response) => readTokenAnswer(answer, bend, grantType === 'refresh_token')
+  const { server, extensions, clock, emit } = ports
+  const { grantType, sessionId, attempt, secrets } = request
   emit({ type: 'token-request', grantType, attempt })
   try {
     const as = await server()
     endpointOf(as, 'token_endpoint')
-    const response = await send(as, { client_id: clientId }, requestOptions(transport, reader, signal))
+    const options = requestOptions(ports, request)
+    const response = await extensions.tokenRequest(sessionId, more =>
+      send(as, ...identity(ports), { ...options, ...more }),
+    )
+    checkTokenType(response, extensions)
+    await extensions.tokenResponse(sessionId, response)
     const { expires_in, scope = '', refresh_token } = response
     const rotated = refresh_token !== undefined && !secrets.includes(refresh_token)
     emit({ type: 'token-response', grantType, expiresInSeconds: expires_in, scope, rotated })
@@ -67,22 +92,39 @@ export async function tokenRequest(
   }
 }
 
-/** The client with the server's clock, where the answer tells it: ID Tokens are judged by that, not by this device's. */
-export function atServerTime(client: Client, answer: Response, now: number): Client {
-  const serverTime = Date.parse(answer.headers.get('date') ?? '') || now
-  // oauth4webapi adds this to what it reads from Date itself
-  return { ...client, [clockSkew]: Math.round((serverTime - Date.now()) / 1000) }
+/** A token that is bound to a key cannot be used without it, and none that is not may take its place (RFC 9449 section 5). */
+function checkTokenType({ token_type }: TokenEndpointResponse, extensions: Extensions): void {
+  const tokenType: string = extensions.tokenType ?? 'bearer'
+  if (token_type === tokenType) return
+  const advice =
+    tokenType === 'dpop'
+      ? 'It does not bind tokens to keys for this client: leave dpop() out, or have it registered.'
+      : 'Add dpop() of latchkey/dpop to "extensions".'
+  throw new ServerError(
+    `The server gave an access token of type ${token_type} where ${tokenType} was asked for. ${advice}`,
+    { error: 'invalid_response' },
+  )
 }
+
+/** The client with the server's clock, where the answer tells it: ID Tokens are judged by that, not by this device's. */
+export const atServerTime = ({ serverTime, clock }: TokenRequestPorts, client: Client): Client => ({
+  ...client,
+  // oauth4webapi adds this to what it reads from Date itself
+  [clockSkew]: Math.round((clock.now() + serverTime.aheadMs() - Date.now()) / 1000),
+})
 
 /** http is refused by endpointOf(), but for loopback. */
 const requestOptions = (
-  transport: Transport,
-  reader: (answer: Response) => Promise<Response>,
-  signal?: AbortSignal,
+  { transport, extensions, bend }: TokenRequestPorts,
+  { grantType, signal }: { grantType: GrantType; signal?: AbortSignal },
 ) => ({
   signal,
   [allowInsecureRequests]: true,
-  [customFetch]: (url: string, init: object) => transport(url, init).then(reader),
+  async [customFetch](url: string, init: object) {
+    const answer = await transport(url, init)
+    extensions.presentation?.answered(url, answer)
+    return readTokenAnswer(answer, bend, grantType === 'refresh_token')
+  },
 })
 
 /**
@@ -92,7 +134,7 @@ const requestOptions = (
  */
 export async function refreshTokens(
   ports: TokenRequestPorts,
-  { refreshToken, idToken }: Pick<TokenSet, 'refreshToken' | 'idToken'>,
+  { sessionId, tokens: { refreshToken, idToken } }: Pick<SessionRecord, 'sessionId' | 'tokens'>,
   attempt: number,
   signal: AbortSignal,
   parameters?: Readonly<Record<string, string>>,
@@ -101,11 +143,11 @@ export async function refreshTokens(
   let judged: Pick<Granted, 'claims' | 'isDistrusted' | 'refused'> | undefined
   const granted = await tokenRequest(
     ports,
-    { grantType: 'refresh_token', attempt, secrets: [sent], signal },
-    async (as, client, options) => {
+    { grantType: 'refresh_token', sessionId, attempt, secrets: [sent], signal },
+    async (as, client, authentication, options) => {
       if (idToken) ports.idTokens.prepare()
       const request = { ...options, additionalParameters: parameters }
-      const answer = await refreshTokenGrantRequest(as, client, None(), sent, request)
+      const answer = await refreshTokenGrantRequest(as, client, authentication, sent, request)
       if (!answer.ok) return processRefreshTokenResponse(as, client, answer) // which says what is wrong with it
       const whole = await answer.text()
       const { id_token: next, ...bare } = JSON.parse(whole)
@@ -114,10 +156,10 @@ export async function refreshTokens(
       let isTrue = false
       try {
         const again = new Response(whole, answer)
-        const judge = atServerTime(client, answer, ports.clock.now())
+        const judge = atServerTime(ports, client)
         const named = namedBy(as, String(next), ports.bend)
         const tokens = await processRefreshTokenResponse(named, judge, again)
-        await ports.idTokens.check(again, tokens)
+        await ports.idTokens.check(tokens)
         isTrue = true
         await inTime(ports, signal, () => ports.idTokens.verify(named, again, tokens))
         return tokens
@@ -148,14 +190,15 @@ const inTime = <T>({ clock }: TokenRequestPorts, signal: AbortSignal, work: () =
 
 /** RFC 7009. */
 export async function revoke(
-  { server, clientId, transport, clock }: TokenRequestPorts,
+  ports: TokenRequestPorts,
   token: string,
   hint: 'refresh_token' | 'access_token',
 ): Promise<void> {
+  const { server, transport, clock } = ports
   try {
     const as = await server()
     endpointOf(as, 'revocation_endpoint')
-    const answer = await revocationRequest(as, { client_id: clientId }, None(), token, {
+    const answer = await revocationRequest(as, ...identity(ports), token, {
       [allowInsecureRequests]: true,
       [customFetch]: (url, init) => transport(url, { ...init, keepalive: true }), // the page may be leaving
       additionalParameters: { token_type_hint: hint },
