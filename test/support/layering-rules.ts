@@ -62,6 +62,7 @@ export const browserEntries: readonly string[] = [
   'ky.ts',
   'runtime/sealed.ts',
   'runtime/webview.ts',
+  'runtime/capabilities.ts',
   'runtime/dpop.ts',
   'actions/front-channel-logout.ts',
 ]
