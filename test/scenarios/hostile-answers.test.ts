@@ -9,25 +9,24 @@ const warnings = (client: { told: readonly object[] }) =>
 const twice = rewritten(text => text.replace('{', '{"access_token":"other",'))
 const deep = rewritten(text => text.replace('{', `{"more":${'['.repeat(100_000)}${']'.repeat(100_000)},`))
 
-const unfit: [string, Fault][] = [
-  ['has no access token [TR07]', altered({ access_token: undefined })],
-  ['has an empty access token [TR07]', altered({ access_token: '' })],
-  ['has a number for an access token [TR07]', altered({ access_token: 7 })],
-  ['has null for an access token [TR07]', altered({ access_token: null })],
-  ['has no token_type [TR08]', altered({ token_type: undefined })],
-  ['has the token_type mac [TR08]', altered({ token_type: 'mac' })],
-  ['has the token_type N_A [TR08]', altered({ token_type: 'N_A' })],
-  ['has an error beside its tokens [TR28]', altered({ error: 'invalid_grant' })],
-  ['is JSON that says it is a page [TR30]', rewritten(text => text, { type: 'text/html' })],
-  ['does not say what it is [TR30]', rewritten(text => text, { type: null })],
-  ['has two access tokens [MX03]', twice],
-  ['is nested 100,000 levels deep [MX07]', deep],
-  ['has an access token of a megabyte, or so [MX08]', altered({ access_token: 'x'.repeat(200_000) })],
-  ['has the status 201', rewritten(text => text, { code: 201 })],
+const unfit: [string, string, Fault][] = [
+  ['has no access token', 'TR07', altered({ access_token: undefined })],
+  ['has an empty access token', 'TR07', altered({ access_token: '' })],
+  ['has a number for an access token', 'TR07', altered({ access_token: 7 })],
+  ['has null for an access token', 'TR07', altered({ access_token: null })],
+  ['has no token_type', 'TR08', altered({ token_type: undefined })],
+  ['has the token_type mac', 'TR08', altered({ token_type: 'mac' })],
+  ['has the token_type N_A', 'TR08', altered({ token_type: 'N_A' })],
+  ['has an error beside its tokens', 'TR28', altered({ error: 'invalid_grant' })],
+  ['is JSON that says it is a page', 'TR30', rewritten(text => text, { type: 'text/html' })],
+  ['does not say what it is', 'TR30', rewritten(text => text, { type: null })],
+  ['has two access tokens', 'MX03', twice],
+  ['is nested 100,000 levels deep', 'MX07', deep],
+  ['has an access token of a megabyte, or so', 'MX08', altered({ access_token: 'x'.repeat(200_000) })],
 ]
 
 describe('a token answer that', () => {
-  test.for(unfit)('%s is refused at a sign-in, and nothing is stored', async ([, fault]) => {
+  test.for(unfit)('%s is refused at a sign-in, and nothing is stored [%s]', async ([, , fault]) => {
     const { as, client, stored } = world()
     as.failNext.push(fault)
     const one = client()
@@ -36,7 +35,7 @@ describe('a token answer that', () => {
     expect(one.types()).not.toContain('session-started')
   })
 
-  test.for(unfit)('%s is refused at a refresh, and the session is kept', async ([, fault]) => {
+  test.for(unfit)('%s is refused at a refresh, and the session is kept [%s]', async ([, , fault]) => {
     const { as, signedIn, stored, expire, clock } = world({ graceMs: 1e12 })
     const client = await signedIn()
     const [before] = (await stored()) as { tokens: object }[]
@@ -50,16 +49,18 @@ describe('a token answer that', () => {
     expect((await client.fetch(`${API}/me`)).status).toBe(200)
   })
 
-  test.for<[string, Fault]>([
+  test.for<[string, string, Fault]>([
     [
-      'is one byte a minute for ever [MX02]',
+      'is one byte a minute for ever',
+      'MX02',
       {
         afterWork: true,
         answer: () => new Response(new ReadableStream({ pull: () => new Promise(() => {}) })),
       },
     ],
     [
-      'is a gigabyte [MX01]',
+      'is a gigabyte',
+      'MX01',
       {
         afterWork: true,
         answer: () =>
@@ -69,7 +70,7 @@ describe('a token answer that', () => {
           ),
       },
     ],
-  ])('%s is given up, and the session is kept', async ([, fault]) => {
+  ])('%s is given up, and the session is kept [%s]', async ([, , fault]) => {
     const { as, signedIn, expire, clock } = world()
     const client = await signedIn()
     expire()

@@ -297,11 +297,11 @@ describe('a refresh', () => {
     expect(here.as.reuses).toBe(0)
   })
 
-  test.for<[string, Record<string, unknown>]>([
-    ['lacks an audience of the first [RF22]', { aud: 'app' }],
-    ['tells another time of the sign-in [RF22]', { auth_time: 2 }],
-    ['has another nonce [RF23]', { nonce: 'another' }],
-  ])('whose ID Token %s keeps the first', async ([, claims]) => {
+  test.for<[string, string, Record<string, unknown>]>([
+    ['lacks an audience of the first', 'RF22', { aud: 'app' }],
+    ['tells another time of the sign-in', 'RF22', { auth_time: 2 }],
+    ['has another nonce', 'RF23', { nonce: 'another' }],
+  ])('whose ID Token %s keeps the first [%s]', async ([, , claims]) => {
     const here = world()
     here.as.idTokenClaims = { aud: ['app', 'api'], azp: 'app', auth_time: 1 }
     const client = await here.signedIn()
