@@ -11,6 +11,12 @@ export const decisions: Readonly<Record<string, string>> = {
   GR07: 'Client credentials are not in this version.',
   ...of('Token exchange is not in this version.', 'GR08 GR09'),
   GR11: 'There is no password grant, in the code or in the documentation.',
+  TR16: 'A lifetime of 0 is none: some servers mean by it that the token does not expire. The token is used until a 401, which leads to one refresh; there is no loop (test/scenarios/clock-and-lifetime.test.ts).',
+  ID17: 'The hybrid flow is not supported: no ID Token ever comes with the code.',
+  ...of(
+    'Nothing is discovered from what an API says (protected resource metadata, RFC 9728): APIs and issuers are named by the app alone, so no answer of an API can lead to another server.',
+    'DM11 DM12 DM13 DM14',
+  ),
   RQ07: 'A redirect is followed as fetch does, because client.fetch is fetch; https to http is another origin, at which the access token never arrives (RQ05).',
   ST08: 'A service worker that holds the tokens is not in this version; where injected script may use them is said in docs/security.md.',
   ST09: 'A client whose tokens stay behind a backend is not in this version.',
