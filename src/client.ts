@@ -1,9 +1,10 @@
 import { createActionContext } from './action-context.ts'
 import { actionContext } from './core/capability.ts'
-import type { Client } from './core/client.ts'
+import type { Client, SignInOptions } from './core/client.ts'
 import { createEventLog } from './core/event-log.ts'
 import type { Emit } from './core/events.ts'
 import type { Clock, Fetch, Page, Store, UserAgent, Wake } from './core/ports.ts'
+import { createBend } from './core/quirks.ts'
 import { renew, requestFor } from './core/resource.ts'
 import type { Session, SessionRecord } from './core/session.ts'
 import { abortable } from './core/time-limit.ts'
@@ -14,6 +15,8 @@ import { type Callback, parseCallback } from './flow/callback.ts'
 import { cleanSignedOut } from './flow/clean-url.ts'
 import { createServer } from './flow/discovery.ts'
 import { joinExtensions } from './flow/extensions.ts'
+import { createIdTokens } from './flow/id-token.ts'
+import { watchProtections } from './flow/protections.ts'
 import { createRecovery } from './flow/recovery.ts'
 import { createServerTime } from './flow/server-time.ts'
 import { authorize, type Finished, finish, forgetLoops } from './flow/sign-in.ts'
@@ -72,7 +75,9 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   store.onDegraded?.(message => emit({ type: 'storage-degraded', message }))
   const serverTime = createServerTime(clock)
   const transport = serverTime.watch(createTransport({ fetch: send, clock }))
-  const server = createServer({ ...settings, transport, clock, emit })
+  const bend = createBend(settings.quirks, emit)
+  const watch = watchProtections({ ...settings, keyValue, name, emit })
+  const server = createServer({ ...settings, transport, clock, emit, bend, watch })
   const extensions = joinExtensions(settings.extensions, {
     ...settings,
     name,
@@ -92,6 +97,8 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     server,
     serverTime,
     transport,
+    bend,
+    idTokens: createIdTokens({ ...settings, server, transport, clock, serverTime, bend }),
     extensions,
     tokenType: extensions.tokenType,
     records: createTokenStore(keyValue, `${name} session`, extensions.tokenType),
@@ -105,6 +112,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     emit,
     warn: createWarn(emit),
   }
+  const discard = (refreshToken: string) => void revoke(shared, refreshToken, 'refresh_token').catch(() => {})
   const live = createLiveSession({
     ...shared,
     channel: store.channel(name),
@@ -116,14 +124,14 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     async redeem(record, url, attempt, signal) {
       const resource = settings.resources.find(known => known.url === url)
       const parameters = resource && requestFor(resource, record)
-      const refreshToken = record.tokens.refreshToken as string
-      const granted = await refreshTokens(shared, record.sessionId, refreshToken, attempt, signal, parameters)
-      return renew(record, resource, granted, { ...settings, receivedAt: clock.now() })
+      const granted = await refreshTokens(shared, record, attempt, signal, parameters)
+      return renew(record, resource, granted, { ...settings, receivedAt: clock.now(), emit })
     },
-    revoke: refreshToken => void revoke(shared, refreshToken, 'refresh_token').catch(() => {}),
+    revoke: discard,
   })
   const signInPorts = {
     ...shared,
+    discard,
     started: (record: SessionRecord) => live.changed(record, record.sessionId),
   }
 
@@ -163,12 +171,10 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     await live.started()
   }
 
-  const signIn: Client['signIn'] = async ({
-    returnTo,
-    authorizationParameters = {},
-    stepUp = {},
-    userAgent: agent = userAgent,
-  } = {}) => {
+  const signInAs = async (
+    subject: string | undefined,
+    { returnTo, authorizationParameters = {}, stepUp = {}, userAgent: agent = userAgent }: SignInOptions,
+  ) => {
     const more = parseStepUp(stepUp, settings.scope, shared.records.current?.tokens.scope)
     const choice = {
       userAgent: agent.name,
@@ -180,6 +186,8 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
         ...more.parameters,
       },
       returnTo: parseReturnTo(returnTo, settings.redirectUri),
+      acrValues: stepUp.acrValues,
+      subject,
     }
     return shareSession('sign-in', async () => {
       const attempt = agent.begin(settings.redirectUri) // before anything is awaited: see UserAgent
@@ -200,6 +208,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     baseUrl: runtime.baseUrl,
     started,
   }
+  const signIn = (options: SignInOptions = {}) => signInAs(undefined, options)
 
   return {
     get session() {
@@ -213,8 +222,9 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     async recover({ returnTo = page?.location(), userAgent: agent = runtime.userAgent() } = {}) {
       await started()
       if (live.session.status === 'signed-in') return live.session
-      await recovery.begin()
-      return signIn({ returnTo, userAgent: agent, authorizationParameters: { prompt: 'none' } })
+      const subject = await recovery.begin()
+      const silent = { returnTo, userAgent: agent, authorizationParameters: { prompt: 'none' } }
+      return signInAs(subject, silent)
     },
 
     async handleCallback(url) {

@@ -8,7 +8,7 @@ export type EndReason =
   | 'refresh_interrupted'
   /** The access token is over and the server never gave a refresh token. Ask for the scope `offline_access`. */
   | 'no_refresh_token'
-  /** A refresh answered with the ID Token of somebody else. */
+  /** A refresh or a silent sign-in answered with the ID Token of somebody else. */
   | 'subject_changed'
   /** The key that the tokens are bound to is gone from this device (RFC 9449). */
   | 'dpop_key_lost'
@@ -62,6 +62,8 @@ export type CallbackReason =
   | 'authorization_error'
   /** The answer or the ID Token did not pass its checks. */
   | 'invalid_response'
+  /** The user was authenticated in another way than `acrValues` or essential `claims` asked for. */
+  | 'acr_not_met'
   /** The user closed the window, or no answer came in time. */
   | 'cancelled'
   /** The browser did not let the sign-in window open. */

@@ -30,16 +30,26 @@ export type WarningTopic =
   | 'mix_up'
   /** A token was revoked, and the answer was not the one of RFC 7009. */
   | 'revocation'
-  /** An answer was accepted only because the option `quirks` says so. */
   /** A client secret in an app that anybody can read (RFC 6749 section 2.1). */
   | 'client_secret'
   /** Granted were others than those that were asked for, or the server does not say which (RFC 9396 section 7). */
   | 'authorization_details'
+  /** The server's metadata has lost a protection that it had before. */
+  | 'metadata_downgrade'
+  /** A refreshed ID Token did not pass its checks: the one before it stays. */
+  | 'id_token'
+  /** More was granted than was asked for. */
+  | 'scope'
 
 export type EventBody =
   /** The server's metadata was asked for (RFC 8414), and came. */
   | { readonly type: 'metadata-request'; readonly url: string }
-  | { readonly type: 'metadata-response'; readonly issuer: string }
+  | {
+      readonly type: 'metadata-response'
+      readonly issuer: string
+      /** Where tokens will be asked for: it need not be at the issuer's own origin. */
+      readonly tokenEndpoint: string
+    }
   /** The user is being sent to the authorization server (RFC 6749 section 4.1.1), and came back (4.1.2). */
   | { readonly type: 'authorization-request'; readonly scope: string; readonly userAgent: string }
   | { readonly type: 'authorization-response'; readonly refused: boolean }

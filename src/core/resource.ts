@@ -1,6 +1,8 @@
-import { ServerError } from '../errors.ts'
+import { type LatchkeyError, ServerError } from '../errors.ts'
+import type { Emit } from './events.ts'
+import { unasked } from './scope.ts'
 import type { SessionRecord } from './session.ts'
-import { type IdTokenClaims, type TokenResponse, toTokenSet } from './token-set.ts'
+import { type Granted, type TokenResponse, toTokenSet } from './token-set.ts'
 
 /** An API that has an access token of its own (RFC 8707). */
 export interface Resource {
@@ -18,21 +20,30 @@ export const findResource = (url: URL, resources: readonly Resource[]): Resource
 
 /** What a session holds after a refresh: for all APIs in general, or for one of them. */
 export type Renewed = Pick<SessionRecord, 'tokens' | 'resources'> & {
-  /** The answer is not for the API that was asked for: its refresh token is kept, its access token is not. */
-  readonly refused?: ServerError
+  /** The answer is for another API, for more or for somebody else: its refresh token is kept, its access token is not. */
+  readonly refused?: LatchkeyError
 }
 
 /** @param context as for `toTokenSet`, for which the record's own tokens are the previous ones. */
 export function renew(
-  { tokens, resources }: SessionRecord,
+  { tokens, resources, requested }: SessionRecord,
   resource: Resource | undefined,
-  granted: { response: TokenResponse; claims: IdTokenClaims | undefined },
-  context: { receivedAt: number; leewaySeconds: number; scope: string },
+  granted: Granted,
+  context: { receivedAt: number; leewaySeconds: number; scope: string; strict: boolean; emit: Emit },
 ): Renewed {
   const next = toTokenSet(granted, { ...context, previous: tokens })
-  if (!resource) return { tokens: next, resources }
   const { refreshToken, idToken, claims, ...accessToken } = next
+  // the new refresh token is kept whatever else there is: the old one is spent
   const kept = { ...tokens, refreshToken, idToken, claims }
+  if (granted.refused) return { tokens: kept, resources, refused: granted.refused }
+  const more = resource || !requested ? '' : unasked(granted.response.scope, `${requested} ${tokens.scope}`)
+  if (more) {
+    const message = `A refresh granted more than the sign-in asked for: ${more}.`
+    const refused = new ServerError(message, { error: 'invalid_scope' })
+    if (context.strict) return { tokens: kept, resources, refused }
+    context.emit({ type: 'warning', about: 'scope', message })
+  }
+  if (!resource) return { tokens: next, resources }
   const known = [tokens, ...Object.values(resources ?? {})].map(one => one.accessToken)
   if (known.includes(accessToken.accessToken) || !isFor(granted.response, resource)) {
     const refused = new ServerError(

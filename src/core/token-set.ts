@@ -1,3 +1,4 @@
+import type { LatchkeyError } from '../errors.ts'
 import type { EpochMs } from './ports.ts'
 
 /** The claims of a checked ID Token (OpenID Connect Core section 2). */
@@ -41,10 +42,22 @@ export interface TokenResponse {
   readonly [member: string]: unknown
 }
 
+/** A token response with the claims of the ID Token that came with it. */
+export interface Granted {
+  readonly response: TokenResponse
+  readonly claims: IdTokenClaims | undefined
+  /** At a refresh: these claims did not pass their checks, and only tell whether it is somebody else. */
+  readonly isDistrusted?: boolean
+  /** At a refresh: nothing of this answer is to be used but its refresh token. */
+  readonly refused?: LatchkeyError | undefined
+}
+
 /** Whether a refreshed ID Token is of the same sign-in as the one before (OpenID Connect Core section 12.2). */
 const isContinued = (before: IdTokenClaims, after: IdTokenClaims): boolean =>
   [before.aud].flat().every(audience => [after.aud].flat().includes(audience)) &&
-  ['azp', 'auth_time', 'nonce'].every(name => (after[name] ?? before[name]) === (before[name] ?? after[name]))
+  ['iss', 'azp', 'auth_time', 'nonce'].every(
+    name => (after[name] ?? before[name]) === (before[name] ?? after[name]),
+  )
 
 /** Ten years: longer than any token lives, and far from what dates and timers cannot hold. */
 const LONGEST_LIFETIME_SECONDS = 10 * 365 * 24 * 3600
@@ -57,7 +70,7 @@ const LONGEST_LIFETIME_SECONDS = 10 * 365 * 24 * 3600
  * @param context.scope what was asked for, where neither this answer nor an earlier one says what was granted.
  */
 export function toTokenSet(
-  { response, claims }: { response: TokenResponse; claims: IdTokenClaims | undefined },
+  { response, claims, isDistrusted }: Granted,
   context: { receivedAt: EpochMs; leewaySeconds: number; scope: string; previous?: TokenSet },
 ): TokenSet {
   const { receivedAt, leewaySeconds, previous } = context
@@ -65,7 +78,8 @@ export function toTokenSet(
   const seconds = Math.min(response.expires_in || Number.NaN, LONGEST_LIFETIME_SECONDS)
   const after = (wait: number) => (Number.isNaN(wait) ? undefined : receivedAt + wait * 1000)
   const old = previous?.claims
-  const isRefused = old && claims && old.sub === claims.sub && !isContinued(old, claims)
+  const isRefused =
+    claims && (old ? old.sub === claims.sub && (isDistrusted || !isContinued(old, claims)) : isDistrusted)
   return {
     accessToken: response.access_token,
     refreshToken: response.refresh_token ?? previous?.refreshToken,

@@ -30,12 +30,26 @@ export interface AuthorizationChoice {
   readonly scope: string
   readonly returnTo: string | undefined
   readonly parameters: Readonly<Record<string, string>>
+  /** One of these authentication context classes, joined by spaces, is a must. */
+  readonly acrValues?: string | undefined
+  /** With `prompt=none`: nobody else than this user. */
+  readonly subject?: string | undefined
+}
+
+/** What `claims` asks for as essential (OpenID Connect Core section 5.5.1.1). */
+function essentialAcr(claims: string | undefined): string[] | undefined {
+  try {
+    const { acr } = JSON.parse(claims as string).id_token
+    return acr.essential ? [acr.values ?? acr.value ?? []].flat() : undefined
+  } catch {
+    return undefined // the server will say what is wrong with it
+  }
 }
 
 /** Builds the authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3) and saves its transaction. */
 export async function beginAuthorization(
   ports: AuthorizationPorts,
-  { userAgent, redirectUri, scope, returnTo, parameters }: AuthorizationChoice,
+  { userAgent, redirectUri, scope, returnTo, parameters, acrValues, subject }: AuthorizationChoice,
 ): Promise<{ url: string; state: string }> {
   const { server, clientId, clientAuthentication, resources, extensions, transactions, clock } = ports
   const as = await server()
@@ -70,7 +84,9 @@ export async function beginAuthorization(
   }
   const silent = parameters.prompt === 'none' ? true : undefined
   const secrets = { state, codeVerifier, nonce }
-  await transactions.save({ schema: 1, ...secrets, redirectUri, scope, returnTo, createdAt, silent })
+  const acr = nonce ? (acrValues?.split(' ') ?? essentialAcr(parameters.claims)) : undefined
+  const demands = { silent, subject, acr } as const
+  await transactions.save({ schema: 1, ...secrets, redirectUri, scope, returnTo, createdAt, ...demands })
   // last of all: what it gives may hold for seconds only
   const sent = (await extensions.pushRequest?.(extended)) ?? request
   for (const name of new Set(sent.keys())) url.searchParams.delete(name) // ours count

@@ -6,16 +6,14 @@ import {
   JWT_TIMESTAMP_CHECK,
   type ProcessAuthorizationCodeResponseOptions,
   processAuthorizationCodeResponse,
-  validateApplicationLevelSignature,
   validateAuthResponse,
 } from 'oauth4webapi'
+import type { Granted, IdTokenClaims } from '../core/token-set.ts'
 import { CallbackError, ServerError } from '../errors.ts'
 import { toLatchkeyError } from './failure.ts'
-import { atServerTime, type Granted, type TokenRequestPorts, tokenRequest } from './token-request.ts'
+import { MOST_SKEW_SECONDS, namedBy, peek } from './id-token.ts'
+import { atServerTime, type TokenRequestPorts, tokenRequest } from './token-request.ts'
 import type { Transaction } from './transaction.ts'
-
-/** A device's clock may be off by a time zone and a day, and still sign in. */
-const MOST_SKEW_SECONDS = 2 * 24 * 3600
 
 /**
  * Where only a clock stands between us and a sign-in: how far this device's is behind the server's. The ID Token was
@@ -24,10 +22,13 @@ const MOST_SKEW_SECONDS = 2 * 24 * 3600
 async function skewOf(error: unknown, answer: Response): Promise<number | undefined> {
   if ((error as { code?: string }).code !== JWT_TIMESTAMP_CHECK) return undefined
   const { id_token } = (await answer.json()) as { id_token: string }
-  const payload = atob((id_token.split('.')[1] as string).replaceAll('-', '+').replaceAll('_', '/'))
-  const skew = Number(JSON.parse(payload).iat) - Math.floor(Date.now() / 1000)
+  const skew = Number(peek(id_token, 1).iat) - Math.floor(Date.now() / 1000)
   return Math.abs(skew) < MOST_SKEW_SECONDS ? skew : undefined
 }
+
+/** OpenID Connect Core section 5.5.1.1, RFC 9470 section 5. An empty list: any will do, but one there must be. */
+const isAcrMet = (asked: Transaction['acr'], claims: IdTokenClaims | undefined): boolean =>
+  !asked || (typeof claims?.acr === 'string' && (!asked.length || asked.includes(claims.acr)))
 
 /**
  * Checks the authorization response (RFC 6749 section 4.1.2, RFC 9207) and exchanges its code (RFC 7636 section 4.5),
@@ -36,9 +37,9 @@ async function skewOf(error: unknown, answer: Response): Promise<number | undefi
  * @throws CallbackError when this sign-in cannot succeed; NetworkError when the same callback may succeed later.
  */
 export async function exchangeCode(
-  ports: TokenRequestPorts,
+  ports: TokenRequestPorts & { discard(refreshToken: string): void },
   answer: URL,
-  { state, redirectUri, codeVerifier, nonce }: Transaction,
+  { state, redirectUri, codeVerifier, nonce, acr }: Transaction,
 ): Promise<Granted> {
   const expected: ProcessAuthorizationCodeResponseOptions = {
     expectedNonce: nonce ?? expectNoNonce,
@@ -48,7 +49,7 @@ export async function exchangeCode(
     const as = await ports.server()
     const parameters = validateAuthResponse(as, { client_id: ports.clientId }, answer, state)
     const secrets = [codeVerifier, parameters.get('code') ?? '']
-    return await tokenRequest(
+    const granted = await tokenRequest(
       ports,
       { grantType: 'authorization_code', sessionId: state, attempt: 1, secrets },
       async (as, client, authentication, options) => {
@@ -56,8 +57,11 @@ export async function exchangeCode(
         const response = await authorizationCodeGrantRequest(...request)
         const [again, peek] = [response.clone(), response.clone()]
         const judge = async (by: Client, answer: Response) => {
-          const tokens = await processAuthorizationCodeResponse(as, by, answer, expected)
-          if (tokens.id_token) await validateApplicationLevelSignature(as, answer, options)
+          const { id_token: idToken } = await answer.clone().json()
+          const named = namedBy(as, String(idToken), ports.bend)
+          const tokens = await processAuthorizationCodeResponse(named, by, answer, expected)
+          await ports.idTokens.check(tokens)
+          await ports.idTokens.verify(named, answer, tokens)
           return tokens
         }
         try {
@@ -70,6 +74,12 @@ export async function exchangeCode(
         }
       },
     )
+    if (!isAcrMet(acr, granted.claims)) {
+      if (granted.response.refresh_token) ports.discard(granted.response.refresh_token)
+      const message = 'The user was not authenticated in the way that was asked for ("acr").'
+      throw new CallbackError(`${message} Call signIn() to try again.`, 'acr_not_met')
+    }
+    return granted
   } catch (cause) {
     const error = toLatchkeyError(cause, 'The sign-in', ports.clock.now())
     if (!(error instanceof ServerError) || error.retryable) throw error

@@ -8,7 +8,9 @@ import {
 import { isConfidential } from '../core/destination.ts'
 import type { Emit } from '../core/events.ts'
 import type { Clock } from '../core/ports.ts'
+import type { Bend } from '../core/quirks.ts'
 import { ConfigurationError, NetworkError } from '../errors.ts'
+import { readMembers, withMembers } from './answer.ts'
 import { toLatchkeyError } from './failure.ts'
 import type { Transport } from './transport.ts'
 
@@ -21,17 +23,41 @@ export interface DiscoveryPorts {
   readonly transport: Transport
   readonly clock: Clock
   readonly emit: Emit
+  readonly bend: Bend
+  /** The issuer has to be spelt as the app spells it. */
+  readonly strict: boolean
+  /** Looks at what was fetched before anybody uses it. */
+  watch(as: AuthorizationServer): Promise<void>
 }
+
+/** How long metadata is used before it is fetched again, beside the calls that use it. */
+const METADATA_MS = 24 * 3_600_000
+const RETRY_MS = 300_000
+
+const spelling = (issuer: string) => new URL(issuer).href.replace(/\/$/, '')
 
 /**
  * Fetches the metadata once; a failed fetch is forgotten, so that the next call tries again. OpenID Connect Discovery
  * first, then RFC 8414 where that document does not exist.
  */
-export function createServer({ issuer, metadata, transport, clock, emit }: DiscoveryPorts): Server {
+export function createServer(ports: DiscoveryPorts): Server {
+  const { issuer, metadata, transport, clock, emit, bend, strict } = ports
   let known: Promise<AuthorizationServer> | undefined
+  let renewAt = Number.POSITIVE_INFINITY
+
+  /** What the document's issuer has to be: the configured one, or another spelling that counts as the same. */
+  const expect = (told: unknown): string => {
+    if (typeof told !== 'string' || told === issuer || !URL.canParse(told)) return issuer
+    if (spelling(told) === spelling(issuer)) return strict ? '' : told
+    if (!told.includes('{tenantid}') || new URL(told).origin !== new URL(issuer).origin) return issuer
+    bend('issuer_template', 'has an issuer for each tenant')
+    return told
+  }
 
   const discover = async (algorithm: 'oidc' | 'oauth2'): Promise<AuthorizationServer> => {
     let url = ''
+    let told: unknown
+    let server: AuthorizationServer
     try {
       const response = await discoveryRequest(new URL(issuer), {
         algorithm,
@@ -43,20 +69,39 @@ export function createServer({ issuer, metadata, transport, clock, emit }: Disco
         },
       })
       if (response.status === 404 && algorithm === 'oidc') return await discover('oauth2')
-      const server = await processDiscoveryResponse(new URL(issuer), response)
-      emit({ type: 'metadata-response', issuer: server.issuer })
-      return server
+      const members = await readMembers(response, bend)
+      told = members?.issuer
+      server = await processDiscoveryResponse(new URL(expect(told)), withMembers(response, members))
     } catch (error) {
       const failure = toLatchkeyError(error, 'The metadata request', clock.now())
-      if (failure instanceof NetworkError && failure.reason !== 'not_the_server') throw failure
+      const isOther =
+        failure instanceof NetworkError ? failure.reason === 'not_the_server' : failure !== error
+      if (!isOther) throw failure
+      const other = typeof told === 'string' ? ` (it is of ${told.slice(0, 100)})` : ''
       throw new NetworkError(
-        `${url} is not the metadata of the issuer ${issuer}. Correct "issuer", or give "server" where there is no such document.`,
+        `${url} is not the metadata of the issuer ${issuer}${other}. Correct "issuer", or give "server" where there is no such document.`,
         'not_the_server',
       )
     }
+    await ports.watch(server)
+    emit({ type: 'metadata-response', issuer: server.issuer, tokenEndpoint: String(server.token_endpoint) })
+    renewAt = clock.now() + METADATA_MS
+    return server
+  }
+
+  const renew = () => {
+    renewAt = clock.now() + RETRY_MS
+    // what there is stays in use until there is something newer
+    discover('oidc').then(
+      server => {
+        known = Promise.resolve(server)
+      },
+      () => {},
+    )
   }
 
   return () => {
+    if (known && clock.now() >= renewAt) renew()
     known ??= (metadata ? Promise.resolve(metadata) : discover('oidc')).catch(error => {
       known = undefined
       throw error
@@ -80,7 +125,7 @@ export function endpointOf(
     : undefined
   const value = String(aliases?.[name] ?? server[name])
   const url = URL.canParse(value) ? new URL(value) : undefined
-  if (!url || !isConfidential(url) || url.username) {
+  if (!url || !isConfidential(url) || url.username || url.password) {
     throw new ConfigurationError(
       `The authorization server's "${name}" must be an https URL; it is ${value.slice(0, 100)}.`,
     )

@@ -41,7 +41,7 @@ export function toLatchkeyError(
   secrets: readonly string[] = [],
 ): LatchkeyError {
   if (error instanceof LatchkeyError) return error
-  const { code, cause, response = cause } = error as { code?: string; cause?: unknown; response?: unknown }
+  const { code, cause, response = cause, message } = error as Error & { code?: string; response?: unknown }
   const answer =
     response instanceof Response ? response : (cause as { response?: Response } | undefined)?.response
   const status = answer?.status
@@ -53,12 +53,14 @@ export function toLatchkeyError(
   }
   if (error instanceof ResponseBodyError || error instanceof AuthorizationResponseError) {
     const name = tidy(error.error, secrets) as string
-    const message = `${what} was refused: ${name}.`
+    const refusal = `${what} was refused: ${name}.`
     const details = { error: name, errorDescription: tidy(error.error_description, secrets), status }
     return error instanceof ResponseBodyError
-      ? new ServerError(`${message} Check how this client is registered at the server.`, details)
-      : new CallbackError(`${message} Call signIn() to try again.`, 'authorization_error', details)
+      ? new ServerError(`${refusal} Check how this client is registered at the server.`, details)
+      : new CallbackError(`${refusal} Call signIn() to try again.`, 'authorization_error', details)
   }
+  // the messages of oauth4webapi's own checks hold nothing that was sent or received
+  const reason = String(code).startsWith('OAUTH_') ? message : code
   // not JSON, or not what the protocol knows: a proxy or the sign-in page of a network
   return /NOT_JSON|NOT_CONFORM/.test(code as string)
     ? new NetworkError(
@@ -66,7 +68,7 @@ export function toLatchkeyError(
         'not_the_server',
         { status },
       )
-    : new ServerError(`${what} got an answer that did not pass its checks (${code}).`, {
+    : new ServerError(`${what} got an answer that did not pass its checks (${reason}).`, {
         error: 'invalid_response',
         status,
       })

@@ -1,6 +1,7 @@
 import type { Emit } from '../core/events.ts'
 import type { Clock, KeyValue, Lock, Page, SignInAttempt } from '../core/ports.ts'
 import type { Resource } from '../core/resource.ts'
+import { unasked } from '../core/scope.ts'
 import type { SessionRecord } from '../core/session.ts'
 import { HOLD_MS, WAIT_MS, withTimeLimit } from '../core/time-limit.ts'
 import { toTokenSet } from '../core/token-set.ts'
@@ -43,6 +44,8 @@ export interface SignInPorts extends TokenRequestPorts, SignInCheckPorts {
   readonly page: Page | undefined
   readonly emit: Emit
   readonly clock: Clock
+  /** Best effort: tokens that nobody will use. */
+  discard(refreshToken: string): void
   /** There is a new session: tell this realm and the others. */
   started(record: SessionRecord): void
 }
@@ -184,6 +187,15 @@ async function exchange(
   emit({ type: 'authorization-response', refused: url.searchParams.has('error') })
   try {
     const granted = await exchangeCode(ports, url, transaction)
+    const { refresh_token: spare, scope: told } = granted.response
+    const expected = transaction.silent && (transaction.subject ?? stored?.tokens.claims?.sub)
+    if (expected && granted.claims?.sub !== expected) {
+      if (spare) ports.discard(spare)
+      throw new AuthorizationRequiredError('subject_changed')
+    }
+    const more = unasked(told, transaction.scope)
+    if (more)
+      emit({ type: 'warning', about: 'scope', message: `More was granted than was asked for: ${more}.` })
     const tokens = toTokenSet(granted, { receivedAt: clock.now(), leewaySeconds, scope: transaction.scope })
     // named after its state: a callback that comes again is known by the session it began
     const requested = transaction.scope

@@ -15,19 +15,21 @@ import {
 import type { ClientAuthentication, Extensions } from '../core/capability.ts'
 import type { Emit, GrantType } from '../core/events.ts'
 import type { Clock } from '../core/ports.ts'
-import type { IdTokenClaims, TokenResponse } from '../core/token-set.ts'
+import type { Bend } from '../core/quirks.ts'
+import type { SessionRecord } from '../core/session.ts'
+import { abortable, withTimeLimit } from '../core/time-limit.ts'
+import type { Granted, IdTokenClaims } from '../core/token-set.ts'
 import { NetworkError, ServerError } from '../errors.ts'
+import { readTokenAnswer, withMembers } from './answer.ts'
 import { identityOf } from './client-identity.ts'
 import { endpointOf, type Server } from './discovery.ts'
 import { toLatchkeyError } from './failure.ts'
+import { type IdTokens, namedBy, peek } from './id-token.ts'
 import type { ServerTime } from './server-time.ts'
 import type { Transport } from './transport.ts'
 
-/** A checked answer, with the claims of the ID Token that came with it. */
-export interface Granted {
-  readonly response: TokenResponse
-  readonly claims: IdTokenClaims | undefined
-}
+/** How long a refresh waits for keys: its rotation is not stored yet. */
+const KEYS_MS = 2000
 
 export interface TokenRequestPorts {
   readonly server: Server
@@ -38,6 +40,8 @@ export interface TokenRequestPorts {
   readonly clock: Clock
   readonly serverTime: ServerTime
   readonly emit: Emit
+  readonly bend: Bend
+  readonly idTokens: IdTokens
 }
 
 const identity = (ports: TokenRequestPorts) => identityOf(ports, ports.serverTime.aheadMs())
@@ -62,21 +66,22 @@ export async function tokenRequest(
   ) => Promise<TokenEndpointResponse>,
 ): Promise<Granted> {
   const { server, clientAuthentication, extensions, clock, emit } = ports
-  const { grantType, sessionId, attempt, secrets, signal } = request
+  const { grantType, sessionId, attempt, secrets } = request
   emit({ type: 'token-request', grantType, attempt })
   try {
     const as = await server()
     endpointOf(as, 'token_endpoint', clientAuthentication?.mtls)
-    const options = requestOptions(ports, signal)
+    const options = requestOptions(ports, request)
     const response = await extensions.tokenRequest(sessionId, more =>
       send(as, ...identity(ports), { ...options, ...more }),
     )
-    checkTokenType(response, extensions)
+    const refused = ofAnotherType(response, extensions)
+    if (refused && grantType !== 'refresh_token') throw refused
     await extensions.tokenResponse(sessionId, response)
     const { expires_in, scope = '', refresh_token } = response
     const rotated = refresh_token !== undefined && !secrets.includes(refresh_token)
     emit({ type: 'token-response', grantType, expiresInSeconds: expires_in, scope, rotated })
-    return { response, claims: getValidatedIdTokenClaims(response) }
+    return { response, claims: getValidatedIdTokenClaims(response), refused }
   } catch (cause) {
     const sent = [...secrets, ...(clientAuthentication?.secrets?.() ?? [])]
     const failure = toLatchkeyError(cause, 'The token request', clock.now(), sent)
@@ -87,14 +92,17 @@ export async function tokenRequest(
 }
 
 /** A token that is bound to a key cannot be used without it, and none that is not may take its place (RFC 9449 section 5). */
-function checkTokenType({ token_type }: TokenEndpointResponse, extensions: Extensions): void {
+function ofAnotherType(
+  { token_type }: TokenEndpointResponse,
+  extensions: Extensions,
+): ServerError | undefined {
   const tokenType: string = extensions.tokenType ?? 'bearer'
-  if (token_type === tokenType) return
+  if (token_type === tokenType) return undefined
   const advice =
     tokenType === 'dpop'
       ? 'It does not bind tokens to keys for this client: leave dpop() out, or have it registered.'
       : 'Add dpop() of latchkey/dpop to "extensions".'
-  throw new ServerError(
+  return new ServerError(
     `The server gave an access token of type ${token_type} where ${tokenType} was asked for. ${advice}`,
     { error: 'invalid_response' },
   )
@@ -107,73 +115,80 @@ export const atServerTime = (ports: TokenRequestPorts, client: Client): Client =
 })
 
 /** http is refused by endpointOf(), but for loopback. */
-const requestOptions = ({ transport, extensions }: TokenRequestPorts, signal?: AbortSignal) => ({
+const requestOptions = (
+  { transport, extensions, bend }: TokenRequestPorts,
+  { grantType, signal }: { grantType: GrantType; signal?: AbortSignal },
+) => ({
   signal,
   [allowInsecureRequests]: true,
   async [customFetch](url: string, init: object) {
     const answer = await transport(url, init)
     extensions.presentation?.answered(url, answer)
-    return readable(answer)
+    return readTokenAnswer(answer, bend, grantType === 'refresh_token')
   },
 })
 
 /**
- * The answer as oauth4webapi can judge it: a challenge beside an error would hide the `error` in the body, and members
- * that are null or empty say the same as ones that are not there.
- * @throws NetworkError for a success that is not JSON: somebody else answered, or the answer was cut off.
+ * A refresh (RFC 6749 section 6). The server has rotated by the time it answers: no ID Token may cost the new refresh
+ * token.
+ * @param parameters for which API, if it is for one (RFC 8707 section 2.2).
  */
-async function readable(answer: Response): Promise<Response> {
-  const { status, ok } = answer
-  const headers = new Headers(answer.headers)
-  headers.delete('www-authenticate')
-  const text = await answer.text()
-  try {
-    const body = rewrite(text, (_, value) => (value === null || value === '' ? undefined : value))
-    return new Response(body, { status, headers })
-  } catch {
-    if (!ok) return new Response(text || null, { status, headers })
-    const message = 'The answer was cut off, or is not of the authorization server. Try again later.'
-    throw new NetworkError(message, 'not_the_server', { status })
-  }
-}
-
-/** The same JSON with another value for some members. */
-const rewrite = (text: string, change: (name: string, value: unknown) => unknown): string =>
-  JSON.stringify(JSON.parse(text), change) ?? text
-
-/** A refresh (RFC 6749 section 6). `parameters`: for which API, if it is for one (RFC 8707 section 2.2). */
-export const refreshTokens = (
+export async function refreshTokens(
   ports: TokenRequestPorts,
-  sessionId: string,
-  refreshToken: string,
+  { sessionId, tokens: { refreshToken, idToken } }: Pick<SessionRecord, 'sessionId' | 'tokens'>,
   attempt: number,
   signal: AbortSignal,
   parameters?: Readonly<Record<string, string>>,
-) =>
-  tokenRequest(
+): Promise<Granted> {
+  const sent = refreshToken as string
+  let judged: Pick<Granted, 'claims' | 'isDistrusted' | 'refused'> | undefined
+  const granted = await tokenRequest(
     ports,
-    { grantType: 'refresh_token', sessionId, attempt, secrets: [refreshToken], signal },
+    { grantType: 'refresh_token', sessionId, attempt, secrets: [sent], signal },
     async (as, client, authentication, options) => {
+      if (idToken) ports.idTokens.prepare()
       const additionalParameters = { ...options.additionalParameters, ...parameters }
       const request = { ...options, additionalParameters }
-      const answer = await refreshTokenGrantRequest(as, client, authentication, refreshToken, request)
+      const answer = await refreshTokenGrantRequest(as, client, authentication, sent, request)
       if (!answer.ok) return processRefreshTokenResponse(as, client, answer) // which says what is wrong with it
-      // the server has rotated: neither a lifetime that is none nor an ID Token may cost the new refresh token
-      const whole = rewrite(await answer.text(), (name, value) =>
-        name === 'expires_in' && !(Number(value) >= 0) ? undefined : value,
-      )
-      const bare = rewrite(whole, (name, value) => (name === 'id_token' ? undefined : value))
-      const granted = await processRefreshTokenResponse(as, client, new Response(bare, answer))
+      const whole = await answer.text()
+      const { id_token: next, ...bare } = JSON.parse(whole)
+      const granted = await processRefreshTokenResponse(as, client, withMembers(answer, bare))
+      if (next === undefined) return granted
+      let isTrue = false
       try {
+        const again = new Response(whole, answer)
         const judge = atServerTime(ports, client)
-        return await processRefreshTokenResponse(as, judge, new Response(whole, answer))
-      } catch (error) {
-        // where only clocks differ, the old ID Token stays in use
-        if ((error as { code?: string }).code === JWT_TIMESTAMP_CHECK) return granted
-        throw error
+        const named = namedBy(as, String(next), ports.bend)
+        const tokens = await processRefreshTokenResponse(named, judge, again)
+        await ports.idTokens.check(tokens)
+        isTrue = true
+        await inTime(ports, signal, () => ports.idTokens.verify(named, again, tokens))
+        return tokens
+      } catch (cause) {
+        const error = toLatchkeyError(cause, 'The refreshed ID Token', ports.clock.now(), [sent])
+        const claims = peek(String(next), 1) as IdTokenClaims
+        // where only clocks differ, or keys are not to be had or do not fit, the old ID Token stays in use
+        const isUsable = isTrue || (cause as { code?: string }).code === JWT_TIMESTAMP_CHECK
+        judged = {
+          claims: typeof claims.sub === 'string' ? claims : undefined,
+          isDistrusted: true,
+          refused: isUsable ? undefined : error,
+        }
+        const message = `${error.message} The one before it stays.`
+        if (isUsable) ports.emit({ type: 'warning', about: 'id_token', message })
+        return granted
       }
     },
   )
+  return { ...granted, ...judged, refused: granted.refused ?? judged?.refused }
+}
+
+/** Work that a rotation waits for before it is stored. */
+const inTime = <T>({ clock }: TokenRequestPorts, signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
+  const late = () => new NetworkError('The keys of the server did not come in time.', 'timeout')
+  return abortable(withTimeLimit(clock, KEYS_MS, work, late), signal)
+}
 
 /** RFC 7009. */
 export async function revoke(

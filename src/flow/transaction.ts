@@ -12,6 +12,10 @@ export interface Transaction {
   readonly createdAt: EpochMs
   /** The user was not to be asked anything (`prompt=none`). */
   readonly silent?: true
+  /** With `silent`: nobody else than this user (`sub`). */
+  readonly subject?: string | undefined
+  /** The user has to be authenticated in one of these ways; an empty list: in any that has a name. */
+  readonly acr?: readonly string[] | undefined
   /** Its callback came, whatever followed. */
   readonly returned?: true | undefined
   /** Its callback was answered: what comes again is told the outcome, and nothing is sent. */

@@ -4,8 +4,9 @@ import { NetworkError } from '../errors.ts'
 
 /** One request, headers and body: the next try still lands inside the shortest reuse grace period, 10 s. */
 const REQUEST_MS = 8000
-/** Larger than any metadata, key set or token answer. */
+/** Larger than any metadata or key set, and larger than any token answer. */
 const MAX_BYTES = 1_048_576
+const MAX_ANSWER_BYTES = 262_144
 
 /** How requests to the authorization server are sent. Shaped as oauth4webapi wants its `customFetch`. */
 export type Transport = (url: string, init: object) => Promise<Response>
@@ -24,7 +25,11 @@ export function createTransport({ fetch, clock }: { fetch: Fetch; clock: Clock }
       async late => {
         try {
           const signal = init.signal ? AbortSignal.any([init.signal, late]) : late
-          return await readWhole(await fetch(url, { ...init, signal, cache: 'no-store' }), endpoint)
+          return await readWhole(
+            await fetch(url, { ...init, signal, cache: 'no-store' }),
+            endpoint,
+            init.method === 'POST' ? MAX_ANSWER_BYTES : MAX_BYTES,
+          )
         } catch (cause) {
           if (cause instanceof NetworkError) throw cause
           throw new NetworkError(`${endpoint} could not be reached. Try again later.`, 'unreachable', {
@@ -40,7 +45,7 @@ export function createTransport({ fetch, clock }: { fetch: Fetch; clock: Clock }
     try {
       return await once(url, init)
     } catch (error) {
-      if (init.method !== 'GET') throw error
+      if (init.method !== 'GET' || (error as NetworkError).reason === 'not_the_server') throw error
       return once(url, init)
     }
   }
@@ -54,7 +59,11 @@ function withoutWords(thrown: unknown): unknown {
 }
 
 /** The same answer with its body read, so that nothing after this waits for the network. */
-async function readWhole(response: Response, endpoint: string | undefined): Promise<Response> {
+async function readWhole(
+  response: Response,
+  endpoint: string | undefined,
+  maxBytes: number,
+): Promise<Response> {
   const { status, headers, body } = response
   const unfit = (what: string) =>
     new NetworkError(`${endpoint} answered with ${what}. Try again later.`, 'not_the_server', { status })
@@ -64,9 +73,9 @@ async function readWhole(response: Response, endpoint: string | undefined): Prom
   const reader = body?.getReader()
   for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
     size += part.value.length
-    if (size > MAX_BYTES) {
+    if (size > maxBytes) {
       void reader?.cancel()
-      throw unfit('more than 1 MB')
+      throw unfit('too much')
     }
     chunks.push(part.value)
   }

@@ -1,4 +1,5 @@
 import type { Clock, Fetch, KeyValue } from '../core/ports.ts'
+import { createBend } from '../core/quirks.ts'
 import { ConfigurationError, LatchkeyError, ServerError } from '../errors.ts'
 import { createServer, type Server } from '../flow/discovery.ts'
 import { asSigner, type LoggedOut, OLDEST_SECONDS, parseLogoutToken } from '../flow/logout-token.ts'
@@ -64,7 +65,18 @@ export function createBackChannelLogout(options: BackChannelLogoutOptions): Back
   const ids = limited(remembered, clock)
   const prefix = `latchkey logout ${issuer} `
   const transport = createTransport({ fetch, clock })
-  const server = createServer({ issuer, metadata, transport, clock, emit() {} })
+  const emit = () => {}
+  const bend = createBend(new Set(), emit)
+  const server = createServer({
+    issuer,
+    metadata,
+    transport,
+    clock,
+    emit,
+    bend,
+    strict: false,
+    watch: async () => {},
+  })
   // the same object each time, because its key set is remembered with it
   let signer: ReturnType<Server> | undefined
   const asOnce = () => {

@@ -14,6 +14,12 @@ export const decisions: Readonly<Record<string, string>> = {
   PX05: 'Request objects (JAR) are not in this version: a pushed request (latchkey/par) has the same integrity and confidentiality.',
   PX10: 'Dynamic registration is not in this version: an app registers before there is a client, and hands in what came of it.',
   PX11: 'Client ID metadata documents are a draft: a client_id is sent as the app gives it, because registered ones may be URLs too.',
+  TR16: 'A lifetime of 0 is none: some servers mean by it that the token does not expire. The token is used until a 401, which leads to one refresh; there is no loop (test/scenarios/clock-and-lifetime.test.ts).',
+  ID17: 'The hybrid flow is not supported: no ID Token ever comes with the code.',
+  ...of(
+    'Nothing is discovered from what an API says (protected resource metadata, RFC 9728): APIs and issuers are named by the app alone, so no answer of an API can lead to another server.',
+    'DM11 DM12 DM13 DM14',
+  ),
   RQ07: 'A redirect is followed as fetch does, because client.fetch is fetch; https to http is another origin, at which the access token never arrives (RQ05).',
   RS23: 'Never asked for: an app cannot set response_mode or response_type, and the parameter "response" is not read. An answer is protected by state, iss and PKCE.',
   LO05: 'Only resource servers introspect (RFC 7662 section 2), with credentials of their own; latchkey is the client.',

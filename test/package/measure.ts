@@ -12,9 +12,9 @@ const KB = 1024
 
 /** What an app that uses everything of an entry may weigh, minified and with gzip. */
 const budgets: Readonly<Record<string, number>> = {
-  latchkey: 27.2 * KB,
-  'latchkey/node': 26.9 * KB,
-  'latchkey/webview': 27.1 * KB,
+  latchkey: 29.9 * KB,
+  'latchkey/node': 29.1 * KB,
+  'latchkey/webview': 29.8 * KB,
   'latchkey/ky': 10 * KB,
   'latchkey/capabilities': 4.3 * KB,
   'latchkey/client-authentication': 2.51 * KB,

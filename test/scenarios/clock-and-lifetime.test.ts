@@ -59,7 +59,7 @@ describe('a token response whose expires_in is', () => {
     ['ten years', 10 * 365 * 24 * 3600],
     ['more than a number of milliseconds can hold', 1e12],
   ] as const)(
-    '%s leads to one refresh at most in the first minute, and to no timer too long',
+    '%s leads to one refresh at most in the first minute, and to no timer too long [TR17]',
     async ([, expires_in]) => {
       const { as, client, clock } = world()
       const timers: number[] = []

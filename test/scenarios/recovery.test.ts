@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { oauthError } from '../support/faults.ts'
 import { leaving, pageAt, refusing } from '../support/leaving.ts'
 import { API } from '../support/strict-api.ts'
@@ -51,6 +51,45 @@ test.for(['login_required', 'consent_required', 'interaction_required', 'account
     expect(next.session.status).toBe('signed-in')
   },
 )
+
+describe('where another user answers without being asked', () => {
+  test('nobody is signed in, and start() says that it is somebody else [ID28]', async () => {
+    const here = world()
+    const client = await ended(here)
+    const { userAgent, callbacks } = leaving(here.as, url => here.as.approve(url, 'bob'))
+    await client.recover({ userAgent })
+    const next = here.client({ page: pageAt(callbacks[0] as string) })
+    expect(await next.start()).toEqual({ status: 'signed-out', reason: 'subject_changed' })
+    expect(await here.stored()).toEqual([])
+    await expect.poll(() => here.as.revocations.length).toBeGreaterThan(0)
+    await next.signIn()
+    expect(next.session).toMatchObject({ status: 'signed-in', claims: { sub: 'alice' } })
+  })
+
+  test('a page that was loaded anew in between knows whose session it was [ID28]', async () => {
+    const here = world()
+    await ended(here)
+    const { userAgent, callbacks } = leaving(here.as, url => here.as.approve(url, 'bob'))
+    await here.client({ page: pageAt(HERE) }).recover({ userAgent })
+    const next = here.client({ page: pageAt(callbacks[0] as string) })
+    expect(await next.start()).toEqual({ status: 'signed-out', reason: 'subject_changed' })
+  })
+
+  test('the session that there is stays as it is [ID28]', async () => {
+    const here = world()
+    const client = await here.signedIn()
+    const silent = { authorizationParameters: { prompt: 'none' } }
+    const { userAgent, callbacks } = leaving(here.as, url => here.as.approve(url, 'bob'))
+    await client.signIn({ ...silent, userAgent })
+    await expect(client.handleCallback(callbacks[0] as string)).rejects.toMatchObject({
+      code: 'ERR_AUTHORIZATION_REQUIRED',
+      reason: 'subject_changed',
+    })
+    expect(client.session).toMatchObject({ status: 'signed-in', claims: { sub: 'alice' } })
+    await client.signIn(silent)
+    expect(client.session).toMatchObject({ status: 'signed-in', claims: { sub: 'alice' } })
+  })
+})
 
 test('a page that is loaded anew knows that there was a session to have back', async () => {
   const here = world()

@@ -50,7 +50,7 @@ const networkFaults: [string, Fault, string][] = [
 
 describe('while the server is down', () => {
   test.each(networkFaults)(
-    'because %s, the session is kept and the next call succeeds',
+    'because %s, the session is kept and the next call succeeds [TR29, MX09]',
     async (_what, fault, reason) => {
       const here = world()
       const { signedIn, as, clock, expire } = here

@@ -55,6 +55,18 @@ export const altered = (change: Readonly<Record<string, unknown>>): Fault => ({
   },
 })
 
+/** The server's own answer as a text that is changed. */
+export const rewritten = (
+  change: (text: string) => string,
+  { type = 'application/json', code = 200 }: { type?: string | null; code?: number } = {},
+): Fault => ({
+  afterWork: true,
+  async answer(real) {
+    const bytes = new TextEncoder().encode(change((await real?.text()) ?? ''))
+    return new HttpResponse(bytes, { status: code, headers: type === null ? {} : { 'content-type': type } })
+  },
+})
+
 /** The server's own answer with other headers. */
 export const withHeaders = (headers: Readonly<Record<string, string>>): Fault => ({
   afterWork: true,

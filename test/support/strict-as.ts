@@ -35,6 +35,8 @@ export interface TokenRequestEntry {
 interface Family {
   readonly subject: string
   readonly scope: string
+  /** The first of the `acr_values` that the sign-in asked for. */
+  readonly acr: string | undefined
   readonly rotated: Map<string, { at: number; answer: Record<string, unknown> }>
   refreshToken: string
   alive: boolean
@@ -84,9 +86,14 @@ export function createStrictAs({
   const failNext: Fault[] = []
   const failRevocation: Fault[] = []
   const failMetadata: Fault[] = []
-  /** Changes the claims of the ID Tokens that are issued from now on. */
+  const failKeys: Fault[] = []
   const as = {
+    /** Changes the claims of the ID Tokens that are issued from now on. */
     idTokenClaims: {} as Record<string, unknown>,
+    /** Changes them by the access token beside them. */
+    claimsFor: async (_accessToken: string): Promise<Record<string, unknown>> => ({}),
+    /** What ID Tokens are signed with, and shown. */
+    key,
     /** Beside what every token answer has. */
     moreMembers: {} as Record<string, unknown>,
     /** What takes pushed authorization requests. */
@@ -105,14 +112,16 @@ export function createStrictAs({
 
   /** New tokens for a family, which make the old refresh token an old one. */
   const issue = async (family: Family, nonce?: string | null, resource?: string) => {
-    const { subject: sub, scope } = family
+    const { subject: sub, scope, acr } = family
     const now = Math.floor(clock.now() / 1000)
     const accessToken = keep(secret('access'))
     family.refreshToken = keep(secret('refresh'))
     accessTokens.set(accessToken, { family, resource, expiresAt: clock.now() + as.accessTokenSeconds * 1000 })
-    const claims = { iss: issuer, sub, aud: clientId, iat: now, exp: now + 3600, nonce: nonce ?? undefined }
+    const times = { iat: now, exp: now + 3600 }
+    const claims = { iss: issuer, sub, aud: clientId, ...times, nonce: nonce ?? undefined, acr }
+    const more = { ...(await as.claimsFor(accessToken)), ...as.idTokenClaims }
     const idToken = scope.split(' ').includes('openid')
-      ? keep(await key.sign({ ...claims, ...as.idTokenClaims }))
+      ? keep(await as.key.sign({ ...claims, ...more }))
       : undefined
     return {
       access_token: accessToken,
@@ -142,7 +151,8 @@ export function createStrictAs({
     if (form.get('redirect_uri') !== code.query.get('redirect_uri')) return refuse('invalid_grant')
     if ((await s256(verifier)) !== code.query.get('code_challenge')) return refuse('invalid_grant')
     const scope = code.query.get('scope') ?? ''
-    code.family = { subject: code.subject, scope, rotated: new Map(), refreshToken: '', alive: true }
+    const acr = code.query.get('acr_values')?.split(' ')[0]
+    code.family = { subject: code.subject, scope, acr, rotated: new Map(), refreshToken: '', alive: true }
     families.push(code.family)
     return HttpResponse.json(await issue(code.family, code.query.get('nonce')))
   }
@@ -217,7 +227,7 @@ export function createStrictAs({
     return new HttpResponse(null, { status: 200 })
   }
 
-  const metadata = {
+  const metadata: Record<string, unknown> = {
     issuer,
     authorization_endpoint: `${issuer}/authorize`,
     token_endpoint: `${issuer}/token`,
@@ -237,7 +247,10 @@ export function createStrictAs({
       seen(request, () => failMetadata.shift()?.answer(undefined) ?? HttpResponse.json(metadata)),
     ),
     http.get(`${issuer}/jwks`, ({ request }) =>
-      seen(request, async () => HttpResponse.json(await key.jwks())),
+      seen(request, async () => {
+        const real = HttpResponse.json(await as.key.jwks())
+        return failKeys.shift()?.answer(real) ?? real
+      }),
     ),
     http.post(`${issuer}/token`, ({ request }) => seen(request, () => token(request))),
     http.post(`${issuer}/revoke`, ({ request }) => seen(request, () => revoke(request))),
@@ -253,6 +266,7 @@ export function createStrictAs({
     failNext,
     failRevocation,
     failMetadata,
+    failKeys,
     tokenRequests,
     revocations,
     requests,

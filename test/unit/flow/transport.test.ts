@@ -79,12 +79,15 @@ describe('a request to the authorization server', () => {
     expect(sent[0]?.[1]?.signal?.aborted).toBe(true)
   })
 
-  test.each([301, 302, 303, 307, 308])('does not follow a redirect: %i is not the server', async status => {
-    const { transport } = setUp(
-      () => new Response(null, { status, headers: { location: 'https://portal.example' } }),
-    )
-    await expect(transport(url, { method: 'POST' })).rejects.toMatchObject({ reason: 'not_the_server' })
-  })
+  test.each([301, 302, 303, 307, 308])(
+    'does not follow a redirect: %i is not the server [TR01]',
+    async status => {
+      const { transport } = setUp(
+        () => new Response(null, { status, headers: { location: 'https://portal.example' } }),
+      )
+      await expect(transport(url, { method: 'POST' })).rejects.toMatchObject({ reason: 'not_the_server' })
+    },
+  )
 
   test('does not read more than a megabyte [MX01]', async () => {
     let pulled = 0

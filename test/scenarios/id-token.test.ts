@@ -1,0 +1,380 @@
+import { describe, expect, test } from 'vitest'
+import type { Clock } from '../../src/core/ports.ts'
+import { altered, captivePortal, type Fault, hang, reset, status, withHeaders } from '../support/faults.ts'
+import { leaving } from '../support/leaving.ts'
+import { atHashOf, type SigningKey, signingKey } from '../support/signing-key.ts'
+import { API } from '../support/strict-api.ts'
+import { type World, worlds } from '../support/world.ts'
+
+const world = worlds()
+const keysAsked = ({ as }: World) => as.requests.filter(request => request === 'GET /jwks').length
+const warnings = (client: { told: readonly object[] }) =>
+  client.told.flatMap(event => ('about' in event ? [event.about] : []))
+const DAY = 86_400
+
+/** An ID Token that is signed with another header. */
+const withHeader = (key: SigningKey, header: Record<string, unknown>): SigningKey => ({
+  jwks: key.jwks,
+  sign: claims => key.sign(claims, header),
+})
+/** A key set of the server's own choice. */
+const showing = (key: SigningKey, change: (key: Record<string, unknown>) => unknown[]): SigningKey => ({
+  sign: key.sign,
+  jwks: async () => ({ keys: (await key.jwks()).keys.flatMap(change) as Record<string, unknown>[] }),
+})
+
+describe('a sign-in is refused, and nothing is stored, whose ID Token', () => {
+  test.for<[string, (now: number) => Record<string, unknown>]>([
+    ['is of another issuer [ID01]', () => ({ iss: 'https://evil.example' })],
+    ['has the issuer with a slash more [ID01]', () => ({ iss: 'https://id.example.com/' })],
+    ['is for another client [ID02]', () => ({ aud: 'other' })],
+    ['is for nobody [ID02]', () => ({ aud: undefined })],
+    ['is for others too, and says no party [ID03]', () => ({ aud: ['app', 'other'] })],
+    ['is for others too, and another party [ID03]', () => ({ aud: ['app', 'other'], azp: 'other' })],
+    ['is for this client alone, and another party [ID04]', () => ({ azp: 'other' })],
+    ['has no end [ID09]', () => ({ exp: undefined })],
+    ['has an end that is no number [ID09]', () => ({ exp: '9999999999' })],
+    ['does not say when it was made [ID10]', () => ({ iat: undefined })],
+    ['was made in a year [ID11]', now => ({ iat: now + 365 * DAY, exp: now + 366 * DAY })],
+    ['was made ten years ago [ID11]', now => ({ iat: now - 3650 * DAY })],
+    ['is of nobody [ID12]', () => ({ sub: undefined })],
+    ['is of an empty name [ID12]', () => ({ sub: '' })],
+    ['is of a number [ID12]', () => ({ sub: 7 })],
+    ['is of a name of 256 characters [ID12]', () => ({ sub: 'x'.repeat(256) })],
+    ['is of a name that is not ASCII [ID12]', () => ({ sub: 'ali\u0000ce' })],
+    ['has another nonce [ID13]', () => ({ nonce: 'other' })],
+    ['has no nonce [ID13]', () => ({ nonce: undefined })],
+    ['is for another access token [ID15]', () => ({ at_hash: 'LDktKdoQak3Pk0cnXxCltA' })],
+    ['has a number for the hash of the access token [ID15]', () => ({ at_hash: 7 })],
+  ])('%s', async ([, claims]) => {
+    const { as, client, clock, stored } = world()
+    as.idTokenClaims = claims(Math.floor(clock.now() / 1000))
+    await expect(client().signIn()).rejects.toMatchObject({
+      code: 'ERR_CALLBACK',
+      reason: 'invalid_response',
+    })
+    expect(await stored()).toEqual([])
+  })
+
+  test.for<[string, (key: SigningKey) => SigningKey]>([
+    ['has no signature [ID06]', key => withHeader(key, { alg: 'none' })],
+    ['is signed with HS256 [ID07]', key => withHeader(key, { alg: 'HS256' })],
+    ['is signed in a way that the server does not announce [ID07]', key => withHeader(key, { alg: 'PS256' })],
+    ['has a critical header [ID08]', key => withHeader(key, { crit: ['exp'] })],
+    [
+      'names no key, and two would fit [ID19]',
+      key => showing(withHeader(key, { kid: undefined }), one => [one, { ...one, kid: 'key-2' }]),
+    ],
+    ['is signed with another key of the same name', key => ({ jwks: signingKey().jwks, sign: key.sign })],
+    ['is signed with a key for encryption [DM10]', key => showing(key, one => [{ ...one, use: 'enc' }])],
+    [
+      'is signed with a key that may not verify [DM10]',
+      key => showing(key, one => [{ ...one, key_ops: ['sign'] }]),
+    ],
+    [
+      'is signed with a key for another algorithm [DM10]',
+      key => showing(key, one => [{ ...one, alg: 'RS512' }]),
+    ],
+  ])('%s', async ([, change]) => {
+    const { as, client, stored } = world()
+    as.key = change(as.key)
+    await expect(client().signIn()).rejects.toMatchObject({
+      code: 'ERR_CALLBACK',
+      reason: 'invalid_response',
+    })
+    expect(await stored()).toEqual([])
+  })
+
+  test('is signed with an RSA key of 1,024 bits [DM10]', async () => {
+    const { as, client } = world({ key: signingKey('short', 'RS1024') })
+    await expect(client().signIn()).rejects.toMatchObject({ code: 'ERR_CALLBACK' })
+    expect(as.complaints).toEqual([])
+  })
+
+  test.for<[string, unknown]>([
+    ['is missing although openid was asked for [ID25]', undefined],
+    ['is encrypted [ID26]', 'a.b.c.d.e'],
+  ])('%s', async ([, id_token]) => {
+    const { as, client, stored } = world()
+    as.failNext.push(altered({ id_token }))
+    const error = await client()
+      .signIn()
+      .catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'ERR_CALLBACK', reason: 'invalid_response' })
+    if (id_token) expect((error as Error).message).toMatch(/encrypted|JWE/)
+    expect(await stored()).toEqual([])
+  })
+})
+
+describe('a sign-in succeeds whose ID Token', () => {
+  test.for<[string, (now: number) => Record<string, unknown>]>([
+    ['is for a list of this client alone [ID03]', () => ({ aud: ['app'] })],
+    ['is for others too, and this party [ID03]', () => ({ aud: ['app', 'other'], azp: 'app' })],
+    ['is for this party [ID04]', () => ({ azp: 'app' })],
+    ['was made a day ago by a clock that is behind [ID11]', now => ({ iat: now - DAY })],
+    ['is of a name of 255 characters [ID12]', () => ({ sub: 'x'.repeat(255) })],
+    ['has no hash of the access token [ID16]', () => ({ at_hash: undefined })],
+  ])('%s', async ([, claims]) => {
+    const here = world()
+    here.as.idTokenClaims = claims(Math.floor(here.clock.now() / 1000))
+    expect((await here.signedIn()).session.status).toBe('signed-in')
+  })
+
+  test.for([
+    ['RS256', 'SHA-256'],
+    ['ES384', 'SHA-384'],
+    ['EdDSA', 'SHA-512'],
+  ] as const)('is signed with %s and has the hash of its access token by %s [ID15]', async ([alg, hash]) => {
+    const here = world({ key: signingKey('key-1', alg) })
+    here.as.metadata.id_token_signing_alg_values_supported = [alg]
+    here.as.claimsFor = async accessToken => ({ at_hash: await atHashOf(accessToken, hash) })
+    expect((await here.signedIn()).session.status).toBe('signed-in')
+    here.as.claimsFor = async accessToken => ({ at_hash: await atHashOf(`${accessToken}x`, hash) })
+    await expect(here.client().signIn()).rejects.toMatchObject({ reason: 'invalid_response' })
+  })
+
+  test.for<[string, (key: SigningKey) => SigningKey]>([
+    ['names no key, where one fits [ID18]', key => withHeader(key, { kid: undefined })],
+    [
+      'is signed with a key beside malformed ones [ID22]',
+      key =>
+        showing(key, one => [
+          null,
+          7,
+          'key',
+          [],
+          { kty: 'unknown' },
+          { ...one, key_ops: 7 },
+          { kty: 'RSA', kid: 'x' },
+          one,
+        ]),
+    ],
+  ])('%s', async ([, change]) => {
+    const here = world()
+    here.as.key = change(here.as.key)
+    expect((await here.signedIn()).session.status).toBe('signed-in')
+  })
+})
+
+describe('keys that rotated', () => {
+  test('a moment after they were fetched are fetched once more [ID20, ID21]', async () => {
+    const here = world()
+    const client = await here.signedIn()
+    expect(keysAsked(here)).toBe(1)
+    here.as.key = signingKey('key-2')
+    await client.signIn()
+    expect(keysAsked(here)).toBe(2)
+    await client.signIn()
+    expect(keysAsked(here)).toBe(2)
+  })
+
+  test('are not fetched again and again for a key that is not there [ID21]', async () => {
+    const here = world()
+    const client = await here.signedIn()
+    here.as.key = withHeader(here.as.key, { kid: 'nowhere' })
+    for (let round = 0; round < 5; round++) {
+      here.clock.advance(1000)
+      await expect(client.signIn()).rejects.toMatchObject({ code: 'ERR_CALLBACK' })
+    }
+    expect(keysAsked(here)).toBe(2)
+  })
+
+  test.for<[string, Fault, string]>([
+    [
+      '5 MB',
+      status(200, { 'content-type': 'application/json' }, `{"keys":["${'x'.repeat(5_000_000)}"]}`),
+      'not_the_server',
+    ],
+    ['a page', captivePortal, 'not_the_server'],
+    ['a redirect', status(302, { location: 'https://evil.example/jwks' }), 'not_the_server'],
+    ['no key set', status(200, { 'content-type': 'application/json' }, '{"keys":{}}'), 'not_the_server'],
+    ['503', status(503), 'unavailable'],
+  ])(
+    'that are %s make the sign-in fail with a typed error that can be tried again [DM09]',
+    async ([, fault, reason]) => {
+      const here = world()
+      here.as.failKeys.push(...Array<Fault>(4).fill(fault))
+      await expect(here.client().signIn()).rejects.toMatchObject({
+        code: 'ERR_NETWORK',
+        reason,
+        retryable: true,
+      })
+      expect(await here.stored()).toEqual([])
+      expect(keysAsked(here)).toBe(1)
+    },
+  )
+
+  test('which are ten thousand are searched all the same [DM09]', async () => {
+    const here = world()
+    const many = Array.from({ length: 10_000 }, (_, index) => ({ kty: 'EC', kid: `other-${index}` }))
+    here.as.key = showing(here.as.key, one => [...many, one])
+    expect((await here.signedIn()).session.status).toBe('signed-in')
+  })
+})
+
+describe('a refresh', () => {
+  test.for<[string, (here: World) => void]>([
+    ['keys that cannot be reached', ({ as }) => void as.failKeys.push(...Array<Fault>(4).fill(reset))],
+    [
+      'keys that a captive portal answers',
+      ({ as }) => void as.failKeys.push(...Array<Fault>(4).fill(captivePortal)),
+    ],
+    [
+      'a signature that does not fit',
+      ({ as }) => {
+        as.key = { jwks: signingKey().jwks, sign: as.key.sign }
+      },
+    ],
+  ])('with %s keeps the new tokens and the old ID Token, and warns', async ([, spoil]) => {
+    const here = world({ accessTokenSeconds: 4000 })
+    const client = await here.signedIn()
+    const [before] = (await here.stored()) as { tokens: Record<string, unknown> }[]
+    here.expire() // the keys are over too
+    spoil(here)
+    expect((await client.fetch(`${API}/me`)).status).toBe(200)
+    const [after] = (await here.stored()) as { tokens: Record<string, unknown> }[]
+    expect(after?.tokens.idToken).toBe(before?.tokens.idToken)
+    expect(after?.tokens.claims).toEqual(before?.tokens.claims)
+    expect(after?.tokens.refreshToken).not.toBe(before?.tokens.refreshToken)
+    expect(warnings(client)).toEqual(['id_token'])
+    here.expire()
+    expect((await client.fetch(`${API}/me`)).status).toBe(200)
+    expect(here.as.reuses).toBe(0)
+  })
+
+  test('whose keys never come is stored after two seconds', async () => {
+    const here = world({ accessTokenSeconds: 4000 })
+    const timers: number[] = []
+    const after: Clock['after'] = (ms, ...rest) => {
+      timers.push(ms)
+      return here.clock.after(ms, ...rest)
+    }
+    const client = await here.signedIn({ clock: { now: here.clock.now, after } })
+    here.expire()
+    here.as.failKeys.push(hang, hang, hang)
+    timers.length = 0
+    const call = client.fetch(`${API}/me`)
+    // after the requests for tokens and keys, which may take 8 s each
+    await expect.poll(() => timers.slice(timers.lastIndexOf(8000))).toContain(2000)
+    here.clock.advance(2000)
+    expect((await call).status).toBe(200)
+    expect(warnings(client)).toEqual(['id_token'])
+    expect((await here.stored())[0]).toMatchObject({ version: 2 })
+  })
+
+  test('fetches the keys beside the token request, and takes the new ID Token', async () => {
+    const here = world({ accessTokenSeconds: 4000 })
+    const client = await here.signedIn()
+    const [before] = (await here.stored()) as { tokens: Record<string, unknown> }[]
+    here.expire()
+    await client.fetch(`${API}/me`)
+    const [after] = (await here.stored()) as { tokens: Record<string, unknown> }[]
+    expect(after?.tokens.idToken).not.toBe(before?.tokens.idToken)
+    expect(keysAsked(here)).toBe(2)
+    expect(warnings(client)).toEqual([])
+  })
+
+  test('whose ID Token is of somebody else ends the session although its signature does not fit [RF20]', async () => {
+    const here = world()
+    const client = await here.signedIn()
+    here.as.idTokenClaims = { sub: 'mallory', at_hash: 'x' }
+    here.expire()
+    await expect(client.fetch(`${API}/me`)).rejects.toMatchObject({ reason: 'subject_changed' })
+  })
+
+  test('whose access token is not the one of its ID Token keeps only the new refresh token [ID15]', async () => {
+    const here = world()
+    const client = await here.signedIn()
+    here.as.idTokenClaims = { at_hash: 'LDktKdoQak3Pk0cnXxCltA' }
+    here.expire()
+    await expect(client.fetch(`${API}/me`)).rejects.toMatchObject({
+      code: 'ERR_SERVER',
+      error: 'invalid_response',
+    })
+    here.as.idTokenClaims = {}
+    here.clock.advance(60_000)
+    expect((await client.fetch(`${API}/me`)).status).toBe(200)
+    expect(here.as.reuses).toBe(0)
+  })
+
+  test.for<[string, string, Record<string, unknown>]>([
+    ['lacks an audience of the first', 'RF22', { aud: 'app' }],
+    ['tells another time of the sign-in', 'RF22', { auth_time: 2 }],
+    ['has another nonce', 'RF23', { nonce: 'another' }],
+  ])('whose ID Token %s keeps the first [%s]', async ([, , claims]) => {
+    const here = world()
+    here.as.idTokenClaims = { aud: ['app', 'api'], azp: 'app', auth_time: 1 }
+    const client = await here.signedIn()
+    const before = client.session as { claims?: unknown }
+    here.as.idTokenClaims = { aud: ['app', 'api'], azp: 'app', auth_time: 1, ...claims }
+    here.expire()
+    expect((await client.fetch(`${API}/me`)).status).toBe(200)
+    expect((client.session as { claims?: unknown }).claims).toEqual(before.claims)
+  })
+
+  test('whose ID Token is for another party is refused [RF22]', async () => {
+    const here = world()
+    const client = await here.signedIn()
+    here.as.idTokenClaims = { azp: 'other' }
+    here.expire()
+    await expect(client.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_SERVER' })
+    expect(client.session.status).toBe('signed-in')
+  })
+})
+
+test('who signs in as another user takes the place of the one before, with nothing of theirs left [ID27]', async () => {
+  const here = world()
+  const users = ['alice', 'bob']
+  const client = here.client({ subject: () => users.shift() as string })
+  await client.signIn()
+  await client.signIn()
+  expect(client.session).toMatchObject({ claims: { sub: 'bob' } })
+  expect(JSON.stringify(await here.stored())).not.toContain('alice')
+})
+
+describe('a way of authentication that has to be used', () => {
+  const claims = (acr: object) => ({
+    authorizationParameters: { claims: JSON.stringify({ id_token: { acr } }) },
+  })
+
+  test.for<[string, object, string | undefined, boolean]>([
+    ['a step-up gets what it asked for', { stepUp: { acrValues: 'gold' } }, 'gold', true],
+    ['a step-up gets one of those it asked for', { stepUp: { acrValues: 'gold silver' } }, 'silver', true],
+    ['a step-up gets another', { stepUp: { acrValues: 'gold silver' } }, 'bronze', false],
+    ['a step-up gets none', { stepUp: { acrValues: 'gold' } }, undefined, false],
+    ['essential claims get what they asked for', claims({ essential: true, values: ['gold'] }), 'gold', true],
+    ['essential claims get another', claims({ essential: true, value: 'gold' }), 'bronze', false],
+    ['essential claims get any', claims({ essential: true }), 'bronze', true],
+    ['essential claims get none', claims({ essential: true }), undefined, false],
+    ['voluntary claims get another', claims({ value: 'gold' }), 'bronze', true],
+    ['a wish gets another', { authorizationParameters: { acr_values: 'gold' } }, 'bronze', true],
+  ])('%s: it is refused as acr_not_met unless it fits [ID24]', async ([, options, acr, fits]) => {
+    const here = world()
+    const client = await here.signedIn()
+    const [before] = await here.stored()
+    here.as.idTokenClaims = { acr }
+    const signIn = client.signIn(options)
+    if (fits) return void expect(await signIn).toMatchObject({ claims: { acr } })
+    await expect(signIn).rejects.toMatchObject({ code: 'ERR_CALLBACK', reason: 'acr_not_met' })
+    expect((await here.stored())[0]).toEqual(before)
+    await expect.poll(() => here.as.revocations.length).toBe(1)
+  })
+
+  test('is remembered over the redirect [ID24]', async () => {
+    const here = world()
+    const away = leaving(here.as)
+    await here.client(away).signIn({ stepUp: { acrValues: 'gold' } })
+    here.as.idTokenClaims = { acr: 'bronze' }
+    await expect(here.client().handleCallback(away.callbacks[0] as string)).rejects.toMatchObject({
+      reason: 'acr_not_met',
+    })
+  })
+})
+
+test('the clock that an ID Token is judged by is the server’s, where its answer tells it [ID11]', async () => {
+  const here = world()
+  const at = here.clock.now() - 300 * DAY * 1000
+  here.as.idTokenClaims = { iat: at / 1000, exp: at / 1000 + 3600 }
+  here.as.failNext.push(withHeaders({ date: new Date(at).toUTCString() }))
+  expect((await here.signedIn()).session.status).toBe('signed-in')
+})
