@@ -37,6 +37,8 @@ export interface Runtime {
   readonly store: () => Store
   readonly userAgent: () => UserAgent
   readonly page: Page | undefined
+  /** How to leave for the end of the provider's session, where that is not by the page itself. */
+  readonly leave?: (url: string) => Promise<void>
   /** What `fetch` resolves relative URLs against, where it does. */
   readonly baseUrl: () => string | undefined
   readonly wake: Wake | undefined
@@ -91,6 +93,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     name,
     context,
     page,
+    leave: runtime.leave ?? page?.leave,
     clock,
     emit,
   }
@@ -163,7 +166,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
         ...checkAuthorizationParameters(authorizationParameters),
         ...more.parameters,
       },
-      returnTo: parseReturnTo(returnTo, settings.redirectUri),
+      returnTo: parseReturnTo(returnTo, (page ? undefined : runtime.baseUrl()) ?? settings.redirectUri),
     }
     return shareSession('sign-in', async () => {
       const attempt = agent.begin(settings.redirectUri) // before anything is awaited: see UserAgent

@@ -19,6 +19,7 @@ export default defineConfig({
       },
       { find: /^latchkey\/webview$/, replacement: fromRoot('src/runtime/webview.ts') },
       { find: /^latchkey\/ky$/, replacement: fromRoot('src/ky.ts') },
+      { find: /^latchkey\/capabilities$/, replacement: fromRoot('src/runtime/capabilities.ts') },
       { find: /^latchkey\/sealed$/, replacement: fromRoot('src/runtime/sealed.ts') },
     ],
   },

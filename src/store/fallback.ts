@@ -72,7 +72,11 @@ export function withFallback(first: Place, ...others: readonly Place[]): PlaceWi
       return place.name
     },
     onDegraded(listener) {
-      tell = listener
+      const before = tell
+      tell = message => {
+        before(message)
+        listener(message)
+      }
       if (degraded) listener(degraded)
     },
     async get(key) {

@@ -18,6 +18,7 @@ const budgets: Readonly<Record<string, number>> = {
   'latchkey/ky': 10 * KB,
   'latchkey/dpop': 7 * KB,
   'latchkey/front-channel-logout': 0.5 * KB,
+  'latchkey/capabilities': 9 * KB,
   'latchkey/sealed': 2.04 * KB,
 }
 

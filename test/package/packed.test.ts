@@ -26,6 +26,7 @@ test('the package has its entries', () => {
     'latchkey',
     'latchkey/node',
     'latchkey/dpop',
+    'latchkey/capabilities',
     'latchkey/front-channel-logout',
     'latchkey/ky',
     'latchkey/sealed',

@@ -60,6 +60,7 @@ export const edges: readonly string[] = ['runtime/', 'store/', 'refresh/lock-', 
 export const browserEntries: readonly string[] = [
   'index.ts',
   'ky.ts',
+  'runtime/capabilities.ts',
   'runtime/sealed.ts',
   'runtime/webview.ts',
   'runtime/dpop.ts',
