@@ -5,37 +5,10 @@ import { indexedDbKeyValue } from '../store/indexeddb.ts'
 import { limited } from '../store/limited.ts'
 import { indexedDb } from './browser-stores.ts'
 import { deviceClock } from './device-clock.ts'
-import { judge, type Promises } from './judge-promises.ts'
+import { type CapabilityReport, judge, type SharedBy } from './judge-promises.ts'
 import { memory } from './memory-store.ts'
 
-export type { Holds, PromiseName, Promises, Verdict } from './judge-promises.ts'
-
-/** Who reads the same records: everyone of this origin, this tab, this realm, processes that name the same place. */
-export type SharedBy = 'origin' | 'tab' | 'realm' | 'processes' | 'unknown'
-
-/** What this runtime gives, found by trying. `undefined` is what nobody can tell here. */
-export interface CapabilityReport {
-  readonly store: {
-    readonly name: string
-    /** Whether something was written and read back. */
-    readonly works: boolean
-    /** What was said where another place had to be taken. */
-    readonly degraded: string | undefined
-    readonly sharedBy: SharedBy
-    readonly survivesReload: boolean
-    /** Whether the browser promised not to clear it when space is short (`navigator.storage.persisted()`). */
-    readonly persisted: boolean | undefined
-  }
-  /** What keeps others out: the Web Locks API, a record with an end, a queue in this realm, the store's own, nothing. */
-  readonly lock: 'web-locks' | 'lease' | 'realm' | 'own' | 'none'
-  /** How others who share the store hear of a change. */
-  readonly news: 'broadcast-channel' | 'own' | 'none'
-  /** Whether SHA-256 and AES-GCM can be used. */
-  readonly webCrypto: boolean
-  /** Whether a key that cannot be exported came back usable from IndexedDB. */
-  readonly nonExtractableKeys: boolean
-  readonly promises: Promises
-}
+export type { CapabilityReport, Holds, PromiseName, Promises, SharedBy, Verdict } from './judge-promises.ts'
 
 /** The runtime as this module meets it: what a test hands in, in place of the real one. */
 export interface Surroundings {

@@ -1,5 +1,3 @@
-import type { CapabilityReport } from './capabilities.ts'
-
 export type PromiseName =
   | 'one-redemption'
   | 'durable-before-used'
@@ -20,9 +18,38 @@ export interface Verdict {
 
 export type Promises = Readonly<Record<PromiseName, Verdict>>
 
+/** Who reads the same records: everyone of this origin, this tab, this realm, processes that name the same place. */
+export type SharedBy = 'origin' | 'tab' | 'realm' | 'processes' | 'unknown'
+
+/** What this runtime gives, found by trying. `undefined` is what nobody can tell here. */
+export interface CapabilityReport {
+  readonly store: {
+    readonly name: string
+    /** Whether something was written and read back. */
+    readonly works: boolean
+    /** What was said where another place had to be taken. */
+    readonly degraded: string | undefined
+    readonly sharedBy: SharedBy
+    readonly survivesReload: boolean
+    /** Whether the browser promised not to clear it when space is short (`navigator.storage.persisted()`). */
+    readonly persisted: boolean | undefined
+  }
+  /** What keeps others out: the Web Locks API, a record with an end, a queue in this realm, the store's own, nothing. */
+  readonly lock: 'web-locks' | 'lease' | 'realm' | 'own' | 'none'
+  /** How others who share the store hear of a change. */
+  readonly news: 'broadcast-channel' | 'own' | 'none'
+  /** Whether SHA-256 and AES-GCM can be used. */
+  readonly webCrypto: boolean
+  /** Whether a key that cannot be exported came back usable from IndexedDB. */
+  readonly nonExtractableKeys: boolean
+  readonly promises: Promises
+}
+
+type Findings = Omit<CapabilityReport, 'promises'>
+
 const verdict = (holds: Holds, why: string): Verdict => ({ holds, why })
 
-function oneRedemption({ store, lock }: Omit<CapabilityReport, 'promises'>): Verdict {
+function oneRedemption({ store, lock }: Findings): Verdict {
   if (!store.works) return verdict(false, 'The store cannot be written, so there is nothing to redeem.')
   if (lock === 'none') return verdict(false, 'The lock of the store keeps nobody out.')
   if (store.sharedBy === 'unknown')
@@ -39,7 +66,7 @@ function oneRedemption({ store, lock }: Omit<CapabilityReport, 'promises'>): Ver
   return verdict(true, 'All who share the store take the same lock.')
 }
 
-function durable({ store }: Omit<CapabilityReport, 'promises'>): Verdict {
+function durable({ store }: Findings): Verdict {
   if (!store.works) return verdict(false, 'The store cannot be written and read back.')
   if (!store.survivesReload) return verdict('until reload', 'Tokens are in memory: a reload loses them.')
   if (store.sharedBy === 'tab')
@@ -50,7 +77,7 @@ function durable({ store }: Omit<CapabilityReport, 'promises'>): Verdict {
 }
 
 /** Which promises hold with what was found. Those that latchkey keeps by its own code hold everywhere. */
-export const judge = (found: Omit<CapabilityReport, 'promises'>): Promises => ({
+export const judge = (found: Findings): Promises => ({
   'one-redemption': oneRedemption(found),
   'durable-before-used': durable(found),
   'only-the-server-ends-a-session': found.store.works
