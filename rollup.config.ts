@@ -10,8 +10,8 @@ const input = {
   node: 'src/runtime/node.ts',
   webview: 'src/runtime/webview.ts',
   ky: 'src/ky.ts',
-  capabilities: 'src/runtime/capabilities.ts',
   sealed: 'src/runtime/sealed.ts',
+  capabilities: 'src/runtime/capabilities.ts',
   dpop: 'src/runtime/dpop.ts',
   'front-channel-logout': 'src/actions/front-channel-logout.ts',
 }

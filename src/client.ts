@@ -89,7 +89,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     records: createTokenStore(keyValue, `${name} session`, extensions.tokenType),
     keyValue,
     lock: typedLock(store.lock),
-    isKept: () => store.isKept?.() ?? true,
+    isKept: () => store.reach?.() !== 'page',
     name,
     context,
     page,

@@ -18,6 +18,7 @@ export type {
   KeyValue,
   Lock,
   News,
+  Reach,
   SignInAttempt,
   Store,
   UserAgent,

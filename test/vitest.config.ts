@@ -12,6 +12,7 @@ export default defineConfig({
     alias: [
       { find: /^latchkey$/, replacement: fromRoot('src/index.ts') },
       { find: /^latchkey\/node$/, replacement: fromRoot('src/runtime/node.ts') },
+      { find: /^latchkey\/capabilities$/, replacement: fromRoot('src/runtime/capabilities.ts') },
       { find: /^latchkey\/dpop$/, replacement: fromRoot('src/runtime/dpop.ts') },
       {
         find: /^latchkey\/front-channel-logout$/,
@@ -19,7 +20,6 @@ export default defineConfig({
       },
       { find: /^latchkey\/webview$/, replacement: fromRoot('src/runtime/webview.ts') },
       { find: /^latchkey\/ky$/, replacement: fromRoot('src/ky.ts') },
-      { find: /^latchkey\/capabilities$/, replacement: fromRoot('src/runtime/capabilities.ts') },
       { find: /^latchkey\/sealed$/, replacement: fromRoot('src/runtime/sealed.ts') },
     ],
   },

@@ -1,183 +1,178 @@
-import type { Clock, Lock, Store } from '../core/ports.ts'
+import type { Reach, Store } from '../core/ports.ts'
 import { withTimeLimit } from '../core/time-limit.ts'
-import { broadcastChannel } from '../refresh/channel.ts'
 import { indexedDbKeyValue } from '../store/indexeddb.ts'
-import { limited } from '../store/limited.ts'
 import { indexedDb } from './browser-stores.ts'
 import { deviceClock } from './device-clock.ts'
-import { type CapabilityReport, judge, type SharedBy } from './judge-promises.ts'
 import { memory } from './memory-store.ts'
 
-export type { CapabilityReport, Holds, PromiseName, Promises, SharedBy, Verdict } from './judge-promises.ts'
-
-/** The runtime as this module meets it: what a test hands in, in place of the real one. */
-export interface Surroundings {
-  readonly clock: Clock
-  readonly locks: Pick<LockManager, 'request'> | undefined
-  readonly subtle: SubtleCrypto | undefined
-  readonly persisted: (() => Promise<boolean>) | undefined
-  /** Whether a message from one channel arrives at another. */
-  hears(signal: AbortSignal): Promise<boolean>
-  /** Writes a key and reads it back. */
-  keeps(key: CryptoKey): Promise<unknown>
+/** What this runtime gives, as one JSON: found out by trying. */
+export interface Capabilities {
+  /** The name of the store, and whether what is written to it can be read back. */
+  readonly store: string
+  readonly works: boolean
+  /** Who shares what is stored, and how long it lasts: see `Reach`. */
+  readonly reach: Reach
+  /** `durable`: the browser asks before it removes what is stored. `evictable`: it may do so by itself. */
+  readonly persistence: 'durable' | 'evictable' | 'until-the-tab-closes' | 'until-the-page-goes'
+  /** What keeps two of those who share the store from refreshing at once. `none`: nobody shares it, or nothing does. */
+  readonly locks: 'web-locks' | 'lease' | 'store' | 'none'
+  /** Whether those who share the store hear of each other's sign-ins and sign-outs at once. */
+  readonly channels: boolean
+  /** Whether a key that cannot be exported survives in IndexedDB: what `sealed()` and `dpop()` are built on. */
+  readonly nonExtractableKeys: boolean
+  /** The seven promises, and which of them hold here. */
+  readonly promises: Readonly<Record<PromiseName, Promised>>
 }
 
-/** One attempt at most, in milliseconds. */
-const TRY_MS = 2000
+export type PromiseName =
+  | 'oneRedemption'
+  | 'durableBeforeUsed'
+  | 'onlyTheServerEndsASession'
+  | 'tokensGoNowhereElse'
+  | 'fetchIsFetch'
+  | 'freeWhenFresh'
+  | 'everyFailureHasAName'
 
-/** Reading a global may throw as well (sandboxed frames). */
-const peek = <T>(read: () => T): T | undefined => {
+export interface Promised {
+  readonly holds: boolean
+  readonly why: string
+}
+
+/** Each attempt at most. */
+const TRY_MS = 2000
+const NEWS_MS = 500
+
+const attempt = async <T>(work: () => Promise<T>, otherwise: T, ms = TRY_MS): Promise<T> => {
   try {
-    return read()
+    return await withTimeLimit(deviceClock, ms, work, () => new Error('It took too long.'))
   } catch {
-    return undefined
+    return otherwise
   }
 }
 
-const here: Surroundings = {
-  clock: deviceClock,
-  get locks() {
-    return peek(() => globalThis.navigator?.locks)
-  },
-  get subtle() {
-    return peek(() => globalThis.crypto?.subtle)
-  },
-  get persisted() {
-    const manager = peek(() => globalThis.navigator?.storage)
-    return manager?.persisted && (() => manager.persisted())
-  },
-  async hears(signal) {
-    const name = `latchkey probe ${Math.random()}`
-    const [one, other] = [broadcastChannel(name), broadcastChannel(name)]
+const canKeep = (store: Store) =>
+  attempt(async () => {
+    const key = `latchkey probe ${crypto.randomUUID()}`
+    await store.keyValue.update(key, () => key)
+    const found = await store.keyValue.get(key)
+    await store.keyValue.update(key, () => undefined)
+    return found === key
+  }, false)
+
+const canLock = (store: Store) =>
+  attempt(() => store.lock.run('latchkey probe', async () => true, TRY_MS), false)
+
+const hasWebLocks = () =>
+  attempt(
+    async () => (await globalThis.navigator.locks.request('latchkey probe', async () => true)) === true,
+    false,
+  )
+
+const canTell = (store: Store) =>
+  attempt(async () => {
+    const name = `latchkey probe ${crypto.randomUUID()}`
+    const [one, other] = [store.channel(name), store.channel(name)]
     try {
       return await new Promise<boolean>(resolve => {
-        signal.addEventListener('abort', () => resolve(false))
         other.listen(() => resolve(true))
         one.post({ type: 'session-changed' })
+        deviceClock.after(NEWS_MS, () => resolve(false), true)
       })
     } finally {
       one.close()
       other.close()
     }
-  },
-  async keeps(key) {
+  }, false)
+
+const canKeepKeys = () =>
+  attempt(async () => {
     const place = indexedDbKeyValue('latchkey keys', deviceClock)
-    const name = `latchkey probe ${Math.random()}`
-    try {
-      await place.update(name, () => key)
-      return await place.get(name)
-    } finally {
-      await place.update(name, () => undefined)
-    }
-  },
-}
+    const name = `latchkey probe ${crypto.randomUUID()}`
+    const made = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt'])
+    await place.update(name, () => made)
+    const key = (await place.get(name)) as CryptoKey
+    await place.update(name, () => undefined)
+    const iv = new Uint8Array(12)
+    await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, key, iv)
+    return !key.extractable
+  }, false)
 
-const AES = { name: 'AES-GCM', length: 256 }
+const isPersisted = () =>
+  attempt(async () => (await globalThis.navigator?.storage?.persisted()) === true, false)
 
-async function keepsKeys({ subtle, keeps }: Surroundings): Promise<boolean> {
-  if (!subtle) return false
-  const found = await keeps(await subtle.generateKey(AES, false, ['encrypt', 'decrypt']))
-  const key = found as CryptoKey
-  if (key.extractable) return false
-  const iv = new Uint8Array(12)
-  const sealed = await subtle.encrypt({ name: AES.name, iv }, key, new Uint8Array(1))
-  return sealed.byteLength > 1
-}
+const hasIndexedDb = () => attempt(async () => Boolean(globalThis.indexedDB), false)
 
-/** What is known of latchkey's own stores; of another, only what can be tried. */
-const sharedByName: Readonly<Record<string, SharedBy>> = {
-  indexedDb: 'origin',
-  sessionStorage: 'tab',
-  memory: 'realm',
-  host: 'realm',
-  file: 'processes',
-}
-
-/** Whether the lock keeps a second one out while the first is inside. */
-async function excludes(lock: Lock): Promise<boolean> {
-  const name = `latchkey probe ${Math.random()}`
-  let inside = 0
-  let most = 0
-  const visit = async () => {
-    most = Math.max(most, ++inside)
-    await new Promise(resolve => setTimeout(resolve, 0))
-    inside--
-  }
-  await Promise.all([lock.run(name, visit, TRY_MS), lock.run(name, visit, TRY_MS)])
-  return most === 1
-}
+const promised = (holds: boolean, why: string): Promised => Object.freeze({ holds, why })
 
 /**
- * Tells what this runtime gives and which of the seven promises therefore hold. Everything is tried, nothing is believed
- * for being there; takes 2 s for each attempt at most. Never rejects.
- * @param store Default: the one that `createClient` of `latchkey` takes here.
+ * What this runtime gives to a client with that store, and which of the seven promises therefore hold. Writes and removes
+ * a few records of its own; never rejects, and takes a few seconds at most.
+ * @param given the client's store. Default: the one that `createClient` would choose in a browser.
  */
-export async function capabilities(store?: Store, around: Surroundings = here): Promise<CapabilityReport> {
-  const attempt = <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> =>
-    withTimeLimit(
-      around.clock,
-      TRY_MS,
-      async signal => work(signal),
-      () => new Error('late'),
-    ).catch(() => undefined)
-  const chosen = store ?? (peek(() => globalThis.indexedDB) ? indexedDb() : memory())
-  const base = chosen.name.replace(/^sealed /, '')
-  const keyValue = limited(chosen.keyValue, around.clock)
-  let degraded: string | undefined
-  chosen.onDegraded?.(message => {
-    degraded = message
-  })
-
-  const writes = async () => {
-    const name = `latchkey probe ${Math.random()}`
-    await keyValue.update(name, () => ({ is: 'there' }))
-    try {
-      return JSON.stringify(await keyValue.get(name)) === '{"is":"there"}'
-    } finally {
-      await keyValue.update(name, () => undefined)
-    }
-  }
-  // first, because a store may find by it that it has to take another place
-  const works = await writes().catch(() => false)
-  const [isExclusive, hasWebLocks, hears, persisted, digest, nonExtractableKeys] = await Promise.all([
-    attempt(() => excludes(chosen.lock)),
-    attempt(async signal =>
-      around.locks?.request(`latchkey probe ${Math.random()}`, { signal }, async lock => lock !== null),
-    ),
-    attempt(signal => around.hears(signal)),
-    attempt(async () => around.persisted?.()),
-    attempt(async () => around.subtle?.digest('SHA-256', new Uint8Array(1))),
-    attempt(() => keepsKeys(around)),
+export async function capabilities(given?: Store): Promise<Capabilities> {
+  const store = given ?? ((await hasIndexedDb()) ? indexedDb() : memory())
+  const works = await canKeep(store)
+  const reach = store.reach?.() ?? 'device' // after a try: another place may have been taken
+  const [lock, webLocks, channels, nonExtractableKeys, persisted] = await Promise.all([
+    canLock(store),
+    hasWebLocks(),
+    canTell(store),
+    canKeepKeys(),
+    isPersisted(),
   ])
+  const isShared = reach === 'origin' || reach === 'device'
+  const locks = !lock || !isShared ? 'none' : reach === 'device' ? 'store' : webLocks ? 'web-locks' : 'lease'
+  const persistence =
+    reach === 'page'
+      ? 'until-the-page-goes'
+      : reach === 'tab'
+        ? 'until-the-tab-closes'
+        : reach === 'device' || persisted
+          ? 'durable'
+          : 'evictable'
+  const hasCrypto = typeof globalThis.crypto?.subtle?.digest === 'function'
+  const hasFetch = typeof globalThis.fetch === 'function'
+  const always = (why: string) => promised(hasFetch && hasCrypto, hasFetch && hasCrypto ? why : NO_BASICS)
 
-  const known = sharedByName[base]
-  const isKept = peek(() => chosen.isKept?.() ?? true) ?? false
-  const sharedBy = degraded ? (isKept ? 'tab' : 'realm') : (known ?? 'unknown')
-  const isShared = sharedBy === 'origin'
-  const found = {
-    store: {
-      name: chosen.name,
-      works,
-      degraded,
-      sharedBy,
-      survivesReload: works && isKept,
-      persisted: isShared ? persisted : undefined,
-    },
-    lock: lockOf(sharedBy, isExclusive ?? false, hasWebLocks ?? false),
-    news: isShared && hears ? 'broadcast-channel' : sharedBy === 'unknown' ? 'own' : 'none',
-    webCrypto: digest !== undefined,
-    nonExtractableKeys: nonExtractableKeys ?? false,
-  } as const
-  return deepFreeze({ ...found, promises: judge(found) })
+  return Object.freeze({
+    store: store.name,
+    works,
+    reach,
+    persistence,
+    locks,
+    channels,
+    nonExtractableKeys,
+    promises: Object.freeze({
+      oneRedemption: promised(works && lock, !works ? BROKEN : lock ? WITH_LOCK[locks] : NO_LOCK),
+      durableBeforeUsed: promised(works && reach !== 'page', works ? DURABLE[reach] : BROKEN),
+      onlyTheServerEndsASession: promised(works && isShared, works ? LASTS[persistence] : BROKEN),
+      tokensGoNowhereElse: always('Access tokens go to the origins that the app names, in a header.'),
+      fetchIsFetch: always('client.fetch hands on what fetch takes and gives.'),
+      freeWhenFresh: always('A valid access token is used from memory.'),
+      everyFailureHasAName: always('Every rejection is a LatchkeyError, and every wait has a bound.'),
+    }),
+  })
 }
 
-const lockOf = (sharedBy: SharedBy, isExclusive: boolean, hasWebLocks: boolean): CapabilityReport['lock'] => {
-  if (!isExclusive) return 'none'
-  if (sharedBy === 'origin') return hasWebLocks ? 'web-locks' : 'lease'
-  return sharedBy === 'tab' || sharedBy === 'realm' ? 'realm' : 'own'
-}
-
-const deepFreeze = <T extends object>(whole: T): T => {
-  for (const part of Object.values(whole)) if (typeof part === 'object' && part) deepFreeze(part)
-  return Object.freeze(whole)
-}
+const NO_BASICS = 'There is no Web Crypto or no fetch here: serve the page over https, or from localhost.'
+const BROKEN = 'What is written to the store cannot be read back.'
+const NO_LOCK = 'The lock of the store is not to be had.'
+const WITH_LOCK = {
+  'web-locks': 'Web Locks, over all tabs and workers of the origin.',
+  lease: 'A lease in the store, over all tabs and workers of the origin: there are no Web Locks.',
+  store: 'The lock that the store brings, over all who share it.',
+  none: 'Nobody else sees this store: sharing within this page is enough.',
+} as const
+const DURABLE = {
+  page: 'What is in memory is lost with the page, rotated refresh tokens too.',
+  tab: 'A rotated refresh token survives reloads and crashes of this tab.',
+  origin: 'A rotated refresh token is in IndexedDB before it is used.',
+  device: 'A rotated refresh token is in the store before it is used.',
+} as const
+const LASTS = {
+  durable: 'What is stored stays until the app or the user removes it.',
+  evictable:
+    'What is stored stays, but for a browser that runs out of space or removes the data of sites that are not visited; navigator.storage.persist() asks it not to.',
+  'until-the-tab-closes': 'Closing the tab ends the session here too.',
+  'until-the-page-goes': 'A reload ends the session here too.',
+} as const

@@ -16,9 +16,9 @@ const budgets: Readonly<Record<string, number>> = {
   'latchkey/node': 26.1 * KB,
   'latchkey/webview': 26.8 * KB,
   'latchkey/ky': 10 * KB,
-  'latchkey/dpop': 7 * KB,
+  'latchkey/capabilities': 4.3 * KB,
+  'latchkey/dpop': 6.65 * KB,
   'latchkey/front-channel-logout': 0.5 * KB,
-  'latchkey/capabilities': 9 * KB,
   'latchkey/sealed': 2.04 * KB,
 }
 

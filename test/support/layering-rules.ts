@@ -60,9 +60,9 @@ export const edges: readonly string[] = ['runtime/', 'store/', 'refresh/lock-', 
 export const browserEntries: readonly string[] = [
   'index.ts',
   'ky.ts',
-  'runtime/capabilities.ts',
   'runtime/sealed.ts',
   'runtime/webview.ts',
+  'runtime/capabilities.ts',
   'runtime/dpop.ts',
   'actions/front-channel-logout.ts',
 ]
