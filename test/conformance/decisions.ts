@@ -11,7 +11,11 @@ export const decisions: Readonly<Record<string, string>> = {
   GR07: 'Client credentials are not in this version.',
   ...of('Token exchange is not in this version.', 'GR08 GR09'),
   GR11: 'There is no password grant, in the code or in the documentation.',
+  PX05: 'Signed request objects are not in this version: "request" and "request_uri" are refused as extra parameters.',
+  PX10: 'Dynamic client registration is not in this version: a client_id is configured.',
+  PX11: 'Client ID Metadata Documents are a draft and not in this version: a client_id is sent as it is configured.',
   RQ07: 'A redirect is followed as fetch does, because client.fetch is fetch; https to http is another origin, at which the access token never arrives (RQ05).',
+  RQ24: 'client.fetch is fetch: what is cached is for the API and the page to say. docs/apis.md tells to send no-store or Vary.',
   ST08: 'A service worker that holds the tokens is not in this version; where injected script may use them is said in docs/security.md.',
   ST09: 'A client whose tokens stay behind a backend is not in this version.',
 }
