@@ -65,6 +65,8 @@ const app = {
   /** What `signIn()` came to, where it came to an end in this page. */
   signedIn: undefined as string | Failure | undefined,
   worker: undefined as Worker | undefined,
+  /** What nobody caught. */
+  uncaught: [] as string[],
   make,
 
   async start(of = client) {
@@ -139,6 +141,10 @@ const trusted = (url: string): string =>
 
 document.querySelector('#sign-in')?.addEventListener('click', () => app.signIn())
 document.querySelector('#sign-in-popup')?.addEventListener('click', () => app.signIn({ userAgent: popup() }))
+
+document.querySelector('#open-copy')?.addEventListener('click', () => window.open('/'))
+addEventListener('error', ({ message }) => app.uncaught.push(message))
+addEventListener('unhandledrejection', ({ reason }) => app.uncaught.push(String(reason)))
 
 window.app = app
 // before anything else: a click of a test, or its look into the page, would let the window open
