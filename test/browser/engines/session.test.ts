@@ -33,20 +33,6 @@ inEveryEngine(e2e => {
     expect(e2e.servers.refreshes()).toMatchObject([{ status: 200 }])
   })
 
-  test('50 calls in each of five tabs right after expiry make one token request, and every call succeeds', async () => {
-    const profile = await e2e.newProfile()
-    const first = await signedInTab(e2e, profile, 2)
-    const others = await Promise.all(Array.from({ length: 4 }, () => profile.newTab(e2e.pages.appUrl)))
-    const tabs = [first, ...others]
-    await Promise.all(tabs.map(tab => untilStatus(tab, 'signed-in')))
-    await Promise.all(tabs.map(untilExpired))
-    e2e.servers.issueFor(3600)
-    const tallies = await Promise.all(tabs.map(tab => tab.run(() => window.app.calls(50))))
-    expect(tallies).toEqual(tabs.map(() => ({ 200: 50 })))
-    expect(e2e.servers.refreshes()).toMatchObject([{ status: 200 }])
-    expect(e2e.servers.tokenRequests).toHaveLength(2)
-  })
-
   test('20 calls with a revoked access token get a 401, one refresh and a 200', async () => {
     const tab = await signedInTab(e2e, await e2e.newProfile())
     expect(await e2e.servers.revokeAccessTokensOf('alice')).toBeGreaterThan(0)

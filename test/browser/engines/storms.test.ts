@@ -4,12 +4,13 @@ import { signedInTabs, storedSessions, storm } from '../../support/e2e-storms.ts
 import type { EngineTab } from '../../support/engines/engine.ts'
 import { inEveryEngine } from '../../support/engines/every-engine.ts'
 
-inEveryEngine(e2e => {
+inEveryEngine((e2e, name) => {
   const TABS = 5
   const CALLS = 20
-  const STORMS = 10
+  /** Elsewhere fewer, for the time that they take: the first after an expiry, the others after a revocation. */
+  const STORMS = name === 'Chromium' ? 10 : 3
 
-  test('ten storms of 20 calls in each of five tabs make ten token requests, and every call succeeds', {
+  test('each storm of 20 calls in each of five tabs makes one token request, and every call succeeds', {
     timeout: 180_000,
   }, async () => {
     const tabs = await signedInTabs(e2e, await e2e.newProfile(), TABS, 3)

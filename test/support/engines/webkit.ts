@@ -93,7 +93,11 @@ function toProfile(driver: WebDriver): EngineProfile {
   return {
     async newTab(url) {
       const handle = await inTurn(async () => {
-        if (!isFirst) await driver.switchTo().newWindow('tab')
+        if (!isFirst) {
+          const [open] = await driver.getAllWindowHandles()
+          if (open) await driver.switchTo().window(open) // the last one looked at may be closed
+          await driver.switchTo().newWindow('tab')
+        }
         isFirst = false
         return driver.getWindowHandle()
       })
