@@ -11,6 +11,8 @@ const input = {
   webview: 'src/runtime/webview.ts',
   ky: 'src/ky.ts',
   sealed: 'src/runtime/sealed.ts',
+  capabilities: 'src/runtime/capabilities.ts',
+  dpop: 'src/runtime/dpop.ts',
   'front-channel-logout': 'src/actions/front-channel-logout.ts',
 }
 

@@ -9,7 +9,9 @@ import { AuthorizationRequiredError, CallbackError, type EndReason } from './err
 import { createAuthFetch } from './fetch/auth-fetch.ts'
 import { type Callback, parseCallback } from './flow/callback.ts'
 import { createServer } from './flow/discovery.ts'
+import { joinExtensions } from './flow/extensions.ts'
 import { createRecovery } from './flow/recovery.ts'
+import { createServerTime } from './flow/server-time.ts'
 import { authorize, type Finished, finish, forgetLoops } from './flow/sign-in.ts'
 import { sayGoodbye } from './flow/sign-out.ts'
 import { refreshTokens, revoke } from './flow/token-request.ts'
@@ -58,16 +60,34 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     recovery.note(event)
   }
   store.onDegraded?.(message => emit({ type: 'storage-degraded', message }))
-  const transport = createTransport({ fetch: send, clock })
+  const serverTime = createServerTime(clock)
+  const transport = serverTime.watch(createTransport({ fetch: send, clock }))
   const server = createServer({ ...settings, transport, clock, emit })
+  const extensions = joinExtensions(settings.extensions, {
+    ...settings,
+    name,
+    keyValue,
+    clock,
+    emit,
+    transport,
+    serverAheadMs: serverTime.aheadMs,
+    session: () => shared.records.current,
+    readSession: () => shared.records.read(),
+    async endSession(sessionId, reason) {
+      if (shared.records.current?.sessionId === sessionId) await live.end(reason)
+    },
+  })
   const shared = {
     ...settings,
     server,
+    serverTime,
     transport,
-    records: createTokenStore(keyValue, `${name} session`),
+    extensions,
+    tokenType: extensions.tokenType,
+    records: createTokenStore(keyValue, `${name} session`, extensions.tokenType),
     keyValue,
     lock: typedLock(store.lock),
-    isKept: () => store.isKept?.() ?? true,
+    isKept: () => store.reach?.() !== 'page',
     name,
     context,
     page,
@@ -79,13 +99,14 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     channel: store.channel(name),
     wake: runtime.wake,
     prepare: server,
+    ended: extensions.ended,
     hash: runtime.hash,
     random: Math.random,
     async redeem(record, url, attempt, signal) {
       const resource = settings.resources.find(known => known.url === url)
       const parameters = resource && requestFor(resource, record)
       const refreshToken = record.tokens.refreshToken as string
-      const granted = await refreshTokens(shared, refreshToken, attempt, signal, parameters)
+      const granted = await refreshTokens(shared, record.sessionId, refreshToken, attempt, signal, parameters)
       return renew(record, resource, granted, { ...settings, receivedAt: clock.now() })
     },
     revoke: refreshToken => void revoke(shared, refreshToken, 'refresh_token').catch(() => {}),
@@ -186,6 +207,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
       tokens: live,
       allowedOrigins: settings.allowedOrigins,
       resources: settings.resources,
+      presentation: extensions.presentation,
       baseUrl: runtime.baseUrl,
       emit,
       clock,

@@ -10,6 +10,8 @@ export type EndReason =
   | 'no_refresh_token'
   /** A refresh answered with the ID Token of somebody else. */
   | 'subject_changed'
+  /** The key that the tokens are bound to is gone from this device (RFC 9449). */
+  | 'dpop_key_lost'
   /** Another user or a newer sign-in took the place of this session while a call was waiting. */
   | 'replaced'
   /** `recover()` was tried: the provider wants something of the user. */

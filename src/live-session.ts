@@ -10,6 +10,8 @@ export interface LiveSessionPorts extends Omit<RefresherPorts, 'records' | 'chan
   readonly records: TokenStore
   readonly channel: Channel
   readonly wake: Wake | undefined
+  /** A session was ended here. */
+  ended(sessionId: string): void
   readonly clock: Clock
   readonly emit: Emit
 }
@@ -32,8 +34,8 @@ export interface LiveSession {
   readonly ready: Refresher['ready']
   readonly acquire: Refresher['acquire']
   readonly begunAt: Refresher['begunAt']
-  /** Removes the session here and for all who share the store. @returns what was removed. */
-  end(): Promise<SessionRecord | undefined>
+  /** Removes the session here and for all who share the store. Default reason: signed out. @returns what was removed. */
+  end(reason?: EndReason): Promise<SessionRecord | undefined>
   /** This realm knows of no session any more, whatever became of the store. */
   forget(): void
   dispose(): void
@@ -48,6 +50,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
 
   const changed: LiveSession['changed'] = (record, sessionId, reason) => {
     view.publish(record, reason)
+    if (!record) ports.ended(sessionId)
     channel.post(
       record
         ? { type: 'session-changed' }
@@ -120,10 +123,10 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
 
     begunAt: refresher.begunAt,
 
-    async end() {
+    async end(reason = 'signed_out') {
       const before = records.current
       const ended = (await records.clear()) ?? before
-      if (ended) changed(undefined, ended.sessionId, 'signed_out')
+      if (ended) changed(undefined, ended.sessionId, reason)
       return ended
     },
 

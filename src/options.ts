@@ -1,3 +1,4 @@
+import type { ClientAuthentication, Extension } from './core/capability.ts'
 import type { StepUp } from './core/challenge.ts'
 import { isConfidential } from './core/destination.ts'
 import type { Clock, Fetch, Store, UserAgent } from './core/ports.ts'
@@ -54,6 +55,10 @@ interface CommonOptions {
   authorizationParameters?: Readonly<Record<string, string>>
   /** Refresh this many seconds before expiry, but never more than a fifth of the lifetime. Default 60. */
   refreshLeewaySeconds?: number
+  /** Changes of the protocol, each from an entry of its own, such as `dpop()` and `par()`. Default: none. */
+  extensions?: readonly Extension[]
+  /** For a client that has credentials, from `latchkey/client-authentication`. Default: a public client has none. */
+  clientAuthentication?: ClientAuthentication
   /**
    * Refuses what is otherwise only told by an event `warning`, such as metadata that has lost a protection or a client
    * secret in a browser. Default false.
@@ -90,6 +95,8 @@ export interface Settings {
   readonly leewaySeconds: number
   readonly strict: boolean
   readonly quirks: ReadonlySet<Quirk>
+  readonly extensions: readonly Extension[]
+  readonly clientAuthentication: ClientAuthentication | undefined
 }
 
 /**
@@ -112,7 +119,15 @@ export function parseOptions(options: ClientOptions, base: string | undefined): 
   check(typeof clientId === 'string' && clientId.trim(), 'clientId', 'the client_id of this app', clientId)
   check(leewaySeconds >= 0, 'refreshLeewaySeconds', '0 or more (default 60)', leewaySeconds)
   const resources = parseResources(options.resources)
-  const { strict = false, quirks = [] } = options
+  const { strict = false, quirks = [], extensions = [], clientAuthentication } = options
+  for (const one of extensions) check(typeof one === 'function', 'extensions', 'a list such as [dpop()]', one)
+  const isMeans = typeof clientAuthentication?.authenticate === 'function'
+  check(
+    isMeans || !clientAuthentication,
+    'clientAuthentication',
+    'such as clientSecretPost(…)',
+    clientAuthentication,
+  )
   check(typeof strict === 'boolean', 'strict', 'true or false (default false)', strict)
   for (const quirk of quirks) check(QUIRKS.includes(quirk), 'quirks', `a list of ${QUIRKS.join(', ')}`, quirk)
   return {
@@ -132,6 +147,8 @@ export function parseOptions(options: ClientOptions, base: string | undefined): 
     leewaySeconds,
     strict,
     quirks: new Set(quirks),
+    extensions,
+    clientAuthentication,
   }
 }
 

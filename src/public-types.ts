@@ -1,4 +1,12 @@
 /** What the entries `latchkey` and `latchkey/node` have in common. */
+export type {
+  AuthorizationRequest,
+  Capability,
+  CapabilityContext,
+  ClientAuthentication,
+  Extension,
+  Presentation,
+} from './core/capability.ts'
 export type { StepUp } from './core/challenge.ts'
 export type { CallbackResult, Client, MarkedResponse, SignInOptions, SignOutOptions } from './core/client.ts'
 export type { ClientEvent, Explanation, WarningTopic } from './core/events.ts'
@@ -10,12 +18,13 @@ export type {
   KeyValue,
   Lock,
   News,
+  Reach,
   SignInAttempt,
   Store,
   UserAgent,
 } from './core/ports.ts'
 export type { Quirk } from './core/quirks.ts'
-export type { Session } from './core/session.ts'
+export type { Session, SessionRecord } from './core/session.ts'
 export type { IdTokenClaims } from './core/token-set.ts'
 export * from './errors.ts'
 export type { ClientOptions, ResourceParameters, ServerMetadata } from './options.ts'

@@ -1,7 +1,9 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { formatConformance, judgeConformance, parseCases } from './conformance/conformance.ts'
+import { decisions, notYet } from './conformance/decisions.ts'
 import { CHROMIUM_VARIABLE, ensureChromium } from './support/chromium.ts'
 import { type CommandOptions, runCommand } from './support/command.ts'
 import { ensureEngines } from './support/engines/find.ts'
@@ -52,6 +54,19 @@ const testFiles = () =>
     .filter(file => file.endsWith('.test.ts'))
     .map(file => join('test', file))
 
+/** Writes docs/conformance.md. @returns what is wrong with it. */
+function reportConformance({ evidence }: RunReport): string[] {
+  const cases = parseCases(readFileSync(join(root, 'test/conformance/cases.md'), 'utf8'))
+  const target = join(root, 'docs', 'conformance.md')
+  const table = formatConformance(cases, { decisions, notYet }, evidence)
+  if (!existsSync(target) || readFileSync(target, 'utf8') !== table) {
+    writeFileSync(target, table)
+    say('docs/conformance.md has changed: commit it.')
+  }
+  if (notYet.length) say(`${notYet.length} cases are not shown yet: ${notYet.join(', ')}`)
+  return judgeConformance(cases, { decisions, notYet }, evidence)
+}
+
 async function runTests(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-run-'))
   const target = join(folder, 'report.json')
@@ -69,7 +84,8 @@ async function runTests(): Promise<string> {
     if (timedOut) throw new Error('The tests did not end in time and were stopped.')
     if (!existsSync(target)) throw new Error('vitest ended before it had a result.')
     report = JSON.parse(readFileSync(target, 'utf8')) as RunReport
-    const problems = filters.length === 0 ? judgeRun(report, code, testFiles()) : []
+    const problems =
+      filters.length === 0 ? [...judgeRun(report, code, testFiles()), ...reportConformance(report)] : []
     if (filters.length > 0 && code !== 0) problems.push('The tests failed.')
     if (problems.length > 0) throw new Error(problems.join(' '))
     return Object.entries(report.files)

@@ -12,6 +12,8 @@ export default defineConfig({
     alias: [
       { find: /^latchkey$/, replacement: fromRoot('src/index.ts') },
       { find: /^latchkey\/node$/, replacement: fromRoot('src/runtime/node.ts') },
+      { find: /^latchkey\/capabilities$/, replacement: fromRoot('src/runtime/capabilities.ts') },
+      { find: /^latchkey\/dpop$/, replacement: fromRoot('src/runtime/dpop.ts') },
       {
         find: /^latchkey\/front-channel-logout$/,
         replacement: fromRoot('src/actions/front-channel-logout.ts'),

@@ -70,6 +70,7 @@ export async function startBenchProvider(pageOrigin: string): Promise<BenchProvi
       accessTokenSeconds: () => lifetime,
       refreshTokenSeconds: 3600,
       resources: [],
+      dpopNonce: false,
     }),
   )
 

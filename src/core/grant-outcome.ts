@@ -1,4 +1,10 @@
-import { type LatchkeyError, NetworkError, ServerError } from '../errors.ts'
+import {
+  AuthorizationRequiredError,
+  type EndReason,
+  type LatchkeyError,
+  NetworkError,
+  ServerError,
+} from '../errors.ts'
 
 /** What follows from a failed refresh. */
 export type GrantOutcome =
@@ -6,8 +12,8 @@ export type GrantOutcome =
   | { readonly do: 'retry'; readonly afterMs: number; readonly spent: boolean }
   /** Keep the session. `spent`: the server may have rotated the refresh token although its answer was lost. */
   | { readonly do: 'keep'; readonly spent: boolean }
-  /** The server no longer accepts this refresh token. */
-  | { readonly do: 'end' }
+  /** The server no longer accepts this refresh token, or it cannot be sent any more for this reason. */
+  | { readonly do: 'end'; readonly reason?: EndReason }
 
 /** What says that nothing was done. Any other answer may stand for one that was lost behind a gateway. */
 const UNTOUCHED = [408, 425, 429, 503]
@@ -16,7 +22,8 @@ const UNTOUCHED = [408, 425, 429, 503]
 const PAUSES_MS = [0, 1000]
 
 /**
- * The one place which judges a failed refresh (RFC 6749 section 5.2). Only `invalid_grant` ends a session.
+ * The one place which judges a failed refresh (RFC 6749 section 5.2). Only `invalid_grant` ends a session, or the loss of
+ * the key that it is bound to.
  * @param attempt 1 for the first.
  * @param remainingMs how long the lock may still be held.
  */
@@ -26,6 +33,7 @@ export function judgeRefreshFailure(
   remainingMs: number,
 ): GrantOutcome {
   if (error instanceof ServerError && error.error === 'invalid_grant') return { do: 'end' }
+  if (error instanceof AuthorizationRequiredError) return { do: 'end', reason: error.reason }
   // an answer that came but was unfit has spent the refresh token all the same
   const isUnfit = error instanceof ServerError && error.error === 'invalid_response'
   if (!(error instanceof NetworkError)) return { do: 'keep', spent: isUnfit }

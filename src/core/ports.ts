@@ -46,6 +46,12 @@ export interface Channel {
 export type News = { type: 'session-changed' } | { type: 'session-ended'; sessionId: string; reason: string }
 
 /**
+ * Who sees what is stored, and how long it lasts: this page alone; this tab, until it is closed; every tab and worker of
+ * the origin; whoever may read the user's files or the host's storage.
+ */
+export type Reach = 'page' | 'tab' | 'origin' | 'device'
+
+/**
  * Where tokens live. **A store brings its lock**: whoever can see a record must be able to take the same lock and to
  * hear the same news.
  */
@@ -56,8 +62,8 @@ export interface Store {
   readonly lock: Lock
   /** Opens the news channel of that name. */
   channel(name: string): Channel
-  /** Whether what is stored is still there after the page has left and come back. Default: it is. */
-  isKept?(): boolean
+  /** How far what is stored reaches now. Default `device`. */
+  reach?(): Reach
   /** Where another place may have to be taken: tells once that it was. */
   onDegraded?(tell: (message: string) => void): void
 }

@@ -10,6 +10,8 @@ export interface SessionRecord {
   /** One more at every rotation. */
   readonly version: number
   readonly tokens: TokenSet
+  /** What the access tokens are, where they are not Bearer (RFC 6749 section 7.1). */
+  readonly tokenType?: 'dpop' | undefined
   /** Access tokens for one API each, by the URL that the API has in `resources` (RFC 8707). */
   readonly resources?: Readonly<Record<string, AccessToken>>
   /** The scopes that the sign-in asked for, joined by spaces: what may be asked for later. */

@@ -73,17 +73,27 @@ export function hasAuthorization(call: Call): boolean {
   return false
 }
 
+/** The access token as a header (RFC 6750 section 2.1). */
+export const bearer = (accessToken: string): Readonly<Record<string, string>> => ({
+  authorization: `Bearer ${accessToken}`,
+})
+
 /**
- * The same call plus the access token (RFC 6750 section 2.1), in the caller's own shape; nothing is mutated. A Request
- * goes as a Request: `fetch` would forget its referrer over an `init` (Fetch standard, section 5.4).
+ * The same call plus these headers, in the caller's own shape; nothing is mutated. A Request goes as a Request: `fetch`
+ * would forget its referrer over an `init` (Fetch standard, section 5.4).
  */
-export function withToken(call: Call, accessToken: string): Call {
+export function withHeaders(
+  call: Call,
+  headers: Readonly<Record<string, string>>,
+  redirect?: RequestRedirect,
+): Call {
   const [input, init] = call
-  const authorization = `Bearer ${accessToken}`
+  const more = Object.entries(headers)
   if (input instanceof Request && !(init && Object.keys(init).length)) {
-    const request = new Request(input)
-    request.headers.set('authorization', authorization)
+    const request = new Request(input, redirect && { redirect })
+    for (const [name, value] of more) request.headers.set(name, value)
     return [request]
   }
-  return [input, { ...init, headers: copyHeaders(headersOf(call), ['authorization', authorization]) }]
+  const members = { ...init, headers: copyHeaders(headersOf(call), ...more) }
+  return [input, redirect ? { ...members, redirect } : members]
 }

@@ -1,11 +1,21 @@
+import type { Presentation } from '../core/capability.ts'
 import { judgeAnswer } from '../core/challenge.ts'
 import { type Destination, findDestination } from '../core/destination.ts'
 import type { Emit } from '../core/events.ts'
 import type { Clock, EpochMs, Fetch } from '../core/ports.ts'
 import type { Resource } from '../core/resource.ts'
 import { abortable } from '../core/time-limit.ts'
-import { LatchkeyError } from '../errors.ts'
-import { type Call, hasAuthorization, type Init, type Input, isRequest, settle, withToken } from './attach.ts'
+import { ConfigurationError, LatchkeyError } from '../errors.ts'
+import {
+  bearer,
+  type Call,
+  hasAuthorization,
+  type Init,
+  type Input,
+  isRequest,
+  settle,
+  withHeaders,
+} from './attach.ts'
 import { keepForReplay, takeOne } from './replay.ts'
 
 /** What the fetch part asks of the refresh part. `resource`: for one API of `resources`. */
@@ -21,6 +31,8 @@ export interface AuthFetchPorts {
   readonly tokens: AccessTokens
   readonly allowedOrigins: ReadonlySet<string>
   readonly resources: readonly Resource[]
+  /** How access tokens are put on requests. Default: as Bearer. */
+  readonly presentation: Presentation | undefined
   /** What relative URLs are resolved against. */
   baseUrl(): string | undefined
   readonly emit: Emit
@@ -42,7 +54,7 @@ const ADDRESSES = 200
  * one replay. Everything else is passed through as `fetch` would.
  */
 export function createAuthFetch(ports: AuthFetchPorts): Fetch {
-  const { send, tokens, emit, clock } = ports
+  const { send, tokens, presentation, emit, clock } = ports
   const addresses = new Map<string, Destination | undefined>()
   const futile = new Map<string, Futile>()
   /** What the last refresh for a 401 brought, until an API takes it. */
@@ -76,9 +88,28 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
     const method = String(init?.method ?? own?.method ?? 'GET').toUpperCase()
     const kept = keepForReplay(call)
 
+    const present = async (to: Call, accessToken: string): Promise<Response> => {
+      if (!presentation) return send(...withHeaders(to, bearer(accessToken)))
+      const mode = init?.redirect ?? own?.redirect ?? 'follow'
+      for (let isSecond = false; ; isSecond = true) {
+        const headers = await presentation.headers({ method, url: endpoint }, accessToken)
+        // what is made for one URL must not go to another
+        const response = await send(
+          ...withHeaders(kept ? takeOne(kept) : to, headers, mode === 'follow' ? 'manual' : undefined),
+        )
+        if (mode === 'follow' && isRedirect(response)) {
+          throw new ConfigurationError(
+            `${endpoint} answers with a redirect, which is not followed with DPoP: a proof is for one URL (RFC 9449 section 4.2). Call the URL that it leads to.`,
+          )
+        }
+        if (!presentation.answered(endpoint, response) || isSecond || !kept) return response
+        response.body?.cancel().catch(() => {})
+      }
+    }
+
     const attempt = async (to: Call, accessToken: string, replay: boolean) => {
       emit({ type: 'api-request', method, url: endpoint, replay })
-      const response = await send(...withToken(to, accessToken))
+      const response = await present(to, accessToken)
       const { status, headers } = response
       // where a redirect has led away, it is another server that answers
       const isOurs = status < 400 || !response.redirected || destinationOf(response.url)
@@ -128,6 +159,9 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
     return replayed.response
   }
 }
+
+const isRedirect = ({ type, status, headers }: Response): boolean =>
+  type === 'opaqueredirect' || (status >= 300 && status < 400 && headers.has('location'))
 
 interface Futile {
   readonly accessToken: string

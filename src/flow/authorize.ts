@@ -4,6 +4,7 @@ import {
   generateRandomNonce,
   generateRandomState,
 } from 'oauth4webapi'
+import type { Extensions } from '../core/capability.ts'
 import type { Clock } from '../core/ports.ts'
 import type { Resource } from '../core/resource.ts'
 import { ConfigurationError } from '../errors.ts'
@@ -15,6 +16,7 @@ export interface AuthorizationPorts {
   readonly server: Server
   readonly clientId: string
   readonly resources: readonly Resource[]
+  readonly extensions: Extensions
   readonly transactions: Transactions
   readonly clock: Clock
 }
@@ -30,7 +32,7 @@ export interface AuthorizationChoice {
 
 /** Builds the authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3) and saves its transaction. */
 export async function beginAuthorization(
-  { server, clientId, resources, transactions, clock }: AuthorizationPorts,
+  { server, clientId, resources, extensions, transactions, clock }: AuthorizationPorts,
   { userAgent, redirectUri, scope, returnTo, parameters }: AuthorizationChoice,
 ): Promise<{ url: string; state: string }> {
   const as = await server()
@@ -45,7 +47,7 @@ export async function beginAuthorization(
   const state = nameState(userAgent, createdAt, generateRandomState())
   const codeVerifier = generateRandomCodeVerifier()
   const nonce = scope.split(' ').includes('openid') ? generateRandomNonce() : undefined
-  const request: Record<string, string | undefined> = {
+  const own: Record<string, string | undefined> = {
     ...parameters,
     client_id: clientId,
     response_type: 'code',
@@ -56,11 +58,20 @@ export async function beginAuthorization(
     code_challenge: await calculatePKCECodeChallenge(codeVerifier),
     code_challenge_method: 'S256',
   }
-  for (const [name, value] of Object.entries(request)) {
-    if (value !== undefined) url.searchParams.set(name, value)
-  }
+  const request = new URLSearchParams()
+  for (const [name, value] of Object.entries(own)) if (value !== undefined) request.set(name, value)
   const indicators = new Set(resources.map(({ parameters }) => parameters.resource))
-  for (const indicator of indicators) if (indicator) url.searchParams.append('resource', indicator) // RFC 8707 section 2.1
+  for (const indicator of indicators) if (indicator) request.append('resource', indicator) // RFC 8707 section 2.1
+  const extended = { server: as, sessionId: state, parameters: request }
+  await extensions.authorizationRequest(extended)
+  if (as.require_pushed_authorization_requests && !extensions.pushRequest) {
+    throw new ConfigurationError(
+      `${as.issuer} takes pushed authorization requests only (RFC 9126): add par() of latchkey/par to "extensions".`,
+    )
+  }
+  const sent = (await extensions.pushRequest?.(extended)) ?? request
+  for (const name of new Set(sent.keys())) url.searchParams.delete(name) // ours count
+  for (const [name, value] of sent) url.searchParams.append(name, value)
   url.hash = ''
   const silent = parameters.prompt === 'none' ? true : undefined
   const secrets = { state, codeVerifier, nonce }

@@ -4,7 +4,6 @@ import {
   clockSkew,
   expectNoNonce,
   JWT_TIMESTAMP_CHECK,
-  None,
   type ProcessAuthorizationCodeResponseOptions,
   processAuthorizationCodeResponse,
   validateApplicationLevelSignature,
@@ -51,9 +50,9 @@ export async function exchangeCode(
     const secrets = [codeVerifier, parameters.get('code') ?? '']
     return await tokenRequest(
       ports,
-      { grantType: 'authorization_code', attempt: 1, secrets },
-      async (as, client, options) => {
-        const request = [as, client, None(), parameters, redirectUri, codeVerifier, options] as const
+      { grantType: 'authorization_code', sessionId: state, attempt: 1, secrets },
+      async (as, client, authentication, options) => {
+        const request = [as, client, authentication, parameters, redirectUri, codeVerifier, options] as const
         const response = await authorizationCodeGrantRequest(...request)
         const [again, peek] = [response.clone(), response.clone()]
         const judge = async (by: Client, answer: Response) => {
@@ -62,10 +61,11 @@ export async function exchangeCode(
           return tokens
         }
         try {
-          return await judge(atServerTime(client, response, ports.clock.now()), response)
+          return await judge(atServerTime(ports, client), response)
         } catch (error) {
           const skew = await skewOf(error, peek)
           if (skew === undefined) throw error
+          ports.serverTime.learn(skew * 1000 + Date.now() - ports.clock.now())
           return judge({ ...client, [clockSkew]: skew }, again)
         }
       },

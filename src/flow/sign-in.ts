@@ -186,6 +186,7 @@ async function exchange(
       schema: 1,
       sessionId: state,
       version: 1,
+      tokenType: ports.extensions.tokenType,
       tokens,
       requested,
       by: ports.context,

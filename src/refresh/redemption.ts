@@ -25,6 +25,8 @@ export interface RedemptionPorts {
   readonly records: SessionRecords
   /** Who this is, for the record. */
   readonly context: string
+  /** What access tokens are given. Default: Bearer. */
+  readonly tokenType?: 'dpop' | undefined
   readonly clock: Clock
   /** One token request: what its answer makes of this record. `resource`: for one API of `resources`. */
   redeem(
@@ -100,6 +102,7 @@ export function createRedemption(
           ...renewed,
           version: found.version + 1,
           by: ports.context,
+          tokenType: ports.tokenType,
           pending: undefined,
         }
         const ending = await store(next, marked)
@@ -108,7 +111,7 @@ export function createRedemption(
         if (!(error instanceof LatchkeyError)) throw error
         const outcome = judgeRefreshFailure(error, attempt, REDEEM_MS - (clock.now() - began))
         if (outcome.do === 'end') {
-          const reason = interrupted || spent ? 'refresh_interrupted' : 'expired'
+          const reason = outcome.reason ?? (interrupted || spent ? 'refresh_interrupted' : 'expired')
           refused.set(tokenHash, reason)
           return invalidGrant(marked, reason)
         }

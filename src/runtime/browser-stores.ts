@@ -25,16 +25,16 @@ const sharedLock = (keyValue: KeyValue): Lock => {
 export function indexedDb(options: { database?: string } = {}): Store {
   const shared = indexedDbKeyValue(options.database ?? 'latchkey', deviceClock)
   const keyValue = withFallback(
-    { name: 'IndexedDB', keyValue: shared },
-    { name: 'sessionStorage', keyValue: webStorageKeyValue(() => globalThis.sessionStorage) },
-    { name: 'memory', keyValue: memoryKeyValue() },
+    { name: 'IndexedDB', reach: 'origin', keyValue: shared },
+    { name: 'sessionStorage', reach: 'tab', keyValue: webStorageKeyValue(() => globalThis.sessionStorage) },
+    { name: 'memory', reach: 'page', keyValue: memoryKeyValue() },
   )
   return {
     name: 'indexedDb',
     keyValue,
     lock: sharedLock(keyValue),
     channel: name => (typeof BroadcastChannel === 'function' ? broadcastChannel(name) : silentChannel()),
-    isKept: () => keyValue.place !== 'memory',
+    reach: () => keyValue.reach,
     onDegraded: keyValue.onDegraded,
   }
 }
@@ -51,5 +51,6 @@ export function sessionStorage(): Store {
     keyValue: locks ? ownedByTab(area, locks, deviceClock) : area,
     lock: localLock(deviceClock),
     channel: silentChannel,
+    reach: () => 'tab',
   }
 }

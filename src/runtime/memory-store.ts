@@ -10,5 +10,5 @@ export const memory = (): Store => ({
   keyValue: memoryKeyValue(),
   lock: localLock(deviceClock),
   channel: silentChannel,
-  isKept: () => false,
+  reach: () => 'page',
 })

@@ -14,6 +14,6 @@ export const sealed = (store: Store): Store => ({
   keyValue: sealedKeyValue(store.keyValue, indexedDbKeyValue('latchkey keys', deviceClock)),
   lock: store.lock,
   channel: name => store.channel(name),
-  isKept: () => store.isKept?.() ?? true,
+  reach: () => store.reach?.() ?? 'device',
   onDegraded: tell => store.onDegraded?.(tell),
 })

@@ -1,14 +1,15 @@
-import type { KeyValue } from '../core/ports.ts'
+import type { KeyValue, Reach } from '../core/ports.ts'
 
 /** A place for records, and how long what is in it lasts. */
 export interface Place {
   readonly name: string
+  readonly reach: Reach
   readonly keyValue: KeyValue
 }
 
 export interface PlaceWithFallback extends KeyValue {
-  /** The name of the place that is used. */
-  readonly place: string
+  /** Of the place that is used. */
+  readonly reach: Reach
   /** Tells once that another place had to be taken. */
   onDegraded(tell: (message: string) => void): void
 }
@@ -68,8 +69,8 @@ export function withFallback(first: Place, ...others: readonly Place[]): PlaceWi
   }
 
   return {
-    get place() {
-      return place.name
+    get reach() {
+      return place.reach
     },
     onDegraded(listener) {
       tell = listener

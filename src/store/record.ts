@@ -35,13 +35,15 @@ const wholeOnes = (resources: unknown): SessionRecord['resources'] =>
  */
 export function parseRecord(stored: unknown): SessionRecord | undefined {
   if (!isObject(stored) || stored.schema !== 1) return undefined
-  const { sessionId, version, tokens, resources, requested, by, pending } = stored
+  const { sessionId, version, tokens, resources, requested, by, pending, tokenType } = stored
   if (!isText(sessionId) || !Number.isSafeInteger(version) || !isTokenSet(tokens)) return undefined
+  if (tokenType !== undefined && tokenType !== 'dpop') return undefined
   const record: SessionRecord = {
     schema: 1,
     sessionId,
     version: version as number,
     tokens,
+    tokenType,
     resources: wholeOnes(resources),
     requested: isText(requested) ? requested : undefined,
     by: isText(by) ? by : undefined,

@@ -33,7 +33,21 @@ const isSame = (a: SessionRecord | undefined, b: SessionRecord) =>
 const accessTokensOf = ({ tokens, resources = {} }: SessionRecord): string =>
   [tokens, ...Object.values(resources)].map(({ accessToken }) => accessToken).join()
 
-export function createTokenStore(keyValue: KeyValue, key: string): TokenStore {
+/**
+ * A record as a client uses it whose access tokens are of this type. One that is bound to a key is never used as Bearer; a
+ * Bearer one is bound to a key by its next refresh (RFC 9449 section 5).
+ */
+function asType(record: SessionRecord | undefined, tokenType?: 'dpop'): SessionRecord | undefined {
+  if (!record || record.tokenType === tokenType) return record
+  return tokenType
+    ? { ...record, resources: undefined, tokens: { ...record.tokens, expiresAt: 0, refreshAt: 0 } }
+    : undefined
+}
+
+/** @param tokenType what the access tokens of this client are. Default: Bearer. */
+export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'dpop'): TokenStore {
+  const parse = (stored: unknown) => asType(parseRecord(stored), tokenType)
+
   let current: SessionRecord | undefined
   let unsaved: { next: SessionRecord; may(stored: SessionRecord | undefined): boolean } | undefined
   // answers may arrive in another order than the store did the work in: the newest work decides what is current
@@ -54,7 +68,7 @@ export function createTokenStore(keyValue: KeyValue, key: string): TokenStore {
     let done = false
     let order = 0
     await keyValue.update(key, stored => {
-      const found = parseRecord(stored)
+      const found = parse(stored)
       // or it is there already: a write may be done twice where the store lost its word that it was done
       const isDone = found && isSame(found, next) && accessTokensOf(found) === accessTokensOf(next)
       done = may(found) || isDone === true
@@ -81,7 +95,7 @@ export function createTokenStore(keyValue: KeyValue, key: string): TokenStore {
         began = ++steps
         stored = await keyValue.get(key)
       } while (began < written) // overtaken by a write of our own: what came may be from before it
-      settle(began, parseRecord(stored))
+      settle(began, parse(stored))
       return current
     },
     replace: (next, unchanged) => put(next, found => !unchanged || isSame(found, unchanged)),
@@ -99,7 +113,7 @@ export function createTokenStore(keyValue: KeyValue, key: string): TokenStore {
       let order = 0
       unsaved = undefined
       await keyValue.update(key, stored => {
-        const found = parseRecord(stored)
+        const found = parse(stored)
         const leave = unchanged && found?.tokens.refreshToken !== unchanged.tokens.refreshToken
         if (found) removed = leave ? undefined : found
         order = write()

@@ -121,7 +121,7 @@ export function fetchContract(name: string, open: () => Promise<FetchPlace> | Fe
       expect(client.refreshes()).toBe(0)
     })
 
-    test('what a 401 makes it send again is what it sent, byte for byte, but for the token', {
+    test('what a 401 makes it send again is what it sent, byte for byte, but for the token [RQ09, RQ18]', {
       timeout: 120_000,
     }, async () => {
       const { fetch: clientFetch } = await connect()

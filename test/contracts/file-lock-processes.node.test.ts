@@ -34,7 +34,7 @@ describe('the file lock among processes', () => {
     expect(await lock.run('name', async () => 'taken over', 1000)).toBe('taken over')
   })
 
-  test('a frozen process keeps its lock until it is stale, and does no harm when it thaws', async () => {
+  test('a frozen process keeps its lock until it is stale, and does no harm when it thaws [RF08]', async () => {
     const folder = tempFolder()
     const later = { ...deviceClock, now: () => Date.now() + 15_000 } // stale without waiting for it
     const holder = start('hold-lock', folder, 'name')

@@ -70,7 +70,7 @@ export function secondOriginContract(name: string, open: () => TwoOrigins) {
       },
     )
 
-    test('a redirect within the API keeps the token, one out of it and back does not bring it again', async () => {
+    test('a redirect within the API keeps the token, one out of it and back does not bring it again [RQ05, RQ06]', async () => {
       const to = (url: string) => `/redirect/307?to=${encodeURIComponent(url)}`
       await client.fetch(`${place.api}${to(`${place.api}/within`)}`)
       await client.fetch(`${place.api}${to(`${place.elsewhere}${to(`${place.api}/back`)}`)}`)
@@ -89,7 +89,7 @@ export function secondOriginContract(name: string, open: () => TwoOrigins) {
       expect((await arrivedElsewhere()).elsewhere.length).toBeGreaterThanOrEqual(3)
     })
 
-    test('other ports, look-alike hosts, user-info and protocol-relative addresses get no token', async () => {
+    test('other ports, look-alike hosts, user-info and protocol-relative addresses get no token [RQ03]', async () => {
       const [api, other] = [new URL(place.api), new URL(place.elsewhere)]
       const reached = [
         ...others(place.elsewhere),

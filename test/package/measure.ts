@@ -12,10 +12,12 @@ const KB = 1024
 
 /** What an app that uses everything of an entry may weigh, minified and with gzip. */
 const budgets: Readonly<Record<string, number>> = {
-  latchkey: 25.6 * KB,
-  'latchkey/node': 24.9 * KB,
-  'latchkey/webview': 25.6 * KB,
+  latchkey: 26.9 * KB,
+  'latchkey/node': 26.1 * KB,
+  'latchkey/webview': 26.8 * KB,
   'latchkey/ky': 10 * KB,
+  'latchkey/capabilities': 4.3 * KB,
+  'latchkey/dpop': 6.65 * KB,
   'latchkey/front-channel-logout': 0.5 * KB,
   'latchkey/sealed': 2.04 * KB,
 }

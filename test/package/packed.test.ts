@@ -25,6 +25,8 @@ test('the package has its entries', () => {
   expect(names).toEqual([
     'latchkey',
     'latchkey/node',
+    'latchkey/capabilities',
+    'latchkey/dpop',
     'latchkey/front-channel-logout',
     'latchkey/ky',
     'latchkey/sealed',

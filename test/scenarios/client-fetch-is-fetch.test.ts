@@ -122,7 +122,7 @@ test("a 401 whose body breaks off while the refresh is under way is nobody else'
   expect(rejections).toEqual([])
 })
 
-test('a 401 of another server, to which a redirect led, is passed on and costs no refresh', async () => {
+test('a 401 of another server, to which a redirect led, is passed on and costs no refresh [RQ12]', async () => {
   const { signedIn, as, fetch } = world()
   const client = await signedIn({
     async fetch(input, init) {

@@ -4,7 +4,7 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-test('fifty calls at once right after expiry send one refresh request, and all succeed', async () => {
+test('fifty calls at once right after expiry send one refresh request, and all succeed [RF04]', async () => {
   const { signedIn, as, api, expire } = world()
   const client = await signedIn()
   expire()
@@ -41,7 +41,7 @@ test('fifty calls whose token was revoked early send one refresh request, and al
   expect(api.statuses().filter(status => status === 401)).toHaveLength(50)
 })
 
-test('fifty calls that fail together send no more than one refresh with its retries', async () => {
+test('fifty calls that fail together send no more than one refresh with its retries [RF04]', async () => {
   const { signedIn, as, expire } = world()
   const client = await signedIn()
   expire()

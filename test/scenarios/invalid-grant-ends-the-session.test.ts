@@ -42,7 +42,7 @@ test.each<[number, Record<string, string>]>([
   },
 )
 
-test('a session that ended at the server is over at the next refresh, and a new sign-in begins another', async () => {
+test('a session that ended at the server is over at the next refresh, and a new sign-in begins another [RF09]', async () => {
   const { signedIn, as, expire } = world()
   const client = await signedIn()
   as.endSessions()
@@ -52,7 +52,7 @@ test('a session that ended at the server is over at the next refresh, and a new 
   expect((await client.fetch(`${API}/me`)).status).toBe(200)
 })
 
-test('who lost a race that no lock prevented adopts what the winner stored', async () => {
+test('who lost a race that no lock prevented adopts what the winner stored [RF09]', async () => {
   const { signedIn, client, as, store, clock, expire } = world()
   // each with a lock of its own: as if the lock had been broken
   const alone = () => sharedStore(clock, { keyValue: store.keyValue })
@@ -142,7 +142,7 @@ test('a refresh token that was refused is never sent again, even where its recor
   expect(await stored()).toEqual([])
 })
 
-test('an ID Token of somebody else in a refresh answer ends the session', async () => {
+test('an ID Token of somebody else in a refresh answer ends the session [RF20]', async () => {
   const { signedIn, as, stored, expire } = world()
   const client = await signedIn()
   as.idTokenClaims = { sub: 'mallory' }

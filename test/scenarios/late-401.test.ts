@@ -32,7 +32,7 @@ test('a 401 for a request with an older token than the store now holds replays w
   expect(api.statuses()).toEqual([401, 200, 401, 200])
 })
 
-test('what is replayed is the same request with the new token', async () => {
+test('what is replayed is the same request with the new token [RQ09]', async () => {
   const { signedIn, as, api } = world()
   const client = await signedIn()
   as.revokeAccessTokens()
@@ -51,7 +51,7 @@ test('what is replayed is the same request with the new token', async () => {
   expect(headers).toEqual({ 'content-type': 'application/json', 'x-mine': 'yes' })
 })
 
-test('an endpoint that always answers 401 costs one refresh, then its 401s are passed on', async () => {
+test('an endpoint that always answers 401 costs one refresh, then its 401s are passed on [RF14, RQ10]', async () => {
   const { signedIn, as, api } = world()
   const client = await signedIn()
   for (let call = 0; call < 5; call++) {
@@ -65,7 +65,7 @@ test('an endpoint that always answers 401 costs one refresh, then its 401s are p
   expect(client.session.status).toBe('signed-in')
 })
 
-test('two endpoints that always answer 401 do not refresh in turns for ever', async () => {
+test('two endpoints that always answer 401 do not refresh in turns for ever [RF14]', async () => {
   const { signedIn, as } = world()
   const client = await signedIn()
   for (let call = 0; call < 10; call++) await client.fetch(`${API}/always-401/${call % 2}`)
@@ -100,7 +100,7 @@ test('a 401 whose refresh fails is passed on as it came', async () => {
   expect(client.session.status).toBe('signed-in')
 })
 
-test('a body that can be read only once is sent once, and its 401 is passed on', async () => {
+test('a body that can be read only once is sent once, and its 401 is passed on [RQ18]', async () => {
   const { signedIn, as, api } = world()
   const client = await signedIn()
   as.revokeAccessTokens()

@@ -5,7 +5,7 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-test('one caller that aborts ends its own waiting only; the others and the refresh go on', async () => {
+test('one caller that aborts ends its own waiting only; the others and the refresh go on [RQ19]', async () => {
   const { signedIn, as, api, expire } = world()
   const client = await signedIn()
   expire()

@@ -9,7 +9,7 @@ test.each([
   ['has none', undefined],
   ['has null', null],
   ['has an empty text', ''],
-])('a refresh answer that %s for a refresh token keeps the old one', async (_what, value) => {
+])('a refresh answer that %s for a refresh token keeps the old one [RF02, RF03]', async (_what, value) => {
   const { signedIn, as, stored, expire } = world({ graceMs: 1e12 }) // this server does not mind the old one
   const client = await signedIn()
   const [before] = (await stored()) as { tokens: { refreshToken: string } }[]
@@ -83,4 +83,17 @@ test('a lifetime that is a text is understood, and one that is nonsense ends no 
   as.failNext.push(altered({ expires_in: '300' }))
   expect((await client.fetch(`${API}/me`)).status).toBe(200)
   expect(client.session).toMatchObject({ accessTokenExpiresAt: clock.now() + 300_000 })
+})
+
+test('a refresh answer of less scope is shown as it is, and the next one may have it all again [RF13]', async () => {
+  const { signedIn, as, expire } = world()
+  const client = await signedIn({ scope: 'openid read write' })
+  expire()
+  as.failNext.push(altered({ scope: 'openid read' }))
+  await client.fetch(`${API}/me`)
+  expect(client.session).toMatchObject({ scope: ['openid', 'read'] })
+  expire()
+  await client.fetch(`${API}/me`)
+  expect(client.session).toMatchObject({ scope: ['openid', 'read', 'write'] })
+  expect(as.tokenRequests.map(({ scope }) => scope)).toEqual([undefined, undefined, undefined])
 })

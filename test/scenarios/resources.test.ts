@@ -38,7 +38,7 @@ function apis({ as, fetch }: World) {
 
 const calls = [`${NOTES}/all`, `${PHOTOS}/all?a=b`, `${ADMIN}/users`, `${API}/me`]
 
-test('three APIs and one refresh token: each gets its own access token, redeemed one after the other', async () => {
+test('three APIs and one refresh token: each gets its own access token, redeemed one after the other [RQ23]', async () => {
   const here = world()
   const { send, seen } = apis(here)
   const client = await here.signedIn({ fetch: send, resources })
@@ -144,7 +144,7 @@ test.for<[string, Record<string, unknown>]>([
   expect(here.as.reuses).toBe(0)
 })
 
-test('an answer with the access token of another API, or with none of the scopes, is an error', async () => {
+test('an answer with the access token of another API, or with none of the scopes, is an error [RQ23]', async () => {
   const here = world()
   const { send } = apis(here)
   const client = await here.signedIn({ fetch: send, resources })
@@ -157,7 +157,7 @@ test('an answer with the access token of another API, or with none of the scopes
   expect((await client.fetch(`${API}/me`)).status).toBe(200)
 })
 
-test('a scope that the sign-in did not ask for is refused here and never sent', async () => {
+test('a scope that the sign-in did not ask for is refused here and never sent [RF11]', async () => {
   const here = world()
   const { send } = apis(here)
   await here.signedIn({ fetch: send })

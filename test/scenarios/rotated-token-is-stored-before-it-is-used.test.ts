@@ -79,7 +79,7 @@ test('a mark that holds the hash of the refresh token is there while it is sent,
   expect((await stored())[0]).not.toHaveProperty('pending.tokenHash')
 })
 
-test('who comes after a crash tries the refresh again at once, while a grace period may cover it', async () => {
+test('who comes after a crash tries the refresh again at once, while a grace period may cover it [RF07]', async () => {
   const { signedIn, client, as, store, clock, stored } = world({ graceMs: 10_000 })
   const crashed = await signedIn({ store: sharedStore(clock, { keyValue: store.keyValue }) })
   clock.advance(245_000) // due, but not over

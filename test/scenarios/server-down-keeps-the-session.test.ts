@@ -90,7 +90,7 @@ describe('while the server is down', () => {
     expect((await stored())[0]).toMatchObject({ version: 2 })
   })
 
-  test('a rotation whose answer was lost ends the session as refresh_interrupted where there is no grace', async () => {
+  test('a rotation whose answer was lost ends the session as refresh_interrupted where there is no grace [RF07]', async () => {
     const { signedIn, as, expire } = world()
     const client = await signedIn()
     expire()
@@ -118,7 +118,7 @@ describe('while the server is down', () => {
     expect((await client.fetch(`${API}/me`)).status).toBe(200)
   })
 
-  test('no more than three requests are sent for one call, and none while the server asked for a pause', async () => {
+  test('no more than three requests are sent for one call, and none while the server asked for a pause [RA01]', async () => {
     const { signedIn, as, clock, expire } = world()
     const client = await signedIn()
     expire()
@@ -187,7 +187,7 @@ describe('while the server is down', () => {
     expect((await client.fetch(`${API}/me`)).status).toBe(200)
   })
 
-  test('a refresh beside a call fails without a word to the call', async () => {
+  test('a refresh beside a call fails without a word to the call [RF17]', async () => {
     const { signedIn, as, clock } = world()
     const client = await signedIn()
     clock.advance(245_000)

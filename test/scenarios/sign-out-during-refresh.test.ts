@@ -5,7 +5,7 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-test('the answer that comes after a sign-out is dropped and its refresh token revoked', async () => {
+test('the answer that comes after a sign-out is dropped and its refresh token revoked [RF15]', async () => {
   const { signedIn, as, stored, expire } = world()
   const client = await signedIn()
   expire()
@@ -56,7 +56,7 @@ test('a sign-out in another client reaches the one that refreshes', async () => 
   expect(one.session.status).toBe('signed-out')
 })
 
-test('a sign-in as someone else during a refresh keeps the new session and revokes what comes late', async () => {
+test('a sign-in as someone else during a refresh keeps the new session and revokes what comes late [RF16]', async () => {
   let user = 'alice'
   const { signedIn, as, api, stored, expire } = world()
   const client = await signedIn({ subject: () => user })

@@ -13,7 +13,7 @@ const sleeper = () => {
   return { listen: listeners.add, wake: () => listeners.tell() }
 }
 
-test('ten calls right after eight hours of sleep make one refresh, and none leaves with the old token', async () => {
+test('ten calls right after eight hours of sleep make one refresh, and none leaves with the old token [RF18]', async () => {
   const { as, api, clock, signedIn } = world()
   const page = sleeper()
   const one = await signedIn({ wake: page })

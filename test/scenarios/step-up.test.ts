@@ -51,7 +51,7 @@ test.for<[string, number, string, object, Record<string, string>]>([
     { scope: 'openid read', acr_values: 'gold silver', max_age: '60' },
   ],
 ])(
-  'an API that asks for %s is told of by an event, with which signIn() asks for it',
+  'an API that asks for %s is told of by an event, with which signIn() asks for it [RQ13, RQ14]',
   async ([, status, challenge, event, asked]) => {
     const here = world()
     const { fetch, sent } = demanding(here, status, challenge)
@@ -72,7 +72,7 @@ test.for<[string, number, string, object, Record<string, string>]>([
   },
 )
 
-test('a step-up keeps the scopes that an earlier one brought', async () => {
+test('a step-up keeps the scopes that an earlier one brought [RQ13]', async () => {
   const here = world()
   const { requests, agent } = watched(agreeable(here.as))
   const client = await here.signedIn({ userAgent: agent })
@@ -85,7 +85,7 @@ test('a step-up keeps the scopes that an earlier one brought', async () => {
   ])
 })
 
-test('what an API asks for is left out where it is not fit for a URL', async () => {
+test('what an API asks for is left out where it is not fit for a URL [RQ15]', async () => {
   const here = world()
   const challenge = `Bearer error="insufficient_user_authentication", acr_values="${'x'.repeat(10_000)}", max_age="soon"`
   const { fetch } = demanding(here, 401, challenge)
@@ -107,7 +107,7 @@ test.for<[string, object, string]>([
   })
 })
 
-test('a 401 whose request had a stream as its body says that it was not replayed, and the next call succeeds', async () => {
+test('a 401 whose request had a stream as its body says that it was not replayed, and the next call succeeds [RQ18]', async () => {
   const { signedIn, as } = world()
   const client = await signedIn()
   as.revokeAccessTokens()

@@ -64,7 +64,7 @@ function sample(path: string) {
   }
 }
 
-test('ten terminals on one file live through the death of one every 500 ms, at one redemption per refresh token', {
+test('ten terminals on one file live through the death of one every 500 ms, at one redemption per refresh token [RF06]', {
   timeout: 120_000,
 }, async () => {
   const seed = Number(process.env.LATCHKEY_SEED) || Date.now() % 1_000_000

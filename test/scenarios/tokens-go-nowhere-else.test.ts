@@ -65,7 +65,7 @@ describe('a caller that sets Authorization itself', () => {
     ['in Headers', () => [`${API}/public`, { headers: new Headers({ authorization: own }) }]],
     ['in a list', () => [`${API}/public`, { headers: [['Authorization', own]] }]],
     ['in a Request', () => [new Request(`${API}/public`, { headers: { authorization: own } })]],
-  ])('%s wins, and costs neither refresh nor replay', async (_what, args) => {
+  ])('%s wins, and costs neither refresh nor replay [RQ21]', async (_what, args) => {
     const { signedIn, api, as, expire } = world()
     const client = await signedIn()
     expire()

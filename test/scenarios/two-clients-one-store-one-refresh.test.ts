@@ -14,7 +14,7 @@ const callAll = async (clients: readonly TestClient[], times: number) => {
   return (await Promise.all(calls)).map(({ status }) => status)
 }
 
-test('five clients of one store with an expired token send one refresh request', async () => {
+test('five clients of one store with an expired token send one refresh request [RF05]', async () => {
   const { signedIn, client, as, expire } = world()
   const first = await signedIn()
   const all = [first, ...Array.from({ length: 4 }, () => client())]

@@ -29,6 +29,7 @@ export const layers: readonly Layer[] = [
   },
   { files: 'live-session.ts', mayImport: ['core/', 'errors.ts', 'store/', 'refresh/'] },
   { files: 'ky.ts', mayImport: ['client.ts', 'core/client.ts'] },
+  { files: 'runtime/dpop.ts', mayImport: ['core/', 'extensions/', 'store/', 'runtime/device-clock.ts'] },
   { files: 'runtime/sealed.ts', mayImport: ['core/', 'store/', 'runtime/device-clock.ts'] },
   { files: 'public-types.ts', mayImport: ['core/', 'errors.ts', 'options.ts'] },
   { files: 'index.ts', mayImport: [''] },
@@ -61,6 +62,8 @@ export const browserEntries: readonly string[] = [
   'ky.ts',
   'runtime/sealed.ts',
   'runtime/webview.ts',
+  'runtime/capabilities.ts',
+  'runtime/dpop.ts',
   'actions/front-channel-logout.ts',
 ]
 

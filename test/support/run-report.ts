@@ -1,3 +1,5 @@
+import type { Evidence } from '../conformance/conformance.ts'
+
 /** What the reporter saw of one vitest run. */
 export interface RunReport {
   readonly passed: number
@@ -8,6 +10,8 @@ export interface RunReport {
   readonly errors: number
   /** Test files that were run, relative to the repository, by project. */
   readonly files: Readonly<Record<string, readonly string[]>>
+  /** The tests that name cases of test/conformance. */
+  readonly evidence: readonly Evidence[]
 }
 
 /** Projects that have to take part in a full run. */

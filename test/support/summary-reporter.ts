@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import type { Reporter, TestModule } from 'vitest/node'
+import { type Evidence, readTitle } from '../conformance/conformance.ts'
 import type { RunReport } from './run-report.ts'
 
 /** Where the report goes; set by test/run.ts. */
@@ -9,6 +10,7 @@ export const REPORT_VARIABLE = 'LATCHKEY_RUN_REPORT'
 const report = (modules: readonly TestModule[], unhandled: number): RunReport => {
   const count = { passed: 0, failed: 0, skipped: 0, pending: 0 }
   const files: Record<string, string[]> = {}
+  const evidence: Evidence[] = []
   let errors = unhandled
   for (const module of modules) {
     const tests = [...module.children.allTests()]
@@ -16,10 +18,21 @@ const report = (modules: readonly TestModule[], unhandled: number): RunReport =>
     for (const suite of module.children.allSuites()) errors += suite.errors().length
     errors += module.errors().length
     const file = relative(module.project.vitest.config.root, module.moduleId)
+    for (const test of tests) {
+      const { ids, title } = readTitle(test.name)
+      if (ids.length) evidence.push({ ids, file, title, passed: test.result().state === 'passed' })
+    }
     files[module.project.name] = [...(files[module.project.name] ?? []), file]
   }
   // A test that never came to its end is not a pass.
-  return { passed: count.passed, failed: count.failed + count.pending, skipped: count.skipped, errors, files }
+  return {
+    passed: count.passed,
+    failed: count.failed + count.pending,
+    skipped: count.skipped,
+    errors,
+    files,
+    evidence,
+  }
 }
 
 /** Leaves the counts of the run for test/run.ts, which prints the closing line. */

@@ -8,7 +8,7 @@ const files = {
   'end-to-end': ['test/browser/e2e/d.test.ts'],
 }
 const onDisk = Object.values(files).flat()
-const green: RunReport = { passed: 4, failed: 0, skipped: 0, errors: 0, files }
+const green: RunReport = { passed: 4, failed: 0, skipped: 0, errors: 0, files, evidence: [] }
 
 describe('a full run', () => {
   test('is green when every file ran and every test passed', () => {

@@ -24,6 +24,8 @@ export interface AuthorizationServerOptions {
   refreshTokenSeconds?: number
   /** The resource indicators that it knows (RFC 8707). Default: none. */
   resources?: readonly string[]
+  /** Whether DPoP proofs need a nonce of the server (RFC 9449 section 8). Default false. */
+  dpopNonce?: boolean
   /** Runs ahead of the provider; `true` means that it answered the request itself. */
   before?: (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>
   log?: (entry: AuthorizationServerLogEntry) => void
@@ -78,6 +80,7 @@ export async function startAuthorizationServer(
         typeof accessTokenSeconds === 'number' ? () => accessTokenSeconds : accessTokenSeconds,
       refreshTokenSeconds: options.refreshTokenSeconds ?? 24 * 3600,
       resources: options.resources ?? [],
+      dpopNonce: options.dpopNonce ?? false,
     }),
   )
   if (options.log) logAuthorizationServer(provider, options.log)

@@ -15,6 +15,8 @@ export interface ProviderSettings {
   refreshTokenSeconds: number
   /** The resource indicators that it knows (RFC 8707). */
   resources: readonly string[]
+  /** Whether DPoP proofs need a nonce of the server (RFC 9449 section 8). */
+  dpopNonce: boolean
 }
 
 const originOf = (uri: string) => (URL.canParse(uri) ? new URL(uri).origin : undefined)
@@ -50,6 +52,7 @@ export const providerConfiguration = (settings: ProviderSettings): Configuration
   },
   features: {
     devInteractions: { enabled: false },
+    dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => settings.dpopNonce },
     introspection: {
       enabled: true,
       allowedPolicy: async (_ctx, client, token) =>

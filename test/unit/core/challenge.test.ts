@@ -63,7 +63,7 @@ describe('a WWW-Authenticate header', () => {
     )
   })
 
-  test('with a quote that never ends keeps what came before', () => {
+  test('with a quote that never ends keeps what came before [WA12]', () => {
     const [challenge] = parseChallenges('Bearer error="invalid_token", error_description="no end')
     expect(challenge?.scheme).toBe('bearer')
     expect(challenge?.parameters.get('error')).toBe('invalid_token')
@@ -73,6 +73,91 @@ describe('a WWW-Authenticate header', () => {
     const [challenge] = parseChallenges('Bearer __proto__="x", constructor="y"')
     expect(challenge?.parameters.get('__proto__')).toBe('x')
     expect(({} as { x?: unknown }).x).toBeUndefined()
+  })
+})
+
+describe('an example of the specifications', () => {
+  const INVALID = { error: 'invalid_token' }
+  test.each<[string, string, string, unknown]>([
+    [
+      'several challenges',
+      'WA01',
+      'Basic realm="simple", Bearer error="invalid_token", scope="a b"',
+      [
+        ['basic', { realm: 'simple' }],
+        ['bearer', { ...INVALID, scope: 'a b' }],
+      ],
+    ],
+    [
+      'quotes in quotes',
+      'WA02',
+      'Newauth realm="apps", type=1, title="Login to \\"apps\\"", Basic realm="simple"',
+      [
+        ['newauth', { realm: 'apps', type: '1', title: 'Login to "apps"' }],
+        ['basic', { realm: 'simple' }],
+      ],
+    ],
+    [
+      'a comma in quotes',
+      'WA03',
+      'Bearer realm="a, b", error="invalid_token"',
+      [['bearer', { realm: 'a, b', ...INVALID }]],
+    ],
+    ['names in any case, values as words', 'WA06', 'bEaReR ERROR=invalid_token', [['bearer', INVALID]]],
+    [
+      'whitespace about =',
+      'WA07',
+      'Bearer error = "invalid_token" , scope = "x"',
+      [['bearer', { ...INVALID, scope: 'x' }]],
+    ],
+    [
+      'empty list members',
+      'WA08',
+      ',, Bearer realm="x",,, error="invalid_token",',
+      [['bearer', { realm: 'x', ...INVALID }]],
+    ],
+    [
+      'a parameter that nobody knows',
+      'WA09',
+      'Bearer x-foo=1, error="invalid_token"',
+      [['bearer', { 'x-foo': '1', ...INVALID }]],
+    ],
+    [
+      'an escaped letter',
+      'WA11',
+      'Bearer error_description="a\\tb"',
+      [['bearer', { error_description: 'atb' }]],
+    ],
+    [
+      'a missing comma',
+      'WA17',
+      'Bearer error="invalid_token" error_description="x"',
+      [['bearer', { ...INVALID, error_description: 'x' }]],
+    ],
+    [
+      'single quotes, which are letters',
+      'WA17',
+      "Bearer error='invalid_token'",
+      [['bearer', { error: "'invalid_token'" }]],
+    ],
+  ])('%s [%s]', (_what, _id, header, expected) => {
+    expect(read(header)).toEqual(expected)
+  })
+
+  test('a challenge that has an error twice keeps the first and leads to nothing [WA10]', () => {
+    const header = 'Bearer error="invalid_token", error="invalid_request"'
+    expect(read(header)).toEqual([['bearer', INVALID]])
+    expect(judgeAnswer(401, header)).toEqual({ do: 'pass', error: 'invalid_token' })
+  })
+
+  test('token68 credentials stay with their own scheme [WA04]', () => {
+    const header = 'Negotiate abcd1234==, Bearer error="invalid_token"'
+    expect(parseChallenges(header).map(({ scheme }) => scheme)).toEqual(['negotiate', 'bearer'])
+    expect(judgeAnswer(401, header).do).toBe('refresh')
+  })
+
+  test('a page that may not read the header gets what a 401 without a challenge gets [WA15]', () => {
+    expect(judgeAnswer(401, null)).toEqual({ do: 'refresh', error: undefined })
   })
 })
 
@@ -109,7 +194,7 @@ describe('an answer', () => {
     [401, 'Bearer error="invalid_token", error="insufficient_scope"', 'pass'],
     [401, 'Bearer realm="a", realm="b", error="invalid_token"', 'pass'],
     [403, 'Bearer error="insufficient_scope", scope="a", scope="b"', 'pass'],
-  ])('%i with %j leads to: %s', ([status, header, expected]) => {
+  ])('%i with %j leads to: %s [RQ12, RQ16]', ([status, header, expected]) => {
     expect(judgeAnswer(status, header).do).toBe(expected)
   })
 
@@ -167,7 +252,7 @@ const hostile = fc.array(
   { maxLength: 300 },
 )
 
-test('any text is read without a throw, into no more challenges than it has words', () => {
+test('any text is read without a throw, into no more challenges than it has words [WA12]', () => {
   fc.assert(
     fc.property(
       fc.oneof(
@@ -215,7 +300,7 @@ test.each([
   ['spaces', ' '],
   ['half-open quotes', 'a="'],
   ['open quotes with escapes', '"\\\\'],
-])('64 KB of %s are done with at once', (_what, unit) => {
+])('64 KB of %s are done with at once [WA16]', (_what, unit) => {
   const header = unit.repeat(Math.ceil(65_536 / unit.length))
   expect(parseChallenges(header).length).toBeLessThanOrEqual(header.length)
   const longest = unit.repeat(Math.floor(16_000 / unit.length))

@@ -38,7 +38,7 @@ describe('an access token', () => {
     'ws://127.0.0.1:8080/me',
     'file:///me',
     'data:text/plain,me',
-  ])('may not go to %s', url => {
+  ])('may not go to %s [RQ03, RQ04]', url => {
     expect(isAllowed(url, allowed)).toBe(false)
   })
 

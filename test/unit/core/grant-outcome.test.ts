@@ -21,6 +21,11 @@ describe('a failed refresh', () => {
     }
   })
 
+  test('ends the session when the key that it is bound to is lost', () => {
+    const lost = new AuthorizationRequiredError('dpop_key_lost')
+    expect(judgeRefreshFailure(lost, 1, PLENTY)).toEqual({ do: 'end', reason: 'dpop_key_lost' })
+  })
+
   test.each([
     server('invalid_client', 401),
     server('invalid_request'),
@@ -35,7 +40,6 @@ describe('a failed refresh', () => {
     server('invalid_response', 200),
     new StorageError('no'),
     new ConfigurationError('no'),
-    new AuthorizationRequiredError('no_session'),
   ])('keeps the session for %s', error => {
     expect(judgeRefreshFailure(error, 1, PLENTY)).toMatchObject({ do: 'keep' })
   })

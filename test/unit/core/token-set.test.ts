@@ -39,7 +39,7 @@ describe('the tokens after a response', () => {
     })
   })
 
-  test('keep what the response leaves out, except for the time', () => {
+  test('keep what the response leaves out, except for the time [RF02]', () => {
     expect(toTokenSet(granted({}), { ...context, previous })).toEqual({
       ...previous,
       accessToken: 'access-2',

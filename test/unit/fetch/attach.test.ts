@@ -1,12 +1,19 @@
 import { describe, expect, test } from 'vitest'
-import { hasAuthorization, type Init, type Input, settle, withToken } from '../../../src/fetch/attach.ts'
+import {
+  bearer,
+  hasAuthorization,
+  type Init,
+  type Input,
+  settle,
+  withHeaders,
+} from '../../../src/fetch/attach.ts'
 
 const url = 'https://api.example.com/me'
 const mine = { 'x-mine': 'yes', 'Content-Type': 'text/plain' }
 
 /** What fetch would send. */
 const sent = (input: Input, init: Init) => {
-  const request = new Request(...withToken([input, init], 'token'))
+  const request = new Request(...withHeaders([input, init], bearer('token')))
   return { method: request.method, headers: Object.fromEntries(request.headers) }
 }
 const expected = { authorization: 'Bearer token', 'content-type': 'text/plain', 'x-mine': 'yes' }
@@ -28,7 +35,7 @@ describe('the access token', () => {
     expect(sent(input, init).headers).toEqual(expected)
   })
 
-  test('is put on a call without headers', () => {
+  test('is put on a call without headers [RQ01]', () => {
     expect(sent(url, undefined).headers).toEqual({ authorization: 'Bearer token' })
     expect(sent(new URL(url), { method: 'DELETE' })).toMatchObject({ method: 'DELETE' })
   })
@@ -38,10 +45,10 @@ describe('the access token', () => {
     const headers = new Headers(mine)
     const init = Object.freeze({ method: 'POST', headers: Object.freeze({ ...mine }), body: 'text' })
     const request = new Request(url, { headers: mine })
-    expect(withToken([url, init], 'token')[1]).toMatchObject({ method: 'POST', body: 'text' })
-    withToken([url, { headers: list }], 'token')
-    withToken([url, { headers }], 'token')
-    withToken([request], 'token')
+    expect(withHeaders([url, init], bearer('token'))[1]).toMatchObject({ method: 'POST', body: 'text' })
+    withHeaders([url, { headers: list }], bearer('token'))
+    withHeaders([url, { headers }], bearer('token'))
+    withHeaders([request], bearer('token'))
     expect(list).toEqual([['x-mine', 'yes']])
     expect(headers.has('authorization')).toBe(false)
     expect(request.headers.has('authorization')).toBe(false)
@@ -56,7 +63,7 @@ describe('the access token', () => {
       redirect: 'error',
       keepalive: true,
     }
-    expect(withToken([url, init], 'token')[1]).toMatchObject(init)
+    expect(withHeaders([url, init], bearer('token'))[1]).toMatchObject(init)
   })
 })
 
@@ -142,7 +149,7 @@ describe('what fetch reads of a call', () => {
 
   test('of a Request keeps its referrer and its policy', () => {
     const request = new Request(url, { referrerPolicy: 'no-referrer', referrer: '' })
-    const [sentAs] = withToken([request], 'token')
+    const [sentAs] = withHeaders([request], bearer('token'))
     expect((sentAs as Request).referrerPolicy).toBe('no-referrer')
     expect((sentAs as Request).headers.get('authorization')).toBe('Bearer token')
     expect(request.headers.has('authorization')).toBe(false)

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Resource } from '../../../src/core/resource.ts'
 import { beginAuthorization } from '../../../src/flow/authorize.ts'
 import { parseCallback } from '../../../src/flow/callback.ts'
+import { joinExtensions } from '../../../src/flow/extensions.ts'
 import { createTransactions, type Transaction } from '../../../src/flow/transaction.ts'
 import { memoryKeyValue } from '../../../src/store/memory.ts'
 import { handClock } from '../../support/clock.ts'
@@ -19,6 +20,8 @@ const choice = {
   parameters: {},
 }
 
+const extensions = joinExtensions([], {} as never)
+
 async function begin(
   change: Partial<typeof choice> & { parameters?: Record<string, string> } = {},
   server: object = {},
@@ -29,7 +32,7 @@ async function begin(
   const transactions = createTransactions(place, 't ', clock)
   const as = { ...metadata, ...server }
   const request = await beginAuthorization(
-    { server: async () => as, clientId: 'app', resources, transactions, clock },
+    { server: async () => as, clientId: 'app', resources, extensions, transactions, clock },
     { ...choice, ...change },
   )
   const url = new URL(request.url)

@@ -63,7 +63,7 @@ describe('a request to the authorization server', () => {
     expect(sent[0]?.[1]?.signal?.aborted).toBe(true)
   })
 
-  test('ends after 8 s also when only the body never ends', async () => {
+  test('ends after 8 s also when only the body never ends [MX02]', async () => {
     const { transport, sent, clock } = setUp(() => new Response(new ReadableStream({ pull: hangs })))
     const error = transport(url, { method: 'POST' }).catch((reason: unknown) => reason)
     await expect.poll(() => sent.length).toBe(1)
@@ -86,7 +86,7 @@ describe('a request to the authorization server', () => {
     await expect(transport(url, { method: 'POST' })).rejects.toMatchObject({ reason: 'not_the_server' })
   })
 
-  test('does not read more than a megabyte', async () => {
+  test('does not read more than a megabyte [MX01]', async () => {
     let pulled = 0
     const endless = new ReadableStream({
       pull(controller) {

@@ -6,13 +6,18 @@ import { memoryKeyValue } from '../../../src/store/memory.ts'
 const refuse = async (): Promise<never> => {
   throw new Error('SecurityError')
 }
-const blocked: Place = { name: 'blocked', keyValue: { get: refuse, update: refuse, keys: refuse } }
+const blocked: Place = {
+  name: 'blocked',
+  reach: 'origin',
+  keyValue: { get: refuse, update: refuse, keys: refuse },
+}
 /** Takes everything and keeps nothing, as some browsers do in private windows. */
 const forgetful: Place = {
   name: 'forgetful',
+  reach: 'origin',
   keyValue: { get: async () => undefined, update: async () => {}, keys: async () => [] },
 }
-const fine = (name = 'fine'): Place => ({ name, keyValue: memoryKeyValue() })
+const fine = (name = 'fine'): Place => ({ name, reach: 'tab', keyValue: memoryKeyValue() })
 
 const use = async (keyValue: KeyValue) => {
   await keyValue.update('word', () => 'kept')
@@ -26,7 +31,7 @@ describe('a place that does not work', () => {
     places.onDegraded(message => told.push(message))
     expect(await use(places)).toBe('kept')
     expect(await places.keys('')).toEqual(['word'])
-    expect(places.place).toBe('fine')
+    expect(places.reach).toBe('tab')
     expect(told).toEqual([expect.stringContaining('blocked')])
     expect(told[0]).toContain('fine')
   })
@@ -48,7 +53,7 @@ describe('a place that does not work', () => {
   test('is all there is where the others do not work either: its own failure is told', async () => {
     const places = withFallback(blocked, forgetful)
     await expect(places.get('word')).rejects.toThrow('SecurityError')
-    expect(places.place).toBe('blocked')
+    expect(places.reach).toBe('origin')
   })
 })
 
@@ -58,6 +63,7 @@ test('a place that has worked and then fails is not left: the failure is told, a
   const guard = <T>(work: () => Promise<T>) => (isBroken ? refuse() : work())
   const first: Place = {
     name: 'first',
+    reach: 'origin',
     keyValue: {
       get: key => guard(() => inner.get(key)),
       update: (key, change) => guard(() => inner.update(key, change)),
@@ -70,11 +76,15 @@ test('a place that has worked and then fails is not left: the failure is told, a
   await expect(places.get('word')).rejects.toThrow('SecurityError')
   isBroken = false
   expect(await places.get('word')).toBe('kept')
-  expect(places.place).toBe('first')
+  expect(places.reach).toBe('origin')
 })
 
 test('a place that can be read but not written, and is empty, is left; one with something in it is not', async () => {
-  const full = (keyValue: KeyValue): Place => ({ name: 'full', keyValue: { ...keyValue, update: refuse } })
+  const full = (keyValue: KeyValue): Place => ({
+    name: 'full',
+    reach: 'origin',
+    keyValue: { ...keyValue, update: refuse },
+  })
   const empty = withFallback(full(memoryKeyValue()), fine())
   expect(await empty.get('session')).toBeUndefined()
   expect(await use(empty)).toBe('kept')
@@ -89,7 +99,7 @@ test('a place that can be read but not written, and is empty, is left; one with 
 
 test('what an earlier page had to keep elsewhere is found by the next one, although the first place can be read', async () => {
   const elsewhere = fine('elsewhere')
-  const full: Place = { name: 'full', keyValue: { ...memoryKeyValue(), update: refuse } }
+  const full: Place = { name: 'full', reach: 'origin', keyValue: { ...memoryKeyValue(), update: refuse } }
   await withFallback(full, elsewhere).update('transaction', () => 'kept')
   const told: string[] = []
   const next = withFallback(full, elsewhere)
@@ -97,6 +107,6 @@ test('what an earlier page had to keep elsewhere is found by the next one, altho
   expect(await next.get('other')).toBeUndefined()
   expect(told).toEqual([])
   expect(await next.get('transaction')).toBe('kept')
-  expect(next.place).toBe('elsewhere')
+  expect(next.reach).toBe('tab')
   expect(told).toHaveLength(1)
 })

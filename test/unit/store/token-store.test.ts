@@ -37,7 +37,7 @@ describe('the token store', () => {
     expect(other.current).toEqual(record(1))
   })
 
-  test('replaces what is unchanged, and only that', async () => {
+  test('replaces what is unchanged, and only that [RF08]', async () => {
     const { one, other } = twoTabs()
     await one.replace(record(1))
     await other.read()

@@ -1,0 +1,98 @@
+import type { EndReason } from '../errors.ts'
+import type { Emit } from './events.ts'
+import type { Clock, KeyValue } from './ports.ts'
+import type { SessionRecord } from './session.ts'
+
+/** How a client that may have credentials shows at the authorization server who it is (RFC 6749 section 2.3). */
+export interface ClientAuthentication {
+  /** As it is registered (OpenID Connect Core section 9), such as `client_secret_basic`. */
+  readonly method: string
+  /** Adds it to a request: to its form, or to its headers. */
+  authenticate(
+    server: Readonly<Record<string, unknown> & { issuer: string }>,
+    client: { readonly client_id: string },
+    form: URLSearchParams,
+    headers: Headers,
+  ): void | Promise<void>
+  /** Whether the endpoints for mutual TLS are used where the server has such (RFC 8705 section 5). */
+  readonly mtls?: boolean
+  /** What a page that anybody can read must not hold. */
+  readonly secret?: string
+}
+
+/** An authorization request before it is sent (RFC 6749 section 4.1.1). */
+export interface AuthorizationRequest {
+  readonly server: Readonly<Record<string, unknown> & { issuer: string }>
+  /** What becomes of it: the session will have this id, which is also the request's `state`. */
+  readonly sessionId: string
+  readonly parameters: URLSearchParams
+}
+
+/** What an extension changes in the work of one client. Everything may be left out. */
+export interface Capability {
+  /** Adds to an authorization request. */
+  authorizationRequest?(request: AuthorizationRequest): Promise<void>
+  /** Hands the whole request to the server in another way: what then goes through the user's browser in its place. */
+  pushRequest?(request: AuthorizationRequest): Promise<URLSearchParams>
+  /**
+   * Sends a token request, with `options` of oauth4webapi added: once, or once more where the first had no effect.
+   * @throws AuthorizationRequiredError where the session cannot go on: its reason becomes that of the session's end.
+   */
+  tokenRequest?<T>(sessionId: string, send: (options: object) => Promise<T>): Promise<T>
+  /** Looks at an answer that passed all checks, before anything of it is stored. Throws what refuses it. */
+  tokenResponse?(sessionId: string, response: Readonly<Record<string, unknown>>): Promise<void>
+  /** What access tokens are then: `dpop`. Default `bearer` (RFC 6749 section 7.1). */
+  readonly tokenType?: 'dpop'
+  /** Puts an access token on a request in another way than as Bearer. */
+  readonly presentation?: Presentation
+  /** The session is over, here first. */
+  ended?(sessionId: string): void
+}
+
+/** Another way to put an access token on a request than as Bearer. */
+export interface Presentation {
+  /** @param url without query and fragment. */
+  headers(
+    request: { readonly method: string; readonly url: string },
+    accessToken: string,
+  ): Promise<Readonly<Record<string, string>>>
+  /**
+   * Looks at every answer to a request that had such headers, and at those of the token endpoint.
+   * @returns whether the same request may succeed with headers made anew.
+   */
+  answered(url: string, response: Response): boolean
+}
+
+/** What an extension is given to work with. */
+export interface CapabilityContext {
+  readonly issuer: string
+  readonly clientId: string
+  /** Begins the names of all records of this client. */
+  readonly name: string
+  readonly strict: boolean
+  readonly quirks: ReadonlySet<string>
+  /** Where the client keeps its records. */
+  readonly keyValue: KeyValue
+  readonly clock: Clock
+  readonly emit: Emit
+  /** Sends to the authorization server, with a limit on time and size. */
+  readonly transport: (url: string, init: object) => Promise<Response>
+  readonly clientAuthentication: ClientAuthentication | undefined
+  /** How far the server's clock is ahead of this device's, as far as it is known. */
+  serverAheadMs(): number
+  /** The session as this realm knows it, and as the store has it now. */
+  session(): SessionRecord | undefined
+  readSession(): Promise<SessionRecord | undefined>
+  /** Ends that session here and for all who share the store. */
+  endSession(sessionId: string, reason: EndReason): Promise<void>
+}
+
+/** A change of the protocol, imported by who needs it: `extensions: [dpop(), par()]`. */
+export type Extension = (context: CapabilityContext) => Capability
+
+/** All extensions of a client as one. */
+export interface Extensions extends Required<Omit<Capability, 'tokenType' | 'presentation' | 'pushRequest'>> {
+  readonly tokenType: 'dpop' | undefined
+  readonly presentation: Presentation | undefined
+  readonly pushRequest: Capability['pushRequest']
+}

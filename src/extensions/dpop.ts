@@ -1,0 +1,149 @@
+import {
+  allowInsecureRequests,
+  customFetch,
+  DPoP,
+  type DPoPHandle,
+  generateKeyPair,
+  isDPoPNonceError,
+  modifyAssertion,
+  protectedResourceRequest,
+} from 'oauth4webapi'
+import type { Capability, CapabilityContext, Extension } from '../core/capability.ts'
+import { parseChallenges } from '../core/challenge.ts'
+import type { KeyValue } from '../core/ports.ts'
+import { AuthorizationRequiredError } from '../errors.ts'
+import { createDpopKeys } from './dpop-keys.ts'
+
+export interface DpopOptions {
+  /** How proofs are signed (RFC 7518 section 3.1, RFC 9864). Default `ES256`. */
+  algorithm?: 'ES256' | 'Ed25519' | 'PS256' | 'RS256'
+}
+
+/** More than any server sends, and nothing that a header may not hold (RFC 9449 section 8.1). */
+const NONCE = /^[!#-[\]-~]{1,1024}$/
+/** How many servers a nonce is remembered of. */
+const MOST_NONCES = 100
+
+/**
+ * Binds tokens to a key that does not leave this device (RFC 9449): a copy of them is of no use elsewhere.
+ * @param elsewhere where keys go that the client's own store cannot hold.
+ */
+export function dpopExtension(
+  { algorithm = 'ES256' }: DpopOptions,
+  elsewhere: KeyValue | undefined,
+): Extension {
+  return context => createDpop(context, algorithm, elsewhere)
+}
+
+function createDpop(
+  context: CapabilityContext,
+  algorithm: string,
+  elsewhere: KeyValue | undefined,
+): Capability {
+  const keys = createDpopKeys(context, elsewhere, extractable => generateKeyPair(algorithm, { extractable }))
+  const handles = new Map<string, Promise<DPoPHandle | undefined>>()
+  /** By origin: each server hands out its own (RFC 9449 section 8). */
+  const nonces = new Map<string, string>()
+
+  const learn = (origin: string, { headers }: Response): boolean => {
+    const nonce = headers.get('dpop-nonce') ?? ''
+    if (!NONCE.test(nonce)) return false
+    if (nonces.size >= MOST_NONCES) nonces.clear()
+    nonces.set(origin, nonce)
+    return true
+  }
+
+  const toHandle = ({ keyPair, aheadMs }: { keyPair: CryptoKeyPair; aheadMs: number }): DPoPHandle =>
+    DPoP({}, keyPair, {
+      [modifyAssertion](_, proof) {
+        const ahead = context.serverAheadMs() || aheadMs
+        proof.iat = Math.floor((context.clock.now() + ahead) / 1000)
+        const nonce = nonces.get(new URL(String(proof.htu)).origin)
+        if (nonce) proof.nonce = nonce
+        else delete proof.nonce // what oauth4webapi has kept is not checked
+      },
+    })
+
+  const handleOf = (sessionId: string): Promise<DPoPHandle | undefined> => {
+    let handle = handles.get(sessionId)
+    if (!handle) {
+      handle = keys.find(sessionId).then(found => found && toHandle(found))
+      handles.set(sessionId, handle)
+      // what was not there, or could not be read, is looked for anew the next time
+      handle.then(
+        found => found ?? handles.delete(sessionId),
+        () => handles.delete(sessionId),
+      )
+    }
+    return handle
+  }
+
+  const create = async (sessionId: string): Promise<DPoPHandle> => {
+    const handle = toHandle(await keys.create(sessionId))
+    handles.set(sessionId, Promise.resolve(handle))
+    return handle
+  }
+
+  return {
+    tokenType: 'dpop',
+
+    async authorizationRequest({ sessionId, parameters }) {
+      // the code is worth nothing without the key either (RFC 9449 section 10)
+      parameters.set('dpop_jkt', await (await create(sessionId)).calculateThumbprint())
+    },
+
+    async tokenRequest(sessionId, send) {
+      const session = context.session()
+      // a session from before this client had DPoP is bound by its next refresh
+      const isUnbound = session?.sessionId === sessionId && session.tokenType !== 'dpop'
+      const handle = (await handleOf(sessionId)) ?? (isUnbound ? await create(sessionId) : undefined)
+      if (!handle) throw new AuthorizationRequiredError('dpop_key_lost')
+      const request = () => send({ DPoP: handle })
+      try {
+        return await request().catch(error => {
+          if (isDPoPNonceError(error)) return request() // the code or refresh token is unused (section 8)
+          throw error
+        })
+      } finally {
+        void keys.setAhead(sessionId, context.serverAheadMs())
+      }
+    },
+
+    presentation: {
+      async headers({ method, url }, accessToken) {
+        const sessionId = context.session()?.sessionId
+        if (!sessionId) throw new AuthorizationRequiredError('signed_out')
+        const handle = await handleOf(sessionId)
+        if (!handle) {
+          await context.endSession(sessionId, 'dpop_key_lost')
+          throw new AuthorizationRequiredError('dpop_key_lost')
+        }
+        let headers: Record<string, string> = {}
+        // makes the proof as for a request of its own; the request itself is the caller's
+        await protectedResourceRequest(accessToken, method, new URL(url), undefined, undefined, {
+          DPoP: handle,
+          [allowInsecureRequests]: true, // loopback only: findDestination() has seen to that
+          async [customFetch](_, request) {
+            headers = request.headers
+            return new Response()
+          },
+        })
+        const { authorization = '', dpop = '' } = headers
+        return { authorization, dpop }
+      },
+
+      answered(url, response) {
+        const isNew = learn(new URL(url).origin, response)
+        if (response.status !== 401 || !isNew) return false
+        return parseChallenges(response.headers.get('www-authenticate')).some(
+          ({ scheme, parameters }) => scheme === 'dpop' && parameters.get('error') === 'use_dpop_nonce',
+        )
+      },
+    },
+
+    ended(sessionId) {
+      handles.delete(sessionId)
+      void keys.destroy(sessionId)
+    },
+  }
+}

@@ -1,0 +1,20 @@
+import type { Extension } from '../core/capability.ts'
+import { type DpopOptions, dpopExtension } from '../extensions/dpop.ts'
+import { indexedDbKeyValue } from '../store/indexeddb.ts'
+import { limited } from '../store/limited.ts'
+import { deviceClock } from './device-clock.ts'
+
+export type { DpopOptions } from '../extensions/dpop.ts'
+
+/**
+ * Access tokens that are of no use without a key which does not leave this device (RFC 9449): `extensions: [dpop()]`.
+ * In browsers the key cannot be exported and is kept in IndexedDB; in Node it is in the private file beside the tokens.
+ * A session whose key is gone ends with the reason `dpop_key_lost`.
+ */
+export const dpop = (options: DpopOptions = {}): Extension =>
+  dpopExtension(
+    options,
+    'indexedDB' in globalThis
+      ? limited(indexedDbKeyValue('latchkey keys', deviceClock), deviceClock)
+      : undefined,
+  )
