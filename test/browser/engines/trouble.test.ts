@@ -109,8 +109,8 @@ inEveryEngine((e2e, name) => {
 
   // Not in Firefox, a known gap: it breaks a page's requests off as a reload begins, while the page still runs; the page
   // then sends its refresh once more, and the next page may come with a token that has just been redeemed.
-  const inOthers = name === 'Firefox' ? test.skip : test
-  inOthers('a reload in the middle of a refresh sends the refresh token once more, not twice', async () => {
+  if (name === 'Firefox') return
+  test('a reload in the middle of a refresh sends the refresh token once more, not twice', async () => {
     const tab = await signedInTab(e2e, await e2e.newProfile(), 1)
     await untilExpired(tab)
     e2e.servers.issueFor(3600)
