@@ -3,7 +3,7 @@ import { signedInTab, statusOf, until, untilExpired, untilStatus } from '../../s
 import { inEveryEngine } from '../../support/engines/every-engine.ts'
 import type { TokenFault } from '../../support/server.ts'
 
-inEveryEngine((e2e, name) => {
+inEveryEngine(e2e => {
   const faults: [what: string, fault: TokenFault][] = [
     ['answers with 503', 'unavailable'],
     ['breaks the connection', 'reset'],
@@ -107,9 +107,6 @@ inEveryEngine((e2e, name) => {
     expect(e2e.servers.refreshes()).toMatchObject([{ status: 400 }])
   })
 
-  // Not in Firefox, a known gap: it breaks a page's requests off as a reload begins, while the page still runs; the page
-  // then sends its refresh once more, and the next page may come with a token that has just been redeemed.
-  if (name === 'Firefox') return
   test('a reload in the middle of a refresh sends the refresh token once more, not twice', async () => {
     const tab = await signedInTab(e2e, await e2e.newProfile(), 1)
     await untilExpired(tab)
