@@ -123,11 +123,11 @@ export function endpointOf(
   const aliases: Readonly<Record<string, unknown>> | undefined = mtls
     ? server.mtls_endpoint_aliases
     : undefined
-  const value = String(aliases?.[name] ?? server[name])
-  const url = URL.canParse(value) ? new URL(value) : undefined
+  const value = aliases?.[name] ?? server[name]
+  const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined
   if (!url || !isConfidential(url) || url.username || url.password) {
     throw new ConfigurationError(
-      `The authorization server's "${name}" must be an https URL; it is ${value.slice(0, 100)}.`,
+      `The authorization server's "${name}" must be an https URL; it is ${JSON.stringify(value)?.slice(0, 100)}.`,
     )
   }
   return url

@@ -22,7 +22,7 @@ export async function checkSignIn(
   as: AuthorizationServer,
   request: { redirectUri: string; scope: string; prompt?: string },
 ): Promise<void> {
-  if (as.code_challenge_methods_supported?.includes('S256') === false) {
+  if (![as.code_challenge_methods_supported ?? 'S256'].flat().includes('S256')) {
     const message = `${as.issuer} does not announce PKCE with S256`
     if (!ports.quirks.has('pkce_not_announced')) {
       throw new ConfigurationError(
