@@ -1,5 +1,5 @@
-import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
+import { everything } from '../support/canaries.ts'
 import {
   altered,
   captivePortal,
@@ -15,17 +15,6 @@ import { API } from '../support/strict-api.ts'
 import { type World, worlds } from '../support/world.ts'
 
 const world = worlds()
-
-/** Everything that can be seen of a value: also what is hidden, inherited, or a cause of a cause. */
-function everything(value: unknown, seen = new Set<unknown>()): string {
-  if (typeof value !== 'object' || value === null) return String(value)
-  if (seen.has(value)) return ''
-  seen.add(value)
-  const own = Reflect.ownKeys(value).map(
-    name => `${String(name)}: ${everything(Reflect.get(value, name), seen)}`,
-  )
-  return [inspect(value, { depth: 8, showHidden: true }), ...own].join('\n')
-}
 
 /** Which secrets of this world a text holds. */
 const secretsIn = ({ as }: World, text: string) => [...as.secrets].filter(secret => text.includes(secret))

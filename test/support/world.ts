@@ -5,6 +5,7 @@ import type { ClientEvent } from '../../src/core/events.ts'
 import type { Fetch, Page, Store, UserAgent, Wake, WatchLeaving } from '../../src/core/ports.ts'
 import type { ClientOptions } from '../../src/options.ts'
 import { sha256 } from '../../src/runtime/digest.ts'
+import { findSecrets, type Shown, watchClient } from './canaries.ts'
 import { type HandClock, handClock } from './clock.ts'
 import { handledFetch } from './handled-fetch.ts'
 import { signingKey } from './signing-key.ts'
@@ -58,11 +59,18 @@ export const agreeable = (as: StrictAs, subject = () => 'alice'): UserAgent => (
   }),
 })
 
-/** For a test file: each call makes an authorization server, an API, a clock and a store. */
+/**
+ * For a test file: each call makes an authorization server, an API, a clock and a store. After each test, nothing that was
+ * shown may hold a secret: not an error, event, URL, news or client.
+ */
 export function worlds(): (options?: Partial<StrictAsOptions>) => World {
   const clients: Client[] = []
   const servers: StrictAs[] = []
+  const watched: (() => { secrets: ReadonlySet<string>; shown: readonly Shown[] })[] = []
   afterEach(() => {
+    for (const { secrets, shown } of watched.splice(0).map(look => look())) {
+      expect(findSecrets(secrets, shown)).toEqual([])
+    }
     for (const client of clients.splice(0)) client.dispose()
     for (const as of servers.splice(0)) expect(as.complaints).toEqual([])
   })
@@ -73,7 +81,22 @@ export function worlds(): (options?: Partial<StrictAsOptions>) => World {
     const api = createStrictApi(as)
     const store = sharedStore(clock)
     servers.push(as)
-    const fetch = handledFetch([...as.handlers, ...api.handlers])
+    const answering = handledFetch([...as.handlers, ...api.handlers])
+    const urls: string[] = []
+    const news: unknown[] = []
+    const { secrets } = as
+    watched.push(() => ({
+      secrets,
+      shown: [
+        { where: 'a URL', what: urls },
+        { where: 'news', what: news },
+      ],
+    }))
+    store.channel(`latchkey ${as.issuer} ${as.clientId}`).listen(told => news.push(told))
+    const fetch: Fetch = (input, init) => {
+      urls.push(input instanceof Request ? input.url : String(input))
+      return answering(input, init)
+    }
 
     const client: World['client'] = ({ subject, wake, page, watchLeaving, ...own } = {}) => {
       const made = joinClient(
@@ -103,6 +126,8 @@ export function worlds(): (options?: Partial<StrictAsOptions>) => World {
       const told: ClientEvent[] = []
       made.events.subscribe(event => told.push(event))
       clients.push(made)
+      const shown = watchClient(made)
+      watched.push(() => ({ secrets, shown: shown() }))
       const extra = { told, types: () => told.map(({ type }) => type) }
       return Object.defineProperties(made, Object.getOwnPropertyDescriptors(extra)) as TestClient
     }
