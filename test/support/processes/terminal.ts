@@ -21,6 +21,8 @@ process.once('disconnect', () => {
 })
 const between = ([from, to]: readonly [number, number]) => from + Math.random() * (to - from)
 
+/** Refreshes that were begun beside a call outlive it. */
+const underWay = new Set<Promise<unknown>>()
 const onDisk = file(path)
 const store: Store = {
   ...onDisk,
@@ -36,16 +38,19 @@ const store: Store = {
   lock: {
     async run(name, work, waitMs) {
       tell({ type: 'phase', phase: 'waits' })
+      const run = onDisk.lock.run(
+        name,
+        () => {
+          tell({ type: 'phase', phase: 'holds' })
+          return work()
+        },
+        waitMs,
+      )
+      underWay.add(run)
       try {
-        return await onDisk.lock.run(
-          name,
-          () => {
-            tell({ type: 'phase', phase: 'holds' })
-            return work()
-          },
-          waitMs,
-        )
+        return await run
       } finally {
+        underWay.delete(run)
         tell({ type: 'phase', phase: 'works' })
       }
     },
@@ -93,5 +98,7 @@ while (!isTold) {
   tell({ type: 'call', outcome, ms: Math.round(performance.now() - from) })
   await wait(between(pauseMs))
 }
+while (underWay.size > 0) await Promise.allSettled([...underWay])
+await wait(0) // what follows a refresh tells its end too
 client.dispose()
 process.disconnect() // nothing else may keep this process up
