@@ -1,0 +1,12 @@
+import fc from 'fast-check'
+import { describe, test } from 'vitest'
+import { clients } from './clients.ts'
+import { runsOf } from './hostile.ts'
+import { parsers } from './parsers.ts'
+
+describe('whatever comes', () => {
+  for (const target of [...parsers, ...clients])
+    test(target.name, { timeout: 60_000 }, () =>
+      fc.assert(target.property() as fc.IAsyncProperty<[unknown]>, { numRuns: runsOf(target, 2000) }),
+    )
+})
