@@ -50,6 +50,8 @@ function stage() {
       clock,
       store: () => store,
       userAgent: () => userAgent,
+      page: undefined,
+      wake: undefined,
       baseUrl: () => undefined,
       hash: sha256,
     })
@@ -255,7 +257,11 @@ export const clients: readonly Target[] = [
                   if (damaged) {
                     for (const stored of await keysOf(' transaction'))
                       await store.keyValue.update(stored, old => ({ ...(old as object), [name]: value }))
-                  } else callback = callback.replace('?', () => `?${encodeURI(noise.toWellFormed())}&`)
+                  } else
+                    callback = callback.replace(
+                      '?',
+                      () => `?${new URLSearchParams({ noise })}&${noise.replace(/[^!-~]/g, '')}&`,
+                    )
                   await settled(() => other.handleCallback(callback))
                   throw new DOMException('The window was closed.', 'AbortError')
                 },

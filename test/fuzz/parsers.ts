@@ -174,11 +174,7 @@ export const parsers: readonly Target[] = [
           NOW,
         )
         holds(told instanceof CallbackError, 'Not of a callback.')
-        for (const text of [
-          told.message,
-          (told as CallbackError).error,
-          (told as CallbackError).errorDescription,
-        ])
+        for (const text of [told.message, (told as CallbackError).error])
           holds(/^[^<>\n\r\0]{0,300}$/.test(text ?? ''), `Shown: ${text}`)
       }),
   },
