@@ -138,7 +138,7 @@ const isSignIn = async ({ client, settled, session }: ReturnType<typeof stage>) 
 export const clients: readonly Target[] = [
   {
     name: 'after a hostile answer to a refresh the session is as before, or rotated, and is of use',
-    oneOf: 20,
+    oneOf: 50,
     property: () =>
       fc.asyncProperty(faulty, ([body, status]) =>
         on(async ({ as, clock, client, settled, session }) => {
@@ -159,7 +159,7 @@ export const clients: readonly Target[] = [
   },
   {
     name: 'a hostile token answer signs nobody in by half',
-    oneOf: 20,
+    oneOf: 50,
     property: () =>
       fc.asyncProperty(faulty, ([body, status]) =>
         on(async world => {
@@ -170,7 +170,7 @@ export const clients: readonly Target[] = [
   },
   {
     name: 'hostile metadata is refused or used',
-    oneOf: 20,
+    oneOf: 50,
     property: () =>
       fc.asyncProperty(hostileBytes(metadata), body =>
         on(async world => {
@@ -181,7 +181,7 @@ export const clients: readonly Target[] = [
   },
   {
     name: 'hostile keys verify nothing',
-    oneOf: 20,
+    oneOf: 50,
     property: () =>
       fc.asyncProperty(
         fc.oneof(
@@ -199,7 +199,7 @@ export const clients: readonly Target[] = [
   },
   {
     name: 'an ID Token with odd claims signs nobody in by half',
-    oneOf: 20,
+    oneOf: 50,
     property: () =>
       fc.asyncProperty(
         fc.constantFrom(
@@ -226,7 +226,7 @@ export const clients: readonly Target[] = [
   },
   {
     name: 'a hostile callback and a damaged transaction sign nobody in by half',
-    oneOf: 20,
+    oneOf: 50,
     property: () =>
       fc.asyncProperty(
         fc.boolean(),
@@ -279,7 +279,7 @@ export const clients: readonly Target[] = [
   },
   {
     name: 'a damaged stored session means signed out, or a call that settles',
-    oneOf: 20,
+    oneOf: 50,
     property: () =>
       fc.asyncProperty(
         fc.oneof(
@@ -298,7 +298,7 @@ export const clients: readonly Target[] = [
   },
   {
     name: 'noise on the channel tells nobody anything, and the session stays',
-    oneOf: 20,
+    oneOf: 50,
     property: () =>
       fc.asyncProperty(odd, odd, async (noise, type) => {
         const name = `fuzz ${crypto.randomUUID()}`
