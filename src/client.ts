@@ -44,6 +44,8 @@ export interface Runtime {
   readonly store: () => Store
   readonly userAgent: () => UserAgent
   readonly page: Page | undefined
+  /** How to leave for the end of the provider's session, where that is not by the page itself. */
+  readonly leave?: (url: string) => Promise<void>
   /** What `fetch` resolves relative URLs against, where it does. */
   readonly baseUrl: () => string | undefined
   readonly wake: Wake | undefined
@@ -108,6 +110,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     name,
     context,
     page,
+    leave: runtime.leave ?? page?.leave,
     clock,
     emit,
     warn: createWarn(emit),
@@ -185,7 +188,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
         ...checkAuthorizationParameters(authorizationParameters),
         ...more.parameters,
       },
-      returnTo: parseReturnTo(returnTo, settings.redirectUri),
+      returnTo: parseReturnTo(returnTo, (page ? undefined : runtime.baseUrl()) ?? settings.redirectUri),
       acrValues: stepUp.acrValues,
       subject,
     }

@@ -219,15 +219,19 @@ export function checkAuthorizationParameters(
   return parameters
 }
 
-/** @throws ConfigurationError unless `returnTo` is on the origin of the redirect URI, which is the app's own. */
-export function parseReturnTo(returnTo: string | undefined, redirectUri: string): string | undefined {
+/**
+ * @param own a URL of the app: its redirect URI, or the webview's address.
+ * @throws ConfigurationError unless `returnTo` is of the app's own origin.
+ */
+export function parseReturnTo(returnTo: string | undefined, own: string): string | undefined {
   if (returnTo === undefined) return undefined
-  const own = parseUrl(redirectUri)
-  const url = parseUrl(returnTo, redirectUri)
+  const home = parseUrl(own)
+  const url = parseUrl(returnTo, own)
   check(
-    url && url.origin === own?.origin && url.origin !== 'null',
+    // not by `origin`, which is "null" for a webview's own scheme (capacitor://localhost)
+    url?.host && url.protocol === home?.protocol && url.host === home.host,
     'returnTo',
-    `a URL of ${own?.origin}`,
+    home?.host ? `a URL of ${home.protocol}//${home.host}` : "left out: there is no page of the app's own",
     returnTo,
   )
   return url.href

@@ -1,5 +1,4 @@
 import { generateRandomState } from 'oauth4webapi'
-import type { Page } from '../core/ports.ts'
 import type { SessionRecord } from '../core/session.ts'
 import { withTimeLimit } from '../core/time-limit.ts'
 import { NetworkError } from '../errors.ts'
@@ -12,7 +11,8 @@ const FAREWELL_MS = 3000
 
 export interface SignOutPorts extends TokenRequestPorts {
   readonly postLogoutRedirectUri: string | undefined
-  readonly page: Page | undefined
+  /** Shows the user the page where the provider's session ends. Settles when they are back, or will not be. */
+  readonly leave: ((url: string) => Promise<void>) | undefined
 }
 
 /**
@@ -25,7 +25,7 @@ export async function sayGoodbye(
   { tokens: { accessToken, refreshToken, idToken } }: SessionRecord,
   endProviderSession: boolean,
 ): Promise<void> {
-  const { page, clock, emit } = ports
+  const { leave, clock, emit } = ports
   let leaveFor: string | undefined
 
   const revokeBoth = async () => {
@@ -47,11 +47,11 @@ export async function sayGoodbye(
 
   const steps = [
     revokeBoth().catch(() => emit({ type: 'revocation-response', ok: false })),
-    page && endProviderSession && prepareToLeave().catch(() => {}), // not every server offers it
+    leave && endProviderSession && prepareToLeave().catch(() => {}), // not every server offers it
   ]
   const late = () => new NetworkError('The server did not answer the sign-out in time.', 'timeout')
   await withTimeLimit(clock, FAREWELL_MS, () => Promise.all(steps), late).catch(() => {})
-  if (!page || !leaveFor) return
+  if (!leave || !leaveFor) return
   emit({ type: 'end-session-request' })
-  await page.leave(leaveFor)
+  await leave(leaveFor)
 }

@@ -28,6 +28,12 @@ export interface AppLinkOptions extends AppLinks {
 /** A user agent that hands the user to another program, which opens the app again with the answer. */
 export interface AppLink extends UserAgent {
   readonly links: AppLinks
+  /**
+   * Shows a page outside of the webview, such as the one where the provider's session ends. Never rejects.
+   * @returns when the app is opened with `returnUri`, the user closed the browser, the time is over or a sign-in begins;
+   * at once where there is no `returnUri` to wait for.
+   */
+  leave(url: string, returnUri: string | undefined): Promise<void>
 }
 
 /** The answer and the news that the browser is closed come in any order. */
@@ -45,6 +51,8 @@ export function appLink(options: AppLinkOptions): AppLink {
   const awaited = new Set<string>()
   const isAwaited = (url: string) =>
     URL.canParse(url) && awaited.has(new URL(url).searchParams.get('state') ?? '')
+
+  const opened = async (url: string) => options.open(url)
 
   const authorize = (redirectUri: string, url: string, state: string) =>
     new Promise<string>((resolve, reject) => {
@@ -67,8 +75,7 @@ export function appLink(options: AppLinkOptions): AppLink {
         }),
       )
       if (options.onClosed) stops.push(options.onClosed(closed))
-      Promise.resolve()
-        .then(() => options.open(url))
+      opened(url)
         .then(answer => {
           if (typeof answer === 'string' && isAnswer(answer, redirectUri, state))
             settle(() => resolve(answer))
@@ -76,8 +83,38 @@ export function appLink(options: AppLinkOptions): AppLink {
         .catch(cause => cancel('The browser could not be opened', cause))
     })
 
+  /** Ends the waiting for a sign-out, whose browser the next sign-in takes over. */
+  let cameBack = () => {}
+  const close = () =>
+    void Promise.resolve()
+      .then(() => options.close?.())
+      .catch(() => {})
+
+  const leave = (url: string, returnUri: string | undefined) =>
+    new Promise<void>(resolve => {
+      cameBack()
+      const stops: (() => void)[] = []
+      const settle = () => {
+        for (const stop of stops.splice(0)) stop()
+        resolve()
+      }
+      cameBack = settle
+      if (returnUri) {
+        const arrived = (received: unknown) => {
+          if (typeof received !== 'string' || !URL.canParse(received)) return
+          if (!isAt(new URL(received), returnUri)) return
+          settle()
+          close()
+        }
+        stops.push(deviceClock.after(timeoutMs, settle), options.receive(arrived))
+        if (options.onClosed) stops.push(options.onClosed(settle))
+        opened(url).then(arrived, settle)
+      } else opened(url).then(settle, settle)
+    })
+
   return {
     name: 'appLink',
+    leave,
     links: {
       launchUrl: async () => options.launchUrl?.(),
       // what a sign-in of this process waits for is its own
@@ -86,14 +123,10 @@ export function appLink(options: AppLinkOptions): AppLink {
           if (!isAwaited(url)) listener(url)
         }),
     },
-    begin: redirectUri => ({
-      redirectUri,
-      authorize: (url, state) => authorize(redirectUri, url, state),
-      close: () =>
-        void Promise.resolve()
-          .then(() => options.close?.())
-          .catch(() => {}),
-    }),
+    begin(redirectUri) {
+      cameBack()
+      return { redirectUri, authorize: (url, state) => authorize(redirectUri, url, state), close }
+    },
   }
 }
 

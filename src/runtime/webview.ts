@@ -9,11 +9,13 @@ import { localLock } from '../refresh/lock-local.ts'
 import { singleFlight } from '../refresh/single-flight.ts'
 import { type HostStorage, hostKeyValue } from '../store/host.ts'
 import type { AppLink } from './app-link.ts'
+import { browserPage } from './browser-page.ts'
 import { indexedDb } from './browser-stores.ts'
 import { browserWake } from './browser-wake.ts'
 import { device } from './device.ts'
 import { deviceClock } from './device-clock.ts'
 
+export * from '../public-types.ts'
 export type { HostStorage } from '../store/host.ts'
 export {
   type AppLink,
@@ -51,21 +53,24 @@ function leavesTheWebview(userAgent: UserAgent | undefined): asserts userAgent i
 
 /**
  * A client for an app in a webview: signs in in the system's browser, and finishes a sign-in that the app did not live to
- * see. Looks at no address of the webview itself.
+ * see; the webview is then at the sign-in's `returnTo`. The webview's own address is never read for a callback.
  * @throws ConfigurationError when an option is wrong; its message names the option and what would be right.
  */
 export function createClient(options: WebviewClientOptions): Client {
-  leavesTheWebview(options.userAgent)
-  const { links } = options.userAgent
+  // what is wrong with no options at all is said by the check of all of them
+  if (options) leavesTheWebview(options.userAgent)
+  const { userAgent } = options ?? {}
   const client = joinClient(options, {
     ...device,
     store: indexedDb,
-    userAgent: () => options.userAgent,
+    userAgent: () => userAgent,
     page: undefined,
+    leave: url => userAgent.leave(url, options.postLogoutRedirectUri),
     baseUrl: () => globalThis.document?.baseURI,
     wake: browserWake,
     isReadable: true,
   })
+  const { links } = userAgent
   const { start, signIn, dispose } = client
   const share = singleFlight<unknown>()
   /** A plugin that fails or hangs does not keep a session from being restored. */
@@ -83,7 +88,8 @@ export function createClient(options: WebviewClientOptions): Client {
         const url = isLaunched ? undefined : await launchUrl()
         isLaunched = true
         try {
-          if (url) await client.handleCallback(url)
+          const result = url ? await client.handleCallback(url) : undefined
+          if (result?.handled && result.returnTo) browserPage()?.replaceLocation(result.returnTo)
         } catch (error) {
           isLaunched = !(error instanceof LatchkeyError && error.retryable)
           // Android opens an app from its list of recent ones with the link of long ago

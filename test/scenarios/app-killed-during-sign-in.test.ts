@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
 import type { Client } from '../../src/core/client.ts'
 import { createListeners } from '../../src/core/listeners.ts'
+import { ConfigurationError } from '../../src/errors.ts'
 import { redirect } from '../../src/runtime/redirect.ts'
 import {
   type AppLinkOptions,
@@ -33,7 +34,11 @@ function phone(graceMs = 0) {
   let links = createListeners<string>()
   const shown: string[] = []
   /** A process of the app: links are told to the newest one only. */
-  const open = (launchUrl?: string, change: Partial<AppLinkOptions> = {}): Client => {
+  const open = (
+    launchUrl?: string,
+    change: Partial<AppLinkOptions> = {},
+    own: Partial<WebviewClientOptions> = {},
+  ): Client => {
     links = createListeners<string>()
     const client = createClient({
       issuer: here.as.issuer,
@@ -50,7 +55,8 @@ function phone(graceMs = 0) {
         launchUrl: async () => launchUrl,
         ...change,
       }),
-    })
+      ...own,
+    } as WebviewClientOptions)
     clients.push(client)
     return client
   }
@@ -58,10 +64,15 @@ function phone(graceMs = 0) {
     await expect.poll(() => shown.length).toBeGreaterThan(0)
     return here.as.approve(shown.at(-1) as string)
   }
-  return { ...here, open, tell: (url: string) => links.tell(url), answered, keychain }
+  /** Of an authorization server that ends its own session too. */
+  const endsSessions = {
+    issuer: undefined,
+    server: { ...here.as.metadata, end_session_endpoint: `${here.as.issuer}/end` },
+  } as unknown as Partial<WebviewClientOptions>
+  return { ...here, endsSessions, open, tell: (url: string) => links.tell(url), answered, keychain, shown }
 }
 
-test('a sign-in goes out to the browser and comes back to the app that waits for it [NA04]', async () => {
+test('a sign-in goes out to the browser and comes back to the app that waits for it [NA04, NA05]', async () => {
   const { as, open, tell, answered } = phone()
   const client = open()
   await client.start()
@@ -148,4 +159,89 @@ test('a sign-in inside of the webview is refused, by default and for one call [N
   )
   expect(() => createClient(inside as unknown as WebviewClientOptions)).toThrow(/appLink/)
   await expect(open().signIn({ userAgent: redirect() })).rejects.toMatchObject({ code: 'ERR_CONFIGURATION' })
+})
+
+const GOODBYE = 'com.example.app://goodbye'
+
+test("a sign-out ends the provider's session in the browser too, and comes back by link [NA04]", async () => {
+  const { endsSessions, open, tell, answered, shown, keychain } = phone()
+  const closed: string[] = []
+  const client = open(
+    undefined,
+    { close: () => closed.push('closed') },
+    { ...endsSessions, postLogoutRedirectUri: GOODBYE },
+  )
+  const signedIn = client.signIn()
+  tell(await answered())
+  await signedIn
+  closed.length = 0
+  const signedOut = client.signOut()
+  await expect.poll(() => shown.length).toBe(2)
+  expect([...keychain.values()].join()).not.toContain('refresh')
+  expect(client.session).toMatchObject({ status: 'signed-out', reason: 'signed_out' })
+  const url = new URL(shown[1] as string)
+  expect(url.searchParams.get('post_logout_redirect_uri')).toBe(GOODBYE)
+  expect(url.searchParams.has('id_token_hint')).toBe(true)
+  tell('com.example.app://notes/7')
+  expect(closed).toEqual([])
+  tell(GOODBYE)
+  await signedOut
+  expect(closed).toEqual(['closed'])
+})
+
+test('a sign-out whose browser the user closes, or cannot be opened, or that a sign-in overtakes, is a sign-out', async () => {
+  const closings = createListeners<void>()
+  let fails = false
+  const { endsSessions, open, tell, answered, shown } = phone()
+  const show = (url: string) => {
+    shown.push(url)
+    if (fails) throw new Error('no browser')
+  }
+  const client = open(
+    undefined,
+    { onClosed: closings.add, open: show },
+    { ...endsSessions, postLogoutRedirectUri: GOODBYE },
+  )
+  const signIn = async () => {
+    const before = shown.length
+    const signedIn = client.signIn()
+    await expect.poll(() => shown.length).toBe(before + 1)
+    tell(await answered())
+    return signedIn
+  }
+  const signOut = async () => {
+    const before = shown.length
+    const signedOut = client.signOut()
+    await expect.poll(() => shown.length).toBe(before + 1)
+    return signedOut
+  }
+  await signIn()
+  const closed = client.signOut()
+  await expect.poll(() => closings.size()).toBe(1)
+  closings.tell()
+  await closed
+  await signIn()
+  fails = true
+  await signOut()
+  fails = false
+  await signIn()
+  const overtaken = client.signOut()
+  await expect.poll(() => closings.size()).toBe(1)
+  expect(await signIn()).toMatchObject({ status: 'signed-in' })
+  await overtaken
+  expect(client.session.status).toBe('signed-in')
+})
+
+test('a sign-out without a place to come back to opens the browser and is done', async () => {
+  const { endsSessions, open, tell, answered, shown } = phone()
+  const client = open(undefined, {}, endsSessions)
+  const signedIn = client.signIn()
+  tell(await answered())
+  await signedIn
+  await client.signOut()
+  expect(shown).toHaveLength(2)
+})
+
+test('no options at all are refused by name', () => {
+  expect(() => createClient(undefined as unknown as WebviewClientOptions)).toThrow(ConfigurationError)
 })

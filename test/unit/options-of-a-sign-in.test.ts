@@ -77,8 +77,16 @@ describe('returnTo', () => {
   })
 
   test('cannot be had where the redirect URI is of an app or of no page', () => {
-    for (const other of ['com.example.app:/callback', '/callback']) {
+    for (const other of ['com.example.app:/callback', '/callback', 'about:blank', 'about:srcdoc']) {
       expect(failure(() => parseReturnTo('/notes', other))).toBeInstanceOf(ConfigurationError)
     }
+  })
+
+  test.each([
+    ['/notes', 'capacitor://localhost/index.html', 'capacitor://localhost/notes'],
+    ['https://localhost/notes#a', 'https://localhost/', 'https://localhost/notes#a'],
+  ])('in a webview, may be %s at %s', (returnTo, base, expected) => {
+    expect(parseReturnTo(returnTo, base)).toBe(expected)
+    expect(failure(() => parseReturnTo('ionic://localhost/', base))).toBeInstanceOf(ConfigurationError)
   })
 })

@@ -1,0 +1,35 @@
+import { createListeners } from '../../src/core/listeners.ts'
+import { appLink } from '../../src/runtime/app-link.ts'
+import { loopback } from '../../src/runtime/loopback.ts'
+import { userAgentContract } from './user-agent.ts'
+
+const inTerminal = (timeoutMs?: number) => {
+  const shown: string[] = []
+  return {
+    shown,
+    agent: loopback({ open: url => void shown.push(url), timeoutMs }),
+    deliver: async (url: string) => void (await fetch(url)),
+  }
+}
+
+userAgentContract('loopback on IPv4', { redirectUri: 'http://127.0.0.1/callback', create: inTerminal })
+userAgentContract('loopback on IPv6', { redirectUri: 'http://[::1]/callback', create: inTerminal })
+
+const onPhone = (timeoutMs?: number) => {
+  const shown: string[] = []
+  const links = createListeners<string>()
+  return {
+    shown,
+    agent: appLink({ open: url => shown.push(url), receive: links.add, timeoutMs }),
+    deliver: async (url: string) => links.tell(url),
+  }
+}
+
+userAgentContract('appLink with a custom scheme', {
+  redirectUri: 'com.example.app://callback',
+  create: onPhone,
+})
+userAgentContract('appLink with a claimed https link', {
+  redirectUri: 'https://app.example.com/callback',
+  create: onPhone,
+})
