@@ -52,7 +52,7 @@ async function main() {
     userAgent: appLink(capacitor({ App, Browser })),
   })
   client.subscribe(show)
-  element('sign-in').onclick = () => attempt(() => client.signIn())
+  element('sign-in').onclick = () => attempt(() => client.signIn({ returnTo: location.href }))
   element('call').onclick = () => attempt(() => callApi(client, apiUrl))
   element('sign-out').onclick = () => attempt(() => client.signOut())
   show(await client.start()) // also finishes a sign-in that the app was killed in
