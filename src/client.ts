@@ -3,7 +3,7 @@ import { actionContext } from './core/capability.ts'
 import type { Client, SignInOptions } from './core/client.ts'
 import { createEventLog } from './core/event-log.ts'
 import type { Emit } from './core/events.ts'
-import type { Clock, Fetch, Page, Store, UserAgent, Wake } from './core/ports.ts'
+import type { Clock, Fetch, Page, Store, UserAgent, Wake, WatchLeaving } from './core/ports.ts'
 import { createBend } from './core/quirks.ts'
 import { renew, requestFor } from './core/resource.ts'
 import type { Session, SessionRecord } from './core/session.ts'
@@ -49,6 +49,7 @@ export interface Runtime {
   /** What `fetch` resolves relative URLs against, where it does. */
   readonly baseUrl: () => string | undefined
   readonly wake: Wake | undefined
+  readonly watchLeaving?: WatchLeaving
   /** Whether anybody can read the app and what is in it. */
   readonly isReadable?: boolean
   readonly hash: (text: string) => Promise<string>
@@ -120,6 +121,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     ...shared,
     channel: store.channel(name),
     wake: runtime.wake,
+    watchLeaving: runtime.watchLeaving,
     prepare: server,
     ended: extensions.ended,
     hash: runtime.hash,

@@ -111,6 +111,12 @@ export interface Page {
   relay(url: string, state: string): Promise<boolean>
 }
 
+/**
+ * Watches, while something is under way, whether this page is being left. Some browsers break its requests off then, and
+ * let it run on.
+ */
+export type WatchLeaving = () => { isLeaving(): boolean; stop(): void }
+
 /** Tells that the app may have slept or been offline: time to look at the store again. */
 export interface Wake {
   listen(wake: () => void): () => void

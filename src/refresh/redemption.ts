@@ -1,6 +1,6 @@
 import { decide } from '../core/decide.ts'
 import { judgeRefreshFailure } from '../core/grant-outcome.ts'
-import type { Clock } from '../core/ports.ts'
+import type { Clock, WatchLeaving } from '../core/ports.ts'
 import type { Renewed } from '../core/resource.ts'
 import { accessTokenOf, type SessionRecord } from '../core/session.ts'
 import { HOLD_MS, pause, withTimeLimit } from '../core/time-limit.ts'
@@ -37,6 +37,8 @@ export interface RedemptionPorts {
   ): Promise<Renewed>
   /** A digest that tells refresh tokens apart without giving them away. */
   hash(text: string): Promise<string>
+  /** Where there is a page that can be left. */
+  readonly watchLeaving?: WatchLeaving | undefined
   /** Best effort: a refresh token that nobody may use any more. */
   revoke(refreshToken: string): void
 }
@@ -68,6 +70,7 @@ export function createRedemption(
     wanting: SessionRecord,
     resource: string | undefined,
     signal: AbortSignal,
+    isLeaving: () => boolean,
   ): Promise<Ending> => {
     const began = clock.now()
     const found = await records.read()
@@ -116,7 +119,8 @@ export function createRedemption(
           return invalidGrant(marked, reason)
         }
         spent ||= outcome.spent
-        if (outcome.do === 'keep') {
+        // what is sent from a page that is being left is answered to nobody: the next page tries again
+        if (outcome.do === 'keep' || isLeaving()) {
           if (!spent) await records.replace(found, marked)
           return { type: 'failed', error }
         }
@@ -165,11 +169,15 @@ export function createRedemption(
   return (wanting, resource) => {
     const redeeming = new AbortController()
     const cancel = clock.after(REDEEM_MS, () => redeeming.abort(tooLong()))
+    const page = ports.watchLeaving?.()
     return withTimeLimit(
       clock,
       HOLD_MS,
-      () => underLock(wanting, resource, redeeming.signal),
+      () => underLock(wanting, resource, redeeming.signal, () => page?.isLeaving() ?? false),
       tooLong,
-    ).finally(cancel)
+    ).finally(() => {
+      cancel()
+      page?.stop()
+    })
   }
 }

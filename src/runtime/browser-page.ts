@@ -1,4 +1,4 @@
-import type { Page } from '../core/ports.ts'
+import type { Page, WatchLeaving } from '../core/ports.ts'
 import { deviceClock } from './device-clock.ts'
 
 /** How long a navigation may take before its caller is told that the page is still here. */
@@ -8,6 +8,19 @@ const RELAY_MS = 1000
 
 /** Between a popup and the page that waits for it. Both are of one origin. */
 export const relayChannel = (state: string) => new BroadcastChannel(`latchkey relay ${state}`)
+
+/** Listens only for as long as it is asked: a page that listens for this is not kept for Back by every browser. */
+export const watchLeaving: WatchLeaving = () => {
+  let isLeaving = false
+  const leave = () => {
+    isLeaving = true
+  }
+  globalThis.addEventListener?.('beforeunload', leave)
+  return {
+    isLeaving: () => isLeaving,
+    stop: () => globalThis.removeEventListener?.('beforeunload', leave),
+  }
+}
 
 /** This window, where there is one: not in workers and not on servers. */
 export function browserPage(): Page | undefined {

@@ -2,7 +2,7 @@ import { joinClient } from '../client.ts'
 import type { Client } from '../core/client.ts'
 import { ConfigurationError } from '../errors.ts'
 import type { ClientOptions } from '../options.ts'
-import { browserPage } from './browser-page.ts'
+import { browserPage, watchLeaving } from './browser-page.ts'
 import { indexedDb } from './browser-stores.ts'
 import { browserWake } from './browser-wake.ts'
 import { device } from './device.ts'
@@ -35,6 +35,7 @@ export function createClient(options: ClientOptions): Client {
     page: browserPage(),
     baseUrl: () => globalThis.document?.baseURI ?? globalThis.location?.href,
     wake: browserWake,
+    watchLeaving,
     isReadable: true,
   })
 }

@@ -9,7 +9,7 @@ import { localLock } from '../refresh/lock-local.ts'
 import { singleFlight } from '../refresh/single-flight.ts'
 import { type HostStorage, hostKeyValue } from '../store/host.ts'
 import type { AppLink } from './app-link.ts'
-import { browserPage } from './browser-page.ts'
+import { browserPage, watchLeaving } from './browser-page.ts'
 import { indexedDb } from './browser-stores.ts'
 import { browserWake } from './browser-wake.ts'
 import { device } from './device.ts'
@@ -68,6 +68,7 @@ export function createClient(options: WebviewClientOptions): Client {
     leave: url => userAgent.leave(url, options.postLogoutRedirectUri),
     baseUrl: () => globalThis.document?.baseURI,
     wake: browserWake,
+    watchLeaving,
     isReadable: true,
   })
   const { links } = userAgent

@@ -21,6 +21,7 @@ export const decisions: Readonly<Record<string, string>> = {
     'DM11 DM12 DM13 DM14',
   ),
   RQ07: 'A redirect is followed as fetch does, because client.fetch is fetch; https to http is another origin, at which the access token never arrives (RQ05).',
+  RQ24: 'client.fetch is fetch: what is cached is for the API and the page to say. docs/apis.md tells to send no-store or Vary.',
   RS23: 'Never asked for: an app cannot set response_mode or response_type, and the parameter "response" is not read. An answer is protected by state, iss and PKCE.',
   LO05: 'Only resource servers introspect (RFC 7662 section 2), with credentials of their own; latchkey is the client.',
   LO11: 'It needs a hidden iframe of the provider that sees third-party cookies, which browsers block. No frame is ever made: the next refresh, front-channel and back-channel logout tell instead.',

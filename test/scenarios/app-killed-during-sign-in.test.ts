@@ -72,7 +72,7 @@ function phone(graceMs = 0) {
   return { ...here, endsSessions, open, tell: (url: string) => links.tell(url), answered, keychain, shown }
 }
 
-test('a sign-in goes out to the browser and comes back to the app that waits for it [NA04, NA05]', async () => {
+test('a sign-in goes out to the browser and comes back to the app that waits for it [NA05]', async () => {
   const { as, open, tell, answered } = phone()
   const client = open()
   await client.start()

@@ -37,7 +37,7 @@ describe('a callback', () => {
     expect((await one.fetch(`${API}/me`)).status).toBe(200)
   })
 
-  test('that is handled in two clients of one store exchanges its code once [RS03]', async () => {
+  test('that is handled in two clients of one store exchanges its code once [RS03, MX20]', async () => {
     const here = world()
     const [one, other] = [here.client(), here.client()]
     const callback = await callbackOf(here, one)

@@ -58,7 +58,10 @@ const failures: [string, (here: World) => Fault][] = [
     'invalid_client with a challenge',
     () => oauthError('invalid_client', 401, { 'www-authenticate': 'Basic' }),
   ],
-  ['an error that repeats what was sent', ({ as }) => echo(() => as.tokenRequests.at(-1)?.sent ?? '', 400)],
+  [
+    'an error that repeats what was sent [MX11]',
+    ({ as }) => echo(() => as.tokenRequests.at(-1)?.sent ?? '', 400),
+  ],
   [
     'an error that is what was sent',
     ({ as }) => ({
@@ -142,6 +145,32 @@ test('no secret is in errors when the fetch of the app repeats in its error what
   expect(error).toMatchObject({ code: 'ERR_NETWORK' })
   expect(secretsIn(here, everything([error, client.told]))).toEqual([])
 })
+
+/** What can be reached from a value over its own members, hidden ones included. */
+function reachable(value: unknown, seen = new Set<unknown>()): Set<unknown> {
+  if (typeof value !== 'object' || value === null || seen.has(value)) return seen
+  seen.add(value)
+  for (const name of Reflect.ownKeys(value)) reachable(Reflect.get(value, name), seen)
+  return seen
+}
+
+test.each([
+  ['JSON', oauthError('invalid_request')],
+  ['a challenge', oauthError('invalid_client', 401, { 'www-authenticate': 'Basic' })],
+  ['a page', captivePortal],
+])(
+  'from an error of a refresh that is refused with %s no answer and no headers can be reached [MX12]',
+  async (_what, fault) => {
+    const here = world()
+    const client = await here.signedIn()
+    here.expire()
+    here.as.failNext.push(...Array<Fault>(3).fill(fault))
+    const error = await client.getAccessToken().catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(Error)
+    const parts = [...reachable(error)]
+    expect(parts.filter(part => part instanceof Response || part instanceof Headers)).toEqual([])
+  },
+)
 
 test('no secret is in news to other clients [ST11]', async () => {
   const here = world()

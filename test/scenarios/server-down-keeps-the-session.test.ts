@@ -211,3 +211,20 @@ describe('while the server is down', () => {
     expect(one.session.status).toBe('signed-in')
   })
 })
+
+test('what breaks off while the page is being left is not sent again by it: the next page does that, once', async () => {
+  const here = world()
+  await here.signedIn()
+  here.expire()
+  const isLeaving = { isLeaving: () => true, stop() {} }
+  const leaving = here.client({ watchLeaving: () => isLeaving })
+  await leaving.start()
+  here.as.failNext.push(reset)
+  await expect(leaving.getAccessToken()).rejects.toMatchObject({ code: 'ERR_NETWORK', reason: 'unreachable' })
+  expect(here.as.count('refresh_token')).toBe(1)
+  const next = here.client()
+  await next.start()
+  expect((await next.fetch(`${API}/me`)).status).toBe(200)
+  expect(here.as.count('refresh_token')).toBe(2)
+  expect(here.as.reuses).toBe(0)
+})

@@ -85,7 +85,7 @@ test('after a failed refresh the first call after a wake tries again at once', a
   expect((await one.fetch(`${API}/me`)).status).toBe(200)
 })
 
-test('a store that was cleared by somebody else is noticed at the next wake, and told as a sign-out', async () => {
+test('a store that was cleared by somebody else is noticed at the next wake, and told as a sign-out [MX15]', async () => {
   const { api, signedIn, store } = world()
   const page = sleeper()
   const one = await signedIn({ wake: page })

@@ -25,7 +25,7 @@ describe('a server that announces PKCE methods without S256', () => {
       message: expect.stringContaining('"pkce_not_announced"'),
     })
     expect(away.requests).toEqual([])
-    expect(await here.stored('')).toEqual([])
+    expect(await here.stored(' transaction ')).toEqual([])
   })
 
   test('gets S256 all the same where the quirk is named, with a warning [AR03]', async () => {

@@ -72,6 +72,8 @@ const app = {
   worker: undefined as Worker | undefined,
   /** What a call came to that was made as soon as this page began to be prerendered; see below. */
   calledEarly: undefined as number | string | undefined,
+  /** What nobody caught. */
+  uncaught: [] as string[],
   make,
 
   async start(of = client) {
@@ -144,6 +146,10 @@ declare global {
 
 document.querySelector('#sign-in')?.addEventListener('click', () => app.signIn())
 document.querySelector('#sign-in-popup')?.addEventListener('click', () => app.signIn({ userAgent: popup() }))
+
+document.querySelector('#open-copy')?.addEventListener('click', () => window.open('/'))
+addEventListener('error', ({ message }) => app.uncaught.push(message))
+addEventListener('unhandledrejection', ({ reason }) => app.uncaught.push(String(reason)))
 
 window.app = app
 // before anything else: a click of a test, or its look into the page, would let the window open

@@ -67,7 +67,11 @@ export const appPage = (config: object) => `<!doctype html>
 <link rel="icon" href="data:,">
 <script type="module" src="/app.js"></script>
 </head>
-<body><button id="sign-in">Sign in</button> <button id="sign-in-popup">Sign in in a window</button></body>
+<body>
+<button id="sign-in">Sign in</button>
+<button id="sign-in-popup">Sign in in a window</button>
+<button id="open-copy">Open in a window</button>
+</body>
 </html>
 `
 

@@ -1,6 +1,6 @@
 import type { EndReason } from 'latchkey'
 import { type Stage, signedInTab, storedRecords, until, untilExpired, untilStatus } from './e2e.ts'
-import type { Profile, Tab } from './e2e-browser.ts'
+import type { EngineTab } from './engines/engine.ts'
 
 /** What a page of the test app did, as it tells it. */
 interface Traffic {
@@ -28,7 +28,12 @@ declare global {
 }
 
 /** Several tabs of one user, signed in with access tokens of `seconds`. */
-export async function signedInTabs(stage: Stage, profile: Profile, count: number, seconds = 3600) {
+export async function signedInTabs<T extends EngineTab>(
+  stage: Stage,
+  profile: { newTab(url: string): Promise<T> },
+  count: number,
+  seconds = 3600,
+): Promise<T[]> {
   const first = await signedInTab(stage, profile, seconds)
   const others = await Promise.all(
     Array.from({ length: count - 1 }, () => profile.newTab(stage.pages.appUrl)),
@@ -39,11 +44,13 @@ export async function signedInTabs(stage: Stage, profile: Profile, count: number
 }
 
 /** What is kept of sessions in this tab's origin. */
-export const storedSessions = async (tab: Tab): Promise<{ sub: string | undefined; version: number }[]> =>
+export const storedSessions = async (
+  tab: EngineTab,
+): Promise<{ sub: string | undefined; version: number }[]> =>
   (await storedRecords(tab)).map(({ tokens, version }) => ({ sub: tokens.claims?.sub, version }))
 
 /** Takes the lock of refreshes in this tab, as a page that hangs would. @returns what lets it go. */
-export async function holdLock({ servers }: Stage, tab: Tab): Promise<() => Promise<void>> {
+export async function holdLock({ servers }: Stage, tab: EngineTab): Promise<() => Promise<void>> {
   await tab.run(
     name =>
       new Promise<void>(held => {
@@ -58,7 +65,7 @@ export async function holdLock({ servers }: Stage, tab: Tab): Promise<() => Prom
 }
 
 /** One call, and how long it took. */
-export const timedCall = (tab: Tab) =>
+export const timedCall = (tab: EngineTab) =>
   tab.run(async () => {
     const from = performance.now()
     const outcome = await window.app.call()
@@ -68,7 +75,7 @@ export const timedCall = (tab: Tab) =>
 /** Calls in every tab at once, with access tokens that are over: each tab's outcomes. */
 export async function storm(
   { servers }: Stage,
-  tabs: readonly Tab[],
+  tabs: readonly EngineTab[],
   over: 'expired' | 'revoked',
   calls = 20,
 ) {
@@ -78,7 +85,7 @@ export async function storm(
   return Promise.all(tabs.map(tab => tab.run(count => window.app.calls(count), calls)))
 }
 
-const startTraffic = (tab: Tab, everyMs: number) =>
+const startTraffic = (tab: EngineTab, everyMs: number) =>
   tab.run(ms => {
     const traffic: Traffic = { outcomes: {}, slowestMs: 0, underWay: 0, timer: 0 }
     // nothing in here has a name of its own: tsx would wrap it in a helper that the page does not have
@@ -104,7 +111,7 @@ const startTraffic = (tab: Tab, everyMs: number) =>
  */
 export async function traffic(
   stage: Stage,
-  tabs: readonly Tab[],
+  tabs: readonly EngineTab[],
   { forMs, callEveryMs, reloadEveryMs }: { forMs: number; callEveryMs: number; reloadEveryMs: number },
 ): Promise<TrafficReport> {
   const { servers } = stage
@@ -113,7 +120,7 @@ export async function traffic(
   let slowestMs = 0
   let reloads = 0
 
-  const take = async (tab: Tab) => {
+  const take = async (tab: EngineTab) => {
     const seen = await tab.run(() => {
       const { outcomes, slowestMs } = window.traffic
       const ends = window.app.events.filter(event => event.type === 'session-ended')
@@ -126,7 +133,7 @@ export async function traffic(
     slowestMs = Math.max(slowestMs, seen.slowestMs)
   }
 
-  const isQuiet = async (tab: Tab) => {
+  const isQuiet = async (tab: EngineTab) => {
     const leftMs = await tab.run(() => {
       const { session } = window.app.client
       return session.status === 'signed-in' ? (session.accessTokenExpiresAt ?? 0) - Date.now() : 0
@@ -135,7 +142,7 @@ export async function traffic(
     return leftMs > 2200 && servers.tokenRequests.every(({ status }) => status !== undefined)
   }
 
-  const reload = async (tab: Tab) => {
+  const reload = async (tab: EngineTab) => {
     await until('no refresh is under way', async () => {
       if (!(await isQuiet(tab))) return false
       // whatever comes from now on is committed only if its page is still there afterwards
@@ -162,7 +169,7 @@ export async function traffic(
   }
   const tookMs = performance.now() - from
   await Promise.all(tabs.map(tab => tab.run(() => clearInterval(window.traffic.timer))))
-  const isDone = (tab: Tab) => tab.run(() => window.traffic.underWay === 0)
+  const isDone = (tab: EngineTab) => tab.run(() => window.traffic.underWay === 0)
   await until(
     'the last calls have ended',
     async () => (await Promise.all(tabs.map(isDone))).every(Boolean),

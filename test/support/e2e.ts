@@ -1,12 +1,6 @@
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import type { SessionRecord } from '../../src/core/session.ts'
-import {
-  type E2eBrowser,
-  type E2eBrowserOptions,
-  launchE2eBrowser,
-  type Profile,
-  type Tab,
-} from './e2e-browser.ts'
+import { type E2eBrowserOptions, launchE2eBrowser, type Profile, type Tab } from './e2e-browser.ts'
 import { type E2ePages, startE2ePages } from './e2e-pages.ts'
 import type { TestServers } from './server.ts'
 
@@ -16,16 +10,24 @@ export interface Stage {
   readonly pages: E2ePages
 }
 
-export interface E2e extends Stage {
+export interface E2e<P = Profile> extends Stage {
   /** A user with an empty browser. Closed after the test. */
-  newProfile(): Promise<Profile>
+  newProfile(): Promise<P>
 }
 
-/** One browser and one set of servers for the tests of a file. */
-export function endToEnd(options: E2eBrowserOptions = {}): E2e {
-  let browser: E2eBrowser | undefined
+interface Launched<P> {
+  newProfile(): Promise<P>
+  close(): Promise<void>
+}
+
+/** Chromium and one set of servers for the tests of a file. */
+export const endToEnd = (options: E2eBrowserOptions = {}): E2e => endToEndIn(() => launchE2eBrowser(options))
+
+/** One browser of any kind and one set of servers for the tests of a file, or of a `describe`. */
+export function endToEndIn<P extends { close(): Promise<void> }>(launch: () => Promise<Launched<P>>): E2e<P> {
+  let browser: Launched<P> | undefined
   let pages: E2ePages | undefined
-  let profiles: Profile[] = []
+  let profiles: P[] = []
 
   const up = (): E2ePages => {
     if (!pages) throw new Error('The servers are up while tests run, and only then.')
@@ -34,7 +36,7 @@ export function endToEnd(options: E2eBrowserOptions = {}): E2e {
 
   beforeAll(async () => {
     pages = await startE2ePages()
-    browser = await launchE2eBrowser(options)
+    browser = await launch()
   })
   afterEach(async () => {
     up().servers.fault(undefined)
@@ -122,6 +124,8 @@ export async function fillForms(tab: Reachable, userName = 'alice', isAsked = tr
   await tab.click('button.yes')
 }
 
+export const addressOf = (tab: Reachable): Promise<string> => tab.run(() => location.href)
+
 export const statusOf = (tab: Reachable): Promise<string> => tab.run(() => window.app.client.session.status)
 
 /** Waits for the session of the test app in this tab. */
@@ -148,7 +152,7 @@ export const untilExpired = (tab: Reachable): Promise<void> =>
   until('the access token has expired', () => tab.run(() => window.app.isExpired()))
 
 /** The sessions' records as they are kept in this tab's origin. */
-export const storedRecords = (tab: Tab): Promise<SessionRecord[]> =>
+export const storedRecords = (tab: Reachable): Promise<SessionRecord[]> =>
   tab.run(
     () =>
       new Promise((resolve, reject) => {

@@ -6,7 +6,7 @@ import { type E2ePages, startE2ePages } from './e2e-pages.ts'
 import type { EngineTab } from './engines/engine.ts'
 
 /** A tab whose pages Chromium may prerender, and keeps for Back. */
-export interface WholeTab extends EngineTab {
+export interface WholeTab extends Omit<EngineTab, 'opening' | 'isClosed'> {
   /** Where the page says that it is. */
   url(): Promise<string>
   forward(): Promise<void>
@@ -25,8 +25,18 @@ const PATIENCE_MS = 20_000
 
 function toTab(page: Page): WholeTab {
   page.setDefaultTimeout(PATIENCE_MS)
-  const run = <R, A>(work: (argument: A) => R | Promise<R>, argument?: A) =>
-    page.evaluate(work as (argument: unknown) => R | Promise<R>, argument) as Promise<R>
+  /** While Chromium swaps one page for the other, puppeteer has none for a moment, and says so before anything runs. */
+  const run = async <R, A>(work: (argument: A) => R | Promise<R>, argument?: A): Promise<R> => {
+    const giveUpAt = performance.now() + PATIENCE_MS
+    for (;;) {
+      try {
+        return (await page.evaluate(work as (argument: unknown) => R | Promise<R>, argument)) as R
+      } catch (error) {
+        if (!/detached frame/i.test(String(error)) || performance.now() > giveUpAt) throw error
+        await new Promise(resolve => setTimeout(resolve, 50))
+      }
+    }
+  }
   const go = (by: number) => run(steps => void setTimeout(() => history.go(steps)), by)
   const goto = async (url: string) => void (await page.goto(url, { waitUntil: 'domcontentloaded' }))
   return {

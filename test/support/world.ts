@@ -2,7 +2,7 @@ import { afterEach, expect } from 'vitest'
 import { joinClient } from '../../src/client.ts'
 import type { Client } from '../../src/core/client.ts'
 import type { ClientEvent } from '../../src/core/events.ts'
-import type { Fetch, Page, Store, UserAgent, Wake } from '../../src/core/ports.ts'
+import type { Fetch, Page, Store, UserAgent, Wake, WatchLeaving } from '../../src/core/ports.ts'
 import type { ClientOptions } from '../../src/options.ts'
 import { sha256 } from '../../src/runtime/digest.ts'
 import { type HandClock, handClock } from './clock.ts'
@@ -13,7 +13,12 @@ import { createStrictAs, type StrictAs, type StrictAsOptions } from './strict-as
 import { sharedStore } from './tabs.ts'
 
 /** What a client of a test may bring of its own. */
-type OwnOptions = Partial<ClientOptions> & { subject?: () => string; wake?: Wake; page?: Page }
+type OwnOptions = Partial<ClientOptions> & {
+  subject?: () => string
+  wake?: Wake
+  page?: Page
+  watchLeaving?: WatchLeaving
+}
 
 /** A client and what it told. */
 export interface TestClient extends Client {
@@ -70,7 +75,7 @@ export function worlds(): (options?: Partial<StrictAsOptions>) => World {
     servers.push(as)
     const fetch = handledFetch([...as.handlers, ...api.handlers])
 
-    const client: World['client'] = ({ subject, wake, page, ...own } = {}) => {
+    const client: World['client'] = ({ subject, wake, page, watchLeaving, ...own } = {}) => {
       const made = joinClient(
         {
           issuer: as.issuer,
@@ -91,6 +96,7 @@ export function worlds(): (options?: Partial<StrictAsOptions>) => World {
           page,
           baseUrl: () => undefined,
           wake,
+          watchLeaving,
           hash: sha256,
         },
       )

@@ -120,6 +120,7 @@ test('the Capacitor example signs in in the browser outside, is opened by its sc
   await untilSession(page, 'signed in as alice')
   await until('the browser outside is closed', () => outside.isClosed())
   expect(page.url()).toBe(`${app.origin}/`)
+  expect(await textOf(reachable(page), '#answer')).toBe('')
 
   await page.click('#call')
   await until('the call is answered', async () => (await textOf(reachable(page), '#answer')) === '200 []')

@@ -1,29 +1,12 @@
 import { expect, test } from 'vitest'
-import { endToEnd, fillForms, until, untilExpired, untilStatus } from '../../support/e2e.ts'
+import { endToEnd, until } from '../../support/e2e.ts'
 import type { Tab } from '../../support/e2e-browser.ts'
 import type { AppMode } from '../../support/e2e-pages.ts'
-import { signedInTabs, storedSessions, storm, traffic } from '../../support/e2e-storms.ts'
+import { signedInTabs, traffic } from '../../support/e2e-storms.ts'
 
 const e2e = endToEnd()
 
-const TABS = 5
-const CALLS = 20
-const STORMS = 10
-
-test('ten storms of 20 calls in each of five tabs make ten token requests, and every call succeeds', {
-  timeout: 180_000,
-}, async () => {
-  const tabs = await signedInTabs(e2e, await e2e.newProfile(), TABS, 3)
-  for (let round = 1; round <= STORMS; round++) {
-    const tallies = await storm(e2e, tabs, round === 1 ? 'expired' : 'revoked', CALLS)
-    expect(tallies).toEqual(tabs.map(() => ({ 200: CALLS })))
-    expect(e2e.servers.refreshes()).toHaveLength(round)
-  }
-  expect(e2e.servers.refreshes().filter(({ status }) => status !== 200)).toEqual([])
-  expect(e2e.servers.replays()).toEqual([])
-  expect(await storedSessions(tabs[0] as Tab)).toMatchObject([{ version: STORMS + 1 }])
-})
-
+// Chromium only, for the time that it takes: engines/storms.test.ts has the storms of all three.
 test.for<[string, AppMode]>([
   ['eight tabs', 'start'],
   ['eight tabs without Web Locks', 'no-locks'],
@@ -54,73 +37,4 @@ test.for<[string, AppMode]>([
   )
   await e2e.servers.revokeAccessTokensOf('alice')
   expect(await tabs[0]?.run(() => window.app.call())).toBe(200)
-})
-
-/** Five calls that wait for a refresh whose answer is held. */
-async function fiveWaitingCalls(tab: Tab) {
-  await untilExpired(tab)
-  e2e.servers.issueFor(3600)
-  e2e.servers.fault('late')
-  const known = new Set(e2e.servers.issued)
-  await tab.run(url => {
-    const reasonOf = (error: { reason?: string }) => error.reason ?? String(error)
-    const call = () => window.app.client.fetch(url).then(({ status }) => status, reasonOf)
-    Object.assign(window, { waiting: Promise.all(Array.from({ length: 5 }, call)) })
-  }, e2e.servers.apiUrl)
-  const issued = () => [...e2e.servers.issued].filter(token => !known.has(token))
-  await until('the server has rotated', () => issued().length >= 2)
-  const late = issued()
-  return {
-    outcomes: () => tab.run(() => (window as unknown as { waiting: Promise<(number | string)[]> }).waiting),
-    /** How often what comes late was handed back. */
-    revocations: () =>
-      e2e.servers.revocations.filter(({ hint, token }) => hint === 'refresh_token' && late.includes(token)),
-  }
-}
-
-test('a sign-out in another tab ends five calls that wait for a refresh, and what comes late is revoked', async () => {
-  const [tab, other] = (await signedInTabs(e2e, await e2e.newProfile(), 2, 2)) as [Tab, Tab]
-  const waiting = await fiveWaitingCalls(tab)
-  const from = performance.now()
-  await other.run(() => void window.app.client.signOut({ endProviderSession: false }))
-  expect(await waiting.outcomes()).toEqual(Array(5).fill('signed_out'))
-  expect(performance.now() - from).toBeLessThan(2000)
-  expect(e2e.servers.refreshes()).toMatchObject([{ status: undefined }])
-  await untilStatus(other, 'signed-out')
-  expect(await storedSessions(other)).toEqual([])
-
-  e2e.servers.fault(undefined)
-  await until('the late refresh token is revoked', () => waiting.revocations().length > 0)
-  for (const each of [tab, other]) {
-    await each.reload()
-    await untilStatus(each, 'signed-out')
-    expect(await each.run(() => window.app.call())).toBe('ERR_AUTHORIZATION_REQUIRED')
-  }
-  expect(waiting.revocations()).toHaveLength(1)
-  expect(await storedSessions(tab)).toEqual([])
-  expect(e2e.servers.apiCalls).toEqual([])
-})
-
-test('a sign-in as somebody else while a refresh is under way leaves only the tokens of the new user', async () => {
-  const [tab, other] = (await signedInTabs(e2e, await e2e.newProfile(), 2, 2)) as [Tab, Tab]
-  const waiting = await fiveWaitingCalls(tab)
-  await other.run(() => window.app.signIn({ returnTo: '/', authorizationParameters: { prompt: 'login' } }))
-  await fillForms(other, 'bob')
-  const isBob = () => {
-    const { session } = window.app.client
-    return session.status === 'signed-in' && session.claims?.sub === 'bob'
-  }
-  await until('bob is signed in', () => other.run(isBob))
-  expect(await waiting.outcomes()).toEqual(Array(5).fill('replaced'))
-  expect(e2e.servers.refreshes()).toMatchObject([{ status: undefined }])
-
-  e2e.servers.fault(undefined)
-  await until('the late refresh token is revoked', () => waiting.revocations().length > 0)
-  expect(await storedSessions(tab)).toMatchObject([{ sub: 'bob' }])
-  expect(e2e.servers.apiCalls).toEqual([])
-  for (const each of [tab, other]) {
-    expect(await each.run(isBob)).toBe(true)
-    expect(await each.run(() => window.app.call())).toBe(200)
-  }
-  expect(waiting.revocations()).toHaveLength(1)
 })

@@ -13,16 +13,30 @@ const quiet = {
   'network.connectivity-service.enabled': false,
   'services.settings.server': '',
 }
+/** What users have and automation turns off. */
+const asUsersHaveIt = { 'dom.disable_open_during_load': true }
 const PATIENCE_MS = 20_000
 
 const toTab = (page: Page): EngineTab => ({
   goto: async url => void (await page.goto(url, { waitUntil: 'domcontentloaded' })),
   run: <R, A>(work: (argument: A) => R | Promise<R>, argument?: A) =>
     page.evaluate(work as (argument: unknown) => R | Promise<R>, argument) as Promise<R>,
-  click: selector => page.locator(selector).click(),
+  async click(selector) {
+    await page.bringToFront() // what is not painted never holds still for the click
+    await page.locator(selector).click()
+  },
   fill: (selector, text) => page.locator(selector).fill(text),
   reload: async () => void (await page.reload({ waitUntil: 'domcontentloaded' })),
   back: (steps = 1) => page.evaluate(by => void setTimeout(() => history.go(by)), -steps),
+  async opening(action) {
+    const opened = new Promise<Page | null>(resolve => page.once('popup', resolve))
+    await action()
+    const popup = await opened
+    if (!popup) throw new Error('Nothing was opened.')
+    popup.setDefaultTimeout(PATIENCE_MS)
+    return toTab(popup)
+  },
+  isClosed: () => page.isClosed(),
   close: () => page.close(),
 })
 
@@ -39,7 +53,12 @@ const toProfile = (context: BrowserContext) => ({
 
 /** Firefox over WebDriver BiDi. */
 export async function launchFirefox(executablePath: string): Promise<Engine> {
-  const options = { browser: 'firefox', executablePath, headless: true, extraPrefsFirefox: quiet } as const
+  const options = {
+    browser: 'firefox',
+    executablePath,
+    headless: true,
+    extraPrefsFirefox: { ...quiet, ...asUsersHaveIt },
+  } as const
   const browser = await puppeteer.launch(options)
   return {
     name: 'Firefox',

@@ -72,6 +72,19 @@ function toProfile(driver: WebDriver): EngineProfile {
       fill: (selector, text) => here(async () => (await find(selector)).sendKeys(text)),
       reload: () => here(() => driver.navigate().refresh()),
       back: (steps = 1) => here(() => driver.executeScript(`setTimeout(() => history.go(${-steps}))`)),
+      async opening(action) {
+        const handles = () => inTurn(() => driver.getAllWindowHandles())
+        const before = new Set(await handles())
+        await action()
+        return toTab(
+          (await driver.wait(
+            async () => (await handles()).find(each => !before.has(each)) ?? false,
+            PATIENCE_MS,
+            'Nothing was opened.',
+          )) as string,
+        )
+      },
+      isClosed: () => inTurn(async () => !(await driver.getAllWindowHandles()).includes(handle)),
       close: () => here(() => driver.close()),
     }
   }
@@ -80,7 +93,11 @@ function toProfile(driver: WebDriver): EngineProfile {
   return {
     async newTab(url) {
       const handle = await inTurn(async () => {
-        if (!isFirst) await driver.switchTo().newWindow('tab')
+        if (!isFirst) {
+          const [open] = await driver.getAllWindowHandles()
+          if (open) await driver.switchTo().window(open) // the last one looked at may be closed
+          await driver.switchTo().newWindow('tab')
+        }
         isFirst = false
         return driver.getWindowHandle()
       })

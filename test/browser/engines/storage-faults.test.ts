@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest'
+import { addressOf, signedInTab, statusOf, until, untilStatus } from '../../support/e2e.ts'
+import type { AppMode } from '../../support/e2e-pages.ts'
+import { inEveryEngine } from '../../support/engines/every-engine.ts'
+
+inEveryEngine(e2e => {
+  const degraded = (types: readonly string[]) => types.filter(type => type === 'storage-degraded').length
+
+  test.for<[string, AppMode]>([
+    ['never opens', 'indexeddb-hangs'],
+    ['may not be opened', 'indexeddb-throws'],
+    ['is full', 'indexeddb-is-full'],
+  ])(
+    'where IndexedDB %s, a sign-in by redirect works, a reload stays signed in, and one event tells it',
+    async ([_what, mode]) => {
+      e2e.pages.setMode(mode)
+      const profile = await e2e.newProfile()
+      const tab = await signedInTab(e2e, profile)
+      expect(await tab.run(() => window.app.call())).toBe(200)
+      expect(degraded(await tab.run(() => window.app.events.map(({ type }) => type)))).toBe(1)
+      const uncaught = await tab.run(() => window.app.uncaught)
+      await tab.reload()
+      await untilStatus(tab, 'signed-in')
+      await e2e.servers.revokeAccessTokensOf('alice')
+      expect(await tab.run(() => window.app.calls(5))).toEqual({ 200: 5 })
+      expect(e2e.servers.refreshes()).toHaveLength(1)
+      await tab.run(() => window.app.client.signOut({ endProviderSession: false }))
+      expect(await statusOf(tab)).toBe('signed-out')
+      uncaught.push(...(await tab.run(() => window.app.uncaught)))
+      expect(uncaught).toEqual([])
+    },
+  )
+
+  test('a database that lacks its object store is made anew, and nothing else has to take its place', async () => {
+    e2e.pages.setMode('indexeddb-lacks-its-store')
+    const profile = await e2e.newProfile()
+    const tab = await signedInTab(e2e, profile)
+    expect(degraded(await tab.run(() => window.app.events.map(({ type }) => type)))).toBe(0)
+    const second = await profile.newTab(e2e.pages.appUrl)
+    await untilStatus(second, 'signed-in')
+  })
+
+  test('where nothing can be stored, a sign-in by redirect is refused with the reason before the page is left', async () => {
+    e2e.pages.setMode('storage-blocked')
+    const profile = await e2e.newProfile()
+    const tab = await profile.newTab(e2e.pages.appUrl)
+    await untilStatus(tab, 'signed-out')
+    const outcome = await tab.run(() =>
+      window.app.client.signIn().then(
+        () => 'signed in',
+        (error: { code: string; message: string }) => ({ code: error.code, message: error.message }),
+      ),
+    )
+    expect(outcome).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringContaining('popup()') })
+    expect(await addressOf(tab)).toBe(e2e.pages.appUrl)
+    await until('the event is told', async () =>
+      (await tab.run(() => window.app.events.map(({ type }) => String(type)))).includes('storage-degraded'),
+    )
+  })
+})

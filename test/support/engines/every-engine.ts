@@ -1,0 +1,15 @@
+import { describe } from 'vitest'
+import { type E2e, endToEndIn } from '../e2e.ts'
+import type { EngineProfile, FoundEngine } from './engine.ts'
+import { findEngines } from './find.ts'
+
+export type EngineE2e = E2e<EngineProfile>
+
+/** The same tests in every engine that the machine has, each with a browser and servers of its own. */
+export const inEveryEngine = (tests: (e2e: EngineE2e, name: FoundEngine['name']) => void): void =>
+  describe.each(findEngines().map(found => [found.name, found] as const))('%s', (name, found) =>
+    tests(
+      endToEndIn(() => found.launch()),
+      name,
+    ),
+  )
