@@ -8,7 +8,7 @@ inEveryEngine((e2e, name) => {
   const TABS = 5
   const CALLS = 20
   /** Elsewhere fewer, for the time that they take: the first after an expiry, the others after a revocation. */
-  const STORMS = name === 'Chromium' ? 10 : 3
+  const STORMS = name === 'Chromium' ? 5 : 2
 
   test('each storm of 20 calls in each of five tabs makes one token request, and every call succeeds', {
     timeout: 180_000,
