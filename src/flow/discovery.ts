@@ -34,6 +34,9 @@ export interface DiscoveryPorts {
 const METADATA_MS = 24 * 3_600_000
 const RETRY_MS = 300_000
 
+/** An object whose `toString` is no function cannot be made a text. */
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : typeof value)
+
 const spelling = (issuer: string) => new URL(issuer).href.replace(/\/$/, '')
 
 /**
@@ -84,7 +87,7 @@ export function createServer(ports: DiscoveryPorts): Server {
       )
     }
     await ports.watch(server)
-    emit({ type: 'metadata-response', issuer: server.issuer, tokenEndpoint: String(server.token_endpoint) })
+    emit({ type: 'metadata-response', issuer: server.issuer, tokenEndpoint: textOf(server.token_endpoint) })
     renewAt = clock.now() + METADATA_MS
     return server
   }
@@ -123,11 +126,11 @@ export function endpointOf(
   const aliases: Readonly<Record<string, unknown>> | undefined = mtls
     ? server.mtls_endpoint_aliases
     : undefined
-  const value = aliases?.[name] ?? server[name]
-  const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined
+  const value = textOf(aliases?.[name] ?? server[name])
+  const url = URL.canParse(value) ? new URL(value) : undefined
   if (!url || !isConfidential(url) || url.username || url.password) {
     throw new ConfigurationError(
-      `The authorization server's "${name}" must be an https URL; it is ${JSON.stringify(value)?.slice(0, 100)}.`,
+      `The authorization server's "${name}" must be an https URL; it is ${value.slice(0, 100)}.`,
     )
   }
   return url

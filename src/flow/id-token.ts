@@ -63,7 +63,7 @@ export function peek(jwt: string, part: 0 | 1): Members {
 /** The server by the name that this ID Token has for it, where that is a quirk which the app has named. */
 export function namedBy(as: AuthorizationServer, idToken: string, bend: Bend): AuthorizationServer {
   const { iss, tid } = peek(idToken, 1)
-  const tenant = as.issuer.replace('{tenantid}', String(tid))
+  const tenant = typeof tid === 'string' ? as.issuer.replace('{tenantid}', tid) : undefined
   if (typeof iss !== 'string' || iss === as.issuer) return as
   if (iss === tenant) bend('issuer_template', 'has an issuer for each tenant')
   else if (`https://${iss}` === as.issuer)
@@ -79,7 +79,7 @@ async function isHashOf(accessToken: string, idToken: string, atHash: unknown): 
   if (!bits) return true
   const digest = await crypto.subtle.digest(`SHA-${bits}`, new TextEncoder().encode(accessToken))
   const half = String.fromCharCode(...new Uint8Array(digest, 0, digest.byteLength / 2))
-  return btoa(half).replaceAll('=', '') === toBase64(String(atHash))
+  return typeof atHash === 'string' && btoa(half).replaceAll('=', '') === toBase64(atHash)
 }
 
 export function createIdTokens({

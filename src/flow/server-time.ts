@@ -5,22 +5,32 @@ import type { Transport } from './transport.ts'
 export interface ServerTime {
   /** How far it is ahead of this device's; 0 as long as nothing was learnt. */
   aheadMs(): number
+  /** By an ID Token that was made for our nonce: it counts for more than a `Date`. */
   learn(aheadMs: number): void
   /** The same transport, learning from the `Date` of its answers (RFC 9110 section 6.6.1), where a page may see that. */
   watch(transport: Transport): Transport
 }
 
+/** A device may have lost its clock for months; what is two years off is no clock. */
+const MOST_MS = 2 * 365 * 24 * 3_600_000
+/** How far a `Date` may be from what an ID Token said. */
+const AGREE_MS = 5 * 60_000
+const SAMPLES = 5
+
 export function createServerTime(clock: Clock): ServerTime {
-  let ahead = 0
+  let told: number | undefined
+  let samples: number[] = []
   return {
-    aheadMs: () => ahead,
+    aheadMs: () => [...samples].sort((a, b) => a - b)[samples.length >> 1] ?? 0,
     learn(aheadMs) {
-      ahead = aheadMs
+      told = aheadMs
+      samples = [aheadMs]
     },
     watch: transport => async (url, init) => {
       const answer = await transport(url, init)
-      const time = Date.parse(answer.headers.get('date') ?? '')
-      if (time) ahead = time - clock.now()
+      const ahead = Date.parse(answer.headers.get('date') ?? '') - clock.now()
+      const isLikely = Math.abs(ahead) < MOST_MS && !(Math.abs(ahead - (told ?? ahead)) > AGREE_MS)
+      if (isLikely) samples = [...samples, ahead].slice(-SAMPLES)
       return answer
     },
   }

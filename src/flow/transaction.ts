@@ -40,7 +40,8 @@ export interface Transactions {
 export function createTransactions(keyValue: KeyValue, prefix: string, clock: Clock): Transactions {
   const read = async (key: string): Promise<Transaction | undefined> => {
     const stored = (await keyValue.get(key)) as Transaction | null | undefined
-    return stored?.schema === 1 && Math.abs(clock.now() - stored.createdAt) < LIFETIME_MS ? stored : undefined
+    if (stored?.schema !== 1 || typeof stored.createdAt !== 'number') return undefined
+    return Math.abs(clock.now() - stored.createdAt) < LIFETIME_MS ? stored : undefined
   }
   const write = (state: string, transaction: Transaction) =>
     keyValue.update(prefix + state, () => transaction)

@@ -1,15 +1,12 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
-import { properties } from './properties.ts'
+import { describe, test } from 'vitest'
+import { clients } from './clients.ts'
+import { runsOf } from './hostile.ts'
+import { parsers } from './parsers.ts'
 
-const RUNS = 2000
-
-// a counterexample names its seed; `npm run fuzz -- --seed=…` runs it again
-test.each(properties.map(property => [property.name, property] as const))(
-  '%s',
-  async (_name, { cost, make }) => {
-    await fc.assert(await make(), { numRuns: RUNS / cost })
-    expect(Object.keys(Object.prototype)).toEqual([])
-  },
-  60_000,
-)
+describe('whatever comes', () => {
+  for (const target of [...parsers, ...clients])
+    test(target.name, { timeout: 60_000 }, () =>
+      fc.assert(target.property() as fc.IAsyncProperty<[unknown]>, { numRuns: runsOf(target, 2000) }),
+    )
+})

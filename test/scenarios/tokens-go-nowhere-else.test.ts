@@ -48,7 +48,7 @@ test('what is no URL is left to fetch, in its own words', async () => {
   }
 })
 
-test('a URL never holds a token, nor do events', async () => {
+test('a URL never holds a token, nor do events [MX16]', async () => {
   const { signedIn, as, api, expire } = world()
   const client = await signedIn()
   expire()

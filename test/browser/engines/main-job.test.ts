@@ -10,7 +10,7 @@ inEveryEngine(e2e => {
     expect(e2e.servers.tokenRequests).toHaveLength(1)
   })
 
-  test('a reload and a second tab stay signed in without a token request', async () => {
+  test('a reload and a second tab stay signed in without a token request [ST01]', async () => {
     const profile = await e2e.newProfile()
     const tab = await signedInTab(e2e, profile)
     await tab.reload()

@@ -32,6 +32,14 @@ describe('a transaction', () => {
     expect(await transactions.find('')).toBeUndefined()
   })
 
+  test('is none where its time of creation is no number', async () => {
+    const { place, transactions, transaction } = setUp()
+    const createdAt = { toString: 1, valueOf: null }
+    await place.update('app transaction lk.a.1', () => ({ ...transaction('lk.a.1'), createdAt }))
+    expect(await transactions.find('lk.a.1')).toBeUndefined()
+    expect(await transactions.all()).toEqual([])
+  })
+
   test('several live side by side', async () => {
     const { transactions, transaction } = setUp()
     await Promise.all(['lk.a.1', 'lk.a.2', 'lk.a.3'].map(state => transactions.save(transaction(state))))
