@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import * as oauth from 'oauth4webapi'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { createScriptedUserAgent } from '../../examples/demo/scripted-user-agent.ts'
 import {
@@ -8,6 +9,8 @@ import {
 } from '../../examples/demo/servers/authorization-server.ts'
 import type { ClientEvent } from '../../src/core/events.ts'
 import type { Clock, Fetch, Store } from '../../src/core/ports.ts'
+import type { SessionRecord } from '../../src/core/session.ts'
+import type { TokenSet } from '../../src/core/token-set.ts'
 import { deviceClock } from '../../src/runtime/device-clock.ts'
 import { dpop } from '../../src/runtime/dpop.ts'
 import { type Client, createClient, file, loopback, memory } from '../../src/runtime/node.ts'
@@ -108,6 +111,44 @@ test('a revoked access token is renewed with the same key, and never sent as Bea
   expect((await client.fetch(`${API}/me`)).status).toBe(200)
   expect(tokenRequests.at(-1)).toMatchObject({ status: 200, dpop: expect.any(String) })
   expect(new Set(api.seen.map(({ scheme }) => scheme))).toEqual(new Set(['DPoP']))
+})
+
+test('tokens that were copied without their key are refused: by the API, and by the server at a refresh', async () => {
+  const { api, fetch, tokenRequests } = net()
+  const store = memory()
+  const client = app(fetch, store)
+  await client.signIn()
+  const names = await store.keyValue.keys('')
+  const record = await store.keyValue.get(names.find(name => name.endsWith(' session')) as string)
+  const { accessToken, refreshToken } = (record as SessionRecord).tokens as Required<TokenSet>
+  const thief = { client_id: 'demo-cli' }
+  const DPoP = oauth.DPoP(thief, await oauth.generateKeyPair('ES256'))
+
+  const call = () =>
+    oauth.protectedResourceRequest(accessToken, 'GET', new URL(`${API}/me`), undefined, undefined, {
+      DPoP,
+      [oauth.customFetch]: (url, init) => fetch(url, init as RequestInit),
+    })
+  await expect(call()).rejects.toThrow()
+  expect(api.seen.map(({ problem }) => problem)).toEqual(['binding'])
+
+  const as = { issuer: server.issuer, token_endpoint: `${server.issuer}/token` }
+  const refresh = () =>
+    oauth.refreshTokenGrantRequest(as, thief, oauth.None(), refreshToken, {
+      DPoP,
+      [oauth.allowInsecureRequests]: true,
+      [oauth.customFetch]: (url, init) => fetch(url, init as RequestInit),
+    })
+  const answers = [await refresh(), await refresh()]
+  const problems: unknown[] = []
+  for (const answer of answers) {
+    await oauth.processRefreshTokenResponse(as, thief, answer).catch(({ error, cause }) => {
+      problems.push(error ?? cause)
+    })
+  }
+  expect(problems).toEqual(['use_dpop_nonce', 'invalid_grant'])
+  expect(tokenRequests.at(-1)).toMatchObject({ status: 400 })
+  expect((await client.fetch(`${API}/me`)).status).toBe(200)
 })
 
 test('parallel calls of two clients over one store have one key and never the same proof [DP13]', async () => {
