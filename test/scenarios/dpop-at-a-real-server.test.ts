@@ -122,7 +122,7 @@ test('tokens that were copied without their key are refused: by the API, and by 
   const record = await store.keyValue.get(names.find(name => name.endsWith(' session')) as string)
   const { accessToken, refreshToken } = (record as SessionRecord).tokens as Required<TokenSet>
   const thief = { client_id: 'demo-cli' }
-  const DPoP = oauth.DPoP(thief, await oauth.generateKeyPair('ES256'))
+  const DPoP = oauth.DPoP({}, await oauth.generateKeyPair('ES256'))
 
   const call = () =>
     oauth.protectedResourceRequest(accessToken, 'GET', new URL(`${API}/me`), undefined, undefined, {
