@@ -14,6 +14,7 @@ import type { TokenSet } from '../../src/core/token-set.ts'
 import { deviceClock } from '../../src/runtime/device-clock.ts'
 import { dpop } from '../../src/runtime/dpop.ts'
 import { type Client, createClient, file, loopback, memory } from '../../src/runtime/node.ts'
+import { findSecrets } from '../support/canaries.ts'
 import { createDpopApi } from '../support/dpop-api.ts'
 import { tempFolders } from '../support/temp-folder.ts'
 
@@ -296,4 +297,24 @@ test('a redirect that a browser does not show is a typed error that names the ca
     code: 'ERR_CONFIGURATION',
     message: expect.stringContaining('redirect'),
   })
+})
+
+test('the private key is in no error, event or message, and cannot be seen in the client [MX10]', async () => {
+  const { fetch } = net()
+  const path = join(tempFolder(), 'tokens.json')
+  let isBroken = false
+  const client = app(async (input, init) => {
+    if (isBroken) throw new TypeError(`could not send ${JSON.stringify(init)}`)
+    return fetch(input, init)
+  }, file(path))
+  await client.signIn()
+  await client.fetch(`${API}/me`)
+  const { d } = /"d":"(?<d>[\w-]{40,})"/.exec(readFileSync(path, 'utf8'))?.groups as { d: string }
+  await server.revokeAccessToken(await client.getAccessToken())
+  isBroken = true
+  const shown: unknown[] = [client, client.seen, client.explain()]
+  shown.push(await client.fetch(`${API}/me`).catch(error => error))
+  isBroken = false
+  shown.push(await client.fetch(`${API}/me`), client.explain())
+  expect(findSecrets([d], [{ where: 'something', what: shown }])).toEqual([])
 })

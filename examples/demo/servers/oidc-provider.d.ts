@@ -5,3 +5,8 @@ declare module 'oidc-provider/lib/provider.js' {
 declare module 'oidc-provider/lib/helpers/errors.js' {
   export const InvalidTarget: typeof import('oidc-provider').errors.InvalidTarget
 }
+
+declare module 'oidc-provider/lib/helpers/initialize_keystore.js' {
+  /** Gives a provider other keys than it was made with. */
+  export default function initializeKeyStore(this: object, jwks: { keys: object[] }): void
+}
