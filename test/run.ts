@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { formatConformance, judgeConformance, parseCases } from './conformance/conformance.ts'
+import { formatConformance, judgeConformance, parseCases, parseFindings } from './conformance/conformance.ts'
 import { decisions, notYet } from './conformance/decisions.ts'
 import { CHROMIUM_VARIABLE, ensureChromium } from './support/chromium.ts'
 import { type CommandOptions, runCommand } from './support/command.ts'
@@ -56,15 +56,17 @@ const testFiles = () =>
 
 /** Writes docs/conformance.md. @returns what is wrong with it. */
 function reportConformance({ evidence }: RunReport): string[] {
-  const cases = parseCases(readFileSync(join(root, 'test/conformance/cases.md'), 'utf8'))
+  const read = (name: string) => readFileSync(join(root, 'test/conformance', name), 'utf8')
+  const cases = parseCases(read('cases.md'))
+  const findings = parseFindings(read('findings.md'))
   const target = join(root, 'docs', 'conformance.md')
-  const table = formatConformance(cases, { decisions, notYet }, evidence)
+  const table = formatConformance(cases, findings, { decisions, notYet }, evidence)
   if (!existsSync(target) || readFileSync(target, 'utf8') !== table) {
     writeFileSync(target, table)
     say('docs/conformance.md has changed: commit it.')
   }
   if (notYet.length) say(`${notYet.length} cases are not shown yet: ${notYet.join(', ')}`)
-  return judgeConformance(cases, { decisions, notYet }, evidence)
+  return judgeConformance([...cases, ...findings], { decisions, notYet }, evidence)
 }
 
 async function runTests(): Promise<string> {

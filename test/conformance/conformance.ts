@@ -7,6 +7,13 @@ export interface Case {
   readonly component: string
 }
 
+/** What an earlier version got wrong. */
+export interface Finding {
+  readonly id: string
+  readonly seen: string
+  readonly right: string
+}
+
 /** One test that names cases, in one run of it. */
 export interface Evidence {
   readonly ids: readonly string[]
@@ -24,7 +31,8 @@ export interface Decided {
   readonly notYet: readonly string[]
 }
 
-const IDS = / \[([A-Z]{2}\d{2}(?:, [A-Z]{2}\d{2})*)\]$/
+const ID = '(?:[A-Z]{2}\\d{2}|F\\d\\.\\d+)'
+const IDS = new RegExp(` \\[(${ID}(?:, ${ID})*)\\]$`)
 
 /** The cases that a title names, and the title without them. */
 export function readTitle(title: string): { ids: readonly string[]; title: string } {
@@ -32,18 +40,33 @@ export function readTitle(title: string): { ids: readonly string[]; title: strin
   return { ids, title: title.replace(IDS, '') }
 }
 
-/** Reads cases.md. */
-export const parseCases = (markdown: string): readonly Case[] =>
+const cellsOf = (row: string): string[] =>
+  row
+    .slice(1, -1)
+    .split(/(?<!\\)\|/)
+    .map(cell => cell.trim())
+
+const rowsOf = (markdown: string, id: RegExp): string[][] =>
   markdown
     .split('\n')
-    .filter(line => /^\| [A-Z]{2}\d{2} \|/.test(line))
-    .map(line => {
-      const [id = '', source = '', requirement = '', severity = '', component = ''] = line
-        .slice(1, -1)
-        .split(/(?<!\\)\|/)
-        .map(cell => cell.trim())
-      return { id, source, requirement, severity, component }
-    })
+    .map(cellsOf)
+    .filter(([first = '']) => id.test(first))
+
+/** Reads cases.md. */
+export const parseCases = (markdown: string): readonly Case[] =>
+  rowsOf(markdown, /^[A-Z]{2}\d{2}$/).map(
+    ([id = '', source = '', requirement = '', severity = '', component = '']) => ({
+      id,
+      source,
+      requirement,
+      severity,
+      component,
+    }),
+  )
+
+/** Reads findings.md, whose rows are what was seen and what is right instead. */
+export const parseFindings = (markdown: string): readonly Finding[] =>
+  rowsOf(markdown, /^F\d\.\d+$/).map(([id = '', seen = '', right = '']) => ({ id, seen, right }))
 
 /** The tests of each case; one that ran in several engines stands there once. */
 function byCase(evidence: readonly Evidence[]): ReadonlyMap<string, ReadonlyMap<string, boolean>> {
@@ -61,7 +84,7 @@ function byCase(evidence: readonly Evidence[]): ReadonlyMap<string, ReadonlyMap<
 
 /** What makes a full run red: a case that nothing shows, or that is told of in two ways. One sentence per finding. */
 export function judgeConformance(
-  cases: readonly Case[],
+  cases: readonly { readonly id: string }[],
   { decisions, notYet }: Decided,
   evidence: readonly Evidence[],
 ): string[] {
@@ -88,11 +111,12 @@ export function judgeConformance(
 /** docs/conformance.md: the same for the same results. */
 export function formatConformance(
   cases: readonly Case[],
+  findings: readonly Finding[],
   { decisions }: Decided,
   evidence: readonly Evidence[],
 ): string {
   const tests = byCase(evidence)
-  const rows = cases.map(({ id, source, requirement, severity, component }) => {
+  const rowOf = (id: string, ...cells: string[]) => {
     const found = [...(tests.get(id) ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))
     const isShown = found.every(([, passed]) => passed)
     const result = found.length
@@ -103,19 +127,34 @@ export function formatConformance(
         ? 'decided'
         : '**missing**'
     const proof = found.map(([test]) => test.replaceAll('|', '\\|')).join('<br>') || (decisions[id] ?? '')
-    return `| ${[id, source, requirement, severity, component, proof, result].join(' | ')} |`
-  })
-  const count = (result: RegExp) => rows.filter(row => result.test(row)).length
+    return `| ${[id, ...cells, proof, result].join(' | ')} |`
+  }
+  const ofCases = cases.map(({ id, source, requirement, severity, component }) =>
+    rowOf(id, source, requirement, severity, component),
+  )
+  const ofFindings = findings.map(({ id, seen, right }) => rowOf(id, seen, right))
+  const sum = (rows: readonly string[]) => {
+    const count = (result: RegExp) => rows.filter(row => result.test(row)).length
+    return `${count(/\| passed \|$/)} passed, ${count(/\| decided \|$/)} decided, ${count(/\*\* \|$/)} missing or failed.`
+  }
   return `# What the specifications ask, and the tests that show it
 
-Made by \`npm test\` from the titles and results of its tests: do not edit. A case that no test names, or whose test fails,
-makes the run red. Where latchkey decides against a case, its row says why. RFC 10017 is OAuth 2.0 for Browser-Based
-Applications; *beyond* is what no specification asks for.
+\`npm test\` writes this page from the titles and results of its tests: do not edit it. A row that no test names, or whose
+test fails, makes the run red. Where latchkey decides against a row, the row says why. RFC 10017 is OAuth 2.0 for
+Browser-Based Applications; *beyond* is what no specification asks for.
 
-${count(/\| passed \|$/)} passed, ${count(/\| decided \|$/)} decided, ${count(/\*\* \|$/)} missing or failed.
+${sum(ofCases)}
 
 | id | source | given; when: then | severity | component | test or decision | result |
 | --- | --- | --- | --- | --- | --- | --- |
-${rows.join('\n')}
+${ofCases.join('\n')}
+
+## What version 0.1.0 got wrong
+
+${sum(ofFindings)}
+
+| id | seen in 0.1.0 | right | test or decision | result |
+| --- | --- | --- | --- | --- |
+${ofFindings.join('\n')}
 `
 }

@@ -5,6 +5,7 @@ import {
   formatConformance,
   judgeConformance,
   parseCases,
+  parseFindings,
   readTitle,
 } from '../conformance/conformance.ts'
 
@@ -21,6 +22,7 @@ const shows = (ids: string[], passed = true, title = 'it works'): Evidence => ({
   title,
   passed,
 })
+const findings = [{ id: 'F1.10', seen: 'two were sent', right: 'one is' }]
 const nothing = { decisions: {}, notYet: [] }
 const whole = [shows(['AA01', 'AA02']), shows(['BB01'])]
 
@@ -30,6 +32,7 @@ describe('the cases that the tests name', () => {
       ids: ['RS01', 'RS02'],
       title: 'a state that nobody knows',
     })
+    expect(readTitle('one redemption [F1.1, RF02]').ids).toEqual(['F1.1', 'RF02'])
     for (const title of ['no ids', 'an array [1]', '[AA01] first', 'joined[AA01]']) {
       expect(readTitle(title)).toEqual({ ids: [], title })
     }
@@ -64,13 +67,18 @@ describe('the cases that the tests name', () => {
 
   test('make a table that shows what is missing and what failed', () => {
     const decided = { decisions: { AA02: 'not a server' }, notYet: [] }
-    const table = formatConformance(cases, decided, [shows(['AA01']), shows(['AA01'], true, 'a | b')])
+    const table = formatConformance(cases, findings, decided, [
+      shows(['AA01']),
+      shows(['AA01'], true, 'a | b'),
+    ])
     expect(table).toContain('1 passed, 1 decided, 1 missing or failed.')
     expect(table).toContain(
       '| AA01 | RFC 1 | a; b: c | MUST | flow | `test/a.test.ts`: a \\| b<br>`test/a.test.ts`: it works | passed |',
     )
     expect(table).toContain('| not a server | decided |')
     expect(table).toMatch(/\| BB01 .* \| {2}\| \*\*missing\*\* \|/)
+    expect(table).toContain('| F1.10 | two were sent | one is |  | **missing** |')
     expect(parseCases(table).map(({ id }) => id)).toEqual(['AA01', 'AA02', 'BB01'])
+    expect(parseFindings(table).map(({ id }) => id)).toEqual(['F1.10'])
   })
 })
