@@ -33,6 +33,7 @@ function show(session: Session) {
 function describe(session: Session): string {
   if (session.status === 'starting') return 'One moment…'
   if (session.status === 'signed-in') return `Signed in as ${session.claims?.name ?? session.claims?.sub}.`
+  if (session.status !== 'signed-out') return session.status === 'signing-in' ? 'Signing in…' : 'Signing out…'
   return session.reason ? `Signed out (${session.reason}).` : 'Signed out.'
 }
 

@@ -6,7 +6,7 @@ import type { Emit } from './core/events.ts'
 import type { Clock, Fetch, Page, Store, UserAgent, Wake, WatchLeaving } from './core/ports.ts'
 import { createBend } from './core/quirks.ts'
 import { renew, requestFor } from './core/resource.ts'
-import type { Session, SessionRecord } from './core/session.ts'
+import { type Session, sessionOf } from './core/session.ts'
 import { abortable } from './core/time-limit.ts'
 import { createWarn } from './core/warn-once.ts'
 import { AuthorizationRequiredError, CallbackError, type EndReason } from './errors.ts'
@@ -17,13 +17,11 @@ import { createServer } from './flow/discovery.ts'
 import { joinExtensions } from './flow/extensions.ts'
 import { createIdTokens } from './flow/id-token.ts'
 import { watchProtections } from './flow/protections.ts'
-import { createRecovery } from './flow/recovery.ts'
 import { createServerTime } from './flow/server-time.ts'
-import { authorize, type Finished, finish, forgetLoops } from './flow/sign-in.ts'
+import { authorize, endSignIns, type Finished, finish, refuseNameless } from './flow/sign-in.ts'
 import { sayGoodbye } from './flow/sign-out.ts'
 import { refreshTokens, revoke } from './flow/token-request.ts'
 import { createTransport } from './flow/transport.ts'
-import { createLiveSession } from './live-session.ts'
 import {
   type ClientOptions,
   checkAuthorizationParameters,
@@ -34,6 +32,7 @@ import {
 } from './options.ts'
 import { typedLock } from './refresh/lock-typed.ts'
 import { singleFlight } from './refresh/single-flight.ts'
+import { createLiveSession } from './session/session.ts'
 import { limited } from './store/limited.ts'
 import { createTokenStore } from './store/token-store.ts'
 
@@ -45,7 +44,7 @@ export interface Runtime {
   readonly userAgent: () => UserAgent
   readonly page: Page | undefined
   /** How to leave for the end of the provider's session, where that is not by the page itself. */
-  readonly leave?: (url: string) => Promise<void>
+  readonly leave?: (url: string, gone: () => void) => Promise<void>
   /** What `fetch` resolves relative URLs against, where it does. */
   readonly baseUrl: () => string | undefined
   readonly wake: Wake | undefined
@@ -66,11 +65,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   const context = Math.random().toString(36).slice(2, 8)
   const log = createEventLog(clock, context)
   const keyValue = limited(store.keyValue, clock)
-  const recovery = createRecovery({ keyValue, name })
-  const emit: Emit = event => {
-    log.emit(event)
-    recovery.note(event)
-  }
+  const emit: Emit = log.emit
   // whoever subscribes at once hears it
   queueMicrotask(() => {
     for (const warning of settings.warnings) emit({ type: 'warning', ...warning })
@@ -90,7 +85,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     transport,
     serverAheadMs: serverTime.aheadMs,
     session: () => shared.records.current,
-    readSession: () => shared.records.read(),
+    readSession: async () => sessionOf(await shared.records.read()),
     async endSession(sessionId, reason) {
       if (shared.records.current?.sessionId === sessionId) await live.end(reason)
     },
@@ -119,7 +114,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   const discard = (refreshToken: string) => void revoke(shared, refreshToken, 'refresh_token').catch(() => {})
   const live = createLiveSession({
     ...shared,
-    channel: store.channel(name),
+    channel: () => store.channel(name),
     wake: runtime.wake,
     watchLeaving: runtime.watchLeaving,
     prepare: server,
@@ -137,11 +132,20 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
   const signInPorts = {
     ...shared,
     discard,
-    started: (record: SessionRecord) => live.changed(record, record.sessionId),
+    slot: {
+      get current() {
+        return shared.records.current
+      },
+      read: async () => sessionOf(await shared.records.read()),
+      epoch: live.epoch,
+      begin: live.begin,
+      changed: live.changed,
+    },
   }
 
   const shareSession = singleFlight<Session>()
   const shareCallback = singleFlight<Finished>()
+  const shareSignOut = singleFlight<void>()
 
   const finishOnce = (callback: Callback) =>
     shareCallback(callback.state, () =>
@@ -159,6 +163,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     if (!page || !callback) {
       const clean = cleanSignedOut(here)
       if (clean !== here) page?.replaceLocation(clean)
+      if (page) await refuseNameless(signInPorts, new URL(here))
       return undefined
     }
     const relayed = callback.userAgent === 'popup' && (await page.relay(callback.url.href, callback.state))
@@ -194,10 +199,13 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
       acrValues: stepUp.acrValues,
       subject,
     }
-    return shareSession('sign-in', async () => {
+    // only equal demands are one: who asks for more would not get it by somebody else's sign-in
+    const { returnTo: _, ...demands } = choice
+    return shareSession(`sign-in ${JSON.stringify(demands)}`, async () => {
       const attempt = agent.begin(settings.redirectUri) // before anything is awaited: see UserAgent
       try {
-        await authorize(signInPorts, attempt, choice)
+        await live.signedOut()
+        await live.signingIn(() => authorize(signInPorts, attempt, choice))
       } finally {
         attempt.close()
       }
@@ -224,10 +232,14 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
 
     signIn,
 
-    async recover({ returnTo = page?.location(), userAgent: agent = runtime.userAgent() } = {}) {
+    // a popup would be blocked, and seen
+    async recover({
+      returnTo = page?.location(),
+      userAgent: agent = page && !userAgent.leaves ? runtime.userAgent() : userAgent,
+    } = {}) {
       await started()
       if (live.session.status === 'signed-in') return live.session
-      const subject = await recovery.begin()
+      const subject = await live.beginRecovery()
       const silent = { returnTo, userAgent: agent, authorizationParameters: { prompt: 'none' } }
       return signInAs(subject, silent)
     },
@@ -255,15 +267,15 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
       return live.acquire({ resource, signal })
     },
 
-    async signOut({ endProviderSession = true } = {}) {
-      try {
-        const ended = await live.end()
-        await forgetLoops(signInPorts)
-        if (ended) await sayGoodbye(shared, ended, endProviderSession)
-      } finally {
-        live.forget()
-      }
-    },
+    signOut: ({ endProviderSession = settings.postLogoutRedirectUri !== undefined } = {}) =>
+      shareSignOut('sign-out', () =>
+        live.signOut(async (ended, gone) => {
+          await endSignIns(signInPorts)
+          if (!ended) return
+          const leave = shared.leave && ((url: string) => shared.leave?.(url, gone) as Promise<void>)
+          await sayGoodbye({ ...shared, leave }, ended, endProviderSession)
+        }),
+      ),
 
     events: { subscribe: log.subscribe },
 

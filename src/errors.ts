@@ -18,6 +18,8 @@ export type EndReason =
   | 'interaction_required'
   /** Nobody has signed in yet. */
   | 'no_session'
+  /** The stored session is of a newer version of the app, or bound to a key that this client does not use. It is left as it is. */
+  | 'unusable_record'
 
 /** The closed list of codes. Branch on these, never on the text of a message. */
 export type ErrorCode =

@@ -43,7 +43,11 @@ export interface Channel {
   close(): void
 }
 
-export type News = { type: 'session-changed' } | { type: 'session-ended'; sessionId: string; reason: string }
+export type News =
+  | { type: 'session-changed' }
+  | { type: 'session-ended'; sessionId: string; reason: string }
+  /** The page that has signed out has left for the provider, or does not need to. */
+  | { type: 'session-left'; sessionId: string }
 
 /**
  * Who sees what is stored, and how long it lasts: this page alone; this tab, until it is closed; every tab and worker of
@@ -102,8 +106,11 @@ export interface Page {
   shown(): Promise<void>
   /** Shows another address of the same origin without loading it. */
   replaceLocation(url: string): void
-  /** Leaves for another page. Settles if the user comes back to this one. */
-  leave(url: string): Promise<void>
+  /**
+   * Leaves for another page. Settles if the user comes back to this one.
+   * @param gone called when this page is left.
+   */
+  leave(url: string, gone?: () => void): Promise<void>
   /**
    * In a window that was opened for a sign-in: hands the callback's URL to the page that waits for it.
    * @returns whether it was taken; then this window has nothing more to do.

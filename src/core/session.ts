@@ -1,6 +1,7 @@
 import type { EndReason } from '../errors.ts'
 import type { EpochMs } from './ports.ts'
 import type { AccessToken, IdTokenClaims, TokenSet } from './token-set.ts'
+import type { StoredTrouble, Trouble } from './trouble.ts'
 
 /** What is stored of a session. */
 export interface SessionRecord {
@@ -20,7 +21,41 @@ export interface SessionRecord {
   readonly by?: string
   /** A refresh token with this hash was sent at this time, and its answer is not stored yet. */
   readonly pending?: { readonly tokenHash: string; readonly sentAt: EpochMs }
+  /** Why the newest refresh failed, and when the next one may be sent. */
+  readonly trouble?: StoredTrouble | undefined
+  /** How often somebody has signed out of this store: a sign-in that began before a sign-out ends with it. */
+  readonly epoch?: number | undefined
 }
+
+/** What is stored in its place when it is over: everyone who shares the store tells the same reason. */
+export interface EndedSession {
+  readonly schema: 1
+  readonly ended: EndReason
+  readonly sessionId: string
+  /** Whose it was (`sub`), where it may be restored without asking the user. */
+  readonly subject?: string | undefined
+  /** It was tried to restore it. */
+  readonly tried?: true | undefined
+  readonly epoch?: number | undefined
+  /** The page that signs out is still there, at the longest until then. */
+  readonly leavingUntil?: EpochMs | undefined
+}
+
+/** What this client cannot use and must not destroy: of a newer version, or bound to a key that it has not asked for. */
+export interface UnusableRecord {
+  readonly unusable: string
+  /** It can be signed out of all the same. */
+  readonly record?: SessionRecord
+}
+
+export type Stored = SessionRecord | EndedSession | UnusableRecord | undefined
+
+export const sessionOf = (stored: Stored): SessionRecord | undefined =>
+  stored && 'tokens' in stored ? stored : undefined
+export const endOf = (stored: Stored): EndedSession | undefined =>
+  stored && 'ended' in stored ? stored : undefined
+export const epochOf = (stored: Stored): number =>
+  (stored && ('unusable' in stored ? stored.record : stored)?.epoch) ?? 0
 
 /** The access token for an API of `resources`, or the one for all others. */
 export const accessTokenOf = (
@@ -34,9 +69,11 @@ export type Session =
   | { readonly status: 'starting' }
   | {
       readonly status: 'signed-out'
-      /** Why, where a session ended while this client was looking. */
+      /** Why the last session ended: the same in every tab and process, until the next sign-in. */
       readonly reason?: EndReason
     }
+  /** A sign-in that was begun here is under way. `reason` as before it. */
+  | { readonly status: 'signing-in'; readonly reason?: EndReason }
   | {
       readonly status: 'signed-in'
       /** Of the ID Token; `undefined` without the scope `openid`. */
@@ -45,17 +82,8 @@ export type Session =
       readonly scope: readonly string[]
       /** When the access token runs out, in ms since 1970; it is renewed by then. `undefined`: the server did not say. */
       readonly accessTokenExpiresAt: EpochMs | undefined
+      /** What keeps the session from being refreshed, while it does. */
+      readonly trouble?: Trouble
     }
-
-/** The snapshot for a stored record. */
-export const toSession = (record: SessionRecord | undefined, reason?: EndReason): Session =>
-  Object.freeze(
-    record
-      ? {
-          status: 'signed-in',
-          claims: record.tokens.claims,
-          scope: Object.freeze(record.tokens.scope.split(' ').filter(Boolean)),
-          accessTokenExpiresAt: record.tokens.expiresAt,
-        }
-      : { status: 'signed-out', reason },
-  )
+  /** The user has signed out, here or in another tab, and that page has not left yet. */
+  | { readonly status: 'signing-out' }

@@ -20,6 +20,8 @@ export interface AuthorizationPorts extends SignInCheckPorts {
   readonly clientAuthentication: ClientAuthentication | undefined
   readonly extensions: Extensions
   readonly transactions: Transactions
+  /** What a sign-in that begins now has to be stored with. */
+  epoch(): Promise<number>
   readonly clock: Clock
 }
 
@@ -86,7 +88,8 @@ export async function beginAuthorization(
   const secrets = { state, codeVerifier, nonce }
   const acr = nonce ? (acrValues?.split(' ') ?? essentialAcr(parameters.claims)) : undefined
   const demands = { silent, subject, acr } as const
-  await transactions.save({ schema: 1, ...secrets, redirectUri, scope, returnTo, createdAt, ...demands })
+  const begun = { epoch: await ports.epoch(), stage: 'waiting', createdAt } as const
+  await transactions.save({ schema: 1, ...secrets, redirectUri, scope, returnTo, ...begun, ...demands })
   // last of all: what it gives may hold for seconds only
   const sent = (await extensions.pushRequest?.(extended)) ?? request
   for (const name of new Set(sent.keys())) url.searchParams.delete(name) // ours count

@@ -22,7 +22,7 @@ export function retryAfterMs({ headers }: Response, now: number): number | undef
 }
 
 /** Text from outside, fit to be shown: short, printable, no markup, and without what we sent. */
-const tidy = (text: string | undefined, secrets: readonly string[]): string | undefined =>
+export const tidy = (text: string | undefined, secrets: readonly string[] = []): string | undefined =>
   secrets
     .reduce((safe, secret) => safe?.replaceAll(secret, '…'), text)
     ?.slice(0, 200)

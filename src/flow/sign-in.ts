@@ -16,16 +16,29 @@ import { type AuthorizationChoice, beginAuthorization } from './authorize.ts'
 import { type Callback, isAt, parseCallback } from './callback.ts'
 import { cleanUrl } from './clean-url.ts'
 import { exchangeCode } from './code-exchange.ts'
+import { tidy } from './failure.ts'
 import { isAwaitedElsewhere, type SignInCheckPorts } from './sign-in-checks.ts'
 import type { TokenRequestPorts } from './token-request.ts'
-import { createTransactions, LIFETIME_MS, type Transactions } from './transaction.ts'
+import {
+  createTransactions,
+  isOpen,
+  LIFETIME_MS,
+  type Transaction,
+  type Transactions,
+} from './transaction.ts'
 
-/** What sign-in asks of the store part. */
+/** What sign-in asks of the session. */
 export interface SessionSlot {
   readonly current: SessionRecord | undefined
   read(): Promise<SessionRecord | undefined>
-  replace(next: SessionRecord): Promise<boolean>
-  keep(next: SessionRecord): void
+  epoch(): Promise<number>
+  /**
+   * Stores the session that a sign-in brought.
+   * @throws AuthorizationRequiredError where somebody has signed out since the sign-in began.
+   */
+  begin(record: SessionRecord): Promise<void>
+  /** Tells this realm and the others of it, outside of any lock. */
+  changed(sessionId: string): void
 }
 
 export interface SignInPorts extends TokenRequestPorts, SignInCheckPorts {
@@ -35,7 +48,7 @@ export interface SignInPorts extends TokenRequestPorts, SignInCheckPorts {
   readonly keyValue: KeyValue
   /** Whether what is stored survives that the page leaves. */
   isKept(): boolean
-  readonly records: SessionSlot
+  readonly slot: SessionSlot
   readonly lock: Lock
   /** Begins the names of the locks and records of this client. */
   readonly name: string
@@ -46,12 +59,13 @@ export interface SignInPorts extends TokenRequestPorts, SignInCheckPorts {
   readonly clock: Clock
   /** Best effort: tokens that nobody will use. */
   discard(refreshToken: string): void
-  /** There is a new session: tell this realm and the others. */
-  started(record: SessionRecord): void
 }
 
-/** So many sign-ins that came back within this time, and still nobody is signed in. */
-const LOOP = { times: 3, ms: 60_000 }
+/**
+ * So many sign-ins that came back within this time, or that never did, and still nobody is signed in. Who goes Back at the
+ * provider's page leaves a few more.
+ */
+const LOOP = { returned: 3, begun: 6, ms: 60_000 }
 
 /** What became of a callback: `undefined` when it is not ours. */
 export type Finished = { readonly returnTo: string | undefined } | undefined
@@ -69,7 +83,7 @@ export async function authorize(
   await refuseLoop(ports)
   const redirectUri = await attempt.redirectUri
   const request = await beginAuthorization(
-    { ...ports, transactions: transactionsOf(ports) },
+    { ...ports, transactions: transactionsOf(ports), epoch: ports.slot.epoch },
     { ...choice, redirectUri },
   )
   if (leaves && !ports.isKept()) {
@@ -81,33 +95,63 @@ export async function authorize(
   const answer = await attempt.authorize(request.url, request.state)
   const callback = answer && parseCallback(answer)
   if (callback) await finish(ports, callback)
+  else if (answer) await refuseNameless(ports, new URL(answer))
 }
 
-/** A fourth sign-in within a minute that follows three which came back, and nobody is signed in: it would go on like this. */
+/** A further sign-in within a minute that follows others, and nobody is signed in: it would go on like this. */
 async function refuseLoop(ports: SignInPorts): Promise<void> {
-  if (ports.records.current) return
+  if (ports.slot.current) return
   const since = ports.clock.now() - LOOP.ms
   const all = await transactionsOf(ports)
     .all()
     .catch(() => []) // what cannot be read is no loop; a store that cannot be written is told next
-  const futile = all.filter(one => one.returned && one.createdAt > since)
-  if (futile.length < LOOP.times) return
+  const recent = all.filter(one => one.createdAt > since)
+  const returned = recent.filter(({ stage }) => stage === 'returned' || stage === 'failed').length
+  const begun = returned + recent.filter(({ stage }) => stage === 'waiting').length
+  if (returned < LOOP.returned && begun < LOOP.begun) return
   throw new CallbackError(
-    `${LOOP.times} sign-ins came back within a minute and none left a session. Look at what start() rejected with; a user's click a minute later may try again.`,
+    `${begun} sign-ins began within a minute and none left a session. Look at what start() rejected with; a user's click a minute later may try again.`,
     'redirect_loop',
   )
 }
 
-/** The user signed out: sign-ins up to now were no loop. Best effort. */
-export async function forgetLoops(ports: SignInPorts): Promise<void> {
+/** The user signed out: sign-ins under way end with the session, and none counts as a loop. Best effort. */
+export async function endSignIns(ports: SignInPorts): Promise<void> {
   const transactions = transactionsOf(ports)
   const all = await transactions.all().catch(() => [])
-  await Promise.all(all.filter(({ returned }) => returned).map(one => transactions.returned(one, false)))
+  const end = async (one: Transaction) => {
+    await transactions.move(one, isOpen(one.stage) ? 'signed-out' : 'signed-in')
+    if (isOpen(one.stage)) ports.extensions.ended(one.state)
+  }
+  await Promise.all(all.map(end))
+}
+
+/**
+ * Some servers answer an error without the `state` that says whose it is (RFC 6749 section 4.1.2.1 asks for it).
+ * @throws CallbackError where a sign-in is under way that it may answer.
+ */
+export async function refuseNameless(ports: SignInPorts, url: URL): Promise<void> {
+  const error = url.searchParams.get('error')
+  if (!error || url.searchParams.has('state')) return
+  const transactions = transactionsOf(ports)
+  const all = await transactions.all().catch(() => [])
+  const awaited = all.find(({ stage, redirectUri }) => stage === 'waiting' && isAt(url, redirectUri))
+  if (!awaited) return
+  await transactions.move(awaited, 'returned')
+  const { page } = ports
+  if (page?.location() === url.href) page.replaceLocation(cleanUrl(url))
+  const name = tidy(error) as string
+  const description = tidy(url.searchParams.get('error_description') ?? undefined)
+  throw new CallbackError(
+    `The authorization server refused the sign-in: ${name}${description ? ` (${description})` : ''}. Call signIn() to try again.`,
+    'authorization_error',
+    { error: name },
+  )
 }
 
 /** Finishes the sign-in that this callback answers: once, however often and from however many tabs it is asked. */
 export async function finish(ports: SignInPorts, callback: Callback): Promise<Finished> {
-  const { records, page, clock, name } = ports
+  const { slot, page, clock, name } = ports
   const { state, url } = callback
   const transactions = transactionsOf(ports)
   const clean = (returnTo = cleanUrl(url)) => {
@@ -119,8 +163,12 @@ export async function finish(ports: SignInPorts, callback: Callback): Promise<Fi
   if (!found) {
     if (await isAwaitedElsewhere(ports.keyValue, state, `${name} transaction ${state}`)) return undefined
     clean()
-    if (await records.read()) return { returnTo: undefined }
+    if (await slot.read()) return { returnTo: undefined }
     throw await explainLost(ports, callback, transactions)
+  }
+  if (found.stage === 'signed-out') {
+    clean(found.returnTo)
+    throw new AuthorizationRequiredError('signed_out')
   }
   let started: SessionRecord | undefined
   try {
@@ -137,7 +185,7 @@ export async function finish(ports: SignInPorts, callback: Callback): Promise<Fi
     throw error
   }
   clean(found.returnTo)
-  if (started) ports.started(started)
+  if (started) slot.changed(started.sessionId)
   return { returnTo: found.returnTo }
 }
 
@@ -159,7 +207,7 @@ async function explainLost(
   const works = write(mark).then(() => keyValue.get(key))
   const storageWorks = (await works.catch(() => undefined)) === mark && isKept()
   await write().catch(() => {})
-  const pending = (await transactions.all().catch(() => [])).filter(({ done }) => !done)
+  const pending = (await transactions.all().catch(() => [])).filter(({ stage }) => isOpen(stage))
   const age = clock.now() - askedAt
   const likely = !storageWorks
     ? 'storage_blocked'
@@ -180,10 +228,10 @@ async function exchange(
   { state, url }: Callback,
   transactions: Transactions,
 ): Promise<SessionRecord | undefined> {
-  const { records, clock, leewaySeconds, emit } = ports
+  const { slot, clock, leewaySeconds, emit } = ports
   const transaction = await transactions.find(state)
-  const stored = await records.read()
-  if (!transaction || transaction.done || stored?.sessionId === state) return undefined
+  const stored = await slot.read()
+  if (!transaction || !isOpen(transaction.stage) || stored?.sessionId === state) return undefined
   emit({ type: 'authorization-response', refused: url.searchParams.has('error') })
   try {
     const granted = await exchangeCode(ports, url, transaction)
@@ -207,15 +255,10 @@ async function exchange(
       tokens,
       requested,
       by: ports.context,
+      epoch: transaction.epoch,
     }
-    try {
-      await records.replace(record)
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw error
-      records.keep(record)
-      emit({ type: 'storage-degraded', message: error.message })
-    }
-    await transactions.finish(transaction)
+    await slot.begin(record)
+    await transactions.move(transaction, 'signed-in')
     if (!tokens.refreshToken) {
       ports.warn(
         'no_refresh_token',
@@ -224,7 +267,7 @@ async function exchange(
     }
     return record
   } catch (error) {
-    await (isRetryable(error) ? transactions.returned(transaction) : transactions.finish(transaction))
+    await transactions.move(transaction, isRetryable(error) ? 'returned' : 'failed')
     if (transaction.silent && needsUser(error)) throw new AuthorizationRequiredError('interaction_required')
     throw error
   }

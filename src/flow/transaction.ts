@@ -16,24 +16,38 @@ export interface Transaction {
   readonly subject?: string | undefined
   /** The user has to be authenticated in one of these ways; an empty list: in any that has a name. */
   readonly acr?: readonly string[] | undefined
-  /** Its callback came, whatever followed. */
-  readonly returned?: true | undefined
-  /** Its callback was answered: what comes again is told the outcome, and nothing is sent. */
-  readonly done?: true
+  /** How often somebody had signed out of the store when it began: a later sign-out ends it. */
+  readonly epoch: number
+  readonly stage: Stage
 }
+
+/** How far a sign-in has come. */
+export type Stage =
+  /** The user is at the authorization server. */
+  | 'waiting'
+  /** Its callback came, and may come again. */
+  | 'returned'
+  /** Its callback was answered: what comes again is told the outcome, and nothing is sent. */
+  | 'failed'
+  | 'signed-in'
+  /** A sign-out came before its callback. */
+  | 'signed-out'
 
 export const LIFETIME_MS = 3_600_000
 const MOST = 20
+
+export const isOpen = (stage: Stage): boolean => stage === 'waiting' || stage === 'returned'
 
 export interface Transactions {
   save(transaction: Transaction): Promise<void>
   find(state: string): Promise<Transaction | undefined>
   /** All that are kept, the newest first. */
   all(): Promise<readonly Transaction[]>
-  /** Its callback came, and may come again; or that no longer counts. Best effort. */
-  returned(transaction: Transaction, counts?: boolean): Promise<void>
-  /** Drops its secrets and remembers that it is over. Best effort: it also ends by its age. */
-  finish(transaction: Transaction): Promise<void>
+  /**
+   * Notes how far it has come, and drops its secrets where no callback will need them. Best effort: it also ends by its
+   * age.
+   */
+  move(transaction: Transaction, stage: Stage): Promise<void>
 }
 
 /** Transactions under `prefix`, keyed by their state; gone after an hour, and never more than twenty. */
@@ -41,7 +55,9 @@ export function createTransactions(keyValue: KeyValue, prefix: string, clock: Cl
   const read = async (key: string): Promise<Transaction | undefined> => {
     const stored = (await keyValue.get(key)) as Transaction | null | undefined
     if (stored?.schema !== 1 || typeof stored.createdAt !== 'number') return undefined
-    return Math.abs(clock.now() - stored.createdAt) < LIFETIME_MS ? stored : undefined
+    if (Math.abs(clock.now() - stored.createdAt) >= LIFETIME_MS) return undefined
+    const { epoch = 0, stage = stored.codeVerifier ? 'waiting' : 'signed-in' } = stored // of version 0.1.0
+    return { ...stored, epoch, stage }
   }
   const write = (state: string, transaction: Transaction) =>
     keyValue.update(prefix + state, () => transaction)
@@ -65,15 +81,11 @@ export function createTransactions(keyValue: KeyValue, prefix: string, clock: Cl
     },
     find: state => read(prefix + state),
     all: async () => (await entries()).flatMap(({ transaction }) => transaction ?? []),
-    returned: (transaction, counts = true) =>
-      write(transaction.state, { ...transaction, returned: counts || undefined }).catch(() => {}),
-    finish: transaction =>
+    move: (transaction, stage) =>
       write(transaction.state, {
         ...transaction,
-        codeVerifier: '',
-        nonce: undefined,
-        returned: true,
-        done: true,
+        ...(isOpen(stage) ? {} : { codeVerifier: '', nonce: undefined }),
+        stage,
       }).catch(() => {}),
   }
 }

@@ -4,7 +4,7 @@ import type { Channel, News } from '../core/ports.ts'
 const isNews = (data: unknown): data is News =>
   typeof data === 'object' &&
   data !== null &&
-  ['session-changed', 'session-ended'].includes((data as News).type)
+  ['session-changed', 'session-ended', 'session-left'].includes((data as News).type)
 
 /** News to the other tabs and workers of this origin. */
 export function broadcastChannel(name: string): Channel {

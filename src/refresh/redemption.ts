@@ -2,8 +2,9 @@ import { decide } from '../core/decide.ts'
 import { judgeRefreshFailure } from '../core/grant-outcome.ts'
 import type { Clock, WatchLeaving } from '../core/ports.ts'
 import type { Renewed } from '../core/resource.ts'
-import { accessTokenOf, type SessionRecord } from '../core/session.ts'
+import { accessTokenOf, type SessionRecord, type Stored, sessionOf } from '../core/session.ts'
 import { HOLD_MS, pause, withTimeLimit } from '../core/time-limit.ts'
+import { addFailure, isTooEarly, toError } from '../core/trouble.ts'
 import { type EndReason, LatchkeyError, NetworkError, StorageError } from '../errors.ts'
 
 /** Token requests may use this much of the hold; the rest is for the write that makes a rotation durable. */
@@ -13,12 +14,12 @@ const RACE_MS = 500
 
 /** What the refresher asks of the store part. */
 export interface SessionRecords {
+  readonly stored: Stored
   readonly current: SessionRecord | undefined
-  read(): Promise<SessionRecord | undefined>
+  read(): Promise<Stored>
   replace(next: SessionRecord, unchanged: SessionRecord): Promise<boolean>
   keep(next: SessionRecord, unchanged: SessionRecord): void
-  clear(unchanged: SessionRecord): Promise<SessionRecord | undefined>
-  forget(): void
+  end(reason: EndReason, unchanged: SessionRecord): Promise<SessionRecord | undefined>
 }
 
 export interface RedemptionPorts {
@@ -28,6 +29,8 @@ export interface RedemptionPorts {
   /** What access tokens are given. Default: Bearer. */
   readonly tokenType?: 'dpop' | undefined
   readonly clock: Clock
+  /** From 0 to 1: spreads what would otherwise happen everywhere at once. */
+  random(): number
   /** One token request: what its answer makes of this record. `resource`: for one API of `resources`. */
   redeem(
     record: SessionRecord,
@@ -45,11 +48,23 @@ export interface RedemptionPorts {
 
 /** How a refresh ended, told after the lock was let go. */
 export type Ending =
+  /** Somebody else has changed what is stored: it counts. */
   | { readonly type: 'adopted' }
   | { readonly type: 'rotated'; readonly unsaved?: StorageError; readonly refused?: LatchkeyError }
   | { readonly type: 'ended'; readonly reason: EndReason }
   | { readonly type: 'overtaken'; readonly spare: string | undefined }
-  | { readonly type: 'failed'; readonly error: LatchkeyError }
+  /** `noted`: the record says so, and when to try again: it was written here, or read. */
+  | { readonly type: 'failed'; readonly error: LatchkeyError; readonly noted?: 'written' | 'read' | false }
+
+/** Whom a redemption is for. */
+export interface Wanting {
+  /** The record that was found wanting. */
+  readonly record: SessionRecord
+  /** For one API of `resources`, or for all in general. */
+  readonly resource: string | undefined
+  /** When the user or the network last came back. */
+  readonly wokeAt: number
+}
 
 const tooLong = () =>
   new NetworkError(`The refresh did not end within ${HOLD_MS / 1000} s. Try again.`, 'timeout')
@@ -57,36 +72,61 @@ const tooLong = () =>
 /**
  * What happens while the lock is held, steps 3 to 6 of a refresh: read again, mark, redeem, replace if unchanged. No code
  * of the app runs in here, and it ends in time.
- * @returns a function that renews the record which was found wanting, for all APIs in general or for one of `resources`.
  */
-export function createRedemption(
-  ports: RedemptionPorts,
-): (wanting: SessionRecord, resource: string | undefined) => Promise<Ending> {
+export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => Promise<Ending> {
   const { records, clock } = ports
   /** Refresh tokens that the server refused, by their hash: they are never sent again. */
   const refused = new Map<string, EndReason>()
 
+  /** What the store holds. Where it cannot be read, what this realm was the last to write. */
+  const readAgain = async (): Promise<SessionRecord | undefined> => {
+    try {
+      return sessionOf(await records.read())
+    } catch (error) {
+      if (error instanceof StorageError && records.current?.by === ports.context) return records.current
+      throw error
+    }
+  }
+
   const underLock = async (
-    wanting: SessionRecord,
-    resource: string | undefined,
+    { record: wanting, resource, wokeAt }: Wanting,
     signal: AbortSignal,
     isLeaving: () => boolean,
   ): Promise<Ending> => {
     const began = clock.now()
-    const found = await records.read()
-    if (found?.sessionId !== wanting.sessionId)
-      return { type: 'ended', reason: found ? 'replaced' : 'signed_out' }
+    const found = await readAgain()
+    if (found?.sessionId !== wanting.sessionId) return { type: 'adopted' }
     const old = accessTokenOf(wanting, resource)?.accessToken
     const decision = decide(found, clock.now(), old, resource)
     if (decision.do === 'use') return { type: 'adopted' }
     if (decision.do === 'authorize') return { type: 'ended', reason: decision.reason }
+    const { trouble } = found
+    if (trouble && isTooEarly(trouble, clock.now(), wokeAt)) {
+      return { type: 'failed', error: toError(trouble), noted: 'read' }
+    }
 
     const tokenHash = await ports.hash(decision.refreshToken)
     const known = refused.get(tokenHash)
     if (known) return end(found, known)
     const interrupted = found.pending?.tokenHash === tokenHash
     const marked: SessionRecord = { ...found, pending: { tokenHash, sentAt: clock.now() } }
-    if (!(await records.replace(marked, found))) return { type: 'overtaken', spare: undefined }
+    try {
+      if (!(await records.replace(marked, found))) return { type: 'overtaken', spare: undefined }
+    } catch (error) {
+      // a store that can be read but not written keeps nobody from going on, from memory
+      if (!(error instanceof StorageError)) throw error
+    }
+
+    /** Told to all who share the store, unless it is about one API only. */
+    const fail = async (error: LatchkeyError, isSpent: boolean, isRefusal: boolean): Promise<Ending> => {
+      const isShared = resource === undefined || error instanceof NetworkError
+      const base = isSpent ? marked : found
+      const next = isShared
+        ? { ...base, trouble: addFailure(trouble, error, isRefusal, clock.now(), ports.random()) }
+        : base
+      const isStored = await records.replace(next, marked).catch(() => false)
+      return { type: 'failed', error, noted: isShared && isStored && 'written' }
+    }
 
     let spent = false
     for (let attempt = 1; ; attempt++) {
@@ -107,6 +147,7 @@ export function createRedemption(
           by: ports.context,
           tokenType: ports.tokenType,
           pending: undefined,
+          trouble: undefined,
         }
         const ending = await store(next, marked)
         return ending.type === 'rotated' ? { ...ending, refused: error } : ending
@@ -120,10 +161,7 @@ export function createRedemption(
         }
         spent ||= outcome.spent
         // what is sent from a page that is being left is answered to nobody: the next page tries again
-        if (outcome.do === 'keep' || isLeaving()) {
-          if (!spent) await records.replace(found, marked)
-          return { type: 'failed', error }
-        }
+        if (outcome.do === 'keep' || isLeaving()) return fail(error, spent, false)
         await pause(clock, outcome.afterMs, signal)
       }
     }
@@ -147,7 +185,7 @@ export function createRedemption(
   const invalidGrant = async (marked: SessionRecord, reason: EndReason): Promise<Ending> => {
     for (const waitMs of [0, RACE_MS]) {
       if (waitMs) await pause(clock, waitMs)
-      const found = await records.read()
+      const found = await readAgain()
       if (found?.sessionId !== marked.sessionId) return { type: 'overtaken', spare: undefined }
       if (found.tokens.refreshToken !== marked.tokens.refreshToken) return { type: 'adopted' }
     }
@@ -156,24 +194,23 @@ export function createRedemption(
 
   const end = async (marked: SessionRecord, reason: EndReason): Promise<Ending> => {
     try {
-      if (await records.clear(marked)) return { type: 'ended', reason }
+      if (await records.end(reason, marked)) return { type: 'ended', reason }
     } catch (error) {
       if (!(error instanceof StorageError)) throw error
-      records.forget() // what stays in the store is known to be refused
-      return { type: 'ended', reason }
+      return { type: 'ended', reason } // what stays in the store is known to be refused
     }
     await records.read()
     return { type: 'adopted' }
   }
 
-  return (wanting, resource) => {
+  return wanting => {
     const redeeming = new AbortController()
     const cancel = clock.after(REDEEM_MS, () => redeeming.abort(tooLong()))
     const page = ports.watchLeaving?.()
     return withTimeLimit(
       clock,
       HOLD_MS,
-      () => underLock(wanting, resource, redeeming.signal, () => page?.isLeaving() ?? false),
+      () => underLock(wanting, redeeming.signal, () => page?.isLeaving() ?? false),
       tooLong,
     ).finally(() => {
       cancel()

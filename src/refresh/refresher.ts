@@ -1,8 +1,9 @@
 import { decide } from '../core/decide.ts'
 import type { Emit } from '../core/events.ts'
 import type { EpochMs, Lock } from '../core/ports.ts'
-import { accessTokenOf, type SessionRecord } from '../core/session.ts'
+import { accessTokenOf, type SessionRecord, sessionOf } from '../core/session.ts'
 import { abortable, WAIT_MS } from '../core/time-limit.ts'
+import { addFailure, isTooEarly, type StoredTrouble, toError } from '../core/trouble.ts'
 import {
   AuthorizationRequiredError,
   type EndReason,
@@ -14,9 +15,6 @@ import {
 import { createRedemption, type Ending, type RedemptionPorts } from './redemption.ts'
 import { singleFlight } from './single-flight.ts'
 
-/** Pauses between refreshes that fail one after the other. */
-const BACKOFF_MS = { first: 500, longest: 30_000 }
-
 export interface RefresherPorts extends RedemptionPorts {
   readonly lock: Lock
   /** Of the lock. */
@@ -24,20 +22,18 @@ export interface RefresherPorts extends RedemptionPorts {
   readonly emit: Emit
   /** Whatever a token request needs, fetched before the lock is taken. */
   prepare(): Promise<unknown>
-  /** From 0 to 1: spreads what would otherwise happen everywhere at once. */
-  random(): number
-  /** The record was changed here, or is gone for this reason: tell this realm and the others. Outside the lock. */
-  changed(record: SessionRecord | undefined, sessionId: string, reason?: EndReason): void
-  /** The record was changed by someone else: tell this realm. Outside the lock. */
-  adopted(record: SessionRecord | undefined, reason?: EndReason): void
+  /** What is stored was changed here: tell this realm and the others. Outside the lock. */
+  changed(sessionId: string): void
+  /** What is stored was changed by someone else: tell this realm. Outside the lock. */
+  adopted(): void
+  /** Why there is no session to use. */
+  noSession(): LatchkeyError
 }
 
-/** After a failure, how long no other token request is sent. */
+/** After a failure that only this realm knows of, how long it sends no other token request. */
 interface Quiet {
-  readonly from: number
-  readonly until: number
   readonly error: LatchkeyError
-  readonly failures: number
+  readonly trouble: StoredTrouble
 }
 
 export interface Refresher {
@@ -56,7 +52,7 @@ export interface Refresher {
   begunAt(): EpochMs
   /** The session is over: who waits for its refresh is told at once, and what the refresh brings is dropped. */
   end(reason: EndReason, sessionId: string): void
-  /** The network or the user came back: what failed may be tried at once. */
+  /** The network or the user came back: what failed may be tried at once, where the server did not ask for a pause. */
   wake(): void
 }
 
@@ -68,56 +64,77 @@ export function createRefresher(ports: RefresherPorts): Refresher {
   const redemption = createRedemption(ports)
   const share = singleFlight<void>()
   const leaving = new Map<string, AbortController>()
-  /** Why it is too early to try again. */
   const quiet = new Map<string, Quiet>()
   let begunAt = 0
+  let wokeAt = clock.now() // whoever loads the page again wants it tried again
+  let isDegraded = false
+
+  /** Why it is too early to try again, if it is. */
+  const tooEarly = (wanting: SessionRecord, key: string): LatchkeyError | undefined => {
+    const { trouble } = wanting
+    const now = clock.now()
+    if (trouble && isTooEarly(trouble, now, wokeAt)) return toError(trouble)
+    const own = quiet.get(key)
+    return own && isTooEarly(own.trouble, now, wokeAt) ? own.error : undefined
+  }
+
+  const degrade = ({ message }: StorageError) => {
+    // told once, however long it lasts
+    if (!isDegraded) emit({ type: 'storage-degraded', message })
+    isDegraded = true
+  }
+
+  const backOff = (key: string, error: LatchkeyError): LatchkeyError => {
+    const trouble = addFailure(quiet.get(key)?.trouble, error, false, clock.now(), ports.random())
+    quiet.set(key, { error, trouble })
+    return error
+  }
 
   const refresh = async (wanting: SessionRecord, resource: string | undefined): Promise<void> => {
     const { sessionId } = wanting
     const key = keyOf(wanting, resource)
-    const pause = quiet.get(key)
+    const early = tooEarly(wanting, key)
     const began = clock.now()
     let ending: Ending
     try {
-      // a clock that was set back must not make a pause last
-      if (pause && pause.from <= began && began < pause.until) throw pause.error
+      if (early) throw early
       await ports.prepare()
-      ending = await lock.run(name, () => redemption(wanting, resource), WAIT_MS)
+      ending = await lock.run(name, () => redemption({ record: wanting, resource, wokeAt }), WAIT_MS)
     } catch (error) {
-      ending = await withoutLock(wanting, resource, error)
+      ending = await withoutLock(wanting, resource, error, early)
     }
     if (ending.type === 'overtaken') {
-      const found = await records.read()
       // someone rotated the tokens of the same session: to revoke ours would end it for all
-      if (found?.sessionId === sessionId) ending = { type: 'adopted' }
+      if (sessionOf(await records.read())?.sessionId === sessionId) ending = { type: 'adopted' }
     }
     const record = records.current
     switch (ending.type) {
       case 'adopted':
         begunAt = 0
         quiet.delete(key)
-        emit({ type: 'tokens-adopted', from: record?.by })
-        return void ports.adopted(record)
+        if (record?.sessionId === sessionId) emit({ type: 'tokens-adopted', from: record.by })
+        return void ports.adopted()
       case 'rotated':
         begunAt = began
         quiet.delete(key)
-        if (ending.unsaved) emit({ type: 'storage-degraded', message: ending.unsaved.message })
-        ports.changed(record, sessionId)
+        if (ending.unsaved) degrade(ending.unsaved)
+        else isDegraded = false
+        ports.changed(sessionId)
         if (ending.refused) throw backOff(key, ending.refused)
         return
       case 'ended':
-        ports.changed(record, sessionId, ending.reason)
+        ports.changed(sessionId)
         throw new AuthorizationRequiredError(ending.reason)
       case 'overtaken':
         if (ending.spare) ports.revoke(ending.spare)
-        ports.adopted(record, 'signed_out')
-        throw new AuthorizationRequiredError(record ? 'replaced' : 'signed_out')
+        return void ports.adopted()
       case 'failed':
-        if (ending.error === pause?.error) throw ending.error
-        // told once, however long it lasts
-        if (ending.error instanceof StorageError && !(pause?.error instanceof StorageError))
-          emit({ type: 'storage-degraded', message: ending.error.message })
-        throw backOff(key, ending.error)
+        if (ending.error === early) throw ending.error
+        if (ending.error instanceof StorageError) degrade(ending.error)
+        if (!ending.noted) throw backOff(key, ending.error)
+        if (ending.noted === 'read') ports.adopted()
+        else ports.changed(sessionId)
+        throw ending.error
     }
   }
 
@@ -138,23 +155,18 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     wanting: SessionRecord,
     resource: string | undefined,
     error: unknown,
+    early: LatchkeyError | undefined,
   ): Promise<Ending> => {
     if (!(error instanceof LatchkeyError)) throw error
-    const found = error instanceof StorageError ? undefined : await records.read()
+    if (error instanceof StorageError) return { type: 'failed', error }
+    const found = sessionOf(await records.read())
     const old = accessTokenOf(wanting, resource)?.accessToken
-    return found && decide(found, clock.now(), old, resource).do === 'use'
-      ? { type: 'adopted' }
-      : { type: 'failed', error }
-  }
-
-  const backOff = (key: string, error: LatchkeyError): LatchkeyError => {
-    const failures = quiet.get(key)?.failures ?? 0
-    const backoff =
-      Math.min(BACKOFF_MS.first * 2 ** failures, BACKOFF_MS.longest) * (0.5 + ports.random() / 2)
-    const asked = error instanceof NetworkError ? (error.retryAfterMs ?? 0) : 0
-    const from = clock.now()
-    quiet.set(key, { from, until: from + Math.max(backoff, asked), error, failures: failures + 1 })
-    return error
+    if (found?.sessionId !== wanting.sessionId) return { type: 'adopted' }
+    if (decide(found, clock.now(), old, resource).do === 'use') return { type: 'adopted' }
+    if (error === early || !(error instanceof NetworkError)) return { type: 'failed', error }
+    const trouble = addFailure(found.trouble, error, false, clock.now(), ports.random())
+    const isWritten = await records.replace({ ...found, trouble }, found).catch(() => false)
+    return { type: 'failed', error, noted: isWritten && 'written' }
   }
 
   return {
@@ -162,22 +174,27 @@ export function createRefresher(ports: RefresherPorts): Refresher {
       const { current } = records
       const decision = decide(current, clock.now(), undefined, resource)
       // a refresh that was cut off does not wait for a call: a grace period may still cover it
-      const due = decision.do === 'use' ? decision.due : decision.do === 'refresh' && current?.pending
+      const due =
+        decision.do === 'use'
+          ? decision.due
+          : decision.do === 'refresh' && (current?.pending ?? current?.trouble)
       // beside the call: a failure is told by an event, and met again when the token is really needed
-      if (due) flight(current as SessionRecord, resource).catch(() => {})
+      if (current && due && !tooEarly(current, keyOf(current, resource)))
+        flight(current, resource).catch(() => {})
       return decision.do === 'use' ? decision.accessToken : undefined
     },
 
     async acquire({ rejected, resource, signal } = {}) {
       signal?.throwIfAborted()
-      const decision = decide(records.current, clock.now(), rejected, resource)
+      const before = records.current
+      if (!before) throw ports.noSession()
+      const decision = decide(before, clock.now(), rejected, resource)
       if (decision.do === 'use') return decision.accessToken
       if (decision.do === 'authorize') throw new AuthorizationRequiredError(decision.reason)
-      const before = records.current as SessionRecord
       await abortable(flight(before, resource), signal)
       // as it came, even if it is over already: asking once more would not give a longer one
       const renewed = records.current
-      if (!renewed) throw new AuthorizationRequiredError('signed_out')
+      if (!renewed) throw ports.noSession()
       if (renewed.sessionId !== before.sessionId) throw new AuthorizationRequiredError('replaced')
       const found = accessTokenOf(renewed, resource)
       if (!found) throw new LockTimeoutError('Somebody else refreshed at the same moment. Try again.')
@@ -191,6 +208,8 @@ export function createRefresher(ports: RefresherPorts): Refresher {
       leaving.delete(sessionId)
     },
 
-    wake: () => quiet.clear(),
+    wake() {
+      wokeAt = clock.now() + 1 // after whatever has failed up to now
+    },
   }
 }

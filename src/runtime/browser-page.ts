@@ -32,7 +32,7 @@ export function browserPage(): Page | undefined {
       await new Promise(resolve => document.addEventListener('prerenderingchange', resolve, { once: true }))
     },
     replaceLocation: url => history.replaceState(history.state, '', url),
-    leave: url =>
+    leave: (url, gone) =>
       new Promise(resolve => {
         // back from the back/forward cache this page goes on where it was
         const back = (event: PageTransitionEvent) => {
@@ -45,6 +45,7 @@ export function browserPage(): Page | undefined {
           resolve()
         }
         addEventListener('pageshow', back)
+        if (gone) addEventListener('pagehide', gone, { once: true })
         location.assign(url)
       }),
     relay: (url, state) =>

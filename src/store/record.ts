@@ -1,7 +1,11 @@
-import type { SessionRecord } from '../core/session.ts'
+import type { EndedSession, SessionRecord, Stored } from '../core/session.ts'
 import type { AccessToken, TokenSet } from '../core/token-set.ts'
+import type { StoredTrouble } from '../core/trouble.ts'
+import type { EndReason } from '../errors.ts'
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
+type Members = Record<string, unknown>
+
+const isObject = (value: unknown): value is Members =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
@@ -29,16 +33,39 @@ const wholeOnes = (resources: unknown): SessionRecord['resources'] =>
       )
     : undefined
 
-/**
- * Reads what is stored. Whatever is not a whole record of ours (damaged, foreign, of a version that this one does not
- * know) is `undefined`, which means signed out.
- */
-export function parseRecord(stored: unknown): SessionRecord | undefined {
-  if (!isObject(stored) || stored.schema !== 1) return undefined
-  const { sessionId, version, tokens, resources, requested, by, pending, tokenType } = stored
+const isTrouble = (value: unknown): value is StoredTrouble =>
+  isObject(value) &&
+  [value.since, value.at, value.until, value.askedUntil, value.failures, value.refusals].every(isNumber) &&
+  [value.code, value.message].every(isText)
+
+const isPending = (value: unknown): value is NonNullable<SessionRecord['pending']> =>
+  isObject(value) && isText(value.tokenHash) && isNumber(value.sentAt)
+
+function parseEnd({
+  ended,
+  sessionId,
+  subject,
+  tried,
+  epoch,
+  leavingUntil,
+}: Members): EndedSession | undefined {
+  if (!isText(ended) || typeof sessionId !== 'string') return undefined
+  return {
+    schema: 1,
+    ended: ended as EndReason,
+    sessionId,
+    subject: isText(subject) ? subject : undefined,
+    tried: tried === true ? tried : undefined,
+    epoch: isNumber(epoch) ? epoch : undefined,
+    leavingUntil: isNumber(leavingUntil) ? leavingUntil : undefined,
+  }
+}
+
+function parseRecord(stored: Members): SessionRecord | undefined {
+  const { sessionId, version, tokens, resources, requested, by, pending, tokenType, trouble, epoch } = stored
   if (!isText(sessionId) || !Number.isSafeInteger(version) || !isTokenSet(tokens)) return undefined
   if (tokenType !== undefined && tokenType !== 'dpop') return undefined
-  const record: SessionRecord = {
+  return {
     schema: 1,
     sessionId,
     version: version as number,
@@ -47,8 +74,31 @@ export function parseRecord(stored: unknown): SessionRecord | undefined {
     resources: wholeOnes(resources),
     requested: isText(requested) ? requested : undefined,
     by: isText(by) ? by : undefined,
+    pending: isPending(pending) ? { tokenHash: pending.tokenHash, sentAt: pending.sentAt } : undefined,
+    trouble: isTrouble(trouble) ? trouble : undefined,
+    epoch: isNumber(epoch) ? epoch : undefined,
   }
-  return isObject(pending) && isText(pending.tokenHash) && isNumber(pending.sentAt)
-    ? { ...record, pending: { tokenHash: pending.tokenHash, sentAt: pending.sentAt } }
-    : record
+}
+
+const NEWER =
+  'The stored session is of a newer version of this app. Reload the page, or restart the program, to get that version.'
+const BOUND =
+  'The stored session is bound to a key (DPoP), and this client was created without dpop(). Reload the page, or add dpop() to "extensions".'
+
+/**
+ * Reads what is stored, as a client uses it whose access tokens are of this type. Damaged and foreign values are
+ * `undefined`. A session that is bound to a key is never used as Bearer; a Bearer one is bound to a key by its next refresh
+ * (RFC 9449 section 5).
+ * @param tokenType default: Bearer.
+ */
+export function parseStored(stored: unknown, tokenType?: 'dpop'): Stored {
+  if (!isObject(stored)) return undefined
+  if (isNumber(stored.schema) && stored.schema > 1) return { unusable: NEWER }
+  if (stored.schema !== 1) return undefined
+  const record = parseRecord(stored)
+  if (!record) return parseEnd(stored)
+  if (record.tokenType === tokenType) return record
+  return tokenType
+    ? { ...record, resources: undefined, tokens: { ...record.tokens, expiresAt: 0, refreshAt: 0 } }
+    : { unusable: BOUND, record }
 }

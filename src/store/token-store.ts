@@ -1,130 +1,176 @@
 import type { KeyValue } from '../core/ports.ts'
-import type { SessionRecord } from '../core/session.ts'
-import { parseRecord } from './record.ts'
+import { type EndedSession, epochOf, type SessionRecord, type Stored, sessionOf } from '../core/session.ts'
+import type { EndReason } from '../errors.ts'
+import { parseStored } from './record.ts'
 
-/** The session's record in a store, with the copy of it that this realm works from. */
+/** What a store holds of one client's session, with the copy that this realm works from. */
 export interface TokenStore {
-  /** What was last read or written here: what calls use while it is fresh. */
+  /** What was last read or written here. */
+  readonly stored: Stored
+  /** The session in it: what calls use while it is fresh. */
   readonly current: SessionRecord | undefined
-  /** Reads the store; afterwards `current` is what it holds. */
-  read(): Promise<SessionRecord | undefined>
+  /** Reads the store; afterwards `stored` is what it holds. */
+  read(): Promise<Stored>
   /**
-   * Stores `next` in one atomic step.
-   * @param unchanged only if the store still holds this session at this version.
+   * Stores the record of a new sign-in in one atomic step. Its `epoch` is the one of the store when the sign-in began.
+   * @returns whether it was stored: not after somebody has signed out meanwhile.
+   */
+  begin(next: SessionRecord): Promise<boolean>
+  /**
+   * Stores `next` in one atomic step, if the store still holds this session at this version.
    * @returns whether it was stored.
    */
-  replace(next: SessionRecord, unchanged?: SessionRecord): Promise<boolean>
-  /** Keeps a record that could not be stored, in memory only; every `read` tries to store it again. */
+  replace(next: SessionRecord, unchanged: SessionRecord): Promise<boolean>
+  /**
+   * Keeps a record that could not be stored, in memory only; every `read` tries to store it again.
+   * @param unchanged as for `replace`; left out for a new sign-in.
+   */
   keep(next: SessionRecord, unchanged?: SessionRecord): void
   /**
-   * Removes the record in one atomic step.
+   * Puts the reason of its end in the session's place, in one atomic step. Where that fails, this realm has ended it all the
+   * same, and every `read` tries again.
    * @param unchanged only if the store still holds this refresh token.
+   * @param leavingUntil the page that signs out may be there for so long.
    * @returns what was removed.
    */
-  clear(unchanged?: SessionRecord): Promise<SessionRecord | undefined>
-  /** Forgets the copy without touching the store. */
-  forget(): void
+  end(reason: EndReason, unchanged?: SessionRecord, leavingUntil?: number): Promise<SessionRecord | undefined>
+  /** Changes what is left of a session that is over, in one atomic step. `undefined` leaves it. */
+  amend(change: (stored: Stored) => EndedSession | undefined): Promise<void>
 }
-
-const isSame = (a: SessionRecord | undefined, b: SessionRecord) =>
-  a?.sessionId === b.sessionId && a.version === b.version
 
 /** Two records of one version are the same if their access tokens are: those are never given twice. */
 const accessTokensOf = ({ tokens, resources = {} }: SessionRecord): string =>
   [tokens, ...Object.values(resources)].map(({ accessToken }) => accessToken).join()
 
-/**
- * A record as a client uses it whose access tokens are of this type. One that is bound to a key is never used as Bearer; a
- * Bearer one is bound to a key by its next refresh (RFC 9449 section 5).
- */
-function asType(record: SessionRecord | undefined, tokenType?: 'dpop'): SessionRecord | undefined {
-  if (!record || record.tokenType === tokenType) return record
-  return tokenType
-    ? { ...record, resources: undefined, tokens: { ...record.tokens, expiresAt: 0, refreshAt: 0 } }
-    : undefined
+const isAt = (found: Stored, { sessionId, version }: SessionRecord): boolean => {
+  const record = sessionOf(found)
+  return record?.sessionId === sessionId && record.version === version
+}
+
+/** Or it is there already: a write may be done twice where the store lost its word that it was done. */
+const isDone = (found: Stored, next: SessionRecord): boolean => {
+  const record = sessionOf(found)
+  return record !== undefined && isAt(found, next) && accessTokensOf(record) === accessTokensOf(next)
+}
+
+/** Users who left by themselves, or for others, are not to be known any more. */
+const isRestorable = (reason: EndReason) => reason !== 'signed_out' && reason !== 'replaced'
+
+/** What the next reads have to write first. */
+interface Owed {
+  readonly next: SessionRecord | EndedSession
+  may(found: Stored): boolean
 }
 
 /** @param tokenType what the access tokens of this client are. Default: Bearer. */
 export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'dpop'): TokenStore {
-  const parse = (stored: unknown) => asType(parseRecord(stored), tokenType)
-
-  let current: SessionRecord | undefined
-  let unsaved: { next: SessionRecord; may(stored: SessionRecord | undefined): boolean } | undefined
+  let current: Stored
+  let owed: Owed | undefined
   // answers may arrive in another order than the store did the work in: the newest work decides what is current
   let steps = 0
   let written = 0
   let settled = 0
-  const write = () => {
-    written = ++steps
-    return written
-  }
-  const settle = (order: number, record: SessionRecord | undefined) => {
+  const settle = (order: number, stored: Stored) => {
     if (order < settled) return
     settled = order
-    current = record
+    current = stored
   }
 
-  const put = async (next: SessionRecord, may: (found: SessionRecord | undefined) => boolean) => {
-    let done = false
+  /** @param change `undefined` leaves what is there. @returns what was there. */
+  const write = async (change: (found: Stored) => SessionRecord | EndedSession | undefined) => {
+    let found: Stored
+    let next: SessionRecord | EndedSession | undefined
     let order = 0
     await keyValue.update(key, stored => {
-      const found = parse(stored)
-      // or it is there already: a write may be done twice where the store lost its word that it was done
-      const isDone = found && isSame(found, next) && accessTokensOf(found) === accessTokensOf(next)
-      done = may(found) || isDone === true
-      order = write()
-      return done ? next : stored
+      found = parseStored(stored, tokenType)
+      next = change(found)
+      order = written = ++steps
+      return next ?? stored
     })
-    if (done) {
+    if (next) {
       settle(order, next)
-      unsaved = undefined
+      owed = undefined
     }
-    return done
+    return { found, isWritten: next !== undefined }
   }
+  const put = async (next: SessionRecord, may: (found: Stored) => boolean) =>
+    (await write(found => (may(found) || isDone(found, next) ? next : undefined))).isWritten
 
   return {
-    get current() {
+    get stored() {
       return current
+    },
+    get current() {
+      return sessionOf(current)
     },
     async read() {
       let began: number
       let stored: unknown
       do {
-        const owed = unsaved
-        if (owed && !(await put(owed.next, owed.may)) && unsaved === owed) unsaved = undefined
+        const debt = owed
+        if (debt) await write(found => (debt.may(found) ? debt.next : undefined))
+        if (debt === owed) owed = undefined
         began = ++steps
         stored = await keyValue.get(key)
       } while (began < written) // overtaken by a write of our own: what came may be from before it
-      settle(began, parse(stored))
+      settle(began, parseStored(stored, tokenType))
       return current
     },
-    replace: (next, unchanged) => put(next, found => !unchanged || isSame(found, unchanged)),
+    begin: next => put(next, found => epochOf(found) <= epochOf(next)),
+    replace: (next, unchanged) => put(next, found => isAt(found, unchanged)),
     keep(next, unchanged) {
-      const before = current?.sessionId
+      const before = sessionOf(current)?.sessionId
       if (!unchanged && before === next.sessionId) return // a sign-in that was stored all the same, and read
       // it may be stored all the same, unread: what others made of it, and whatever came after it, stays
-      const may = (found: SessionRecord | undefined) =>
-        unchanged ? isSame(found, unchanged) : found?.sessionId === before
-      unsaved = { next, may }
-      settle(write(), next)
+      const debt = owed
+      const may = (found: Stored) =>
+        // what follows on something that could not be stored either takes the place of the same record
+        unchanged && debt && 'tokens' in debt.next && isAt(debt.next, unchanged)
+          ? debt.may(found)
+          : unchanged
+            ? isAt(found, unchanged)
+            : sessionOf(found)?.sessionId === before && epochOf(found) === epochOf(next)
+      owed = { next, may }
+      written = ++steps
+      settle(written, next)
     },
-    async clear(unchanged) {
-      let removed: SessionRecord | undefined
-      let order = 0
-      unsaved = undefined
-      await keyValue.update(key, stored => {
-        const found = parse(stored)
-        const leave = unchanged && found?.tokens.refreshToken !== unchanged.tokens.refreshToken
-        if (found) removed = leave ? undefined : found
-        order = write()
-        return leave ? stored : undefined
+    async end(reason, unchanged, leavingUntil) {
+      const isOut = reason === 'signed_out'
+      const recordOf = (found: Stored) =>
+        found && 'unusable' in found && isOut ? found.record : sessionOf(found)
+      // nothing ends what nobody here can read
+      const isOpaque = (found: Stored) => found && 'unusable' in found && !recordOf(found)
+      const endFor = (record: SessionRecord | undefined, epoch: number): EndedSession => ({
+        schema: 1,
+        ended: reason,
+        sessionId: record?.sessionId ?? '',
+        subject: isRestorable(reason) ? record?.tokens.claims?.sub : undefined,
+        epoch: epoch + (isOut ? 1 : 0),
+        leavingUntil,
       })
-      if (!unchanged || removed) settle(order, undefined)
-      return removed
+      const may = (found: Stored) =>
+        unchanged
+          ? sessionOf(found)?.tokens.refreshToken === unchanged.tokens.refreshToken
+          : !isOpaque(found) && (isOut || sessionOf(found) !== undefined)
+      try {
+        const { found, isWritten } = await write(stored =>
+          may(stored) ? endFor(recordOf(stored), epochOf(stored)) : undefined,
+        )
+        return isWritten ? recordOf(found) : undefined
+      } catch (error) {
+        const next = endFor(sessionOf(current), epochOf(current))
+        const { sessionId } = next
+        owed = {
+          next,
+          may: found => may(found) && sessionOf(found)?.sessionId === sessionId,
+        }
+        written = ++steps
+        settle(written, next)
+        throw error
+      }
     },
-    forget() {
-      unsaved = undefined
-      settle(write(), undefined)
+    async amend(change) {
+      await write(change)
     },
   }
 }

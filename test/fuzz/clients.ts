@@ -2,10 +2,11 @@ import fc from 'fast-check'
 import { joinClient } from '../../src/client.ts'
 import type { Client } from '../../src/core/client.ts'
 import type { UserAgent } from '../../src/core/ports.ts'
+import { sessionOf } from '../../src/core/session.ts'
 import type { ClientOptions } from '../../src/options.ts'
 import { broadcastChannel } from '../../src/refresh/channel.ts'
 import { sha256 } from '../../src/runtime/digest.ts'
-import { parseRecord } from '../../src/store/record.ts'
+import { parseStored } from '../../src/store/record.ts'
 import { handClock } from '../support/clock.ts'
 import type { Fault } from '../support/faults.ts'
 import { handledFetch } from '../support/handled-fetch.ts'
@@ -62,7 +63,7 @@ function stage() {
   const keysOf = async (part: string) => (await store.keyValue.keys('')).filter(name => name.includes(part))
   const session = async () => {
     const [name = ''] = await keysOf(' session')
-    return parseRecord(await store.keyValue.get(name))
+    return sessionOf(parseStored(await store.keyValue.get(name)))
   }
   /** Settles, whatever it waits for: time passes where nothing happens. */
   const settled = async <T>(run: () => T | Promise<T>): Promise<T | undefined> => {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { AuthorizationResponseError } from 'oauth4webapi'
 import { judgeAnswer } from '../../src/core/challenge.ts'
 import { createBend, QUIRKS } from '../../src/core/quirks.ts'
+import { sessionOf } from '../../src/core/session.ts'
 import { CallbackError } from '../../src/errors.ts'
 import { isMembers, parseJson, readMembers, readTokenAnswer } from '../../src/flow/answer.ts'
 import { isAt, parseCallback } from '../../src/flow/callback.ts'
@@ -9,7 +10,7 @@ import { retryAfterMs, toLatchkeyError } from '../../src/flow/failure.ts'
 import { peek } from '../../src/flow/id-token.ts'
 import { createTransactions } from '../../src/flow/transaction.ts'
 import { memoryKeyValue } from '../../src/store/memory.ts'
-import { parseRecord } from '../../src/store/record.ts'
+import { parseStored } from '../../src/store/record.ts'
 import { handClock } from '../support/clock.ts'
 import { holds, hostileBytes, mutatedJson, mutatedText, odd, outcome, type Target } from './hostile.ts'
 
@@ -183,7 +184,7 @@ export const parsers: readonly Target[] = [
     oneOf: 1,
     property: () =>
       fc.asyncProperty(stored(record), async value => {
-        const read = await outcome(() => parseRecord(value) ?? 'none')
+        const read = await outcome(() => sessionOf(parseStored(value)) ?? 'none')
         holds(read !== undefined, 'Threw.')
         if (typeof read !== 'object') return
         holds(read.schema === 1 && Number.isSafeInteger(read.version), 'Not a record.')

@@ -74,7 +74,7 @@ describe('a token answer that', () => {
     const { as, signedIn, expire, clock } = world()
     const client = await signedIn()
     expire()
-    as.failNext.push(fault, fault, fault)
+    as.failNext.push(...Array<typeof fault>(20).fill(fault))
     const call = client.fetch(`${API}/me`).catch((error: unknown) => error)
     await expect.poll(() => as.count('refresh_token')).toBeGreaterThan(0)
     await new Promise(resolve => setImmediate(resolve))

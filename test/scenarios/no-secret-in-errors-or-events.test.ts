@@ -170,7 +170,7 @@ test('no secret is in news to other clients [ST11]', async () => {
   here.expire()
   await client.fetch(`${API}/me`)
   await client.signOut()
-  await expect.poll(() => news.length).toBe(3)
+  await expect.poll(() => news.length).toBe(4)
   listener.close()
   expect(secretsIn(here, everything(news))).toEqual([])
 })

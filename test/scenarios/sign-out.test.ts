@@ -65,12 +65,25 @@ describe('a revocation', () => {
 })
 
 describe('the sign-out at the provider', () => {
-  const signOut = async (here: World, options: { postLogoutRedirectUri?: string } = {}) => {
+  const signOut = async (
+    here: World,
+    options: { postLogoutRedirectUri?: string } = {},
+    choice?: { endProviderSession: boolean },
+  ) => {
     const left: URL[] = []
     const client = await here.signedIn({ page: leavingPage(left), ...options })
-    await client.signOut()
+    await client.signOut(choice)
     return left
   }
+
+  test.each([
+    ['is left out where it has no page to send the user back to', {}, undefined, 0],
+    ['is left out where the app says so', { postLogoutRedirectUri: HOME }, false, 0],
+    ['is where the app says so, whatever the server does with the user', {}, true, 1],
+  ])('%s [F2.5]', async (_what, options, endProviderSession, times) => {
+    const choice = endProviderSession === undefined ? undefined : { endProviderSession }
+    expect(await signOut(withLogout(), options, choice)).toHaveLength(times)
+  })
 
   test('gets the ID Token as a hint, the client, where to send the user, and a state [LO06]', async () => {
     const here = withLogout('https://id.example.com/logout?tenant=1')
@@ -86,13 +99,14 @@ describe('the sign-out at the provider', () => {
   })
 
   test('has no state where it sends the user nowhere [LO06]', async () => {
-    const [left] = await signOut(withLogout())
+    const [left] = await signOut(withLogout(), {}, { endProviderSession: true })
     expect(left?.searchParams.has('state')).toBe(false)
   })
 
   test.each(['http://id.example.com/logout', 'javascript:alert(1)', 'https://u:p@id.example.com/'])(
     'is left out where its address is %s [LO06]',
-    async endpoint => expect(await signOut(withLogout(endpoint))).toEqual([]),
+    async endpoint =>
+      expect(await signOut(withLogout(endpoint), {}, { endProviderSession: true })).toEqual([]),
   )
 
   test('begins when the tokens are gone in every tab [LO08]', async () => {
@@ -103,11 +117,11 @@ describe('the sign-out at the provider', () => {
     const page = leavingPage(left, async () => {
       seen.push(await here.stored(), ...others.map(({ session }) => session.status))
     })
-    const client = await here.signedIn({ page })
+    const client = await here.signedIn({ page, postLogoutRedirectUri: HOME })
     for (const other of others) await other.start()
     await client.signOut()
     expect(left).toHaveLength(1)
-    expect(seen).toEqual([[], 'signed-out', 'signed-out'])
+    expect(seen).toEqual([[], 'signing-out', 'signing-out'])
   })
 
   test('leaves no state in the address that the user comes back to [LO06]', async () => {

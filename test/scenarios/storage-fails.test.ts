@@ -69,22 +69,53 @@ describe('when the store fails', () => {
     expect(as.count('authorization_code')).toBe(1)
   })
 
-  test('before a refresh, nothing is sent, the error is typed, and the session is kept', async () => {
+  test('for writing, before a refresh, it is sent once and used from memory, an event says so once, and it is saved later [F2.11]', async () => {
+    const { signedIn, as, store, stored, clock, expire } = world()
+    const { order, keyValue } = fragile(store.keyValue)
+    const one = await signedIn({ store: sharedStore(clock, { keyValue }) })
+    order.writes = true
+    for (let round = 1; round <= 3; round++) {
+      expire()
+      expect((await one.fetch(`${API}/me`)).status).toBe(200)
+      expect(as.count('refresh_token')).toBe(round)
+    }
+    expect(one.types().filter(type => type === 'storage-degraded')).toHaveLength(1)
+    expect((await stored())[0]).toMatchObject({ version: 1 })
+    order.writes = false
+    await one.start()
+    expect((await stored())[0]).toMatchObject({ version: 4 })
+    expect(as.reuses).toBe(0)
+  })
+
+  test('for good, the client that stored the session last goes on from memory, at one redemption each time [F2.11]', async () => {
     const { signedIn, as, store, clock, expire } = world()
     const { order, keyValue } = fragile(store.keyValue)
     const one = await signedIn({ store: sharedStore(clock, { keyValue }) })
-    expire()
-    for (const broken of ['writes', 'reads'] as const) {
-      order[broken] = true
-      await expect(one.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_STORAGE', retryable: true })
-      await expect(one.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_STORAGE' })
-      order[broken] = false
-      clock.advance(60_000)
+    Object.assign(order, { reads: true, writes: true })
+    for (let round = 1; round <= 3; round++) {
+      expire()
+      expect((await one.fetch(`${API}/me`)).status).toBe(200)
+      expect(as.count('refresh_token')).toBe(round)
     }
-    // told once, as long as nothing has worked meanwhile
+    expect(as.reuses).toBe(0)
+    expect(one.session.status).toBe('signed-in')
+  })
+
+  test('for reading, before a refresh, a client that did not store the session sends nothing', async () => {
+    const { signedIn, client, as, store, clock, expire } = world()
+    await signedIn()
+    const { order, keyValue } = fragile(store.keyValue)
+    const one = client({ store: sharedStore(clock, { keyValue }) })
+    await one.start()
+    expire()
+    order.reads = true
+    await expect(one.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_STORAGE', retryable: true })
+    await expect(one.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_STORAGE' })
     expect(one.types().filter(type => type === 'storage-degraded')).toHaveLength(1)
     expect(as.count('refresh_token')).toBe(0)
     expect(one.session.status).toBe('signed-in')
+    order.reads = false
+    clock.advance(60_000)
     expect((await one.fetch(`${API}/me`)).status).toBe(200)
   })
 

@@ -26,7 +26,7 @@ export const layers: readonly Layer[] = [
     files: 'client.ts',
     mayImport: [
       'action-context.ts',
-      'live-session.ts',
+      'session/',
       'options.ts',
       'core/',
       'errors.ts',
@@ -36,7 +36,7 @@ export const layers: readonly Layer[] = [
       'fetch/',
     ],
   },
-  { files: 'live-session.ts', mayImport: ['core/', 'errors.ts', 'store/', 'refresh/'] },
+  { files: 'session/', mayImport: ['core/', 'errors.ts', 'store/', 'refresh/'] },
   { files: 'action-context.ts', mayImport: ['core/', 'errors.ts', 'fetch/', 'flow/'] },
   { files: 'ky.ts', mayImport: ['client.ts', 'core/client.ts'] },
   { files: 'runtime/dpop.ts', mayImport: ['core/', 'extensions/', 'store/', 'runtime/device-clock.ts'] },

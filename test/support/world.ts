@@ -145,7 +145,8 @@ export function worlds(): (options?: Partial<StrictAsOptions>) => World {
       },
       async stored(part = ' session') {
         const keys = (await store.keyValue.keys('')).filter(name => name.includes(part))
-        return Promise.all(keys.map(name => store.keyValue.get(name)))
+        const found = await Promise.all(keys.map(name => store.keyValue.get(name)))
+        return found.filter(value => !Object.hasOwn(Object(value), 'ended')) // why a session is over is no session
       },
       expire: () => clock.advance(as.accessTokenSeconds * 1000 + 1000),
     }

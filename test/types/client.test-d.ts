@@ -62,7 +62,7 @@ export const sealedStore: Store = sealed(indexedDb({ database: 'app' }))
 sealed(indexedDb().keyValue)
 
 // A session is a snapshot: narrowed by its status, never written.
-holds<Equal<Session['status'], 'starting' | 'signed-out' | 'signed-in'>>()
+holds<Equal<Session['status'], 'starting' | 'signed-out' | 'signing-in' | 'signed-in' | 'signing-out'>>()
 export function nameOf(session: Session): string | undefined {
   // @ts-expect-error: claims are there only after sign-in
   session.claims

@@ -4,7 +4,13 @@ import { byTestId, created, element } from './elements.ts'
 /** What a full ring stands for; more, where a token lives longer than this. */
 const USUAL_LIFETIME_MS = 20_000
 
-const statusTexts = { starting: 'starting', 'signed-in': 'signed in', 'signed-out': 'signed out' } as const
+const statusTexts = {
+  starting: 'starting',
+  'signed-out': 'signed out',
+  'signing-in': 'signing in',
+  'signed-in': 'signed in',
+  'signing-out': 'signing out',
+} as const
 
 const reasons: Readonly<Record<string, string>> = {
   expired: 'The authorization server ended the session. Sign in again to go on.',

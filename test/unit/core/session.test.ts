@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest'
-import { type SessionRecord, toSession } from '../../../src/core/session.ts'
+import type { SessionRecord } from '../../../src/core/session.ts'
+import { toSession as snapshotOf } from '../../../src/core/session-state.ts'
+import { addFailure } from '../../../src/core/trouble.ts'
+import { NetworkError } from '../../../src/errors.ts'
 
+const toSession = (record: SessionRecord) => snapshotOf({ status: 'signed-in', record })
 const claims = { iss: 'https://id.example.com', sub: 'alice', aud: 'app', exp: 2, iat: 1 }
 const record: SessionRecord = {
   schema: 1,
@@ -41,7 +45,18 @@ test('a snapshot cannot be changed', () => {
   expect(() => session.scope.push('admin')).toThrow(TypeError)
 })
 
+test('trouble is shown with its error, while it lasts [F2.2]', () => {
+  const trouble = addFailure(undefined, new NetworkError('No answer.', 'timeout'), false, 7, 0)
+  const session = toSession({ ...record, trouble })
+  expect(session).toMatchObject({ trouble: { since: 7, error: { code: 'ERR_NETWORK', reason: 'timeout' } } })
+  expect(toSession(record)).not.toHaveProperty('trouble')
+})
+
 test('no record is signed out, with the reason where there is one', () => {
-  expect(toSession(undefined)).toEqual({ status: 'signed-out' })
-  expect(toSession(undefined, 'expired')).toEqual({ status: 'signed-out', reason: 'expired' })
+  expect(snapshotOf({ status: 'signed-out' })).toEqual({ status: 'signed-out' })
+  expect(snapshotOf({ status: 'signed-out', reason: 'expired' })).toEqual({
+    status: 'signed-out',
+    reason: 'expired',
+  })
+  expect(snapshotOf({ status: 'signing-out', isOwn: true })).toEqual({ status: 'signing-out' })
 })

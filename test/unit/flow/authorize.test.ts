@@ -44,6 +44,7 @@ async function begin(
       resources,
       extensions,
       transactions,
+      epoch: async () => 0,
       clock,
     },
     { ...choice, ...change },

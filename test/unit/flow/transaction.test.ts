@@ -18,6 +18,8 @@ function setUp() {
     scope: 'openid',
     returnTo: 'https://app.example.com/notes',
     createdAt: clock.now(),
+    epoch: 0,
+    stage: 'waiting',
   })
   return { clock, place, transactions, transaction }
 }
@@ -76,13 +78,32 @@ describe('a transaction', () => {
     expect(await transactions.find('lk.a.25')).toBeDefined()
   })
 
-  test('leaves no secret behind when it is finished, but remembers that it was', async () => {
-    const { place, transactions, transaction } = setUp()
+  test.each(['failed', 'signed-in', 'signed-out'] as const)(
+    'leaves no secret behind when it is %s, but remembers that it was [F5.4]',
+    async stage => {
+      const { place, transactions, transaction } = setUp()
+      const saved = transaction('lk.a.1')
+      await transactions.save(saved)
+      await transactions.move(saved, stage)
+      expect(await transactions.find('lk.a.1')).toMatchObject({ stage, returnTo: saved.returnTo })
+      expect(JSON.stringify(await place.get('app transaction lk.a.1'))).not.toContain('secret')
+    },
+  )
+
+  test('keeps what its callback needs while that may come again', async () => {
+    const { transactions, transaction } = setUp()
     const saved = transaction('lk.a.1')
-    await transactions.save(saved)
-    await transactions.finish(saved)
-    expect(await transactions.find('lk.a.1')).toMatchObject({ done: true, returnTo: saved.returnTo })
-    expect(JSON.stringify(await place.get('app transaction lk.a.1'))).not.toContain('secret')
+    await transactions.move(saved, 'returned')
+    expect(await transactions.find('lk.a.1')).toEqual({ ...saved, stage: 'returned' })
+  })
+
+  test('that version 0.1.0 began is finished by this one', async () => {
+    const { place, transactions, transaction } = setUp()
+    const { epoch: _, stage: __, ...old } = transaction('lk.a.1')
+    await place.update('app transaction lk.a.1', () => old)
+    expect(await transactions.find('lk.a.1')).toEqual({ ...old, epoch: 0, stage: 'waiting' })
+    await place.update('app transaction lk.a.1', () => ({ ...old, codeVerifier: '', done: true }))
+    expect(await transactions.find('lk.a.1')).toMatchObject({ stage: 'signed-in' })
   })
 
   test.each([null, 42, 'text', [], {}, { schema: 2 }, { schema: 1, createdAt: 'now' }])(

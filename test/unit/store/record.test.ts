@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { SessionRecord } from '../../../src/core/session.ts'
-import { parseRecord } from '../../../src/store/record.ts'
+import { endOf, type SessionRecord, sessionOf } from '../../../src/core/session.ts'
+import { parseStored } from '../../../src/store/record.ts'
+
+const parseRecord = (stored: unknown) => sessionOf(parseStored(stored))
 
 const claims = { iss: 'https://id.example.com', sub: 'alice', aud: 'app', exp: 2, iat: 1 }
 const tokens = {
@@ -20,6 +22,43 @@ const record: SessionRecord = {
   tokens,
   pending: { tokenHash: 'hash', sentAt: 1000 },
 }
+
+describe('what is left of a session that is over', () => {
+  const ended = {
+    schema: 1,
+    ended: 'expired',
+    sessionId: 'lk.test.1',
+    subject: 'alice',
+    tried: true,
+    epoch: 2,
+  }
+
+  test('is read as it was written, also through JSON', () => {
+    expect(parseStored(ended)).toEqual(ended)
+    expect(parseStored(JSON.parse(JSON.stringify(ended)))).toEqual(ended)
+  })
+
+  test('is nothing where its reason is damaged, and keeps its reason where only the rest is', () => {
+    for (const reason of [undefined, '', 1, {}])
+      expect(parseStored({ ...ended, ended: reason })).toBeUndefined()
+    const damaged = { ...ended, subject: 1, tried: 'yes', epoch: 'x', leavingUntil: null }
+    expect(endOf(parseStored(damaged))).toEqual({ schema: 1, ended: 'expired', sessionId: 'lk.test.1' })
+  })
+})
+
+describe('a record that this client cannot use', () => {
+  test('of a later version is named, not taken for none [F1.6]', () => {
+    expect(parseStored({ ...record, schema: 2 })).toEqual({
+      unusable: expect.stringContaining('newer version'),
+    })
+  })
+
+  test('that is bound to a key is named where the client has no dpop() [F1.6]', () => {
+    const bound = { ...record, tokenType: 'dpop' as const }
+    expect(parseStored(bound)).toEqual({ unusable: expect.stringContaining('dpop()'), record: bound })
+    expect(parseStored(bound, 'dpop')).toEqual(bound)
+  })
+})
 
 describe('a stored record', () => {
   test('is read as it was written, also through JSON', () => {

@@ -31,7 +31,7 @@ function twoTabs() {
 describe('the token store', () => {
   test('knows nothing before it has read', async () => {
     const { one, other } = twoTabs()
-    await one.replace(record(1))
+    await one.begin(record(1))
     expect(other.current).toBeUndefined()
     expect(await other.read()).toEqual(record(1))
     expect(other.current).toEqual(record(1))
@@ -39,7 +39,7 @@ describe('the token store', () => {
 
   test('replaces what is unchanged, and only that [RF08]', async () => {
     const { one, other } = twoTabs()
-    await one.replace(record(1))
+    await one.begin(record(1))
     await other.read()
     expect(await one.replace(record(2), record(1))).toBe(true)
     expect(await other.replace({ ...record(2), sessionId: 'late' }, record(1))).toBe(false)
@@ -51,7 +51,7 @@ describe('the token store', () => {
     ['that is gone', undefined],
   ])('does not replace a session %s', async (_what, meanwhile) => {
     const { one, place } = twoTabs()
-    await one.replace(record(1))
+    await one.begin(record(1))
     await place.update('session', () => meanwhile)
     expect(await one.replace(record(2), record(1))).toBe(false)
     expect(await place.get('session')).toEqual(meanwhile)
@@ -59,7 +59,7 @@ describe('the token store', () => {
 
   test('of many that replace at once, lets one', async () => {
     const { one, other } = twoTabs()
-    await one.replace(record(1))
+    await one.begin(record(1))
     const results = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
         (index % 2 ? one : other).replace({ ...record(2), sessionId: `${index}` }, record(1)),
@@ -68,35 +68,94 @@ describe('the token store', () => {
     expect(results.filter(Boolean)).toHaveLength(1)
   })
 
-  test('clears what is there and tells what it was', async () => {
+  test('ends what is there, tells what it was, and leaves the reason in its place [F2.3]', async () => {
     const { one, other } = twoTabs()
-    await one.replace(record(1))
-    expect(await other.clear()).toEqual(record(1))
-    expect(await one.read()).toBeUndefined()
-    expect(await one.clear()).toBeUndefined()
+    await one.begin(record(1))
+    expect(await other.end('expired')).toEqual(record(1))
+    const ended = { schema: 1, ended: 'expired', sessionId: 'lk.test.1', epoch: 0 }
+    expect(await one.read()).toEqual(ended)
+    expect(one.current).toBeUndefined()
+    expect(await one.end('dpop_key_lost')).toBeUndefined()
+    expect(await other.read()).toEqual(ended)
   })
 
-  test('does not clear a session that has been rotated meanwhile', async () => {
+  test('does not end a session that has been rotated meanwhile', async () => {
     const { one, other } = twoTabs()
-    await one.replace(record(1))
+    await one.begin(record(1))
     await other.replace(record(2), record(1))
-    expect(await one.clear(record(1))).toBeUndefined()
+    expect(await one.end('expired', record(1))).toBeUndefined()
     expect(await one.read()).toEqual(record(2))
-    expect(await one.clear(record(2))).toEqual(record(2))
+    expect(await one.end('expired', record(2))).toEqual(record(2))
     expect(one.current).toBeUndefined()
   })
 
-  test('forgets its copy without touching the store', async () => {
+  test('remembers whose session ended, but not whose user has signed out', async () => {
     const { one } = twoTabs()
-    await one.replace(record(1))
-    one.forget()
+    const claims = { iss: 'i', sub: 'alice', aud: 'a', exp: 2, iat: 1 }
+    const alices = { ...record(1), tokens: { ...record(1).tokens, claims } }
+    await one.begin(alices)
+    await one.end('expired')
+    expect(one.stored).toMatchObject({ subject: 'alice' })
+    await one.begin(alices)
+    await one.end('signed_out')
+    expect(JSON.stringify(one.stored)).not.toContain('alice')
+  })
+
+  test('stores no sign-in that began before a sign-out, also where nobody was signed in [F1.4]', async () => {
+    const { one, other } = twoTabs()
+    await other.end('signed_out')
+    expect(await one.begin({ ...record(1), epoch: 0 })).toBe(false)
+    expect(await one.begin({ ...record(1), epoch: 1 })).toBe(true)
+    expect(await one.read()).toMatchObject({ sessionId: 'lk.test.1', epoch: 1 })
+  })
+
+  test('stores no sign-in that it had to keep, once somebody has signed out [F1.9]', async () => {
+    const { one, other } = twoTabs()
+    one.keep({ ...record(1), epoch: 0 })
+    await other.begin(record(1, 'lk.test.2'))
+    await other.end('signed_out')
+    expect(await one.read()).toMatchObject({ ended: 'signed_out' })
     expect(one.current).toBeUndefined()
-    expect(await one.read()).toEqual(record(1))
+  })
+
+  test('has ended a session here, and for everyone with the next read that can write [F1.9]', async () => {
+    const { one, other, state } = twoTabs()
+    await one.begin(record(1))
+    state.broken = true
+    await expect(one.end('expired', record(1))).rejects.toThrow('full')
+    expect(one.current).toBeUndefined()
+    state.broken = false
+    expect(await one.read()).toMatchObject({ ended: 'expired' })
+    expect(await other.read()).toMatchObject({ ended: 'expired' })
+  })
+
+  test('does not end later what somebody else has begun meanwhile', async () => {
+    const { one, other, state } = twoTabs()
+    await one.begin(record(1))
+    state.broken = true
+    await one.end('expired', record(1)).catch(() => {})
+    state.broken = false
+    await other.begin(record(1, 'lk.test.2'))
+    expect(await one.read()).toMatchObject({ sessionId: 'lk.test.2' })
+  })
+
+  test('leaves alone what it cannot read, and ends what it can only not use [F1.6]', async () => {
+    const { one, place } = twoTabs()
+    const newer = { schema: 2, whatever: true }
+    await place.update('session', () => newer)
+    expect(await one.end('signed_out')).toBeUndefined()
+    expect(await place.get('session')).toEqual(newer)
+    const bound = { ...record(1), tokenType: 'dpop' as const }
+    await place.update('session', () => bound)
+    expect(await one.end('expired')).toBeUndefined()
+    expect(await place.get('session')).toEqual(bound)
+    expect(await one.end('signed_out')).toEqual(bound)
+    expect(await one.read()).toMatchObject({ ended: 'signed_out' })
   })
 
   test('keeps its copy when a write fails', async () => {
     const { one, state } = twoTabs()
-    await one.replace(record(1))
+    await one.begin(record(1))
     state.broken = true
     await expect(one.replace(record(2), record(1))).rejects.toThrow('full')
     expect(one.current).toEqual(record(1))
@@ -104,7 +163,7 @@ describe('the token store', () => {
 
   test('stores with the next read what could not be stored before', async () => {
     const { one, other, state } = twoTabs()
-    await one.replace(record(1))
+    await one.begin(record(1))
     state.broken = true
     await one.replace(record(2), record(1)).catch(() => one.keep(record(2), record(1)))
     expect(one.current).toEqual(record(2))
@@ -115,20 +174,20 @@ describe('the token store', () => {
 
   test('gives up what it could not store when somebody else has stored meanwhile', async () => {
     const { one, other, state } = twoTabs()
-    await one.replace(record(1))
+    await one.begin(record(1))
     one.keep(record(2), record(1))
     state.broken = false
-    await other.replace({ ...record(2), sessionId: 'lk.test.2' })
+    await other.begin({ ...record(2), sessionId: 'lk.test.2' })
     expect(await one.read()).toMatchObject({ sessionId: 'lk.test.2' })
     expect(await one.read()).toMatchObject({ sessionId: 'lk.test.2' })
   })
 
   test('does not bring back what it could not store after a sign-out', async () => {
     const { one, other } = twoTabs()
-    await one.replace(record(1))
+    await one.begin(record(1))
     one.keep(record(2), record(1))
-    await other.clear()
-    expect(await one.read()).toBeUndefined()
+    await other.end('signed_out')
+    expect(await one.read()).toMatchObject({ ended: 'signed_out' })
     expect(one.current).toBeUndefined()
   })
 })

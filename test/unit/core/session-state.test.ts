@@ -1,0 +1,114 @@
+import { describe, expect, test } from 'vitest'
+import type { EndedSession, SessionRecord, Stored } from '../../../src/core/session.ts'
+import { isSameState, type SessionState, transition } from '../../../src/core/session-state.ts'
+import { addFailure } from '../../../src/core/trouble.ts'
+import { NetworkError } from '../../../src/errors.ts'
+
+const NOW = 1000
+const record = (change: Partial<SessionRecord> = {}): SessionRecord => ({
+  schema: 1,
+  sessionId: 'lk.test.1',
+  version: 1,
+  tokens: { accessToken: 'a', refreshToken: 'r', scope: 'read', expiresAt: 5000 },
+  ...change,
+})
+const ended = (change: Partial<EndedSession> = {}): EndedSession => ({
+  schema: 1,
+  ended: 'expired',
+  sessionId: 'lk.test.1',
+  ...change,
+})
+const leaving = ended({ ended: 'signed_out', leavingUntil: NOW + 1 })
+const unusable = { unusable: 'of a newer version' }
+const starting: SessionState = { status: 'starting' }
+const signedIn: SessionState = { status: 'signed-in', record: record() }
+const signedOut: SessionState = { status: 'signed-out', reason: 'expired' }
+const signingIn: SessionState = { status: 'signing-in', reason: 'expired' }
+const ownSignOut: SessionState = { status: 'signing-out', isOwn: true }
+const otherSignOut: SessionState = { status: 'signing-out', isOwn: false }
+const states = { starting, signedIn, signedOut, signingIn, otherSignOut }
+
+const read = (state: SessionState, stored: Stored, isOver = false, now = NOW) =>
+  transition(state, { type: 'stored', stored, now, isOver })
+
+describe('what the store holds decides where a session stands', () => {
+  test.each(Object.entries(states))('from %s: a record is signed in', (_name, state) => {
+    expect(read(state, record())).toEqual({ status: 'signed-in', record: record() })
+  })
+
+  test.each(Object.entries(states).filter(([name]) => name !== 'signingIn'))(
+    'from %s: what is left of a session gives its reason [F2.3]',
+    (_name, state) => {
+      expect(read(state, ended())).toEqual({ status: 'signed-out', reason: 'expired' })
+    },
+  )
+
+  test('a record that only its user can renew is signed out, with the reason', () => {
+    const short = record({ tokens: { accessToken: 'a', scope: '', expiresAt: NOW } })
+    expect(read(signedIn, short)).toEqual({ status: 'signed-out', reason: 'no_refresh_token' })
+  })
+
+  test('a store that was cleared signs out; one that was always empty gives no reason', () => {
+    expect(read(signedIn, undefined)).toEqual({ status: 'signed-out', reason: 'signed_out' })
+    expect(read(starting, undefined)).toEqual({ status: 'signed-out', reason: undefined })
+  })
+
+  test('a record that cannot be used is no session, and says so [F1.6]', () => {
+    expect(read(signedIn, unusable)).toEqual({ status: 'signed-out', reason: 'unusable_record' })
+  })
+})
+
+describe('a sign-out under way [F2.4]', () => {
+  test('of another page is shown until that page has left, at the longest until its time is over', () => {
+    expect(read(signedIn, leaving)).toEqual(otherSignOut)
+    expect(read(otherSignOut, leaving, false, NOW + 1)).toEqual({
+      status: 'signed-out',
+      reason: 'signed_out',
+    })
+    expect(read(otherSignOut, { ...leaving, leavingUntil: undefined })).toMatchObject({
+      status: 'signed-out',
+    })
+  })
+
+  test('of this realm ends by nothing that is read, until it is over', () => {
+    const begun = transition(signedIn, { type: 'sign-out-began' })
+    expect(begun).toEqual(ownSignOut)
+    for (const stored of [record(), ended(), leaving, undefined]) expect(read(begun, stored)).toBe(begun)
+    expect(read(begun, leaving, true)).toEqual({ status: 'signed-out', reason: 'signed_out' })
+    expect(read(begun, record({ sessionId: 'lk.test.2' }), true)).toMatchObject({ status: 'signed-in' })
+  })
+})
+
+describe('a sign-in under way', () => {
+  test('is shown from signed out, and leads back with the same reason', () => {
+    const begun = transition(signedOut, { type: 'sign-in-began' })
+    expect(begun).toEqual(signingIn)
+    expect(transition(begun, { type: 'sign-in-ended' })).toEqual(signedOut)
+  })
+
+  test('is not ended by what is left of the last session', () => {
+    expect(read(signingIn, ended({ ended: 'signed_out' }))).toEqual({
+      status: 'signing-in',
+      reason: 'signed_out',
+    })
+  })
+
+  test.each([starting, signedIn, ownSignOut])('changes nothing for $status', state => {
+    expect(transition(state, { type: 'sign-in-began' })).toBe(state)
+    expect(transition(state, { type: 'sign-in-ended' })).toBe(state)
+  })
+})
+
+test('only what an app would see makes a difference', () => {
+  const inState = (change: Partial<SessionRecord>): SessionState => ({
+    status: 'signed-in',
+    record: record(change),
+  })
+  const trouble = addFailure(undefined, new NetworkError('down', 'unreachable'), false, NOW, 0)
+  expect(isSameState(signedIn, inState({ pending: { tokenHash: 'x', sentAt: 1 } }))).toBe(true)
+  for (const change of [{ version: 2 }, { sessionId: 'lk.test.2' }, { trouble }]) {
+    expect(isSameState(signedIn, inState(change))).toBe(false)
+  }
+  expect(isSameState(signedOut, { status: 'signed-out', reason: 'signed_out' })).toBe(false)
+  expect(isSameState(starting, signedOut)).toBe(false)
+})
