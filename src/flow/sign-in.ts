@@ -257,7 +257,10 @@ async function exchange(
       by: ports.context,
       epoch: transaction.epoch,
     }
-    await slot.begin(record)
+    await slot.begin(record).catch(error => {
+      if (spare) ports.discard(spare)
+      throw error
+    })
     await transactions.move(transaction, 'signed-in')
     if (!tokens.refreshToken) {
       ports.warn(

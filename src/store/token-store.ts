@@ -108,7 +108,7 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
       let stored: unknown
       do {
         const debt = owed
-        if (debt) await write(found => (debt.may(found) ? debt.next : undefined))
+        if (debt) await write(found => (owed === debt && debt.may(found) ? debt.next : undefined))
         if (debt === owed) owed = undefined
         began = ++steps
         stored = await keyValue.get(key)

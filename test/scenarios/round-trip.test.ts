@@ -106,6 +106,68 @@ describe('sign-ins that come back without a session', () => {
   })
 })
 
+describe('an error that comes back without a state [F2.9]', () => {
+  const errorAt = (address: string) =>
+    `${address}?error=invalid_request&error_description=no%20%3Cb%3Esuch%20client`
+
+  test('is told while a sign-in is under way, and leaves the address', async () => {
+    const here = world()
+    const away = leaving(here.as)
+    await here.client({ userAgent: away.userAgent }).signIn()
+    const page = pageAt(errorAt(here.as.redirectUri))
+    const client = here.client({ page })
+    const error = await failureOf(client.start())
+    expect(error).toMatchObject({ reason: 'authorization_error', error: 'invalid_request' })
+    expect(error.message).toContain('no ?b?such client')
+    expect(page.location()).toBe(here.as.redirectUri)
+    expect(client.session.status).toBe('signed-out')
+    // the right answer may still come
+    expect(await client.handleCallback(away.callbacks[0] as string)).toMatchObject({ handled: true })
+  })
+
+  test('is left alone where no sign-in is under way, and where it is not at the redirect URI', async () => {
+    const here = world()
+    for (const address of [errorAt(here.as.redirectUri), errorAt('https://app.example.com/other')]) {
+      const page = pageAt(address)
+      expect(await here.client({ page }).start()).toEqual({ status: 'signed-out' })
+      expect(page.location()).toBe(address)
+      await here.client({ userAgent: leaving(here.as).userAgent }).signIn()
+    }
+  })
+
+  test('ends a sign-in whose user agent brings it', async () => {
+    const here = world()
+    const userAgent = {
+      name: 'test',
+      begin: (redirectUri: string) => ({
+        redirectUri,
+        authorize: async () => errorAt(redirectUri),
+        close() {},
+      }),
+    }
+    const error = await failureOf(here.client({ userAgent }).signIn())
+    expect(error).toMatchObject({ reason: 'authorization_error', error: 'invalid_request' })
+  })
+
+  test('stops an app that signs in again by itself after six rounds', async () => {
+    const here = world()
+    const away = leaving(here.as)
+    let rounds = 0
+    let last: unknown
+    for (; rounds < 30; rounds++) {
+      // as an app that looks only at the status
+      const page = pageAt(rounds ? `${here.as.redirectUri}?error=server_error` : 'https://app.example.com/')
+      const client = here.client({ page, userAgent: away.userAgent })
+      await client.start().catch(() => {})
+      last = await client.signIn().catch((error: unknown) => error)
+      if (last instanceof CallbackError) break
+    }
+    expect(last).toMatchObject({ reason: 'redirect_loop' })
+    expect(rounds).toBeLessThanOrEqual(6)
+    expect(away.requests).toHaveLength(rounds)
+  })
+})
+
 test('tabs that begin sign-ins and come back in any order, one in a third tab, all succeed', async () => {
   const here = world()
   const [first, second] = [leaving(here.as), leaving(here.as)]
