@@ -50,7 +50,7 @@ interface CommonOptions {
    * a path. All come from the one refresh token, one after the other (RFC 8707). Default: none.
    */
   resources?: Readonly<Record<string, ResourceParameters>>
-  /** Where the provider sends the user after sign-out; it has to be registered there. Default: the provider's own page. */
+  /** Where the provider sends the user after sign-out; it has to be registered there. Default: the page stays where it is. */
   postLogoutRedirectUri?: string
   /** Extra parameters for every authorization request, such as `audience`. */
   authorizationParameters?: Readonly<Record<string, string>>

@@ -17,7 +17,10 @@ export interface SignInOptions {
 }
 
 export interface SignOutOptions {
-  /** `false` leaves the provider's own session as it is. Default: it is ended where the server offers that. */
+  /**
+   * Whether the page leaves for the provider's sign-out page, which ends the provider's own session too. Default: where
+   * there is a `postLogoutRedirectUri` to come back to.
+   */
   endProviderSession?: boolean
 }
 
