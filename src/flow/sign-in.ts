@@ -182,7 +182,8 @@ async function exchange(
 ): Promise<SessionRecord | undefined> {
   const { records, clock, leewaySeconds, emit } = ports
   const transaction = await transactions.find(state)
-  const stored = await records.read()
+  // what cannot be read is replaced all the same: the user has just signed in
+  const stored = await records.read().catch(() => records.current)
   if (!transaction || transaction.done || stored?.sessionId === state) return undefined
   emit({ type: 'authorization-response', refused: url.searchParams.has('error') })
   try {

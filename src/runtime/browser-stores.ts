@@ -3,13 +3,14 @@ import { broadcastChannel, silentChannel } from '../refresh/channel.ts'
 import { leaseLock } from '../refresh/lock-lease.ts'
 import { localLock } from '../refresh/lock-local.ts'
 import { webLock } from '../refresh/lock-web.ts'
-import { withFallback } from '../store/fallback.ts'
+import { type Marks, withFallback } from '../store/fallback.ts'
 import { indexedDbKeyValue } from '../store/indexeddb.ts'
 import { limited } from '../store/limited.ts'
 import { memoryKeyValue } from '../store/memory.ts'
 import { ownedByTab, webStorageKeyValue } from '../store/session-storage.ts'
 import { withCopy } from '../store/with-copy.ts'
 import { deviceClock } from './device-clock.ts'
+import { memory } from './memory-store.ts'
 
 /** Web Locks where they are; else a lease in the store itself. */
 const sharedLock = (keyValue: KeyValue): Lock => {
@@ -19,14 +20,41 @@ const sharedLock = (keyValue: KeyValue): Lock => {
 }
 
 /**
+ * In localStorage, under the key of each session in the database: only that there is one. A database that fails is then
+ * told from an empty one.
+ */
+const marksOf = (database: string): Marks => {
+  const end = ` session in ${database}`
+  return {
+    any() {
+      // in a worker, which has no localStorage and where nobody signs in, there may always be one
+      if (!globalThis.document) return 'indexedDB' in globalThis
+      try {
+        return Object.keys(localStorage).some(key => key.endsWith(end))
+      } catch {
+        return false // it may be blocked
+      }
+    },
+    note(key, isThere) {
+      try {
+        const name = `${key} in ${database}`
+        if (!isThere) localStorage.removeItem(name)
+        else if (!localStorage.getItem(name)) localStorage.setItem(name, '1')
+      } catch {}
+    },
+  }
+}
+
+/**
  * Tokens in IndexedDB: shared by all tabs and workers of the origin, kept across restarts. The default in browsers.
  * Where it does not work (blocked, hung, full), sessionStorage takes its place for this page, else memory; the event
- * `storage-degraded` tells so.
+ * `storage-degraded` tells so. A database that has a session in it is not left: what fails is an error then.
  */
-export function indexedDb(options: { database?: string } = {}): Store {
-  const shared = indexedDbKeyValue(options.database ?? 'latchkey', deviceClock)
+export function indexedDb({ database = 'latchkey' }: { database?: string } = {}): Store {
+  const shared = indexedDbKeyValue(database, deviceClock)
   const own = webStorageKeyValue(() => globalThis.sessionStorage)
   const keyValue = withFallback(
+    marksOf(database),
     { name: 'IndexedDB', reach: 'origin', keyValue: shared },
     { name: 'sessionStorage', reach: 'tab', keyValue: own },
     { name: 'memory', reach: 'page', keyValue: memoryKeyValue() },
@@ -62,3 +90,7 @@ export function sessionStorage(): Store {
     reach: () => 'tab',
   }
 }
+
+/** What a client has that was given no store: a window without IndexedDB may still have sessionStorage. */
+export const browserStore = (): Store =>
+  'indexedDB' in globalThis || 'document' in globalThis ? indexedDb() : memory()
