@@ -45,6 +45,14 @@ const marksOf = (database: string): Marks => {
   }
 }
 
+/** sessionStorage: as it is, and as a place of which a duplicated tab has nothing. */
+const tabPlace = () => {
+  const area = webStorageKeyValue(() => globalThis.sessionStorage)
+  // only tabs are duplicated; elsewhere, in Deno, a lock that is held for ever would keep the process up
+  const locks = globalThis.document && globalThis.navigator?.locks
+  return { area, keyValue: locks ? ownedByTab(area, locks, deviceClock) : area }
+}
+
 /**
  * Tokens in IndexedDB: shared by all tabs and workers of the origin, kept across restarts. The default in browsers.
  * Where it does not work (blocked, hung, full), sessionStorage takes its place for this page, else memory; the event
@@ -52,7 +60,7 @@ const marksOf = (database: string): Marks => {
  */
 export function indexedDb({ database = 'latchkey' }: { database?: string } = {}): Store {
   const shared = indexedDbKeyValue(database, deviceClock)
-  const own = webStorageKeyValue(() => globalThis.sessionStorage)
+  const { area, keyValue: own } = tabPlace()
   const keyValue = withFallback(
     marksOf(database),
     { name: 'IndexedDB', reach: 'origin', keyValue: shared },
@@ -62,7 +70,7 @@ export function indexedDb({ database = 'latchkey' }: { database?: string } = {})
   return {
     name: 'indexedDb',
     // IndexedDB may work when the page leaves, and no more when it comes back
-    keyValue: withCopy(keyValue, own, key => key.includes(' transaction ')),
+    keyValue: withCopy(keyValue, area, key => key.includes(' transaction ')),
     lock: sharedLock(keyValue),
     // where there is no IndexedDB nobody shares anything, and in Deno an open channel would keep the process up
     channel: name =>
@@ -79,12 +87,9 @@ export function indexedDb({ database = 'latchkey' }: { database?: string } = {})
  * signed out, where there are Web Locks to tell the two apart.
  */
 export function sessionStorage(): Store {
-  const area = webStorageKeyValue(() => globalThis.sessionStorage)
-  // only tabs are duplicated; elsewhere, in Deno, a lock that is held for ever would keep the process up
-  const locks = globalThis.document && globalThis.navigator?.locks
   return {
     name: 'sessionStorage',
-    keyValue: locks ? ownedByTab(area, locks, deviceClock) : area,
+    keyValue: tabPlace().keyValue,
     lock: localLock(deviceClock),
     channel: silentChannel,
     reach: () => 'tab',

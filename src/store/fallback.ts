@@ -36,6 +36,8 @@ async function works({ keyValue }: Place): Promise<boolean> {
 }
 
 const isSession = (key: string) => key.endsWith(' session')
+/** What is left of a session that is over is none. */
+const isLive = (value: unknown) => value !== undefined && !('ended' in Object(value))
 
 /**
  * The first place, where it holds something for this page or a session for anybody; else the next one that works, for the
@@ -82,13 +84,13 @@ export function withFallback(marks: Marks, first: Place, ...others: readonly Pla
   const left = async (key: string): Promise<unknown> => {
     for (const other of others) {
       const found = await other.keyValue.get(key).catch(() => undefined)
-      if (found === undefined) continue
+      if (!(isSession(key) ? isLive(found) : found !== undefined)) continue
       if (isSession(key)) take(other)
       return found
     }
     return undefined
   }
-  /** Changes a place; of the first one it is remembered whether it has a session now. @returns whether the key is there. */
+  /** Changes a place; of the first one it is remembered whether it has a session now. @returns whether it has. */
   const change = async (
     keyValue: KeyValue,
     key: string,
@@ -99,7 +101,7 @@ export function withFallback(marks: Marks, first: Place, ...others: readonly Pla
       next = by(stored)
       return next
     })
-    const isThere = next !== undefined
+    const isThere = isLive(next)
     if (keyValue === first.keyValue && isSession(key)) marks.note(key, isThere)
     return isThere
   }
@@ -122,7 +124,7 @@ export function withFallback(marks: Marks, first: Place, ...others: readonly Pla
         value => value !== undefined,
       )
       if (place !== first) return found
-      if (isSession(key)) marks.note(key, found !== undefined)
+      if (isSession(key)) marks.note(key, isLive(found))
       return found ?? left(key)
     },
     async update(key, by) {
@@ -134,9 +136,13 @@ export function withFallback(marks: Marks, first: Place, ...others: readonly Pla
         )
       } catch (error) {
         if (place !== first || !isSession(key)) throw error
-        // what needs nothing of what is there is a sign-in
+        // a session that needs nothing of what is there is a new sign-in
+        const signIn = (stored: unknown) => {
+          const next = by(stored)
+          return isLive(next) ? next : stored
+        }
         for (const other of others) {
-          if (await change(other.keyValue, key, by).catch(() => false)) return take(other)
+          if (await change(other.keyValue, key, signIn).catch(() => false)) return take(other)
         }
         throw error
       }

@@ -226,6 +226,22 @@ describe('a place that fails, of which it is known that it holds a session', () 
     }
   })
 
+  test('holds none any more where only the end of one is left, and an end is nothing to sign in with elsewhere [F2.10]', async () => {
+    const end = { ended: 'signed_out' }
+    const { kept, order, page, tab } = await origin()
+    order.fails = true
+    await expect(page().update(SESSION, () => end)).rejects.toThrow('SecurityError')
+    expect(await tab.keyValue.keys('')).toEqual([])
+    order.fails = false
+    await page().update(SESSION, () => end)
+    expect(kept.size).toBe(0)
+    expect(await page().get(SESSION)).toEqual(end)
+    // an end that is left in the tab keeps nobody from the session that came after it
+    await tab.keyValue.update(SESSION, () => end)
+    await page().update(SESSION, () => 'newer')
+    expect(await page().get(SESSION)).toBe('newer')
+  })
+
   test('loses its session to a sign-out in a tab that had to go on without it, and not to the end of another one', async () => {
     for (const [change, left] of [
       [() => undefined, undefined],
