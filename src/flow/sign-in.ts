@@ -230,7 +230,8 @@ async function exchange(
 ): Promise<SessionRecord | undefined> {
   const { slot, clock, leewaySeconds, emit } = ports
   const transaction = await transactions.find(state)
-  const stored = await slot.read()
+  // what cannot be read is replaced all the same: the user has just signed in
+  const stored = await slot.read().catch(() => slot.current)
   if (!transaction || !isOpen(transaction.stage) || stored?.sessionId === state) return undefined
   emit({ type: 'authorization-response', refused: url.searchParams.has('error') })
   try {

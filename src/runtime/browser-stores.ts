@@ -3,13 +3,14 @@ import { broadcastChannel, silentChannel } from '../refresh/channel.ts'
 import { leaseLock } from '../refresh/lock-lease.ts'
 import { localLock } from '../refresh/lock-local.ts'
 import { webLock } from '../refresh/lock-web.ts'
-import { withFallback } from '../store/fallback.ts'
+import { type Marks, withFallback } from '../store/fallback.ts'
 import { indexedDbKeyValue } from '../store/indexeddb.ts'
 import { limited } from '../store/limited.ts'
 import { memoryKeyValue } from '../store/memory.ts'
 import { ownedByTab, webStorageKeyValue } from '../store/session-storage.ts'
 import { withCopy } from '../store/with-copy.ts'
 import { deviceClock } from './device-clock.ts'
+import { memory } from './memory-store.ts'
 
 /** Web Locks where they are; else a lease in the store itself. */
 const sharedLock = (keyValue: KeyValue): Lock => {
@@ -19,14 +20,49 @@ const sharedLock = (keyValue: KeyValue): Lock => {
 }
 
 /**
+ * In localStorage, under the key of each session in the database: only that there is one. A database that fails is then
+ * told from an empty one.
+ */
+const marksOf = (database: string): Marks => {
+  const end = ` session in ${database}`
+  return {
+    any() {
+      // in a worker, which has no localStorage and where nobody signs in, there may always be one
+      if (!globalThis.document) return 'indexedDB' in globalThis
+      try {
+        return Object.keys(localStorage).some(key => key.endsWith(end))
+      } catch {
+        return false // it may be blocked
+      }
+    },
+    note(key, isThere) {
+      try {
+        const name = `${key} in ${database}`
+        if (!isThere) localStorage.removeItem(name)
+        else if (!localStorage.getItem(name)) localStorage.setItem(name, '1')
+      } catch {}
+    },
+  }
+}
+
+/** sessionStorage: as it is, and as a place of which a duplicated tab has nothing. */
+const tabPlace = () => {
+  const area = webStorageKeyValue(() => globalThis.sessionStorage)
+  // only tabs are duplicated; elsewhere, in Deno, a lock that is held for ever would keep the process up
+  const locks = globalThis.document && globalThis.navigator?.locks
+  return { area, keyValue: locks ? ownedByTab(area, locks, deviceClock) : area }
+}
+
+/**
  * Tokens in IndexedDB: shared by all tabs and workers of the origin, kept across restarts. The default in browsers.
  * Where it does not work (blocked, hung, full), sessionStorage takes its place for this page, else memory; the event
- * `storage-degraded` tells so.
+ * `storage-degraded` tells so. A database that has a session in it is not left: what fails is an error then.
  */
-export function indexedDb(options: { database?: string } = {}): Store {
-  const shared = indexedDbKeyValue(options.database ?? 'latchkey', deviceClock)
-  const own = webStorageKeyValue(() => globalThis.sessionStorage)
+export function indexedDb({ database = 'latchkey' }: { database?: string } = {}): Store {
+  const shared = indexedDbKeyValue(database, deviceClock)
+  const { area, keyValue: own } = tabPlace()
   const keyValue = withFallback(
+    marksOf(database),
     { name: 'IndexedDB', reach: 'origin', keyValue: shared },
     { name: 'sessionStorage', reach: 'tab', keyValue: own },
     { name: 'memory', reach: 'page', keyValue: memoryKeyValue() },
@@ -34,7 +70,7 @@ export function indexedDb(options: { database?: string } = {}): Store {
   return {
     name: 'indexedDb',
     // IndexedDB may work when the page leaves, and no more when it comes back
-    keyValue: withCopy(keyValue, own, key => key.includes(' transaction ')),
+    keyValue: withCopy(keyValue, area, key => key.includes(' transaction ')),
     lock: sharedLock(keyValue),
     // where there is no IndexedDB nobody shares anything, and in Deno an open channel would keep the process up
     channel: name =>
@@ -51,14 +87,15 @@ export function indexedDb(options: { database?: string } = {}): Store {
  * signed out, where there are Web Locks to tell the two apart.
  */
 export function sessionStorage(): Store {
-  const area = webStorageKeyValue(() => globalThis.sessionStorage)
-  // only tabs are duplicated; elsewhere, in Deno, a lock that is held for ever would keep the process up
-  const locks = globalThis.document && globalThis.navigator?.locks
   return {
     name: 'sessionStorage',
-    keyValue: locks ? ownedByTab(area, locks, deviceClock) : area,
+    keyValue: tabPlace().keyValue,
     lock: localLock(deviceClock),
     channel: silentChannel,
     reach: () => 'tab',
   }
 }
+
+/** What a client has that was given no store: a window without IndexedDB may still have sessionStorage. */
+export const browserStore = (): Store =>
+  'indexedDB' in globalThis || 'document' in globalThis ? indexedDb() : memory()

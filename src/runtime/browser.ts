@@ -3,19 +3,10 @@ import type { Client } from '../core/client.ts'
 import { ConfigurationError } from '../errors.ts'
 import type { ClientOptions } from '../options.ts'
 import { browserPage, watchLeaving } from './browser-page.ts'
-import { indexedDb } from './browser-stores.ts'
+import { browserStore } from './browser-stores.ts'
 import { browserWake } from './browser-wake.ts'
 import { device } from './device.ts'
-import { memory } from './memory-store.ts'
 import { redirect } from './redirect.ts'
-
-const hasIndexedDb = (): boolean => {
-  try {
-    return Boolean(globalThis.indexedDB)
-  } catch {
-    return false // the page may not even look (sandboxed frames)
-  }
-}
 
 /**
  * A client for browser windows and workers. Can be created anywhere, also while rendering on a server.
@@ -30,7 +21,7 @@ export function createClient(options: ClientOptions): Client {
   }
   return joinClient(options, {
     ...device,
-    store: () => (hasIndexedDb() ? indexedDb() : memory()),
+    store: browserStore,
     userAgent: redirect,
     page: browserPage(),
     baseUrl: () => globalThis.document?.baseURI ?? globalThis.location?.href,

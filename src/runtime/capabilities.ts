@@ -1,9 +1,8 @@
 import type { Reach, Store } from '../core/ports.ts'
 import { withTimeLimit } from '../core/time-limit.ts'
 import { indexedDbKeyValue } from '../store/indexeddb.ts'
-import { indexedDb } from './browser-stores.ts'
+import { browserStore } from './browser-stores.ts'
 import { deviceClock } from './device-clock.ts'
-import { memory } from './memory-store.ts'
 
 /** What this runtime gives, as one JSON: found out by trying. */
 export interface Capabilities {
@@ -100,8 +99,6 @@ const canKeepKeys = () =>
 const isPersisted = () =>
   attempt(async () => (await globalThis.navigator?.storage?.persisted()) === true, false)
 
-const hasIndexedDb = () => attempt(async () => Boolean(globalThis.indexedDB), false)
-
 const promised = (holds: boolean, why: string): Promised => Object.freeze({ holds, why })
 
 /**
@@ -110,7 +107,7 @@ const promised = (holds: boolean, why: string): Promised => Object.freeze({ hold
  * @param given the client's store. Default: the one that `createClient` would choose in a browser.
  */
 export async function capabilities(given?: Store): Promise<Capabilities> {
-  const store = given ?? ((await hasIndexedDb()) ? indexedDb() : memory())
+  const store = given ?? browserStore()
   const works = await canKeep(store)
   const reach = store.reach?.() ?? 'device' // after a try: another place may have been taken
   const [lock, webLocks, channels, nonExtractableKeys, persisted] = await Promise.all([

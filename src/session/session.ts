@@ -259,7 +259,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
       }
     },
 
-    epoch: async () => epochOf(await records.read()),
+    epoch: async () => epochOf(await records.read().catch(() => records.stored)),
 
     async begin(record) {
       connect()

@@ -7,6 +7,13 @@ export interface Place {
   readonly keyValue: KeyValue
 }
 
+/** Remembers, apart from the first place, that a session is in it. It may be wrong. */
+export interface Marks {
+  /** Whether there may be one. */
+  any(): boolean
+  note(key: string, isThere: boolean): void
+}
+
 export interface PlaceWithFallback extends KeyValue {
   /** Of the place that is used. */
   readonly reach: Reach
@@ -28,11 +35,16 @@ async function works({ keyValue }: Place): Promise<boolean> {
   }
 }
 
+const isSession = (key: string) => key.endsWith(' session')
+/** What is left of a session that is over is none. */
+const isLive = (value: unknown) => value !== undefined && !('ended' in Object(value))
+
 /**
- * The first place, where it has ever held something for this page; else the next one that works, for the page's life. A
- * place that held something and then fails is not left: the session is in it, and the failure is the caller's to see.
+ * The first place, where it holds something for this page or a session for anybody; else the next one that works, for the
+ * page's life. A place that holds something and fails is not left, and not taken for an empty one: the failure is the
+ * caller's to see. Only a new sign-in goes elsewhere then, and the tab goes on with it.
  */
-export function withFallback(first: Place, ...others: readonly Place[]): PlaceWithFallback {
+export function withFallback(marks: Marks, first: Place, ...others: readonly Place[]): PlaceWithFallback {
   let place = first
   let isProven = false
   let moving: Promise<void> | undefined
@@ -44,7 +56,6 @@ export function withFallback(first: Place, ...others: readonly Place[]): PlaceWi
   const take = (other: Place) => {
     if (place === other) return
     place = other
-    isProven = true
     tell(`${first.name} does not work here. Tokens are kept in ${other.name}, which only this tab sees.`)
   }
   const move = async () => {
@@ -60,12 +71,39 @@ export function withFallback(first: Place, ...others: readonly Place[]): PlaceWi
       isProven ||= proves(result)
       return result
     } catch (error) {
-      if (isProven && place === tried) throw error
-      moving ??= move()
-      await moving
-      if (place === tried) throw error
+      if (place === tried) {
+        if (tried !== first || isProven || marks.any()) throw error
+        moving ??= move()
+        await moving
+        if (place === tried) throw error
+      }
       return work(place.keyValue)
     }
+  }
+  /** What an earlier page of this tab had to keep elsewhere. */
+  const left = async (key: string): Promise<unknown> => {
+    for (const other of others) {
+      const found = await other.keyValue.get(key).catch(() => undefined)
+      if (!(isSession(key) ? isLive(found) : found !== undefined)) continue
+      if (isSession(key)) take(other)
+      return found
+    }
+    return undefined
+  }
+  /** Changes a place; of the first one it is remembered whether it has a session now. @returns whether it has. */
+  const change = async (
+    keyValue: KeyValue,
+    key: string,
+    by: (stored: unknown) => unknown,
+  ): Promise<boolean> => {
+    let next: unknown
+    await keyValue.update(key, stored => {
+      next = by(stored)
+      return next
+    })
+    const isThere = isLive(next)
+    if (keyValue === first.keyValue && isSession(key)) marks.note(key, isThere)
+    return isThere
   }
 
   return {
@@ -77,26 +115,41 @@ export function withFallback(first: Place, ...others: readonly Place[]): PlaceWi
       if (degraded) listener(degraded)
     },
     async get(key) {
+      const isElsewhere = place !== first
+      const own = isSession(key) && !isElsewhere ? await left(key) : undefined
+      if (own !== undefined) return own
       // a place that is empty has shown nothing by being read: it may be full, or not writable
       const found = await attempt(
         keyValue => keyValue.get(key),
         value => value !== undefined,
       )
-      if (found !== undefined || isProven) return found
-      // the page before this one may have had to take another place
-      for (const other of others) {
-        const left = await other.keyValue.get(key).catch(() => undefined)
-        if (left === undefined) continue
-        take(other)
-        return left
-      }
-      return undefined
+      if (place !== first) return found
+      if (isSession(key)) marks.note(key, isLive(found))
+      return found ?? left(key)
     },
-    update: (key, change) =>
-      attempt(
-        keyValue => keyValue.update(key, change),
-        () => true,
-      ),
+    async update(key, by) {
+      let isThere: boolean
+      try {
+        isThere = await attempt(
+          keyValue => change(keyValue, key, by),
+          () => true,
+        )
+      } catch (error) {
+        if (place !== first || !isSession(key)) throw error
+        // a session that needs nothing of what is there is a new sign-in
+        const signIn = (stored: unknown) => {
+          const next = by(stored)
+          return isLive(next) ? next : stored
+        }
+        for (const other of others) {
+          if (await change(other.keyValue, key, signIn).catch(() => false)) return take(other)
+        }
+        throw error
+      }
+      // who signs out here does so for all; a session of this tab that ends by itself ends alone
+      if (!isThere && place !== first && isSession(key) && marks.any())
+        await change(first.keyValue, key, by).catch(() => {})
+    },
     keys: prefix =>
       attempt(
         keyValue => keyValue.keys(prefix),

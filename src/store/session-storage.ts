@@ -45,18 +45,28 @@ export function ownedByTab(keyValue: KeyValue, locks: LockManager, clock: Clock)
       locks.request(`${TAB} ${name}`, { signal }, forever).catch(reject)
     })
 
+  /** Whether it is held by this page itself: for another client in it. */
+  const isOurs = (name: string) => {
+    const probe = `${TAB} ${crypto.randomUUID()}`
+    return locks.request(probe, async () => {
+      const { held } = await locks.query()
+      const pageOf = (lock: string) => held?.find(one => one.name === lock)?.clientId
+      return pageOf(`${TAB} ${name}`) === pageOf(probe)
+    })
+  }
+
   const own = async () => {
     const name = await keyValue.get(TAB)
-    let isHeld = name === undefined
-    const late = () => {
-      isHeld = true
-      return new Error()
+    if (typeof name === 'string') {
+      if (await isOurs(name)) return
+      let isElsewhere = false
+      const late = () => {
+        isElsewhere = true
+        return new Error()
+      }
+      await withTimeLimit(clock, HANDOVER_MS, signal => hold(name, signal), late).catch(() => {})
+      if (!isElsewhere || (await isOurs(name))) return
     }
-    if (!isHeld) {
-      const holding = (signal: AbortSignal) => hold(String(name), signal)
-      await withTimeLimit(clock, HANDOVER_MS, holding, late).catch(() => {})
-    }
-    if (!isHeld) return
     for (const key of await keyValue.keys('latchkey ')) await keyValue.update(key, () => undefined)
     const next = crypto.randomUUID()
     await keyValue.update(TAB, () => next)
@@ -68,7 +78,8 @@ export function ownedByTab(keyValue: KeyValue, locks: LockManager, clock: Clock)
   }
 
   return {
-    get: key => owned(() => keyValue.get(key)),
+    // what is not there belongs to nobody, and a page that holds no lock is kept for Back
+    get: async key => ((await keyValue.get(key)) === undefined ? undefined : owned(() => keyValue.get(key))),
     update: (key, change) => owned(() => keyValue.update(key, change)),
     keys: prefix => owned(async () => (await keyValue.keys(prefix)).filter(key => key !== TAB)),
   }

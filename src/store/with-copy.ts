@@ -8,9 +8,14 @@ export function withCopy(keyValue: KeyValue, second: KeyValue, copied: (key: str
   const nameOf = (key: string) => `copy of ${key}`
   return {
     async get(key) {
-      const found = await keyValue.get(key)
-      if (found !== undefined || !copied(key)) return found
-      return second.get(nameOf(key)).catch(() => undefined)
+      const copy = async () => (copied(key) ? second.get(nameOf(key)).catch(() => undefined) : undefined)
+      try {
+        return (await keyValue.get(key)) ?? (await copy())
+      } catch (error) {
+        const found = await copy()
+        if (found === undefined) throw error
+        return found
+      }
     },
     async update(key, change) {
       if (!copied(key)) return keyValue.update(key, change)

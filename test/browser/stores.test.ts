@@ -1,4 +1,5 @@
-import { afterAll, beforeEach } from 'vitest'
+import { indexedDb, sessionStorage } from 'latchkey'
+import { afterAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { deviceClock } from '../../src/runtime/device-clock.ts'
 import { indexedDbKeyValue } from '../../src/store/indexeddb.ts'
 import { memoryKeyValue } from '../../src/store/memory.ts'
@@ -27,4 +28,66 @@ keyValueContract('sessionStorage', {
   create: () => webStorageKeyValue(area),
   again: () => webStorageKeyValue(area),
   damage: key => area().setItem(key, '{"word": "gr'),
+})
+
+test('two clients of one page keep their tokens in the same sessionStorage, and neither takes the other for a copy of its tab', async () => {
+  const one = sessionStorage().keyValue
+  await one.update('latchkey one session', () => 'of one')
+  const other = sessionStorage().keyValue
+  await other.update('latchkey other session', () => 'of the other')
+  expect(await one.get('latchkey one session')).toBe('of one')
+  expect(await other.get('latchkey one session')).toBe('of one')
+  expect(await one.get('latchkey other session')).toBe('of the other')
+})
+
+test('a page whose IndexedDB works holds no lock for its tab: it is kept for Back', async () => {
+  const database = `latchkey test ${crypto.randomUUID()}`
+  databases.push(database)
+  const { keyValue } = indexedDb({ database })
+  const before = (await navigator.locks.query()).held?.length
+  await keyValue.update('latchkey one session', () => 'kept')
+  expect(await keyValue.get('latchkey one session')).toBe('kept')
+  await keyValue.update('latchkey one session', () => undefined)
+  expect(await keyValue.get('latchkey one session')).toBeUndefined()
+  expect((await navigator.locks.query()).held).toHaveLength(before ?? 0)
+})
+
+test('a mark in localStorage says of each database that a session is in it, for as long as one is [F2.10]', async () => {
+  const marks = () => Object.keys(localStorage).filter(key => key.startsWith('latchkey one'))
+  onTestFinished(() => localStorage.clear())
+  const names = ['one', 'two'].map(name => `${name} ${crypto.randomUUID()}`)
+  databases.push(...names)
+  const places = names.map(database => indexedDb({ database }).keyValue)
+  for (const place of places) await place.update('latchkey one session', () => 'secret')
+  await places[0]?.update('latchkey one transaction', () => 'secret')
+  expect(marks().sort()).toEqual(names.map(name => `latchkey one session in ${name}`))
+  expect(JSON.stringify({ ...localStorage })).not.toContain('secret')
+  await places[0]?.update('latchkey one session', () => undefined)
+  expect(marks()).toEqual([`latchkey one session in ${names[1]}`])
+})
+
+test('a write that was given up is not stored later, however far it had come', async () => {
+  const database = `latchkey test ${crypto.randomUUID()}`
+  databases.push(database)
+  const place = indexedDbKeyValue(database, deviceClock)
+  await place.update('key', () => 'old')
+  // whatever is written stays uncommitted for as long as somebody asks for more in its transaction
+  const { put } = IDBObjectStore.prototype
+  let isHeld = true
+  let ended = 0
+  IDBObjectStore.prototype.put = function (this: IDBObjectStore, ...args) {
+    const goOn = () => {
+      if (isHeld) this.get('key').onsuccess = goOn
+    }
+    goOn()
+    for (const type of ['complete', 'abort']) this.transaction.addEventListener(type, () => ended++)
+    return put.apply(this, args)
+  }
+  onTestFinished(() => {
+    IDBObjectStore.prototype.put = put
+  })
+  await expect(place.update('key', () => 'new')).rejects.toThrow('IndexedDB does not answer.')
+  isHeld = false
+  await expect.poll(() => ended).toBeGreaterThan(0)
+  expect(await place.get('key')).toBe('old')
 })

@@ -1,17 +1,27 @@
 import { parseArgs } from 'node:util'
+import { createRandom } from '../simulation/scheduler.ts'
 import { type Stage, statusOf, until, untilExpired, untilStatus } from '../support/e2e.ts'
 import { launchE2eBrowser, type Profile, type Tab } from '../support/e2e-browser.ts'
 import { startE2ePages } from '../support/e2e-pages.ts'
 import { holdLock, signedInTabs, storm, timedCall, traffic } from '../support/e2e-storms.ts'
+import { findEngines } from '../support/engines/find.ts'
+import { type SlowTabsRow, slowTabs } from './slow-tabs.ts'
 
 // The long form of the end-to-end storms: `npm run soak -- --minutes=N --storms=N --kills=N`. Ends by itself; its exit
 // status is 1 when anything was not as it should be.
+//
+// Then many tabs in each engine, with and without Web Locks, and a server that is slow: `--slow-minutes=N` for each of the
+// six, `--slow-tabs=N`, `--slow-engines=Chromium,Firefox,WebKit`, `--seed=N`. `--slow-minutes=0` leaves it out.
 
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '3' },
     storms: { type: 'string', default: '100' },
     kills: { type: 'string', default: '20' },
+    'slow-minutes': { type: 'string', default: '5' },
+    'slow-tabs': { type: 'string', default: '20' },
+    'slow-engines': { type: 'string', default: 'Chromium,Firefox,WebKit' },
+    seed: { type: 'string', default: String(Date.now() % 2 ** 32) },
   },
 })
 
@@ -23,6 +33,9 @@ const numberOf = (name: keyof typeof values, most: number): number => {
 const minutes = numberOf('minutes', 120)
 const storms = numberOf('storms', 10_000)
 const kills = numberOf('kills', 10_000)
+const slowMinutes = numberOf('slow-minutes', 120)
+const slowTabCount = numberOf('slow-tabs', 100)
+const seed = numberOf('seed', 2 ** 32)
 
 /** One line of the table. */
 interface Row {
@@ -39,6 +52,7 @@ interface Row {
 }
 
 const rows: Row[] = []
+const slowRows: SlowTabsRow[] = []
 const violations: string[] = []
 
 interface Found {
@@ -154,7 +168,32 @@ async function main(): Promise<void> {
   }
 }
 
-await main()
-console.table(rows)
+async function slow(): Promise<void> {
+  const wanted = values['slow-engines'].split(',')
+  const found = findEngines().filter(({ name }) => wanted.includes(name))
+  const missing = wanted.filter(name => !found.some(engine => engine.name === name))
+  if (missing.length) violations.push(`${missing.join(' and ')}: not on this machine`)
+  const random = createRandom(seed)
+  for (const engine of found) {
+    for (const webLocks of [true, false]) {
+      const what = `${slowTabCount} tabs in ${engine.name}, ${webLocks ? 'with' : 'without'} Web Locks, slow server, ${slowMinutes} min`
+      process.stdout.write(`${what}\n`)
+      try {
+        const options = { engine, tabs: slowTabCount, minutes: slowMinutes, webLocks }
+        const { row, isClean } = await slowTabs({ ...options, random: random.next })
+        slowRows.push(row)
+        if (!isClean) violations.push(what)
+      } catch (error) {
+        violations.push(`${what}: ${error instanceof Error ? error.stack : error}`)
+      }
+    }
+  }
+}
+
+process.stdout.write(`seed ${seed}\n`)
+if (minutes || storms || kills) await main()
+if (slowMinutes) await slow()
+if (rows.length) console.table(rows)
+if (slowRows.length) console.table(slowRows)
 for (const violation of violations) process.stderr.write(`VIOLATION: ${violation}\n`)
 process.exitCode = violations.length > 0 ? 1 : 0

@@ -22,6 +22,7 @@ export type AppMode =
   | 'indexeddb-throws'
   | 'indexeddb-lacks-its-store'
   | 'indexeddb-is-full'
+  | 'indexeddb-is-missing'
   | 'storage-blocked'
   /** The client's user agent is `popup()`. */
   | 'popup'
@@ -35,7 +36,7 @@ export interface E2ePages {
   readonly appUrl: string
   /** For pages that are loaded from now on. */
   setMode(mode: AppMode): void
-  /** What runs ahead of the app and of the import of latchkey, in pages that are loaded from now on. */
+  /** What runs ahead of the app and of the import of latchkey, in pages and workers that are loaded from now on. */
   setPrelude(script: string): void
   close(): Promise<void>
 }
@@ -84,12 +85,20 @@ const refusal = "() => { throw new DOMException('The operation is insecure.', 'S
 const blockSessionStorage = `Object.defineProperty(window, 'sessionStorage', { get: ${refusal} });`
 const blockIndexedDb = `IDBFactory.prototype.open = ${refusal};`
 
+/** A prelude: IndexedDB never opens, until the page calls `mend()`. */
+export const indexedDbHangs = `{
+  const { open } = IDBFactory.prototype
+  IDBFactory.prototype.open = () => new EventTarget()
+  globalThis.mend = () => Object.assign(IDBFactory.prototype, { open })
+}`
+
 /** What runs ahead of the app, and of the import of latchkey. */
 const faults: Partial<Record<AppMode, string>> = {
   'indexeddb-hangs': 'IDBFactory.prototype.open = () => new EventTarget();',
   'indexeddb-throws': blockIndexedDb,
   'indexeddb-is-full':
     "IDBObjectStore.prototype.put = () => { throw new DOMException('Full.', 'QuotaExceededError') };",
+  'indexeddb-is-missing': "Object.defineProperty(window, 'indexedDB', { value: undefined });",
   'indexeddb-lacks-its-store': "indexedDB.open('latchkey').onsuccess = event => event.target.result.close();",
   'storage-blocked': blockIndexedDb + blockSessionStorage,
 }
@@ -141,7 +150,7 @@ export async function startE2ePages(): Promise<E2ePages> {
       const csp = policy(issuer, new URL(apiUrl).origin)
       if (pathname === '/app.js') return sendScript(response, (faults[mode] ?? '') + prelude + appScript)
       if (pathname === '/worker.js')
-        return sendScript(response, workerScript, { 'content-security-policy': csp })
+        return sendScript(response, prelude + workerScript, { 'content-security-policy': csp })
       if (pathname === '/service-worker.js')
         return sendScript(response, serviceWorkerScript, { 'content-security-policy': csp })
       if (pathname === '/prerenders')

@@ -85,7 +85,7 @@ export async function storm(
   return Promise.all(tabs.map(tab => tab.run(count => window.app.calls(count), calls)))
 }
 
-const startTraffic = (tab: EngineTab, everyMs: number) =>
+export const startTraffic = (tab: EngineTab, everyMs: number) =>
   tab.run(ms => {
     const traffic: Traffic = { outcomes: {}, slowestMs: 0, underWay: 0, timer: 0 }
     // nothing in here has a name of its own: tsx would wrap it in a helper that the page does not have

@@ -46,6 +46,7 @@ export function endToEndIn<P extends { close(): Promise<void> }>(launch: () => P
     await within(CLOSING_MS, Promise.all(closing))
     up().servers.forget()
     up().setMode('start')
+    up().setPrelude('')
   })
   afterAll(async () => {
     await browser?.close()

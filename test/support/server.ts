@@ -34,6 +34,20 @@ export interface SeenApiCall {
  */
 export type TokenFault = 'unavailable' | 'reset' | 'hang' | 'lost' | 'late'
 
+/** An answer of the provider, as it can be handed on, and again. */
+export interface KeptAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** Answers a refresh in the provider's place. `redeem` hands the request on to it. */
+export type RefreshHandler = (
+  refreshToken: string,
+  response: ServerResponse,
+  redeem: () => Promise<KeptAnswer>,
+) => Promise<void>
+
 export interface TestServers {
   readonly issuer: string
   readonly apiUrl: string
@@ -51,6 +65,8 @@ export interface TestServers {
   /** Requests which redeem something that an earlier one has redeemed already. */
   replays(): readonly SeenTokenRequest[]
   fault(kind: TokenFault | undefined): void
+  /** Who answers refreshes, as long as there is no fault. */
+  answerRefreshes(handler: RefreshHandler | undefined): void
   /** How long a token request is on its way to the provider, which commits nothing for a client that has left. */
   delay(ms: () => number): void
   /**
@@ -70,6 +86,8 @@ export interface TestServers {
 }
 
 const HOUR_SECONDS = 3600
+/** In a request that was handed on: it was seen when it came. */
+const HANDED_ON = 'x-handed-on'
 
 /** The whole body, left in the stream for whoever reads it next: it is small enough to be buffered there. */
 export const peek = (request: IncomingMessage): Promise<string> =>
@@ -94,6 +112,7 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
   let delayMs = () => 0
   let lifetime = HOUR_SECONDS
   let fault: TokenFault | undefined
+  let handler: RefreshHandler | undefined
   let severs = false
   let release = () => {}
   let released = Promise.resolve()
@@ -111,6 +130,7 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
     // an extension may send to the hosts that it names, whatever a server says about its origin
     if (request.headers.origin?.startsWith('chrome-extension:')) delete request.headers.origin
     if (request.method !== 'POST' || !request.url?.startsWith('/token')) return false
+    if (request.headers[HANDED_ON]) return false
     const form = new URLSearchParams(await peek(request))
     if (request.url === '/token/revocation') {
       revocations.push({ token: form.get('token') ?? '', hint: form.get('token_type_hint') ?? '' })
@@ -145,12 +165,27 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
       }
       return false
     }
+    if (handler && fault === undefined && seen.grantType === 'refresh_token') {
+      await handler(seen.secret, response, () => redeem(request, form))
+      return true
+    }
     if (fault === undefined) await wait(delayMs())
     else if (fault === 'lost') await gone
     else if (fault === 'hang') await Promise.race([gone, released])
     else return true
     seen.faulty = response.destroyed
     return response.destroyed
+  }
+
+  const redeem = async ({ headers }: IncomingMessage, body: URLSearchParams): Promise<KeptAnswer> => {
+    const answer = await fetch(`${authorizationServer.issuer}/token`, {
+      method: 'POST',
+      headers: { origin: headers.origin ?? '', [HANDED_ON]: 'yes' },
+      body,
+    })
+    const names = ['content-type', 'cache-control', 'access-control-allow-origin', 'vary']
+    const kept = [...answer.headers].filter(([name]) => names.includes(name))
+    return { status: answer.status, headers: Object.fromEntries(kept), body: await answer.text() }
   }
 
   const app = { ...demoSpa(appOrigin), client_id: 'e2e-app', client_name: 'end-to-end tests' }
@@ -191,8 +226,12 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
     severOpeners(on) {
       severs = on
     },
+    answerRefreshes(next) {
+      handler = next
+    },
     forget() {
       setFault(undefined)
+      handler = undefined
       severs = false
       tokenRequests = []
       apiCalls = []

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { breakStorage, type StorageFault } from '../../support/break-storage.ts'
 import {
   endToEnd,
@@ -14,7 +14,6 @@ import type { Tab } from '../../support/e2e-browser.ts'
 import { type Settled, settleAll } from '../../support/settling.ts'
 
 const e2e = endToEnd()
-afterEach(() => e2e.pages.setPrelude(''))
 
 interface Row {
   readonly fault: StorageFault

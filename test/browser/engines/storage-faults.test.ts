@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { addressOf, signedInTab, statusOf, until, untilStatus } from '../../support/e2e.ts'
-import type { AppMode } from '../../support/e2e-pages.ts'
+import { type AppMode, indexedDbHangs } from '../../support/e2e-pages.ts'
 import { inEveryEngine } from '../../support/engines/every-engine.ts'
 
 inEveryEngine(e2e => {
@@ -10,8 +10,9 @@ inEveryEngine(e2e => {
     ['never opens', 'indexeddb-hangs'],
     ['may not be opened', 'indexeddb-throws'],
     ['is full', 'indexeddb-is-full'],
+    ['is not there', 'indexeddb-is-missing'],
   ])(
-    'where IndexedDB %s, a sign-in by redirect works, a reload stays signed in, and one event tells it',
+    'where IndexedDB %s, a sign-in by redirect works, a reload stays signed in, and one event tells it [F2.11]',
     async ([_what, mode]) => {
       e2e.pages.setMode(mode)
       const profile = await e2e.newProfile()
@@ -56,5 +57,23 @@ inEveryEngine(e2e => {
     await until('the event is told', async () =>
       (await tab.run(() => window.app.events.map(({ type }) => String(type)))).includes('storage-degraded'),
     )
+  })
+
+  test('a database that hangs while a page starts costs no session: start() rejects, and the next call finds it [F2.10]', async () => {
+    const tab = await signedInTab(e2e, await e2e.newProfile())
+    e2e.pages.setPrelude(indexedDbHangs)
+    await tab.reload()
+    await until('start() has come to its end', () => tab.run(() => window.app.starts.length === 1))
+    expect(await tab.run(() => window.app.starts)).toMatchObject([{ code: 'ERR_STORAGE' }])
+    expect(await statusOf(tab)).toBe('starting')
+    await tab.run(() => window.app.startWorker())
+    expect(await tab.run(() => Promise.all([window.app.call(), window.app.askWorker(1)]))).toEqual([
+      'ERR_STORAGE',
+      { ERR_STORAGE: 1 },
+    ])
+    await tab.run(() => (window as unknown as { mend(): void }).mend())
+    expect(await tab.run(() => window.app.call())).toBe(200)
+    expect(await statusOf(tab)).toBe('signed-in')
+    expect(e2e.servers.tokenRequests).toHaveLength(1)
   })
 })

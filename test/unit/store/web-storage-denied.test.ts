@@ -18,6 +18,7 @@ describe.each<[string, () => Storage]>([
   test('is no exception while it is set up, and memory takes its place, which is told once', async () => {
     const told: string[] = []
     const keyValue = withFallback(
+      { any: () => false, note() {} },
       { name: 'sessionStorage', reach: 'tab', keyValue: webStorageKeyValue(area) },
       { name: 'memory', reach: 'page', keyValue: memoryKeyValue() },
     )

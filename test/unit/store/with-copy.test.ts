@@ -33,10 +33,11 @@ test('the first place decides what is changed and found', async () => {
   expect(await store.get('both')).toBeUndefined()
 })
 
-test('one place that works is enough to write to, and a failure of both is that of the first', async () => {
+test('one place that works is enough to write to and to read from, and a failure of both is that of the first', async () => {
   const second = memoryKeyValue()
   await withCopy(broken, second, isCopied).update('both', () => 1)
   expect(await second.get('copy of both')).toBe(1)
+  expect(await withCopy(broken, second, isCopied).get('both')).toBe(1)
   const first = memoryKeyValue()
   await withCopy(first, broken, isCopied).update('both', () => 1)
   expect(await withCopy(first, broken, isCopied).get('both')).toBe(1)
@@ -44,5 +45,7 @@ test('one place that works is enough to write to, and a failure of both is that 
 
   await expect(withCopy(broken, broken, isCopied).update('both', () => 1)).rejects.toThrow('first')
   await expect(withCopy(broken, second, isCopied).update('one', () => 1)).rejects.toThrow('first')
-  await expect(withCopy(broken, second, isCopied).get('both')).rejects.toThrow('first')
+  await expect(withCopy(broken, second, isCopied).get('one')).rejects.toThrow('first')
+  await expect(withCopy(broken, memoryKeyValue(), isCopied).get('both')).rejects.toThrow('first')
+  await expect(withCopy(broken, broken, isCopied).get('both')).rejects.toThrow('first')
 })

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { endToEnd, fillForms, signedInTab, until, untilStatus } from '../../support/e2e.ts'
+import type { Tab } from '../../support/e2e-browser.ts'
+import { indexedDbHangs } from '../../support/e2e-pages.ts'
+
+const e2e = endToEnd()
+
+test('a sign-in while the database hangs is kept for this tab, whose sign-out ends what is in the database too [F2.10]', async () => {
+  const profile = await e2e.newProfile()
+  const tab = await signedInTab(e2e, profile)
+  const other = await profile.newTab(e2e.pages.appUrl)
+  await untilStatus(other, 'signed-in')
+  e2e.pages.setPrelude(indexedDbHangs)
+  await tab.reload()
+  await until('start() has come to its end', () => tab.run(() => window.app.starts.length === 1))
+  await tab.run(() => window.app.signIn({ returnTo: '/', authorizationParameters: { prompt: 'login' } }))
+  await fillForms(tab, 'bob')
+  await untilStatus(tab, 'signed-in')
+  const types = await tab.run(() => window.app.events.map(({ type }) => type))
+  expect(types.filter(type => type === 'storage-degraded')).toHaveLength(1)
+  const userOf = (each: Tab) =>
+    each.run(() => {
+      const { session } = window.app.client
+      return session.status === 'signed-in' ? session.claims?.sub : session.status
+    })
+  for (const prelude of [indexedDbHangs, '']) {
+    e2e.pages.setPrelude(prelude)
+    await tab.reload()
+    await untilStatus(tab, 'signed-in')
+    expect(await userOf(tab)).toBe('bob')
+    expect(await tab.run(() => window.app.call())).toBe(200)
+  }
+  expect(await userOf(other)).toBe('alice')
+  expect(await other.run(() => window.app.call())).toBe(200)
+
+  await tab.run(() => window.app.client.signOut({ endProviderSession: false }))
+  await untilStatus(other, 'signed-out')
+  for (const each of [tab, other]) {
+    await each.reload()
+    await untilStatus(each, 'signed-out')
+  }
+})
