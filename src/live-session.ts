@@ -31,6 +31,8 @@ export interface LiveSession {
   start(arrival: Promise<EndReason | undefined>): Promise<Session>
   /** Settles when the store has been read once, after a start that is under way. */
   started(): Promise<void>
+  /** Which session `ready` and `acquire` are about, as far as this realm knows. */
+  sessionId(): string | undefined
   readonly ready: Refresher['ready']
   readonly acquire: Refresher['acquire']
   readonly begunAt: Refresher['begunAt']
@@ -113,6 +115,8 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
       await waking
       if (!records.current) await look()
     },
+
+    sessionId: () => records.current?.sessionId,
 
     ready: resource => (waking ? undefined : refresher.ready(resource)),
 

@@ -9,6 +9,7 @@ import {
   LatchkeyError,
   LockTimeoutError,
   NetworkError,
+  ServerError,
   StorageError,
 } from '../errors.ts'
 import { createRedemption, type Ending, type RedemptionPorts } from './redemption.ts'
@@ -32,6 +33,12 @@ export interface RefresherPorts extends RedemptionPorts {
   adopted(record: SessionRecord | undefined, reason?: EndReason): void
 }
 
+/** What a server says of one API (RFC 8707 section 2, RFC 6749 section 5.2) and will say again: only a sign-in helps. */
+const isFinal = (error: LatchkeyError, resource: string | undefined): boolean =>
+  resource !== undefined &&
+  error instanceof ServerError &&
+  ['invalid_target', 'invalid_scope'].includes(error.error)
+
 /** After a failure, how long no other token request is sent. */
 interface Quiet {
   readonly from: number
@@ -48,10 +55,16 @@ export interface Refresher {
   ready(resource?: string): string | undefined
   /**
    * A usable access token, after a refresh if there is none.
-   * @param rejected the access token that a 401 came back for.
+   * @param options.rejected the access token that a 401 came back for.
+   * @param options.sessionId the session that it has to be of.
    * @throws AuthorizationRequiredError, NetworkError, ServerError, StorageError, LockTimeoutError; `signal.reason`.
    */
-  acquire(options?: { rejected?: string; resource?: string; signal?: AbortSignal | null }): Promise<string>
+  acquire(options?: {
+    rejected?: string
+    resource?: string
+    sessionId?: string
+    signal?: AbortSignal | null
+  }): Promise<string>
   /** When the refresh was begun that brought the newest tokens; 0 where it was not one of this realm. */
   begunAt(): EpochMs
   /** The session is over: who waits for its refresh is told at once, and what the refresh brings is dropped. */
@@ -103,7 +116,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
         quiet.delete(key)
         if (ending.unsaved) emit({ type: 'storage-degraded', message: ending.unsaved.message })
         ports.changed(record, sessionId)
-        if (ending.refused) throw backOff(key, ending.refused)
+        if (ending.refused) throw backOff(key, ending.refused, resource)
         return
       case 'ended':
         ports.changed(record, sessionId, ending.reason)
@@ -117,7 +130,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
         // told once, however long it lasts
         if (ending.error instanceof StorageError && !(pause?.error instanceof StorageError))
           emit({ type: 'storage-degraded', message: ending.error.message })
-        throw backOff(key, ending.error)
+        throw backOff(key, ending.error, resource)
     }
   }
 
@@ -147,13 +160,15 @@ export function createRefresher(ports: RefresherPorts): Refresher {
       : { type: 'failed', error }
   }
 
-  const backOff = (key: string, error: LatchkeyError): LatchkeyError => {
+  const backOff = (key: string, error: LatchkeyError, resource: string | undefined): LatchkeyError => {
     const failures = quiet.get(key)?.failures ?? 0
     const backoff =
       Math.min(BACKOFF_MS.first * 2 ** failures, BACKOFF_MS.longest) * (0.5 + ports.random() / 2)
     const asked = error instanceof NetworkError ? (error.retryAfterMs ?? 0) : 0
-    const from = clock.now()
-    quiet.set(key, { from, until: from + Math.max(backoff, asked), error, failures: failures + 1 })
+    const isOver = isFinal(error, resource)
+    const from = isOver ? -Infinity : clock.now()
+    const until = isOver ? Infinity : from + Math.max(backoff, asked)
+    quiet.set(key, { from, until, error, failures: failures + 1 })
     return error
   }
 
@@ -168,8 +183,12 @@ export function createRefresher(ports: RefresherPorts): Refresher {
       return decision.do === 'use' ? decision.accessToken : undefined
     },
 
-    async acquire({ rejected, resource, signal } = {}) {
+    async acquire({ rejected, resource, sessionId, signal } = {}) {
       signal?.throwIfAborted()
+      // a call goes out in the session that it was made in, or not at all
+      if (sessionId !== undefined && records.current && records.current.sessionId !== sessionId) {
+        throw new AuthorizationRequiredError('replaced')
+      }
       const decision = decide(records.current, clock.now(), rejected, resource)
       if (decision.do === 'use') return decision.accessToken
       if (decision.do === 'authorize') throw new AuthorizationRequiredError(decision.reason)
@@ -191,6 +210,8 @@ export function createRefresher(ports: RefresherPorts): Refresher {
       leaving.delete(sessionId)
     },
 
-    wake: () => quiet.clear(),
+    wake() {
+      for (const [key, { until }] of quiet) if (until !== Infinity) quiet.delete(key)
+    },
   }
 }
