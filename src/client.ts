@@ -263,8 +263,9 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
       const resource = name === undefined ? undefined : parseResourceName(name, settings)
       const accessToken = live.ready(resource)
       if (accessToken !== undefined) return accessToken
+      const sessionId = live.sessionId()
       await abortable(started(), signal)
-      return live.acquire({ resource, signal })
+      return live.acquire({ resource, sessionId, signal })
     },
 
     signOut: ({ endProviderSession = settings.postLogoutRedirectUri !== undefined } = {}) =>

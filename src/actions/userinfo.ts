@@ -61,7 +61,10 @@ export async function userInfo(
   }
   const { status, headers } = response
   if (status === 401 || status === 403) {
-    const { error = 'invalid_token' } = judgeAnswer(status, headers.get('www-authenticate'))
+    const { error = 'invalid_token' } = judgeAnswer(status, headers.get('www-authenticate'), [
+      session.tokens.accessToken,
+      now.tokens.accessToken,
+    ])
     throw new ServerError(`The UserInfo request was refused: ${error}.`, { error, status })
   }
   return read(context, response, subject, signedResponseAlg, session)

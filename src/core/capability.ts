@@ -53,10 +53,14 @@ export interface Capability {
 
 /** Another way to put an access token on a request than as Bearer. */
 export interface Presentation {
-  /** @param url without query and fragment. */
+  /**
+   * @param request its URL is without query and fragment.
+   * @param sessionId the session that the access token is of.
+   */
   headers(
     request: { readonly method: string; readonly url: string },
     accessToken: string,
+    sessionId: string,
   ): Promise<Readonly<Record<string, string>>>
   /**
    * Looks at every answer to a request that had such headers, and at those of the token endpoint.

@@ -77,40 +77,76 @@ export type Verdict =
   /** Another sign-in may help. */
   | { readonly do: 'step-up'; readonly error: string; readonly stepUp: StepUp }
 
-/** What each `error` of a challenge leads to; whatever is not here is the caller's. */
-const LEADS_TO: Readonly<Record<string, 'refresh' | 'step-up'>> = {
-  invalid_token: 'refresh',
-  insufficient_scope: 'step-up',
-  insufficient_user_authentication: 'step-up',
-}
+/** Errors that no new access token cures, and what each leads to. */
+const LEADS_TO: ReadonlyMap<string | undefined, 'pass' | 'step-up'> = new Map([
+  ['insufficient_scope', 'step-up'],
+  ['insufficient_user_authentication', 'step-up'],
+  ['use_dpop_nonce', 'pass'],
+])
+
+/** Handshakes that the app or its platform goes on with by itself (RFC 4559). */
+const isHandshake = ({ scheme }: Challenge) => scheme === 'negotiate' || scheme === 'ntlm'
+const isOurs = ({ scheme }: Challenge) => scheme === 'bearer' || scheme === 'dpop'
 
 /**
  * Judges an answer of an API by its challenges (RFC 6750 section 3.1, RFC 9449 section 7.1, RFC 9470 section 3). A 401
- * that says nothing, or nothing about access tokens but that one is needed, is taken for `invalid_token`.
+ * may be cured by a new access token whatever it says, unless it says why not.
+ * @param sent texts of the request: nothing of them is repeated.
  */
-export function judgeAnswer(status: number, header: string | null): Verdict {
+export function judgeAnswer(status: number, header: string | null, sent: readonly string[] = []): Verdict {
   if (status !== 401 && status !== 403) return { do: 'pass' }
   const challenges = parseChallenges(header)
-  const challenge = challenges.find(({ scheme }) => scheme === 'bearer' || scheme === 'dpop')
-  const error = challenge?.parameters.get('error')
-  if (challenge?.isAmbiguous) return { do: 'pass', error }
-  const next =
-    error === undefined ? (!challenges.length || challenge ? 'refresh' : undefined) : LEADS_TO[error]
-  if (next === 'step-up')
-    return { do: next, error: error as string, stepUp: stepUpOf(challenge as Challenge) }
-  return { do: next === 'refresh' && status === 401 ? next : 'pass', error }
+  const ours = challenges.filter(isOurs)
+  const errorOf = (challenge: Challenge | undefined) => challenge?.parameters.get('error')
+  const challenge = ours.find(errorOf) ?? ours[0]
+  const named = errorOf(challenge)
+  const next = challenge?.isAmbiguous ? 'pass' : LEADS_TO.get(named)
+  const show = (text: string | undefined, fits: RegExp) =>
+    text !== undefined && fits.test(text) && !repeats(text, sent) ? text : undefined
+  if (next === 'step-up') {
+    return { do: next, error: named as string, stepUp: stepUpOf(challenge as Challenge, show) }
+  }
+  const error = LEADS_TO.has(named) ? named : show(named?.slice(0, 64), /^[ !#-[\]-~]+$/)
+  const isCurable = status === 401 && !next && (ours.length > 0 || !challenges.some(isHandshake))
+  return { do: isCurable ? 'refresh' : 'pass', error }
 }
 
 /** What fits is copied; it ends in a URL. */
-function stepUpOf({ parameters }: Challenge): StepUp {
-  const text = (name: string, fits: RegExp) => {
-    const value = parameters.get(name)
-    return value && value.length <= 1000 && fits.test(value) ? value : undefined
-  }
-  const maxAge = text('max_age', /^\d{1,9}$/)
+function stepUpOf(
+  { parameters }: Challenge,
+  show: (text: string | undefined, fits: RegExp) => string | undefined,
+): StepUp {
+  const maxAge = show(parameters.get('max_age'), /^\d{1,9}$/)
   return {
-    scope: text('scope', /^[!#-[\]-~]+( [!#-[\]-~]+)*$/),
-    acrValues: text('acr_values', /^[!-~]+( [!-~]+)*$/),
+    scope: show(parameters.get('scope'), /^(?=.{1,1000}$)[!#-[\]-~]+( [!#-[\]-~]+)*$/),
+    acrValues: show(parameters.get('acr_values'), /^(?=.{1,1000}$)[!-~]+( [!-~]+)*$/),
     maxAgeSeconds: maxAge === undefined ? undefined : Number(maxAge),
+  }
+}
+
+/** So many letters in a row that two texts share are no accident. */
+const RUN = 12
+/** Shorter texts are words, and no secrets. */
+const SHORTEST = 8
+
+/** Whether a text has in it what was sent, or a piece of that, plainly or as in a URL. */
+function repeats(text: string, sent: readonly string[]): boolean {
+  const forms = [text, decode(text)].map(form => form.toLowerCase())
+  const secrets = sent.flatMap(secret => [secret, decode(secret)]).map(secret => secret.toLowerCase())
+  return forms.some(form =>
+    secrets.some(secret => {
+      if (secret.length >= SHORTEST && form.includes(secret)) return true
+      for (let at = 0; at + RUN <= form.length; at++)
+        if (secret.includes(form.slice(at, at + RUN))) return true
+      return false
+    }),
+  )
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
   }
 }

@@ -110,11 +110,13 @@ function createDpop(
     },
 
     presentation: {
-      async headers({ method, url }, accessToken) {
-        const sessionId = context.session()?.sessionId
-        if (!sessionId) throw new AuthorizationRequiredError('signed_out')
+      async headers({ method, url }, accessToken, sessionId) {
         const handle = await handleOf(sessionId)
         if (!handle) {
+          const current = context.session()
+          if (current?.sessionId !== sessionId) {
+            throw new AuthorizationRequiredError(current ? 'replaced' : 'signed_out')
+          }
           await context.endSession(sessionId, 'dpop_key_lost')
           throw new AuthorizationRequiredError('dpop_key_lost')
         }

@@ -10,6 +10,7 @@ import {
   LatchkeyError,
   LockTimeoutError,
   NetworkError,
+  ServerError,
   StorageError,
 } from '../errors.ts'
 import { createRedemption, type Ending, type RedemptionPorts } from './redemption.ts'
@@ -30,6 +31,15 @@ export interface RefresherPorts extends RedemptionPorts {
   noSession(): LatchkeyError
 }
 
+/** What a server says of one API (RFC 8707 section 2, RFC 6749 section 5.2) and will say again: only a sign-in helps. */
+const isFinal = (error: LatchkeyError, resource: string | undefined): boolean =>
+  resource !== undefined &&
+  error instanceof ServerError &&
+  error.status !== undefined &&
+  ['invalid_target', 'invalid_scope'].includes(error.error)
+
+const FOR_GOOD = { at: -Infinity, until: Infinity, askedUntil: Infinity }
+
 /** After a failure that only this realm knows of, how long it sends no other token request. */
 interface Quiet {
   readonly error: LatchkeyError
@@ -44,10 +54,16 @@ export interface Refresher {
   ready(resource?: string): string | undefined
   /**
    * A usable access token, after a refresh if there is none.
-   * @param rejected the access token that a 401 came back for.
+   * @param options.rejected the access token that a 401 came back for.
+   * @param options.sessionId the session that it has to be of.
    * @throws AuthorizationRequiredError, NetworkError, ServerError, StorageError, LockTimeoutError; `signal.reason`.
    */
-  acquire(options?: { rejected?: string; resource?: string; signal?: AbortSignal | null }): Promise<string>
+  acquire(options?: {
+    rejected?: string
+    resource?: string
+    sessionId?: string
+    signal?: AbortSignal | null
+  }): Promise<string>
   /** When the refresh was begun that brought the newest tokens; 0 where it was not one of this realm. */
   begunAt(): EpochMs
   /** The session is over: who waits for its refresh is told at once, and what the refresh brings is dropped. */
@@ -84,9 +100,9 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     isDegraded = true
   }
 
-  const backOff = (key: string, error: LatchkeyError): LatchkeyError => {
+  const backOff = (key: string, error: LatchkeyError, resource: string | undefined): LatchkeyError => {
     const trouble = addFailure(quiet.get(key)?.trouble, error, false, clock.now(), ports.random())
-    quiet.set(key, { error, trouble })
+    quiet.set(key, { error, trouble: isFinal(error, resource) ? { ...trouble, ...FOR_GOOD } : trouble })
     return error
   }
 
@@ -120,7 +136,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
         if (ending.unsaved) degrade(ending.unsaved)
         else isDegraded = false
         ports.changed(sessionId)
-        if (ending.refused) throw backOff(key, ending.refused)
+        if (ending.refused) throw backOff(key, ending.refused, resource)
         return
       case 'ended':
         ports.changed(sessionId)
@@ -131,7 +147,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
       case 'failed':
         if (ending.error === early) throw ending.error
         if (ending.error instanceof StorageError) degrade(ending.error)
-        if (!ending.noted) throw backOff(key, ending.error)
+        if (!ending.noted) throw backOff(key, ending.error, resource)
         if (ending.noted === 'read') ports.adopted()
         else ports.changed(sessionId)
         throw ending.error
@@ -184,10 +200,13 @@ export function createRefresher(ports: RefresherPorts): Refresher {
       return decision.do === 'use' ? decision.accessToken : undefined
     },
 
-    async acquire({ rejected, resource, signal } = {}) {
+    async acquire({ rejected, resource, sessionId, signal } = {}) {
       signal?.throwIfAborted()
       const before = records.current
       if (!before) throw ports.noSession()
+      // a call goes out in the session that it was made in, or not at all
+      if (sessionId !== undefined && before.sessionId !== sessionId)
+        throw new AuthorizationRequiredError('replaced')
       const decision = decide(before, clock.now(), rejected, resource)
       if (decision.do === 'use') return decision.accessToken
       if (decision.do === 'authorize') throw new AuthorizationRequiredError(decision.reason)

@@ -45,6 +45,8 @@ export interface LiveSession {
   started(): Promise<void>
   /** Reads the store and shows what is there. */
   look(): Promise<Session>
+  /** Which session `ready` and `acquire` are about, as far as this realm knows. */
+  sessionId(): string | undefined
   readonly ready: Refresher['ready']
   readonly acquire: Refresher['acquire']
   readonly begunAt: Refresher['begunAt']
@@ -234,6 +236,8 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
       await waking
       if (!records.current) await look()
     },
+
+    sessionId: () => records.current?.sessionId,
 
     ready: resource => (waking || state.status === 'signing-out' ? undefined : refresher.ready(resource)),
 

@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import type { Presentation } from '../../src/core/capability.ts'
+import type { Wake } from '../../src/core/ports.ts'
 import { hold } from '../support/faults.ts'
 import { API } from '../support/strict-api.ts'
-import { worlds } from '../support/world.ts'
+import { type World, worlds } from '../support/world.ts'
 
 const world = worlds()
 
@@ -166,3 +168,181 @@ test('a token that was asked for before the 401 and is refused too is renewed af
   expect((await client.fetch(`${API}/me`)).status).toBe(200)
   expect(as.count('refresh_token')).toBe(2)
 })
+
+describe('a request stays in the session that it was made in', () => {
+  /** A client whose first request to /slow is on its way until it is let go. */
+  const withSlowCall = async (here: World) => {
+    let who = 'alice'
+    let letGo = () => {}
+    const gate = new Promise<void>(resolve => {
+      letGo = resolve
+    })
+    let isFirst = true
+    const client = await here.signedIn({
+      subject: () => who,
+      async fetch(input, init) {
+        if (isFirst && String(input).endsWith('/slow')) {
+          isFirst = false
+          await gate
+        }
+        return here.fetch(input, init)
+      },
+    })
+    const late = client.fetch(`${API}/slow`, { method: 'POST', body: 'of alice' })
+    here.as.revokeAccessTokens()
+    const become = (name: string) => {
+      who = name
+    }
+    return { client, late, letGo, become }
+  }
+
+  test('a 401 for alice is not replayed as bob, who has signed in here meanwhile [F1.2]', async () => {
+    const here = world()
+    const { client, late, letGo, become } = await withSlowCall(here)
+    become('bob')
+    await client.signIn()
+    letGo()
+    const response = await late
+    expect([response.status, await response.json()]).toEqual([401, { problem: 401 }])
+    expect(here.api.requests).toHaveLength(1)
+    expect(await (await client.fetch(`${API}/me`)).json()).toMatchObject({ who: 'bob' })
+  })
+
+  test('a 401 for alice is not replayed as bob, who has signed in in another tab meanwhile [F1.2]', async () => {
+    const here = world()
+    const { client, late, letGo } = await withSlowCall(here)
+    await here.signedIn({ subject: () => 'bob' })
+    await expect.poll(() => client.session).toMatchObject({ claims: { sub: 'bob' } })
+    letGo()
+    expect((await late).status).toBe(401)
+    expect(here.api.requests).toHaveLength(1)
+  })
+
+  test('nor where this tab has not heard of bob yet [F1.2]', async () => {
+    const here = world()
+    const store = { ...here.store, channel: () => ({ post() {}, listen: () => () => {}, close() {} }) }
+    const client = await here.signedIn({ store })
+    here.as.revokeAccessTokens()
+    await here.signedIn({ store, subject: () => 'bob' })
+    expect((await client.fetch(`${API}/me`)).status).toBe(401)
+    expect(here.api.requests).toHaveLength(1)
+    expect(here.as.count('refresh_token')).toBe(0)
+  })
+
+  test('a call that waits for a refresh of alice does not go out as bob [F1.2]', async () => {
+    const here = world()
+    let who = 'alice'
+    const client = await here.signedIn({ subject: () => who })
+    here.expire()
+    const held = hold()
+    here.as.failNext.push(held)
+    const calls = [client.fetch(`${API}/me`), client.getAccessToken()].map(call =>
+      call.catch((error: unknown) => error),
+    )
+    await held.arrived
+    who = 'bob'
+    const signedIn = client.signIn()
+    held.release()
+    await signedIn
+    const ends = await Promise.all(calls)
+    const texts = here.api.requests.map(({ headers }) => headers.authorization)
+    const ofBob = await client.getAccessToken()
+    expect(ends[1]).not.toBe(ofBob)
+    expect(texts).not.toContain(`Bearer ${ofBob}`)
+  })
+
+  test('a call that waits for the store after a sleep does not go out as bob, who is there now [F1.2]', async () => {
+    const here = world()
+    let wake = () => {}
+    const awake: Wake = {
+      listen(heard) {
+        wake = heard
+        return () => {}
+      },
+    }
+    const store = { ...here.store, channel: () => ({ post() {}, listen: () => () => {}, close() {} }) }
+    const client = await here.signedIn({ store, wake: awake })
+    await here.signedIn({ store, subject: () => 'bob' })
+    wake()
+    const replaced = { code: 'ERR_AUTHORIZATION_REQUIRED', reason: 'replaced' }
+    const calls = [client.fetch(`${API}/me`), client.getAccessToken()]
+    for (const end of await Promise.allSettled(calls)) expect(end).toMatchObject({ reason: replaced })
+    expect(here.api.requests).toEqual([])
+    expect(await (await client.fetch(`${API}/me`)).json()).toMatchObject({ who: 'bob' })
+  })
+
+  test('a proof is made with the key of the session whose access token it goes with [F1.2]', async () => {
+    const here = world()
+    here.as.moreMembers = { token_type: 'DPoP' }
+    let who = 'alice'
+    const asked: [string, string][] = []
+    let prove = () => {}
+    const presentation: Presentation = {
+      async headers(_request, accessToken, sessionId) {
+        asked.push([accessToken, sessionId])
+        await new Promise<void>(resolve => {
+          prove = resolve
+        })
+        return { authorization: `Bearer ${accessToken}` }
+      },
+      answered: () => false,
+    }
+    const client = await here.signedIn({
+      subject: () => who,
+      extensions: [() => ({ tokenType: 'dpop', presentation })],
+    })
+    const accessToken = await client.getAccessToken()
+    const [record] = (await here.stored()) as { sessionId: string }[]
+    const call = client.fetch(`${API}/me`)
+    await expect.poll(() => asked).toEqual([[accessToken, record?.sessionId]])
+    who = 'bob'
+    await client.signIn()
+    prove()
+    expect(await (await call).json()).toMatchObject({ who: 'alice' })
+  })
+})
+
+test.for([
+  [undefined],
+  ['Basic realm="api"'],
+  ['Token realm="api"'],
+  ['Bearer error="token_expired"'],
+  ['error="invalid_token"'],
+  ['Bearer error="invalid_request"'],
+  ['nonsense, of; "whatever'],
+])(
+  'a first 401 that says %j costs one refresh and one replay, and an endpoint that always says so no more [F3.11]',
+  async ([challenge]) => {
+    const { signedIn, as, fetch } = world()
+    const sent: string[] = []
+    const client = await signedIn({
+      async fetch(input, init) {
+        if (!String(input).startsWith(API)) return fetch(input, init)
+        const accessToken = new Headers(init?.headers).get('authorization')?.slice(7) ?? ''
+        sent.push(accessToken)
+        const headers = challenge === undefined ? undefined : { 'www-authenticate': challenge }
+        const isFit = as.introspect(accessToken) && !String(input).endsWith('/always')
+        return isFit ? Response.json({}) : new Response(null, { status: 401, headers })
+      },
+    })
+    as.revokeAccessTokens()
+    expect((await client.fetch(`${API}/me`)).status).toBe(200)
+    expect([as.count('refresh_token'), sent.length]).toEqual([1, 2])
+    for (let call = 0; call < 5; call++) expect((await client.fetch(`${API}/always`)).status).toBe(401)
+    expect([as.count('refresh_token'), sent.length]).toEqual([2, 2 + 6])
+  },
+)
+
+test.for([['Negotiate'], ['NTLM'], ['DPoP error="use_dpop_nonce"'], ['Bearer error="insufficient_scope"']])(
+  'a 401 with %s, which no new access token cures, is passed on [F3.11]',
+  async ([challenge]) => {
+    const { signedIn, as, fetch } = world()
+    const headers = { 'www-authenticate': challenge as string }
+    const client = await signedIn({
+      fetch: async (input, init) =>
+        String(input).startsWith(API) ? new Response(null, { status: 401, headers }) : fetch(input, init),
+    })
+    expect((await client.fetch(`${API}/me`)).status).toBe(401)
+    expect(as.count('refresh_token')).toBe(0)
+  },
+)

@@ -174,16 +174,25 @@ describe('an answer', () => {
     [401, 'Basic realm="x", Bearer error="invalid_token"', 'refresh'],
     [401, 'Negotiate YWJj==, bEaReR ERROR=invalid_token', 'refresh'],
     [401, 'DPoP error="invalid_token"', 'refresh'],
-    [401, 'garbage; "unfinished', 'pass'],
+    [401, 'garbage; "unfinished', 'refresh'],
     [401, '"unfinished', 'refresh'],
-    [401, 'Basic realm="x"', 'pass'],
-    [401, 'Negotiate', 'pass'],
-    [401, 'Basic realm="Bearer", Bearerish, Digest bearer=1', 'pass'],
-    [401, 'Bearer error="invalid_request"', 'pass'],
+    [401, 'error="invalid_token"', 'refresh'],
+    [401, 'Basic realm="x"', 'refresh'],
+    [401, 'Token realm="x"', 'refresh'],
+    [401, 'Basic realm="Bearer", Bearerish, Digest bearer=1', 'refresh'],
+    [401, 'Bearer error="invalid_request"', 'refresh'],
+    [401, 'Bearer error="token_expired"', 'refresh'],
+    [401, 'Bearer error="something new"', 'refresh'],
+    [401, 'Bearer error="__proto__"', 'refresh'],
+    [401, 'Bearer error="constructor"', 'refresh'],
     [401, 'DPoP error="use_dpop_nonce"', 'pass'],
-    [401, 'Bearer error="something new"', 'pass'],
-    [401, 'Bearer error="__proto__"', 'pass'],
-    [401, 'Bearer error="constructor"', 'pass'],
+    [401, 'DPoP algs="ES256", error="use_dpop_nonce", Bearer', 'pass'],
+    [401, 'Negotiate', 'pass'],
+    [401, 'NTLM TlRMTVNTUAACAAAA', 'pass'],
+    [401, 'Negotiate, NTLM, Basic realm="x"', 'pass'],
+    [401, 'Negotiate, Bearer', 'refresh'],
+    [403, 'Basic realm="x"', 'pass'],
+    [400, 'Bearer error="invalid_token"', 'pass'],
     [401, 'Bearer error="insufficient_scope", scope="admin"', 'step-up'],
     [403, 'Bearer error="insufficient_scope", scope="admin"', 'step-up'],
     [401, 'Bearer error="insufficient_user_authentication", acr_values="high"', 'step-up'],
@@ -194,7 +203,7 @@ describe('an answer', () => {
     [401, 'Bearer error="invalid_token", error="insufficient_scope"', 'pass'],
     [401, 'Bearer realm="a", realm="b", error="invalid_token"', 'pass'],
     [403, 'Bearer error="insufficient_scope", scope="a", scope="b"', 'pass'],
-  ])('%i with %j leads to: %s [RQ12, RQ16]', ([status, header, expected]) => {
+  ])('%i with %j leads to: %s [F3.11, RQ12, RQ16]', ([status, header, expected]) => {
     expect(judgeAnswer(status, header).do).toBe(expected)
   })
 
@@ -228,6 +237,44 @@ describe('an answer', () => {
       error: 'insufficient_user_authentication',
       stepUp: { acrValues: undefined, maxAgeSeconds: undefined, scope: undefined },
     })
+  })
+})
+
+describe('what was sent is not repeated [F6.1]', () => {
+  const accessToken = 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl+/=='
+  const sent = [`Bearer ${accessToken}`, 'a-secret-of-the-caller']
+  const parts: [string, string][] = [
+    ['the whole', accessToken],
+    ['its end', accessToken.slice(-20)],
+    ['a piece in other words', `no ${accessToken.slice(5, 25)} here`],
+    ['it as in a URL', encodeURIComponent(accessToken)],
+    ['it in capitals', accessToken.toUpperCase()],
+    ['a header of the caller', 'a-secret-of-the-caller'],
+  ]
+  test.each(parts)('in an error, of an access token or a header: %s', (_what, text) => {
+    expect(judgeAnswer(401, `Bearer error="${text}"`, sent)).toEqual({ do: 'refresh', error: undefined })
+  })
+
+  test.each(parts)('in what a step-up asks for: %s', (_what, text) => {
+    const scope = text.replaceAll(' ', '_')
+    const header = `Bearer error="insufficient_scope", scope="read ${scope}", acr_values="${scope}"`
+    expect(judgeAnswer(403, header, sent)).toEqual({
+      do: 'step-up',
+      error: 'insufficient_scope',
+      stepUp: { scope: undefined, acrValues: undefined, maxAgeSeconds: undefined },
+    })
+  })
+
+  test('in parts of it, but words are no secrets', () => {
+    const header = 'Bearer error="insufficient_scope", scope="read write https://api.example.com/notes.read"'
+    expect(judgeAnswer(403, header, ['Bearer short', 'read', 'application/json'])).toMatchObject({
+      stepUp: { scope: 'read write https://api.example.com/notes.read' },
+    })
+  })
+
+  test('and an error is cut, and left out where it is no error', () => {
+    expect(judgeAnswer(401, `Bearer error="${'long '.repeat(100)}"`).error).toHaveLength(64)
+    expect(judgeAnswer(401, 'Bearer error="a\u0001b"')).toEqual({ do: 'refresh', error: undefined })
   })
 })
 
