@@ -116,6 +116,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     ...shared,
     channel: () => store.channel(name),
     wake: runtime.wake,
+    isEager: runtime.wake !== undefined,
     watchLeaving: runtime.watchLeaving,
     prepare: server,
     ended: extensions.ended,

@@ -20,6 +20,8 @@ export interface RefresherPorts extends RedemptionPorts {
   readonly lock: Lock
   /** Of the lock. */
   readonly name: string
+  /** Whether an expired access token is renewed before a call needs it: where somebody looks at the session. */
+  readonly isEager: boolean
   readonly emit: Emit
   /** Whatever a token request needs, fetched before the lock is taken. */
   prepare(): Promise<unknown>
@@ -193,7 +195,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
       const due =
         decision.do === 'use'
           ? decision.due
-          : decision.do === 'refresh' && (current?.pending ?? current?.trouble)
+          : decision.do === 'refresh' && (ports.isEager || current?.pending || current?.trouble)
       // beside the call: a failure is told by an event, and met again when the token is really needed
       if (current && due && !tooEarly(current, keyOf(current, resource)))
         flight(current, resource).catch(() => {})
