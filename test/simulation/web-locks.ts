@@ -6,17 +6,25 @@ interface Request {
   grant(release: () => void): void
 }
 
-type Callback = (lock: Lock | null) => Promise<unknown>
+type Callback = (lock: Lock | null) => unknown
 
 /**
  * The part of the Web Locks API that latchkey uses, as specified: one queue per name, a request can be aborted until
- * its callback runs, and a lock goes with its realm. A frozen realm keeps what it holds.
+ * its callback runs, and a lock goes with its realm. A frozen realm keeps what it holds, and is granted what it waits
+ * for.
  */
 export interface LockService {
   openedBy(realm: Realm): LockManager
 }
 
-export function createLockService(delayMs: () => number): LockService {
+export interface LockServicePorts {
+  delayMs(): number
+  /** Runs what happens outside of all realms. */
+  after(ms: number, run: () => void): void
+  say(who: string, what: string): void
+}
+
+export function createLockService({ delayMs, after, say }: LockServicePorts): LockService {
   const queues = new Map<string, Request[]>()
 
   const leave = (name: string, request: Request) => {
@@ -24,6 +32,7 @@ export function createLockService(delayMs: () => number): LockService {
     const place = queue.indexOf(request)
     if (place < 0) return
     queue.splice(place, 1)
+    if (queue.length === 0) queues.delete(name)
     if (place === 0) serve(name)
   }
   const serve = (name: string) => {
@@ -31,36 +40,59 @@ export function createLockService(delayMs: () => number): LockService {
     first?.grant(() => leave(name, first))
   }
 
-  const request = (realm: Realm, name: string, signal: AbortSignal, callback: Callback) =>
+  const request = (realm: Realm, name: string, callback: Callback, signal?: AbortSignal) =>
     new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason)
+      if (signal?.aborted) return reject(signal.reason)
       const own: Request = {
         realm,
         grant(release) {
-          realm.later(delayMs(), 'lock', () => {
-            if (signal.aborted) return // it left when it was aborted
-            signal.removeEventListener('abort', abort)
-            callback({ name, mode: 'exclusive' }).then(resolve, reject).finally(release)
+          realm.later(delayMs(), 'lock', async () => {
+            if (signal?.aborted) return // it left when it was aborted
+            signal?.removeEventListener('abort', abort)
+            say(realm.id, `holds the lock "${name}"`)
+            try {
+              resolve(await callback({ name, mode: 'exclusive' }))
+            } catch (error) {
+              reject(error)
+            } finally {
+              release()
+            }
           })
         },
       }
       const abort = () => {
-        reject(signal.reason)
+        reject(signal?.reason)
         leave(name, own)
       }
-      signal.addEventListener('abort', abort)
+      signal?.addEventListener('abort', abort)
       realm.onCrash(() => leave(name, own))
       const queue = queues.get(name) ?? []
       queues.set(name, queue)
       if (queue.push(own) === 1) serve(name)
     })
 
+  const query = (realm: Realm) =>
+    new Promise<LockManagerSnapshot>(resolve => {
+      after(delayMs(), () => {
+        const held: LockInfo[] = []
+        const pending: LockInfo[] = []
+        for (const [name, queue] of queues) {
+          for (const [place, { realm: home }] of queue.entries()) {
+            const info: LockInfo = { name, mode: 'exclusive', clientId: home.id }
+            if (place === 0) held.push(info)
+            else pending.push(info)
+          }
+        }
+        realm.later(delayMs(), 'lock', () => resolve({ held, pending }))
+      })
+    })
+
   return {
     openedBy: realm => {
       const manager = {
-        request: (name: string, { signal }: { signal: AbortSignal }, callback: Callback) =>
-          request(realm, name, signal, callback),
-        query: async () => ({}),
+        request: (name: string, ...rest: [Callback] | [{ signal?: AbortSignal }, Callback]) =>
+          rest.length === 1 ? request(realm, name, rest[0]) : request(realm, name, rest[1], rest[0].signal),
+        query: () => query(realm),
       }
       return manager as unknown as LockManager
     },

@@ -107,7 +107,11 @@ export function createWorld(
       watch.committed(realm, before, after)
     },
   })
-  const lockService = createLockService(() => random.between(0, 5))
+  const lockService = createLockService({
+    delayMs: () => random.between(0, 5),
+    after: (ms, run) => void scheduler.after(ms, run),
+    say: (who, what) => what.includes(' held ') || say(who, what),
+  })
   const sharedDevice = { offMs: 0 }
   const devices = new Map<Realm, { offMs: number }>()
   const clients: Client[] = []
