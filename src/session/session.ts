@@ -191,6 +191,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
     channel = ports.channel()
     stops = [
       channel.listen(async news => {
+        if (news.type === 'session-ended') records.drop(news.sessionId)
         if (state.status === 'starting') return // start() is about to read the store
         try {
           if (news.type === 'session-left') await leftFor(news.sessionId)

@@ -34,6 +34,8 @@ export interface TokenStore {
    * @returns what was removed.
    */
   end(reason: EndReason, unchanged?: SessionRecord, leavingUntil?: number): Promise<SessionRecord | undefined>
+  /** The session has ended elsewhere: what could not be stored of it is not stored later. */
+  drop(sessionId: string): void
   /** Changes what is left of a session that is over, in one atomic step. `undefined` leaves it. */
   amend(change: (stored: Stored) => EndedSession | undefined): Promise<void>
 }
@@ -158,6 +160,8 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
         )
         return isWritten ? recordOf(found) : undefined
       } catch (error) {
+        const isOther = unchanged && sessionOf(current)?.sessionId !== unchanged.sessionId
+        if (isOther) throw error // it has begun meanwhile
         const next = endFor(sessionOf(current), epochOf(current))
         const { sessionId } = next
         owed = {
@@ -168,6 +172,9 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
         settle(written, next)
         throw error
       }
+    },
+    drop(sessionId) {
+      if (owed && 'tokens' in owed.next && owed.next.sessionId === sessionId) owed = undefined
     },
     async amend(change) {
       await write(change)

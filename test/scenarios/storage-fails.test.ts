@@ -10,7 +10,8 @@ const full = () => new DOMException('The quota has been exceeded.', 'QuotaExceed
 
 /** A place that fails on order. */
 function fragile(place: KeyValue) {
-  const order = { writes: false, reads: false, hang: false, versions: false }
+  const order = { writes: false, reads: false, hang: false, versions: false, ends: false, endsHang: false }
+  const seen = { hanging: 0 }
   const answer = async <T>(broken: boolean, work: () => Promise<T>): Promise<T> => {
     if (order.hang) return new Promise<never>(() => {})
     if (broken) throw full()
@@ -20,16 +21,22 @@ function fragile(place: KeyValue) {
     get: key => answer(order.reads, () => place.get(key)),
     keys: prefix => answer(order.reads, () => place.keys(prefix)),
     update: (key, change) =>
-      answer(order.writes, () =>
-        place.update(key, stored => {
-          const next = change(stored) as { version?: number } | undefined
+      answer(order.writes, async () => {
+        let hangs = false
+        await place.update(key, stored => {
+          const next = change(stored) as { version?: number; ended?: string } | undefined
           const rotates = (next?.version ?? 0) > ((stored as { version?: number })?.version ?? 0)
           if (order.versions && rotates) throw full()
-          return next
-        }),
-      ),
+          const ends = next?.ended !== undefined && next !== stored
+          if (order.ends && ends) throw full()
+          hangs = order.endsHang && ends
+          return hangs ? stored : next
+        })
+        if (hangs) seen.hanging++
+        if (hangs) await new Promise<never>(() => {})
+      }),
   }
-  return { order, keyValue }
+  return { order, seen, keyValue }
 }
 
 describe('when the store fails', () => {
@@ -53,6 +60,50 @@ describe('when the store fails', () => {
     expect(as.reuses).toBe(0)
     const other = client()
     expect((await other.fetch(`${API}/me`)).status).toBe(200)
+  })
+
+  test('after a rotation, and the session ends elsewhere, it is not saved later [F1.9]', async () => {
+    const { signedIn, client, as, store, stored, clock, expire } = world()
+    const [mine, theirs] = [fragile(store.keyValue), fragile(store.keyValue)]
+    const one = await signedIn({ store: { ...store, keyValue: mine.keyValue } })
+    const other = client({ store: { ...store, keyValue: theirs.keyValue } })
+    await other.start()
+    expire()
+    mine.order.versions = true
+    expect((await one.fetch(`${API}/me`)).status).toBe(200)
+    expect(one.types()).toContain('storage-degraded')
+    mine.order.versions = false
+    // the server sees the old refresh token again, and the end cannot be stored either
+    clock.advance(60_000)
+    theirs.order.ends = true
+    const ended = { code: 'ERR_AUTHORIZATION_REQUIRED', reason: 'refresh_interrupted' }
+    await expect(other.fetch(`${API}/me`)).rejects.toMatchObject(ended)
+    theirs.order.ends = false
+    await one.start()
+    expect(as.reuses).toBe(1)
+    for (const record of await stored()) expect(record).toMatchObject({ version: 1 })
+    await other.start()
+    await expect(other.fetch(`${API}/me`)).rejects.toMatchObject(ended)
+    await expect(one.fetch(`${API}/me`)).rejects.toMatchObject({ code: ended.code })
+    expect([one.session.status, other.session.status]).toEqual(['signed-out', 'signed-out'])
+  })
+
+  test('at the end of a session, the one that began meanwhile stays [F1.9]', async () => {
+    const { signedIn, as, store, clock, expire } = world()
+    const { order, seen, keyValue } = fragile(store.keyValue)
+    const one = await signedIn({ store: { ...store, keyValue } })
+    expire()
+    as.endSessions()
+    order.endsHang = true
+    const call = one.fetch(`${API}/me`).catch((error: unknown) => error)
+    await expect.poll(() => seen.hanging).toBe(1)
+    order.endsHang = false
+    await one.signIn()
+    clock.advance(2000)
+    expect(await call).toMatchObject({ code: 'ERR_AUTHORIZATION_REQUIRED' })
+    await expect.poll(() => clock.waiting).toBe(0)
+    expect(one.session.status).toBe('signed-in')
+    expect((await one.fetch(`${API}/me`)).status).toBe(200)
   })
 
   test('at a sign-in, the user is signed in here, an event says so, and it is saved later [ST04]', async () => {

@@ -239,6 +239,7 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock)
       await reading
     },
     hear(news: News) {
+      if ('sessionId' in news) records.drop(news.sessionId)
       if (view.session.status === 'starting') return
       void look('reason' in news ? (news.reason as EndReason) : undefined).catch(() => {})
     },

@@ -182,6 +182,38 @@ describe('the token store', () => {
     expect(await one.read()).toMatchObject({ sessionId: 'lk.test.2' })
   })
 
+  test('does not store later what it kept of a session that has ended elsewhere [F1.9]', async () => {
+    const { one } = twoTabs()
+    await one.begin(record(1))
+    one.keep(record(2), record(1))
+    one.drop('lk.test.1')
+    expect(await one.read()).toEqual(record(1))
+    one.keep(record(2), record(1))
+    one.drop('another session')
+    expect(await one.read()).toEqual(record(2))
+  })
+
+  test('does not store what it kept when the session ends while that is on its way [F1.9]', async () => {
+    const place = memoryKeyValue()
+    const order = { write: () => {} }
+    const slow: KeyValue = {
+      ...place,
+      update: async (key, change) => {
+        await new Promise<void>(resolve => Object.assign(order, { write: resolve }))
+        await place.update(key, change)
+      },
+    }
+    await createTokenStore(place, 'session').begin(record(1))
+    const one = createTokenStore(slow, 'session')
+    await one.read()
+    one.keep(record(2), record(1))
+    const reading = one.read()
+    one.drop('lk.test.1')
+    order.write()
+    expect(await reading).toEqual(record(1))
+    expect(await place.get('session')).toEqual(record(1))
+  })
+
   test('does not bring back what it could not store after a sign-out', async () => {
     const { one, other } = twoTabs()
     await one.begin(record(1))
