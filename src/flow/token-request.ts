@@ -54,7 +54,7 @@ export async function tokenRequest(
     sessionId: string
     attempt: number
     secrets: string[]
-    signal?: AbortSignal
+    signal?: () => AbortSignal
   },
   send: (
     as: AuthorizationServer,
@@ -117,7 +117,7 @@ export const atServerTime = (ports: TokenRequestPorts, client: Client): Client =
 /** http is refused by endpointOf(), but for loopback. */
 const requestOptions = (
   { transport, extensions, bend }: TokenRequestPorts,
-  { grantType, signal }: { grantType: GrantType; signal?: AbortSignal },
+  { grantType, signal }: { grantType: GrantType; signal?: () => AbortSignal },
 ) => ({
   signal,
   [allowInsecureRequests]: true,
@@ -137,7 +137,7 @@ export async function refreshTokens(
   ports: TokenRequestPorts,
   { sessionId, tokens: { refreshToken, idToken } }: Pick<SessionRecord, 'sessionId' | 'tokens'>,
   attempt: number,
-  signal: AbortSignal,
+  signal: () => AbortSignal,
   parameters?: Readonly<Record<string, string>>,
 ): Promise<Granted> {
   const sent = refreshToken as string
@@ -163,7 +163,7 @@ export async function refreshTokens(
         const tokens = await processRefreshTokenResponse(named, judge, again)
         await ports.idTokens.check(tokens)
         isTrue = true
-        await inTime(ports, signal, () => ports.idTokens.verify(named, again, tokens))
+        await inTime(ports, signal(), () => ports.idTokens.verify(named, again, tokens))
         return tokens
       } catch (cause) {
         const error = toLatchkeyError(cause, 'The refreshed ID Token', ports.clock.now(), [sent])

@@ -31,12 +31,16 @@ export interface RedemptionPorts {
   readonly clock: Clock
   /** From 0 to 1: spreads what would otherwise happen everywhere at once. */
   random(): number
-  /** One token request: what its answer makes of this record. `resource`: for one API of `resources`. */
+  /**
+   * One token request: what its answer makes of this record.
+   * @param resource for one API of `resources`.
+   * @param signal asked for when the request is sent, and no sooner.
+   */
   redeem(
     record: SessionRecord,
     resource: string | undefined,
     attempt: number,
-    signal: AbortSignal,
+    signal: () => AbortSignal,
   ): Promise<Renewed>
   /** A digest that tells refresh tokens apart without giving them away. */
   hash(text: string): Promise<string>
@@ -90,7 +94,7 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
 
   const underLock = async (
     { record: wanting, resource, wokeAt }: Wanting,
-    signal: AbortSignal,
+    held: () => AbortSignal,
     isLeaving: () => boolean,
   ): Promise<Ending> => {
     const began = clock.now()
@@ -130,10 +134,9 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
 
     let spent = false
     for (let attempt = 1; ; attempt++) {
-      // after a freeze the lock may be somebody else's, and the timer that would say so may not have fired yet
-      if (Math.abs(clock.now() - began) >= REDEEM_MS) return { type: 'failed', error: tooLong() }
+      if (held().aborted) return { type: 'failed', error: tooLong() }
       try {
-        const { refused: error, ...renewed } = await ports.redeem(found, resource, attempt, signal)
+        const { refused: error, ...renewed } = await ports.redeem(found, resource, attempt, held)
         const { tokens } = renewed
         // somebody else's tokens (OpenID Connect Core section 12.2)
         if (found.tokens.claims && tokens.claims?.sub !== found.tokens.claims.sub) {
@@ -162,7 +165,7 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
         spent ||= outcome.spent
         // what is sent from a page that is being left is answered to nobody: the next page tries again
         if (outcome.do === 'keep' || isLeaving()) return fail(error, spent, false)
-        await pause(clock, outcome.afterMs, signal)
+        await pause(clock, outcome.afterMs, held())
       }
     }
   }
@@ -204,13 +207,19 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
   }
 
   return wanting => {
+    const began = clock.now()
     const redeeming = new AbortController()
     const cancel = clock.after(REDEEM_MS, () => redeeming.abort(tooLong()))
+    const held = () => {
+      // after a freeze the lock may be somebody else's, and the timer that would say so may not have fired yet
+      if (Math.abs(clock.now() - began) >= REDEEM_MS) redeeming.abort(tooLong())
+      return redeeming.signal
+    }
     const page = ports.watchLeaving?.()
     return withTimeLimit(
       clock,
       HOLD_MS,
-      () => underLock(wanting, redeeming.signal, () => page?.isLeaving() ?? false),
+      () => underLock(wanting, held, () => page?.isLeaving() ?? false),
       tooLong,
     ).finally(() => {
       cancel()

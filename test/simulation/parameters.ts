@@ -20,7 +20,13 @@ export interface Parameters {
     readonly reuse: 'kills' | 'refuses'
     readonly accessTokenSeconds: number
     readonly revokesOldAccessTokens: boolean
+    /** How long it thinks about a refresh, at most; at least a hundredth of that. */
+    readonly thinksMs: number
+    /** Answers with tokens that bend a rule: nothing of them may be used but the new refresh token. */
+    readonly unfit: number
   }
+  /** How long an API works on a call, at most. */
+  readonly apiMs: number
   readonly network: {
     readonly delayMs: number
     /** Up to 20 s on the way there, or on the way back. */
@@ -60,6 +66,13 @@ export type Safeguard =
   | 'store-before-use'
   | 'judge-re-read'
   | 'sign-out-guard'
+  | 'holds-told-apart'
+  | 'lease-around-a-holder'
+  | 'late-means-lease'
+  | 'sends-within-hold'
+  | 'unfit-answer-rotates'
+  | 'kept-until-the-end'
+  | 'replay-within-session'
 
 export function drawParameters(random: Random): Parameters {
   const { between, chance, pick } = random
@@ -67,10 +80,11 @@ export function drawParameters(random: Random): Parameters {
   const lock = pick(['web', 'web', 'lease', 'local'] as const)
   const gentle = chance(0.1)
   const weather = chance(0.6)
+  const crowd = !gentle && chance(0.15)
   return {
     lock,
-    contexts: between(lock === 'local' ? 1 : 2, lock === 'local' ? 3 : 5),
-    disturbedMs: between(6, 20) * 1000,
+    contexts: between(lock === 'local' ? 1 : crowd ? 3 : 2, lock === 'local' ? 3 : 5),
+    disturbedMs: between(6, 20) * (crowd ? 2000 : 1000),
     callGapMs: gentle ? 800 : pick([500, 1500, 4000]),
     callerAborts: sometimes(0.4, 0.1),
     gentle,
@@ -80,7 +94,10 @@ export function drawParameters(random: Random): Parameters {
       reuse: chance(0.75) ? 'kills' : 'refuses',
       accessTokenSeconds: pick([3, 5, 10, 30]),
       revokesOldAccessTokens: chance(0.3),
+      thinksMs: crowd ? 12_000 : 0,
+      unfit: gentle ? 0 : sometimes(0.2, 0.2),
     },
+    apiMs: pick([40, 40, 3000]),
     network: {
       delayMs: pick([20, 100, 600]),
       slow: gentle ? 0 : weather ? sometimes(0.4, 0.1) : 0,

@@ -100,9 +100,10 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock)
     clock,
     emit,
     prepare: () => new Promise<void>(resolve => realm.later(random.between(0, 5), 'network', resolve)),
-    redeem: async ({ tokens }, _resource, attempt, signal) => {
+    redeem: async (record, _resource, attempt, signal) => {
+      const early = world.missing.includes('sends-within-hold') ? signal() : undefined
       try {
-        return { tokens: await redeem(tokens, attempt, signal) }
+        return await redeem(record, attempt, early ? () => early : signal)
       } catch (error) {
         if (participant.lastRefused) weakened.refused()
         throw error
@@ -161,7 +162,7 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock)
     new Promise<boolean>(resolve => {
       world.scheduler.after(random.between(1, 40), () => {
         const accepted = server.accepts(accessToken)
-        realm.later(random.between(1, 40), 'network', () => resolve(accepted))
+        realm.later(random.between(1, world.parameters.apiMs), 'network', () => resolve(accepted))
       })
     })
 
@@ -183,13 +184,17 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock)
     async call(signal?: AbortSignal): Promise<'accepted' | 'refused'> {
       counts.calls++
       const accessToken = await getToken(undefined, signal)
+      const began = watch.sessionOf(accessToken)
       if (await asksApi(accessToken)) return 'accepted'
       counts.unauthorized++
       say(id, `${accessToken}: 401`)
+      if (records.current && records.current.sessionId !== began) world.meet('another session before a 401')
       const renewed = await getToken(accessToken, signal)
-      return renewed !== accessToken && (await asksApi(renewed))
-        ? ('accepted' as const)
-        : ('refused' as const)
+      const isSame = watch.sessionOf(renewed) === began
+      if (renewed === accessToken || !(isSame || world.missing.includes('replay-within-session')))
+        return 'refused'
+      watch.replays(participant, accessToken, renewed)
+      return (await asksApi(renewed)) ? 'accepted' : 'refused'
     },
     signIn: () =>
       share('sign-in', async () => {
@@ -239,7 +244,7 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock)
       await reading
     },
     hear(news: News) {
-      if ('sessionId' in news) records.drop(news.sessionId)
+      if ('sessionId' in news && !world.missing.includes('kept-until-the-end')) records.drop(news.sessionId)
       if (view.session.status === 'starting') return
       void look('reason' in news ? (news.reason as EndReason) : undefined).catch(() => {})
     },

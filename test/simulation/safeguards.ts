@@ -1,4 +1,5 @@
-import type { Lock } from '../../src/core/ports.ts'
+import type { Clock, Lock } from '../../src/core/ports.ts'
+import { HOLD_MS } from '../../src/core/time-limit.ts'
 import type { SessionRecords } from '../../src/refresh/redemption.ts'
 import type { TokenStore } from '../../src/store/token-store.ts'
 import type { Safeguard } from './parameters.ts'
@@ -23,7 +24,7 @@ export function withoutSafeguard(
   const weakened: Partial<SessionRecords> = {}
   let weakLock = lock
 
-  const weaken: Record<Safeguard, () => void> = {
+  const weaken: Partial<Record<Safeguard, () => void>> = {
     lock: () => {
       weakLock = noLock
     },
@@ -54,7 +55,7 @@ export function withoutSafeguard(
         (await records.replace(next, unchanged)) || ((await records.read()) ? false : records.replace(next))
     },
   }
-  for (const one of missing) weaken[one]()
+  for (const one of missing) weaken[one]?.()
 
   return {
     records: {
@@ -82,5 +83,29 @@ export function withoutSafeguard(
     refused() {
       refused = true
     },
+  }
+}
+
+/** What the Web Lock is made of, as one that lacks a safeguard would use it. */
+export function withoutWebLockSafeguard(
+  missing: readonly Safeguard[],
+  locks: LockManager,
+  clock: Clock,
+  lease: Lock,
+): { locks: LockManager; clock: Clock; lease: Lock } {
+  const isMissing = (safeguard: Safeguard) => missing.includes(safeguard)
+  const request = locks.request.bind(locks)
+  // one hold looks like the other
+  const query = async () => ({ held: [{ name: 'latchkey', clientId: 'somebody' }] })
+  return {
+    locks: isMissing('holds-told-apart') ? ({ request, query } as LockManager) : locks,
+    // nobody is ever granted the lock late
+    clock: isMissing('late-means-lease')
+      ? {
+          now: () => 0,
+          after: (ms, ...rest) => (ms === HOLD_MS ? () => {} : clock.after(ms, ...rest)),
+        }
+      : clock,
+    lease: isMissing('lease-around-a-holder') ? noLock : lease,
   }
 }

@@ -1,4 +1,4 @@
-import { LatchkeyError } from '../../src/errors.ts'
+import { LatchkeyError, LockTimeoutError } from '../../src/errors.ts'
 import { drawParameters, type Parameters, type Safeguard } from './parameters.ts'
 import { type Client, RECORD } from './participant.ts'
 import { createRandom } from './scheduler.ts'
@@ -100,9 +100,11 @@ function begin(world: World): void {
         answer => {
           if (answer === 'accepted') counts.accepted++
         },
-        () => {
+        error => {
           if (controller.signal.aborted) counts.aborted++
           else counts.failed++
+          if (controller.signal.aborted) world.meet('caller gives up')
+          else if (error instanceof LockTimeoutError) world.meet('lock not to be had')
         },
       )
     }
@@ -115,17 +117,25 @@ function begin(world: World): void {
   if (first) settles(first, 'signIn()', first.signIn())
   perSecond(parameters.signOut, client => {
     counts.signOuts++
+    world.meet('sign-out')
     settles(client, 'signOut()', client.signOut())
   })
   perSecond(parameters.signIn, client => {
     counts.signIns++
+    world.meet('sign-in')
     settles(client, 'signIn()', client.signIn())
   })
   perSecond(parameters.clockJump, ({ realm }) => {
     world.jump(realm, random.pick([-10_800, -3600, -60, 60, 3600, 10_800]) * 1000)
   })
-  perSecond(parameters.accessTokenRevoked, () => server.revokeAccessTokens())
-  perSecond(parameters.sessionRevoked, () => server.revokeSessions())
+  perSecond(parameters.accessTokenRevoked, () => {
+    world.meet('tokens revoked')
+    server.revokeAccessTokens()
+  })
+  perSecond(parameters.sessionRevoked, () => {
+    world.meet('session revoked')
+    server.revokeSessions()
+  })
 }
 
 /** What the disturbed time may still cause once. */

@@ -43,8 +43,11 @@ for (let index = 0; index < runs; index++) {
     console.log(`${index + 1} of ${runs} schedules, ${counts.steps} steps, ${seconds} s`)
   }
 }
-const { ended, ...others } = counts
-for (const [what, count] of [...Object.entries(others), ...Object.entries(ended)]) {
-  console.log(`${what.padEnd(20)} ${count}`)
+const { ended, met, ...others } = counts
+const table = (rows: object) => {
+  for (const [what, count] of Object.entries(rows)) console.log(`  ${what.padEnd(30)} ${count}`)
 }
-console.log(`${'violations'.padEnd(20)} ${violations}`)
+console.log('in all schedules:')
+table({ ...others, ...ended, violations })
+console.log('schedules that met:')
+table(met)

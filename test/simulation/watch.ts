@@ -20,6 +20,7 @@ export type Invariant =
   | 'every failure has a name'
   | 'all contexts agree'
   | 'no unhandled rejection'
+  | 'no call as somebody else'
 
 /**
  * The longest that a call may wait, in the time its realm is awake: 4 s for a first look at the store; 15 s for the
@@ -51,6 +52,10 @@ export interface Watch {
   /** A write failed; `signIn`: of the first record of a session. */
   kept(participant: Participant, accessToken: string, signIn: boolean): void
   handedOut(participant: Participant, accessToken: string): void
+  /** The session that an access token is of; tokens are named after theirs. */
+  sessionOf(accessToken: string): string
+  /** A call that met a 401 is sent once more, with this token. */
+  replays(participant: Participant, rejected: string, accessToken: string): void
   shows(participant: Participant, session: Session, record: SessionRecord | undefined): void
   told(participant: Participant, reason: EndReason): void
   rejected(participant: Participant, wanted: string | undefined, error: unknown, aborted: boolean): void
@@ -142,6 +147,12 @@ export function createWatch(ports: WatchPorts): Watch {
           `${participant.id} got ${accessToken} of a session it had left`,
         )
       }
+    },
+    sessionOf: accessToken => accessToken.split('.')[0] as string,
+    replays(participant, rejected, accessToken) {
+      if (watch.sessionOf(rejected) === watch.sessionOf(accessToken)) return
+      const what = `${participant.id} replays with ${accessToken} what it sent with ${rejected}`
+      watch.violate('no call as somebody else', what)
     },
     shows(participant, session, record) {
       const before = participant.shown

@@ -11,10 +11,20 @@ import type { Parameters, Safeguard } from './parameters.ts'
 import { type Client, createClient, RECORD } from './participant.ts'
 import { createPresentations, type Presentations } from './presentations.ts'
 import { createRealm, type Realm } from './realm.ts'
+import { withoutWebLockSafeguard } from './safeguards.ts'
 import { createScheduler, type Random, type Scheduler } from './scheduler.ts'
 import { createStorage, type SharedStorage } from './storage.ts'
 import { createWatch, type Invariant, type Watch } from './watch.ts'
 import { createLockService } from './web-locks.ts'
+
+/** What a schedule may meet. */
+export const FAULTS = [
+  ...['lost request', 'lost answer', 'refusal', 'request given up', 'unfit answer', 'slow server'],
+  ...['crash', 'freeze', 'clock jump', 'storage fault', 'lost news', 'caller gives up'],
+  ...['sign-out', 'sign-in', 'another session before a 401', 'tokens revoked', 'session revoked'],
+  ...['holder gone around', 'lock not to be had'],
+] as const
+export type Fault = (typeof FAULTS)[number]
 
 /** How often everything happened: a simulation in which nothing happens proves nothing. */
 export const createCounts = () => ({
@@ -36,6 +46,8 @@ export const createCounts = () => ({
   storageFaults: 0,
   degraded: 0,
   ended: {} as Partial<Record<EndReason, number>>,
+  /** In how many schedules. */
+  met: Object.fromEntries(FAULTS.map(fault => [fault, 0])) as Record<Fault, number>,
 })
 export type Counts = ReturnType<typeof createCounts>
 
@@ -59,6 +71,7 @@ export interface World {
   /** The record in the store. */
   stored(): SessionRecord | undefined
   say(who: string, what: string): void
+  meet(fault: Fault): void
   weather(): Parameters['network']
   post(from: Realm, id: string, news: News): void
   /** A new page or process, or with a local lock a page with several clients in it. */
@@ -82,6 +95,12 @@ export function createWorld(
     say('server', what)
     if (parameters.gentle && what.endsWith('reuse')) watch.violate('lost answers are survived', what)
   })
+  const met = new Set<Fault>()
+  const meet = (fault: Fault) => {
+    if (met.has(fault)) return
+    met.add(fault)
+    counts.met[fault]++
+  }
   const storageFailures = new Map<Realm, number>()
   const presentations = createPresentations(
     parameters,
@@ -95,6 +114,7 @@ export function createWorld(
     faults: () => (world.disturbed ? disk.faults : 0),
     failed(realm, what) {
       counts.storageFaults++
+      meet('storage fault')
       storageFailures.set(realm, Infinity)
       say(realm.id, `storage: ${what}`)
     },
@@ -120,11 +140,21 @@ export function createWorld(
   const lockFor = (realm: Realm): Lock => {
     if (lock === 'local') return localLock(realm.clock)
     const lease = leaseLock(limited(storage.openedBy(realm), realm.clock), realm.clock, random.next)
-    return lock === 'web' ? webLock(lockService.openedBy(realm), realm.clock, lease) : lease
+    if (lock === 'lease') return lease
+    const weakened = withoutWebLockSafeguard(missing, lockService.openedBy(realm), realm.clock, lease)
+    const around: Lock = {
+      run(name, work, waitMs) {
+        say(realm.id, 'takes the lease, around the holder of the lock')
+        meet('holder gone around')
+        return weakened.lease.run(name, work, waitMs)
+      },
+    }
+    return webLock(weakened.locks, weakened.clock, around)
   }
 
   const world: World = {
     ...{ parameters, random, scheduler, server, storage, presentations, watch, counts, missing, trace },
+    meet,
     clients,
     disturbed: true,
     isSound: parameters.freeze === 0 && disk.faults === 0,
@@ -134,7 +164,11 @@ export function createWorld(
       world.disturbed ? network : { ...network, slow: 0, lostBefore: 0, lostAfter: 0, refused: 0 },
     post(from, id, what) {
       for (const client of clients) {
-        if (client.id === id || (client.realm !== from && random.chance(news.lost))) continue
+        if (client.id === id) continue
+        if (client.realm !== from && random.chance(news.lost)) {
+          meet('lost news')
+          continue
+        }
         client.realm.later(random.between(1, news.delayMs), 'news', () => client.hear(what))
       }
     },
@@ -145,12 +179,14 @@ export function createWorld(
         risk: () => (world.disturbed ? parameters : { crash: 0, freeze: 0 }),
         crashed(dead) {
           counts.crashes++
+          meet('crash')
           say(dead.id, 'crashes')
           clients.splice(0, clients.length, ...clients.filter(({ realm: home }) => home !== dead))
           scheduler.after(random.between(10, parameters.gentle ? 500 : 4000), world.open)
         },
         frozen(cold, ms) {
           counts.freezes++
+          meet('freeze')
           say(cold.id, `freezes for ${ms / 1000} s`)
         },
       })
@@ -167,6 +203,7 @@ export function createWorld(
     jump(realm, ms) {
       const device = devices.get(realm) ?? sharedDevice
       counts.clockJumps++
+      meet('clock jump')
       device.offMs += ms
       say(realm.id, `its clock jumps by ${ms / 1000} s`)
     },
