@@ -50,9 +50,13 @@ export interface Parameters {
   /** Per second of the whole world. */
   readonly signOut: number
   readonly signIn: number
+  /** From the click on a sign-in or sign-out to its end, at most. */
+  readonly signInMs: number
   readonly clockJump: number
   readonly accessTokenRevoked: number
   readonly sessionRevoked: number
+  /** Whether some clients bind tokens to keys (DPoP), and some do not. */
+  readonly mixed: boolean
   /** Whether each context has a clock of its own: machines instead of tabs. */
   readonly ownClocks: boolean
 }
@@ -73,6 +77,7 @@ export type Safeguard =
   | 'unfit-answer-rotates'
   | 'kept-until-the-end'
   | 'replay-within-session'
+  | 'sign-in-epoch'
 
 export function drawParameters(random: Random): Parameters {
   const { between, chance, pick } = random
@@ -115,9 +120,11 @@ export function drawParameters(random: Random): Parameters {
     freeze: gentle ? 0 : sometimes(0.3, 0.005),
     signOut: gentle ? 0 : sometimes(0.35, 0.05),
     signIn: gentle ? 0 : sometimes(0.35, 0.05),
+    signInMs: pick([0, 0, 3000]),
     clockJump: gentle ? 0 : sometimes(0.25, 0.1),
     accessTokenRevoked: sometimes(0.4, 0.15),
     sessionRevoked: gentle ? 0 : sometimes(0.15, 0.03),
+    mixed: chance(0.1),
     ownClocks: chance(0.3),
   }
 }

@@ -2,12 +2,11 @@ import type { EventBody } from '../../src/core/events.ts'
 import type { Lock, News } from '../../src/core/ports.ts'
 import type { SessionRecord } from '../../src/core/session.ts'
 import { toTokenSet } from '../../src/core/token-set.ts'
-import { AuthorizationRequiredError, type EndReason, StorageError } from '../../src/errors.ts'
-import { createRefresher } from '../../src/refresh/refresher.ts'
+import { AuthorizationRequiredError } from '../../src/errors.ts'
 import { singleFlight } from '../../src/refresh/single-flight.ts'
+import { createLiveSession } from '../../src/session/session.ts'
 import { limited } from '../../src/store/limited.ts'
-import { createSessionView } from '../../src/store/session-view.ts'
-import { createTokenStore, type TokenStore } from '../../src/store/token-store.ts'
+import { createTokenStore } from '../../src/store/token-store.ts'
 import type { Realm } from './realm.ts'
 import { withoutSafeguard } from './safeguards.ts'
 import { redeemOver } from './token-endpoint.ts'
@@ -35,23 +34,28 @@ export interface Client extends Participant {
   hear(news: News): void
 }
 
-export function createClient(world: World, id: string, realm: Realm, lock: Lock): Client {
-  const { watch, server, random, say, counts } = world
+export function createClient(world: World, id: string, realm: Realm, lock: Lock, tokenType?: 'dpop'): Client {
+  const { watch, server, random, say, counts, parameters } = world
   const { clock } = realm
-  const store = createTokenStore(limited(world.storage.openedBy(realm), clock), RECORD)
+  const store = createTokenStore(limited(world.storage.openedBy(realm), clock), RECORD, tokenType)
   const participant: Participant = {
     id,
     realm,
+    tokenType,
     shown: undefined,
     left: new Set(),
     kept: new Set(),
     degraded: false,
     signOutBegan: -1,
+    signedOutOf: new Set(),
     lastRefused: undefined,
   }
-
-  const records: TokenStore = {
-    ...store,
+  const weakened = withoutSafeguard(world.missing, store, lock)
+  const records: typeof store = {
+    ...weakened.records,
+    get stored() {
+      return store.stored
+    },
     get current() {
       return store.current
     },
@@ -60,6 +64,7 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock)
       store.keep(next, unchanged)
     },
   }
+
   const emit = (event: EventBody) => {
     if (event.type === 'storage-degraded') {
       counts.degraded++
@@ -68,38 +73,45 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock)
     if (event.type === 'tokens-adopted') counts.adopted++
     if (event.type === 'session-ended') {
       counts.ended[event.reason] = (counts.ended[event.reason] ?? 0) + 1
+      watch.told(participant, event.reason)
     }
     const about = event.type === 'session-ended' ? `${event.type}: ${event.reason}` : event.type
     say(id, about)
   }
-  const view = createSessionView({ clock, emit, ended: (...over) => refresher.end(...over) })
-  const publish = (record: SessionRecord | undefined, reason?: EndReason) => {
-    const session = view.publish(record, reason)
-    watch.shows(participant, session, record)
-    return session
+  const revoke = (refreshToken: string) => {
+    say(id, `revokes ${refreshToken}`)
+    realm.later(random.between(1, 100), 'network', () => server.revoke(refreshToken))
   }
-  const changed = (record: SessionRecord | undefined, sessionId: string, reason?: EndReason) => {
-    if (reason) watch.told(participant, reason)
-    publish(record, reason)
-    world.post(
-      realm,
-      id,
-      record
-        ? { type: 'session-changed' }
-        : { type: 'session-ended', sessionId, reason: reason ?? 'signed_out' },
-    )
-  }
+  const passes = (mostMs: number) =>
+    new Promise<void>(resolve => realm.later(random.between(0, mostMs), 'network', resolve))
 
-  const weakened = withoutSafeguard(world.missing, records, store, lock)
+  const hearing = new Set<(news: News) => void>()
+  const wakes = new Set<() => void>()
   const redeem = redeemOver(world, participant)
-  const refresher = createRefresher({
+  const live = createLiveSession({
     name: NAME,
     context: id,
-    records: weakened.records,
+    records,
+    tokenType,
     lock: weakened.lock,
     clock,
     emit,
-    prepare: () => new Promise<void>(resolve => realm.later(random.between(0, 5), 'network', resolve)),
+    channel: () => ({
+      post: news => world.post(realm, id, news),
+      listen(hear) {
+        hearing.add(hear)
+        return () => hearing.delete(hear)
+      },
+      close() {},
+    }),
+    wake: {
+      listen(wake) {
+        wakes.add(wake)
+        return () => wakes.delete(wake)
+      },
+    },
+    ended() {},
+    prepare: () => passes(5),
     redeem: async (record, _resource, attempt, signal) => {
       const early = world.missing.includes('sends-within-hold') ? signal() : undefined
       try {
@@ -111,43 +123,20 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock)
     },
     hash: async text => `hash of ${text}`,
     random: random.next,
-    revoke: refreshToken => revoke(refreshToken),
-    changed,
-    adopted: (record, reason) => void publish(record, reason),
+    revoke,
   })
-  const revoke = (refreshToken: string) => {
-    say(id, `revokes ${refreshToken}`)
-    realm.later(random.between(1, 100), 'network', () => server.revoke(refreshToken))
-  }
+  live.subscribe(session => watch.shows(participant, session, records.current))
 
-  const look = async (reason?: EndReason) => {
-    publish(await records.read(), reason)
-    refresher.ready()
-  }
-  let waking: Promise<unknown> | undefined
-  const ready = () => (waking ? undefined : refresher.ready())
-  const started = async () => {
-    await waking
-    if (!records.current) await look()
-  }
-  const acquire: typeof refresher.acquire = async request => {
-    try {
-      return await refresher.acquire(request)
-    } catch (error) {
-      if (error instanceof AuthorizationRequiredError) publish(records.current, error.reason)
-      throw error
-    }
-  }
-  /** The same, watched. */
+  /** A token as `fetch` gets one, watched. */
   const getToken = async (rejected?: string, signal?: AbortSignal): Promise<string> => {
     const ended = watch.begin(participant, rejected ? `acquire(${rejected})` : 'acquire()')
     let wanted = records.current?.sessionId
     try {
-      let accessToken = rejected === undefined ? ready() : undefined
+      let accessToken = rejected === undefined ? live.ready() : undefined
       if (accessToken === undefined) {
-        if (rejected === undefined) await started()
+        if (rejected === undefined) await live.started()
         wanted = records.current?.sessionId
-        accessToken = await acquire({ rejected, signal })
+        accessToken = await live.acquire({ rejected, signal })
       }
       watch.handedOut(participant, accessToken)
       return accessToken
@@ -162,18 +151,44 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock)
     new Promise<boolean>(resolve => {
       world.scheduler.after(random.between(1, 40), () => {
         const accepted = server.accepts(accessToken)
-        realm.later(random.between(1, world.parameters.apiMs), 'network', () => resolve(accepted))
+        realm.later(random.between(1, parameters.apiMs), 'network', () => resolve(accepted))
       })
     })
+
+  /** From the click to the record in the store. */
+  const signIn = async () => {
+    const epoch = await live.epoch()
+    const began = world.scheduler.now
+    await passes(parameters.signInMs)
+    const { family, response } = server.signIn(random.pick(['alice', 'bob']))
+    say(id, `signs in: ${family.id}`)
+    watch.signInBegan(family.id, began)
+    await passes(Math.min(parameters.signInMs, 1000))
+    const tokens = toTokenSet(
+      { response, claims: undefined },
+      { receivedAt: clock.now(), leewaySeconds: 60, scope: 'openid' },
+    )
+    const record: SessionRecord = {
+      ...({ schema: 1, sessionId: family.id, version: 1 } as const),
+      ...{ tokens, tokenType, by: id, epoch },
+    }
+    try {
+      await live.begin(record)
+    } catch (error) {
+      if (error instanceof AuthorizationRequiredError) world.meet('sign-in ended by a sign-out')
+      throw error
+    }
+    live.changed(family.id)
+  }
 
   const share = singleFlight<void>()
   return Object.assign(participant, {
     holds: () => records.current,
     async start() {
-      await look()
+      await live.start(Promise.resolve(undefined))
       const cutOff = records.current
-      // a lock that somebody else holds for long may keep it from that
-      if (!cutOff?.pending || world.parameters.lock === 'lease' || !world.isSound) return
+      // a lock that somebody else holds for long may keep it from that, or a pause that the server asked for
+      if (!cutOff?.pending || cutOff.trouble || parameters.lock === 'lease' || !world.isSound) return
       realm.later(TAKEN_UP_MS, 'call', () => {
         const stored = world.stored()
         if (stored?.sessionId !== cutOff.sessionId || stored.version !== cutOff.version) return
@@ -198,55 +213,30 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock)
     },
     signIn: () =>
       share('sign-in', async () => {
-        const { family, response } = server.signIn(random.pick(['alice', 'bob']))
-        say(id, `signs in: ${family.id}`)
-        await records.read()
-        const tokens = toTokenSet(
-          { response, claims: undefined },
-          { receivedAt: clock.now(), leewaySeconds: 60, scope: 'openid' },
-        )
-        const record: SessionRecord = { schema: 1, sessionId: family.id, version: 1, tokens }
-        try {
-          await records.replace(record)
-        } catch (error) {
-          if (!(error instanceof StorageError)) throw error
-          records.keep(record)
-          emit({ type: 'storage-degraded', message: error.message })
-        }
-        changed(record, record.sessionId)
-        await look()
+        await live.signedOut()
+        await live.signingIn(signIn)
+        await live.look()
       }),
-    async signOut() {
-      const before = records.current
-      say(id, `signs out of ${before?.sessionId}`)
-      watch.told(participant, 'signed_out')
-      try {
-        const ended = (await records.clear()) ?? before
-        if (!ended) return
-        changed(undefined, ended.sessionId, 'signed_out')
-        participant.left.add(ended.sessionId)
-        revoke(ended.tokens.refreshToken as string)
-      } finally {
-        watch.told(participant, 'signed_out') // it may have been frozen meanwhile
-        records.forget()
-        publish(undefined, 'signed_out')
-      }
-    },
-    async wake() {
-      if (view.session.status === 'starting') return
-      refresher.wake()
-      const reading = look()
-        .catch(() => {})
-        .finally(() => {
-          if (waking === reading) waking = undefined
+    signOut: () =>
+      share('sign-out', async () => {
+        const before = records.current
+        say(id, `signs out of ${before?.sessionId}`)
+        watch.signsOut(participant, before?.sessionId)
+        await live.signOut(async (ended, gone) => {
+          watch.signsOut(participant, ended?.sessionId)
+          if (!ended) return
+          participant.left.add(ended.sessionId)
+          revoke(ended.tokens.refreshToken as string)
+          await passes(parameters.signInMs)
+          if (random.chance(0.5)) gone()
         })
-      waking = reading
-      await reading
+      }),
+    async wake() {
+      for (const wake of wakes) wake()
+      await live.started()
     },
     hear(news: News) {
-      if ('sessionId' in news && !world.missing.includes('kept-until-the-end')) records.drop(news.sessionId)
-      if (view.session.status === 'starting') return
-      void look('reason' in news ? (news.reason as EndReason) : undefined).catch(() => {})
+      for (const hear of hearing) hear(news)
     },
   })
 }

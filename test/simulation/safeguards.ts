@@ -1,38 +1,39 @@
 import type { Clock, Lock } from '../../src/core/ports.ts'
+import { type EndedSession, type SessionRecord, sessionOf } from '../../src/core/session.ts'
 import { HOLD_MS } from '../../src/core/time-limit.ts'
-import type { SessionRecords } from '../../src/refresh/redemption.ts'
 import type { TokenStore } from '../../src/store/token-store.ts'
 import type { Safeguard } from './parameters.ts'
 
 const noLock: Lock = { run: (_name, work) => work() }
 
-/** The ports of a refresher, as the refresher that lacks one safeguard would use them. */
+/** The ports of a session, as one that lacks safeguards would use them. */
 export interface Weakened {
-  readonly records: SessionRecords
+  readonly records: TokenStore
   readonly lock: Lock
   /** A token request was answered with `invalid_grant`. */
   refused(): void
 }
 
-export function withoutSafeguard(
-  missing: readonly Safeguard[],
-  records: TokenStore,
-  unwatched: TokenStore,
-  lock: Lock,
-): Weakened {
+export function withoutSafeguard(missing: readonly Safeguard[], records: TokenStore, lock: Lock): Weakened {
+  let isRefreshing = false
   let refused = false
-  const weakened: Partial<SessionRecords> = {}
+  const weakened: Partial<TokenStore> = {}
   let weakLock = lock
 
+  /** Whatever is there. */
+  const write = async (next: SessionRecord) => {
+    await records.amend(() => next as unknown as EndedSession)
+    return true
+  }
   const weaken: Partial<Record<Safeguard, () => void>> = {
     lock: () => {
       weakLock = noLock
     },
     're-read': () => {
-      weakened.read = async () => (refused ? records.read() : records.current)
+      weakened.read = async () => (isRefreshing && !refused ? records.stored : records.read())
     },
     'replace-if-unchanged': () => {
-      weakened.replace = next => records.replace(next)
+      weakened.replace = write
     },
     'intent-mark': () => {
       weakened.replace = async (next, unchanged) => (next.pending ? true : records.replace(next, unchanged))
@@ -40,42 +41,43 @@ export function withoutSafeguard(
     'store-before-use': () => {
       weakened.replace = async (next, unchanged) => {
         if (next.version === unchanged.version) return records.replace(next, unchanged)
-        unwatched.keep(next, unchanged)
+        records.keep(next, unchanged)
         void records.replace(next, unchanged).catch(() => {})
         return true
       }
     },
     'judge-re-read': () => {
       // what the server refused is removed, whatever the store holds by now
-      weakened.read = async () => (refused ? records.current : records.read())
-      weakened.clear = () => records.clear()
+      weakened.read = async () => (isRefreshing && refused ? records.stored : records.read())
+      weakened.end = reason => records.end(reason)
     },
     'sign-out-guard': () => {
       weakened.replace = async (next, unchanged) =>
-        (await records.replace(next, unchanged)) || ((await records.read()) ? false : records.replace(next))
+        (await records.replace(next, unchanged)) || (sessionOf(await records.read()) ? false : write(next))
+    },
+    'sign-in-epoch': () => {
+      weakened.begin = write
+    },
+    'kept-until-the-end': () => {
+      weakened.drop = () => {}
     },
   }
   for (const one of missing) weaken[one]?.()
 
   return {
-    records: {
-      get current() {
-        return records.current
-      },
-      read: records.read,
-      replace: records.replace,
-      keep: records.keep,
-      clear: records.clear,
-      forget: records.forget,
-      ...weakened,
-    },
+    records: { ...records, ...weakened },
     lock: {
       run: (name, work, waitMs) =>
         weakLock.run(
           name,
-          () => {
+          async () => {
             refused = false
-            return work()
+            isRefreshing = true
+            try {
+              return await work()
+            } finally {
+              isRefreshing = false
+            }
           },
           waitMs,
         ),

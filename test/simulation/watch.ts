@@ -1,6 +1,7 @@
-import type { Session, SessionRecord } from '../../src/core/session.ts'
+import type { Session } from '../../src/core/session.ts'
+import { endOf, epochOf, type SessionRecord, sessionOf } from '../../src/core/session.ts'
 import { AuthorizationRequiredError, type EndReason, LatchkeyError } from '../../src/errors.ts'
-import { parseRecord } from '../../src/store/record.ts'
+import { parseStored } from '../../src/store/record.ts'
 import type { AuthorizationServer } from './authorization-server.ts'
 import type { Parameters } from './parameters.ts'
 import type { Presentation, Presentations } from './presentations.ts'
@@ -21,6 +22,7 @@ export type Invariant =
   | 'all contexts agree'
   | 'no unhandled rejection'
   | 'no call as somebody else'
+  | 'a sign-out ends sign-ins under way'
 
 /**
  * The longest that a call may wait, in the time its realm is awake: 4 s for a first look at the store; 15 s for the
@@ -33,6 +35,7 @@ const LONGEST_WAIT_MS = (4 + 15 + 2 + 12 + 2 + 4 + 1) * 1000
 export interface Participant {
   readonly id: string
   readonly realm: Realm
+  readonly tokenType: 'dpop' | undefined
   /** The session it shows. */
   shown: string | undefined
   /** Sessions that it has shown and shows no longer, or has signed out of. */
@@ -42,6 +45,7 @@ export interface Participant {
   /** Whether it has told that. */
   degraded: boolean
   signOutBegan: number
+  readonly signedOutOf: Set<string>
   lastRefused: Presentation | undefined
 }
 
@@ -58,6 +62,9 @@ export interface Watch {
   replays(participant: Participant, rejected: string, accessToken: string): void
   shows(participant: Participant, session: Session, record: SessionRecord | undefined): void
   told(participant: Participant, reason: EndReason): void
+  signsOut(participant: Participant, sessionId: string | undefined): void
+  /** The sign-in that brought this session knew of no sign-out that came later. */
+  signInBegan(sessionId: string, at: number): void
   rejected(participant: Participant, wanted: string | undefined, error: unknown, aborted: boolean): void
   /** A call has begun; the answer ends it. */
   begin(participant: Participant, what: string): () => void
@@ -84,6 +91,8 @@ export function createWatch(ports: WatchPorts): Watch {
   const pending = new Set<{ participant: Participant; what: string; awake: number }>()
   const signOuts: Participant[] = []
   const unsure = new Set<string>()
+  const signInsBegan = new Map<string, number>()
+  let lastSignOutAt = -1
   let violation: Watch['violation']
   let step = 0
 
@@ -96,8 +105,11 @@ export function createWatch(ports: WatchPorts): Watch {
       refreshToken && (server.familyOf(refreshToken)?.over || presentations.isRefused(refreshToken))
     return isOver(sessionId) || !!gone
   }
-  const isSignOut = (realm: Realm) =>
-    signOuts.some(one => one.realm === realm && one.signOutBegan >= scheduler.now - 10_000)
+  const isSignOut = (realm: Realm, sessionId = '') =>
+    signOuts.some(
+      one =>
+        one.realm === realm && (one.signOutBegan >= scheduler.now - 10_000 || one.signedOutOf.has(sessionId)),
+    )
 
   const watch: Watch = {
     get violation() {
@@ -108,9 +120,12 @@ export function createWatch(ports: WatchPorts): Watch {
       if (!ports.tolerates.includes(invariant)) violation ??= { invariant, what }
     },
     committed(realm, stored, next) {
-      const before = parseRecord(stored)
-      const after = parseRecord(next)
-      if (before && !after && !isSignOut(realm) && !presentations.isRefused(before.tokens.refreshToken)) {
+      const [whatWas, whatIs] = [stored, next].map(one => parseStored(one, 'dpop'))
+      const [before, after] = [sessionOf(whatWas), sessionOf(whatIs)]
+      if (endOf(whatIs)?.ended === 'signed_out' && epochOf(whatIs) > epochOf(whatWas))
+        lastSignOutAt = scheduler.now
+      const isRemoval = before && !after && !isSignOut(realm, before.sessionId)
+      if (isRemoval && !presentations.isRefused(before.tokens.refreshToken)) {
         const { refreshToken } = before.tokens
         watch.violate(
           'only the server ends a session',
@@ -128,7 +143,12 @@ export function createWatch(ports: WatchPorts): Watch {
       } else if (own?.over) {
         watch.violate('what is over stays over', `${realm.id} stored ${after.sessionId} again`)
       }
-      if (!sessions.has(after.sessionId)) sessions.set(after.sessionId, { since: scheduler.now, over: false })
+      const isNew = !sessions.has(after.sessionId)
+      if (isNew && (signInsBegan.get(after.sessionId) ?? Infinity) < lastSignOutAt) {
+        const what = `${realm.id} stored ${after.sessionId}, although somebody has signed out since its sign-in began`
+        watch.violate('a sign-out ends sign-ins under way', what)
+      }
+      if (isNew) sessions.set(after.sessionId, { since: scheduler.now, over: false })
       durable.set(after.tokens.accessToken, after.sessionId)
       presentations.stored(after.tokens.refreshToken)
     },
@@ -163,7 +183,9 @@ export function createWatch(ports: WatchPorts): Watch {
       if (now && isOver(now) && participant.left.has(now)) {
         watch.violate('what is over stays over', `${participant.id} shows ${now} again`)
       }
-      if (now || isSignOut(participant.realm)) return
+      // what it cannot use it leaves alone, and says so
+      if (now || isSignOut(participant.realm, before)) return
+      if ('reason' in session && session.reason === 'unusable_record') return
       const stored = ports.stored()?.sessionId
       const since = sessions.get(stored ?? '')?.since ?? Infinity
       const missed = before ?? (since < participant.realm.bornAt ? stored : undefined)
@@ -172,10 +194,6 @@ export function createWatch(ports: WatchPorts): Watch {
       }
     },
     told(participant, reason) {
-      if (reason === 'signed_out') {
-        participant.signOutBegan = scheduler.now
-        if (!signOuts.includes(participant)) signOuts.push(participant)
-      }
       const refused = participant.lastRefused
       participant.lastRefused = undefined
       // a fault of the storage may take the mark with it
@@ -185,6 +203,12 @@ export function createWatch(ports: WatchPorts): Watch {
         watch.violate('an interruption is told', what)
       }
     },
+    signsOut(participant, sessionId) {
+      participant.signOutBegan = scheduler.now
+      if (sessionId) participant.signedOutOf.add(sessionId)
+      if (!signOuts.includes(participant)) signOuts.push(participant)
+    },
+    signInBegan: (sessionId, at) => void signInsBegan.set(sessionId, at),
     rejected(participant, wanted, error, aborted) {
       if (aborted) return
       if (!(error instanceof LatchkeyError)) {
@@ -192,7 +216,7 @@ export function createWatch(ports: WatchPorts): Watch {
       }
       if (!(error instanceof AuthorizationRequiredError) || !wanted) return
       // what it left by a sign-in of its own may live in the store, where that could not be written
-      if (isLost(wanted) || participant.left.has(wanted) || isSignOut(participant.realm)) return
+      if (isLost(wanted) || participant.left.has(wanted) || isSignOut(participant.realm, wanted)) return
       const what = `${participant.id} was told "${error.reason}", but ${wanted} lives`
       watch.violate('only the server ends a session', what)
     },

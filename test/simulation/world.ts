@@ -1,11 +1,11 @@
 import type { Lock, News } from '../../src/core/ports.ts'
-import type { SessionRecord } from '../../src/core/session.ts'
+import { endOf, type SessionRecord, sessionOf } from '../../src/core/session.ts'
 import type { EndReason } from '../../src/errors.ts'
 import { leaseLock } from '../../src/refresh/lock-lease.ts'
 import { localLock } from '../../src/refresh/lock-local.ts'
 import { webLock } from '../../src/refresh/lock-web.ts'
 import { limited } from '../../src/store/limited.ts'
-import { parseRecord } from '../../src/store/record.ts'
+import { parseStored } from '../../src/store/record.ts'
 import { type AuthorizationServer, createAuthorizationServer } from './authorization-server.ts'
 import type { Parameters, Safeguard } from './parameters.ts'
 import { type Client, createClient, RECORD } from './participant.ts'
@@ -21,8 +21,15 @@ import { createLockService } from './web-locks.ts'
 export const FAULTS = [
   ...['lost request', 'lost answer', 'refusal', 'request given up', 'unfit answer', 'slow server'],
   ...['crash', 'freeze', 'clock jump', 'storage fault', 'lost news', 'caller gives up'],
-  ...['sign-out', 'sign-in', 'another session before a 401', 'tokens revoked', 'session revoked'],
-  ...['holder gone around', 'lock not to be had'],
+  ...[
+    'sign-out',
+    'sign-in',
+    'sign-in ended by a sign-out',
+    'another session before a 401',
+    'tokens revoked',
+    'session revoked',
+  ],
+  ...['holder gone around', 'lock not to be had', 'clients with and without dpop'],
 ] as const
 export type Fault = (typeof FAULTS)[number]
 
@@ -107,7 +114,7 @@ export function createWorld(
     (realm, at) => (storageFailures.get(realm) ?? -1) >= at,
     what => watch.violate('one redemption', what),
   )
-  const stored = () => parseRecord(storage.peek(RECORD))
+  const stored = () => sessionOf(parseStored(storage.peek(RECORD), 'dpop'))
   const watch = createWatch({ parameters, scheduler, server, presentations, stored, tolerates })
   const storage = createStorage({
     ...{ scheduler, random, delayMs: disk.delayMs, inOrder: disk.inOrder },
@@ -120,9 +127,12 @@ export function createWorld(
     },
     committed(realm, key, before, after) {
       if (key !== RECORD) return
-      const record = parseRecord(after)
+      const parsed = parseStored(after, 'dpop')
+      const record = sessionOf(parsed)
       const mark = record?.pending ? ', marked' : ''
-      const what = record ? `${record.tokens.refreshToken} (version ${record.version}${mark})` : 'nothing'
+      const what = record
+        ? `${record.tokens.refreshToken} (version ${record.version}${mark})`
+        : `no session: ${endOf(parsed)?.ended}`
       say('store', `holds ${what}, written by ${realm.id}`)
       watch.committed(realm, before, after)
     },
@@ -194,7 +204,9 @@ export function createWorld(
       const own = lockFor(realm)
       for (let index = 0; index < (lock === 'local' ? parameters.contexts : 1); index++) {
         const id = lock === 'local' ? `${realm.id}${'abc'[index]}` : realm.id
-        const client = createClient(world, id, realm, own)
+        const isBound = parameters.mixed && random.chance(0.5)
+        const client = createClient(world, id, realm, own, isBound ? 'dpop' : undefined)
+        if (isBound) meet('clients with and without dpop')
         clients.push(client)
         say(id, 'starts')
         client.start().catch(error => watch.rejected(client, undefined, error, false))
