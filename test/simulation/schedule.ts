@@ -1,4 +1,4 @@
-import { LatchkeyError, LockTimeoutError } from '../../src/errors.ts'
+import { LockTimeoutError } from '../../src/errors.ts'
 import { drawParameters, type Parameters, type Safeguard } from './parameters.ts'
 import type { Client } from './participant.ts'
 import { createRandom } from './scheduler.ts'
@@ -140,6 +140,8 @@ function begin(world: World): void {
 
 /** What the disturbed time may still cause once. */
 const isTransient = (answer: string, knewSession: boolean) =>
+  // it asked while the store held what it cannot use
+  answer === 'ERR_CONFIGURATION' ||
   // who has not heard yet of the end of its session is told now
   (answer === 'ERR_AUTHORIZATION_REQUIRED' && !knewSession) ||
   // nobody has looked yet at the lease of a holder that is gone
@@ -159,7 +161,10 @@ async function expectAgreement(world: World, check: () => void): Promise<void> {
           one.answer = answer
         },
         error => {
-          one.answer = error instanceof LatchkeyError ? error.code : String(error)
+          const { code, reason } = error as { code?: string; reason?: string }
+          // whoever waits when another client binds the session to a key is told by the reason
+          const isUnusable = reason === 'unusable_record'
+          one.answer = isUnusable ? 'ERR_CONFIGURATION' : (code ?? String(error))
         },
       )
     }

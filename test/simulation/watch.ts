@@ -97,13 +97,16 @@ export function createWatch(ports: WatchPorts): Watch {
   let step = 0
 
   const isOver = (sessionId: string) => sessions.get(sessionId)?.over ?? false
+  /** Somebody has signed out since its sign-in began, and it was not stored by then. */
+  const isForbidden = (sessionId: string) =>
+    !sessions.has(sessionId) && (signInsBegan.get(sessionId) ?? Infinity) < lastSignOutAt
   /** Over in the store, or by what the server said to somebody who could not remove it. */
   const isLost = (sessionId: string) => {
     const { tokens, sessionId: current } = ports.stored() ?? {}
     const refreshToken = current === sessionId ? (tokens?.refreshToken as string) : undefined
     const gone =
       refreshToken && (server.familyOf(refreshToken)?.over || presentations.isRefused(refreshToken))
-    return isOver(sessionId) || !!gone
+    return isOver(sessionId) || !!gone || isForbidden(sessionId)
   }
   const isSignOut = (realm: Realm, sessionId = '') =>
     signOuts.some(
@@ -144,7 +147,7 @@ export function createWatch(ports: WatchPorts): Watch {
         watch.violate('what is over stays over', `${realm.id} stored ${after.sessionId} again`)
       }
       const isNew = !sessions.has(after.sessionId)
-      if (isNew && (signInsBegan.get(after.sessionId) ?? Infinity) < lastSignOutAt) {
+      if (isForbidden(after.sessionId)) {
         const what = `${realm.id} stored ${after.sessionId}, although somebody has signed out since its sign-in began`
         watch.violate('a sign-out ends sign-ins under way', what)
       }
