@@ -12,6 +12,9 @@ const REDEEM_MS = HOLD_MS - 2500
 /** After `invalid_grant`, how long someone who won the race may still need to store what they got. */
 const RACE_MS = 500
 
+/** A store that could not be read for so long is dead: others who share it do no better. */
+const DEAD_MS = 10_000
+
 /** What the refresher asks of the store part. */
 export interface SessionRecords {
   readonly stored: Stored
@@ -82,12 +85,20 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
   /** Refresh tokens that the server refused, by their hash: they are never sent again. */
   const refused = new Map<string, EndReason>()
 
-  /** What the store holds. Where it cannot be read, what this realm was the last to write. */
+  let unreadableSince: number | undefined
+
+  /** What the store holds. Where it cannot be read any more, what this realm was the last to write. */
   const readAgain = async (): Promise<SessionRecord | undefined> => {
     try {
-      return sessionOf(await records.read())
+      const found = sessionOf(await records.read())
+      unreadableSince = undefined
+      return found
     } catch (error) {
-      if (error instanceof StorageError && records.current?.by === ports.context) return records.current
+      const now = clock.now()
+      unreadableSince ??= now
+      const isDead = now - unreadableSince >= DEAD_MS
+      if (error instanceof StorageError && isDead && records.current?.by === ports.context)
+        return records.current
       throw error
     }
   }

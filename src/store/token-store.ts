@@ -110,12 +110,21 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
       let stored: unknown
       do {
         const debt = owed
-        if (debt) await write(found => (owed === debt && debt.may(found) ? debt.next : undefined))
-        if (debt === owed) owed = undefined
+        const pay = (found: Stored) => (owed === debt && debt?.may(found) ? debt.next : undefined)
+        // what still cannot be written does not keep anybody from reading
+        const isPaid =
+          debt &&
+          (await write(pay).then(
+            () => true,
+            () => false,
+          ))
+        if (isPaid && owed === debt) owed = undefined // somebody has changed what it was to take the place of
         began = ++steps
         stored = await keyValue.get(key)
       } while (began < written) // overtaken by a write of our own: what came may be from before it
-      settle(began, parseStored(stored, tokenType))
+      const found = parseStored(stored, tokenType)
+      if (!owed?.may(found)) owed = undefined
+      settle(began, owed?.next ?? found)
       return current
     },
     begin: next => put(next, found => epochOf(found) <= epochOf(next)),

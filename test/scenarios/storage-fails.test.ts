@@ -143,6 +143,10 @@ describe('when the store fails', () => {
     const { order, keyValue } = fragile(store.keyValue)
     const one = await signedIn({ store: sharedStore(clock, { keyValue }) })
     Object.assign(order, { reads: true, writes: true })
+    expire()
+    // it may be a moment in which somebody else has renewed the session
+    await expect(one.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_STORAGE', retryable: true })
+    clock.advance(10_000)
     for (let round = 1; round <= 3; round++) {
       expire()
       expect((await one.fetch(`${API}/me`)).status).toBe(200)
