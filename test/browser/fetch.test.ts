@@ -8,7 +8,12 @@ const { api } = inject('recording')
 const base = document.createElement('base')
 base.href = `${api}/p/`
 beforeAll(() => document.head.prepend(base))
-afterAll(() => base.remove())
+const frame = document.createElement('iframe')
+beforeAll(() => document.body.append(frame))
+afterAll(() => {
+  base.remove()
+  frame.remove()
+})
 
 fetchContract('fetch of Chromium', () => ({
   origin: api,
@@ -17,7 +22,8 @@ fetchContract('fetch of Chromium', () => ({
     return (await response.json()) as Recorded[]
   },
   // streams go out over HTTP/2 only
-  kinds: { streams: false, relative: true },
+  kinds: { streams: false, relative: true, realm: 'all' },
+  realm: frame.contentWindow as Window & typeof globalThis,
   shuffles: true,
   seed: inject('seed'),
 }))
