@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, inject } from 'vitest'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { fetchContract } from '../contracts/fetch.ts'
 import type { Recorded } from '../support/recorded.ts'
+import { recordedClient } from '../support/recorded-client.ts'
 
 const { api } = inject('recording')
 
@@ -27,3 +28,17 @@ fetchContract('fetch of Chromium', () => ({
   shuffles: true,
   seed: inject('seed'),
 }))
+
+test('a call with keepalive and more than half of its quota is replayed, or its 401 is the answer [F3.4]', async () => {
+  const client = await recordedClient([api])
+  const body = 'x'.repeat(40 * 1024)
+  const response = await client.fetch(`${api}/p/401-once/keepalive`, {
+    method: 'POST',
+    keepalive: true,
+    body,
+  })
+  client.dispose()
+  // how soon the browser frees the quota is its own matter
+  expect([200, 401]).toContain(response.status)
+  expect(await response.text()).toBe(String(response.status))
+})
