@@ -96,7 +96,7 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
     let sent: NonNullable<Arguments[1]>['headers']
 
     const sendWith = (headers: Readonly<Record<string, string>>, redirect?: RequestRedirect) => {
-      const next = withHeaders(takeOne(call, wasSent), headers, wasSent, redirect)
+      const next = withHeaders(takeOne(call), headers, wasSent, redirect)
       wasSent = true
       sent = next[1]?.headers
       return send(...next)
@@ -207,7 +207,7 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
       letGo(call, error)
       throw error
     } finally {
-      if (call.spare) letGo(call)
+      if (call.owned) letGo(call)
     }
   }
   // as the platform's: neither is to be seen from a function that takes what it gets

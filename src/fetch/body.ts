@@ -48,8 +48,8 @@ export function keepBodyOf({ init }: Call): boolean {
  * For a call that has to wait: fetch would refuse it at once or take its stream at once.
  * @throws TypeError what fetch says.
  */
-export function holdBack({ input, init, spare }: Call, isKept: boolean): void {
-  if (spare) return
+export function holdBack({ input, init, owned }: Call, isKept: boolean): void {
+  if (owned) return
   const body = init?.body
   const isReadOnce = !isKept && !ArrayBuffer.isView(body)
   new Request(input, (isReadOnce ? { ...init, body: undefined } : init) as Init)
@@ -59,13 +59,17 @@ export function holdBack({ input, init, spare }: Call, isKept: boolean): void {
 }
 
 /** What of the call is sent next. */
-export const takeOne = (call: Call, again: boolean): Call =>
-  again && call.spare ? { ...call, input: call.spare.clone() } : call
+export function takeOne(call: Call): Call {
+  if (!call.owned) return call
+  if (call.spare) return { ...call, input: call.spare.clone() }
+  call.spare = (call.input as Request).clone()
+  return call
+}
 
 /** Nothing of the call is sent any more: whoever fills its stream is told, as fetch does it. */
-export function letGo({ input, init, spare }: Call, reason?: unknown): void {
+export function letGo({ input, init, owned, spare }: Call, reason?: unknown): void {
   // fetch itself holds what it has begun to send
-  for (const body of spare ? [spare.body, (input as Request).body] : [init?.body]) {
+  for (const body of owned ? [spare?.body, (input as Request).body] : [init?.body]) {
     ;(body as Partial<ReadableStream> | null | undefined)?.cancel?.(reason).catch(() => {})
   }
 }

@@ -24,8 +24,10 @@ export interface Call {
   readonly headers: unknown
   /** Whether fetch knows one of the options: then it forgets a Request's referrer (Fetch standard, section 5.4). */
   readonly counts: boolean
-  /** The Request is a copy that nobody else has, because it has a body; this is for what is sent after it. */
-  readonly spare?: Request
+  /** The Request is a copy that nobody else has, because it has a body. */
+  readonly owned?: boolean
+  /** Another of that copy, for what is sent after it. */
+  spare?: Request
 }
 
 /** What any runtime knows. Most know more. */
@@ -140,7 +142,7 @@ export function createCallReader(): CallReader {
         return { ...call, headers: call.headers ?? readHeaders(request.headers) }
       }
       const copy = new Request(request, init as Init)
-      return { ...call, input: copy, headers: readHeaders(copy.headers), spare: copy.clone() }
+      return { ...call, input: copy, headers: readHeaders(copy.headers), owned: true }
     },
   }
 }

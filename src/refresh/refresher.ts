@@ -33,7 +33,7 @@ export interface RefresherPorts extends RedemptionPorts {
   noSession(): LatchkeyError
 }
 
-/** What a server says of one API (RFC 8707 section 2, RFC 6749 section 5.2) and will say again: only a sign-in helps. */
+/** What the server itself says of one API (RFC 8707 section 2, RFC 6749 section 5.2): only a sign-in changes it. */
 const isFinal = (error: LatchkeyError, resource: string | undefined): boolean =>
   resource !== undefined &&
   error instanceof ServerError &&

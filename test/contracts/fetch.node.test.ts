@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll } from 'vitest'
 import { type RecordingServer, startRecordingServer } from '../support/recording-server.ts'
 import { fetchContract } from './fetch.ts'
@@ -12,7 +13,8 @@ afterAll(() => server.close())
 fetchContract('fetch of Node', () => ({
   origin: server.origin,
   take: under => server.take(under),
-  kinds: { streams: true, relative: false },
+  kinds: { streams: true, relative: false, realm: 'buffers' },
+  realm: runInNewContext('globalThis'),
   shuffles: false,
   seed: Number(process.env.LATCHKEY_SEED ?? 1),
 }))

@@ -1,8 +1,14 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { children } from '../support/child.ts'
+import { hold } from '../support/faults.ts'
+import { authorizationOf } from '../support/recorded.ts'
+import { firstAuthorization, recordedClient } from '../support/recorded-client.ts'
+import { startRecordingServer } from '../support/recording-server.ts'
 import { API } from '../support/strict-api.ts'
 import { worlds } from '../support/world.ts'
 
 const world = worlds()
+const child = children()
 
 test('headers that can be walked through only once arrive, with the first send and with the replay', async () => {
   const { signedIn, as, api } = world()
@@ -138,4 +144,176 @@ test('a 401 of another server, to which a redirect led, is passed on and costs n
   expect(response.status).toBe(401)
   expect(await response.text()).toBe('elsewhere')
   expect(as.count('refresh_token')).toBe(0)
+})
+
+test('a 401 of another allowed origin, to which a redirect led, costs no refresh and no replay [F3.6]', async () => {
+  const { signedIn, as, fetch } = world()
+  const sent: string[] = []
+  const client = await signedIn({
+    allowedOrigins: [API, 'https://other.example.com'],
+    async fetch(input, init) {
+      if (String(input).startsWith(as.issuer)) return fetch(input, init)
+      sent.push(String(input))
+      return Object.defineProperties(new Response('elsewhere', { status: 401 }), {
+        url: { value: String(input).endsWith('/moved') ? 'https://other.example.com/' : `${API}/final` },
+        redirected: { value: true },
+      })
+    },
+  })
+  expect(await (await client.fetch(`${API}/moved`)).text()).toBe('elsewhere')
+  expect([as.count('refresh_token'), sent.length]).toEqual([0, 1])
+  // within an origin the token goes along
+  await client.fetch(`${API}/renamed`)
+  expect([as.count('refresh_token'), sent.length]).toEqual([1, 3])
+})
+
+describe('what the caller hands over is read once, when the call is made', () => {
+  test.each<[string, boolean]>([
+    ['that waits for a token and is replayed', true],
+    ['that is replayed', false],
+  ])('a URL object that is changed after a call %s matters no more [F3.1]', async (_what, waits) => {
+    const { as, api, signedIn, client } = world()
+    const one = await signedIn()
+    as.revokeAccessTokens()
+    const url = new URL(`${API}/me`)
+    const call = (waits ? client() : one).fetch(url, { method: 'POST', body: 'mine' })
+    url.href = 'https://evil.example/take'
+    expect((await call).status).toBe(200)
+    expect(api.requests.map(request => request.url)).toEqual([`${API}/me`, `${API}/me`])
+    expect(api.elsewhere).toEqual([])
+  })
+
+  test('an address that says another thing each time it is asked gets no token where it may not [F3.1]', async () => {
+    const { api, signedIn } = world()
+    const client = await signedIn()
+    const says = [`${API}/me`, 'https://evil.example/take']
+    const link = { toString: () => says.shift() ?? 'https://evil.example/again' }
+    await client.fetch(link as unknown as URL)
+    expect(api.requests.map(({ url }) => url)).toEqual([`${API}/me`])
+    expect(api.elsewhere).toEqual([])
+  })
+
+  test('a Request with a body is used up at once, also where a token is waited for [F3.3]', async () => {
+    const { as, api, signedIn, expire } = world()
+    const client = await signedIn()
+    expire()
+    const request = new Request(`${API}/me`, { method: 'POST', body: 'once' })
+    const call = client.fetch(request)
+    expect(request.bodyUsed).toBe(true)
+    await expect(client.fetch(request)).rejects.toThrow(TypeError)
+    expect((await call).status).toBe(200)
+    expect(api.requests.map(({ body }) => body)).toEqual(['once'])
+    expect(as.count('refresh_token')).toBe(1)
+  })
+
+  test('a getter of its options runs once, also for a call that waits, is replayed, or is not ours [F3.10]', async () => {
+    const { as, signedIn, client } = world()
+    const one = await signedIn()
+    as.revokeAccessTokens()
+    for (const fetch of [client().fetch, one.fetch]) {
+      let times = 0
+      const init = {
+        get headers() {
+          times++
+          return { 'x-mine': 'yes' }
+        },
+      }
+      for (const [index, url] of [`${API}/me`, `${API}/always-401`].entries()) {
+        await fetch(url, init)
+        expect(times).toBe(index + 1)
+      }
+    }
+  })
+})
+
+test.for<[string, RequestInit]>([
+  ['a method that is none', { method: 'B AD' }],
+  ['a body that a GET may not have', { body: 'text' }],
+  ['shared memory for its body', { method: 'POST', body: new Uint8Array(new SharedArrayBuffer(4)) as never }],
+])(
+  'a call with %s is refused as fetch refuses it, also where a token is waited for [F3.10]',
+  async ([, init]) => {
+    const { signedIn, as, api, expire } = world()
+    const client = await signedIn()
+    for (const when of [() => {}, expire]) {
+      when()
+      await expect(client.fetch(`${API}/me`, init)).rejects.toThrow(TypeError)
+    }
+    expect([as.count('refresh_token'), api.requests.length]).toEqual([0, 0])
+  },
+)
+
+test('it has the name and the length of fetch, and is refused without arguments [F3.10]', async () => {
+  const { fetch: clientFetch, dispose } = await recordedClient(['https://api.example.com'])
+  expect([clientFetch.name, clientFetch.length]).toEqual([fetch.name, fetch.length])
+  await expect((clientFetch as () => Promise<Response>)()).rejects.toThrow(TypeError)
+  dispose()
+})
+
+test('a no-cors call is sent as it is: without a token, and without a session [F3.8]', async () => {
+  const { signedIn, client, as, fetch } = world()
+  const sent: unknown[][] = []
+  const send: typeof globalThis.fetch = (...args) => {
+    if (String(args[0]).startsWith(as.issuer)) return fetch(...args)
+    sent.push(args)
+    return Promise.resolve(new Response())
+  }
+  for (const each of [client({ fetch: send }), await signedIn({ fetch: send })]) {
+    await each.fetch(`${API}/beacon`, { mode: 'no-cors', method: 'POST', body: 'x' })
+    const request = new Request(`${API}/beacon`, { mode: 'no-cors' })
+    await each.fetch(request)
+    expect(sent.splice(0)).toEqual([
+      [`${API}/beacon`, { mode: 'no-cors', method: 'POST', body: 'x' }],
+      [request, undefined],
+    ])
+  }
+})
+
+const cancelled = () => {
+  const reasons: unknown[] = []
+  const body = new ReadableStream({ cancel: reason => void reasons.push(reason) })
+  return { reasons, init: { method: 'POST', body, duplex: 'half' } as RequestInit }
+}
+
+test.each<[string, (init: RequestInit) => Parameters<typeof fetch>]>([
+  ['a stream', init => [`${API}/me`, init]],
+  ['a Request that was made of a stream', init => [new Request(`${API}/me`, init)]],
+])('%s is cancelled when its call is aborted while a token is waited for [F3.5]', async (_what, args) => {
+  const { signedIn, as, api, expire } = world()
+  const client = await signedIn()
+  expire()
+  const held = hold()
+  as.failNext.push(held)
+  const { reasons, init } = cancelled()
+  const controller = new AbortController()
+  const call = client.fetch(...args({ ...init, signal: controller.signal }))
+  await held.arrived
+  const reason = new Error('no longer needed')
+  controller.abort(reason)
+  await expect(call).rejects.toBe(reason)
+  await expect.poll(() => reasons).toEqual([reason])
+  held.release()
+  expect(api.requests).toEqual([])
+})
+
+test('a stream is cancelled when nobody is signed in [F3.5]', async () => {
+  const { client } = world()
+  const { reasons, init } = cancelled()
+  const end = await client()
+    .fetch(`${API}/me`, init)
+    .catch((error: unknown) => error)
+  expect(end).toMatchObject({ code: 'ERR_AUTHORIZATION_REQUIRED' })
+  await expect.poll(() => reasons).toEqual([end])
+})
+
+test('a client whose fetch becomes the global one goes on with the one that was there before [F3.9]', async () => {
+  const server = await startRecordingServer()
+  try {
+    const process = child('global-fetch', server.origin)
+    expect(await process.ended).toBe(0)
+    expect(process.lines()).toEqual(['200'])
+    expect(server.records.map(authorizationOf)).toEqual([[firstAuthorization]])
+  } finally {
+    await server.close()
+  }
 })

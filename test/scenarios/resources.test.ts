@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest'
-import type { Fetch } from '../../src/core/ports.ts'
-import { altered, hold } from '../support/faults.ts'
+import { describe, expect, test } from 'vitest'
+import type { Fetch, Wake } from '../../src/core/ports.ts'
+import { altered, hold, oauthError } from '../support/faults.ts'
 import { API } from '../support/strict-api.ts'
 import { type World, worlds } from '../support/world.ts'
 
@@ -188,4 +188,47 @@ test('a sign-out ends who waits for the access token of one API too', async () =
   expect(await waiting).toMatchObject({ code: 'ERR_AUTHORIZATION_REQUIRED', reason: 'signed_out' })
   held.release()
   await expect.poll(() => here.stored()).toEqual([])
+})
+
+describe('an error that is final for one API', () => {
+  const REFUSALS = [
+    ['invalid_target', oauthError('invalid_target')],
+    ['invalid_scope', oauthError('invalid_scope')],
+  ] as const
+
+  test.each(REFUSALS)('is asked for once until the next sign-in: %s [F9.5]', async (error, fault) => {
+    const here = world({ accessTokenSeconds: 3600 })
+    const { send, seen } = apis(here)
+    let wake = () => {}
+    const awake: Wake = {
+      listen(heard) {
+        wake = heard
+        return () => {}
+      },
+    }
+    const client = await here.signedIn({ fetch: send, resources, wake: awake })
+    here.as.failNext.push(fault)
+    for (let call = 0; call < 5; call++) {
+      await expect(client.fetch(`${PHOTOS}/all`)).rejects.toMatchObject({ code: 'ERR_SERVER', error })
+      here.clock.advance(60_000)
+      wake()
+    }
+    expect(here.as.count('refresh_token')).toBe(1)
+    // the others know nothing of it
+    expect((await client.fetch(`${NOTES}/all`)).status).toBe(200)
+    await client.signIn()
+    expect((await client.fetch(`${PHOTOS}/all`)).status).toBe(200)
+    expect(seen.every(({ isValid }) => isValid)).toBe(true)
+    expect(client.session.status).toBe('signed-in')
+  })
+
+  test('is forgotten where another tab was given what this one was not', async () => {
+    const here = world()
+    const { send } = apis(here)
+    const client = await here.signedIn({ fetch: send, resources })
+    here.as.failNext.push(oauthError('invalid_target'))
+    await expect(client.fetch(`${PHOTOS}/all`)).rejects.toMatchObject({ error: 'invalid_target' })
+    expect((await here.client({ fetch: send, resources }).fetch(`${PHOTOS}/all`)).status).toBe(200)
+    expect((await client.fetch(`${PHOTOS}/all`)).status).toBe(200)
+  })
 })

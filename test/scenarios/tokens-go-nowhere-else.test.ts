@@ -100,3 +100,32 @@ test('two clients of one store with other ids or issuers never see the session o
     expect((await other.start()).status).toBe('signed-out')
   }
 })
+
+test('an API that repeats in its challenge what it was sent gets none of it into an event or explain() [F6.1]', async () => {
+  const { signedIn, as, fetch } = world()
+  const client = await signedIn({
+    async fetch(input, init) {
+      if (!String(input).startsWith(API)) return fetch(input, init)
+      const headers = new Headers(init?.headers)
+      const accessToken = headers.get('authorization')?.slice(7) ?? ''
+      const texts = [
+        accessToken,
+        encodeURIComponent(`${accessToken}!`),
+        headers.get('x-key'),
+        `x ${accessToken} y`,
+      ]
+      const text = texts[Number(new URL(String(input)).searchParams.get('text'))]
+      const [status, error] = String(input).includes('/step') ? [403, 'insufficient_scope'] : [401, text]
+      const challenge = `Bearer error="${error}", scope="read ${text}", acr_values="${text}"`
+      return new Response(null, { status: status as number, headers: { 'www-authenticate': challenge } })
+    },
+  })
+  const headers = { 'x-key': 'the-very-own-key-of-the-app' }
+  for (const path of ['refused', 'step']) {
+    for (let text = 0; text < 4; text++) await client.fetch(`${API}/${path}?text=${text}`, { headers })
+  }
+  const shown = JSON.stringify([client.told, client.explain()])
+  expect(client.types()).toContain('step-up-required')
+  expect(shown).not.toContain('the-very-own-key')
+  for (const secret of as.secrets) expect(shown).not.toContain(secret)
+})

@@ -3,21 +3,36 @@ import { hideBoundary } from './recorded.ts'
 
 type Init = NonNullable<Parameters<typeof fetch>[1]>
 
+/** What another realm makes. Forms and the like only where there are frames. */
+export type Realm = Pick<typeof globalThis, 'ArrayBuffer' | 'Uint8Array' | 'Uint16Array' | 'DataView'> &
+  Partial<Pick<typeof globalThis, 'Request' | 'FormData' | 'URLSearchParams' | 'Blob'>>
+
 /** The arguments of one call. What can be used only once is built anew for each send. */
 export interface BuiltCall {
-  readonly args: [input: RequestInfo | URL, init?: Init]
+  readonly args: [input: RequestInfo | URL, init?: Init] | []
   /** What the signal of the call rejects with, where it is the caller's own. */
   readonly reason: Error
   /** How often the dispatcher of the call was asked to send; undici's own option. */
   readonly dispatched: { times: number }
   /** What the arguments look like, all that can be seen of them. */
   look(): unknown
+  /** What was read of the arguments, in its order, where that can be seen. */
+  readonly reads: readonly string[]
+  /** Changes what the caller still has in its hands, after the call. */
+  meddle(): void
 }
 
 export interface Place {
   readonly origin: string
   /** A path of its own, with a slash at the end, below `/p/` where URLs may be relative. */
   readonly path: string
+  readonly realm: Realm
+}
+
+/** What a call leaves behind, and is changed afterwards. */
+type Traces = Pick<BuiltCall, 'reason' | 'dispatched'> & {
+  readonly log: string[]
+  readonly later: (() => void)[]
 }
 
 function buildHeaders({ shape, fields }: HeadersSpec): HeadersInit {
@@ -45,18 +60,43 @@ const streamOf = (chunks: readonly Uint8Array[]) => {
   })
 }
 
-/** A view into the middle of a buffer, where the kind of view allows it. */
-function viewOf(bytes: Uint8Array, as: 'ArrayBuffer' | 'Uint8Array' | 'Uint16Array' | 'DataView'): BodyInit {
-  const buffer = new ArrayBuffer(bytes.length + 16)
-  new Uint8Array(buffer).set(bytes, 8)
-  if (as === 'ArrayBuffer') return buffer
-  if (as === 'DataView') return new DataView(buffer, 8, bytes.length)
-  return as === 'Uint8Array'
-    ? new Uint8Array(buffer, 8, bytes.length)
-    : new Uint16Array(buffer, 8, bytes.length >> 1)
+const emptyOf = (length: number, odd: (BodySpec & { kind: 'view' })['odd'], realm: Realm): ArrayBuffer => {
+  if (odd === 'shared') return new SharedArrayBuffer(length) as unknown as ArrayBuffer
+  // the library knows no buffers that grow yet
+  if (odd === 'resizable') return Reflect.construct(ArrayBuffer, [length, { maxByteLength: length + 16 }])
+  return new (odd === 'elsewhere' ? realm : globalThis).ArrayBuffer(length)
 }
 
-function buildBody(body: BodySpec): BodyInit | null {
+/** A view into the middle of a buffer, where the kind of view allows it. */
+function viewOf(
+  { bytes, as, odd }: BodySpec & { kind: 'view' },
+  { realm }: Place,
+  { later }: Traces,
+): BodyInit {
+  const { Uint8Array: Bytes, Uint16Array: Words, DataView: View } = odd === 'elsewhere' ? realm : globalThis
+  const buffer = emptyOf(bytes.length + 16, odd, realm)
+  new Uint8Array(buffer).set(bytes, 8)
+  const body = {
+    ArrayBuffer: () => buffer,
+    DataView: () => new View(buffer, 8, bytes.length),
+    Uint8Array: () => new Bytes(buffer, 8, bytes.length),
+    Uint16Array: () => new Words(buffer, 8, bytes.length >> 1),
+  }[as]()
+  if (odd === 'detached') structuredClone(buffer, { transfer: [buffer] })
+  else if (odd !== 'shared') later.push(() => new Uint8Array(buffer).fill(7))
+  return body
+}
+
+function foreignOf({ as, text }: BodySpec & { kind: 'foreign' }, { realm }: Place): BodyInit {
+  if (as === 'params') return new (realm.URLSearchParams ?? URLSearchParams)({ text })
+  if (as === 'blob') return new (realm.Blob ?? Blob)([text], { type: 'text/x-mine' })
+  const form = new (realm.FormData ?? FormData)()
+  form.append('text', text)
+  form.append('file', new (realm.Blob ?? Blob)([text]), 'name.txt')
+  return form
+}
+
+function buildBody(body: BodySpec, place: Place, call: Traces): BodyInit | null {
   switch (body.kind) {
     case 'text':
       return body.text
@@ -65,7 +105,9 @@ function buildBody(body: BodySpec): BodyInit | null {
     case 'blob':
       return new Blob([body.bytes.slice()], body.type === undefined ? undefined : { type: body.type })
     case 'view':
-      return viewOf(body.bytes, body.as)
+      return viewOf(body, place, call)
+    case 'foreign':
+      return foreignOf(body, place)
     case 'stream':
       return streamOf(body.chunks.map(chunk => chunk.slice()))
     case 'null':
@@ -89,17 +131,30 @@ function buildBody(body: BodySpec): BodyInit | null {
 const ownDispatcher = (): { dispatch(...args: unknown[]): boolean } =>
   (globalThis as never)[Symbol.for('undici.globalDispatcher.1')]
 
-const signalOf = (kind: InitSpec['signal'], reason: Error): AbortSignal | null => {
+const signalOf = (kind: InitSpec['signal'], { reason, later }: Traces): AbortSignal | null => {
   if (kind === 'null') return null
+  if (kind === 'aborted at once') {
+    const controller = new AbortController()
+    later.push(() => controller.abort(reason))
+    return controller.signal
+  }
   if (kind === 'quiet') return new AbortController().signal
   return kind === 'aborted' ? AbortSignal.abort() : AbortSignal.abort(reason)
 }
 
-function buildInit(
-  spec: InitSpec,
-  { origin, path }: Place,
-  call: Pick<BuiltCall, 'reason' | 'dispatched'>,
-): Init {
+const ONLY_SOME = ['next', 'cf', 'priority', 'window', 'dispatcher']
+
+/** Who reads it leaves a trace, but for what only some runtimes know. */
+const logged = (members: object, log: string[]) =>
+  new Proxy(members, {
+    get(target, name) {
+      if (!ONLY_SOME.includes(String(name))) log.push(String(name))
+      return Reflect.get(target, name)
+    },
+  })
+
+function buildInit(spec: InitSpec, place: Place, call: Traces): Init {
+  const { origin, path } = place
   const members: Record<string, unknown> = { ...spec.others }
   if (typeof members.referrer === 'string') members.referrer = members.referrer.replace('HERE', origin + path)
   if (members.dispatcher) {
@@ -112,11 +167,12 @@ function buildInit(
   }
   if (spec.headers)
     members.headers = spec.headers.shape === 'malformed' ? spec.headers.value : buildHeaders(spec.headers)
-  if (spec.signal) members.signal = signalOf(spec.signal, call.reason)
-  if (spec.body) members.body = buildBody(spec.body)
+  if (spec.signal) members.signal = signalOf(spec.signal, call)
+  if (spec.body) members.body = buildBody(spec.body, place, call)
   if (spec.body?.kind === 'stream') members.duplex = 'half'
   if (spec.shape === 'null-prototype') return Object.freeze(Object.assign(Object.create(null), members))
   if (spec.shape === 'inherited') return Object.freeze(Object.create(members))
+  if (spec.shape === 'logged') return logged(members, call.log)
   if (spec.shape !== 'getters') return Object.freeze(members)
   const getters = Object.entries(members).map(([name, value]) => [
     name,
@@ -125,23 +181,45 @@ function buildInit(
   return Object.freeze(Object.defineProperties({}, Object.fromEntries(getters)))
 }
 
-function buildInput(
-  { input, suffix }: CallSpec,
-  place: Place,
-  call: Pick<BuiltCall, 'reason' | 'dispatched'>,
-) {
-  const { origin, path } = place
+function buildInput({ input, suffix }: CallSpec, place: Place, call: Traces) {
+  const { origin, path, realm } = place
   const url = `${origin}${path}x${suffix}`
-  if (input === 'text') return url
-  if (input === 'URL') return new URL(url)
+  if (input === 'text' || input === 'none') return url
+  if (input === 'URL') {
+    const address = new URL(url)
+    call.later.push(() => {
+      address.pathname = '/changed-afterwards'
+    })
+    return address
+  }
+  if (input === 'object') {
+    return {
+      toString() {
+        call.log.push('toString')
+        return url
+      },
+    } as unknown as URL
+  }
   if (input === 'relative') return `${path}x${suffix}`
   if (input === 'relative to the folder') return `${path.slice('/p/'.length)}x${suffix}`
   if ('bad' in input) return input.bad.replace('HOST', new URL(origin).host)
-  return new Request(url, buildInit(input.request, place, call))
+  const request = new ((input.elsewhere && realm.Request) || Request)(
+    url,
+    buildInit(input.request, place, call),
+  )
+  call.later.push(() => request.headers.set('x-late', 'yes'))
+  return request
 }
 
 const lookAtHeaders = (headers: unknown): unknown =>
   headers instanceof Headers || headers instanceof Map ? [...headers] : JSON.stringify(headers)
+
+const lookAtBody = (body: Init['body']): unknown => {
+  if (body instanceof FormData) return [...body]
+  // what was given away has no text
+  const isGiven = ArrayBuffer.isView(body) && (body instanceof DataView || body.byteLength === 0)
+  return isGiven ? 'a view' : String(body)
+}
 
 function lookAtRequest(request: Request) {
   const { url, method, mode, credentials, cache, redirect, referrer, referrerPolicy, integrity, bodyUsed } =
@@ -160,25 +238,39 @@ function lookAtRequest(request: Request) {
 /** @returns `undefined` where not even the Request of the call can be made. */
 export function buildCall(spec: CallSpec, place: Place): BuiltCall | undefined {
   const call = { reason: new Error('the reason of the caller'), dispatched: { times: 0 } }
+  const traces: Traces = { ...call, log: [], later: [] }
   let input: string | URL | Request
   try {
-    input = buildInput(spec, place, call)
+    input = buildInput(spec, place, traces)
   } catch {
     return undefined
   }
-  const init = spec.init === undefined || spec.init === null ? spec.init : buildInit(spec.init, place, call)
-  const members = Object.entries(init ?? {})
+  traces.log.length = 0
+  const init = spec.init === undefined || spec.init === null ? spec.init : buildInit(spec.init, place, traces)
+  const isLogged = spec.init?.shape === 'logged'
+  const members = isLogged ? [] : Object.entries(init ?? {})
   return {
     ...call,
-    args: init === undefined ? [input] : [input, init as Init],
+    reads: traces.log,
+    args: spec.input === 'none' ? [] : init === undefined ? [input] : [input, init as Init],
     look: () => ({
-      input: input instanceof Request ? lookAtRequest(input) : String(input),
-      same: Object.entries(init ?? {}).every(([name, value], index) => {
-        const [known, held] = members[index] as [string, unknown]
-        return known === name && held === value
-      }),
-      headers: lookAtHeaders((init as Init | undefined)?.headers),
-      body: init?.body instanceof FormData ? [...init.body] : String(init?.body),
+      input: isRequest(input) ? lookAtRequest(input) : spec.input === 'object' ? 'an object' : String(input),
+      ...(isLogged
+        ? {}
+        : {
+            same: Object.entries(init ?? {}).every(([name, value], index) => {
+              const [known, held] = members[index] as [string, unknown]
+              return known === name && held === value
+            }),
+            headers: lookAtHeaders((init as Init | undefined)?.headers),
+            body: lookAtBody((init as Init | undefined)?.body),
+          }),
     }),
+    meddle() {
+      for (const change of traces.later) change()
+    },
   }
 }
+
+const isRequest = (input: string | URL | Request): input is Request =>
+  typeof input === 'object' && 'headers' in input

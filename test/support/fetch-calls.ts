@@ -7,6 +7,8 @@ export interface CallKinds {
   streams: boolean
   /** Whether there is a base for relative URLs. */
   relative: boolean
+  /** Whether objects of other realms can be made: buffers everywhere, forms and the like where there are frames. */
+  realm: 'buffers' | 'all'
   /** Whether calls that fetch refuses are drawn too, and those that can be sent only once. */
   anything: boolean
 }
@@ -21,16 +23,25 @@ export type BodySpec =
   | { kind: 'params'; pairs: [string, string][] }
   | { kind: 'form'; parts: [string, string | { bytes: Uint8Array; type: string; name?: string }][] }
   | { kind: 'blob'; bytes: Uint8Array; type?: string }
-  | { kind: 'view'; bytes: Uint8Array; as: 'ArrayBuffer' | 'Uint8Array' | 'Uint16Array' | 'DataView' }
+  | {
+      kind: 'view'
+      bytes: Uint8Array
+      as: 'ArrayBuffer' | 'Uint8Array' | 'Uint16Array' | 'DataView'
+      /** Of another realm; given away before the call; memory that is shared, or that grows. */
+      odd?: 'elsewhere' | 'detached' | 'shared' | 'resizable'
+    }
+  /** Made by another realm. */
+  | { kind: 'foreign'; as: 'params' | 'form' | 'blob'; text: string }
   | { kind: 'stream'; chunks: Uint8Array[] }
   | { kind: 'null' }
 
 /** Members of `init`, those that a test looks into by name. */
 export interface InitSpec {
-  shape?: 'plain' | 'null-prototype' | 'getters' | 'inherited'
+  /** `logged`: who reads it leaves a trace. */
+  shape?: 'plain' | 'null-prototype' | 'getters' | 'inherited' | 'logged'
   headers?: HeadersSpec | { shape: 'malformed'; value: unknown }
   body?: BodySpec
-  signal?: 'quiet' | 'aborted' | 'aborted with a reason' | 'null'
+  signal?: 'quiet' | 'aborted' | 'aborted with a reason' | 'aborted at once' | 'null'
   others?: Record<string, unknown>
 }
 
@@ -40,11 +51,17 @@ export interface CallSpec {
   readonly input:
     | 'text'
     | 'URL'
+    /** An object that says where it goes, such as a link of a page. */
+    | 'object'
     | 'relative'
     | 'relative to the folder'
-    | { request: InitSpec }
+    | { request: InitSpec; elsewhere?: boolean }
     | { bad: string }
+    /** No arguments at all. */
+    | 'none'
   readonly init?: InitSpec | null
+  /** The same arguments are handed over twice. */
+  readonly twice?: boolean
 }
 
 const bytes = fc.uint8Array({ maxLength: 64 })
@@ -95,7 +112,7 @@ const malformed = fc.constantFrom<unknown[]>(
   7,
 )
 
-const bodyOf = ({ streams }: CallKinds): Arbitrary<BodySpec> => {
+const bodyOf = ({ streams, realm, anything }: CallKinds): Arbitrary<BodySpec> => {
   const part = fc.record(
     { bytes, type: fc.constantFrom('', 'image/png'), name: text },
     { requiredKeys: ['bytes', 'type'] },
@@ -111,6 +128,21 @@ const bodyOf = ({ streams }: CallKinds): Arbitrary<BodySpec> => {
     }),
     fc.record({ kind: fc.constant('blob'), bytes, type }, { requiredKeys: ['kind', 'bytes'] }),
     fc.record({ kind: fc.constant('view'), bytes, as: views }),
+    fc.record({ kind: fc.constant('view'), bytes, as: views, odd: fc.constant('elsewhere') }),
+    ...(anything
+      ? [
+          fc.record({
+            kind: fc.constant('view'),
+            bytes,
+            as: views,
+            // a page has shared memory only where it is isolated
+            odd: fc.constantFrom('detached', 'resizable', realm === 'all' ? 'resizable' : 'shared'),
+          }),
+        ]
+      : []),
+    ...(realm === 'all'
+      ? [fc.record({ kind: fc.constant('foreign'), as: fc.constantFrom('params', 'form', 'blob'), text })]
+      : []),
     fc.constant({ kind: 'null' }),
     ...(streams
       ? [fc.record({ kind: fc.constant('stream'), chunks: fc.array(bytes, { maxLength: 3 }) })]
@@ -159,9 +191,9 @@ const some = (members: Record<string, Arbitrary<unknown>>) => fc.record(members,
 function initOf(kinds: CallKinds): Arbitrary<InitSpec> {
   const body = bodyOf(kinds)
   const signal = kinds.anything
-    ? oneOf('quiet', 'quiet', 'null', 'aborted', 'aborted with a reason')
+    ? oneOf('quiet', 'quiet', 'null', 'aborted', 'aborted with a reason', 'aborted at once')
     : oneOf('quiet')
-  const shape = oneOf('plain', 'plain', 'null-prototype', 'getters', 'inherited')
+  const shape = oneOf('plain', 'plain', 'null-prototype', 'getters', 'inherited', 'logged')
   const merge = (members: Record<string, Arbitrary<unknown>>, required: never[], rest = some(harmless)) =>
     fc
       .tuple(fc.record({ shape, signal, headers, ...members }, { requiredKeys: required }), rest)
@@ -194,24 +226,27 @@ function initOf(kinds: CallKinds): Arbitrary<InitSpec> {
 /** One call of fetch, drawn at random, as plain data: fast-check prints it, and it can be built more than once. */
 export function fetchCalls(kinds: CallKinds): Arbitrary<CallSpec> {
   const init = initOf(kinds)
-  const request = initOf({ ...kinds, anything: false, streams: kinds.streams && kinds.anything }).map(
-    request => ({ request }),
-  )
+  const requestInit = initOf({ ...kinds, anything: false, streams: kinds.streams && kinds.anything })
+  const request =
+    kinds.realm === 'all'
+      ? fc.record({ request: requestInit, elsewhere: fc.boolean() })
+      : fc.record({ request: requestInit })
   const bad = fc
     .constantFrom('http://', 'https://[', 'nonsense:', 'http://user:pass@HOST/x', '/no-base')
     .map(bad => ({ bad }))
   const weighed: { arbitrary: Arbitrary<CallSpec['input']>; weight: number }[] = [
-    { arbitrary: fc.constantFrom('text', 'URL'), weight: 5 },
+    { arbitrary: fc.constantFrom('text', 'text', 'URL', 'URL', 'object'), weight: 5 },
     { arbitrary: request, weight: 4 },
   ]
   if (kinds.relative)
     weighed.push({ arbitrary: fc.constantFrom('relative', 'relative to the folder'), weight: 2 })
-  if (kinds.anything) weighed.push({ arbitrary: bad, weight: 1 })
+  if (kinds.anything) weighed.push({ arbitrary: fc.oneof(bad, bad, fc.constant('none' as const)), weight: 1 })
   return fc.record(
     {
       suffix: fc.constantFrom('', '?a=b&a=c', '?q=gr\u00fc\u00df%20', '#part', '/../up', '?'),
       input: fc.oneof(...weighed),
       init: fc.oneof({ arbitrary: init, weight: 8 }, { arbitrary: fc.constant(null), weight: 1 }),
+      ...(kinds.anything ? { twice: fc.constantFrom(false, false, true) } : {}),
     },
     { requiredKeys: ['suffix', 'input'] },
   )

@@ -19,7 +19,7 @@ export async function recordedClient(
   const store = memory()
   await storeSession(store)
   let refreshes = 0
-  const send: Fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
+  const send: Fetch = options.fetch ?? ((...args) => globalThis.fetch(...args))
   const client = createClient({
     server: { issuer, authorization_endpoint: `${issuer}authorize`, token_endpoint: `${issuer}token` },
     clientId,
@@ -28,8 +28,8 @@ export async function recordedClient(
     allowedOrigins,
     store,
     ...options,
-    async fetch(input, init) {
-      if (String(input) !== `${issuer}token`) return send(input, init)
+    async fetch(...args) {
+      if (String(args[0]) !== `${issuer}token`) return send(...args)
       refreshes++
       return Response.json({
         access_token: `access-${refreshes}`,
