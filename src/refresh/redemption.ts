@@ -16,6 +16,8 @@ const RACE_MS = 500
 export interface SessionRecords {
   readonly stored: Stored
   readonly current: SessionRecord | undefined
+  /** Whether the session is in memory only. */
+  readonly isUnsaved: boolean
   read(): Promise<Stored>
   replace(next: SessionRecord, unchanged: SessionRecord): Promise<boolean>
   keep(next: SessionRecord, unchanged: SessionRecord): void
@@ -82,12 +84,12 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
   /** Refresh tokens that the server refused, by their hash: they are never sent again. */
   const refused = new Map<string, EndReason>()
 
-  /** What the store holds. Where it cannot be read, what this realm was the last to write. */
+  /** What the store holds. Where it cannot be read, what nobody else can have: a rotation that could not be stored. */
   const readAgain = async (): Promise<SessionRecord | undefined> => {
     try {
       return sessionOf(await records.read())
     } catch (error) {
-      if (error instanceof StorageError && records.current?.by === ports.context) return records.current
+      if (error instanceof StorageError && records.isUnsaved) return records.current
       throw error
     }
   }
