@@ -19,6 +19,8 @@ const DEAD_MS = 10_000
 export interface SessionRecords {
   readonly stored: Stored
   readonly current: SessionRecord | undefined
+  /** Whether the session is in memory only. */
+  readonly isUnsaved: boolean
   read(): Promise<Stored>
   replace(next: SessionRecord, unchanged: SessionRecord): Promise<boolean>
   keep(next: SessionRecord, unchanged: SessionRecord): void
@@ -87,7 +89,7 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
 
   let unreadableSince: number | undefined
 
-  /** What the store holds. Where it cannot be read any more, what this realm was the last to write. */
+  /** What the store holds. Where it cannot be read, what nobody else can have, or has had for long. */
   const readAgain = async (): Promise<SessionRecord | undefined> => {
     try {
       const found = sessionOf(await records.read())
@@ -96,9 +98,8 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
     } catch (error) {
       const now = clock.now()
       unreadableSince ??= now
-      const isDead = now - unreadableSince >= DEAD_MS
-      if (error instanceof StorageError && isDead && records.current?.by === ports.context)
-        return records.current
+      const isOwn = records.current?.by === ports.context && now - unreadableSince >= DEAD_MS
+      if (error instanceof StorageError && (isOwn || records.isUnsaved)) return records.current
       throw error
     }
   }

@@ -9,6 +9,8 @@ export interface TokenStore {
   readonly stored: Stored
   /** The session in it: what calls use while it is fresh. */
   readonly current: SessionRecord | undefined
+  /** Whether the session is in memory only: it could not be stored. */
+  readonly isUnsaved: boolean
   /** Reads the store; afterwards `stored` is what it holds. */
   read(): Promise<Stored>
   /**
@@ -104,6 +106,9 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
     },
     get current() {
       return sessionOf(current)
+    },
+    get isUnsaved() {
+      return owed !== undefined && 'tokens' in owed.next
     },
     async read() {
       let began: number

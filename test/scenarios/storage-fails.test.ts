@@ -138,7 +138,22 @@ describe('when the store fails', () => {
     expect(as.reuses).toBe(0)
   })
 
-  test('for good, the client that stored the session last goes on from memory, at one redemption each time [F2.11]', async () => {
+  test('for good, the client that has a rotation in memory goes on from there, at one redemption each time [F2.11]', async () => {
+    const { signedIn, as, store, clock, expire } = world()
+    const { order, keyValue } = fragile(store.keyValue)
+    const one = await signedIn({ store: sharedStore(clock, { keyValue }) })
+    order.writes = true
+    for (let round = 1; round <= 3; round++) {
+      expire()
+      expect((await one.fetch(`${API}/me`)).status).toBe(200)
+      expect(as.count('refresh_token')).toBe(round)
+      order.reads = true
+    }
+    expect(as.reuses).toBe(0)
+    expect(one.session.status).toBe('signed-in')
+  })
+
+  test('for reading and writing at once, for ten seconds, the client that stored the session last goes on from memory [F2.11]', async () => {
     const { signedIn, as, store, clock, expire } = world()
     const { order, keyValue } = fragile(store.keyValue)
     const one = await signedIn({ store: sharedStore(clock, { keyValue }) })
@@ -153,7 +168,23 @@ describe('when the store fails', () => {
       expect(as.count('refresh_token')).toBe(round)
     }
     expect(as.reuses).toBe(0)
-    expect(one.session.status).toBe('signed-in')
+  })
+
+  test('for reading, even the client that stored the session last sends nothing: others may have refreshed [F1.9]', async () => {
+    const { signedIn, client, as, store, stored, clock, expire } = world()
+    const { order, keyValue } = fragile(store.keyValue)
+    const one = await signedIn({ store: sharedStore(clock, { keyValue, lock: store.lock }) }) // hears no news
+    const other = client()
+    expire()
+    expect((await other.fetch(`${API}/me`)).status).toBe(200)
+    order.reads = true
+    await expect(one.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_STORAGE', retryable: true })
+    order.reads = false
+    clock.advance(60_000)
+    expect((await one.fetch(`${API}/me`)).status).toBe(200)
+    expect(as.reuses).toBe(0)
+    expect(as.count('refresh_token')).toBe(1)
+    expect((await stored())[0]).toMatchObject({ version: 2 })
   })
 
   test('for reading, before a refresh, a client that did not store the session sends nothing', async () => {

@@ -10,6 +10,8 @@ export interface Parameters {
   /** Between two calls of one context, at most. */
   readonly callGapMs: number
   readonly callerAborts: number
+  /** Whether clients refresh an expired token before a call needs it. */
+  readonly isEager: boolean
   /** Only answers are lost and pages reloaded, and the grace period is long: the session must survive. */
   readonly gentle: boolean
   readonly server: {
@@ -92,6 +94,7 @@ export function drawParameters(random: Random): Parameters {
     disturbedMs: between(6, 20) * (crowd ? 2000 : 1000),
     callGapMs: gentle ? 800 : pick([500, 1500, 4000]),
     callerAborts: sometimes(0.4, 0.1),
+    isEager: chance(0.7),
     gentle,
     server: {
       graceMs: gentle ? 30_000 : pick([0, 0, 2000, 10_000, 30_000]),

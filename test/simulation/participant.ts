@@ -59,6 +59,9 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
     get current() {
       return store.current
     },
+    get isUnsaved() {
+      return store.isUnsaved
+    },
     keep(next, unchanged) {
       watch.kept(participant, next.tokens.accessToken, !unchanged)
       store.keep(next, unchanged)
@@ -93,6 +96,7 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
     context: id,
     records,
     tokenType,
+    isEager: parameters.isEager,
     lock: weakened.lock,
     clock,
     emit,
@@ -129,15 +133,21 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
   live.subscribe(session => watch.shows(participant, session, records.current))
 
   /** A token as `fetch` gets one, watched. */
-  const getToken = async (rejected?: string, signal?: AbortSignal): Promise<string> => {
+  const getToken = async (
+    made: { sessionId: string | undefined },
+    rejected?: string,
+    signal?: AbortSignal,
+  ): Promise<string> => {
     const ended = watch.begin(participant, rejected ? `acquire(${rejected})` : 'acquire()')
     let wanted = records.current?.sessionId
     try {
       let accessToken = rejected === undefined ? live.ready() : undefined
       if (accessToken === undefined) {
         if (rejected === undefined) await live.started()
-        wanted = records.current?.sessionId
-        accessToken = await live.acquire({ rejected, signal })
+        made.sessionId ??= live.sessionId()
+        wanted = made.sessionId
+        const sessionId = world.missing.includes('replay-within-session') ? undefined : made.sessionId
+        accessToken = await live.acquire({ rejected, sessionId, signal })
       }
       watch.handedOut(participant, accessToken)
       return accessToken
@@ -199,17 +209,17 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
     },
     async call(signal?: AbortSignal): Promise<'accepted' | 'refused'> {
       counts.calls++
-      const accessToken = await getToken(undefined, signal)
-      const began = watch.sessionOf(accessToken)
+      const made = { sessionId: live.sessionId() }
+      const accessToken = await getToken(made, undefined, signal)
+      watch.sends(participant, made.sessionId, accessToken)
       if (await asksApi(accessToken)) return 'accepted'
       counts.unauthorized++
       say(id, `${accessToken}: 401`)
-      if (records.current && records.current.sessionId !== began) world.meet('another session before a 401')
-      const renewed = await getToken(accessToken, signal)
-      const isSame = watch.sessionOf(renewed) === began
-      if (renewed === accessToken || !(isSame || world.missing.includes('replay-within-session')))
-        return 'refused'
-      watch.replays(participant, accessToken, renewed)
+      const now = live.sessionId()
+      if (now && now !== made.sessionId) world.meet('another session before a 401')
+      const renewed = await getToken(made, accessToken, signal)
+      if (renewed === accessToken) return 'refused'
+      watch.sends(participant, made.sessionId, renewed)
       return (await asksApi(renewed)) ? 'accepted' : 'refused'
     },
     signIn: () =>

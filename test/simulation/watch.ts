@@ -56,10 +56,8 @@ export interface Watch {
   /** A write failed; `signIn`: of the first record of a session. */
   kept(participant: Participant, accessToken: string, signIn: boolean): void
   handedOut(participant: Participant, accessToken: string): void
-  /** The session that an access token is of; tokens are named after theirs. */
-  sessionOf(accessToken: string): string
-  /** A call that met a 401 is sent once more, with this token. */
-  replays(participant: Participant, rejected: string, accessToken: string): void
+  /** A call that was made in this session is sent with this token; tokens are named after their session. */
+  sends(participant: Participant, sessionId: string | undefined, accessToken: string): void
   shows(participant: Participant, session: Session, record: SessionRecord | undefined): void
   told(participant: Participant, reason: EndReason): void
   signsOut(participant: Participant, sessionId: string | undefined): void
@@ -171,10 +169,9 @@ export function createWatch(ports: WatchPorts): Watch {
         )
       }
     },
-    sessionOf: accessToken => accessToken.split('.')[0] as string,
-    replays(participant, rejected, accessToken) {
-      if (watch.sessionOf(rejected) === watch.sessionOf(accessToken)) return
-      const what = `${participant.id} replays with ${accessToken} what it sent with ${rejected}`
+    sends(participant, sessionId, accessToken) {
+      if (accessToken.split('.')[0] === sessionId) return
+      const what = `${participant.id} sends with ${accessToken} a call that was made in ${sessionId}`
       watch.violate('no call as somebody else', what)
     },
     shows(participant, session, record) {
