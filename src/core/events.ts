@@ -40,6 +40,8 @@ export type WarningTopic =
   | 'id_token'
   /** More was granted than was asked for. */
   | 'scope'
+  /** Something in the answer to a refresh was left out, because it cannot be right. */
+  | 'token_response'
 
 export type EventBody =
   /** The server's metadata was asked for (RFC 8414), and came. */

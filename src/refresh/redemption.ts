@@ -153,7 +153,10 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
         return ending.type === 'rotated' ? { ...ending, refused: error } : ending
       } catch (error) {
         if (!(error instanceof LatchkeyError)) throw error
-        const outcome = judgeRefreshFailure(error, attempt, REDEEM_MS - (clock.now() - began))
+        const outcome = judgeRefreshFailure(error, attempt, REDEEM_MS - (clock.now() - began), {
+          refusals: 0,
+          accessTokenExpired: false,
+        })
         if (outcome.do === 'end') {
           const reason = outcome.reason ?? (interrupted || spent ? 'refresh_interrupted' : 'expired')
           refused.set(tokenHash, reason)

@@ -122,7 +122,7 @@ export const parsers: readonly Target[] = [
     oneOf: 1,
     property: () =>
       fc.asyncProperty(fc.tuple(answers, fc.boolean()), bends, async ([answer, isLenient], bend) => {
-        const read = await outcome(() => readTokenAnswer(answer, bend, isLenient))
+        const read = await outcome(() => readTokenAnswer(answer, bend, isLenient ? () => {} : undefined))
         if (!read?.ok || !read.headers.get('content-type')?.includes('json')) return
         const { access_token, expires_in } = (await read.json()) as Record<string, unknown>
         if (typeof access_token === 'string') new Headers({ authorization: `Bearer ${access_token}` })
