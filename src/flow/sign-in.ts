@@ -260,10 +260,12 @@ async function exchange(
     await slot.begin(record)
     await transactions.move(transaction, 'signed-in')
     if (!tokens.refreshToken) {
-      ports.warn(
-        'no_refresh_token',
-        'This sign-in brought no refresh token: it lasts as long as its access token. Most servers give one for the scope offline_access.',
-      )
+      const isAsked = requested.split(' ').includes('offline_access')
+      const why = isAsked
+        ? 'Some servers ignore the scope offline_access unless authorizationParameters has prompt: "consent".'
+        : 'Most servers give one for the scope offline_access.'
+      const message = `This sign-in brought no refresh token: it lasts as long as its access token. ${why}`
+      ports.warn(isAsked ? 'offline_access' : 'no_refresh_token', message)
     }
     return record
   } catch (error) {

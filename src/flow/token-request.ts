@@ -230,7 +230,11 @@ export async function revoke(
     endpointOf(as, 'revocation_endpoint', clientAuthentication?.mtls)
     const answer = await revocationRequest(as, ...identity(ports), token, {
       [allowInsecureRequests]: true,
-      [customFetch]: (url, init) => transport(url, { ...init, keepalive: true }), // the page may be leaving
+      async [customFetch](url, init) {
+        const send = () => transport(url, { ...init, keepalive: true }, true) // the page may be leaving
+        const answer = await send()
+        return answer.status >= 500 && !answer.headers.has('retry-after') ? send() : answer
+      },
       additionalParameters: { token_type_hint: hint },
     })
     if (answer.status !== 204) return await processRevocationResponse(answer)
