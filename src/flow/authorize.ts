@@ -59,7 +59,7 @@ export async function beginAuthorization(
   endpointOf(as, 'token_endpoint', clientAuthentication?.mtls) // better to fail before the user has signed in than after
   await checkSignIn(ports, as, redirectUri)
   const createdAt = clock.now()
-  const state = nameState(userAgent, createdAt, generateRandomState())
+  const state = nameState(userAgent, generateRandomState())
   const codeVerifier = generateRandomCodeVerifier()
   const nonce = scope.split(' ').includes('openid') ? generateRandomNonce() : undefined
   const own: Record<string, string | undefined> = {

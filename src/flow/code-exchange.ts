@@ -61,6 +61,7 @@ export async function exchangeCode(
       async (as, client, authentication, options) => {
         const request = [as, client, authentication, parameters, redirectUri, codeVerifier, options] as const
         const response = await authorizationCodeGrantRequest(...request)
+        if (!response.ok) return processAuthorizationCodeResponse(as, client, response) // which says what is wrong
         const [again, peek] = [response.clone(), response.clone()]
         const judge = async (by: Client, answer: Response) => {
           const { id_token: idToken } = await answer.clone().json()

@@ -70,12 +70,12 @@ export async function tokenRequest(
   const { server, clientAuthentication, extensions, clock, emit } = ports
   const { grantType, sessionId, attempt, secrets } = request
   emit({ type: 'token-request', grantType, attempt })
+  const as = server()
   try {
-    const as = await server()
-    endpointOf(as, 'token_endpoint', clientAuthentication?.mtls)
+    endpointOf(await as, 'token_endpoint', clientAuthentication?.mtls)
     const options = requestOptions(ports, request)
-    const response = await extensions.tokenRequest(sessionId, more =>
-      send(as, ...identity(ports), { ...options, ...more }),
+    const response = await extensions.tokenRequest(sessionId, async more =>
+      send(await as, ...identity(ports), { ...options, ...more }),
     )
     const refused = ofAnotherType(response, extensions)
     if (refused && grantType !== 'refresh_token') throw refused
@@ -92,7 +92,11 @@ export async function tokenRequest(
     if (grantType === 'refresh_token' && isNoWeather)
       failure.message += ' If this lasts, signIn() begins anew.'
     emit({ type: 'token-error', grantType, code, error, status })
-    throw failure
+    if (reason !== 'not_the_server') throw failure
+    // the server may have moved: a refresh token that it has not seen is sent where it is now, a code is not
+    const [old, now] = [await as, await server(await as)]
+    if (grantType !== 'refresh_token' || now.token_endpoint === old.token_endpoint) throw failure
+    return tokenRequest(ports, request, send)
   }
 }
 

@@ -43,6 +43,8 @@ export const isOpen = (stage: Stage): boolean => stage === 'waiting' || stage ==
 export interface Transactions {
   save(transaction: Transaction): Promise<void>
   find(state: string): Promise<Transaction | undefined>
+  /** Whether it is still kept, although it is too old to be found. */
+  isTooOld(state: string): Promise<boolean>
   /** All that are kept, the newest first. */
   all(): Promise<readonly Transaction[]>
   /**
@@ -82,6 +84,10 @@ export function createTransactions(keyValue: KeyValue, prefix: string, clock: Cl
       await Promise.all([write(transaction.state, transaction), sweep().catch(() => {})])
     },
     find: state => read(prefix + state),
+    async isTooOld(state) {
+      const stored = (await keyValue.get(prefix + state)) as Transaction | null | undefined
+      return typeof stored?.createdAt === 'number' && !(await read(prefix + state))
+    },
     all: async () => (await entries()).flatMap(({ transaction }) => transaction ?? []),
     move: (transaction, stage) =>
       write(transaction.state, {
