@@ -221,7 +221,7 @@ export function checkAuthorizationParameters(
 
 /**
  * @param own a URL of the app: its redirect URI, or the webview's address.
- * @throws ConfigurationError unless `returnTo` is of the app's own origin.
+ * @throws ConfigurationError unless `returnTo` is of the app's own origin, and what a page can show as its address.
  */
 export function parseReturnTo(returnTo: string | undefined, own: string): string | undefined {
   if (returnTo === undefined) return undefined
@@ -229,7 +229,7 @@ export function parseReturnTo(returnTo: string | undefined, own: string): string
   const url = parseUrl(returnTo, own)
   check(
     // not by `origin`, which is "null" for a webview's own scheme (capacitor://localhost)
-    url?.host && url.protocol === home?.protocol && url.host === home.host,
+    url?.host && url.protocol === home?.protocol && url.host === home.host && !url.username && !url.password,
     'returnTo',
     home?.host ? `a URL of ${home.protocol}//${home.host}` : "left out: there is no page of the app's own",
     returnTo,

@@ -22,7 +22,7 @@ export interface Explanation {
 export type WarningTopic =
   /** Something was accepted only because the option `quirks` says so. */
   | 'quirk'
-  /** `offline_access` is asked for without `prompt=consent`, without which some servers ignore it (OpenID Connect Core 11). */
+  /** As `no_refresh_token`, although the sign-in asked for `offline_access`: some servers want `prompt=consent` too (OpenID Connect Core 11). */
   | 'offline_access'
   /** A sign-in brought no refresh token: the session lasts as long as its access token. */
   | 'no_refresh_token'
@@ -40,6 +40,10 @@ export type WarningTopic =
   | 'id_token'
   /** More was granted than was asked for. */
   | 'scope'
+  /** A server asks for a DPoP nonce that cannot be read (RFC 9449 section 8). */
+  | 'dpop_nonce'
+  /** Something in the answer to a refresh was left out, because it cannot be right. */
+  | 'token_response'
 
 export type EventBody =
   /** The server's metadata was asked for (RFC 8414), and came. */

@@ -74,7 +74,7 @@ export interface Store {
 
 /** What shows the authorization server's pages to the user and brings the answer back. */
 export interface UserAgent {
-  /** Letters only. Becomes part of `state`, so that the page which gets the answer knows how it was asked for. */
+  /** What it is called in events. `popup`: the page that gets the answer hands it to the one which opened it. */
   readonly name: string
   /** The answer comes to another page: what is stored has to be there still. */
   readonly leaves?: boolean

@@ -76,9 +76,19 @@ export function isSameState(one: SessionState, other: SessionState): boolean {
   return a.sessionId === b.sessionId && a.version === b.version && a.trouble?.at === b.trouble?.at
 }
 
+/** What an app can change must not be what the session lives on. */
+function frozen<T>(whole: T): T {
+  const parts: unknown[] = [whole]
+  for (const part of parts) {
+    if (typeof part !== 'object' || !part || Object.isFrozen(part)) continue
+    for (const inner of Object.values(Object.freeze(part))) parts.push(inner)
+  }
+  return whole
+}
+
 const signedIn = ({ tokens, trouble }: SessionRecord): Session => ({
   status: 'signed-in',
-  claims: tokens.claims,
+  claims: frozen(tokens.claims),
   scope: Object.freeze(tokens.scope.split(' ').filter(Boolean)),
   accessTokenExpiresAt: tokens.expiresAt,
   ...(trouble && { trouble: Object.freeze({ since: trouble.since, error: toError(trouble) }) }),

@@ -36,8 +36,8 @@ export interface StoredTrouble {
   readonly description?: string | undefined
 }
 
-/** Pauses between refreshes that fail one after the other; the first after a refusal. */
-const BACKOFF_MS = { first: 500, longest: 30_000, refused: 30_000 }
+/** Pauses between refreshes that fail one after the other; after one refusal, and after more. */
+const BACKOFF_MS = { first: 500, longest: 30_000, refused: [30_000, 60_000] }
 
 /**
  * Adds a failure. What this device could not store or lock is nothing that others share.
@@ -55,7 +55,8 @@ export function addFailure(
   const { reason, status, retryAfterMs = 0 } = error as Partial<NetworkError>
   const { error: name, errorDescription: description } = error as Partial<ServerError>
   const longest = Math.min(BACKOFF_MS.first * 2 ** failures, BACKOFF_MS.longest)
-  const pause = (isRefusal ? BACKOFF_MS.refused : longest) * (0.5 + random / 2)
+  const refused = BACKOFF_MS.refused[Math.min(refusals, 1)] as number
+  const pause = (isRefusal ? refused : longest) * (0.5 + random / 2)
   return {
     ...{ since, at: now, askedUntil: now + retryAfterMs, until: now + Math.max(pause, retryAfterMs) },
     ...{ failures: failures + 1, refusals: isRefusal ? refusals + 1 : 0 },

@@ -11,7 +11,8 @@ import {
 import type { Capability, CapabilityContext, Extension } from '../core/capability.ts'
 import { parseChallenges } from '../core/challenge.ts'
 import type { KeyValue } from '../core/ports.ts'
-import { AuthorizationRequiredError } from '../errors.ts'
+import { createWarn } from '../core/warn-once.ts'
+import { AuthorizationRequiredError, ServerError } from '../errors.ts'
 import { createDpopKeys } from './dpop-keys.ts'
 
 export interface DpopOptions {
@@ -35,6 +36,12 @@ export function dpopExtension(
   return context => createDpop(context, algorithm, elsewhere)
 }
 
+const nonceOf = ({ headers }: Response): string | undefined =>
+  NONCE.exec(headers.get('dpop-nonce') ?? '')?.[0]
+
+const UNREADABLE =
+  'asks for a DPoP nonce that cannot be read here. It has to send "DPoP-Nonce", and in a page "Access-Control-Expose-Headers: DPoP-Nonce" beside it.'
+
 function createDpop(
   context: CapabilityContext,
   algorithm: string,
@@ -42,12 +49,13 @@ function createDpop(
 ): Capability {
   const keys = createDpopKeys(context, elsewhere, extractable => generateKeyPair(algorithm, { extractable }))
   const handles = new Map<string, Promise<DPoPHandle | undefined>>()
+  const warn = createWarn(context.emit)
   /** By origin: each server hands out its own (RFC 9449 section 8). */
   const nonces = new Map<string, string>()
 
-  const learn = (origin: string, { headers }: Response): boolean => {
-    const nonce = headers.get('dpop-nonce') ?? ''
-    if (!NONCE.test(nonce)) return false
+  const learn = (origin: string, response: Response): boolean => {
+    const nonce = nonceOf(response)
+    if (!nonce) return false
     if (nonces.size >= MOST_NONCES) nonces.clear()
     nonces.set(origin, nonce)
     return true
@@ -101,8 +109,9 @@ function createDpop(
       const request = () => send({ DPoP: handle })
       try {
         return await request().catch(error => {
-          if (isDPoPNonceError(error)) return request() // the code or refresh token is unused (section 8)
-          throw error
+          if (!isDPoPNonceError(error)) throw error
+          if (nonceOf(error.response)) return request() // the code or refresh token is unused (section 8)
+          throw new ServerError(`The authorization server ${UNREADABLE}`, { error: 'use_dpop_nonce' })
         })
       } finally {
         void keys.setAhead(sessionId, context.serverAheadMs())
@@ -135,11 +144,15 @@ function createDpop(
       },
 
       answered(url, response) {
-        const isNew = learn(new URL(url).origin, response)
-        if (response.status !== 401 || !isNew) return false
-        return parseChallenges(response.headers.get('www-authenticate')).some(
-          ({ scheme, parameters }) => scheme === 'dpop' && parameters.get('error') === 'use_dpop_nonce',
-        )
+        const { origin } = new URL(url)
+        const isNew = learn(origin, response)
+        const isAsked =
+          response.status === 401 &&
+          parseChallenges(response.headers.get('www-authenticate')).some(
+            ({ scheme, parameters }) => scheme === 'dpop' && parameters.get('error') === 'use_dpop_nonce',
+          )
+        if (isAsked && !isNew) warn('dpop_nonce', `${origin} ${UNREADABLE}`)
+        return isAsked && isNew
       },
     },
 

@@ -8,11 +8,20 @@ export const isMembers = (value: unknown): value is Members =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const DEEPEST = 32
-const STRINGS = /"[^"\\]*(?:\\.[^"\\]*)*"/g
+// a text that never ends is one match too: whatever comes is passed over once
+const STRINGS = /"[^"\\]*(?:\\[\s\S][^"\\]*)*"?/g
+const NAMES = /("[^"\\]*(?:\\[\s\S][^"\\]*)*"?)\s*(:?)/g
 /** Far longer than any number that means something. */
 const ENDLESS_NUMBER = /\d{40}/
 /** Longer ones fit into no header. VSCHAR without the space (RFC 6749 appendix A.12, RFC 6750 section 2.1). */
 const ACCESS_TOKEN = /^[!-~]{1,16384}$/
+/** VSCHAR (RFC 6749 appendix A.17). */
+const REFRESH_TOKEN = /^[ -~]+$/
+/** How OAuth spells its errors. What a firewall or proxy says of itself is spelt otherwise. */
+const ERROR_NAME = /^[a-z]+(_[a-z]+)+$/
+
+/** JSON that ends too early: the connection broke. */
+class CutOff extends SyntaxError {}
 
 /** An answer that came from the server, and may not be used. */
 export const unfit = (what: string): ServerError =>
@@ -20,7 +29,8 @@ export const unfit = (what: string): ServerError =>
 
 /**
  * JSON that can be read in one way only (RFC 8259 sections 4 and 9).
- * @throws ServerError for members that stand twice, nesting or numbers without end; SyntaxError for what is no JSON.
+ * @throws ServerError for members that stand twice, nesting or numbers without end; SyntaxError for what is no JSON, of
+ * which a CutOff is one that could have become JSON.
  */
 export function parseJson(text: string): unknown {
   const bare = text.replace(STRINGS, '')
@@ -31,6 +41,7 @@ export function parseJson(text: string): unknown {
     if (depth > DEEPEST) throw unfit('is nested too deeply')
   }
   if (ENDLESS_NUMBER.test(bare)) throw unfit('has a number without end')
+  if (depth > 0 && /^\s*\{/.test(text)) throw new CutOff()
   let members = 0
   const value: unknown = JSON.parse(text, function (this: unknown, _name, member: unknown) {
     if (!Array.isArray(this)) members++
@@ -44,23 +55,68 @@ export function parseJson(text: string): unknown {
 /**
  * The members of a JSON answer, which has to say that it is JSON.
  * @returns `undefined` for an error without a body that may be believed.
- * @throws ServerError for an answer that may not be used; NetworkError for a success that somebody else answered.
+ * @throws ServerError for an answer that may not be used; NetworkError for one that broke off, and for a success that
+ * somebody else answered.
  */
 export async function readMembers(answer: Response, bend: Bend): Promise<Members | undefined> {
   const { ok, status } = answer
-  const type = answer.headers.get('content-type')?.split(';')[0]?.trim()
+  const type = answer.headers.get('content-type')?.split(';')[0]?.trim() ?? ''
+  const isJson = /^application\/([\w.-]+\+)?json$/i.test(type)
   try {
     const value = parseJson(await answer.text())
     if (!isMembers(value)) throw new SyntaxError()
-    if (!/^application\/([\w.-]+\+)?json$/i.test(type ?? ''))
-      bend('any_content_type', 'does not say that it is JSON')
+    if (!isJson) bend('any_content_type', 'does not say that it is JSON')
     return value
   } catch (error) {
+    if (error instanceof CutOff && isJson && (ok || isRefusal(status)))
+      throw new NetworkError('The answer was cut off. Try again later.', 'unreachable', { status })
     if (!ok) return undefined
     if (error instanceof ServerError) throw error
-    const message = 'The answer was cut off, or is not of the authorization server. Try again later.'
-    throw new NetworkError(message, 'not_the_server', { status })
+    throw new NetworkError(
+      'Something else than the authorization server answered. Try again later.',
+      'not_the_server',
+      { status },
+    )
   }
+}
+
+/** What the token endpoint itself refuses with (RFC 6749 section 5.2). */
+const isRefusal = (status: number): boolean => status === 400 || status === 401
+
+/** What is no answer of the server may be JSON all the same. `undefined`: it is not, or nobody can tell. */
+function looselyRead(text: string): Members | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isMembers(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * The new refresh token in an answer that may not be used otherwise: the old one is spent.
+ * @returns `undefined` where there is none, or where it could be read in two ways.
+ */
+export function readRefreshToken(text: string): { refresh_token: string; id_token: unknown } | undefined {
+  const { refresh_token, id_token } = looselyRead(text) ?? {}
+  if (typeof refresh_token !== 'string' || !REFRESH_TOKEN.test(refresh_token)) return undefined
+  try {
+    parseJson(text)
+  } catch {
+    // members stand there twice: this one does not
+    const isNamed = ([, name, colon]: RegExpMatchArray) =>
+      colon && JSON.parse(name as string) === 'refresh_token'
+    if ([...text.matchAll(NAMES)].filter(isNamed).length !== 1) return undefined
+  }
+  return { refresh_token, id_token }
+}
+
+/** An error without a name that OAuth knows, with what it says of itself. */
+function nameless({ error, error_description, message }: Members): Members {
+  const said = [error_description, Object(error).message, message, error].find(
+    one => one && typeof one === 'string',
+  )
+  return { error: 'refused', error_description: said }
 }
 
 /** The same answer with these members, as oauth4webapi reads it. A challenge beside an error would hide the error. */
@@ -82,22 +138,32 @@ function secondsOf(value: unknown): number | undefined {
 
 /**
  * An answer of the token endpoint (RFC 6749 sections 5.1 and 5.2), read strictly and given on without anything that
- * could be read in two ways.
- * @param isLenient at a refresh the old refresh token is spent: a lifetime that is none may not cost the new one.
+ * could be read in two ways. An error that the endpoint gives no name is given the name `refused`.
+ * @param forgive at a refresh the old refresh token is spent: a lifetime that is none may not cost the new one, and is
+ * told of.
  */
-export async function readTokenAnswer(answer: Response, bend: Bend, isLenient: boolean): Promise<Response> {
+export async function readTokenAnswer(
+  answer: Response,
+  bend: Bend,
+  forgive?: (what: string) => void,
+): Promise<Response> {
+  const again = answer.clone()
   const read = await readMembers(answer, bend)
-  if (!answer.ok || !read) return withMembers(answer, read)
-  // null and empty members say the same as ones that are not there
-  const members: Record<string, unknown> = Object.fromEntries(
-    Object.entries(read).filter(([name, value]) => value !== null && (value !== '' || name === 'expires_in')),
-  )
-  const { access_token, error } = members
   const { headers } = answer
   let { status } = answer
+  if (!answer.ok) return withMembers(answer, await readError(again, read))
+  // null and empty members say the same as ones that are not there
+  const members: Record<string, unknown> = Object.fromEntries(
+    Object.entries(read as Members).filter(
+      ([name, value]) => value !== null && (value !== '' || name === 'expires_in'),
+    ),
+  )
+  const { access_token, error } = members
   // some servers tell errors with 200
-  if (access_token === undefined)
-    return withMembers({ status: typeof error === 'string' ? 400 : status, headers }, members)
+  if (access_token === undefined) {
+    if (error === undefined) return withMembers(answer, members)
+    return withMembers({ status: 400, headers }, typeof error === 'string' ? members : nameless(members))
+  }
   if (error !== undefined) throw unfit('has both an access token and an error')
   if (typeof access_token === 'string' && !ACCESS_TOKEN.test(access_token))
     throw unfit('has an access token that no header can carry')
@@ -111,8 +177,22 @@ export async function readTokenAnswer(answer: Response, bend: Bend, isLenient: b
   }
   if (members.expires_in !== undefined) {
     const seconds = secondsOf(members.expires_in)
-    if (seconds === undefined && !isLenient) throw unfit('has an expires_in that is no lifetime')
+    if (seconds === undefined) {
+      if (!forgive) throw unfit('has an expires_in that is no lifetime')
+      forgive('has an expires_in that is no lifetime: its access token is used until a 401')
+    }
     members.expires_in = seconds
   }
   return withMembers({ status, headers }, members)
+}
+
+/** @returns `undefined` for an answer of something in between. */
+async function readError(answer: Response, read: Members | undefined): Promise<Members | undefined> {
+  const isOwn = isRefusal(answer.status)
+  const { error } = read ?? {}
+  if (typeof error === 'string' && error && (isOwn || ERROR_NAME.test(error))) return read
+  if (!isOwn) return undefined
+  if (read) return nameless(read)
+  const text = await answer.text()
+  return text.trim() && !looselyRead(text) ? undefined : nameless({})
 }

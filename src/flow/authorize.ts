@@ -57,9 +57,9 @@ export async function beginAuthorization(
   const as = await server()
   const url = endpointOf(as, 'authorization_endpoint')
   endpointOf(as, 'token_endpoint', clientAuthentication?.mtls) // better to fail before the user has signed in than after
-  await checkSignIn(ports, as, { redirectUri, scope, prompt: parameters.prompt })
+  await checkSignIn(ports, as, redirectUri)
   const createdAt = clock.now()
-  const state = nameState(userAgent, createdAt, generateRandomState())
+  const state = nameState(userAgent, generateRandomState())
   const codeVerifier = generateRandomCodeVerifier()
   const nonce = scope.split(' ').includes('openid') ? generateRandomNonce() : undefined
   const own: Record<string, string | undefined> = {
@@ -87,7 +87,8 @@ export async function beginAuthorization(
   const silent = parameters.prompt === 'none' ? true : undefined
   const secrets = { state, codeVerifier, nonce }
   const acr = nonce ? (acrValues?.split(' ') ?? essentialAcr(parameters.claims)) : undefined
-  const demands = { silent, subject, acr } as const
+  const maxAge = nonce && /^\d+$/.test(parameters.max_age ?? '') ? Number(parameters.max_age) : undefined
+  const demands = { silent, subject, acr, maxAge } as const
   const begun = { epoch: await ports.epoch(), stage: 'waiting', createdAt } as const
   await transactions.save({ schema: 1, ...secrets, redirectUri, scope, returnTo, ...begun, ...demands })
   // last of all: what it gives may hold for seconds only

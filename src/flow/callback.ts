@@ -1,21 +1,18 @@
-import type { EpochMs } from '../core/ports.ts'
-
 /** Marks our `state` among those of other libraries whose answers may come to the same page. */
 export const STATE_PREFIX = 'lk.'
+/** Marks it where the answer belongs to the page that opened this one. It says nothing else, and nothing of anybody. */
+const POPUP_PREFIX = `${STATE_PREFIX}p.`
 
 /** A URL that is the answer to one of our authorization requests, by its looks. */
 export interface Callback {
   readonly url: URL
   readonly state: string
-  /** Which kind of user agent asked: what follows the prefix in `state`. */
-  readonly userAgent: string
-  /** When it was asked, by the clock of this device or of another one. */
-  readonly askedAt: EpochMs
+  /** `popup` where a page waits for it that opened this one. */
+  readonly userAgent: 'popup' | undefined
 }
 
-/** Says by whom and when it was made, so that one which nobody remembers can be explained. */
-export const nameState = (userAgent: string, now: EpochMs, random: string): string =>
-  `${STATE_PREFIX}${userAgent}.${now.toString(36)}.${random}`
+export const nameState = (userAgent: string, random: string): string =>
+  `${userAgent === 'popup' ? POPUP_PREFIX : STATE_PREFIX}${random}`
 
 /** `undefined` for every URL that is not the answer to a sign-in of latchkey: it is nobody's business here. */
 export function parseCallback(address: string | URL): Callback | undefined {
@@ -24,8 +21,7 @@ export function parseCallback(address: string | URL): Callback | undefined {
   const state = url.searchParams.get('state')
   if (!state?.startsWith(STATE_PREFIX)) return undefined
   if (!['code', 'error', 'access_token'].some(name => url.searchParams.has(name))) return undefined
-  const [, userAgent = '', askedAt = ''] = state.split('.')
-  return { url, state, userAgent, askedAt: Number.parseInt(askedAt, 36) || 0 }
+  return { url, state, userAgent: state.startsWith(POPUP_PREFIX) ? 'popup' : undefined }
 }
 
 /** Whether a URL is at the redirect URI: its scheme, host and path, before any parameter is read. */

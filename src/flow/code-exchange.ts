@@ -10,6 +10,7 @@ import {
 } from 'oauth4webapi'
 import type { Granted, IdTokenClaims } from '../core/token-set.ts'
 import { CallbackError, ServerError } from '../errors.ts'
+import { readRefreshToken } from './answer.ts'
 import { toLatchkeyError } from './failure.ts'
 import { MOST_SKEW_SECONDS, namedBy, peek } from './id-token.ts'
 import { atServerTime, type TokenRequestPorts, tokenRequest } from './token-request.ts'
@@ -39,11 +40,16 @@ const isAcrMet = (asked: Transaction['acr'], claims: IdTokenClaims | undefined):
 export async function exchangeCode(
   ports: TokenRequestPorts & { discard(refreshToken: string): void },
   answer: URL,
-  { state, redirectUri, codeVerifier, nonce, acr }: Transaction,
+  { state, redirectUri, codeVerifier, nonce, acr, maxAge }: Transaction,
 ): Promise<Granted> {
   const expected: ProcessAuthorizationCodeResponseOptions = {
     expectedNonce: nonce ?? expectNoNonce,
     requireIdToken: nonce !== undefined,
+    ...(maxAge !== undefined && { maxAge }), // "auth_time" is asked for and compared then, by the server's clock
+  }
+  let newest: Response | undefined
+  const answered = (answer: Response) => {
+    newest = answer.clone()
   }
   try {
     const as = await ports.server()
@@ -51,10 +57,11 @@ export async function exchangeCode(
     const secrets = [codeVerifier, parameters.get('code') ?? '']
     const granted = await tokenRequest(
       ports,
-      { grantType: 'authorization_code', sessionId: state, attempt: 1, secrets },
+      { grantType: 'authorization_code', sessionId: state, attempt: 1, secrets, answered },
       async (as, client, authentication, options) => {
         const request = [as, client, authentication, parameters, redirectUri, codeVerifier, options] as const
         const response = await authorizationCodeGrantRequest(...request)
+        if (!response.ok) return processAuthorizationCodeResponse(as, client, response) // which says what is wrong
         const [again, peek] = [response.clone(), response.clone()]
         const judge = async (by: Client, answer: Response) => {
           const { id_token: idToken } = await answer.clone().json()
@@ -75,12 +82,14 @@ export async function exchangeCode(
       },
     )
     if (!isAcrMet(acr, granted.claims)) {
-      if (granted.response.refresh_token) ports.discard(granted.response.refresh_token)
       const message = 'The user was not authenticated in the way that was asked for ("acr").'
       throw new CallbackError(`${message} Call signIn() to try again.`, 'acr_not_met')
     }
     return granted
   } catch (cause) {
+    // nobody will use what came
+    const spare = newest?.ok ? readRefreshToken(await newest.text()) : undefined
+    if (spare) ports.discard(spare.refresh_token)
     const error = toLatchkeyError(cause, 'The sign-in', ports.clock.now())
     if (!(error instanceof ServerError) || error.retryable) throw error
     const injected =

@@ -14,8 +14,11 @@ import { readMembers, withMembers } from './answer.ts'
 import { toLatchkeyError } from './failure.ts'
 import type { Transport } from './transport.ts'
 
-/** The metadata of the authorization server, given or discovered. */
-export type Server = () => Promise<AuthorizationServer>
+/**
+ * The metadata of the authorization server, given or discovered.
+ * @param stale what named an endpoint where something else answers: it is fetched anew, but not more often than every five minutes.
+ */
+export type Server = (stale?: AuthorizationServer) => Promise<AuthorizationServer>
 
 export interface DiscoveryPorts {
   readonly issuer: string
@@ -77,8 +80,11 @@ export function createServer(ports: DiscoveryPorts): Server {
       server = await processDiscoveryResponse(new URL(expect(told)), withMembers(response, members))
     } catch (error) {
       const failure = toLatchkeyError(error, 'The metadata request', clock.now())
+      // a document that was cut off is none
       const isOther =
-        failure instanceof NetworkError ? failure.reason === 'not_the_server' : failure !== error
+        failure instanceof NetworkError
+          ? failure.reason === 'not_the_server' || failure.status === 200
+          : failure !== error
       if (!isOther) throw failure
       const other = typeof told === 'string' ? ` (it is of ${told.slice(0, 100)})` : ''
       throw new NetworkError(
@@ -92,23 +98,26 @@ export function createServer(ports: DiscoveryPorts): Server {
     return server
   }
 
-  const renew = () => {
-    renewAt = clock.now() + RETRY_MS
-    // what there is stays in use until there is something newer
-    discover('oidc').then(
-      server => {
-        known = Promise.resolve(server)
-      },
-      () => {},
-    )
+  let mayRenewAt = 0
+  /** What there is stays in use until there is something newer. */
+  const renew = async (): Promise<void> => {
+    mayRenewAt = clock.now() + RETRY_MS
+    renewAt = mayRenewAt
+    const server = await discover('oidc').catch(() => {})
+    if (server) known = Promise.resolve(server)
   }
+  let renewing: Promise<void> | undefined
 
-  return () => {
-    if (known && clock.now() >= renewAt) renew()
+  return async stale => {
+    if (known && clock.now() >= renewAt) renewing = renew()
     known ??= (metadata ? Promise.resolve(metadata) : discover('oidc')).catch(error => {
       known = undefined
       throw error
     })
+    if (stale && !metadata && stale === (await known)) {
+      if (clock.now() >= mayRenewAt) renewing = renew()
+      await renewing
+    }
     return known
   }
 }

@@ -54,7 +54,9 @@ const toBase64 = (text: string): string => text.replaceAll('-', '+').replaceAll(
 /** One part of a JWT, which nobody has checked: 0 is its header, 1 its claims. */
 export function peek(jwt: string, part: 0 | 1): Members {
   try {
-    return Object(JSON.parse(atob(toBase64(jwt.split('.')[part] as string))))
+    const text = atob(toBase64(jwt.split('.')[part] as string))
+    const bytes = Uint8Array.from(text, character => character.charCodeAt(0))
+    return Object(JSON.parse(new TextDecoder().decode(bytes)))
   } catch {
     return {}
   }
@@ -82,6 +84,8 @@ async function isHashOf(accessToken: string, idToken: string, atHash: unknown): 
   return typeof atHash === 'string' && btoa(half).replaceAll('=', '') === toBase64(atHash)
 }
 
+const isOther = (error: unknown) => error instanceof NetworkError && error.reason === 'not_the_server'
+
 export function createIdTokens({
   server,
   clientId,
@@ -93,8 +97,19 @@ export function createIdTokens({
   let known: { until: EpochMs; keys: Promise<Members[]> } | undefined
   const lookedFor = new Map<unknown, EpochMs>()
 
+  /** Where something else answers, the keys may be kept elsewhere by now. */
   const fetchKeys = async (): Promise<Members[]> => {
-    const url = endpointOf(await server(), 'jwks_uri').href
+    const as = await server()
+    const url = endpointOf(as, 'jwks_uri').href
+    try {
+      return await fetchKeysAt(url)
+    } catch (error) {
+      if (!isOther(error) || (await server(as)).jwks_uri === as.jwks_uri) throw error
+      return fetchKeys()
+    }
+  }
+
+  const fetchKeysAt = async (url: string): Promise<Members[]> => {
     const init = { method: 'GET', redirect: 'manual', headers: { accept: 'application/json' } }
     const response = await transport(url, init)
     const members = await readMembers(response, bend)
@@ -110,8 +125,7 @@ export function createIdTokens({
     const asked = { until: clock.now() + KEYS_MS, keys: fetchKeys() }
     known = asked
     asked.keys.catch(error => {
-      const isUnfit = error instanceof NetworkError && error.reason === 'not_the_server'
-      asked.until = isUnfit ? clock.now() + UNFIT_KEYS_MS : 0
+      asked.until = isOther(error) ? clock.now() + UNFIT_KEYS_MS : 0
     })
     return asked.keys
   }
@@ -155,7 +169,14 @@ export function createIdTokens({
       } catch (error) {
         // keys may have rotated a moment ago (OpenID Connect Core section 10.1.1)
         if (error instanceof NetworkError || !isNewlyMissed(peek(idToken, 0).kid)) throw error
-        await verify(keys(true))
+        try {
+          await verify(keys(true))
+        } catch (error) {
+          // or they are kept elsewhere now
+          const old = await server()
+          if ((await server(old)).jwks_uri === old.jwks_uri) throw error
+          await verify(keys(true))
+        }
       }
     },
   }

@@ -26,8 +26,8 @@ export function createServerTime(clock: Clock): ServerTime {
       told = aheadMs
       samples = [aheadMs]
     },
-    watch: transport => async (url, init) => {
-      const answer = await transport(url, init)
+    watch: transport => async (url, init, isRepeatable) => {
+      const answer = await transport(url, init, isRepeatable)
       const ahead = Date.parse(answer.headers.get('date') ?? '') - clock.now()
       const isLikely = Math.abs(ahead) < MOST_MS && !(Math.abs(ahead - (told ?? ahead)) > AGREE_MS)
       if (isLikely) samples = [...samples, ahead].slice(-SAMPLES)

@@ -20,7 +20,7 @@ export interface SignInCheckPorts {
 export async function checkSignIn(
   ports: SignInCheckPorts,
   as: AuthorizationServer,
-  request: { redirectUri: string; scope: string; prompt?: string },
+  redirectUri: string,
 ): Promise<void> {
   if (![as.code_challenge_methods_supported ?? 'S256'].flat().includes('S256')) {
     const message = `${as.issuer} does not announce PKCE with S256`
@@ -32,16 +32,7 @@ export async function checkSignIn(
     }
     ports.warn('quirk', `${message}: it is sent all the same (pkce_not_announced).`)
   }
-  if (
-    request.scope.split(' ').includes('offline_access') &&
-    !/\b(consent|none)\b/.test(request.prompt ?? '')
-  ) {
-    ports.warn(
-      'offline_access',
-      'Some servers ignore the scope offline_access unless authorizationParameters has prompt: "consent".',
-    )
-  }
-  if (!as.authorization_response_iss_parameter_supported) await checkMixUp(ports, request.redirectUri)
+  if (!as.authorization_response_iss_parameter_supported) await checkMixUp(ports, redirectUri)
 }
 
 /**

@@ -19,13 +19,7 @@ import { exchangeCode } from './code-exchange.ts'
 import { tidy } from './failure.ts'
 import { isAwaitedElsewhere, type SignInCheckPorts } from './sign-in-checks.ts'
 import type { TokenRequestPorts } from './token-request.ts'
-import {
-  createTransactions,
-  isOpen,
-  LIFETIME_MS,
-  type Transaction,
-  type Transactions,
-} from './transaction.ts'
+import { createTransactions, isOpen, type Transaction, type Transactions } from './transaction.ts'
 
 /** What sign-in asks of the session. */
 export interface SessionSlot {
@@ -198,7 +192,7 @@ const LIKELY = {
 /** What probably became of a sign-in that nobody here remembers. */
 async function explainLost(
   { keyValue, isKept, name, clock }: SignInPorts,
-  { askedAt }: Callback,
+  { state }: Callback,
   transactions: Transactions,
 ): Promise<CallbackError> {
   const key = `${name} probe`
@@ -208,12 +202,8 @@ async function explainLost(
   const storageWorks = (await works.catch(() => undefined)) === mark && isKept()
   await write().catch(() => {})
   const pending = (await transactions.all().catch(() => [])).filter(({ stage }) => isOpen(stage))
-  const age = clock.now() - askedAt
-  const likely = !storageWorks
-    ? 'storage_blocked'
-    : askedAt && age > LIFETIME_MS
-      ? 'expired'
-      : 'other_browser'
+  const isTooOld = await transactions.isTooOld(state).catch(() => false)
+  const likely = !storageWorks ? 'storage_blocked' : isTooOld ? 'expired' : 'other_browser'
   const newest = pending[0] && clock.now() - pending[0].createdAt
   return new CallbackError(
     `This sign-in is not known here: most likely ${LIKELY[likely]}. Call restart() or signIn() to begin anew.`,
@@ -264,10 +254,12 @@ async function exchange(
     })
     await transactions.move(transaction, 'signed-in')
     if (!tokens.refreshToken) {
-      ports.warn(
-        'no_refresh_token',
-        'This sign-in brought no refresh token: it lasts as long as its access token. Most servers give one for the scope offline_access.',
-      )
+      const isAsked = requested.split(' ').includes('offline_access')
+      const why = isAsked
+        ? 'Some servers ignore the scope offline_access unless authorizationParameters has prompt: "consent".'
+        : 'Most servers give one for the scope offline_access.'
+      const message = `This sign-in brought no refresh token: it lasts as long as its access token. ${why}`
+      ports.warn(isAsked ? 'offline_access' : 'no_refresh_token', message)
     }
     return record
   } catch (error) {

@@ -1,7 +1,7 @@
 import { generateRandomState } from 'oauth4webapi'
 import type { SessionRecord } from '../core/session.ts'
 import { withTimeLimit } from '../core/time-limit.ts'
-import { NetworkError } from '../errors.ts'
+import { NetworkError, ServerError } from '../errors.ts'
 import { SIGNED_OUT_PREFIX } from './clean-url.ts'
 import { endpointOf } from './discovery.ts'
 import { revoke, type TokenRequestPorts } from './token-request.ts'
@@ -28,11 +28,23 @@ export async function sayGoodbye(
   const { leave, clock, emit } = ports
   let leaveFor: string | undefined
 
+  const tell = (ok: boolean) => emit({ type: 'revocation-response', ok })
   const revokeBoth = async () => {
+    const { revocation_endpoint: endpoint } = await ports.server()
+    if (!endpoint) return // not every server offers it
     emit({ type: 'revocation-request' })
-    const refused = refreshToken && (await revoke(ports, refreshToken, 'refresh_token').catch(() => true))
-    await revoke(ports, accessToken, 'access_token') // also where the server does not revoke the other kind
-    emit({ type: 'revocation-response', ok: !refused })
+    const isRevoked =
+      refreshToken &&
+      (await revoke(ports, refreshToken, 'refresh_token').then(
+        () => true,
+        () => false,
+      ))
+    // also where the server does not revoke the other kind; where it does, it may not know this one any more
+    await revoke(ports, accessToken, 'access_token').catch(error => {
+      const isGone = error instanceof ServerError && error.error !== 'unsupported_token_type'
+      if (!isRevoked || !isGone) throw error
+    })
+    tell(isRevoked !== false)
   }
   const prepareToLeave = async () => {
     const url = endpointOf(await ports.server(), 'end_session_endpoint')
@@ -46,7 +58,7 @@ export async function sayGoodbye(
   }
 
   const steps = [
-    revokeBoth().catch(() => emit({ type: 'revocation-response', ok: false })),
+    revokeBoth().catch(() => tell(false)),
     leave && endProviderSession && prepareToLeave().catch(() => {}), // not every server offers it
   ]
   const late = () => new NetworkError('The server did not answer the sign-out in time.', 'timeout')

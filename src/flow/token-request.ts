@@ -19,8 +19,8 @@ import type { Bend } from '../core/quirks.ts'
 import type { SessionRecord } from '../core/session.ts'
 import { abortable, withTimeLimit } from '../core/time-limit.ts'
 import type { Granted, IdTokenClaims } from '../core/token-set.ts'
-import { NetworkError, ServerError } from '../errors.ts'
-import { readTokenAnswer, withMembers } from './answer.ts'
+import { LatchkeyError, NetworkError, ServerError } from '../errors.ts'
+import { readRefreshToken, readTokenAnswer, withMembers } from './answer.ts'
 import { identityOf } from './client-identity.ts'
 import { endpointOf, type Server } from './discovery.ts'
 import { toLatchkeyError } from './failure.ts'
@@ -55,6 +55,8 @@ export async function tokenRequest(
     attempt: number
     secrets: string[]
     signal?: () => AbortSignal
+    /** Sees every answer before it is read. */
+    answered?(answer: Response): void
   },
   send: (
     as: AuthorizationServer,
@@ -68,12 +70,12 @@ export async function tokenRequest(
   const { server, clientAuthentication, extensions, clock, emit } = ports
   const { grantType, sessionId, attempt, secrets } = request
   emit({ type: 'token-request', grantType, attempt })
+  const as = server()
   try {
-    const as = await server()
-    endpointOf(as, 'token_endpoint', clientAuthentication?.mtls)
+    endpointOf(await as, 'token_endpoint', clientAuthentication?.mtls)
     const options = requestOptions(ports, request)
-    const response = await extensions.tokenRequest(sessionId, more =>
-      send(as, ...identity(ports), { ...options, ...more }),
+    const response = await extensions.tokenRequest(sessionId, async more =>
+      send(await as, ...identity(ports), { ...options, ...more }),
     )
     const refused = ofAnotherType(response, extensions)
     if (refused && grantType !== 'refresh_token') throw refused
@@ -85,9 +87,16 @@ export async function tokenRequest(
   } catch (cause) {
     const sent = [...secrets, ...(clientAuthentication?.secrets?.() ?? [])]
     const failure = toLatchkeyError(cause, 'The token request', clock.now(), sent)
-    const { code, error, status } = failure as typeof failure & { error?: string; status?: number }
+    const { code, error, status, reason } = failure as typeof failure & Partial<ServerError & NetworkError>
+    const isNoWeather = code === 'ERR_SERVER' || reason === 'not_the_server'
+    if (grantType === 'refresh_token' && isNoWeather)
+      failure.message += ' If this lasts, signIn() begins anew.'
     emit({ type: 'token-error', grantType, code, error, status })
-    throw failure
+    if (reason !== 'not_the_server') throw failure
+    // the server may have moved: a refresh token that it has not seen is sent where it is now, a code is not
+    const [old, now] = [await as, await server(await as)]
+    if (grantType !== 'refresh_token' || now.token_endpoint === old.token_endpoint) throw failure
+    return tokenRequest(ports, request, send)
   }
 }
 
@@ -116,21 +125,32 @@ export const atServerTime = (ports: TokenRequestPorts, client: Client): Client =
 
 /** http is refused by endpointOf(), but for loopback. */
 const requestOptions = (
-  { transport, extensions, bend }: TokenRequestPorts,
-  { grantType, signal }: { grantType: GrantType; signal?: () => AbortSignal },
+  { transport, extensions, bend, emit }: TokenRequestPorts,
+  {
+    grantType,
+    signal,
+    answered,
+  }: { grantType: GrantType; signal?: () => AbortSignal; answered?(answer: Response): void },
 ) => ({
   signal,
   [allowInsecureRequests]: true,
   async [customFetch](url: string, init: object) {
     const answer = await transport(url, init)
+    answered?.(answer)
     extensions.presentation?.answered(url, answer)
-    return readTokenAnswer(answer, bend, grantType === 'refresh_token')
+    const tell = (what: string) =>
+      emit({
+        type: 'warning',
+        about: 'token_response',
+        message: `The authorization server's answer ${what}.`,
+      })
+    return readTokenAnswer(answer, bend, grantType === 'refresh_token' ? tell : undefined)
   },
 })
 
 /**
- * A refresh (RFC 6749 section 6). The server has rotated by the time it answers: no ID Token may cost the new refresh
- * token.
+ * A refresh (RFC 6749 section 6). The server has rotated by the time it answers: whatever is wrong with its answer, the
+ * new refresh token in it is what the next refresh sends.
  * @param parameters for which API, if it is for one (RFC 8707 section 2.2).
  */
 export async function refreshTokens(
@@ -142,46 +162,58 @@ export async function refreshTokens(
 ): Promise<Granted> {
   const sent = refreshToken as string
   let judged: Pick<Granted, 'claims' | 'isDistrusted' | 'refused'> | undefined
-  const granted = await tokenRequest(
-    ports,
-    { grantType: 'refresh_token', sessionId, attempt, secrets: [sent], signal },
-    async (as, client, authentication, options) => {
-      if (idToken) ports.idTokens.prepare()
-      const additionalParameters = { ...options.additionalParameters, ...parameters }
-      const request = { ...options, additionalParameters }
-      const answer = await refreshTokenGrantRequest(as, client, authentication, sent, request)
-      if (!answer.ok) return processRefreshTokenResponse(as, client, answer) // which says what is wrong with it
-      const whole = await answer.text()
-      const { id_token: next, ...bare } = JSON.parse(whole)
-      const granted = await processRefreshTokenResponse(as, client, withMembers(answer, bare))
-      if (next === undefined) return granted
-      let isTrue = false
-      try {
-        const again = new Response(whole, answer)
-        const judge = atServerTime(ports, client)
-        const named = namedBy(as, String(next), ports.bend)
-        const tokens = await processRefreshTokenResponse(named, judge, again)
-        await ports.idTokens.check(tokens)
-        isTrue = true
-        await inTime(ports, signal(), () => ports.idTokens.verify(named, again, tokens))
-        return tokens
-      } catch (cause) {
-        const error = toLatchkeyError(cause, 'The refreshed ID Token', ports.clock.now(), [sent])
-        const claims = peek(String(next), 1) as IdTokenClaims
-        // where only clocks differ, or keys are not to be had or do not fit, the old ID Token stays in use
-        const isUsable = isTrue || (cause as { code?: string }).code === JWT_TIMESTAMP_CHECK
-        judged = {
-          claims: typeof claims.sub === 'string' ? claims : undefined,
-          isDistrusted: true,
-          refused: isUsable ? undefined : error,
+  let newest: Response | undefined
+  const answered = (answer: Response) => {
+    newest = answer.clone()
+  }
+  try {
+    const granted = await tokenRequest(
+      ports,
+      { grantType: 'refresh_token', sessionId, attempt, secrets: [sent], signal, answered },
+      async (as, client, authentication, options) => {
+        if (idToken) ports.idTokens.prepare()
+        const additionalParameters = { ...options.additionalParameters, ...parameters }
+        const request = { ...options, additionalParameters }
+        const answer = await refreshTokenGrantRequest(as, client, authentication, sent, request)
+        if (!answer.ok) return processRefreshTokenResponse(as, client, answer) // which says what is wrong with it
+        const whole = await answer.text()
+        const { id_token: next, ...bare } = JSON.parse(whole)
+        const granted = await processRefreshTokenResponse(as, client, withMembers(answer, bare))
+        if (next === undefined) return granted
+        let isTrue = false
+        try {
+          const again = new Response(whole, answer)
+          const judge = atServerTime(ports, client)
+          const named = namedBy(as, String(next), ports.bend)
+          const tokens = await processRefreshTokenResponse(named, judge, again)
+          await ports.idTokens.check(tokens)
+          isTrue = true
+          await inTime(ports, signal(), () => ports.idTokens.verify(named, again, tokens))
+          return tokens
+        } catch (cause) {
+          const error = toLatchkeyError(cause, 'The refreshed ID Token', ports.clock.now(), [sent])
+          // where only clocks differ, or keys are not to be had or do not fit, the old ID Token stays in use
+          const isUsable = isTrue || (cause as { code?: string }).code === JWT_TIMESTAMP_CHECK
+          judged = { ...distrusted(next), refused: isUsable ? undefined : error }
+          const message = `${error.message} The one before it stays.`
+          if (isUsable) ports.emit({ type: 'warning', about: 'id_token', message })
+          return granted
         }
-        const message = `${error.message} The one before it stays.`
-        if (isUsable) ports.emit({ type: 'warning', about: 'id_token', message })
-        return granted
-      }
-    },
-  )
-  return { ...granted, ...judged, refused: granted.refused ?? judged?.refused }
+      },
+    )
+    return { ...granted, ...judged, refused: granted.refused ?? judged?.refused }
+  } catch (error) {
+    const kept = newest?.ok ? readRefreshToken(await newest.text()) : undefined
+    if (!kept || !(error instanceof LatchkeyError)) throw error
+    const response = { access_token: '', refresh_token: kept.refresh_token }
+    return { response, ...distrusted(kept.id_token), refused: error }
+  }
+}
+
+/** What an ID Token that did not pass its checks is good for: it may tell that it is of somebody else. */
+function distrusted(idToken: unknown): Pick<Granted, 'claims' | 'isDistrusted'> {
+  const claims = peek(String(idToken), 1) as IdTokenClaims
+  return { claims: typeof claims.sub === 'string' ? claims : undefined, isDistrusted: true }
 }
 
 /** Work that a rotation waits for before it is stored. */
@@ -202,7 +234,11 @@ export async function revoke(
     endpointOf(as, 'revocation_endpoint', clientAuthentication?.mtls)
     const answer = await revocationRequest(as, ...identity(ports), token, {
       [allowInsecureRequests]: true,
-      [customFetch]: (url, init) => transport(url, { ...init, keepalive: true }), // the page may be leaving
+      async [customFetch](url, init) {
+        const send = () => transport(url, { ...init, keepalive: true }, true) // the page may be leaving
+        const answer = await send()
+        return answer.status >= 500 && !answer.headers.has('retry-after') ? send() : answer
+      },
       additionalParameters: { token_type_hint: hint },
     })
     if (answer.status !== 204) return await processRevocationResponse(answer)

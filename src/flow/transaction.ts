@@ -16,6 +16,8 @@ export interface Transaction {
   readonly subject?: string | undefined
   /** The user has to be authenticated in one of these ways; an empty list: in any that has a name. */
   readonly acr?: readonly string[] | undefined
+  /** So many seconds ago the user may have been authenticated at most. */
+  readonly maxAge?: number | undefined
   /** How often somebody had signed out of the store when it began: a later sign-out ends it. */
   readonly epoch: number
   readonly stage: Stage
@@ -41,6 +43,8 @@ export const isOpen = (stage: Stage): boolean => stage === 'waiting' || stage ==
 export interface Transactions {
   save(transaction: Transaction): Promise<void>
   find(state: string): Promise<Transaction | undefined>
+  /** Whether it is still kept, although it is too old to be found. */
+  isTooOld(state: string): Promise<boolean>
   /** All that are kept, the newest first. */
   all(): Promise<readonly Transaction[]>
   /**
@@ -80,6 +84,10 @@ export function createTransactions(keyValue: KeyValue, prefix: string, clock: Cl
       await Promise.all([write(transaction.state, transaction), sweep().catch(() => {})])
     },
     find: state => read(prefix + state),
+    async isTooOld(state) {
+      const stored = (await keyValue.get(prefix + state)) as Transaction | null | undefined
+      return typeof stored?.createdAt === 'number' && !(await read(prefix + state))
+    },
     all: async () => (await entries()).flatMap(({ transaction }) => transaction ?? []),
     move: (transaction, stage) =>
       write(transaction.state, {

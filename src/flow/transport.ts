@@ -8,12 +8,15 @@ const REQUEST_MS = 8000
 const MAX_BYTES = 1_048_576
 const MAX_ANSWER_BYTES = 262_144
 
-/** How requests to the authorization server are sent. Shaped as oauth4webapi wants its `customFetch`. */
-export type Transport = (url: string, init: object) => Promise<Response>
+/**
+ * How requests to the authorization server are sent. Shaped as oauth4webapi wants its `customFetch`.
+ * @param isRepeatable whether it may arrive twice. A code, a refresh token or a pushed request may not. Default: a GET.
+ */
+export type Transport = (url: string, init: object, isRepeatable?: boolean) => Promise<Response>
 
 /**
- * Sends with a limit on time and size over headers and body. A GET that found no answer is sent once more; a token
- * request is never sent again here.
+ * Sends with a limit on time and size over headers and body. What may be repeated is sent once more where it found no
+ * answer; a token request is never sent again here.
  * @throws NetworkError only, which names the endpoint.
  */
 export function createTransport({ fetch, clock }: { fetch: Fetch; clock: Clock }): Transport {
@@ -41,11 +44,11 @@ export function createTransport({ fetch, clock }: { fetch: Fetch; clock: Clock }
     )
   }
 
-  return async (url, init: RequestInit) => {
+  return async (url, init: RequestInit, isRepeatable = init.method === 'GET') => {
     try {
       return await once(url, init)
     } catch (error) {
-      if (init.method !== 'GET' || (error as NetworkError).reason === 'not_the_server') throw error
+      if (!isRepeatable || (error as NetworkError).reason === 'not_the_server') throw error
       return once(url, init)
     }
   }

@@ -1,5 +1,5 @@
 import { decide } from '../core/decide.ts'
-import { judgeRefreshFailure } from '../core/grant-outcome.ts'
+import { judgeRefreshFailure, type RefreshesBefore } from '../core/grant-outcome.ts'
 import type { Clock, WatchLeaving } from '../core/ports.ts'
 import type { Renewed } from '../core/resource.ts'
 import { accessTokenOf, type SessionRecord, type Stored, sessionOf } from '../core/session.ts'
@@ -12,6 +12,8 @@ const REDEEM_MS = HOLD_MS - 2500
 /** After `invalid_grant`, how long someone who won the race may still need to store what they got. */
 const RACE_MS = 500
 
+/** Two refusals that are closer may have one passing cause. */
+const REPEATS_MS = 10_000
 /** A store that could not be read for so long is dead: others who share it do no better. */
 const DEAD_MS = 10_000
 
@@ -73,6 +75,16 @@ export interface Wanting {
   readonly resource: string | undefined
   /** When the user or the network last came back. */
   readonly wokeAt: number
+}
+
+/** What went before a refresh that fails. */
+function before({ tokens, trouble }: SessionRecord, now: number): RefreshesBefore {
+  const { expiresAt = 0, refreshAt = 0 } = tokens
+  return {
+    refusals: trouble && now - trouble.at >= REPEATS_MS ? trouble.refusals : 0,
+    // one that is fresh is not renewed but for a 401
+    accessTokenExpired: now >= expiresAt || now < refreshAt,
+  }
 }
 
 const tooLong = () =>
@@ -168,7 +180,8 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
         return ending.type === 'rotated' ? { ...ending, refused: error } : ending
       } catch (error) {
         if (!(error instanceof LatchkeyError)) throw error
-        const outcome = judgeRefreshFailure(error, attempt, REDEEM_MS - (clock.now() - began))
+        const remainingMs = REDEEM_MS - (clock.now() - began)
+        const outcome = judgeRefreshFailure(error, attempt, remainingMs, before(found, clock.now()))
         if (outcome.do === 'end') {
           const reason = outcome.reason ?? (interrupted || spent ? 'refresh_interrupted' : 'expired')
           refused.set(tokenHash, reason)
@@ -176,7 +189,8 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
         }
         spent ||= outcome.spent
         // what is sent from a page that is being left is answered to nobody: the next page tries again
-        if (outcome.do === 'keep' || isLeaving()) return fail(error, spent, false)
+        const isRefusal = outcome.do === 'keep' && outcome.refused
+        if (outcome.do === 'keep' || isLeaving()) return fail(error, spent, isRefusal)
         await pause(clock, outcome.afterMs, held())
       }
     }

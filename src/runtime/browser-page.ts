@@ -31,7 +31,11 @@ export function browserPage(): Page | undefined {
       if (!(document as { prerendering?: boolean }).prerendering) return
       await new Promise(resolve => document.addEventListener('prerenderingchange', resolve, { once: true }))
     },
-    replaceLocation: url => history.replaceState(history.state, '', url),
+    replaceLocation(url) {
+      try {
+        history.replaceState(history.state, '', url)
+      } catch {} // a browser that counts such calls, or an address it does not take: what was stored counts
+    },
     leave: (url, gone) =>
       new Promise(resolve => {
         // back from the back/forward cache this page goes on where it was

@@ -34,6 +34,7 @@ export const popup = (options: PopupOptions = {}): UserAgent => ({
         'popup_blocked',
       )
     }
+    opened.opener = null // the provider's page has no business with this one: the answer comes by a channel
     return {
       redirectUri: new URL(redirectUri, page.location()).href,
       authorize: (url, state) =>

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { browserPage } from '../../src/runtime/browser-page.ts'
 
 test('the browser has what latchkey builds on, in a secure context', async () => {
   expect(isSecureContext).toBe(true)
@@ -6,4 +7,11 @@ test('the browser has what latchkey builds on, in a secure context', async () =>
   expect(typeof BroadcastChannel).toBe('function')
   expect(typeof indexedDB.open).toBe('function')
   expect(typeof crypto.subtle.digest).toBe('function')
+})
+
+test('an address that the browser does not take is not shown, and nothing is thrown for it [F6.4]', () => {
+  const before = location.href
+  for (const url of ['https://user:secret@id.example.com/', `${location.protocol}//user@${location.host}/`])
+    browserPage()?.replaceLocation(url)
+  expect(location.href).toBe(before)
 })

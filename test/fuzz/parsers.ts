@@ -4,7 +4,13 @@ import { judgeAnswer } from '../../src/core/challenge.ts'
 import { createBend, QUIRKS } from '../../src/core/quirks.ts'
 import { sessionOf } from '../../src/core/session.ts'
 import { CallbackError } from '../../src/errors.ts'
-import { isMembers, parseJson, readMembers, readTokenAnswer } from '../../src/flow/answer.ts'
+import {
+  isMembers,
+  parseJson,
+  readMembers,
+  readRefreshToken,
+  readTokenAnswer,
+} from '../../src/flow/answer.ts'
 import { isAt, parseCallback } from '../../src/flow/callback.ts'
 import { retryAfterMs, toLatchkeyError } from '../../src/flow/failure.ts'
 import { peek } from '../../src/flow/id-token.ts'
@@ -122,7 +128,7 @@ export const parsers: readonly Target[] = [
     oneOf: 1,
     property: () =>
       fc.asyncProperty(fc.tuple(answers, fc.boolean()), bends, async ([answer, isLenient], bend) => {
-        const read = await outcome(() => readTokenAnswer(answer, bend, isLenient))
+        const read = await outcome(() => readTokenAnswer(answer, bend, isLenient ? () => {} : undefined))
         if (!read?.ok || !read.headers.get('content-type')?.includes('json')) return
         const { access_token, expires_in } = (await read.json()) as Record<string, unknown>
         if (typeof access_token === 'string') new Headers({ authorization: `Bearer ${access_token}` })
@@ -130,6 +136,18 @@ export const parsers: readonly Target[] = [
           access_token === undefined || expires_in === undefined || Number(expires_in) >= 0,
           'No lifetime.',
         )
+      }),
+  },
+  {
+    name: 'the refresh token of an answer that may not be used is the one in it, or none',
+    oneOf: 1,
+    property: () =>
+      fc.asyncProperty(mutatedJson(tokenAnswer), async text => {
+        const read = await outcome(() => readRefreshToken(text) ?? 'none')
+        holds(read !== undefined, 'Threw.')
+        if (typeof read !== 'object') return
+        holds(read.refresh_token === JSON.parse(text).refresh_token, 'Another one.')
+        holds(/^[ -~]+$/.test(read.refresh_token), 'Not one that can be sent.')
       }),
   },
   {
@@ -154,7 +172,7 @@ export const parsers: readonly Target[] = [
           const found = await outcome(() => parseCallback(address) ?? 'none')
           holds(found !== undefined, 'No answer.')
           if (typeof found === 'object') {
-            holds(found.state.startsWith('lk.') && Number.isFinite(found.askedAt), 'Not of ours.')
+            holds(found.state.startsWith('lk.'), 'Not of ours.')
             await outcome(() => isAt(found.url, redirectUri))
           }
         },

@@ -90,6 +90,39 @@ test('a sign-in at a server that wants a nonce sends the code again with it, and
   expect(api.seen.at(-1)?.claims).toMatchObject({ htm: 'POST', htu: `${API}/me`, nonce: 'nonce-1' })
 })
 
+/** What a page sees of an answer whose headers are not exposed to it (CORS). */
+const withoutNonce =
+  (fetch: Fetch, isHidden: (url: string) => boolean): Fetch =>
+  async (input, init) => {
+    const answer = await fetch(input, init)
+    const headers = new Headers(answer.headers)
+    if (isHidden(new Request(input).url)) headers.delete('dpop-nonce')
+    return new Response(answer.body, { status: answer.status, headers })
+  }
+
+test('a nonce of the server that a page cannot read is named, and the code is sent once [F6.6, F9.1]', async () => {
+  const { fetch, tokenRequests } = net()
+  const client = app(withoutNonce(fetch, url => url.startsWith(server.issuer)))
+  await expect(client.signIn()).rejects.toMatchObject({
+    code: 'ERR_CALLBACK',
+    error: 'use_dpop_nonce',
+    message: expect.stringContaining('Access-Control-Expose-Headers: DPoP-Nonce'),
+  })
+  expect(tokenRequests.map(({ status }) => status)).toEqual([400])
+})
+
+test('a nonce of an API that a page cannot read is warned of once, and the 401 is the caller’s [F6.6, F9.7]', async () => {
+  const { api, fetch } = net()
+  const client = app(withoutNonce(fetch, url => url.startsWith(API)))
+  await client.signIn()
+  for (let call = 0; call < 2; call++) expect((await client.fetch(`${API}/me`)).status).toBe(401)
+  expect(api.seen).toHaveLength(2)
+  const warnings = client.seen.filter(event => event.type === 'warning')
+  expect(warnings).toEqual([
+    expect.objectContaining({ about: 'dpop_nonce', message: expect.stringContaining(API) }),
+  ])
+})
+
 test('an API that wants a new nonce is asked once more, without a refresh [DP05, WA13]', async () => {
   const { api, fetch, tokenRequests, renewNonce } = net()
   const client = app(fetch)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { altered, type Fault, oauthError, rewritten, status } from '../support/faults.ts'
+import { altered, captivePortal, type Fault, oauthError, rewritten, status } from '../support/faults.ts'
 import { API } from '../support/strict-api.ts'
 import { worlds } from '../support/world.ts'
 
@@ -35,18 +35,66 @@ describe('a token answer that', () => {
     expect(one.types()).not.toContain('session-started')
   })
 
-  test.for(unfit)('%s is refused at a refresh, and the session is kept [%s]', async ([, , fault]) => {
-    const { as, signedIn, stored, expire, clock } = world({ graceMs: 1e12 })
+  test.for([
+    ...unfit,
+    ['has the status 201', '', rewritten(text => text, { code: 201 })],
+    ['has an access token that no header can carry', '', altered({ access_token: 'a\nb' })],
+    ['has a number for a scope', '', altered({ scope: 7 })],
+    ['is JSON that says it is text', '', rewritten(text => text, { type: 'text/plain' })],
+  ] as [string, string, Fault][])(
+    '%s is refused at a refresh, and the next one sends the refresh token that it brought [F1.3, %s]',
+    async ([, , fault]) => {
+      const { as, signedIn, stored, expire, clock } = world() // this server knows no grace
+      const client = await signedIn()
+      const [before] = (await stored()) as { tokens: { refreshToken: string } }[]
+      expire()
+      as.failNext.push(fault)
+      await expect(client.fetch(`${API}/me`)).rejects.toMatchObject({
+        code: 'ERR_SERVER',
+        error: 'invalid_response',
+        message: expect.stringContaining('signIn()'),
+      })
+      expect(client.session.status).toBe('signed-in')
+      const [after] = (await stored()) as { tokens: { refreshToken: string } }[]
+      expect(after).not.toHaveProperty('pending.tokenHash')
+      const brought = after?.tokens.refreshToken
+      expect(after?.tokens).toEqual({ ...before?.tokens, refreshToken: brought })
+      expect(brought).not.toBe(before?.tokens.refreshToken)
+      expect(client.types()).toContain('token-error')
+      clock.advance(60_000)
+      expect((await client.fetch(`${API}/me`)).status).toBe(200)
+      expect(as.tokenRequests.at(-1)).toMatchObject({ sent: brought, outcome: 'ok' })
+      expect(as.reuses).toBe(0)
+    },
+  )
+
+  test('is refused, and of somebody else, ends the session: its refresh token is never sent [F1.3]', async () => {
+    const { as, signedIn, expire, stored } = world()
+    const client = await signedIn()
+    as.idTokenClaims = { sub: 'mallory' }
+    expire()
+    as.failNext.push(altered({ token_type: 'mac' }))
+    await expect(client.fetch(`${API}/me`)).rejects.toMatchObject({ reason: 'subject_changed' })
+    expect(await stored()).not.toContainEqual(expect.objectContaining({ tokens: expect.anything() }))
+  })
+
+  test('has two refresh tokens gives neither: the session is kept as it was [F1.3]', async () => {
+    const { as, signedIn, stored, expire } = world()
     const client = await signedIn()
     const [before] = (await stored()) as { tokens: object }[]
     expire()
-    as.failNext.push(fault, fault, fault)
-    await expect(client.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_SERVER' })
-    expect(client.session.status).toBe('signed-in')
+    as.failNext.push(rewritten(text => text.replace('{', '{"refresh_token":"other",')))
+    await expect(client.fetch(`${API}/me`)).rejects.toMatchObject({ error: 'invalid_response' })
     expect(((await stored()) as { tokens: object }[])[0]?.tokens).toEqual(before?.tokens)
-    as.failNext.length = 0
-    clock.advance(60_000)
+  })
+
+  test('has a lifetime that is none is used until a 401, and that is told [F1.3, F9.7]', async () => {
+    const { as, signedIn, expire } = world()
+    const client = await signedIn()
+    expire()
+    as.failNext.push(altered({ expires_in: 'soon' }))
     expect((await client.fetch(`${API}/me`)).status).toBe(200)
+    expect(warnings(client)).toContain('token_response')
   })
 
   test.for<[string, string, Fault]>([
@@ -127,19 +175,17 @@ describe('an error of the token endpoint', () => {
   })
 
   test.for(['text/html', 'text/plain', 'none'])(
-    'whose body says that it is %s is not believed: the session is kept [TR26]',
+    'whose body says that it is %s is not believed by its name: the session is kept [F2.1, TR26]',
     async type => {
       const { as, signedIn, expire, clock } = world()
       const client = await signedIn()
       expire()
       const headers: Record<string, string> = type === 'none' ? {} : { 'content-type': type }
       const fault = status(400, headers, '{"error":"invalid_grant"}')
-      as.failNext.push(fault, fault, fault)
-      await expect(client.fetch(`${API}/me`)).rejects.toMatchObject({
-        code: 'ERR_NETWORK',
-        reason: 'not_the_server',
-      })
-      as.failNext.length = 0
+      as.failNext.push(fault)
+      await expect(client.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_SERVER', error: 'refused' })
+      expect(client.session.status).toBe('signed-in')
+      expect(as.count('refresh_token')).toBe(1)
       clock.advance(60_000)
       expect((await client.fetch(`${API}/me`)).status).toBe(200)
     },
@@ -154,12 +200,65 @@ describe('an error of the token endpoint', () => {
     })
     const one = await signedIn()
     expire()
-    as.failNext.push(oauthError('bad_refresh_token', 200))
-    await expect(one.fetch(`${API}/me`)).rejects.toMatchObject({
-      code: 'ERR_SERVER',
-      error: 'bad_refresh_token',
-    })
+    as.failNext.push(oauthError('access_denied', 200))
+    await expect(one.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_SERVER', error: 'access_denied' })
     expect(one.session.status).toBe('signed-in')
+  })
+
+  test('that calls the refresh token bad ends the session as invalid_grant does, also with 200 [F2.1]', async () => {
+    const { as, signedIn, expire } = world()
+    const client = await signedIn()
+    expire()
+    as.failNext.push(oauthError('bad_refresh_token', 200))
+    await expect(client.fetch(`${API}/me`)).rejects.toMatchObject({ reason: 'expired' })
+  })
+
+  const json = { 'content-type': 'application/json' }
+  test.for<[string, string, Fault]>([
+    ['has no body', 'refused', status(400)],
+    ['has no body and a challenge', 'refused', status(401, { 'www-authenticate': 'Bearer' })],
+    ['has no error', 'refused', status(401, json, '{"message":"Unauthorized"}')],
+    ['is an object', 'refused', status(400, json, '{"error":{"message":"expired"}}')],
+    ['is an object, with 200', 'refused', status(200, json, '{"error":{"message":"expired"}}')],
+    ['is invalid_request', 'invalid_request', oauthError('invalid_request')],
+    ['is invalid_token', 'invalid_token', oauthError('invalid_token', 401)],
+  ])('that %s is a refusal by the name %s, which is sent once and says what helps [F2.1]', async test => {
+    const [, error, fault] = test
+    const { as, signedIn, expire } = world()
+    const client = await signedIn()
+    expire()
+    as.failNext.push(fault, fault, fault)
+    await expect(client.fetch(`${API}/me`)).rejects.toMatchObject({
+      code: 'ERR_SERVER',
+      error,
+      retryable: false,
+      message: expect.stringContaining('signIn() begins anew'),
+    })
+    expect(as.count('refresh_token')).toBe(1)
+    expect(client.session.status).toBe('signed-in')
+  })
+
+  const html = { 'content-type': 'text/html' }
+  test.for<[string, Fault]>([
+    ['a page of a hotel', captivePortal],
+    ['a page with 401', status(401, html, '<h1>Unauthorized</h1>')],
+    ['403 of a firewall', status(403, html, '<h1>Blocked</h1>')],
+    ['403 of a firewall in JSON', status(403, json, '{"error":"Forbidden"}')],
+    ['404 of a proxy', status(404)],
+    ['407', status(407)],
+    ['a redirect', status(302, { location: 'https://portal.example/' })],
+  ])('of something in between (%s) keeps the session, and is asked for once [F2.1]', async ([, fault]) => {
+    const { as, signedIn, expire } = world()
+    const client = await signedIn()
+    expire()
+    as.failNext.push(fault, fault, fault)
+    await expect(client.fetch(`${API}/me`)).rejects.toMatchObject({
+      code: 'ERR_NETWORK',
+      reason: 'not_the_server',
+      message: expect.stringContaining('signIn() begins anew'),
+    })
+    expect(as.count('refresh_token')).toBe(1)
+    expect(client.session.status).toBe('signed-in')
   })
 })
 

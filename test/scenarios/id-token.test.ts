@@ -378,3 +378,81 @@ test('the clock that an ID Token is judged by is the server’s, where its answe
   here.as.failNext.push(withHeaders({ date: new Date(at).toUTCString() }))
   expect((await here.signedIn()).session.status).toBe('signed-in')
 })
+
+describe('a sign-in that asks for a recent authentication (max_age) [F2.8]', () => {
+  const MAX_AGE = 60
+  const signIn = async (auth_time: unknown, here = world(), stepUp: object | undefined = undefined) => {
+    const now = Math.floor(here.clock.now() / 1000)
+    here.as.idTokenClaims = { auth_time: typeof auth_time === 'function' ? auth_time(now) : auth_time }
+    const client = here.client({ authorizationParameters: stepUp ? {} : { max_age: String(MAX_AGE) } })
+    return { client, here, done: client.signIn({ stepUp }) }
+  }
+
+  test.for<[string, unknown]>([
+    ['that the server does not tell the time of', undefined],
+    ['of yesterday', (now: number) => now - DAY],
+    ['of a minute more than allowed', (now: number) => now - MAX_AGE - 60],
+    ['at a time that is a text', (now: number) => String(now)],
+    ['at a time before 1970', -1],
+    ['at a time that is null', null],
+  ])('is refused for one %s, nothing is stored, and its tokens are revoked', async ([, time]) => {
+    const { here, done } = await signIn(time)
+    await expect(done).rejects.toMatchObject({ code: 'ERR_CALLBACK', reason: 'invalid_response' })
+    expect(await here.stored()).toEqual([])
+    await expect.poll(() => here.as.revocations.map(({ hint }) => hint)).toEqual(['refresh_token'])
+  })
+
+  test('is refused for an old one also where signIn({ stepUp }) asked for it', async () => {
+    const { done } = await signIn((now: number) => now - DAY, world(), { maxAgeSeconds: 0 })
+    await expect(done).rejects.toMatchObject({ reason: 'invalid_response' })
+  })
+
+  test('takes one of now, and one that is a little over by the clocks', async () => {
+    for (const seconds of [0, MAX_AGE, MAX_AGE + 20]) {
+      const { client, done } = await signIn((now: number) => now - seconds)
+      await done
+      expect(client.session.status).toBe('signed-in')
+    }
+  })
+
+  test.for([-3 * 3600, 3 * 3600])("is judged by the server's clock where this one is %i s off", async off => {
+    const here = world()
+    const clock: Clock = { ...here.clock, now: () => here.clock.now() + off * 1000 }
+    const now = Math.floor(here.clock.now() / 1000)
+    const client = () => here.client({ clock, authorizationParameters: { max_age: String(MAX_AGE) } })
+    here.as.idTokenClaims = { auth_time: now - 10 }
+    expect(await client().signIn()).toMatchObject({ status: 'signed-in' })
+    here.as.idTokenClaims = { auth_time: now - DAY }
+    await expect(client().signIn()).rejects.toMatchObject({ reason: 'invalid_response' })
+  })
+
+  test('is not judged where nothing was asked for, or no ID Token was', async () => {
+    const here = world()
+    here.as.idTokenClaims = { auth_time: 1 }
+    expect(await here.client().signIn()).toMatchObject({ status: 'signed-in' })
+    const plain = here.client({ scope: 'read', authorizationParameters: { max_age: '60' } })
+    expect(await plain.signIn()).toMatchObject({ status: 'signed-in' })
+  })
+})
+
+test('the claims that an app is shown cannot be changed, nor the session by them [F6.2]', async () => {
+  const { as, signedIn, client, expire } = world()
+  as.idTokenClaims = { roles: ['reader'], address: { country: 'CH' } }
+  const one = await signedIn()
+  const claimsOf = ({ session }: { session: object }) =>
+    (session as { claims: Record<string, unknown> & { roles: string[]; address: { country: string } } })
+      .claims
+  for (const change of [
+    () => claimsOf(one).roles.push('admin'),
+    () => Object.assign(claimsOf(one), { sub: 'mallory' }),
+    () => Object.assign(claimsOf(one).address, { country: 'XX' }),
+  ])
+    expect(change).toThrow(TypeError)
+  expire()
+  expect((await one.fetch(`${API}/me`)).status).toBe(200)
+  const other = client() // from the store
+  await other.start()
+  for (const { session } of [one, other])
+    expect(session).toMatchObject({ claims: { sub: 'alice', roles: ['reader'], address: { country: 'CH' } } })
+  expect(() => claimsOf(other).roles.push('admin')).toThrow(TypeError)
+})

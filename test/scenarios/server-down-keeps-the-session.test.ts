@@ -136,12 +136,13 @@ describe('while the server is down', () => {
   })
 
   test('who has to wait still finds what another client of the store got meanwhile', async () => {
-    const { signedIn, client, as, store, expire } = world()
+    const { signedIn, client, as, store, clock, expire } = world()
     const deaf = { ...store, channel: () => ({ post() {}, listen: () => () => {}, close() {} }) }
     const one = await signedIn({ store: deaf })
     expire()
     as.failNext.push(...Array<Fault>(3).fill(reset))
     await expect(one.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_NETWORK' })
+    clock.advance(1)
     const other = client({ store: deaf })
     expect((await other.fetch(`${API}/me`)).status).toBe(200)
     expect((await one.fetch(`${API}/me`)).status).toBe(200)
@@ -224,6 +225,7 @@ test('what breaks off while the page is being left is not sent again by it: the 
   here.as.failNext.push(reset)
   await expect(leaving.getAccessToken()).rejects.toMatchObject({ code: 'ERR_NETWORK', reason: 'unreachable' })
   expect(here.as.count('refresh_token')).toBe(1)
+  here.clock.advance(1)
   const next = here.client()
   await next.start()
   expect((await next.fetch(`${API}/me`)).status).toBe(200)

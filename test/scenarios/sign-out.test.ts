@@ -36,8 +36,7 @@ describe('a revocation', () => {
   test.each<[string, Fault]>([
     ['that does not know this kind of token', oauthError('unsupported_token_type')],
     ['that is refused', oauthError('invalid_request')],
-    ['that breaks', status(503)],
-    ['that cannot be sent', reset],
+    ['that is asked to wait', status(503, { 'retry-after': '60' })],
   ])(
     '%s is reported and brings no session back, and the other token is revoked all the same [LO03]',
     async (_what, fault) => {
@@ -53,6 +52,52 @@ describe('a revocation', () => {
       ])
     },
   )
+
+  test.each<[string, Fault]>([
+    ['breaks', status(503)],
+    ['cannot be sent', reset],
+  ])('that %s is sent once more [F9.1]', async (_what, fault) => {
+    const { signedIn, as } = world()
+    const client = await signedIn()
+    as.failRevocation.push(fault)
+    await client.signOut()
+    expect(as.revocations.map(({ hint }) => hint)).toEqual(['refresh_token', 'refresh_token', 'access_token'])
+    expect(told(client)).toEqual([{ type: 'revocation-request' }, { type: 'revocation-response', ok: true }])
+  })
+
+  const told = (client: { told: readonly { type: string; at: number }[] }) =>
+    client.told.filter(({ type }) => type.startsWith('revocation')).map(({ at: _, ...event }) => event)
+
+  test.each<[string, boolean, Fault[]]>([
+    ['took the second token with it', true, [status(200), oauthError('invalid_token', 400)]],
+    ['did not know the first kind of token', false, [oauthError('unsupported_token_type')]],
+    ['did not know the second kind of token', false, [status(200), oauthError('unsupported_token_type')]],
+    ['never came to the second token', false, [status(200), status(503), status(503)]],
+  ])('that %s is told as it is [F6.7]', async (_what, ok, faults) => {
+    const { signedIn, as } = world()
+    const client = await signedIn()
+    as.failRevocation.push(...faults)
+    await client.signOut()
+    expect(told(client)).toEqual([{ type: 'revocation-request' }, { type: 'revocation-response', ok }])
+  })
+
+  test('where the server has no endpoint for it is not told of, since none was sent [F6.7]', async () => {
+    const { signedIn, as } = world()
+    delete (as.metadata as Partial<typeof as.metadata>).revocation_endpoint
+    const client = await signedIn()
+    await client.signOut()
+    expect(told(client)).toEqual([])
+  })
+
+  test('that could not begin, because the metadata were not to be had, is told as failed [F6.7, F9.7]', async () => {
+    const { signedIn, client, as } = world()
+    await signedIn()
+    const other = client()
+    await other.start()
+    as.failMetadata.push(status(503), status(503))
+    await other.signOut()
+    expect(told(other)).toEqual([{ type: 'revocation-response', ok: false }])
+  })
 
   test('that is answered with 204 is done, with a warning [LO04]', async () => {
     const { signedIn, as } = world()

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Lock } from '../../src/core/ports.ts'
 import { type Fault, reset, status } from '../support/faults.ts'
 import { API } from '../support/strict-api.ts'
 import { type World, worlds } from '../support/world.ts'
@@ -17,6 +18,123 @@ async function tabs(here: World, count: number) {
   await Promise.all(all.map(tab => tab.start()))
   return all
 }
+
+const json = { 'content-type': 'application/json' }
+const html = { 'content-type': 'text/html' }
+const PAGE = '<!doctype html><h1>Blocked</h1>'
+
+/** A client of an app that only shows its session, and time that passes while it does nothing. */
+async function shownApp(here: World) {
+  let underWay = 0
+  const lock: Lock = {
+    async run(name, work, waitMs) {
+      underWay++
+      try {
+        return await here.store.lock.run(name, work, waitMs)
+      } finally {
+        underWay--
+      }
+    },
+  }
+  const client = await here.signedIn({ store: { ...here.store, lock } })
+  const pass = async (seconds: number) => {
+    for (let second = 0; second < seconds; second++) {
+      here.clock.advance(1000)
+      do for (let turn = 0; turn < 5; turn++) await new Promise(resolve => setImmediate(resolve))
+      while (underWay > 0)
+    }
+  }
+  return { client, pass }
+}
+
+describe('a refresh token that the token endpoint refuses in words of its own [F2.1]', () => {
+  test.each<[string, Fault]>([
+    ['400 without a body', status(400)],
+    ['401 without a body', status(401)],
+    ['400 and invalid_request', status(400, json, '{"error":"invalid_request"}')],
+    [
+      '400 and an error that is an object',
+      status(400, json, '{"error":{"code":12,"message":"TOKEN_EXPIRED"}}'),
+    ],
+    ['400 and no error at all', status(400, json, '{"message":"nope"}')],
+    ['200 and an error of its own', status(200, json, '{"error":"token_dead","error_description":"gone"}')],
+  ])('as %s is sent once, and ends the session within two minutes', async (_what, fault) => {
+    const here = world()
+    const { client, pass } = await shownApp(here)
+    here.expire()
+    here.as.failNext.push(...times(50, fault))
+    expect(await codeOf(client.fetch(`${API}/me`))).toBe('ERR_SERVER')
+    expect(here.as.count('refresh_token')).toBe(1)
+    expect(client.session).toMatchObject({ status: 'signed-in', trouble: { error: { code: 'ERR_SERVER' } } })
+    await pass(120)
+    await expect.poll(() => client.session).toEqual({ status: 'signed-out', reason: 'expired' })
+    expect(here.as.count('refresh_token')).toBe(2)
+    expect(client.explain().events).toContainEqual(expect.objectContaining({ type: 'token-error' }))
+  })
+
+  test('as GitHub does, ends it at once', async () => {
+    const here = world()
+    const client = await here.signedIn()
+    here.expire()
+    here.as.failNext.push(status(200, json, '{"error":"bad_refresh_token"}'))
+    expect(await codeOf(client.fetch(`${API}/me`))).toBe('ERR_AUTHORIZATION_REQUIRED')
+    expect(client.session).toEqual({ status: 'signed-out', reason: 'expired' })
+  })
+
+  test.each(['invalid_client', 'unauthorized_client', 'unsupported_grant_type'])(
+    'with %s, which is about the app, ends nothing',
+    async error => {
+      const here = world()
+      const { client, pass } = await shownApp(here)
+      here.expire()
+      here.as.failNext.push(...times(500, status(400, json, JSON.stringify({ error }))))
+      expect(await codeOf(client.fetch(`${API}/me`))).toBe('ERR_SERVER')
+      await pass(300)
+      expect(client.session).toMatchObject({ status: 'signed-in', trouble: { error: { error } } })
+    },
+  )
+
+  test.each<[string, Fault]>([
+    ['401 with a page', status(401, html, PAGE)],
+    ['403 of a firewall', status(403, html, PAGE)],
+    ['404 of a proxy', status(404, html, PAGE)],
+    ['407', status(407)],
+    ['the page of a captive portal', status(200, html, PAGE)],
+  ])(
+    'is told from %s, which something in between answers: sent once, kept, and shown',
+    async (_what, fault) => {
+      const here = world()
+      const { client, pass } = await shownApp(here)
+      here.expire()
+      here.as.failNext.push(...times(500, fault))
+      expect(await codeOf(client.fetch(`${API}/me`))).toBe('ERR_NETWORK')
+      expect(here.as.count('refresh_token')).toBe(1)
+      await pass(300)
+      expect(client.session).toMatchObject({
+        status: 'signed-in',
+        trouble: {
+          error: {
+            code: 'ERR_NETWORK',
+            reason: 'not_the_server',
+            message: expect.stringContaining('signIn()'),
+          },
+        },
+      })
+    },
+  )
+
+  test('while the access token is good, keeps the session in use until it expires', async () => {
+    const here = world()
+    const { client, pass } = await shownApp(here)
+    here.clock.advance(250_000)
+    here.as.failNext.push(...times(50, status(400)))
+    expect(await codeOf(client.fetch(`${API}/me`))).toBe('ok')
+    await pass(45)
+    expect(await codeOf(client.fetch(`${API}/me`))).toBe('ok')
+    await pass(120)
+    expect(client.session).toEqual({ status: 'signed-out', reason: 'expired' })
+  })
+})
 
 describe('while refreshes fail [F2.2]', () => {
   test('every client shows since when and what is wrong, and none of them once it is over', async () => {
@@ -53,22 +171,16 @@ describe('while refreshes fail [F2.2]', () => {
 
   test('an idle client tries again by itself, less and less often, and shows that it is over', async () => {
     const here = world()
-    const client = await here.signedIn()
+    const { client, pass } = await shownApp(here)
     here.expire()
     here.as.failNext.push(...times(1000, reset))
     expect(await codeOf(client.fetch(`${API}/me`))).toBe('ERR_NETWORK')
-    for (let second = 0; second < 600; second++) {
-      here.clock.advance(1000)
-      await new Promise(resolve => setImmediate(resolve))
-    }
+    await pass(600)
     const sent = here.as.count('refresh_token')
     expect(sent).toBeGreaterThan(20)
     expect(sent).toBeLessThan(200)
     here.as.failNext.length = 0
-    for (let second = 0; second < 60; second++) {
-      here.clock.advance(1000)
-      await new Promise(resolve => setImmediate(resolve))
-    }
+    await pass(60)
     expect(client.session).toMatchObject({ status: 'signed-in' })
     expect(client.session).not.toHaveProperty('trouble')
   })

@@ -49,22 +49,34 @@ test('a server that announces no PKCE methods gets S256 and a nonce all the same
   expect(client.types()).not.toContain('warning')
 })
 
-describe('offline_access without prompt=consent', () => {
-  test('is warned of once, and prompt is never added [AR11]', async () => {
+describe('a sign-in that asks for offline_access', () => {
+  const signIn = async (refresh_token: unknown) => {
     const here = world()
-    const away = leaving(here.as)
-    const client = here.client({ userAgent: away.userAgent, scope: 'openid offline_access' })
-    await client.signIn()
-    await client.signIn()
-    expect(warningsOf(client, 'offline_access')).toHaveLength(1)
-    for (const request of away.requests) expect(request.has('prompt')).toBe(false)
+    const client = here.client({ scope: 'openid offline_access' })
+    for (let time = 0; time < 2; time++) {
+      here.as.failNext.push(altered({ refresh_token }))
+      await client.signIn()
+    }
+    return client
+  }
+
+  test('and brings no refresh token is warned of once, with what may help [F6.7, AR11]', async () => {
+    const client = await signIn(undefined)
+    expect(warningsOf(client, 'offline_access')).toEqual([
+      expect.objectContaining({ message: expect.stringContaining('prompt: "consent"') }),
+    ])
+    expect(warningsOf(client, 'no_refresh_token')).toEqual([])
   })
 
-  test.for(['consent', 'login consent', 'none'])('is not warned of with prompt=%s [AR11]', async prompt => {
+  test('and brings one is not warned of [F6.7, AR11]', async () => {
+    expect((await signIn('refresh')).types()).not.toContain('warning')
+  })
+
+  test('never adds prompt by itself [AR11]', async () => {
     const here = world()
-    const client = here.client({ userAgent: leaving(here.as).userAgent, scope: 'openid offline_access' })
-    await client.signIn({ authorizationParameters: { prompt } })
-    expect(client.types()).not.toContain('warning')
+    const away = leaving(here.as)
+    await here.client({ userAgent: away.userAgent, scope: 'openid offline_access' }).signIn()
+    expect(away.requests[0]?.has('prompt')).toBe(false)
   })
 })
 

@@ -37,6 +37,8 @@ interface Family {
   readonly scope: string
   /** The first of the `acr_values` that the sign-in asked for. */
   readonly acr: string | undefined
+  /** When the user was authenticated, where the sign-in asked for it (`max_age`). */
+  readonly authTime: number | undefined
   readonly rotated: Map<string, { at: number; answer: Record<string, unknown> }>
   refreshToken: string
   alive: boolean
@@ -112,13 +114,13 @@ export function createStrictAs({
 
   /** New tokens for a family, which make the old refresh token an old one. */
   const issue = async (family: Family, nonce?: string | null, resource?: string) => {
-    const { subject: sub, scope, acr } = family
+    const { subject: sub, scope, acr, authTime: auth_time } = family
     const now = Math.floor(clock.now() / 1000)
     const accessToken = keep(secret('access'))
     family.refreshToken = keep(secret('refresh'))
     accessTokens.set(accessToken, { family, resource, expiresAt: clock.now() + as.accessTokenSeconds * 1000 })
     const times = { iat: now, exp: now + 3600 }
-    const claims = { iss: issuer, sub, aud: clientId, ...times, nonce: nonce ?? undefined, acr }
+    const claims = { iss: issuer, sub, aud: clientId, ...times, nonce: nonce ?? undefined, acr, auth_time }
     const more = { ...(await as.claimsFor(accessToken)), ...as.idTokenClaims }
     const idToken = scope.split(' ').includes('openid')
       ? keep(await as.key.sign({ ...claims, ...more }))
@@ -152,7 +154,16 @@ export function createStrictAs({
     if ((await s256(verifier)) !== code.query.get('code_challenge')) return refuse('invalid_grant')
     const scope = code.query.get('scope') ?? ''
     const acr = code.query.get('acr_values')?.split(' ')[0]
-    code.family = { subject: code.subject, scope, acr, rotated: new Map(), refreshToken: '', alive: true }
+    const authTime = code.query.has('max_age') ? Math.floor(clock.now() / 1000) : undefined
+    code.family = {
+      subject: code.subject,
+      scope,
+      acr,
+      authTime,
+      rotated: new Map(),
+      refreshToken: '',
+      alive: true,
+    }
     families.push(code.family)
     return HttpResponse.json(await issue(code.family, code.query.get('nonce')))
   }

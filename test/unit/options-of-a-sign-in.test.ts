@@ -76,6 +76,14 @@ describe('returnTo', () => {
     expect(failure(() => parseReturnTo(returnTo, redirectUri))).toBeInstanceOf(ConfigurationError)
   })
 
+  test.each([
+    'https://user@app.example.com/',
+    'https://:secret@app.example.com/',
+    '//user:secret@app.example.com/',
+  ])('may not be what a page cannot show as its address: %s [F6.4]', returnTo => {
+    expect(failure(() => parseReturnTo(returnTo, redirectUri))).toBeInstanceOf(ConfigurationError)
+  })
+
   test('cannot be had where the redirect URI is of an app or of no page', () => {
     for (const other of ['com.example.app:/callback', '/callback', 'about:blank', 'about:srcdoc']) {
       expect(failure(() => parseReturnTo('/notes', other))).toBeInstanceOf(ConfigurationError)

@@ -21,11 +21,13 @@ inEveryEngine(e2e => {
     ['in memory', 'popup-and-memory', '#sign-in'],
     ['in IndexedDB and redirects by default', 'start', '#sign-in-popup'],
   ] as const)(
-    'a sign-in in a window signs in its opener, which keeps its tokens %s, and the window closes [RS19]',
+    'a sign-in in a window signs in its opener, which keeps its tokens %s, the window cannot reach it, and closes [F6.5, RS19]',
     async (_where, mode, button) => {
       const tab = await openApp(mode)
       const before = await tab.run(() => history.length)
       const opened = await popUp(tab, button)
+      await untilShown(opened, 'Sign in')
+      expect(await opened.run(() => window.opener)).toBeNull()
       await fillForms(opened)
       await untilEnded(tab)
       expect(await tab.run(() => window.app.signedIn)).toBe('signed-in')

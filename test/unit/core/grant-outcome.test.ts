@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { judgeRefreshFailure } from '../../../src/core/grant-outcome.ts'
+import { judgeRefreshFailure, type RefreshesBefore } from '../../../src/core/grant-outcome.ts'
 import {
   AuthorizationRequiredError,
   ConfigurationError,
+  type LatchkeyError,
   NetworkError,
   type NetworkReason,
   ServerError,
@@ -10,55 +11,96 @@ import {
 } from '../../../src/errors.ts'
 
 const PLENTY = 9000
+const FIRST: RefreshesBefore = { refusals: 0, accessTokenExpired: true }
+const AGAIN: RefreshesBefore = { refusals: 1, accessTokenExpired: true }
 const network = (reason: NetworkReason, details: { status?: number; retryAfterMs?: number } = {}) =>
   new NetworkError('no answer', reason, details)
-const server = (error: string, status = 400) => new ServerError('refused', { error, status })
+const server = (error: string, status = 400) =>
+  new ServerError('refused', { error, ...(status && { status }) })
+const judge = (error: LatchkeyError, before = FIRST, attempt = 1, remainingMs = PLENTY) =>
+  judgeRefreshFailure(error, attempt, remainingMs, before)
+/** The session is kept, and no refusal is counted. */
+const kept = (spent: boolean) => ({ do: 'keep', spent, refused: false })
 
 describe('a failed refresh', () => {
   test.each([400, 401, 403])('ends the session for invalid_grant with status %i', status => {
-    for (const attempt of [1, 2, 3]) {
-      expect(judgeRefreshFailure(server('invalid_grant', status), attempt, PLENTY)).toEqual({ do: 'end' })
-    }
+    for (const attempt of [1, 2, 3])
+      expect(judge(server('invalid_grant', status), FIRST, attempt)).toEqual({ do: 'end' })
   })
+
+  test.each(['bad_refresh_token', 'invalid_refresh_token', 'expired_refresh_token', 'refresh_token_expired'])(
+    'ends the session for %s, which can mean nothing else than invalid_grant [F2.1]',
+    error => {
+      expect(judge(server(error))).toEqual({ do: 'end' })
+    },
+  )
 
   test('ends the session when the key that it is bound to is lost', () => {
     const lost = new AuthorizationRequiredError('dpop_key_lost')
-    expect(judgeRefreshFailure(lost, 1, PLENTY)).toEqual({ do: 'end', reason: 'dpop_key_lost' })
+    expect(judge(lost)).toEqual({ do: 'end', reason: 'dpop_key_lost' })
   })
 
   test.each([
-    server('invalid_client', 401),
+    server('refused'),
+    server('refused', 401),
     server('invalid_request'),
-    server('unauthorized_client'),
-    server('unsupported_grant_type'),
-    server('invalid_scope'),
-    server('temporarily_unavailable', 400),
-    server('server_error', 400),
-    server('interaction_required'),
+    server('invalid_token', 401),
+    server('token_expired', 401),
+    server('access_denied'),
     server('Invalid_Grant'),
     server('invalid_grant '),
-    server('invalid_response', 200),
-    new StorageError('no'),
-    new ConfigurationError('no'),
-  ])('keeps the session for %s', error => {
-    expect(judgeRefreshFailure(error, 1, PLENTY)).toMatchObject({ do: 'keep' })
+    server('nonsense'),
+  ])('which the token endpoint refuses ($error, $status) ends the session when it repeats [F2.1]', error => {
+    expect(judge(error, FIRST)).toEqual({ do: 'keep', spent: false, refused: true })
+    for (const refusals of [1, 2, 100])
+      expect(judge(error, { refusals, accessTokenExpired: true })).toEqual({ do: 'end', reason: 'expired' })
+  })
+
+  test('which the token endpoint refuses keeps the session while its access token lives [F2.1]', () => {
+    expect(judge(server('refused'), { refusals: 5, accessTokenExpired: false })).toEqual({
+      do: 'keep',
+      spent: false,
+      refused: true,
+    })
+  })
+
+  test.each<[LatchkeyError, boolean]>([
+    [server('invalid_client', 401), false],
+    [server('unauthorized_client'), false],
+    [server('unsupported_grant_type'), false],
+    [server('invalid_scope'), false],
+    [server('invalid_target'), false],
+    [server('invalid_resource'), false],
+    [server('invalid_dpop_proof'), false],
+    [server('use_dpop_nonce'), false],
+    [server('temporarily_unavailable'), false],
+    [server('server_error'), false],
+    [server('slow_down'), false],
+    [server('interaction_required'), false],
+    [server('mfa_required', 403), false],
+    [server('access_denied', 403), false],
+    [server('invalid_response', 200), true],
+    [server('invalid_response', 400), true],
+    [server('metadata_downgrade', 0), false],
+    [server('invalid_scope', 0), false],
+    [new StorageError('no'), false],
+    [new ConfigurationError('no'), false],
+  ])('keeps the session for %s, however often it comes [F2.1]', (error, spent) => {
+    for (const before of [FIRST, AGAIN]) expect(judge(error, before)).toEqual(kept(spent))
   })
 
   test.each<NetworkReason>(['unreachable', 'unavailable', 'not_the_server', 'timeout'])(
     'never ends the session while the server is %s',
     reason => {
-      for (const attempt of [1, 2, 3, 4, 100]) {
-        for (const remaining of [PLENTY, 0, -1]) {
-          expect(judgeRefreshFailure(network(reason), attempt, remaining).do).not.toBe('end')
-        }
-      }
+      for (const attempt of [1, 2, 3, 4, 100])
+        for (const remaining of [PLENTY, 0, -1])
+          for (const before of [FIRST, AGAIN])
+            expect(judge(network(reason), before, attempt, remaining).do).not.toBe('end')
     },
   )
 
   test('is tried again at once, then after a pause, then no more', () => {
-    const [first, second, third] = [1, 2, 3].map(attempt =>
-      judgeRefreshFailure(network('unreachable'), attempt, PLENTY),
-    )
+    const [first, second, third] = [1, 2, 3].map(attempt => judge(network('unreachable'), FIRST, attempt))
     expect(first).toMatchObject({ do: 'retry', afterMs: 0 })
     expect(second).toMatchObject({ do: 'retry' })
     expect((second as { afterMs: number }).afterMs).toBeGreaterThan(0)
@@ -66,24 +108,21 @@ describe('a failed refresh', () => {
   })
 
   test('is not sent twice at once when it timed out, and its refresh token may be spent', () => {
-    expect(judgeRefreshFailure(network('timeout'), 1, PLENTY)).toEqual({ do: 'keep', spent: true })
+    expect(judge(network('timeout'))).toEqual(kept(true))
+  })
+
+  test('is not sent twice where something else than the server answers [F2.1]', () => {
+    expect(judge(network('not_the_server', { status: 403 }))).toEqual(kept(true))
   })
 
   test('waits as long as the server asks, where that fits', () => {
     const error = network('unavailable', { status: 429, retryAfterMs: 3000 })
-    expect(judgeRefreshFailure(error, 1, PLENTY)).toMatchObject({ do: 'retry', afterMs: 3000 })
-    expect(judgeRefreshFailure(error, 1, 2000)).toMatchObject({ do: 'keep' })
+    expect(judge(error)).toMatchObject({ do: 'retry', afterMs: 3000 })
+    expect(judge(error, FIRST, 1, 2000)).toMatchObject({ do: 'keep' })
   })
 
   test('is not tried again when no time is left', () => {
-    expect(judgeRefreshFailure(network('unreachable'), 1, 0)).toEqual({ do: 'keep', spent: true })
-    expect(judgeRefreshFailure(network('unavailable', { status: 503 }), 2, 500)).toMatchObject({ do: 'keep' })
-  })
-
-  test('leaves the refresh token unspent when the server has refused the request for another reason', () => {
-    expect(judgeRefreshFailure(server('invalid_client', 401), 1, PLENTY)).toEqual({
-      do: 'keep',
-      spent: false,
-    })
+    expect(judge(network('unreachable'), FIRST, 1, 0)).toEqual(kept(true))
+    expect(judge(network('unavailable', { status: 503 }), FIRST, 2, 500)).toMatchObject({ do: 'keep' })
   })
 })

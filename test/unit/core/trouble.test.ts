@@ -27,7 +27,7 @@ describe('refreshes that fail one after the other', () => {
     const refused = new ServerError('Refused.', { error: 'refused', status: 400 })
     const twice = fail(fail(undefined, refused, NOW, true), refused, NOW, true)
     expect(twice).toMatchObject({ refusals: 2, failures: 2 })
-    expect(twice.until - twice.at).toBe(30_000)
+    expect(twice.until - twice.at).toBe(60_000)
     expect(fail(twice)).toMatchObject({ refusals: 0, failures: 3 })
   })
 })

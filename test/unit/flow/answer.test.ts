@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createBend, type Quirk } from '../../../src/core/quirks.ts'
-import { parseJson, readMembers, readTokenAnswer } from '../../../src/flow/answer.ts'
+import { parseJson, readMembers, readRefreshToken, readTokenAnswer } from '../../../src/flow/answer.ts'
 
 const bendOf = (...quirks: Quirk[]) => createBend(new Set(quirks), () => {})
 const json = (text: string, type = 'application/json', status = 200) =>
   new Response(new TextEncoder().encode(text), { status, headers: { 'content-type': type } })
 const tokens = { access_token: 'access', token_type: 'Bearer' }
 const read = async (members: object, isLenient = false) =>
-  (await readTokenAnswer(json(JSON.stringify(members)), bendOf(), isLenient)).json()
+  (await readTokenAnswer(json(JSON.stringify(members)), bendOf(), isLenient ? () => {} : undefined)).json()
 
 describe('JSON from a server', () => {
   test('is read as JSON.parse reads it, whatever it is, unless a member stands there twice', () => {
@@ -49,7 +49,7 @@ describe('JSON from a server', () => {
       '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"toString":1,"access_token":"a","token_type":"Bearer"}'
     const members = await readMembers(json(text), bendOf())
     expect(Object.keys(members ?? {})).toContain('__proto__')
-    const again = await (await readTokenAnswer(json(text), bendOf(), false)).json()
+    const again = await (await readTokenAnswer(json(text), bendOf())).json()
     expect(Object.keys(again)).toEqual(Object.keys(members ?? {}))
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined()
     expect((again as { polluted?: unknown }).polluted).toBeUndefined()
@@ -94,10 +94,21 @@ describe('JSON from a server', () => {
     expect(await readMembers(json(text, 'application/json', 400), bendOf())).toBeUndefined()
   })
 
-  test.for(['', '[]', '42', 'null', '"a"', '{"a":', '<html>', '{"a":1}x'])(
+  test.for(['', '[]', '42', 'null', '"a"', '<html>', '<script>{', '{"a":1}x'])(
     'that is %s is not of the server',
     async text => {
       await expect(readMembers(json(text), bendOf())).rejects.toMatchObject({ reason: 'not_the_server' })
+    },
+  )
+
+  test.for(['{', '{"a":', '{"a":"', '{"a":"b}', '{"a":"b\\', '{"a":{"b":1}', '{"a":[1]', ' {"a":1,'])(
+    'that ends too early is of a connection that broke: %s [F2.1]',
+    async text => {
+      await expect(readMembers(json(text), bendOf())).rejects.toMatchObject({ reason: 'unreachable' })
+      // what does not say that it is JSON may be anything
+      await expect(readMembers(json(text, 'text/html'), bendOf())).rejects.toMatchObject({
+        reason: 'not_the_server',
+      })
     },
   )
 
@@ -108,7 +119,7 @@ describe('JSON from a server', () => {
         if (mutated.length) mutated[at % mutated.length] = at % 256
         for (const body of [bytes, mutated]) {
           const answer = new Response(body, { headers: { 'content-type': 'application/json' } })
-          const outcome = await readTokenAnswer(answer, bendOf(), false).catch((error: unknown) => error)
+          const outcome = await readTokenAnswer(answer, bendOf()).catch((error: unknown) => error)
           if (!(outcome instanceof Response)) expect(outcome).toHaveProperty('code')
         }
       }),
@@ -142,7 +153,7 @@ describe('the lifetime in a token answer', () => {
 
   test('may not be more than numbers can hold [TR15]', async () => {
     const answer = json('{"access_token":"a","token_type":"Bearer","expires_in":1e999}')
-    await expect(readTokenAnswer(answer, bendOf(), false)).rejects.toThrow(/expires_in/)
+    await expect(readTokenAnswer(answer, bendOf())).rejects.toThrow(/expires_in/)
   })
 })
 
@@ -162,7 +173,7 @@ describe('the access token in an answer', () => {
 
 describe('an error in an answer with status 200', () => {
   test('is that error [TR27]', async () => {
-    const answer = await readTokenAnswer(json('{"error":"bad_refresh_token"}'), bendOf(), false)
+    const answer = await readTokenAnswer(json('{"error":"bad_refresh_token"}'), bendOf())
     expect([answer.status, await answer.json()]).toEqual([400, { error: 'bad_refresh_token' }])
   })
 
@@ -171,22 +182,100 @@ describe('an error in an answer with status 200', () => {
   })
 })
 
+describe('an error of the token endpoint [F2.1]', () => {
+  const error = async (text: string, code = 400, type = 'application/json') => {
+    const answer = await readTokenAnswer(json(text, type, code), bendOf())
+    return answer.headers.get('content-type') === 'application/json' ? await answer.json() : undefined
+  }
+
+  test.for<[string, string | undefined]>([
+    ['', undefined],
+    ['{}', undefined],
+    ['{"error":""}', undefined],
+    ['{"error":7}', undefined],
+    ['{"error":null,"error_description":"gone"}', 'gone'],
+    ['{"error":{"code":190,"message":"Session has expired"}}', 'Session has expired'],
+    ['{"message":"Unauthorized"}', 'Unauthorized'],
+    ['{"errors":[{"code":"invalid"}]}', undefined],
+    ['{"error":"invalid_grant","error":"temporarily_unavailable"}', undefined],
+  ])('that has no name of its own is refused: %s', async ([text, said]) => {
+    for (const code of [400, 401])
+      expect(await error(text, code)).toEqual({ error: 'refused', error_description: said })
+  })
+
+  test('is not believed by its name where it does not say that it is JSON, but it refuses', async () => {
+    expect(await error('{"error":"invalid_grant"}', 400, 'text/html')).toEqual({ error: 'refused' })
+  })
+
+  test.for<[number, string]>([
+    [400, '<html>'],
+    [401, '<html>'],
+    [400, '[]'],
+    [403, ''],
+    [403, '{"message":"Forbidden"}'],
+    [403, '{"error":"Forbidden"}'],
+    [404, '{"error":"Not Found"}'],
+    [404, ''],
+    [407, ''],
+  ])('is none with status %i and %s: something in between answers', async ([code, text]) => {
+    expect(await error(text, code)).toBeUndefined()
+  })
+
+  test.for([403, 404, 422])('may have the status %i where OAuth spells it', async code => {
+    expect(await error('{"error":"invalid_grant"}', code)).toEqual({ error: 'invalid_grant' })
+  })
+
+  test('may be told with 200, even if it is an object', async () => {
+    const answer = await readTokenAnswer(json('{"error":{"message":"no"}}'), bendOf())
+    expect([answer.status, await answer.json()]).toEqual([400, { error: 'refused', error_description: 'no' }])
+  })
+})
+
+describe('the refresh token in an answer that may not be used [F1.3]', () => {
+  const kept = (text: string) => readRefreshToken(text)?.refresh_token
+
+  test.for([
+    '{"refresh_token":"r"}',
+    '{"access_token":"a","refresh_token":"r","access_token":"b"}',
+    '{"refresh\\u005ftoken":"r","x":1,"x":2}',
+    '{"refresh_token":"r","x":"\\"refresh_token\\":"}',
+    '{"refresh_token":"r","authed_user":{"refresh_token":"another"}}',
+    `{"refresh_token":"r","deep":${'['.repeat(40)}${']'.repeat(40)}}`,
+  ])('is read where there is no doubt: %s', text => {
+    expect(kept(text)).toBe('r')
+  })
+
+  test.for([
+    '{"refresh_token":"r","refresh_token":"s"}',
+    '{"refresh_token":"r","refresh\\u005ftoken":"s"}',
+    '{"refresh_token":""}',
+    '{"refresh_token":7}',
+    '{"refresh_token":"\ufffd"}',
+    '["refresh_token"]',
+    '{"refresh_token":"r"',
+    'refresh_token=r',
+    '',
+  ])('is not read where there is: %s', text => {
+    expect(kept(text)).toBeUndefined()
+  })
+})
+
 describe('a token answer that bends a rule', () => {
   test('may lack its type with the quirk missing_token_type only [TR08]', async () => {
     const answer = () => json('{"access_token":"a"}')
-    await expect(readTokenAnswer(answer(), bendOf(), false)).rejects.toMatchObject({
+    await expect(readTokenAnswer(answer(), bendOf())).rejects.toMatchObject({
       quirk: 'missing_token_type',
     })
-    const read = await readTokenAnswer(answer(), bendOf('missing_token_type'), false)
+    const read = await readTokenAnswer(answer(), bendOf('missing_token_type'))
     expect(await read.json()).toEqual({ access_token: 'a', token_type: 'Bearer' })
   })
 
   test('may have the status 201 with the quirk token_status_201 only', async () => {
     const answer = () => json(JSON.stringify(tokens), 'application/json', 201)
-    await expect(readTokenAnswer(answer(), bendOf(), false)).rejects.toMatchObject({
+    await expect(readTokenAnswer(answer(), bendOf())).rejects.toMatchObject({
       quirk: 'token_status_201',
     })
-    expect((await readTokenAnswer(answer(), bendOf('token_status_201'), false)).status).toBe(200)
+    expect((await readTokenAnswer(answer(), bendOf('token_status_201'))).status).toBe(200)
   })
 
   test('is told of once for each quirk', async () => {
@@ -195,7 +284,7 @@ describe('a token answer that bends a rule', () => {
       if (event.type === 'warning') told.push(event.message)
     })
     for (let round = 0; round < 3; round++)
-      await readTokenAnswer(json('{"access_token":"a"}', 'text/plain'), bend, false)
+      await readTokenAnswer(json('{"access_token":"a"}', 'text/plain'), bend)
     expect(told).toEqual([expect.stringContaining('JSON'), expect.stringContaining('token_type')])
   })
 })

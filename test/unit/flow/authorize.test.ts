@@ -78,12 +78,19 @@ describe('an authorization request', () => {
     expect(saved.codeVerifier).toMatch(/^[A-Za-z0-9._~-]{43,128}$/)
   })
 
-  test('has a state which is known again, and tells the user agent', async () => {
+  test('has a state which is known again, and says nothing of the user, the device or the time [F9.6]', async () => {
     const { state } = await begin()
-    expect(parseCallback(`${choice.redirectUri}?code=a&state=${state}`)).toMatchObject({
-      state,
-      userAgent: 'redirect',
-    })
+    expect(parseCallback(`${choice.redirectUri}?code=a&state=${state}`)).toMatchObject({ state })
+    expect(state).toMatch(/^lk\.[\w-]{43}$/)
+  })
+
+  test('keeps how old the authentication may be, where that is a number and an ID Token will come [F2.8]', async () => {
+    const maxAge = async (max_age: string, more = {}) =>
+      (await begin({ parameters: { max_age }, ...more })).saved.maxAge
+    expect(await maxAge('0')).toBe(0)
+    expect(await maxAge('3600')).toBe(3600)
+    for (const other of ['', '-1', '1e3', 'soon']) expect(await maxAge(other)).toBeUndefined()
+    expect(await maxAge('60', { scope: 'read' })).toBeUndefined()
   })
 
   test('is another each time [AR01, AR06]', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseCallback } from '../../../src/flow/callback.ts'
+import { nameState, parseCallback } from '../../../src/flow/callback.ts'
 import { cleanUrl } from '../../../src/flow/clean-url.ts'
 
 const page = 'https://app.example.com/callback'
@@ -12,9 +12,16 @@ describe('a URL is a callback of ours', () => {
     'a=b&code=&state=lk.redirect.x#c',
   ])('with %s', query => {
     const callback = parseCallback(`${page}?${query}`)
-    expect(callback).toMatchObject({ userAgent: 'redirect', state: expect.stringMatching(/^lk\.redirect\./) })
+    expect(callback).toMatchObject({ userAgent: undefined, state: expect.stringMatching(/^lk\.redirect\./) })
     expect(callback?.url.href).toBe(`${page}?${query}`)
   })
+})
+
+test('a state says that it is of latchkey, whether a page waits for the answer, and nothing else [F9.6]', () => {
+  for (const agent of ['redirect', 'loopback', 'appLink', 'mine']) expect(nameState(agent, 'r')).toBe('lk.r')
+  const state = nameState('popup', 'r')
+  expect(state).toBe('lk.p.r')
+  expect(parseCallback(`${page}?code=a&state=${state}`)).toMatchObject({ userAgent: 'popup', state })
 })
 
 describe('a URL is none', () => {

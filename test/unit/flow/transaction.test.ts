@@ -56,7 +56,11 @@ describe('a transaction', () => {
     expect(await transactions.find('lk.a.1')).toBeDefined()
     clock.advance(1)
     expect(await transactions.find('lk.a.1')).toBeUndefined()
+    // until then it is known to have been here
+    expect(await transactions.isTooOld('lk.a.1')).toBe(true)
+    expect(await transactions.isTooOld('lk.a.2')).toBe(false)
     await transactions.save(transaction('lk.a.2'))
+    expect(await transactions.isTooOld('lk.a.2')).toBe(false)
     expect(await place.keys('')).toEqual(['app transaction lk.a.2'])
   })
 
