@@ -1,5 +1,6 @@
 import { StorageError } from '../errors.ts'
 
+const NO_FOLDER = 'a part of its path is not a folder. Correct the path.'
 const DENIED = 'this user is not allowed to. Correct the permissions of its folder, or name another file.'
 
 /** By the code of the system's error: what is wrong, and what to do about it. */
@@ -9,7 +10,8 @@ const advice: Readonly<Record<string, string>> = {
   EROFS: 'its file system is read-only. Name a file in a place that may be written.',
   EACCES: DENIED,
   EPERM: DENIED,
-  ENOTDIR: 'a part of its path is not a folder. Correct the path.',
+  ENOTDIR: NO_FOLDER,
+  EEXIST: NO_FOLDER,
   ENAMETOOLONG: 'its name is too long. Name a shorter one.',
   EMFILE: 'this process has too many open files. Close some, then try again.',
   ENFILE: 'this system has too many open files. Try again.',

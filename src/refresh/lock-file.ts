@@ -74,7 +74,9 @@ function findPlace(): string | undefined {
   try {
     if (readlinkSync('/proc/self') !== String(process.pid)) return undefined // this /proc is of another namespace
     const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-    return [hostname(), bootId, ...['pid', 'time'].map(kind => readlinkSync(`/proc/self/ns/${kind}`))].join(' ')
+    return [hostname(), bootId, ...['pid', 'time'].map(kind => readlinkSync(`/proc/self/ns/${kind}`))].join(
+      ' ',
+    )
   } catch {
     return undefined
   }
@@ -106,7 +108,10 @@ function listOf(directory: string): { readonly highest: number; readonly before:
     const [, number] = /^([1-9]\d{0,14})(?:\.[\w-]+\.free)?$/.exec(name) ?? []
     return number ? [{ name, number: Number(number) }] : []
   })
-  const highest = found.reduce((most, { name, number }) => (name.includes('.') ? most : Math.max(most, number)), 0)
+  const highest = found.reduce(
+    (most, { name, number }) => (name.includes('.') ? most : Math.max(most, number)),
+    0,
+  )
   return { highest, before: found.filter(({ number }) => number < highest - 1).map(({ name }) => name) }
 }
 
@@ -273,7 +278,10 @@ export function fileLock(
       if (readLock(path) !== text) return // somebody has removed it, or the whole folder
       try {
         // by rename, so that nobody reads half of it; where the lock was overtaken meanwhile, a higher number stands
-        writeFileSync(beside, JSON.stringify({ ...me, free: true } satisfies Owner), { flag: 'wx', mode: 0o600 })
+        writeFileSync(beside, JSON.stringify({ ...me, free: true } satisfies Owner), {
+          flag: 'wx',
+          mode: 0o600,
+        })
         renameSync(beside, path)
       } catch {
         removeIfThere(beside)

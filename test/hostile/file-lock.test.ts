@@ -290,23 +290,26 @@ describe('the folder of a file lock', () => {
     ['folder of all locks', folder => folder],
     ['folder of one lock', folder => join(folder, 'name')],
   ]
-  test.each(places)('is refused when the %s is a link, and what is behind it stays [F5.6]', async (_what, at) => {
-    const folder = join(tempFolder(), 'tokens.json.lock')
-    const victim = tempFolder()
-    const names = ['1', '2', '3', '4']
-    for (const name of names) writeFileSync(join(victim, name), 'precious')
-    mkdirSync(join(victim, 'name'))
-    for (const name of names) writeFileSync(join(victim, 'name', name), 'precious')
-    if (at(folder) !== folder) mkdirSync(folder)
-    symlinkSync(victim, at(folder))
-    const error = await fileLock(folder, deviceClock)
-      .run('name', async () => {}, 1000)
-      .catch((reason: unknown) => reason)
-    expect(error).toBeInstanceOf(StorageError)
-    expect((error as Error).message).toContain(`${at(folder)} is a symbolic link`)
-    expect(readdirSync(victim).sort()).toEqual([...names, 'name'])
-    expect(readdirSync(join(victim, 'name')).sort()).toEqual(names)
-  })
+  test.each(places)(
+    'is refused when the %s is a link, and what is behind it stays [F5.6]',
+    async (_what, at) => {
+      const folder = join(tempFolder(), 'tokens.json.lock')
+      const victim = tempFolder()
+      const names = ['1', '2', '3', '4']
+      for (const name of names) writeFileSync(join(victim, name), 'precious')
+      mkdirSync(join(victim, 'name'))
+      for (const name of names) writeFileSync(join(victim, 'name', name), 'precious')
+      if (at(folder) !== folder) mkdirSync(folder)
+      symlinkSync(victim, at(folder))
+      const error = await fileLock(folder, deviceClock)
+        .run('name', async () => {}, 1000)
+        .catch((reason: unknown) => reason)
+      expect(error).toBeInstanceOf(StorageError)
+      expect((error as Error).message).toContain(`${at(folder)} is a symbolic link`)
+      expect(readdirSync(victim).sort()).toEqual([...names, 'name'])
+      expect(readdirSync(join(victim, 'name')).sort()).toEqual(names)
+    },
+  )
 
   test.each(places)('is refused when the %s is a file [F5.3]', async (_what, at) => {
     const folder = join(tempFolder(), 'tokens.json.lock')
