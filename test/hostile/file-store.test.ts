@@ -21,8 +21,14 @@ const tempFolder = tempFolders()
 const start = children()
 const isRoot = process.getuid?.() === 0
 
-/** A mount of its own for a process: it is gone with it. */
-const withMounts = (mount: string) => ['unshare', '--mount', 'sh', '-c', `${mount} && exec "$0" "$@"`]
+/** A disk of its own for a process, at /mnt: nobody else sees it, and it is gone with the process. */
+const withDisk = (mount: string) => ['unshare', '--mount', 'sh', '-c', `${mount} && exec "$0" "$@"`]
+const startOnFullDisk = children(withDisk('mount -t tmpfs -o size=64k tmpfs /mnt'))
+const startOnReadOnlyDisk = children(
+  withDisk(
+    `mount -t tmpfs tmpfs /mnt && echo '{"key":"old"}' > /mnt/tokens.json && mount -o remount,ro /mnt`,
+  ),
+)
 const mayMount = spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0
 if (!mayMount)
   console.info('Nothing can be mounted here: the tests of a full and a read-only disk are left out.')
@@ -232,22 +238,18 @@ describe('the disk of the file store', () => {
   test.runIf(mayMount)(
     'is full: the old content stays, the error says so, and room helps [F5.3]',
     async () => {
-      const folder = tempFolder()
-      const path = join(folder, 'tokens.json')
-      const full = children(withMounts(`mount -t tmpfs -o size=64k tmpfs ${folder}`))(
+      const full = startOnFullDisk(
         'use-store',
-        path,
-        ...[
-          'put=old',
-          `fill=${join(folder, 'filling')}`,
-          'putMuch=20000',
-          'put=small',
-          'get',
-          'lock=refresh',
-          `remove=${join(folder, 'filling')}`,
-          'putMuch=20000',
-          'lock=refresh',
-        ],
+        '/mnt/tokens.json',
+        'put=old',
+        'fill=/mnt/filling',
+        'putMuch=20000',
+        'put=small',
+        'get',
+        'lock=refresh',
+        'remove=/mnt/filling',
+        'putMuch=20000',
+        'lock=refresh',
       )
       const [, , much, , got, lock, , again, lockAgain] = await outcomesOf(full)
       expect(much).toMatchObject({
@@ -265,11 +267,7 @@ describe('the disk of the file store', () => {
   test.runIf(mayMount)(
     'is read-only: what is there is read, and the error of a write says so [F5.3]',
     async () => {
-      const folder = tempFolder()
-      const path = join(folder, 'tokens.json')
-      await file(path).keyValue.update('key', () => 'old')
-      const mount = `mount --bind ${folder} ${folder} && mount -o remount,ro,bind ${folder}`
-      const child = children(withMounts(mount))('use-store', path, 'get', 'put=new', 'get')
+      const child = startOnReadOnlyDisk('use-store', '/mnt/tokens.json', 'get', 'put=new', 'get')
       expect(await outcomesOf(child)).toMatchObject([
         { result: 'old' },
         { code: 'ERR_STORAGE', because: 'EROFS', message: expect.stringContaining('read-only') },
