@@ -23,6 +23,8 @@ export type NodeClientOptions = WithoutRedirectUri<ClientOptions> & { redirectUr
 
 /** How long a write waits for other processes that write the same file. */
 const WRITE_WAIT_MS = 1500
+/** How long a writer is waited for that is stopped or cannot be seen: less, so that a program that runs once goes on. */
+const WRITE_LEASE_MS = 1000
 
 /**
  * Tokens in one private file (mode 0600), shared by every process that names it.
@@ -33,7 +35,7 @@ export function file(path: string): Store {
   const lock = fileLock(`${whole}.lock`, deviceClock)
   return {
     name: 'file',
-    keyValue: fileKeyValue(whole, work => lock.run('write', work, WRITE_WAIT_MS)),
+    keyValue: fileKeyValue(whole, work => lock.run('write', work, WRITE_WAIT_MS, WRITE_LEASE_MS)),
     lock,
     channel: silentChannel,
   }

@@ -1,58 +1,122 @@
 import { randomUUID } from 'node:crypto'
-import { constants, mkdir, open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { constants, mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { codeOf, fileTrouble, refuseFile } from '../core/file-trouble.ts'
 import type { KeyValue } from '../core/ports.ts'
 import { StorageError } from '../errors.ts'
 
-const refuse = (path: string, why: string) =>
-  new StorageError(
-    `${path} ${why}: no tokens are read from it or written to it. Remove it, or name another file.`,
-  )
+/** More than all sessions of a user: a file that is larger is not ours. */
+const MOST_BYTES = 32 * 1024 * 1024
 
-/** The text of a file that nobody else has put there. */
-async function readOwn(path: string): Promise<string> {
-  const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0)) // Windows has neither this nor owners
+/** Windows has neither these nor owners. A pipe must not be waited for: each wait takes one of the few file threads. */
+const CAREFULLY = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
+
+/** By the code of the system's error: what stands in the file's place. FreeBSD says EMLINK of a link. */
+const inItsPlace: Readonly<Record<string, string>> = {
+  ELOOP: 'is a symbolic link',
+  EMLINK: 'is a symbolic link',
+  ENXIO: 'is not a regular file',
+  EOPNOTSUPP: 'is not a regular file',
+  EISDIR: 'is not a regular file',
+}
+
+/** The text of a file that nobody else has put there; undefined where there is none. */
+async function readOwn(path: string): Promise<string | undefined> {
   try {
-    const owner = process.getuid?.()
-    if (owner !== undefined && (await file.stat()).uid !== owner)
-      throw refuse(path, 'belongs to another user')
-    return await file.readFile('utf8')
-  } finally {
-    await file.close()
+    const file = await open(path, constants.O_RDONLY | CAREFULLY)
+    try {
+      const stats = await file.stat()
+      const owner = process.getuid?.()
+      if (!stats.isFile()) throw refuseFile(path, 'is not a regular file')
+      if (owner !== undefined && stats.uid !== owner) throw refuseFile(path, 'belongs to another user')
+      if (stats.size > MOST_BYTES) throw refuseFile(path, 'is too large to be of latchkey')
+      return await file.readFile('utf8')
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    const code = codeOf(error) ?? ''
+    if (code === 'ENOENT') return undefined
+    const other = inItsPlace[code]
+    throw other ? refuseFile(path, other) : fileTrouble(`${path} could not be read`, error)
   }
 }
 
-/** Runs `work` while no other process writes the file. */
-export type Exclusive = <T>(work: () => Promise<T>) => Promise<T>
+/** Some file systems cannot flush a folder, and Windows cannot open one. */
+const NOT_SUPPORTED = ['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EBADF', 'EISDIR', 'EPERM', 'EACCES']
+
+/** Makes the names in a folder outlast a power cut. */
+async function flushFolder(path: string): Promise<void> {
+  try {
+    const folder = await open(path, constants.O_RDONLY)
+    try {
+      await folder.sync()
+    } finally {
+      await folder.close()
+    }
+  } catch (error) {
+    if (!NOT_SUPPORTED.includes(codeOf(error) ?? '')) throw error
+  }
+}
+
+/** Makes a folder that lasts, and those it is in. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    const first = await mkdir(path, { recursive: true, mode: 0o700 })
+    if (first === undefined) return
+    for (let made = path; made.length >= first.length; made = dirname(made)) await flushFolder(dirname(made))
+  } catch (error) {
+    throw fileTrouble(`${path} could not be made`, error)
+  }
+}
+
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/
+
+/**
+ * Runs `work` while no other process writes the file. `isMine` tells whether that still holds: a process that was stopped
+ * may have been overtaken.
+ */
+export type Exclusive = <T>(work: (isMine: () => boolean) => Promise<T>) => Promise<T>
 
 /**
  * KeyValue in one private JSON file (mode 0600 in a folder of mode 0700), shared by all processes of a user. A write
  * goes to a file beside it, is flushed and takes its place by rename: a reader sees the old or the new, never a part. A
- * symbolic link and a file of another user are refused.
+ * symbolic link, whatever is no regular file, and a file of another user are refused.
+ *
+ * A writer first removes what other writers have left beside the file. They were killed, or stopped and overtaken: one
+ * that goes on finds the lock lost, or its file gone, and changes nothing.
  */
 export function fileKeyValue(path: string, exclusive: Exclusive): KeyValue {
+  const folder = dirname(path)
+  const overtaken = (cause?: unknown) =>
+    new StorageError(
+      `${path} was not written: this process lost the lock meanwhile, because it was stopped or the lock was removed. Try again.`,
+      { cause },
+    )
+
   const read = async (): Promise<Record<string, unknown>> => {
-    let text: string
     try {
-      text = await readOwn(path)
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === 'ENOENT') return Object.create(null)
-      // FreeBSD says EMLINK
-      if (code === 'ELOOP' || code === 'EMLINK') throw refuse(path, 'is a symbolic link')
-      throw error
-    }
-    try {
-      const stored: unknown = JSON.parse(text)
+      const stored: unknown = JSON.parse((await readOwn(path)) ?? '')
       if (typeof stored === 'object' && stored && !Array.isArray(stored)) {
         return Object.assign(Object.create(null), stored)
       }
-    } catch {} // damaged by someone else: as good as nothing
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error // damaged by someone else: as good as nothing
+    }
     return Object.create(null)
   }
 
-  const write = async (entries: Record<string, unknown>): Promise<void> => {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  /** A folder that may be written but not listed, and what cannot be removed, keep nobody from writing. */
+  const sweep = async (): Promise<void> => {
+    const prefix = `${basename(path)}.`
+    for (const name of await readdir(folder).catch(() => [])) {
+      if (!name.startsWith(prefix) || !name.endsWith('.tmp')) continue
+      if (UUID.test(name.slice(prefix.length, -'.tmp'.length)))
+        await unlink(join(folder, name)).catch(() => {})
+    }
+  }
+
+  const write = async (entries: Record<string, unknown>, isMine: () => boolean): Promise<void> => {
     const beside = `${path}.${randomUUID()}.tmp`
     try {
       const file = await open(beside, 'wx', 0o600)
@@ -62,24 +126,31 @@ export function fileKeyValue(path: string, exclusive: Exclusive): KeyValue {
       } finally {
         await file.close()
       }
+      // asked when the file beside is there: whoever takes over afterwards removes it before it reads
+      if (!isMine()) throw overtaken()
       await rename(beside, path)
+      await flushFolder(folder)
     } catch (error) {
-      await rm(beside, { force: true })
-      throw error
+      await unlink(beside).catch(() => {})
+      if (codeOf(error) === 'ENOENT' && !isMine()) throw overtaken(error)
+      throw fileTrouble(`${path} could not be written`, error)
     }
   }
 
   return {
     get: async key => (await read())[key],
-    update: (key, change) =>
-      exclusive(async () => {
+    async update(key, change) {
+      await makeFolder(folder)
+      await exclusive(async isMine => {
+        await sweep()
         const entries = await read()
         const next = change(entries[key])
         if (next === entries[key]) return
         if (next === undefined) delete entries[key]
         else entries[key] = next
-        await write(entries)
-      }),
+        await write(entries, isMine)
+      })
+    },
     keys: async prefix => Object.keys(await read()).filter(key => key.startsWith(prefix)),
   }
 }

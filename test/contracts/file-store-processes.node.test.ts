@@ -127,8 +127,8 @@ describe('the file of the file store', () => {
     expect(readFileSync(path, 'utf8')).toBe('{"key": "planted"}')
   })
 
-  test('a folder in its place is an error that says so, not a signed-out user', async () => {
+  test('a folder in its place is an error that says so, not a signed-out user [F5.3]', async () => {
     const { keyValue } = file(tempFolder())
-    await expect(keyValue.get('key')).rejects.toMatchObject({ code: 'EISDIR' })
+    await expect(keyValue.get('key')).rejects.toMatchObject({ code: 'ERR_STORAGE' })
   })
 })

@@ -15,8 +15,11 @@ export interface Child {
   kill(signal: NodeJS.Signals): void
 }
 
-/** Starts scripts for a test file; what still runs after a test is ended. */
-export function children(): (script: string, ...args: string[]) => Child {
+/**
+ * Starts scripts for a test file; what still runs after a test is ended.
+ * @param within a command that starts another one, for example in a PID namespace of its own.
+ */
+export function children(within: readonly string[] = []): (script: string, ...args: string[]) => Child {
   const started: Child[] = []
   afterEach(async () => {
     for (const child of started) if (child.process.exitCode === null) child.kill('SIGKILL')
@@ -24,7 +27,8 @@ export function children(): (script: string, ...args: string[]) => Child {
   })
   return (script, ...args) => {
     const path = fileURLToPath(new URL(`./processes/${script}.ts`, import.meta.url))
-    const own = spawn(process.execPath, ['--import', 'tsx', path, ...args], {
+    const [command = '', ...rest] = [...within, process.execPath, '--import', 'tsx', path, ...args]
+    const own = spawn(command, rest, {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     let said = ''

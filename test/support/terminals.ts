@@ -14,6 +14,8 @@ export interface TerminalConfig {
   readonly diskMs: readonly [number, number]
   /** Between two calls: from, to. */
   readonly pauseMs: readonly [number, number]
+  /** Goes with its token requests, in the header `x-terminal`. */
+  readonly name?: string
 }
 
 /** What it is about: a call or nothing, waiting for the lock, or holding it. */
@@ -57,14 +59,23 @@ export async function bundleTerminal(folder: string): Promise<string> {
   return outfile
 }
 
-/** @param ask decides whether a terminal that would like to send a token request gets the word. */
+/**
+ * @param ask decides whether a terminal that would like to send a token request gets the word.
+ * @param tell hears all that it tells.
+ * @param within a command that starts another one, for example in another PID namespace.
+ */
 export function startTerminal(
   script: string,
   config: TerminalConfig,
   ask: (terminal: Terminal) => boolean,
+  tell: (news: TerminalNews) => void = () => {},
+  [command = process.execPath, ...rest]: readonly string[] = [],
 ): Terminal {
   // a process of its own, without what the test runner gave this one
-  const child: ChildProcess = fork(script, [JSON.stringify(config)], { execArgv: [] })
+  const child: ChildProcess = fork(script, [JSON.stringify(config)], {
+    execPath: command,
+    execArgv: command === process.execPath ? [] : [...rest, process.execPath],
+  })
   const ended = once(child, 'exit') as Promise<[number | null]>
   const calls: { outcome: number | string; ms: number }[] = []
   let phase: Phase = 'works'
@@ -94,6 +105,7 @@ export function startTerminal(
     if (news.type === 'phase') phase = news.phase
     if (news.type === 'call') calls.push(news)
     if (news.type === 'over') isInTokenRequest = false
+    tell(news)
     if (news.type !== 'asks' || !ask(terminal)) return
     isInTokenRequest = true
     child.send('send' satisfies TerminalOrder)

@@ -6,7 +6,7 @@ import type { TerminalConfig, TerminalNews, TerminalOrder } from '../terminals.t
 // A command-line tool that calls an API over and over, with its tokens in a file on a slow disk. Before it sends a
 // token request it asks its parent, so that the parent knows for sure who is in one; it is over when what it brought
 // is stored.
-const { issuer, apiUrl, path, diskMs, pauseMs }: TerminalConfig = JSON.parse(process.argv[2] ?? '')
+const { issuer, apiUrl, path, diskMs, pauseMs, name }: TerminalConfig = JSON.parse(process.argv[2] ?? '')
 
 const tell = (news: TerminalNews) => process.send?.(news)
 let isTold = false
@@ -71,8 +71,10 @@ const client = createClient({
     tell({ type: 'asks' })
     await allowed
     let isGranted = false
+    const headers = new Headers(init?.headers)
+    if (name) headers.set('x-terminal', name)
     try {
-      const response = await fetch(input, init)
+      const response = await fetch(input, { ...init, headers })
       isGranted = response.ok
       return response
     } finally {

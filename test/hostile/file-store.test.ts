@@ -1,0 +1,292 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { file } from '../../src/runtime/node.ts'
+import { type Child, children } from '../support/child.ts'
+import { tempFolders } from '../support/temp-folder.ts'
+
+const tempFolder = tempFolders()
+const start = children()
+const isRoot = process.getuid?.() === 0
+
+/** A disk of its own for a process, at /mnt: nobody else sees it, and it is gone with the process. */
+const withDisk = (mount: string) => ['unshare', '--mount', 'sh', '-c', `${mount} && exec "$0" "$@"`]
+const startOnFullDisk = children(withDisk('mount -t tmpfs -o size=64k tmpfs /mnt'))
+const startOnReadOnlyDisk = children(
+  withDisk(
+    `mount -t tmpfs tmpfs /mnt && echo '{"key":"old"}' > /mnt/tokens.json && mount -o remount,ro /mnt`,
+  ),
+)
+const mayMount = spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0
+if (!mayMount)
+  console.info('Nothing can be mounted here: the tests of a full and a read-only disk are left out.')
+
+interface Outcome {
+  readonly step: string
+  readonly result?: unknown
+  readonly code?: string
+  readonly message?: string
+  readonly because?: string
+}
+const outcomesOf = async (child: Child): Promise<Outcome[]> => {
+  expect(await child.ended).toBe(0)
+  return child.lines().map(line => JSON.parse(line) as Outcome)
+}
+const use = (path: string, ...steps: string[]) => outcomesOf(start('use-store', path, ...steps))
+const stateOf = (pid: number) => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0]
+
+describe('what stands in the place of the file of the file store', () => {
+  const put: [string, (path: string) => void][] = [
+    ['a pipe', path => void execFileSync('mkfifo', [path])],
+    ['a folder', path => void mkdirSync(path)],
+    ['a link to nothing', path => symlinkSync(`${path}-nothing`, path)],
+    ['a link to a device', path => symlinkSync('/dev/zero', path)],
+    [
+      'a file of a terabyte',
+      path => {
+        writeFileSync(path, '')
+        truncateSync(path, 2 ** 40)
+      },
+    ],
+  ]
+  test.each(put)('is refused by name when it is %s, and holds nobody [F5.3]', async (_what, make) => {
+    const path = join(tempFolder(), 'tokens.json')
+    make(path)
+    // more often than there are threads for files
+    const outcomes = await use(path, 'get', 'get', 'get', 'get', 'get', 'keys', 'put=value')
+    expect(outcomes).toHaveLength(7)
+    for (const { code, message } of outcomes) {
+      expect(code).toBe('ERR_STORAGE')
+      expect(message).toContain(path)
+      expect(message).toContain('Remove it, or name another file.')
+    }
+  })
+
+  test('is refused by name when it is a socket [F5.3]', async () => {
+    const path = join(tempFolder(), 'tokens.json')
+    const server = createServer()
+    await new Promise<void>(resolve => server.listen(path, resolve))
+    onTestFinished(() => void server.close())
+    for (const { code, message } of await use(path, 'get', 'put=value')) {
+      expect(code).toBe('ERR_STORAGE')
+      expect(message).toContain('is not a regular file')
+    }
+  })
+
+  test.each(['write', 'another%20lock'])(
+    'a pipe as the lock file of "%s" holds nobody [F5.3]',
+    async name => {
+      const path = join(tempFolder(), 'tokens.json')
+      mkdirSync(join(`${path}.lock`, name), { recursive: true })
+      execFileSync('mkfifo', [join(`${path}.lock`, name, '1')])
+      expect(await use(path, 'put=value', 'get', 'lock=another lock')).toMatchObject([
+        { step: 'put' },
+        { result: 'value' },
+        { result: 'had' },
+      ])
+    },
+  )
+
+  test('a lock folder that is a link is refused, and what is behind it stays [F5.6]', async () => {
+    const [path, victim] = [join(tempFolder(), 'tokens.json'), tempFolder()]
+    mkdirSync(join(victim, 'write'))
+    for (const name of ['1', '2', '3']) writeFileSync(join(victim, 'write', name), 'precious')
+    symlinkSync(victim, `${path}.lock`)
+    const [first] = await use(path, 'put=value')
+    expect(first).toMatchObject({
+      code: 'ERR_STORAGE',
+      message: expect.stringContaining('is a symbolic link'),
+    })
+    expect(readdirSync(join(victim, 'write')).sort()).toEqual(['1', '2', '3'])
+  })
+
+  test('a part of its path that is a file is an error that says so [F5.3]', async () => {
+    const folder = tempFolder()
+    writeFileSync(join(folder, 'file'), '')
+    for (const { code, message } of await use(join(folder, 'file', 'tokens.json'), 'get', 'put=value')) {
+      expect(code).toBe('ERR_STORAGE')
+      expect(message).toContain('is not a folder')
+    }
+  })
+})
+
+describe('the file of the file store, changed by others while it is in use', () => {
+  test('is read as it is now: replaced, removed, damaged, removed with its folder [F5.3]', async () => {
+    const folder = join(tempFolder(), 'state')
+    const path = join(folder, 'tokens.json')
+    const { keyValue } = file(path)
+    await keyValue.update('key', () => 'mine')
+    writeFileSync(path, '{"key":"theirs"}')
+    expect(await keyValue.get('key')).toBe('theirs')
+    rmSync(path)
+    expect(await keyValue.get('key')).toBeUndefined()
+    await keyValue.update('key', () => 'mine')
+    writeFileSync(path, '{"key":')
+    expect(await keyValue.get('key')).toBeUndefined()
+    rmSync(folder, { recursive: true })
+    expect(await keyValue.keys('')).toEqual([])
+    await keyValue.update('key', () => 'mine')
+    expect(await keyValue.get('key')).toBe('mine')
+  })
+
+  test('is refused by a typed error when its folder goes away in the middle of a write [F5.3]', async () => {
+    const folder = join(tempFolder(), 'state')
+    const { keyValue } = file(join(folder, 'tokens.json'))
+    const write = keyValue.update('key', () => {
+      rmSync(folder, { recursive: true })
+      return 'value'
+    })
+    await expect(write).rejects.toMatchObject({ code: 'ERR_STORAGE' })
+    await keyValue.update('key', () => 'value')
+    expect(await keyValue.get('key')).toBe('value')
+  })
+})
+
+describe('what a writer leaves beside the file', () => {
+  const tempFilesIn = (folder: string) => readdirSync(folder).filter(name => name.endsWith('.tmp'))
+
+  test('is removed by the next write when it was killed, and nothing else is [F5.4]', async () => {
+    const folder = tempFolder()
+    const path = join(folder, 'tokens.json')
+    const killed = start('use-store', path, 'put=small', ...Array<string>(500).fill('putMuch=8000000'))
+    await expect.poll(() => tempFilesIn(folder).length, { interval: 1 }).toBe(1)
+    killed.kill('SIGKILL')
+    await killed.ended
+    const left = join(folder, 'tokens.json.0b0f1c0e-1111-4222-8333-444455556666.tmp')
+    writeFileSync(left, '{"key":"secret"}')
+    const [precious, link] = [join(folder, 'precious'), left.replaceAll('6', '7')]
+    writeFileSync(precious, 'text')
+    symlinkSync(precious, link)
+    const others = [
+      'tokens.json.tmp',
+      'tokens.json.my.tmp',
+      'other.json.0b0f1c0e-1111-4222-8333-444455556666.tmp',
+    ]
+    for (const name of others) writeFileSync(join(folder, name), 'kept')
+
+    await file(path).keyValue.update('key', () => 'value')
+    expect(tempFilesIn(folder).sort()).toEqual(others.sort())
+    expect(readFileSync(precious, 'utf8')).toBe('text')
+  })
+
+  test('cannot take the place of what was written since, when it was stopped before it wrote [F5.4, F1.8]', async () => {
+    const path = join(tempFolder(), 'tokens.json')
+    const stopped = start('use-store', path, 'stopAndPut=old', 'get')
+    await expect.poll(() => stateOf(stopped.pid), { timeout: 15_000 }).toBe('T')
+    await file(path).keyValue.update('key', () => 'new')
+    stopped.kill('SIGCONT')
+    expect(await outcomesOf(stopped)).toMatchObject([
+      { code: 'ERR_STORAGE', message: expect.stringContaining('lost the lock') },
+      { result: 'new' },
+    ])
+  })
+
+  test('cannot take the place of what was written since, when it was stopped in its writing [F5.4, F1.8]', async () => {
+    const folder = tempFolder()
+    const path = join(folder, 'tokens.json')
+    const writes = Array<string>(200).fill('putMuch=8000000')
+    const stopped = start('use-store', path, ...writes)
+    const isCaught = () => {
+      if (tempFilesIn(folder).length === 0) return false
+      stopped.kill('SIGSTOP')
+      // what was under way in the kernel comes to its end first
+      while (stateOf(stopped.pid) !== 'T') {}
+      if (tempFilesIn(folder).length > 0) return true
+      stopped.kill('SIGCONT')
+      return false
+    }
+    await expect.poll(isCaught, { interval: 0 }).toBe(true)
+    await file(path).keyValue.update('key', () => 'new')
+    expect(tempFilesIn(folder)).toEqual([])
+    const before = stopped.lines().length
+    stopped.kill('SIGCONT')
+    await expect.poll(() => stopped.lines().length).toBeGreaterThan(before)
+    stopped.kill('SIGKILL')
+    expect(JSON.parse(stopped.lines()[before] ?? '')).toMatchObject({ code: 'ERR_STORAGE' })
+  })
+})
+
+describe('the disk of the file store', () => {
+  test.runIf(process.platform === 'linux')(
+    'has the file flushed before it takes its place, and every folder that has a new name after it [F5.6]',
+    async () => {
+      const folder = tempFolder()
+      const child = start('watch-flushes', join(folder, 'deep', 'tokens.json'), folder)
+      expect(await child.ended).toBe(0)
+      const deep = join(folder, 'deep')
+      const flushed = child.lines().map(line => line.replace(/\.[\da-f-]{36}\.tmp/, '.tmp'))
+      expect(flushed).toEqual([
+        `${folder} before`,
+        `${join(deep, 'tokens.json.tmp')} before`,
+        `${deep} after`,
+      ])
+    },
+  )
+
+  test.runIf(mayMount)(
+    'is full: the old content stays, the error says so, and room helps [F5.3]',
+    async () => {
+      const full = startOnFullDisk(
+        'use-store',
+        '/mnt/tokens.json',
+        'put=old',
+        'fill=/mnt/filling',
+        'putMuch=20000',
+        'put=small',
+        'get',
+        'lock=refresh',
+        'remove=/mnt/filling',
+        'putMuch=20000',
+        'lock=refresh',
+      )
+      const [, , much, , got, lock, , again, lockAgain] = await outcomesOf(full)
+      expect(much).toMatchObject({
+        code: 'ERR_STORAGE',
+        because: 'ENOSPC',
+        message: expect.stringContaining('the disk is full. Free some space'),
+      })
+      expect(got).toEqual({ step: 'get', result: 'old' })
+      expect(lock).toMatchObject({ code: 'ERR_STORAGE', because: 'ENOSPC' })
+      expect(again).toEqual({ step: 'putMuch' })
+      expect(lockAgain).toEqual({ step: 'lock', result: 'had' })
+    },
+  )
+
+  test.runIf(mayMount)(
+    'is read-only: what is there is read, and the error of a write says so [F5.3]',
+    async () => {
+      const child = startOnReadOnlyDisk('use-store', '/mnt/tokens.json', 'get', 'put=new', 'get')
+      expect(await outcomesOf(child)).toMatchObject([
+        { result: 'old' },
+        { code: 'ERR_STORAGE', because: 'EROFS', message: expect.stringContaining('read-only') },
+        { result: 'old' },
+      ])
+    },
+  )
+
+  test.runIf(isRoot)('does not let this user write: the error says so [F5.3]', async () => {
+    const folder = tempFolder()
+    chmodSync(folder, 0o755)
+    const path = join(folder, 'tokens.json')
+    const [, get, put] = await use(path, 'nobody', 'get', 'put=new')
+    expect(get).toEqual({ step: 'get' })
+    expect(put).toMatchObject({
+      code: 'ERR_STORAGE',
+      because: 'EACCES',
+      message: expect.stringContaining('not allowed'),
+    })
+    expect(existsSync(path)).toBe(false)
+  })
+})

@@ -1,0 +1,39 @@
+import { parseArgs } from 'node:util'
+import { createRandom } from '../simulation/scheduler.ts'
+import { mayMakePidNamespaces } from '../support/pid-namespace.ts'
+import { isClean, processStorm } from './process-storm.ts'
+
+// Ten real processes over one file, killed and stopped at random, at a server that rotates refresh tokens and ends the
+// session of one that comes twice: `tsx test/soak/processes.ts --minutes=5 [--namespaces] [--seed=N]`. With
+// `--namespaces` they are in two PID namespaces. Ends by itself; its exit status is 1 when a session was lost whose
+// tokens had been stored, or when a process was left behind.
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '5' },
+    namespaces: { type: 'boolean', default: false },
+    seed: { type: 'string', default: String(Date.now() % 2 ** 32) },
+  },
+})
+const minutes = Number(values.minutes)
+if (!(minutes > 0 && minutes <= 120))
+  throw new Error(`"--minutes" must be from 0 to 120; got ${values.minutes}.`)
+const { namespaces } = values
+
+if (namespaces && !mayMakePidNamespaces()) {
+  process.stdout.write(
+    'PID namespaces cannot be made here (root on Linux can make them): nothing was tried.\n',
+  )
+} else {
+  const seed = Number(values.seed)
+  process.stdout.write(`seed ${seed}, ${minutes} min${namespaces ? ', two PID namespaces' : ''}\n`)
+  const random = createRandom(seed)
+  const report = await processStorm({ seconds: minutes * 60, random, namespaces, longStops: true })
+  const { outcomes, ...row } = report
+  console.table([row])
+  console.table([outcomes])
+  if (!isClean(report)) {
+    process.stderr.write('VIOLATION: a session was lost that was stored, or a process was left behind.\n')
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,46 @@
+import { mkdirSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { file } from '../../../src/runtime/node.ts'
+
+// Does one step after the other with a file store, and tells what came of each: a line of JSON. What would hang or end
+// a process does it to this one.
+const [path = '', ...steps] = process.argv.slice(2)
+const { keyValue, lock } = file(path)
+
+const work: Record<string, (value: string) => unknown> = {
+  get: () => keyValue.get('key'),
+  keys: () => keyValue.keys(''),
+  put: value => keyValue.update('key', () => value),
+  putMuch: value => keyValue.update('key', () => 'x'.repeat(Number(value))),
+  lock: name => lock.run(name, async () => 'had', 5000),
+  /** Is stopped while it holds the lock of writers, before it writes. */
+  stopAndPut: value =>
+    keyValue.update('key', () => {
+      process.kill(process.pid, 'SIGSTOP')
+      return value
+    }),
+  fill(folder) {
+    mkdirSync(folder)
+    for (const size of [4096, 1]) {
+      try {
+        for (let index = 0; ; index++) writeFileSync(join(folder, `${size}-${index}`), 'x'.repeat(size))
+      } catch {} // full
+    }
+  },
+  remove: what => rmSync(what, { recursive: true }),
+  nobody() {
+    process.setgid?.(65534)
+    process.setuid?.(65534)
+  },
+}
+
+for (const step of steps) {
+  const [name = '', ...value] = step.split('=')
+  try {
+    const result = await work[name]?.(value.join('='))
+    writeSync(1, `${JSON.stringify({ step: name, result })}\n`)
+  } catch (error) {
+    const { code, message, cause } = error as Error & { code?: string; cause?: { code?: string } }
+    writeSync(1, `${JSON.stringify({ step: name, code, message, because: cause?.code })}\n`)
+  }
+}
