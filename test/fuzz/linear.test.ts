@@ -1,0 +1,205 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type * as challenge from '../../src/core/challenge.ts'
+import type * as scope from '../../src/core/scope.ts'
+import type * as answer from '../../src/flow/answer.ts'
+import type * as callback from '../../src/flow/callback.ts'
+import type * as cleaning from '../../src/flow/clean-url.ts'
+import type * as failure from '../../src/flow/failure.ts'
+import type * as idToken from '../../src/flow/id-token.ts'
+import type * as options from '../../src/options.ts'
+import type * as records from '../../src/store/record.ts'
+import { type Counted, counted } from './cost.ts'
+
+type Parsers = typeof challenge &
+  typeof scope &
+  typeof answer &
+  typeof callback &
+  typeof cleaning &
+  typeof failure &
+  typeof idToken &
+  typeof options &
+  typeof records & {
+    old(text: string): unknown
+    nested(text: string): unknown
+    slicing(text: string): unknown
+  }
+
+let all: Counted<Parsers>
+beforeAll(async () => {
+  all = await counted<Parsers>(`
+    export { judgeAnswer } from './src/core/challenge.ts'
+    export { unasked } from './src/core/scope.ts'
+    export { parseJson, readMembers, readRefreshToken, readTokenAnswer } from './src/flow/answer.ts'
+    export { isAt, parseCallback } from './src/flow/callback.ts'
+    export { cleanSignedOut, cleanUrl } from './src/flow/clean-url.ts'
+    export { retryAfterMs, tidy } from './src/flow/failure.ts'
+    export { peek } from './src/flow/id-token.ts'
+    export { parseReturnTo } from './src/options.ts'
+    export { parseStored } from './src/store/record.ts'
+    export const old = text => text.replace(/"[^"\\\\]*(?:\\\\.[^"\\\\]*)*"/g, '')
+    export const nested = text => /^(?:a+)+$/.test(text)
+    export const slicing = text => { while (text) text = text.slice(1) }
+  `)
+})
+afterAll(() => all.end())
+
+const bend = () => {}
+const json = (text: string, status = 200, type = 'application/json') =>
+  new Response(new TextEncoder().encode(text), { status, headers: { 'content-type': type } })
+const latin = (text: string) => text.replace(/[^\t -~\u0080-\u00ff]/g, '-')
+const page = 'https://app.example.com/callback'
+const tryUrl = (text: string) => (URL.canParse(text) ? new URL(text) : new URL(page))
+
+/** Everything that reads what somebody else wrote. */
+const readers: Readonly<Record<string, (parsers: Parsers, text: string) => unknown>> = {
+  parseJson: ({ parseJson }, text) => parseJson(text),
+  'a token answer': ({ readTokenAnswer }, text) => readTokenAnswer(json(text), bend),
+  'a refused token answer': ({ readTokenAnswer }, text) => readTokenAnswer(json(text, 401), bend),
+  'metadata or keys': ({ readMembers }, text) => readMembers(json(text), bend),
+  'a content type': ({ readMembers }, text) => readMembers(json('{}', 200, latin(text)), bend),
+  'a refresh token beside doubt': ({ readRefreshToken }, text) =>
+    readRefreshToken(`{"refresh_token":"r","a":1,"a":${JSON.stringify(text)}}`),
+  'a refresh token': ({ readRefreshToken }, text) => readRefreshToken(text),
+  'a challenge': ({ judgeAnswer }, text) => judgeAnswer(401, text),
+  'a callback': ({ parseCallback, isAt }, text) => {
+    const found = parseCallback(`${page}?state=lk.a&code=b&${text}`)
+    return found && isAt(found.url, page)
+  },
+  'an address to clean': ({ cleanUrl }, text) => cleanUrl(tryUrl(`${page}?${text}#${text}`)),
+  'a fragment with tokens': ({ cleanUrl }, text) => cleanUrl(tryUrl(`${page}#access_token=a&${text}`)),
+  'an address after a sign-out': ({ cleanSignedOut }, text) =>
+    URL.canParse(`${page}?${text}`) && cleanSignedOut(`${page}?state=lk-out.a&${text}`),
+  'Retry-After': ({ retryAfterMs }, text) =>
+    retryAfterMs(new Response(null, { headers: { 'retry-after': latin(text), date: latin(text) } }), 0),
+  'text to be shown': ({ tidy }, text) => tidy(text, ['secret']),
+  'a scope': ({ unasked }, text) => unasked(text, text.replaceAll('a', 'b')),
+  'a JWT': ({ peek }, text) => [peek(text, 1), peek(`a.${btoa(latin(text))}.a`, 1)],
+  returnTo: ({ parseReturnTo }, text) => parseReturnTo(`/${text}`, page),
+  'a stored record': ({ parseStored }, text) => {
+    const resources = Object.fromEntries(
+      [...text].map((sign, at) => [`${at}`, { accessToken: sign, scope: '' }]),
+    )
+    return parseStored({
+      schema: 1,
+      sessionId: text,
+      version: 1,
+      tokens: { accessToken: text, scope: text },
+      resources,
+    })
+  },
+}
+
+const LENGTH = 150
+const FACTOR = 4
+/** Fourfold text takes fourfold work, and a little for what does not show at first; the square would be sixteenfold. */
+const MOST = 5.5
+
+const grown = (unit: string, length: number) => unit.repeat(Math.ceil(length / unit.length)).slice(0, length)
+type Shape = readonly [before: string, unit: string, after: string]
+async function growth(run: (text: string) => unknown, [before, unit, after]: Shape): Promise<number> {
+  const cost = (length: number) => all.count(() => run(before + grown(unit, length) + after))
+  const few = await cost(LENGTH)
+  return (await cost(LENGTH * FACTOR)) / few
+}
+
+describe('the count of steps', () => {
+  test.each([
+    ['a text that does not end, read in the old way', 'old', ['', '"\\', '']],
+    ['choices that are gone back to', 'nested', ['', 'a', '']],
+    ['a loop that copies the rest', 'slicing', ['', 'a', '']],
+  ] as const)('finds what is not linear: %s [F6.3]', async (_what, name, shape) => {
+    const isSquare = name !== 'nested'
+    const run = (text: string) =>
+      all.parsers[name](isSquare ? text : `${text.slice(0, 3 + text.length / 75)}!`)
+    expect(await growth(run, shape)).toBeGreaterThan(10)
+  })
+
+  test('of what is linear grows as its text does [F6.3]', async () => {
+    const ratio = await growth(text => all.parsers.parseJson(text), ['"', 'a', '"'])
+    expect(ratio).toBeGreaterThan(3)
+    expect(ratio).toBeLessThan(MOST)
+  })
+})
+
+const piece = fc.constantFrom(
+  ...[
+    '"',
+    '\\',
+    '{',
+    '}',
+    '[',
+    ']',
+    ':',
+    ',',
+    '=',
+    ' ',
+    '\t',
+    '\n',
+    '%',
+    '&',
+    '#',
+    '.',
+    '-',
+    '+',
+    '/',
+    '?',
+    '!',
+  ],
+  ...[
+    'a',
+    '1',
+    'ü',
+    '\u0000',
+    '\ud800',
+    '"a":',
+    '"a":1,',
+    '{"a":',
+    'code=',
+    'state=',
+    'state=lk-out.',
+    'Bearer ',
+  ],
+  ...[
+    'error="',
+    'DPoP a=b,',
+    'access_token=',
+    '"refresh_token":"r",',
+    'secret',
+    '%2',
+    '\\"',
+    '\\u0022',
+    'AAAA',
+  ],
+)
+const text = (most: number) => fc.array(piece, { maxLength: most }).map(pieces => pieces.join(''))
+const shape: fc.Arbitrary<Shape> = fc.tuple(
+  text(2),
+  text(3).map(unit => unit || '"\\'),
+  text(2),
+)
+const known: Shape[] = [
+  ['', '"\\', ''],
+  ['"', '\\"', ''],
+  ['{"a":"', '\\\\', '"}'],
+  ['', '{"a":', ''],
+  ['', ' ', 'x'],
+  ['', '1', '{'],
+  ['Bearer ', 'a="', ''],
+  ['Bearer ', '=', '"'],
+  ['', 'a,', ''],
+  ['', '&code', ''],
+  ['', '.', ''],
+  ['', 'a ', ''],
+]
+
+describe('the work grows as its text does, however that is made, for', () => {
+  test.each(Object.entries(readers))('%s [F6.3]', { timeout: 120_000 }, async (_name, read) => {
+    const run = (text: string) => read(all.parsers, text)
+    for (const one of known) expect(await growth(run, one), JSON.stringify(one)).toBeLessThan(MOST)
+    await fc.assert(
+      fc.asyncProperty(shape, async one => (await growth(run, one)) < MOST),
+      { numRuns: 12 },
+    )
+  })
+})
