@@ -199,11 +199,11 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
       await live.start(Promise.resolve(undefined))
       const cutOff = records.current
       // a lock that somebody else holds for long may keep it from that, or a pause that the server asked for
-      if (!cutOff?.pending || cutOff.trouble || parameters.lock === 'lease' || !world.isSound) return
+      if (!cutOff?.pending || parameters.lock === 'lease' || !world.isSound) return
       realm.later(TAKEN_UP_MS, 'call', () => {
         const stored = world.stored()
         if (stored?.sessionId !== cutOff.sessionId || stored.version !== cutOff.version) return
-        if (stored.pending?.sentAt !== cutOff.pending?.sentAt) return
+        if (stored.trouble || stored.pending?.sentAt !== cutOff.pending?.sentAt) return
         watch.violate('a refresh that was cut off is taken up', `${id} started and let it lie`)
       })
     },
