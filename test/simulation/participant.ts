@@ -114,7 +114,6 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
         return () => wakes.delete(wake)
       },
     },
-    isEager: true,
     ended() {},
     prepare: () => passes(5),
     redeem: async (record, _resource, attempt, signal) => {
