@@ -46,7 +46,7 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
     left: new Set(),
     kept: new Set(),
     degraded: false,
-    signOutBegan: -1,
+    signOutSeen: -1,
     signedOutOf: new Set(),
     lastRefused: undefined,
   }
@@ -231,15 +231,20 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
       share('sign-out', async () => {
         const before = records.current
         say(id, `signs out of ${before?.sessionId}`)
-        watch.signsOut(participant, before?.sessionId)
-        await live.signOut(async (ended, gone) => {
-          watch.signsOut(participant, ended?.sessionId)
-          if (!ended) return
-          participant.left.add(ended.sessionId)
-          revoke(ended.tokens.refreshToken as string)
-          await passes(parameters.signInMs)
-          if (random.chance(0.5)) gone()
-        })
+        if (before) participant.signedOutOf.add(before.sessionId)
+        const over = watch.signsOut(participant)
+        try {
+          await live.signOut(async (ended, gone) => {
+            if (!ended) return
+            participant.signedOutOf.add(ended.sessionId)
+            participant.left.add(ended.sessionId)
+            revoke(ended.tokens.refreshToken as string)
+            await passes(parameters.signInMs)
+            if (random.chance(0.5)) gone()
+          })
+        } finally {
+          over()
+        }
       }),
     async wake() {
       for (const wake of wakes) wake()
