@@ -77,7 +77,6 @@ export type Safeguard =
   | 'late-means-lease'
   | 'sends-within-hold'
   | 'unfit-answer-rotates'
-  | 'kept-until-the-end'
   | 'replay-within-session'
   | 'sign-in-epoch'
 

@@ -46,7 +46,7 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
     left: new Set(),
     kept: new Set(),
     degraded: false,
-    signOutBegan: -1,
+    signOutSeen: -1,
     signedOutOf: new Set(),
     lastRefused: undefined,
   }
@@ -198,11 +198,11 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
       await live.start(Promise.resolve(undefined))
       const cutOff = records.current
       // a lock that somebody else holds for long may keep it from that, or a pause that the server asked for
-      if (!cutOff?.pending || cutOff.trouble || parameters.lock === 'lease' || !world.isSound) return
+      if (!cutOff?.pending || parameters.lock === 'lease' || !world.isSound) return
       realm.later(TAKEN_UP_MS, 'call', () => {
         const stored = world.stored()
         if (stored?.sessionId !== cutOff.sessionId || stored.version !== cutOff.version) return
-        if (stored.pending?.sentAt !== cutOff.pending?.sentAt) return
+        if (stored.trouble || stored.pending?.sentAt !== cutOff.pending?.sentAt) return
         watch.violate('a refresh that was cut off is taken up', `${id} started and let it lie`)
       })
     },
@@ -231,15 +231,20 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
       share('sign-out', async () => {
         const before = records.current
         say(id, `signs out of ${before?.sessionId}`)
-        watch.signsOut(participant, before?.sessionId)
-        await live.signOut(async (ended, gone) => {
-          watch.signsOut(participant, ended?.sessionId)
-          if (!ended) return
-          participant.left.add(ended.sessionId)
-          revoke(ended.tokens.refreshToken as string)
-          await passes(parameters.signInMs)
-          if (random.chance(0.5)) gone()
-        })
+        if (before) participant.signedOutOf.add(before.sessionId)
+        const over = watch.signsOut(participant)
+        try {
+          await live.signOut(async (ended, gone) => {
+            if (!ended) return
+            participant.signedOutOf.add(ended.sessionId)
+            participant.left.add(ended.sessionId)
+            revoke(ended.tokens.refreshToken as string)
+            await passes(parameters.signInMs)
+            if (random.chance(0.5)) gone()
+          })
+        } finally {
+          over()
+        }
       }),
     async wake() {
       for (const wake of wakes) wake()

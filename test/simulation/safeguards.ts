@@ -58,9 +58,6 @@ export function withoutSafeguard(missing: readonly Safeguard[], records: TokenSt
     'sign-in-epoch': () => {
       weakened.begin = write
     },
-    'kept-until-the-end': () => {
-      weakened.drop = () => {}
-    },
   }
   for (const one of missing) weaken[one]?.()
 

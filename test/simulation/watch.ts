@@ -44,7 +44,8 @@ export interface Participant {
   readonly kept: Set<string>
   /** Whether it has told that. */
   degraded: boolean
-  signOutBegan: number
+  /** When it was last signing out. */
+  signOutSeen: number
   readonly signedOutOf: Set<string>
   lastRefused: Presentation | undefined
 }
@@ -60,7 +61,8 @@ export interface Watch {
   sends(participant: Participant, sessionId: string | undefined, accessToken: string): void
   shows(participant: Participant, session: Session, record: SessionRecord | undefined): void
   told(participant: Participant, reason: EndReason): void
-  signsOut(participant: Participant, sessionId: string | undefined): void
+  /** A sign-out is under way. @returns what ends it. */
+  signsOut(participant: Participant): () => void
   /** The sign-in that brought this session knew of no sign-out that came later. */
   signInBegan(sessionId: string, at: number): void
   rejected(participant: Participant, wanted: string | undefined, error: unknown, aborted: boolean): void
@@ -109,7 +111,7 @@ export function createWatch(ports: WatchPorts): Watch {
   const isSignOut = (realm: Realm, sessionId = '') =>
     signOuts.some(
       one =>
-        one.realm === realm && (one.signOutBegan >= scheduler.now - 10_000 || one.signedOutOf.has(sessionId)),
+        one.realm === realm && (one.signOutSeen >= scheduler.now - 10_000 || one.signedOutOf.has(sessionId)),
     )
 
   const watch: Watch = {
@@ -203,10 +205,13 @@ export function createWatch(ports: WatchPorts): Watch {
         watch.violate('an interruption is told', what)
       }
     },
-    signsOut(participant, sessionId) {
-      participant.signOutBegan = scheduler.now
-      if (sessionId) participant.signedOutOf.add(sessionId)
+    signsOut(participant) {
+      // it may be frozen meanwhile
+      participant.signOutSeen = Infinity
       if (!signOuts.includes(participant)) signOuts.push(participant)
+      return () => {
+        participant.signOutSeen = scheduler.now
+      }
     },
     signInBegan: (sessionId, at) => void signInsBegan.set(sessionId, at),
     rejected(participant, wanted, error, aborted) {
