@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { formatConformance, judgeConformance, parseCases, parseFindings } from './conformance/conformance.ts'
 import { decisions, notYet } from './conformance/decisions.ts'
+import { ensureRuntimes } from './runtimes/install.ts'
 import { CHROMIUM_VARIABLE, ensureChromium } from './support/chromium.ts'
 import { type CommandOptions, runCommand } from './support/command.ts'
 import { ensureEngines } from './support/engines/find.ts'
@@ -98,6 +99,14 @@ async function runTests(): Promise<string> {
   }
 }
 
+/** What comes over the network, while the checks keep the processor busy. It is told of when it is waited for. */
+const fetching = (work: () => Promise<string>): Step['run'] => {
+  const found = filters.length > 0 ? undefined : work()
+  found?.catch(() => {})
+  return () => found ?? work()
+}
+const browserIsFound = fetching(findBrowser)
+
 const checks: Step[] = [
   {
     name: 'lint and format',
@@ -106,13 +115,21 @@ const checks: Step[] = [
   { name: 'types', run: script('types', 'The lines above name what does not fit.') },
   { name: 'build', run: script('build', 'The lines above say why.') },
 ]
-const browser: Step = { name: 'browser', run: findBrowser }
-const engines: Step = { name: 'other engines', run: findOtherEngines }
+const browser: Step = { name: 'browser', run: browserIsFound }
+// both may ask for the same package manager
+const engines: Step = {
+  name: 'other engines',
+  run: fetching(() => browserIsFound().then(findOtherEngines)),
+}
+const runtimes: Step = {
+  name: 'other runtimes',
+  run: fetching(() => ensureRuntimes().then(() => '')),
+}
 const tests: Step = { name: 'tests', run: runTests }
 
 const summary: string[] = []
 let problem: string | undefined
-for (const step of filters.length > 0 ? [browser, tests] : [...checks, browser, engines, tests]) {
+for (const step of filters.length > 0 ? [browser, tests] : [...checks, browser, engines, runtimes, tests]) {
   say(`\n=== ${step.name}`)
   const begun = performance.now()
   let found = ''

@@ -6,6 +6,14 @@ import { createSummaryReporter } from './support/summary-reporter.ts'
 
 const fromRoot = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
+/** Most of their time they wait, for an expiry or a page: two at once keep two cores busy. */
+const browserFiles = {
+  testTimeout: 90_000,
+  hookTimeout: 90_000,
+  maxWorkers: 2,
+  sequence: { groupOrder: 4 },
+}
+
 export default defineConfig({
   root: fromRoot('.'),
   resolve: {
@@ -43,7 +51,7 @@ export default defineConfig({
     // machines are shared: a condition may take its time, and ends the waiting when it holds
     expect: { poll: { timeout: 10_000 } },
     reporters: ['default', createSummaryReporter()],
-    // One group after the other: whatever watches the clock has the machine to itself.
+    // One group after the other: what drives browsers has the machine to itself.
     projects: [
       {
         extends: true,
@@ -100,10 +108,7 @@ export default defineConfig({
         test: {
           name: 'engines',
           include: ['test/browser/engines/*.test.ts'],
-          testTimeout: 90_000,
-          hookTimeout: 90_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 4 },
+          ...browserFiles,
         },
       },
       {
@@ -111,10 +116,7 @@ export default defineConfig({
         test: {
           name: 'end-to-end',
           include: ['test/browser/e2e/**/*.test.ts'],
-          testTimeout: 90_000,
-          hookTimeout: 90_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 5 },
+          ...browserFiles,
         },
       },
     ],

@@ -63,6 +63,12 @@ export function indexedDbKeyValue(database: string, clock: Clock): KeyValue {
           'readwrite',
           store =>
             new Promise<void>((resolve, reject) => {
+              // what is given up must not be stored later; it may have been stored just now
+              late.onabort = () => {
+                try {
+                  store.transaction.abort()
+                } catch {}
+              }
               const found = store.get(key)
               found.onsuccess = () => {
                 if (late.aborted) return // it is being tried again

@@ -1,8 +1,6 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
-import { runCommand } from '../support/command.ts'
+import { ensureRuntimes, folder } from './install.ts'
 
 /** A JavaScript runtime beside the one that runs the tests. */
 export interface Runtime {
@@ -18,15 +16,6 @@ declare module 'vitest' {
   }
 }
 
-// They are npm packages, but too large for everyone's node_modules: installed by the first run that needs them.
-const packages = {
-  'node-22': 'npm:node@22.23.3',
-  'node-24': 'npm:node@24.21.0',
-  'node-26': 'npm:node@26.10.0',
-  bun: '1.4.5',
-  deno: '2.9.6',
-}
-const folder = fileURLToPath(new URL('../../build/runtimes', import.meta.url))
 const own = (name: string, path: string) => join(folder, 'node_modules', name, path)
 
 const runtimes: readonly Runtime[] = [
@@ -42,15 +31,6 @@ const runtimes: readonly Runtime[] = [
 ]
 
 export async function setup(project: TestProject): Promise<void> {
-  if (!runtimes.every(({ program }) => existsSync(program))) {
-    mkdirSync(folder, { recursive: true })
-    const manifest = { private: true, dependencies: packages }
-    writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest))
-    const { code, output } = await runCommand('npm', ['install', '--no-audit', '--no-fund', '--silent'], {
-      cwd: folder,
-      timeoutMs: 300_000,
-    })
-    if (code !== 0) throw new Error(`The other runtimes could not be installed: ${output}`)
-  }
+  await ensureRuntimes()
   project.provide('runtimes', runtimes)
 }

@@ -33,8 +33,9 @@ interface Sent {
 }
 
 /**
- * Redeems at once what has arrived, however long the answer takes, and gives the same answer to a refresh token that
- * comes again: a server with a grace period. So no mistake of a client ends its session before it is counted.
+ * Redeems what has arrived at any time before it answers, also for a client that has left, and gives the same answer to a
+ * refresh token that comes again: a server with a grace period. So no mistake of a client ends its session before it is
+ * counted.
  */
 export function slowServer(random: () => number): SlowServer {
   const tokens = new Map<string, Sent>()
@@ -67,8 +68,8 @@ export function slowServer(random: () => number): SlowServer {
         counts.answered++
         sent.answeredAfterMs ??= performance.now() - from
       })
-      sent.answer ??= redeem()
       const answerMs = ANSWERS_MS.first + random() * (ANSWERS_MS.last - ANSWERS_MS.first)
+      sent.answer ??= wait(answerMs * random()).then(redeem)
       const [{ status, headers, body }] = await Promise.all([sent.answer, wait(answerMs)])
       if (status !== 200) counts.refused++
       if (!response.destroyed) response.writeHead(status, headers).end(body)

@@ -1,8 +1,9 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Stage } from '../support/e2e.ts'
-import { statusOf, until } from '../support/e2e.ts'
+import { signedInTab, statusOf, untilStatus } from '../support/e2e.ts'
 import { startE2ePages } from '../support/e2e-pages.ts'
-import { signedInTabs, startTraffic } from '../support/e2e-storms.ts'
-import type { FoundEngine } from '../support/engines/engine.ts'
+import { startTraffic } from '../support/e2e-storms.ts'
+import type { EngineTab, FoundEngine } from '../support/engines/engine.ts'
 import { slowServer } from './slow-server.ts'
 
 export interface SlowTabsOptions {
@@ -30,8 +31,10 @@ export interface SlowTabsRow {
   readonly seconds: number
 }
 
-const LIFETIME_SECONDS = 5
+const LIFETIME_SECONDS = 15
 const CALL_EVERY_MS = 1000
+/** All tabs need a refresh at once after as long as this. */
+const REVOKE_MS = { first: 5000, last: 25_000 }
 
 const tallyOf = (tally: Readonly<Record<string, number>>) =>
   Object.entries(tally)
@@ -47,19 +50,28 @@ export async function slowTabs(options: SlowTabsOptions): Promise<{ row: SlowTab
   try {
     pages.setMode(webLocks ? 'start' : 'no-locks')
     const profile = await browser.newProfile()
-    const tabs = await signedInTabs(stage, profile, count, 60)
+    const tabs: EngineTab[] = [await signedInTab(stage, profile, 60)]
+    while (tabs.length < count) {
+      // one after the other: many at once take longer than a tab is waited for
+      const tab = await profile.newTab(pages.appUrl)
+      await untilStatus(tab, 'signed-in')
+      tabs.push(tab)
+    }
     const server = slowServer(random)
     pages.servers.answerRefreshes(server.answerRefreshes)
     pages.servers.issueFor(LIFETIME_SECONDS)
     const from = performance.now()
     await Promise.all(tabs.map(tab => startTraffic(tab, CALL_EVERY_MS)))
-    await pages.servers.revokeAccessTokensOf('alice')
     const untilMs = from + minutes * 60_000
-    await until('the time is over', () => performance.now() >= untilMs, minutes * 60_000 + 60_000)
+    while (performance.now() < untilMs) {
+      await pages.servers.revokeAccessTokensOf('alice')
+      const pauseMs = REVOKE_MS.first + random() * (REVOKE_MS.last - REVOKE_MS.first)
+      await wait(Math.max(0, Math.min(pauseMs, untilMs - performance.now())))
+    }
 
     const outcomes: Record<string, number> = {}
     const lost: Record<string, number> = {}
-    const count1 = (into: Record<string, number>, what: string, times = 1) => {
+    const add = (into: Record<string, number>, what: string, times = 1) => {
       into[what] = (into[what] ?? 0) + times
     }
     for (const tab of tabs) {
@@ -67,10 +79,10 @@ export async function slowTabs(options: SlowTabsOptions): Promise<{ row: SlowTab
         outcomes: window.traffic.outcomes,
         ends: window.app.events.flatMap(event => (event.type === 'session-ended' ? [event.reason] : [])),
       }))
-      for (const [what, times] of Object.entries(seen.outcomes)) count1(outcomes, what, times)
-      for (const reason of seen.ends) count1(lost, reason)
+      for (const [what, times] of Object.entries(seen.outcomes)) add(outcomes, what, times)
+      for (const reason of seen.ends) add(lost, reason)
       const status = await statusOf(tab)
-      if (status !== 'signed-in' && seen.ends.length === 0) count1(lost, status)
+      if (status !== 'signed-in' && seen.ends.length === 0) add(lost, status)
     }
     const { counts } = server
     const { 200: _ok, ...rest } = outcomes

@@ -11,7 +11,7 @@ import { type SlowTabsRow, slowTabs } from './slow-tabs.ts'
 // status is 1 when anything was not as it should be.
 //
 // Then many tabs in each engine, with and without Web Locks, and a server that is slow: `--slow-minutes=N` for each of the
-// six, `--slow-tabs=N`, `--slow-engines=Chromium,Firefox,WebKit`, `--seed=N`. `--slow-minutes=0` leaves it out.
+// six, `--slow-tabs=N`, `--slow-engines=Chromium,Firefox,WebKit`, `--slow-locks=with,without`, `--seed=N`. `--slow-minutes=0` leaves it out.
 
 const { values } = parseArgs({
   options: {
@@ -21,6 +21,7 @@ const { values } = parseArgs({
     'slow-minutes': { type: 'string', default: '5' },
     'slow-tabs': { type: 'string', default: '20' },
     'slow-engines': { type: 'string', default: 'Chromium,Firefox,WebKit' },
+    'slow-locks': { type: 'string', default: 'with,without' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 32) },
   },
 })
@@ -175,13 +176,16 @@ async function slow(): Promise<void> {
   if (missing.length) violations.push(`${missing.join(' and ')}: not on this machine`)
   const random = createRandom(seed)
   for (const engine of found) {
-    for (const webLocks of [true, false]) {
+    for (const webLocks of [true, false].filter(on =>
+      values['slow-locks'].split(',').includes(on ? 'with' : 'without'),
+    )) {
       const what = `${slowTabCount} tabs in ${engine.name}, ${webLocks ? 'with' : 'without'} Web Locks, slow server, ${slowMinutes} min`
       process.stdout.write(`${what}\n`)
       try {
         const options = { engine, tabs: slowTabCount, minutes: slowMinutes, webLocks }
         const { row, isClean } = await slowTabs({ ...options, random: random.next })
         slowRows.push(row)
+        process.stdout.write(`${JSON.stringify(row)}\n`)
         if (!isClean) violations.push(what)
       } catch (error) {
         violations.push(`${what}: ${error instanceof Error ? error.stack : error}`)

@@ -4,7 +4,7 @@ import type { Tab } from './e2e-browser.ts'
 /** What a call came to. */
 export interface Settled {
   readonly call: string
-  /** `resolved`, the code of its error, or `never` after five seconds. */
+  /** `resolved`, the code of its error, or `never` after twenty seconds: six clients wait for one lock. */
   readonly outcome: string
 }
 
@@ -53,7 +53,7 @@ export async function settleAll(
     }
     return Promise.all(
       Object.entries(calls).map(async ([call, make]) => {
-        const late = new Promise<string>(resolve => setTimeout(resolve, 5000, 'never'))
+        const late = new Promise<string>(resolve => setTimeout(resolve, 20_000, 'never'))
         const made = make().then(
           () => 'resolved',
           (error: { code?: string }) => error.code ?? String(error),

@@ -40,3 +40,17 @@ test('a sign-in while the database hangs is kept for this tab, whose sign-out en
     await untilStatus(each, 'signed-out')
   }
 })
+
+test('where sessionStorage had to take the place of IndexedDB, a duplicated tab begins signed out without harm to the first [F2.11]', async () => {
+  e2e.pages.setMode('indexeddb-is-missing')
+  const tab = await signedInTab(e2e, await e2e.newProfile())
+  // a window that a page opens gets a copy of its sessionStorage, as a duplicated tab does
+  const copy = await tab.opening(() => tab.click('#open-copy'))
+  await untilStatus(copy, 'signed-out')
+  expect(await copy.run(() => Object.values(sessionStorage).join().includes('refreshToken'))).toBe(false)
+  await e2e.servers.revokeAccessTokensOf('alice')
+  expect(await tab.run(() => window.app.calls(5))).toEqual({ 200: 5 })
+  await tab.reload()
+  await untilStatus(tab, 'signed-in')
+  expect(e2e.servers.replays()).toEqual([])
+})

@@ -4,7 +4,7 @@ import type { EngineTab } from '../../support/engines/engine.ts'
 import { inEveryEngine } from '../../support/engines/every-engine.ts'
 
 inEveryEngine(e2e => {
-  test('calls every 200 ms go on over three lifetimes without a failed one, at one refresh for each', async () => {
+  test('calls every 200 ms go on over two lifetimes without a failed one, at one refresh for each', async () => {
     const LIFETIME_SECONDS = 3
     const tab = await signedInTab(e2e, await e2e.newProfile(), LIFETIME_SECONDS)
     await tab.run(() => {
@@ -13,16 +13,16 @@ inEveryEngine(e2e => {
       setInterval(() => window.app.call().then(outcome => outcomes.push(outcome)), 200)
     })
     const issuedAt = performance.now()
-    await until('the third refresh is answered', () => e2e.servers.refreshes()[2]?.status === 200)
+    await until('the second refresh is answered', () => e2e.servers.refreshes()[1]?.status === 200)
     const tookSeconds = (performance.now() - issuedAt) / 1000
 
     const outcomes = await tab.run(() => (window as unknown as { outcomes: (string | number)[] }).outcomes)
-    expect(outcomes.length).toBeGreaterThan(20)
+    expect(outcomes.length).toBeGreaterThan(10)
     expect(new Set(outcomes)).toEqual(new Set([200]))
     expect(e2e.servers.replays()).toEqual([])
     // oidc-provider counts in whole seconds, so that a lifetime of 3 s may be one of 2 s: more refreshes than lifetimes
     // would have come earlier than this
-    expect(tookSeconds).toBeGreaterThan(3 * (LIFETIME_SECONDS - 1) - 1)
+    expect(tookSeconds).toBeGreaterThan(2 * (LIFETIME_SECONDS - 1) - 1)
   })
 
   test('50 calls at once right after expiry make one token request, and every call succeeds', async () => {
@@ -50,10 +50,10 @@ inEveryEngine(e2e => {
     expect(e2e.servers.refreshes()).toEqual([])
   })
 
-  test('a sign-out reaches four other tabs, and a call in any of them is refused before it is sent', async () => {
+  test('a sign-out reaches two other tabs, and a call in any of them is refused before it is sent', async () => {
     const profile = await e2e.newProfile()
     const first = await signedInTab(e2e, profile)
-    const others = await Promise.all(Array.from({ length: 4 }, () => profile.newTab(e2e.pages.appUrl)))
+    const others = await Promise.all(Array.from({ length: 2 }, () => profile.newTab(e2e.pages.appUrl)))
     await Promise.all(others.map(tab => untilStatus(tab, 'signed-in')))
     e2e.servers.forget()
     await first.run(() => window.app.client.signOut({ endProviderSession: false }))
