@@ -10,9 +10,8 @@ import {
 } from 'oauth4webapi'
 import type { Capability, CapabilityContext, Extension } from '../core/capability.ts'
 import { parseChallenges } from '../core/challenge.ts'
-import type { KeyValue } from '../core/ports.ts'
 import { AuthorizationRequiredError } from '../errors.ts'
-import { createDpopKeys } from './dpop-keys.ts'
+import { createDpopKeys, type KeyPlace } from './dpop-keys.ts'
 
 export interface DpopOptions {
   /** How proofs are signed (RFC 7518 section 3.1, RFC 9864). Default `ES256`. */
@@ -23,6 +22,8 @@ export interface DpopOptions {
 const NONCE = /^[!#-[\]-~]{1,1024}$/
 /** How many servers a nonce is remembered of. */
 const MOST_NONCES = 100
+/** How many keys are in memory: what is not is read again. */
+const MOST_HANDLES = 40
 
 /**
  * Binds tokens to a key that does not leave this device (RFC 9449): a copy of them is of no use elsewhere.
@@ -30,7 +31,7 @@ const MOST_NONCES = 100
  */
 export function dpopExtension(
   { algorithm = 'ES256' }: DpopOptions,
-  elsewhere: KeyValue | undefined,
+  elsewhere: KeyPlace | undefined,
 ): Extension {
   return context => createDpop(context, algorithm, elsewhere)
 }
@@ -38,7 +39,7 @@ export function dpopExtension(
 function createDpop(
   context: CapabilityContext,
   algorithm: string,
-  elsewhere: KeyValue | undefined,
+  elsewhere: KeyPlace | undefined,
 ): Capability {
   const keys = createDpopKeys(context, elsewhere, extractable => generateKeyPair(algorithm, { extractable }))
   const handles = new Map<string, Promise<DPoPHandle | undefined>>()
@@ -80,6 +81,7 @@ function createDpop(
 
   const create = async (sessionId: string): Promise<DPoPHandle> => {
     const handle = toHandle(await keys.create(sessionId))
+    if (handles.size >= MOST_HANDLES) handles.clear() // sign-ins that were given up
     handles.set(sessionId, Promise.resolve(handle))
     return handle
   }
@@ -99,13 +101,16 @@ function createDpop(
       const handle = (await handleOf(sessionId)) ?? (isUnbound ? await create(sessionId) : undefined)
       if (!handle) throw new AuthorizationRequiredError('dpop_key_lost')
       const request = () => send({ DPoP: handle })
+      let isGranted = false
       try {
-        return await request().catch(error => {
+        const granted = await request().catch(error => {
           if (isDPoPNonceError(error)) return request() // the code or refresh token is unused (section 8)
           throw error
         })
+        isGranted = true
+        return granted
       } finally {
-        void keys.setAhead(sessionId, context.serverAheadMs())
+        void keys.used(sessionId, context.serverAheadMs(), isGranted)
       }
     },
 
@@ -147,5 +152,7 @@ function createDpop(
       handles.delete(sessionId)
       void keys.destroy(sessionId)
     },
+
+    close: () => elsewhere?.close?.(),
   }
 }

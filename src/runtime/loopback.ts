@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import type { UserAgent } from '../core/ports.ts'
 import { withTimeLimit } from '../core/time-limit.ts'
 import { CallbackError, ConfigurationError } from '../errors.ts'
 import { deviceClock } from './device-clock.ts'
+import { show } from './system-browser.ts'
 
 export interface LoopbackOptions {
   /**
@@ -15,6 +15,11 @@ export interface LoopbackOptions {
   /** How long the user may take, in milliseconds. Default 5 minutes. */
   timeoutMs?: number
 }
+
+/** A browser needs two or three; what comes beyond takes the place of the oldest. */
+const MOST_SOCKETS = 64
+/** How long a connection lives, whatever is sent on it: a browser sends its request at once. */
+const SOCKET_MS = 10_000
 
 /**
  * Signs in with the system's browser, which brings the answer to a listener on this machine (RFC 8252 section 7.3): a
@@ -30,17 +35,19 @@ export const loopback = ({ open, timeoutMs = 300_000 }: LoopbackOptions = {}): U
         `loopback() needs a "redirectUri" such as "http://127.0.0.1/callback" (an address, not a name); got "${redirectUri}".`,
       )
     }
-    const server = createServer()
+    const listener = listen(wanted, host)
+    let stopShowing = () => {}
     return {
-      redirectUri: listen(server, wanted, host),
+      redirectUri: listener.redirectUri,
       authorize: (url, state) =>
         withTimeLimit(
           deviceClock,
           timeoutMs,
           async () => {
-            const answer = nextAnswer(server, wanted, state)
+            const answer = listener.answerTo(state)
+            const port = Number(new URL(await listener.redirectUri).port || 80)
             if (typeof open === 'function') await open(url)
-            else show(url, (server.address() as AddressInfo).port, wanted.hostname, !open && hasBrowser())
+            else stopShowing = show(url, { port, host: wanted.hostname, inBrowser: !open })
             return answer
           },
           () =>
@@ -50,16 +57,65 @@ export const loopback = ({ open, timeoutMs = 300_000 }: LoopbackOptions = {}): U
             ),
         ),
       close() {
-        server.close()
-        server.closeIdleConnections()
+        stopShowing()
+        listener.close()
       },
     }
   },
 })
 
-const listen = (server: Server, wanted: URL, host: string): Promise<string> =>
-  new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) =>
+interface Listener {
+  /** Where it listens. */
+  readonly redirectUri: Promise<string>
+  /** The first request for the redirect URI with this state. Whatever else knocks is refused. */
+  answerTo(state: string): Promise<string>
+  close(): void
+}
+
+/** Whatever comes in here from any page or program on this machine neither ends the process nor keeps it up. */
+function listen(wanted: URL, host: string): Listener {
+  const sockets = new Set<Socket>()
+  let awaited: { readonly state: string; resolve(url: string): void } | undefined
+  let isClosed = false
+
+  const take = (request: IncomingMessage, response: ServerResponse) => {
+    const url = request.url ?? ''
+    // a page of another site reaches this address by a name of its own (DNS rebinding)
+    const isForHere = request.headers.host === here.host && request.headersDistinct.host?.length === 1
+    const isPath = url.startsWith('/') && URL.canParse(url, here)
+    if (!isForHere || !isPath || new URL(url, here).host !== here.host) {
+      return answer(response, 400, 'Bad request')
+    }
+    const { href, pathname, searchParams } = new URL(url, here)
+    const found = awaited
+    const isOurs =
+      found !== undefined &&
+      request.method === 'GET' &&
+      pathname === here.pathname &&
+      searchParams.get('state') === found.state
+    if (!isOurs) return answer(response, 404, 'Not found')
+    awaited = undefined
+    // also where the browser does not wait for its page
+    response.once('close', () => found.resolve(href))
+    answer(response, 200, FAREWELL)
+  }
+
+  const here = new URL(wanted)
+  const server = createServer(take)
+  server.unref() // who waits for the answer has a time limit, which keeps the process up
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    const drop = () => void socket.destroy()
+    const cancel = deviceClock.after(SOCKET_MS, drop, true)
+    socket.unref().once('close', () => {
+      cancel()
+      sockets.delete(socket)
+    })
+    const [oldest] = sockets
+    if (sockets.size > MOST_SOCKETS) oldest?.destroy()
+  })
+  const redirectUri = new Promise<string>((resolve, reject) => {
+    server.on('error', (cause: NodeJS.ErrnoException) =>
       reject(
         new ConfigurationError(
           cause.code === 'EADDRINUSE'
@@ -70,63 +126,40 @@ const listen = (server: Server, wanted: URL, host: string): Promise<string> =>
       ),
     )
     server.listen(Number(wanted.port || 0), host, () => {
-      const here = new URL(wanted)
-      here.port = String((server.address() as AddressInfo).port)
+      if (isClosed) server.close() // before it had begun
+      here.port = String((server.address() as AddressInfo | null)?.port ?? wanted.port)
       resolve(here.href)
     })
   })
+  redirectUri.catch(() => {}) // who began the sign-in asks for it later, or fails before that
 
-/** The first request for the redirect URI's path with our state. Whatever else knocks gets a 404. */
-const nextAnswer = (server: Server, wanted: URL, state: string): Promise<string> =>
-  new Promise(resolve => {
-    server.on('request', (request, response) => {
-      const { port } = server.address() as AddressInfo
-      const url = new URL(request.url ?? '/', wanted)
-      url.port = String(port)
-      const isOurs =
-        request.method === 'GET' &&
-        url.pathname === wanted.pathname &&
-        url.searchParams.get('state') === state
-      response.writeHead(isOurs ? 200 : 404, {
-        'content-type': 'text/html; charset=utf-8',
-        'cache-control': 'no-store',
-        'referrer-policy': 'no-referrer',
-        connection: 'close',
-      })
-      response.end(isOurs ? FAREWELL : 'Not found', () => {
-        if (isOurs) resolve(url.href)
-      })
-    })
+  return {
+    redirectUri,
+    answerTo: state =>
+      new Promise(resolve => {
+        awaited = { state, resolve }
+      }),
+    close() {
+      isClosed = true
+      awaited = undefined
+      server.close()
+      // a page that was answered is sent to its end; nobody waits for that
+      for (const socket of sockets) if (!socket.writableEnded) socket.destroySoon()
+    },
+  }
+}
+
+function answer(response: ServerResponse, status: number, body: string): void {
+  response.writeHead(status, {
+    'content-type': 'text/html; charset=utf-8',
+    'cache-control': 'no-store',
+    'referrer-policy': 'no-referrer',
+    connection: 'close',
   })
+  response.end(body)
+}
 
 const FAREWELL =
   '<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Back to the app</title>' +
   '<style>:root{color-scheme:light dark;font:1.1rem/1.6 system-ui}body{display:grid;min-height:90vh;place-content:center;' +
   'text-align:center}</style><h1>That was all</h1><p>You can close this window and go back to the app.</p>'
-
-/** A browser that starts here is of no use to who sits elsewhere. */
-function hasBrowser(): boolean {
-  const { SSH_CONNECTION, SSH_TTY, DISPLAY, WAYLAND_DISPLAY } = process.env
-  if (SSH_CONNECTION || SSH_TTY) return false
-  return /^(darwin|win32)$/.test(process.platform) || Boolean(DISPLAY || WAYLAND_DISPLAY)
-}
-
-/** Never through a shell: the URL is an argument, not a command. */
-function show(url: string, port: number, host: string, inBrowser: boolean): void {
-  process.stderr.write(`Open this address to sign in:\n${url}\n`)
-  if (!inBrowser) {
-    process.stderr.write(
-      `The answer has to reach port ${port} of this machine. From another one, first run there:\nssh -N -L ${port}:${host}:${port} <this machine>\n`,
-    )
-    return
-  }
-  const [command, ...args] =
-    process.platform === 'darwin'
-      ? ['open', url]
-      : process.platform === 'win32'
-        ? ['rundll32', 'url.dll,FileProtocolHandler', url]
-        : ['xdg-open', url]
-  const opener = spawn(command as string, args, { stdio: 'ignore', detached: true })
-  opener.on('error', () => {}) // no opener here: the address was printed
-  opener.unref()
-}

@@ -23,6 +23,11 @@ export type NodeClientOptions = WithoutRedirectUri<ClientOptions> & { redirectUr
 
 /** How long a write waits for other processes that write the same file. */
 const WRITE_WAIT_MS = 1500
+/**
+ * A writer that is frozen, or in a container that is gone, is overtaken after so long: sooner than others stop to wait
+ * for it. It may be alive all the same, so what it then would write is refused.
+ */
+const WRITE_STALE_MS = 1000
 
 /**
  * Tokens in one private file (mode 0600), shared by every process that names it.
@@ -30,11 +35,12 @@ const WRITE_WAIT_MS = 1500
  */
 export function file(path: string): Store {
   const whole = resolve(path)
-  const lock = fileLock(`${whole}.lock`, deviceClock)
+  const folder = `${whole}.lock`
+  const writing = fileLock(folder, deviceClock, { staleMs: WRITE_STALE_MS })
   return {
     name: 'file',
-    keyValue: fileKeyValue(whole, work => lock.run('write', work, WRITE_WAIT_MS)),
-    lock,
+    keyValue: fileKeyValue(whole, work => writing.run('write', work, WRITE_WAIT_MS)),
+    lock: fileLock(folder, deviceClock),
     channel: silentChannel,
   }
 }

@@ -129,6 +129,6 @@ describe('the file of the file store', () => {
 
   test('a folder in its place is an error that says so, not a signed-out user', async () => {
     const { keyValue } = file(tempFolder())
-    await expect(keyValue.get('key')).rejects.toMatchObject({ code: 'EISDIR' })
+    await expect(keyValue.get('key')).rejects.toMatchObject({ code: 'ERR_STORAGE' })
   })
 })
