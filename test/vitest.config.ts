@@ -49,7 +49,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'node',
-          include: ['test/{unit,contracts,scenarios,simulation,fuzz,http-clients}/**/*.test.ts'],
+          include: ['test/{unit,contracts,scenarios,simulation,fuzz,http-clients,hostile}/**/*.test.ts'],
           sequence: { groupOrder: 1 },
         },
       },

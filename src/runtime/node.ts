@@ -21,8 +21,8 @@ type WithoutRedirectUri<T> = T extends unknown ? Omit<T, 'redirectUri'> : never
 /** As for browsers, but the redirect URI has a default: `http://127.0.0.1/callback`, with any free port. */
 export type NodeClientOptions = WithoutRedirectUri<ClientOptions> & { redirectUri?: string }
 
-/** How long a write waits for other processes that write the same file. */
-const WRITE_WAIT_MS = 1500
+/** How long a write waits for other processes that write the same file: a disk may take its time. */
+const WRITE_WAIT_MS = 5000
 /**
  * A writer that is frozen, or in a container that is gone, is overtaken after so long: sooner than others stop to wait
  * for it. It may be alive all the same, so what it then would write is refused.

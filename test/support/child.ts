@@ -15,18 +15,25 @@ export interface Child {
   kill(signal: NodeJS.Signals): void
 }
 
+export interface Children {
+  (script: string, ...args: string[]): Child
+  /** In a PID namespace of its own, as in another container of this machine. */
+  inNamespace(script: string, ...args: string[]): Child
+}
+
+const UNSHARE = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc']
+
 /** Starts scripts for a test file; what still runs after a test is ended. */
-export function children(): (script: string, ...args: string[]) => Child {
+export function children(): Children {
   const started: Child[] = []
   afterEach(async () => {
     for (const child of started) if (child.process.exitCode === null) child.kill('SIGKILL')
     await Promise.all(started.splice(0).map(child => child.ended))
   })
-  return (script, ...args) => {
+  const start = (before: readonly string[], script: string, ...args: string[]) => {
     const path = fileURLToPath(new URL(`./processes/${script}.ts`, import.meta.url))
-    const own = spawn(process.execPath, ['--import', 'tsx', path, ...args], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
+    const [command = '', ...rest] = [...before, process.execPath, '--import', 'tsx', path, ...args]
+    const own = spawn(command, rest, { stdio: ['pipe', 'pipe', 'inherit'] })
     let said = ''
     own.stdout.setEncoding('utf8').on('data', (text: string) => {
       said += text
@@ -43,4 +50,7 @@ export function children(): (script: string, ...args: string[]) => Child {
     started.push(child)
     return child
   }
+  return Object.assign((script: string, ...args: string[]) => start([], script, ...args), {
+    inNamespace: (script: string, ...args: string[]) => start(UNSHARE, script, ...args),
+  })
 }
