@@ -286,6 +286,8 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     dispose() {
       live.dispose()
       log.dispose()
+      extensions.close()
+      store.close?.()
     },
   }
 }

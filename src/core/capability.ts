@@ -47,8 +47,10 @@ export interface Capability {
   readonly tokenType?: 'dpop'
   /** Puts an access token on a request in another way than as Bearer. */
   readonly presentation?: Presentation
-  /** The session is over, here first. */
+  /** The session is over, here first; or the sign-in that would have begun it. */
   ended?(sessionId: string): void
+  /** The client is not used any more: closes what is open. What is used again opens it anew. */
+  close?(): void
 }
 
 /** Another way to put an access token on a request than as Bearer. */

@@ -70,6 +70,8 @@ export interface Store {
   reach?(): Reach
   /** Where another place may have to be taken: tells once that it was. */
   onDegraded?(tell: (message: string) => void): void
+  /** Closes what is open, such as a connection to a database. What is used again opens it anew. */
+  close?(): void
 }
 
 /** What shows the authorization server's pages to the user and brings the answer back. */

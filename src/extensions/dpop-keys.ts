@@ -7,8 +7,15 @@ interface KeptKey {
   readonly createdAt: EpochMs
   /** How far the server's clock was ahead when it was last told. */
   readonly aheadMs: number
+  /** Until its sign-in has brought tokens. */
+  readonly isWaiting?: boolean
   readonly keyPair?: CryptoKeyPair
   readonly jwk?: JsonWebKey
+}
+
+/** A place for keys, which may be other than the client's own store. */
+export interface KeyPlace extends KeyValue {
+  close?(): void
 }
 
 export interface DpopKey {
@@ -20,14 +27,16 @@ export interface DpopKeys {
   /** @throws StorageError where it cannot be told whether there is one. */
   find(sessionId: string): Promise<DpopKey | undefined>
   create(sessionId: string): Promise<DpopKey>
-  /** Best effort. */
-  setAhead(sessionId: string, aheadMs: number): Promise<void>
+  /** A token request was answered: by tokens or a refusal. Best effort. */
+  used(sessionId: string, aheadMs: number, isGranted: boolean): Promise<void>
   /** Best effort. */
   destroy(sessionId: string): Promise<void>
 }
 
 /** A sign-in lives for an hour; the key of one that was given up is of no use after that. */
 const LIFETIME_MS = 3_600_000
+/** As many as sign-ins that are kept. */
+const MOST_WAITING = 20
 
 const isKey = (value: unknown) => Object.prototype.toString.call(value) === '[object CryptoKey]'
 
@@ -60,7 +69,7 @@ const fromJwk = async (jwk: JsonWebKey): Promise<CryptoKeyPair> => {
  */
 export function createDpopKeys(
   { keyValue, name, clock, readSession }: CapabilityContext,
-  elsewhere: KeyValue | undefined,
+  elsewhere: KeyPlace | undefined,
   generate: (extractable: boolean) => Promise<CryptoKeyPair>,
 ): DpopKeys {
   const prefix = `${name} dpop `
@@ -71,23 +80,31 @@ export function createDpopKeys(
     return isKept(found) ? found : undefined
   }
   const write = async (place: KeyValue, sessionId: string, key: object) => {
-    const kept = { schema: 1, createdAt: clock.now(), aheadMs: 0, ...key }
+    const kept = { schema: 1, createdAt: clock.now(), aheadMs: 0, isWaiting: true, ...key }
     await place.update(prefix + sessionId, () => kept)
     return (await read(place, sessionId)) !== undefined
   }
   const remove = (place: KeyValue, sessionId: string) =>
     place.update(prefix + sessionId, () => undefined).catch(() => {})
 
-  /** Keys of sign-ins that were given up. */
-  const sweep = async () => {
+  /** Removes keys of sign-ins that were given up: those which are too old, and the oldest of too many. */
+  const sweep = async (place: KeyValue) => {
     const own = (await readSession())?.sessionId
-    for (const key of await keyValue.keys(prefix)) {
-      const sessionId = key.slice(prefix.length)
-      const kept = await read(keyValue, sessionId)
-      const isOld = !kept || Math.abs(clock.now() - kept.createdAt) > LIFETIME_MS
-      if (isOld && sessionId !== own) await remove(keyValue, sessionId)
-    }
+    const names = await place.keys(prefix)
+    const ids = names.map(key => key.slice(prefix.length)).filter(sessionId => sessionId !== own)
+    const found = await Promise.all(
+      ids.map(async sessionId => ({ sessionId, kept: await read(place, sessionId) })),
+    )
+    const waiting = found.filter(({ kept }) => kept?.isWaiting).sort((a, b) => ageOf(a) - ageOf(b))
+    const tooMany = new Set(waiting.slice(MOST_WAITING - 1))
+    const isOver = (one: (typeof found)[number]) =>
+      tooMany.has(one) ||
+      // elsewhere may be keys of other tabs, whose sessions are not known here
+      ((place === keyValue || one.kept?.isWaiting) && ageOf(one) > LIFETIME_MS)
+    await Promise.all(found.filter(isOver).map(({ sessionId }) => remove(place, sessionId)))
   }
+  const ageOf = ({ kept }: { kept: KeptKey | undefined }) =>
+    kept ? Math.abs(clock.now() - kept.createdAt) : Number.POSITIVE_INFINITY
 
   return {
     async find(sessionId) {
@@ -100,7 +117,7 @@ export function createDpopKeys(
     },
 
     async create(sessionId) {
-      await sweep().catch(() => {})
+      await Promise.all(places.map(place => sweep(place).catch(() => {})))
       const keyPair = await generate(false)
       for (const place of places) {
         if (await write(place, sessionId, { keyPair })) return { keyPair, aheadMs: 0 }
@@ -112,12 +129,17 @@ export function createDpopKeys(
       return { keyPair: await fromJwk(jwk), aheadMs: 0 }
     },
 
-    async setAhead(sessionId, aheadMs) {
+    async used(sessionId, aheadMs, isGranted) {
       for (const place of places) {
         const kept = await read(place, sessionId).catch(() => undefined)
-        if (!kept || Math.abs(kept.aheadMs - aheadMs) < 5000) continue
+        const isNews = kept && ((isGranted && kept.isWaiting) || Math.abs(kept.aheadMs - aheadMs) >= 5000)
+        if (!isNews) continue
         await place
-          .update(prefix + sessionId, stored => (isKept(stored) ? { ...stored, aheadMs } : stored))
+          .update(prefix + sessionId, stored =>
+            isKept(stored)
+              ? { ...stored, aheadMs, isWaiting: stored.isWaiting === true && !isGranted }
+              : stored,
+          )
           .catch(() => {})
       }
     },

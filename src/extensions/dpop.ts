@@ -10,10 +10,9 @@ import {
 } from 'oauth4webapi'
 import type { Capability, CapabilityContext, Extension } from '../core/capability.ts'
 import { parseChallenges } from '../core/challenge.ts'
-import type { KeyValue } from '../core/ports.ts'
 import { createWarn } from '../core/warn-once.ts'
 import { AuthorizationRequiredError, ServerError } from '../errors.ts'
-import { createDpopKeys } from './dpop-keys.ts'
+import { createDpopKeys, type KeyPlace } from './dpop-keys.ts'
 
 export interface DpopOptions {
   /** How proofs are signed (RFC 7518 section 3.1, RFC 9864). Default `ES256`. */
@@ -24,6 +23,8 @@ export interface DpopOptions {
 const NONCE = /^[!#-[\]-~]{1,1024}$/
 /** How many servers a nonce is remembered of. */
 const MOST_NONCES = 100
+/** How many keys are in memory: what is not is read again. */
+const MOST_HANDLES = 40
 
 /**
  * Binds tokens to a key that does not leave this device (RFC 9449): a copy of them is of no use elsewhere.
@@ -31,7 +32,7 @@ const MOST_NONCES = 100
  */
 export function dpopExtension(
   { algorithm = 'ES256' }: DpopOptions,
-  elsewhere: KeyValue | undefined,
+  elsewhere: KeyPlace | undefined,
 ): Extension {
   return context => createDpop(context, algorithm, elsewhere)
 }
@@ -45,7 +46,7 @@ const UNREADABLE =
 function createDpop(
   context: CapabilityContext,
   algorithm: string,
-  elsewhere: KeyValue | undefined,
+  elsewhere: KeyPlace | undefined,
 ): Capability {
   const keys = createDpopKeys(context, elsewhere, extractable => generateKeyPair(algorithm, { extractable }))
   const handles = new Map<string, Promise<DPoPHandle | undefined>>()
@@ -88,6 +89,7 @@ function createDpop(
 
   const create = async (sessionId: string): Promise<DPoPHandle> => {
     const handle = toHandle(await keys.create(sessionId))
+    if (handles.size >= MOST_HANDLES) handles.clear() // sign-ins that were given up
     handles.set(sessionId, Promise.resolve(handle))
     return handle
   }
@@ -107,14 +109,17 @@ function createDpop(
       const handle = (await handleOf(sessionId)) ?? (isUnbound ? await create(sessionId) : undefined)
       if (!handle) throw new AuthorizationRequiredError('dpop_key_lost')
       const request = () => send({ DPoP: handle })
+      let isGranted = false
       try {
-        return await request().catch(error => {
+        const granted = await request().catch(error => {
           if (!isDPoPNonceError(error)) throw error
           if (nonceOf(error.response)) return request() // the code or refresh token is unused (section 8)
           throw new ServerError(`The authorization server ${UNREADABLE}`, { error: 'use_dpop_nonce' })
         })
+        isGranted = true
+        return granted
       } finally {
-        void keys.setAhead(sessionId, context.serverAheadMs())
+        void keys.used(sessionId, context.serverAheadMs(), isGranted)
       }
     },
 
@@ -160,5 +165,7 @@ function createDpop(
       handles.delete(sessionId)
       void keys.destroy(sessionId)
     },
+
+    close: () => elsewhere?.close?.(),
   }
 }

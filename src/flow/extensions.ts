@@ -25,5 +25,8 @@ export function joinExtensions(extensions: readonly Extension[], context: Capabi
     ended(sessionId) {
       for (const one of all) one.ended?.(sessionId)
     },
+    close() {
+      for (const one of all) one.close?.()
+    },
   }
 }

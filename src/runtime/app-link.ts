@@ -1,3 +1,4 @@
+import { createListeners, type Listeners } from '../core/listeners.ts'
 import type { UserAgent } from '../core/ports.ts'
 import { CallbackError } from '../errors.ts'
 import { isAt } from '../flow/callback.ts'
@@ -159,6 +160,24 @@ export const capacitor = ({ App, Browser }: CapacitorPlugins): AppLinkOptions =>
   launchUrl: async () => (await App.getLaunchUrl())?.url,
 })
 
+/** What the global function of Cordova is, once it tells our listeners too. */
+const LISTENERS = Symbol.for('latchkey cordova listeners')
+
+type HandleOpenUrl = ((url: string) => void) & {
+  readonly [LISTENERS]: Listeners<string>
+  readonly before: ((url: string) => void) | undefined
+}
+
+/** Once for all who receive, however often they begin and stop. */
+const wrap = (before: ((url: string) => void) | undefined): HandleOpenUrl => {
+  const listeners = createListeners<string>()
+  const handle = (url: string) => {
+    listeners.tell(url)
+    before?.(url)
+  }
+  return Object.assign(handle, { [LISTENERS]: listeners, before })
+}
+
 /**
  * For `appLink()`, from Cordova: `cordova-plugin-customurlscheme` calls the global function `handleOpenURL`, also with
  * the URL that the app was started with.
@@ -166,19 +185,19 @@ export const capacitor = ({ App, Browser }: CapacitorPlugins): AppLinkOptions =>
  * @param open for example `url => cordova.InAppBrowser.open(url, '_system')`.
  */
 export const cordova = (
-  host: { handleOpenURL?: (url: string) => void },
+  host: { handleOpenURL?: ((url: string) => void) | undefined },
   open: (url: string) => unknown,
 ): AppLinkOptions => ({
   open,
   receive(listener) {
-    const before = host.handleOpenURL
-    let isOn = true
-    host.handleOpenURL = url => {
-      if (isOn) listener(url)
-      before?.(url)
-    }
+    const found = host.handleOpenURL
+    const handle = found && LISTENERS in found ? (found as HandleOpenUrl) : wrap(found)
+    host.handleOpenURL = handle
+    const stop = handle[LISTENERS].add(listener)
     return () => {
-      isOn = false // others may have been put before it
+      stop()
+      // others may have been put before it meanwhile: then it stays
+      if (handle[LISTENERS].size() === 0 && host.handleOpenURL === handle) host.handleOpenURL = handle.before
     }
   },
 })

@@ -1,5 +1,6 @@
 import type { Clock, Fetch, KeyValue } from '../core/ports.ts'
 import { createBend } from '../core/quirks.ts'
+import { withTimeLimit } from '../core/time-limit.ts'
 import { ConfigurationError, LatchkeyError, ServerError } from '../errors.ts'
 import { createServer, type Server } from '../flow/discovery.ts'
 import { asSigner, type LoggedOut, OLDEST_SECONDS, parseLogoutToken } from '../flow/logout-token.ts'
@@ -49,6 +50,8 @@ export interface BackChannelLogout {
 const REMEMBER_MS = 2 * OLDEST_SECONDS * 1000
 const SWEEP_MS = 60_000
 const MAX_CHARS = 20_000
+/** How long a provider may take to send its request: it is one form. */
+const BODY_MS = 10_000
 
 /**
  * For a service that the provider tells when a user signs out elsewhere (OpenID Connect Back-Channel Logout 1.0). Every
@@ -130,7 +133,7 @@ export function createBackChannelLogout(options: BackChannelLogoutOptions): Back
     async handle(request) {
       const headers = { 'cache-control': 'no-store' }
       try {
-        await accept(await logoutTokenOf(request))
+        await accept(await logoutTokenOf(request, clock))
         return new Response(null, { status: 200, headers })
       } catch (error) {
         const description =
@@ -145,18 +148,32 @@ export function createBackChannelLogout(options: BackChannelLogoutOptions): Back
 }
 
 /** The one form member that counts (section 2.5). */
-async function logoutTokenOf(request: Request): Promise<string> {
+async function logoutTokenOf(request: Request, clock: Clock): Promise<string> {
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(request.headers.get('content-type') ?? '')
   if (request.method !== 'POST' || !isForm) return ''
-  let text = ''
-  const reader = request.body?.pipeThrough(new TextDecoderStream()).getReader()
-  for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read()) {
-    text += part.value
-    if (text.length > 2 * MAX_CHARS) {
-      await reader?.cancel()
-      return ''
-    }
-  }
+  const text = await readText(request, clock)
   const [logoutToken = '', ...more] = new URLSearchParams(text).getAll('logout_token')
   return more.length ? '' : logoutToken
+}
+
+/** The body of a request, or nothing where it is too long; it may also never end. */
+async function readText(request: Request, clock: Clock): Promise<string> {
+  const reader = request.body?.pipeThrough(new TextDecoderStream()).getReader()
+  const read = async (): Promise<string> => {
+    let text = ''
+    for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read()) {
+      text += part.value
+      if (text.length > 2 * MAX_CHARS) return ''
+    }
+    return text
+  }
+  const late = () =>
+    new ServerError('The logout token was refused: its request did not end in time.', {
+      error: 'invalid_request',
+    })
+  try {
+    return await withTimeLimit(clock, BODY_MS, read, late)
+  } finally {
+    void reader?.cancel().catch(() => {}) // not waited for either; harmless at the end
+  }
 }

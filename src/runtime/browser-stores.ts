@@ -79,6 +79,7 @@ export function indexedDb({ database = 'latchkey' }: { database?: string } = {})
         : silentChannel(),
     reach: () => keyValue.reach,
     onDegraded: keyValue.onDegraded,
+    close: shared.close,
   }
 }
 

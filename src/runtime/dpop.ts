@@ -11,10 +11,7 @@ export type { DpopOptions } from '../extensions/dpop.ts'
  * In browsers the key cannot be exported and is kept in IndexedDB; in Node it is in the private file beside the tokens.
  * A session whose key is gone ends with the reason `dpop_key_lost`.
  */
-export const dpop = (options: DpopOptions = {}): Extension =>
-  dpopExtension(
-    options,
-    'indexedDB' in globalThis
-      ? limited(indexedDbKeyValue('latchkey keys', deviceClock), deviceClock)
-      : undefined,
-  )
+export const dpop = (options: DpopOptions = {}): Extension => {
+  const keys = 'indexedDB' in globalThis ? indexedDbKeyValue('latchkey keys', deviceClock) : undefined
+  return dpopExtension(options, keys && { ...limited(keys, deviceClock), close: keys.close })
+}

@@ -9,11 +9,18 @@ import { deviceClock } from './device-clock.ts'
  * Its calls reject with `ERR_STORAGE` where there is no Web Crypto or no IndexedDB.
  * @param store where the encrypted entries go; their names stay readable.
  */
-export const sealed = (store: Store): Store => ({
-  name: `sealed ${store.name}`,
-  keyValue: sealedKeyValue(store.keyValue, indexedDbKeyValue('latchkey keys', deviceClock)),
-  lock: store.lock,
-  channel: name => store.channel(name),
-  reach: () => store.reach?.() ?? 'device',
-  onDegraded: tell => store.onDegraded?.(tell),
-})
+export const sealed = (store: Store): Store => {
+  const keys = indexedDbKeyValue('latchkey keys', deviceClock)
+  return {
+    name: `sealed ${store.name}`,
+    keyValue: sealedKeyValue(store.keyValue, keys),
+    lock: store.lock,
+    channel: name => store.channel(name),
+    reach: () => store.reach?.() ?? 'device',
+    onDegraded: tell => store.onDegraded?.(tell),
+    close() {
+      keys.close()
+      store.close?.()
+    },
+  }
+}

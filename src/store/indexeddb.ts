@@ -18,10 +18,16 @@ async function openDatabase(name: string, isSecond = false): Promise<IDBDatabase
   return openDatabase(name, true)
 }
 
+export interface IndexedDbKeyValue extends KeyValue {
+  /** Closes the connection. The next call opens another. */
+  close(): void
+}
+
 /** KeyValue in IndexedDB: shared by all tabs and workers of the origin, survives reloads. */
-export function indexedDbKeyValue(database: string, clock: Clock): KeyValue {
+export function indexedDbKeyValue(database: string, clock: Clock): IndexedDbKeyValue {
   let opening: Promise<IDBDatabase> | undefined
   const close = () => {
+    globalThis.document?.removeEventListener('freeze', close)
     opening?.then(
       connection => connection.close(),
       () => {},
@@ -35,7 +41,7 @@ export function indexedDbKeyValue(database: string, clock: Clock): KeyValue {
       return connection
     })
     // a page that is frozen with an open connection may find it dead when it thaws
-    globalThis.document?.addEventListener('freeze', close, { once: true })
+    globalThis.document?.addEventListener('freeze', close)
     return opening
   }
   const use: UseStore = async (mode, work) => work((await open()).transaction(STORE, mode).objectStore(STORE))
@@ -85,6 +91,7 @@ export function indexedDbKeyValue(database: string, clock: Clock): KeyValue {
             }),
         ),
       ),
+    close,
     keys: prefix =>
       withReopen(async () => (await keys<string>(use)).filter(key => String(key).startsWith(prefix))),
   }

@@ -148,3 +148,17 @@ test('the global of Cordova goes on calling who was there before', () => {
   host.handleOpenURL?.('b')
   expect(told).toEqual(['latchkey: a', 'app: a', 'app: b'])
 })
+
+test('cordova() wraps the handler of the app once, however often it receives and stops [F5.7]', () => {
+  const told: string[] = []
+  const host: { handleOpenURL?: (url: string) => void } = { handleOpenURL: url => told.push(`app: ${url}`) }
+  const own = host.handleOpenURL
+  const { receive } = cordova(host, () => {})
+  for (let round = 0; round < 20_000; round++) receive(() => told.push('an old listener'))()
+  expect(host.handleOpenURL).toBe(own)
+  const stops = [receive(url => told.push(`one: ${url}`)), receive(url => told.push(`two: ${url}`))]
+  host.handleOpenURL?.('a:b')
+  expect(told.sort()).toEqual(['app: a:b', 'one: a:b', 'two: a:b'])
+  for (const stop of stops) stop()
+  expect(host.handleOpenURL).toBe(own)
+})

@@ -191,3 +191,22 @@ test('options that are wrong are named', () => {
   expect(() => make({ issuer: 'http://id.example.com' })).toThrow(/"issuer"/)
   expect(() => make({ endSessions: undefined as never })).toThrow(/endSessions/)
 })
+
+test('a request whose body never ends is refused in bounded time [F5.7]', async () => {
+  const { logout, clock, ended } = setUp()
+  let isCancelled = false
+  const body = new ReadableStream({
+    start: controller => controller.enqueue(new TextEncoder().encode('logout_token=')),
+    cancel() {
+      isCancelled = true
+    },
+  })
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  const request = { method: 'POST', headers, body, duplex: 'half' } as RequestInit
+  const answer = logout.handle(new Request('https://app.example.com/logout', request))
+  await expect.poll(() => clock.waiting).toBeGreaterThan(0)
+  clock.advance(10_000)
+  expect((await answer).status).toBe(400)
+  await expect.poll(() => isCancelled).toBe(true)
+  expect(ended).toEqual([])
+})
