@@ -7,6 +7,8 @@ export type Fetch = typeof globalThis.fetch
 /** Time: the one place it is read from and waited on. */
 export interface Clock {
   now(): EpochMs
+  /** Milliseconds since any moment, by a clock that nobody sets. Left out: what `now` tells has to do. */
+  elapsed?(): number
   /**
    * Calls `run` once, `ms` milliseconds from now; the answer cancels it.
    * A `background` timer does not keep a Node process up.

@@ -1,6 +1,6 @@
 import { decide } from '../core/decide.ts'
 import { judgeRefreshFailure, type RefreshesBefore } from '../core/grant-outcome.ts'
-import type { Clock, WatchLeaving } from '../core/ports.ts'
+import type { Clock, EpochMs, WatchLeaving } from '../core/ports.ts'
 import type { Renewed } from '../core/resource.ts'
 import { accessTokenOf, type SessionRecord, type Stored, sessionOf } from '../core/session.ts'
 import { HOLD_MS, pause, withTimeLimit } from '../core/time-limit.ts'
@@ -36,6 +36,8 @@ export interface RedemptionPorts {
   /** What access tokens are given. Default: Bearer. */
   readonly tokenType?: 'dpop' | undefined
   readonly clock: Clock
+  /** The time by which tokens are judged. */
+  now(): EpochMs
   /** From 0 to 1: spreads what would otherwise happen everywhere at once. */
   random(): number
   /**
@@ -125,7 +127,7 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
     const found = await readAgain()
     if (found?.sessionId !== wanting.sessionId) return { type: 'adopted' }
     const old = accessTokenOf(wanting, resource)?.accessToken
-    const decision = decide(found, clock.now(), old, resource)
+    const decision = decide(found, ports.now(), old, resource)
     if (decision.do === 'use') return { type: 'adopted' }
     if (decision.do === 'authorize') return { type: 'ended', reason: decision.reason }
     const { trouble } = found

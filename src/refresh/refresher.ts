@@ -180,7 +180,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     const found = sessionOf(await records.read())
     const old = accessTokenOf(wanting, resource)?.accessToken
     if (found?.sessionId !== wanting.sessionId) return { type: 'adopted' }
-    if (decide(found, clock.now(), old, resource).do === 'use') return { type: 'adopted' }
+    if (decide(found, ports.now(), old, resource).do === 'use') return { type: 'adopted' }
     if (error === early || !(error instanceof NetworkError)) return { type: 'failed', error }
     const trouble = addFailure(found.trouble, error, false, clock.now(), ports.random())
     const isWritten = await records.replace({ ...found, trouble }, found).catch(() => false)
@@ -190,7 +190,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
   return {
     ready(resource) {
       const { current } = records
-      const decision = decide(current, clock.now(), undefined, resource)
+      const decision = decide(current, ports.now(), undefined, resource)
       // a refresh that was cut off does not wait for a call: a grace period may still cover it
       const due =
         decision.do === 'use'
@@ -209,7 +209,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
       // a call goes out in the session that it was made in, or not at all
       if (sessionId !== undefined && before.sessionId !== sessionId)
         throw new AuthorizationRequiredError('replaced')
-      const decision = decide(before, clock.now(), rejected, resource)
+      const decision = decide(before, ports.now(), rejected, resource)
       if (decision.do === 'use') return decision.accessToken
       if (decision.do === 'authorize') throw new AuthorizationRequiredError(decision.reason)
       await abortable(flight(before, resource), signal)

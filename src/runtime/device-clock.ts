@@ -6,6 +6,7 @@ const LONGEST_MS = 2 ** 31 - 1
 /** This device's own time. */
 export const deviceClock: Clock = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   after(ms, run, background) {
     const timer: unknown = setTimeout(run, Math.min(Math.max(ms, 0), LONGEST_MS))
     if (background) (timer as { unref?: () => void }).unref?.()

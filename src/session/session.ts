@@ -17,11 +17,12 @@ import {
   toSession,
   transition,
 } from '../core/session-state.ts'
+import { createWatchedTime } from '../core/watched-time.ts'
 import { AuthorizationRequiredError, ConfigurationError, type EndReason, StorageError } from '../errors.ts'
 import { createRefresher, type Refresher, type RefresherPorts } from '../refresh/refresher.ts'
 import type { TokenStore } from '../store/token-store.ts'
 
-export interface LiveSessionPorts extends Omit<RefresherPorts, 'changed' | 'adopted' | 'noSession'> {
+export interface LiveSessionPorts extends Omit<RefresherPorts, 'now' | 'changed' | 'adopted' | 'noSession'> {
   readonly records: TokenStore
   /** Opens the news of the others who share the store. */
   channel(): Channel
@@ -93,6 +94,7 @@ function expired(record: SessionRecord | undefined, now: number): EndedSession |
 /** Joins the store and the refresh with the news of other realms. */
 export function createLiveSession(ports: LiveSessionPorts): LiveSession {
   const { records, clock, emit } = ports
+  const now = createWatchedTime(clock, records)
   const listeners = createListeners<Session>()
   let state: SessionState = { status: 'starting' }
   let session = toSession(state)
@@ -122,7 +124,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
 
   /** Shows what was last read or written. */
   const show = (isOver = false): Session => {
-    const shown = move({ type: 'stored', stored: records.stored, now: clock.now(), isOver })
+    const shown = move({ type: 'stored', stored: records.stored, now: now(), isOver })
     watchTime()
     return shown
   }
@@ -155,7 +157,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
       ? new ConfigurationError(stored.unusable)
       : new AuthorizationRequiredError(('reason' in state && state.reason) || 'no_session')
   }
-  const refresher = createRefresher({ ...ports, changed, adopted: () => void show(), noSession })
+  const refresher = createRefresher({ ...ports, now, changed, adopted: () => void show(), noSession })
 
   const look = async (): Promise<Session> => {
     try {
@@ -326,7 +328,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
       let found: EndedSession | undefined
       // one try in all, however many tabs begin it
       await records.amend(stored => {
-        found = endOf(stored) ?? expired(sessionOf(stored), clock.now())
+        found = endOf(stored) ?? expired(sessionOf(stored), now())
         return found && found.ended !== 'signed_out' ? { ...found, tried: true } : undefined
       })
       if (!found || found.ended === 'signed_out') throw new AuthorizationRequiredError('no_session')

@@ -11,6 +11,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 /** The same clock, off by so much, and what was asked of its timers. */
 const offBy = (clock: Clock, offset: { ms: number }, timers: number[] = []): Clock => ({
   now: () => clock.now() + offset.ms,
+  elapsed: clock.elapsed,
   after(ms, run, background) {
     timers.push(ms)
     return clock.after(ms, run, background)
@@ -45,6 +46,34 @@ describe('a device whose clock is off by', () => {
       for (let call = 0; call < 10; call++) expect((await one.fetch(`${API}/me`)).status).toBe(200)
       await expect.poll(() => as.count('refresh_token')).toBeLessThanOrEqual(1)
       expect(one.session.status).toBe('signed-in')
+    },
+  )
+})
+
+describe('a clock that is set back while a page is open, by', () => {
+  test.for([1, 24])(
+    '%i hours, makes no token last longer than the page has watched it, and costs one refresh a lifetime [F9.3]',
+    async hours => {
+      const { as, api, client, clock } = world({ accessTokenSeconds: 60 })
+      const offset = { ms: 0 }
+      const one = client({ clock: offBy(clock, offset) })
+      await one.signIn()
+      const other = client({ clock: offBy(clock, offset) }) // another tab of the same device
+      await other.start()
+      offset.ms = -hours * HOUR
+      for (let lifetime = 0; lifetime < 3; lifetime++) {
+        for (let call = 0; call < 3; call++) {
+          for (const each of [one, other]) expect((await each.fetch(`${API}/me`)).status).toBe(200)
+          clock.advance(10_000)
+        }
+        clock.advance(31_000)
+      }
+      expect(api.requests.filter(({ status }) => status === 401)).toEqual([])
+      expect(as.count('refresh_token')).toBe(2)
+      offset.ms = 0
+      for (let call = 0; call < 3; call++) expect((await one.fetch(`${API}/me`)).status).toBe(200)
+      expect(as.count('refresh_token')).toBeLessThanOrEqual(3)
+      expect(one.types()).not.toContain('session-ended')
     },
   )
 })

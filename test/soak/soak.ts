@@ -5,6 +5,8 @@ import { launchE2eBrowser, type Profile, type Tab } from '../support/e2e-browser
 import { startE2ePages } from '../support/e2e-pages.ts'
 import { holdLock, signedInTabs, storm, timedCall, traffic } from '../support/e2e-storms.ts'
 import { findEngines } from '../support/engines/find.ts'
+import { mayMakePidNamespaces } from '../support/pid-namespace.ts'
+import { isClean, processStorm } from './process-storm.ts'
 import { type SlowTabsRow, slowTabs } from './slow-tabs.ts'
 
 // The long form of the end-to-end storms: `npm run soak -- --minutes=N --storms=N --kills=N`. Ends by itself; its exit
@@ -12,12 +14,15 @@ import { type SlowTabsRow, slowTabs } from './slow-tabs.ts'
 //
 // Then many tabs in each engine, with and without Web Locks, and a server that is slow: `--slow-minutes=N` for each of the
 // six, `--slow-tabs=N`, `--slow-engines=Chromium,Firefox,WebKit`, `--slow-locks=with,without`, `--seed=N`. `--slow-minutes=0` leaves it out.
+//
+// `--process-minutes=N` adds ten real processes over one file, as processes.ts does.
 
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '3' },
     storms: { type: 'string', default: '100' },
     kills: { type: 'string', default: '20' },
+    'process-minutes': { type: 'string', default: '0' },
     'slow-minutes': { type: 'string', default: '5' },
     'slow-tabs': { type: 'string', default: '20' },
     'slow-engines': { type: 'string', default: 'Chromium,Firefox,WebKit' },
@@ -34,6 +39,7 @@ const numberOf = (name: keyof typeof values, most: number): number => {
 const minutes = numberOf('minutes', 120)
 const storms = numberOf('storms', 10_000)
 const kills = numberOf('kills', 10_000)
+const processMinutes = numberOf('process-minutes', 120)
 const slowMinutes = numberOf('slow-minutes', 120)
 const slowTabCount = numberOf('slow-tabs', 100)
 const seed = numberOf('seed', 2 ** 32)
@@ -194,9 +200,23 @@ async function slow(): Promise<void> {
   }
 }
 
+async function processes(): Promise<void> {
+  for (const namespaces of mayMakePidNamespaces() ? [false, true] : [false]) {
+    const what = `ten processes over one file${namespaces ? ' in two PID namespaces' : ''}, ${processMinutes} min`
+    process.stdout.write(`${what}\n`)
+    const random = createRandom(seed)
+    const report = await processStorm({ seconds: processMinutes * 60, random, namespaces, longStops: true })
+    const { outcomes, ...row } = report
+    console.table([row])
+    console.table([outcomes])
+    if (!isClean(report)) violations.push(what)
+  }
+}
+
 process.stdout.write(`seed ${seed}\n`)
 if (minutes || storms || kills) await main()
 if (slowMinutes) await slow()
+if (processMinutes) await processes()
 if (rows.length) console.table(rows)
 if (slowRows.length) console.table(slowRows)
 for (const violation of violations) process.stderr.write(`VIOLATION: ${violation}\n`)

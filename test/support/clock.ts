@@ -40,6 +40,7 @@ export function handClock({ startAt = Date.now(), skipUpToMs = 0 }: HandClockOpt
 
   return {
     now: () => now,
+    elapsed: () => now - startAt,
     after(ms, run) {
       const timer: Timer = { at: now + Math.max(0, ms), run }
       timers.add(timer)
