@@ -33,6 +33,8 @@ const TAKING_MS = 200
 /** Between two looks, at most so much counts as watched: a machine that sleeps watches nothing. */
 const GAP_MS = 1000
 const POLL_MS = 5
+/** Who has waited for a while looks less often: ten who wait must not slow down the one they wait for. */
+const MOST_POLL_MS = 15
 /** More than the name of any owner. */
 const MOST_BYTES = 2048
 const HIGHEST = 999_999_999_999_999
@@ -313,8 +315,13 @@ export function fileLock(
       const left = leftAt.get(name)
       if (left !== undefined && elapsed() - left < POLL_MS) await pause(clock, POLL_MS * 1.5)
       prepare(directory)
-      for (mine = tryToTake(directory, leaseMs); !mine && elapsed() < giveUpAt; ) {
-        await pause(clock, POLL_MS * (0.5 + Math.random()))
+      mine = tryToTake(directory, leaseMs)
+      for (
+        let pollMs = POLL_MS;
+        !mine && elapsed() < giveUpAt;
+        pollMs = Math.min(pollMs + 0.1, MOST_POLL_MS)
+      ) {
+        await pause(clock, pollMs * (0.5 + Math.random()))
         mine = tryToTake(directory, leaseMs)
       }
     } catch (cause) {

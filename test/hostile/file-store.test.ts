@@ -99,6 +99,14 @@ describe('what stands in the place of the file of the file store', () => {
     },
   )
 
+  test('a pipe that takes the place of a lock while it is held holds nobody [F5.3]', async () => {
+    const path = join(tempFolder(), 'tokens.json')
+    expect(await use(path, 'lockThenPipe=refresh', 'lock=refresh')).toMatchObject([
+      { result: 'had' },
+      { result: 'had' },
+    ])
+  })
+
   test('a lock folder that is a link is refused, and what is behind it stays [F5.6]', async () => {
     const [path, victim] = [join(tempFolder(), 'tokens.json'), tempFolder()]
     mkdirSync(join(victim, 'write'))
