@@ -151,6 +151,16 @@ function parseOwner(text: string | undefined): Owner | undefined {
   }
 }
 
+/** Recursive only where it has to be: of a read-only file system, that says no more than ENOENT. */
+const makeFolder = (path: string) => {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') mkdirSync(path, { recursive: true, mode: 0o700 })
+    else if (codeOf(error) !== 'EEXIST') throw error // somebody was faster
+  }
+}
+
 const removeIfThere = (path: string) => {
   try {
     unlinkSync(path)
@@ -208,7 +218,7 @@ export function fileLock(
     for (const path of [folder, directory]) {
       let stats = lstatSync(path, { throwIfNoEntry: false })
       if (!stats) {
-        mkdirSync(path, { recursive: true, mode: 0o700 })
+        makeFolder(path)
         stats = lstatSync(path)
       }
       if (stats.isSymbolicLink()) throw refuseFile(path, 'is a symbolic link')

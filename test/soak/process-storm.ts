@@ -296,7 +296,10 @@ export async function processStorm(options: ProcessStormOptions): Promise<Proces
           begin()
         } else {
           report.stopped++
-          stop(one, longStops && random.chance(0.08) ? LONG_STOP_MS : random.between(20, 2500))
+          stop(
+            one,
+            longStops && random.chance(0.08) ? LONG_STOP_MS : random.between(20, longStops ? 2500 : 1500),
+          )
         }
       }
     }

@@ -27,12 +27,14 @@ const work: Record<string, (value: string) => unknown> = {
       },
       5000,
     ),
-  /** Is stopped while it holds the lock of writers, before it writes. */
-  stopAndPut: value =>
-    keyValue.update('key', () => {
-      process.kill(process.pid, 'SIGSTOP')
-      return value
-    }),
+  /** Is stopped the first time that it holds the lock of writers, before it writes. */
+  stopAndPut(value) {
+    let times = 0
+    return keyValue.update('key', stored => {
+      if (times++ === 0) process.kill(process.pid, 'SIGSTOP')
+      return times === 1 ? value : `${stored}, then ${value}`
+    })
+  },
   fill(folder) {
     mkdirSync(folder)
     for (const size of [4096, 1]) {
