@@ -148,11 +148,13 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
       return judgeAnswer(status, headers.get('www-authenticate'), texts.map(toText))
     }
 
-    const attempt = async (accessToken: string, sessionId: string | undefined, replay: boolean) => {
+    const deliver = (accessToken: string, sessionId = '', replay = false) => {
       emit({ type: 'api-request', method, url: endpoint, replay })
-      const response = await (presentation && sessionId !== undefined
-        ? present(presentation, accessToken, sessionId)
-        : sendWith(bearer(accessToken)))
+      return presentation ? present(presentation, accessToken, sessionId) : sendWith(bearer(accessToken))
+    }
+
+    /** Tells what came. @returns whether another access token may help. */
+    const conclude = (response: Response, accessToken: string): boolean => {
       const { status } = response
       const verdict = judge(response)
       emit({ type: 'api-response', status, url: endpoint, error: verdict.error })
@@ -160,10 +162,10 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
       if (verdict.do === 'step-up') {
         emit({ type: 'step-up-required', url: endpoint, error: verdict.error, ...verdict.stepUp })
       }
-      return { response, isCurable: verdict.do === 'refresh' }
+      return verdict.do === 'refresh'
     }
 
-    const run = async (): Promise<Response> => {
+    try {
       let sessionId = tokens.sessionId()
       let accessToken = tokens.ready(resource)
       if (accessToken === undefined || presentation) holdBack(call, isKept)
@@ -172,8 +174,8 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
         sessionId ??= tokens.sessionId()
         accessToken = await tokens.acquire({ resource, sessionId, signal })
       }
-      const { response, isCurable } = await attempt(accessToken, sessionId, false)
-      if (!isCurable) return response
+      const response = await deliver(accessToken, sessionId)
+      if (!conclude(response, accessToken)) return response
       if (!isKept) {
         emit({ type: 'body-not-replayable', method, url: endpoint })
         markNotReplayable(response)
@@ -192,17 +194,15 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
       if (!isKept || renewed === accessToken) return response
       const until = clock.now() + (tokens.begunAt() < refusedAt ? FUTILE.olderMs : FUTILE.ms)
       unproven = longest(unproven, { accessToken: renewed, until })
-      const replayed = await replace(response, async () => (await attempt(renewed, sessionId, true)).response)
-      if (replayed !== response && replayed.status === 401) {
+      const replayed = await replace(response, () => deliver(renewed, sessionId, true))
+      if (replayed === response) return response // it could not be sent once more
+      conclude(replayed, renewed)
+      if (replayed.status === 401) {
         if (futile.size >= FUTILE.most) futile.clear()
         futile.set(endpoint, longest(futile.get(endpoint), { accessToken: renewed, until }))
         emit({ type: 'refresh-futile', url: endpoint })
       }
       return replayed
-    }
-
-    try {
-      return await run()
     } catch (error) {
       letGo(call, error)
       throw error

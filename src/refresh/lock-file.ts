@@ -33,6 +33,8 @@ const TAKING_MS = 200
 /** Between two looks, at most so much counts as watched: a machine that sleeps watches nothing. */
 const GAP_MS = 1000
 const POLL_MS = 5
+/** Who has waited for a while looks less often: ten who wait must not slow down the one they wait for. */
+const MOST_POLL_MS = 15
 /** More than the name of any owner. */
 const MOST_BYTES = 2048
 const HIGHEST = 999_999_999_999_999
@@ -149,6 +151,16 @@ function parseOwner(text: string | undefined): Owner | undefined {
   }
 }
 
+/** Recursive only where it has to be: of a read-only file system, that says no more than ENOENT. */
+const makeFolder = (path: string) => {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') mkdirSync(path, { recursive: true, mode: 0o700 })
+    else if (codeOf(error) !== 'EEXIST') throw error // somebody was faster
+  }
+}
+
 const removeIfThere = (path: string) => {
   try {
     unlinkSync(path)
@@ -206,7 +218,7 @@ export function fileLock(
     for (const path of [folder, directory]) {
       let stats = lstatSync(path, { throwIfNoEntry: false })
       if (!stats) {
-        mkdirSync(path, { recursive: true, mode: 0o700 })
+        makeFolder(path)
         stats = lstatSync(path)
       }
       if (stats.isSymbolicLink()) throw refuseFile(path, 'is a symbolic link')
@@ -313,8 +325,13 @@ export function fileLock(
       const left = leftAt.get(name)
       if (left !== undefined && elapsed() - left < POLL_MS) await pause(clock, POLL_MS * 1.5)
       prepare(directory)
-      for (mine = tryToTake(directory, leaseMs); !mine && elapsed() < giveUpAt; ) {
-        await pause(clock, POLL_MS * (0.5 + Math.random()))
+      mine = tryToTake(directory, leaseMs)
+      for (
+        let pollMs = POLL_MS;
+        !mine && elapsed() < giveUpAt;
+        pollMs = Math.min(pollMs + 0.1, MOST_POLL_MS)
+      ) {
+        await pause(clock, pollMs * (0.5 + Math.random()))
         mine = tryToTake(directory, leaseMs)
       }
     } catch (cause) {

@@ -70,6 +70,8 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
+const MOST_TRIES = 3
+
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/
 
 /**
@@ -78,20 +80,21 @@ const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/
  */
 export type Exclusive = <T>(work: (isMine: () => boolean) => Promise<T>) => Promise<T>
 
+type KeyValueUpdate = (key: string, change: (stored: unknown) => unknown) => Promise<boolean>
+
 /**
  * KeyValue in one private JSON file (mode 0600 in a folder of mode 0700), shared by all processes of a user. A write
  * goes to a file beside it, is flushed and takes its place by rename: a reader sees the old or the new, never a part. A
  * symbolic link, whatever is no regular file, and a file of another user are refused.
  *
  * A writer first removes what other writers have left beside the file. They were killed, or stopped and overtaken: one
- * that goes on finds the lock lost, or its file gone, and changes nothing.
+ * that goes on finds the lock lost, or its file gone, and begins again.
  */
 export function fileKeyValue(path: string, exclusive: Exclusive): KeyValue {
   const folder = dirname(path)
-  const overtaken = (cause?: unknown) =>
+  const overtaken = () =>
     new StorageError(
       `${path} was not written: this process lost the lock meanwhile, because it was stopped or the lock was removed. Try again.`,
-      { cause },
     )
 
   const read = async (): Promise<Record<string, unknown>> => {
@@ -116,7 +119,8 @@ export function fileKeyValue(path: string, exclusive: Exclusive): KeyValue {
     }
   }
 
-  const write = async (entries: Record<string, unknown>, isMine: () => boolean): Promise<void> => {
+  /** @returns whether it was written: not by one that lost the lock meanwhile. */
+  const write = async (entries: Record<string, unknown>, isMine: () => boolean): Promise<boolean> => {
     const beside = `${path}.${randomUUID()}.tmp`
     try {
       const file = await open(beside, 'wx', 0o600)
@@ -127,29 +131,41 @@ export function fileKeyValue(path: string, exclusive: Exclusive): KeyValue {
         await file.close()
       }
       // asked when the file beside is there: whoever takes over afterwards removes it before it reads
-      if (!isMine()) throw overtaken()
-      await rename(beside, path)
-      await flushFolder(folder)
+      if (isMine()) {
+        await rename(beside, path)
+        await flushFolder(folder)
+        return true
+      }
     } catch (error) {
-      await unlink(beside).catch(() => {})
-      if (codeOf(error) === 'ENOENT' && !isMine()) throw overtaken(error)
-      throw fileTrouble(`${path} could not be written`, error)
+      if (codeOf(error) !== 'ENOENT' || isMine()) {
+        await unlink(beside).catch(() => {})
+        throw fileTrouble(`${path} could not be written`, error)
+      }
     }
+    await unlink(beside).catch(() => {})
+    return false
   }
+
+  const tryToUpdate: KeyValueUpdate = (key, change) =>
+    exclusive(async isMine => {
+      await sweep()
+      const entries = await read()
+      const next = change(entries[key])
+      if (next === entries[key]) return true
+      if (next === undefined) delete entries[key]
+      else entries[key] = next
+      return write(entries, isMine)
+    })
 
   return {
     get: async key => (await read())[key],
     async update(key, change) {
-      await makeFolder(folder)
-      await exclusive(async isMine => {
-        await sweep()
-        const entries = await read()
-        const next = change(entries[key])
-        if (next === entries[key]) return
-        if (next === undefined) delete entries[key]
-        else entries[key] = next
-        await write(entries, isMine)
-      })
+      // who lost the lock stands in line again, and finds what was written since
+      for (let times = 0; times < MOST_TRIES; times++) {
+        await makeFolder(folder)
+        if (await tryToUpdate(key, change)) return
+      }
+      throw overtaken()
     },
     keys: async prefix => Object.keys(await read()).filter(key => key.startsWith(prefix)),
   }

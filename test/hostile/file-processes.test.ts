@@ -12,7 +12,7 @@ test.each([
 ])(
   'ten processes in %s, killed and stopped at random, lose no session whose tokens were stored [F1.5, F1.8]',
   {
-    timeout: 120_000,
+    timeout: 240_000,
   },
   async (_where, namespaces) => {
     if (namespaces && !hasNamespaces) return

@@ -19,6 +19,9 @@ import { tempFolders } from '../support/temp-folder.ts'
 
 const tempFolder = tempFolders()
 const start = children()
+/** Processes that run TypeScript take their time to start on a busy machine. */
+const PATIENTLY = { timeout: 90_000 }
+const STARTED = { interval: 1, timeout: 60_000 }
 const isRoot = process.getuid?.() === 0
 
 /** A disk of its own for a process, at /mnt: nobody else sees it, and it is gone with the process. */
@@ -47,7 +50,7 @@ const outcomesOf = async (child: Child): Promise<Outcome[]> => {
 const use = (path: string, ...steps: string[]) => outcomesOf(start('use-store', path, ...steps))
 const stateOf = (pid: number) => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0]
 
-describe('what stands in the place of the file of the file store', () => {
+describe('what stands in the place of the file of the file store', PATIENTLY, () => {
   const put: [string, (path: string) => void][] = [
     ['a pipe', path => void execFileSync('mkfifo', [path])],
     ['a folder', path => void mkdirSync(path)],
@@ -99,6 +102,14 @@ describe('what stands in the place of the file of the file store', () => {
     },
   )
 
+  test('a pipe that takes the place of a lock while it is held holds nobody [F5.3]', async () => {
+    const path = join(tempFolder(), 'tokens.json')
+    expect(await use(path, 'lockThenPipe=refresh', 'lock=refresh')).toMatchObject([
+      { result: 'had' },
+      { result: 'had' },
+    ])
+  })
+
   test('a lock folder that is a link is refused, and what is behind it stays [F5.6]', async () => {
     const [path, victim] = [join(tempFolder(), 'tokens.json'), tempFolder()]
     mkdirSync(join(victim, 'write'))
@@ -122,7 +133,7 @@ describe('what stands in the place of the file of the file store', () => {
   })
 })
 
-describe('the file of the file store, changed by others while it is in use', () => {
+describe('the file of the file store, changed by others while it is in use', PATIENTLY, () => {
   test('is read as it is now: replaced, removed, damaged, removed with its folder [F5.3]', async () => {
     const folder = join(tempFolder(), 'state')
     const path = join(folder, 'tokens.json')
@@ -154,19 +165,19 @@ describe('the file of the file store, changed by others while it is in use', () 
   })
 })
 
-describe('what a writer leaves beside the file', () => {
+describe('what a writer leaves beside the file', PATIENTLY, () => {
   const tempFilesIn = (folder: string) => readdirSync(folder).filter(name => name.endsWith('.tmp'))
 
   test('is removed by the next write when it was killed, and nothing else is [F5.4]', async () => {
     const folder = tempFolder()
     const path = join(folder, 'tokens.json')
     const killed = start('use-store', path, 'put=small', ...Array<string>(500).fill('putMuch=8000000'))
-    await expect.poll(() => tempFilesIn(folder).length, { interval: 1 }).toBe(1)
+    await expect.poll(() => tempFilesIn(folder).length, STARTED).toBe(1)
     killed.kill('SIGKILL')
     await killed.ended
     const left = join(folder, 'tokens.json.0b0f1c0e-1111-4222-8333-444455556666.tmp')
     writeFileSync(left, '{"key":"secret"}')
-    const [precious, link] = [join(folder, 'precious'), left.replaceAll('6', '7')]
+    const [precious, link] = [join(folder, 'precious'), left.replace('444455556666', '444455557777')]
     writeFileSync(precious, 'text')
     symlinkSync(precious, link)
     const others = [
@@ -184,13 +195,11 @@ describe('what a writer leaves beside the file', () => {
   test('cannot take the place of what was written since, when it was stopped before it wrote [F5.4, F1.8]', async () => {
     const path = join(tempFolder(), 'tokens.json')
     const stopped = start('use-store', path, 'stopAndPut=old', 'get')
-    await expect.poll(() => stateOf(stopped.pid), { timeout: 15_000 }).toBe('T')
+    await expect.poll(() => stateOf(stopped.pid), STARTED).toBe('T')
     await file(path).keyValue.update('key', () => 'new')
     stopped.kill('SIGCONT')
-    expect(await outcomesOf(stopped)).toMatchObject([
-      { code: 'ERR_STORAGE', message: expect.stringContaining('lost the lock') },
-      { result: 'new' },
-    ])
+    // it begins again, with what was written since before its eyes
+    expect(await outcomesOf(stopped)).toMatchObject([{ step: 'stopAndPut' }, { result: 'new, then old' }])
   })
 
   test('cannot take the place of what was written since, when it was stopped in its writing [F5.4, F1.8]', async () => {
@@ -207,18 +216,20 @@ describe('what a writer leaves beside the file', () => {
       stopped.kill('SIGCONT')
       return false
     }
-    await expect.poll(isCaught, { interval: 0 }).toBe(true)
+    await expect.poll(isCaught, STARTED).toBe(true)
     await file(path).keyValue.update('key', () => 'new')
     expect(tempFilesIn(folder)).toEqual([])
     const before = stopped.lines().length
+    const { keyValue } = file(path)
+    await keyValue.update('other', () => 'kept')
     stopped.kill('SIGCONT')
-    await expect.poll(() => stopped.lines().length).toBeGreaterThan(before)
+    await expect.poll(() => stopped.lines().length, { timeout: 30_000 }).toBeGreaterThan(before + 1)
     stopped.kill('SIGKILL')
-    expect(JSON.parse(stopped.lines()[before] ?? '')).toMatchObject({ code: 'ERR_STORAGE' })
+    expect(await keyValue.get('other')).toBe('kept')
   })
 })
 
-describe('the disk of the file store', () => {
+describe('the disk of the file store', PATIENTLY, () => {
   test.runIf(process.platform === 'linux')(
     'has the file flushed before it takes its place, and every folder that has a new name after it [F5.6]',
     async () => {

@@ -17,7 +17,7 @@ import { bundleTerminal, startTerminal, type Terminal, type TerminalNews } from 
 
 const PROCESSES = 10
 /** Of the access tokens: every process would refresh about as often. */
-const LIFETIME_SECONDS = 2
+const LIFETIME_SECONDS = 3
 /** The token endpoint answers after so long: from, to. */
 const LATENCY_MS = [20, 400] as const
 /** Longer than a holder is waited for. */
@@ -296,7 +296,10 @@ export async function processStorm(options: ProcessStormOptions): Promise<Proces
           begin()
         } else {
           report.stopped++
-          stop(one, longStops && random.chance(0.08) ? LONG_STOP_MS : random.between(20, 2500))
+          stop(
+            one,
+            longStops && random.chance(0.08) ? LONG_STOP_MS : random.between(20, longStops ? 2500 : 1500),
+          )
         }
       }
     }

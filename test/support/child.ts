@@ -40,7 +40,7 @@ export function children(within: readonly string[] = []): (script: string, ...ar
       process: own,
       pid: own.pid as number,
       lines,
-      says: line => vi.waitFor(() => expect(lines()).toContain(line), { timeout: 15_000, interval: 5 }),
+      says: line => vi.waitFor(() => expect(lines()).toContain(line), { timeout: 60_000, interval: 5 }),
       ended: new Promise(resolve => own.once('close', resolve)),
       kill: signal => void own.kill(signal),
     }

@@ -1,4 +1,5 @@
-import { mkdirSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { file } from '../../../src/runtime/node.ts'
 
@@ -13,12 +14,27 @@ const work: Record<string, (value: string) => unknown> = {
   put: value => keyValue.update('key', () => value),
   putMuch: value => keyValue.update('key', () => 'x'.repeat(Number(value))),
   lock: name => lock.run(name, async () => 'had', 5000),
-  /** Is stopped while it holds the lock of writers, before it writes. */
-  stopAndPut: value =>
-    keyValue.update('key', () => {
-      process.kill(process.pid, 'SIGSTOP')
-      return value
-    }),
+  /** While it holds a lock, a pipe takes the place of what stands for it. */
+  lockThenPipe: name =>
+    lock.run(
+      name,
+      async () => {
+        const folder = join(`${path}.lock`, name)
+        const [number = ''] = readdirSync(folder).sort().reverse()
+        rmSync(join(folder, number))
+        execFileSync('mkfifo', [join(folder, number)])
+        return 'had'
+      },
+      5000,
+    ),
+  /** Is stopped the first time that it holds the lock of writers, before it writes. */
+  stopAndPut(value) {
+    let times = 0
+    return keyValue.update('key', stored => {
+      if (times++ === 0) process.kill(process.pid, 'SIGSTOP')
+      return times === 1 ? value : `${stored}, then ${value}`
+    })
+  },
   fill(folder) {
     mkdirSync(folder)
     for (const size of [4096, 1]) {
