@@ -10,7 +10,7 @@ const fromRoot = (path: string) => fileURLToPath(new URL(`../${path}`, import.me
 const browserFiles = {
   testTimeout: 90_000,
   hookTimeout: 90_000,
-  maxWorkers: 2,
+  maxWorkers: 1,
   sequence: { groupOrder: 4 },
 }
 

@@ -21,7 +21,7 @@ export interface AuthorizationPorts extends SignInCheckPorts {
   readonly extensions: Extensions
   readonly transactions: Transactions
   /** What a sign-in that begins now has to be stored with. */
-  epoch(): Promise<number>
+  epoch(): Promise<number | undefined>
   readonly clock: Clock
 }
 

@@ -25,7 +25,7 @@ import { createTransactions, isOpen, type Transaction, type Transactions } from 
 export interface SessionSlot {
   readonly current: SessionRecord | undefined
   read(): Promise<SessionRecord | undefined>
-  epoch(): Promise<number>
+  epoch(): Promise<number | undefined>
   /**
    * Stores the session that a sign-in brought.
    * @throws AuthorizationRequiredError where somebody has signed out since the sign-in began.

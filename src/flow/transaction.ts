@@ -18,8 +18,8 @@ export interface Transaction {
   readonly acr?: readonly string[] | undefined
   /** So many seconds ago the user may have been authenticated at most. */
   readonly maxAge?: number | undefined
-  /** How often somebody had signed out of the store when it began: a later sign-out ends it. */
-  readonly epoch: number
+  /** How often somebody had signed out of the store when it began, where that is known: a later sign-out ends it. */
+  readonly epoch?: number | undefined
   readonly stage: Stage
 }
 
@@ -60,8 +60,8 @@ export function createTransactions(keyValue: KeyValue, prefix: string, clock: Cl
     const stored = (await keyValue.get(key)) as Transaction | null | undefined
     if (stored?.schema !== 1 || typeof stored.createdAt !== 'number') return undefined
     if (Math.abs(clock.now() - stored.createdAt) >= LIFETIME_MS) return undefined
-    const { epoch = 0, stage = stored.codeVerifier ? 'waiting' : 'signed-in' } = stored // of version 0.1.0
-    return { ...stored, epoch, stage }
+    const { stage = stored.codeVerifier ? 'waiting' : 'signed-in' } = stored // of version 0.1.0
+    return { ...stored, stage }
   }
   const write = (state: string, transaction: Transaction) =>
     keyValue.update(prefix + state, () => transaction)

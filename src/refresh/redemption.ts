@@ -12,6 +12,9 @@ const REDEEM_MS = HOLD_MS - 2500
 /** After `invalid_grant`, how long someone who won the race may still need to store what they got. */
 const RACE_MS = 500
 
+/** How often a rotation is tried to be stored, and how long apart. */
+const STORE_TRIES = 3
+const STORE_PAUSE_MS = 200
 /** Two refusals that are closer may have one passing cause. */
 const REPEATS_MS = 10_000
 /** A store that could not be read for so long is dead: others who share it do no better. */
@@ -178,7 +181,8 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
           pending: undefined,
           trouble: undefined,
         }
-        const ending = await store(next, marked)
+        const isInTime = () => Math.abs(clock.now() - began) < REDEEM_MS
+        const ending = await store(next, marked, isInTime)
         return ending.type === 'rotated' ? { ...ending, refused: error } : ending
       } catch (error) {
         if (!(error instanceof LatchkeyError)) throw error
@@ -198,17 +202,25 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
     }
   }
 
-  const store = async (next: SessionRecord, marked: SessionRecord): Promise<Ending> => {
-    try {
-      const stored = await records.replace(next, marked)
-      return stored ? { type: 'rotated' } : { type: 'overtaken', spare: next.tokens.refreshToken }
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw error
-      // signed out of here meanwhile
-      if (records.current?.sessionId !== next.sessionId)
-        return { type: 'overtaken', spare: next.tokens.refreshToken }
-      records.keep(next, marked)
-      return { type: 'rotated', unsaved: error }
+  /** Tries again while the lock is held: whoever has it next would send the refresh token that is spent. */
+  const store = async (
+    next: SessionRecord,
+    marked: SessionRecord,
+    isInTime: () => boolean,
+  ): Promise<Ending> => {
+    const overtaken = { type: 'overtaken', spare: next.tokens.refreshToken } as const
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return (await records.replace(next, marked)) ? { type: 'rotated' } : overtaken
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error
+        if (records.current?.sessionId !== next.sessionId) return overtaken // signed out of here meanwhile
+        if (attempt === STORE_TRIES || !isInTime()) {
+          records.keep(next, marked)
+          return { type: 'rotated', unsaved: error }
+        }
+        await pause(clock, STORE_PAUSE_MS)
+      }
     }
   }
 

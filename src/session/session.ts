@@ -54,7 +54,7 @@ export interface LiveSession {
   /** Shows `signing-in` until `work` settles, unless somebody is signed in. */
   signingIn<T>(work: () => Promise<T>): Promise<T>
   /** What a sign-in that begins now has to be stored with. */
-  epoch(): Promise<number>
+  epoch(): Promise<number | undefined>
   /**
    * Stores the session that a sign-in brought.
    * @throws AuthorizationRequiredError where somebody has signed out since the sign-in began.
@@ -101,6 +101,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
   let channel: Channel | undefined
   let stops: (() => void)[] = []
   let cancelTimer = () => {}
+  let hasFailed = false
   let starting: Promise<unknown> | undefined
   let waking: Promise<unknown> | undefined
 
@@ -163,6 +164,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
     try {
       await records.read()
     } catch (error) {
+      hasFailed = true
       if (!records.stored) throw error // a store that fails ends no session
     }
     const shown = show()
@@ -188,20 +190,23 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
         : { schema: 1, sessionId: '', epoch: epochOf(stored), ...endOf(stored), ended },
     )
 
+  /** start() is about to read the store, and has not failed to. */
+  const isStarting = () => state.status === 'starting' && !hasFailed
+
   const connect = () => {
     if (channel) return
     channel = ports.channel()
     stops = [
       channel.listen(async news => {
         if (news.type === 'session-ended') records.drop(news.sessionId)
-        if (state.status === 'starting') return // start() is about to read the store
+        if (isStarting()) return
         try {
           if (news.type === 'session-left') await leftFor(news.sessionId)
           await look()
         } catch {}
       }),
       ports.wake?.listen(() => {
-        if (state.status === 'starting') return
+        if (isStarting()) return
         refresher.wake()
         // news may have been missed: until the store has been read, no call trusts what is in memory
         const reading = look()
@@ -266,7 +271,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
       }
     },
 
-    epoch: async () => epochOf(await records.read().catch(() => records.stored)),
+    epoch: () => records.read().then(epochOf, () => undefined),
 
     async begin(record) {
       connect()

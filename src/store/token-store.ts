@@ -14,7 +14,8 @@ export interface TokenStore {
   /** Reads the store; afterwards `stored` is what it holds. */
   read(): Promise<Stored>
   /**
-   * Stores the record of a new sign-in in one atomic step. Its `epoch` is the one of the store when the sign-in began.
+   * Stores the record of a new sign-in in one atomic step. Its `epoch` is the one of the store when the sign-in began, if
+   * that could be read.
    * @returns whether it was stored: not after somebody has signed out meanwhile.
    */
   begin(next: SessionRecord): Promise<boolean>
@@ -132,7 +133,13 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
       settle(began, owed?.next ?? found)
       return current
     },
-    begin: next => put(next, found => epochOf(found) <= epochOf(next)),
+    async begin(next) {
+      const { isWritten } = await write(found => {
+        const { epoch = epochOf(found) } = next
+        return epochOf(found) <= epoch || isDone(found, next) ? { ...next, epoch } : undefined
+      })
+      return isWritten
+    },
     replace: (next, unchanged) => put(next, found => isAt(found, unchanged)),
     keep(next, unchanged) {
       const before = sessionOf(current)?.sessionId
@@ -145,7 +152,7 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
           ? debt.may(found)
           : unchanged
             ? isAt(found, unchanged)
-            : sessionOf(found)?.sessionId === before && epochOf(found) === epochOf(next)
+            : sessionOf(found)?.sessionId === before && epochOf(found) === (next.epoch ?? epochOf(found))
       owed = { next, may }
       written = ++steps
       settle(written, next)

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { createListeners } from '../../src/core/listeners.ts'
 import type { KeyValue, Lock } from '../../src/core/ports.ts'
 import { LatchkeyError } from '../../src/errors.ts'
 import { API } from '../support/strict-api.ts'
@@ -104,6 +105,27 @@ describe('when the store fails', () => {
     await expect.poll(() => clock.waiting).toBe(0)
     expect(one.session.status).toBe('signed-in')
     expect((await one.fetch(`${API}/me`)).status).toBe(200)
+  })
+
+  test('for a moment after a rotation, the write is tried again before the lock is let go [F1.9]', async () => {
+    const { signedIn, client, as, store, clock, expire } = world()
+    const { order, keyValue } = fragile(store.keyValue)
+    const passing: KeyValue = {
+      ...keyValue,
+      update: (key, change) =>
+        keyValue.update(key, change).catch(error => {
+          order.versions = false // the next one works
+          throw error
+        }),
+    }
+    const one = await signedIn({ store: { ...store, keyValue: passing } })
+    const other = client()
+    expire()
+    order.versions = true
+    const answers = await Promise.all([one, other].map(each => each.fetch(`${API}/me`)))
+    expect(answers.map(({ status }) => status)).toEqual([200, 200])
+    expect(as.count('refresh_token')).toBe(1)
+    expect(one.types()).not.toContain('storage-degraded')
   })
 
   test('at a sign-in, the user is signed in here, an event says so, and it is saved later [ST04]', async () => {
@@ -238,6 +260,19 @@ describe('when the store fails', () => {
     await expect(one.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_STORAGE' })
     order.reads = false
     expect((await one.start()).status).toBe('signed-in')
+  })
+
+  test('at the start, a client whose page wakes looks again by itself [F2.10]', async () => {
+    const { signedIn, client, store, clock } = world()
+    await signedIn()
+    const { order, keyValue } = fragile(store.keyValue)
+    const wakes = createListeners<void>()
+    const one = client({ store: sharedStore(clock, { keyValue }), wake: { listen: wakes.add } })
+    order.reads = true
+    await expect(one.start()).rejects.toMatchObject({ code: 'ERR_STORAGE' })
+    order.reads = false
+    wakes.tell()
+    await expect.poll(() => one.session.status).toBe('signed-in')
   })
 
   test('by never answering, each call ends within two seconds of it', async () => {

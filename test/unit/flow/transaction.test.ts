@@ -105,7 +105,7 @@ describe('a transaction', () => {
     const { place, transactions, transaction } = setUp()
     const { epoch: _, stage: __, ...old } = transaction('lk.a.1')
     await place.update('app transaction lk.a.1', () => old)
-    expect(await transactions.find('lk.a.1')).toEqual({ ...old, epoch: 0, stage: 'waiting' })
+    expect(await transactions.find('lk.a.1')).toEqual({ ...old, stage: 'waiting' })
     await place.update('app transaction lk.a.1', () => ({ ...old, codeVerifier: '', done: true }))
     expect(await transactions.find('lk.a.1')).toMatchObject({ stage: 'signed-in' })
   })

@@ -8,6 +8,7 @@ const record = (version: number, sessionId = 'lk.test.1'): SessionRecord => ({
   schema: 1,
   sessionId,
   version,
+  epoch: 0,
   tokens: { accessToken: `access-${version}`, refreshToken: `refresh-${version}`, scope: 'read' },
 })
 
