@@ -108,7 +108,7 @@ describe('when the store fails', () => {
   })
 
   test('for a moment after a rotation, the write is tried again before the lock is let go [F1.9]', async () => {
-    const { signedIn, client, as, store, clock, expire } = world()
+    const { signedIn, client, as, store, expire } = world()
     const { order, keyValue } = fragile(store.keyValue)
     const passing: KeyValue = {
       ...keyValue,
