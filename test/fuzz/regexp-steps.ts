@@ -107,56 +107,102 @@ function parse(source: string, ignoresCase: boolean): Node[][] {
   return at === source.length ? whole : fail()
 }
 
-const parsed = new Map<string, Node[][]>()
+/** What to do next at one place of a text. */
+type Step =
+  | { readonly do: 'one'; fits(code: number): boolean }
+  | { readonly do: 'many'; readonly least: number; readonly most: number; fits(code: number): boolean }
+  | { readonly do: 'start' }
+  | { readonly do: 'end' }
+  /** Goes on here, and there if that leads nowhere. */
+  | { readonly do: 'split'; here: number; there: number }
+  | { readonly do: 'jump'; to: number }
+
+function compile(whole: readonly Node[][]): readonly Step[] {
+  const steps: Step[] = []
+  const either = ([first = [], ...rest]: readonly Node[][]): void => {
+    if (!rest.length) {
+      first.forEach(add)
+      return
+    }
+    const split = { do: 'split' as const, here: steps.length + 1, there: 0 }
+    steps.push(split)
+    first.forEach(add)
+    const jump = { do: 'jump' as const, to: 0 }
+    steps.push(jump)
+    split.there = steps.length
+    either(rest)
+    jump.to = steps.length
+  }
+  const add = (node: Node): void => {
+    if (node.type === 'one') steps.push({ do: 'one', fits: node.fits })
+    else if (node.type === 'any') either(node.of)
+    else if (node.type !== 'times') steps.push({ do: node.type })
+    else if (node.node.type === 'one') steps.push({ do: 'many', ...node, fits: node.node.fits })
+    else {
+      for (let time = 0; time < node.least; time++) add(node.node)
+      const isEndless = node.most === Number.POSITIVE_INFINITY
+      for (let time = node.least; time < (isEndless ? node.least + 1 : node.most); time++) {
+        const split = { do: 'split' as const, here: steps.length + 1, there: 0 }
+        const from = steps.push(split) - 1
+        add(node.node)
+        if (isEndless) steps.push({ do: 'jump', to: from })
+        split.there = steps.length
+      }
+    }
+  }
+  either(whole)
+  return steps
+}
+
+const compiled = new Map<string, readonly Step[]>()
 
 /**
  * How often a character is looked at until the expression fits or cannot fit: what an engine does that goes back to the
  * last choice where it gets no further. An upper bound for one that does better.
  */
 export function stepsOf(source: string, flags: string, text: string, lastIndex: number): number {
-  const key = `${flags.includes('i') ? 'i' : ''} ${source}`
-  const whole = parsed.get(key) ?? parse(source, flags.includes('i'))
-  parsed.set(key, whole)
+  const ignoresCase = flags.includes('i')
+  const key = `${ignoresCase} ${source}`
+  const program = compiled.get(key) ?? compile(parse(source, ignoresCase))
+  compiled.set(key, program)
   let steps = 0
-  type Go = (at: number) => boolean
-  const matchAll = (nodes: readonly Node[], from: number, at: number, go: Go): boolean => {
-    const node = nodes[from]
-    return node ? match(node, at, next => matchAll(nodes, from + 1, next, go)) : go(at)
-  }
-  const match = (node: Node, at: number, go: Go): boolean => {
-    switch (node.type) {
-      case 'start':
-        return at === 0 && go(at)
-      case 'end':
-        return at === text.length && go(at)
-      case 'one':
-        steps++
-        return at < text.length && node.fits(text.charCodeAt(at)) && go(at + 1)
-      case 'any':
-        return node.of.some(nodes => matchAll(nodes, 0, at, go))
-      case 'times':
-        return node.node.type === 'one' ? many(node, node.node.fits, at, go) : repeat(node, 0, at, go)
-    }
-  }
-  type Times = Extract<Node, { type: 'times' }>
-  const many = ({ least, most }: Times, fits: (code: number) => boolean, at: number, go: Go): boolean => {
-    let end = at
-    while (end - at < most && end < text.length && fits(text.charCodeAt(end))) end++
-    steps += end - at + 1
-    for (; end - at >= least; end--) {
+  const isFit = (from: number): boolean => {
+    /** `floor`: how far back a repeated character may be given. */
+    const choices: { pc: number; at: number; floor: number }[] = []
+    let [pc, at, isStuck] = [0, from, false]
+    for (;;) {
+      const step = isStuck ? undefined : program[pc]
       steps++
-      if (go(end)) return true
+      if (isStuck) {
+        const choice = choices.at(-1)
+        if (!choice) return false
+        pc = choice.pc
+        at = choice.at
+        if (--choice.at < choice.floor) choices.pop()
+        isStuck = false
+      } else if (!step) return true
+      else if (step.do === 'start' || step.do === 'end') {
+        isStuck = at !== (step.do === 'start' ? 0 : text.length)
+        pc++
+      } else if (step.do === 'one') {
+        isStuck = at >= text.length || !step.fits(text.charCodeAt(at))
+        at++
+        pc++
+      } else if (step.do === 'many') {
+        let end = at
+        while (end - at < step.most && end < text.length && step.fits(text.charCodeAt(end))) end++
+        steps += end - at
+        isStuck = end - at < step.least
+        if (end - at > step.least) choices.push({ pc: pc + 1, at: end - 1, floor: at + step.least })
+        at = end
+        pc++
+      } else if (step.do === 'split') {
+        choices.push({ pc: step.there, at, floor: at })
+        pc = step.here
+      } else pc = step.to
     }
-    return false
   }
-  const repeat = (times: Times, done: number, at: number, go: Go): boolean =>
-    (done < times.most && match(times.node, at, next => next > at && repeat(times, done + 1, next, go))) ||
-    (done >= times.least && go(at))
-
   const isSearch = flags.includes('g') || flags.includes('y')
-  for (let at = isSearch ? lastIndex : 0; at <= text.length; at++) {
-    steps++
-    if (whole.some(nodes => matchAll(nodes, 0, at, () => true)) || flags.includes('y')) break
-  }
+  for (let at = isSearch ? lastIndex : 0; at <= text.length; at++) if (isFit(at) || flags.includes('y')) break
   return steps
 }
