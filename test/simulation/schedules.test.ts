@@ -6,7 +6,7 @@ const RUNS = 2000
 /** Fixed, so that a change is judged by itself; LATCHKEY_SEED=… takes other schedules. */
 const SEED = Number(process.env.LATCHKEY_SEED ?? 1)
 
-test(`${RUNS} schedules from seed ${SEED} on keep every promise`, { timeout: 120_000 }, async () => {
+test(`${RUNS} schedules from seed ${SEED} on keep every promise`, { timeout: 300_000 }, async () => {
   const counts = createCounts()
   console.log(`simulation: ${RUNS} schedules from seed ${SEED} on`)
   for (let index = 0; index < RUNS; index++) await runSchedule(SEED + index, { counts })
@@ -14,7 +14,8 @@ test(`${RUNS} schedules from seed ${SEED} on keep every promise`, { timeout: 120
   console.log('simulation:', JSON.stringify({ ...others, ...ended, met }))
 
   expect(counts.schedules).toBe(RUNS)
-  for (const [what, count] of Object.entries({ ...others, ...met })) expect(count, what).toBeGreaterThan(10)
+  for (const [what, count] of Object.entries(others)) expect(count, what).toBeGreaterThan(10)
+  for (const [fault, count] of Object.entries(met)) expect(count, fault).toBeGreaterThan(0)
   for (const reason of ['signed_out', 'replaced', 'expired', 'refresh_interrupted'] as const) {
     expect(ended[reason], reason).toBeGreaterThan(10)
   }

@@ -5,7 +5,7 @@ import type { Invariant } from './watch.ts'
 
 const MOST_SCHEDULES = 400
 /** For each world, to see that it is the missing safeguard which makes it fail. */
-const SOUND_SCHEDULES = Number(process.env.LATCHKEY_SOUND ?? 30)
+const SOUND_SCHEDULES = Number(process.env.LATCHKEY_SOUND ?? 12)
 /** Machines are shared. */
 const TIMEOUT_MS = 180_000
 const FIRST_SEED = 1
