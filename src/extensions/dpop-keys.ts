@@ -68,7 +68,12 @@ const fromJwk = async (jwk: JsonWebKey): Promise<CryptoKeyPair> => {
  * (IndexedDB, memory), else in `elsewhere`; where there is no such place (a private file), as a JWK in the client's store.
  */
 export function createDpopKeys(
-  { keyValue, name, clock, readSession }: CapabilityContext,
+  {
+    keyValue,
+    name,
+    clock,
+    readSession,
+  }: Pick<CapabilityContext, 'keyValue' | 'name' | 'clock' | 'readSession'>,
   elsewhere: KeyPlace | undefined,
   generate: (extractable: boolean) => Promise<CryptoKeyPair>,
 ): DpopKeys {

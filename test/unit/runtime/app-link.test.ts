@@ -149,16 +149,40 @@ test('the global of Cordova goes on calling who was there before', () => {
   expect(told).toEqual(['latchkey: a', 'app: a', 'app: b'])
 })
 
-test('cordova() wraps the handler of the app once, however often it receives and stops [F5.7]', () => {
-  const told: string[] = []
-  const host: { handleOpenURL?: (url: string) => void } = { handleOpenURL: url => told.push(`app: ${url}`) }
-  const own = host.handleOpenURL
-  const { receive } = cordova(host, () => {})
-  for (let round = 0; round < 20_000; round++) receive(() => told.push('an old listener'))()
-  expect(host.handleOpenURL).toBe(own)
-  const stops = [receive(url => told.push(`one: ${url}`)), receive(url => told.push(`two: ${url}`))]
-  host.handleOpenURL?.('a:b')
-  expect(told.sort()).toEqual(['app: a:b', 'one: a:b', 'two: a:b'])
-  for (const stop of stops) stop()
-  expect(host.handleOpenURL).toBe(own)
+describe('the global of Cordova', () => {
+  type Host = { handleOpenURL?: ((url: string) => void) | undefined }
+
+  test('is wrapped once, however often apps begin and stop to receive [F5.7]', () => {
+    const told: string[] = []
+    const own = (url: string) => void told.push(`app: ${url}`)
+    const host: Host = { handleOpenURL: own }
+    const stopLast = cordova(host, () => {}).receive(url => told.push(`first: ${url}`))
+    for (let time = 0; time < 20_000; time++) cordova(host, () => {}).receive(() => told.push('stopped'))()
+    host.handleOpenURL?.('a')
+    stopLast()
+    expect(host.handleOpenURL).toBe(own)
+    for (let time = 0; time < 20_000; time++) cordova(host, () => {}).receive(() => {})()
+    host.handleOpenURL?.('b')
+    expect(told).toEqual(['first: a', 'app: a', 'app: b'])
+  })
+
+  test('tells all who receive, and goes on doing so where others have been put before it [F5.7]', () => {
+    const told: string[] = []
+    const host: Host = {}
+    const links = cordova(host, () => {})
+    const stops = ['one', 'two'].map(name => links.receive(url => told.push(`${name}: ${url}`)))
+    const inner = host.handleOpenURL
+    host.handleOpenURL = url => {
+      told.push(`other: ${url}`)
+      inner?.(url)
+    }
+    const outer = host.handleOpenURL
+    host.handleOpenURL('a')
+    for (const stop of stops) stop()
+    expect(host.handleOpenURL).toBe(outer)
+    for (let time = 0; time < 20_000; time++) links.receive(() => {})()
+    expect(host.handleOpenURL).toBe(outer)
+    host.handleOpenURL('b')
+    expect(told).toEqual(['other: a', 'one: a', 'two: a', 'other: b'])
+  })
 })

@@ -192,21 +192,52 @@ test('options that are wrong are named', () => {
   expect(() => make({ endSessions: undefined as never })).toThrow(/endSessions/)
 })
 
-test('a request whose body never ends is refused in bounded time [F5.7]', async () => {
-  const { logout, clock, ended } = setUp()
-  let isCancelled = false
-  const body = new ReadableStream({
-    start: controller => controller.enqueue(new TextEncoder().encode('logout_token=')),
-    cancel() {
-      isCancelled = true
+describe('a request whose body does not end', () => {
+  const endless = (
+    start: (controller: ReadableStreamDefaultController<Uint8Array>) => void,
+    cancel = () => {},
+  ) =>
+    new Request('https://app.example.com/back-channel-logout', {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: new ReadableStream({ start, cancel }),
+      duplex: 'half',
+    } as RequestInit)
+  const begin = (controller: ReadableStreamDefaultController<Uint8Array>) =>
+    controller.enqueue(new TextEncoder().encode('logout_token=a'))
+
+  test.each<[string, Parameters<typeof endless>]>([
+    ['says nothing', [() => {}]],
+    ['stops in the middle', [begin]],
+    ['is never done with being given up', [begin, () => new Promise<void>(() => {}) as never]],
+  ])(
+    'because it %s is refused after ten seconds, and no session ends [F5.7]',
+    async (_what, [start, cancel]) => {
+      const { logout, clock, ended } = setUp()
+      const answer = logout.handle(endless(start, cancel))
+      await expect.poll(() => clock.waiting).toBe(1)
+      clock.advance(10_000)
+      const response = await answer
+      expect(response.status).toBe(400)
+      expect(await response.json()).toMatchObject({
+        error: 'invalid_request',
+        error_description: expect.stringContaining('did not end in time'),
+      })
+      expect([ended, clock.waiting]).toEqual([[], 0])
     },
+  )
+
+  test('is given up, so that its connection can end [F5.7]', async () => {
+    const { logout, clock } = setUp()
+    let isCancelled = false
+    const answer = logout.handle(
+      endless(begin, () => {
+        isCancelled = true
+      }),
+    )
+    await expect.poll(() => clock.waiting).toBe(1)
+    clock.advance(10_000)
+    await answer
+    await expect.poll(() => isCancelled).toBe(true)
   })
-  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-  const request = { method: 'POST', headers, body, duplex: 'half' } as RequestInit
-  const answer = logout.handle(new Request('https://app.example.com/logout', request))
-  await expect.poll(() => clock.waiting).toBeGreaterThan(0)
-  clock.advance(10_000)
-  expect((await answer).status).toBe(400)
-  await expect.poll(() => isCancelled).toBe(true)
-  expect(ended).toEqual([])
 })
