@@ -204,6 +204,7 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     const { returnTo: _, ...demands } = choice
     return shareSession(`sign-in ${JSON.stringify(demands)}`, async () => {
       const attempt = agent.begin(settings.redirectUri) // before anything is awaited: see UserAgent
+      Promise.resolve(attempt.redirectUri).catch(() => {}) // it is waited for later than it may fail
       try {
         await live.signedOut()
         await live.signingIn(() => authorize(signInPorts, attempt, choice))

@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { UserAgent } from '../core/ports.ts'
-import { withTimeLimit } from '../core/time-limit.ts'
+import { abortable, withTimeLimit } from '../core/time-limit.ts'
 import { CallbackError, ConfigurationError } from '../errors.ts'
 import { deviceClock } from './device-clock.ts'
+import { listen, type Reply, type Routes, refuse } from './loopback-listener.ts'
+import { type HandOver, handOver, hasBrowser, openInBrowser } from './system-browser.ts'
 
 export interface LoopbackOptions {
   /**
@@ -24,109 +23,92 @@ export const loopback = ({ open, timeoutMs = 300_000 }: LoopbackOptions = {}): U
   name: 'loopback',
   begin(redirectUri) {
     const wanted = new URL(redirectUri)
-    const host = wanted.hostname.replace(/^\[|\]$/g, '')
-    if (wanted.protocol !== 'http:' || !(host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host))) {
+    if (wanted.protocol !== 'http:' || !/^(\[::1\]|127\.\d+\.\d+\.\d+)$/.test(wanted.hostname)) {
       throw new ConfigurationError(
         `loopback() needs a "redirectUri" such as "http://127.0.0.1/callback" (an address, not a name); got "${redirectUri}".`,
       )
     }
-    const server = createServer()
+    const routes: Routes = new Map([[wanted.pathname, () => refuse(404)]])
+    const listener = listen(wanted, routes)
+    const redirect = listener.url.then(url => url.href)
+    redirect.catch(() => {}) // it may be waited for later than it fails
+    const closing = new AbortController()
+    let way: HandOver | undefined
+
+    const show = async (url: string, here: URL) => {
+      if (typeof open === 'function') return open(url)
+      process.stderr.write(`Open this address to sign in:\n${url}\n`)
+      if (open || !hasBrowser()) {
+        const { port, hostname } = here
+        process.stderr.write(
+          `The answer has to reach port ${port} of this machine. From another one, first run there:\nssh -N -L ${port}:${hostname}:${port} <this machine>\n`,
+        )
+        return
+      }
+      try {
+        way = handOver(url, here, routes)
+        openInBrowser(way.argument)
+      } catch {} // the address was printed
+    }
+    const answerTo = (url: string, state: string, here: URL) =>
+      new Promise<string>((resolve, reject) => {
+        routes.set(wanted.pathname, answers(state, resolve))
+        show(url, here).catch(cause =>
+          reject(
+            new CallbackError('The browser could not be opened. Call signIn() to try again.', 'cancelled', {
+              cause,
+            }),
+          ),
+        )
+      })
     return {
-      redirectUri: listen(server, wanted, host),
+      redirectUri: redirect,
       authorize: (url, state) =>
         withTimeLimit(
           deviceClock,
           timeoutMs,
-          async () => {
-            const answer = nextAnswer(server, wanted, state)
-            if (typeof open === 'function') await open(url)
-            else show(url, (server.address() as AddressInfo).port, wanted.hostname, !open && hasBrowser())
-            return answer
-          },
+          async () => abortable(answerTo(url, state, await listener.url), closing.signal),
           () =>
             new CallbackError(
               `No answer came within ${timeoutMs / 1000} s. Call signIn() to try again.`,
               'cancelled',
             ),
-        ),
+        ).finally(() => way?.close()),
       close() {
-        server.close()
-        server.closeIdleConnections()
+        closing.abort(new CallbackError('The sign-in was closed. Call signIn() to try again.', 'cancelled'))
+        way?.close()
+        listener.close()
       },
     }
   },
 })
 
-const listen = (server: Server, wanted: URL, host: string): Promise<string> =>
-  new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(
-        new ConfigurationError(
-          cause.code === 'EADDRINUSE'
-            ? `Port ${wanted.port} of "redirectUri" is in use. Close what uses it, or name no port: then any free one is taken.`
-            : `The redirect URI ${wanted.href} cannot be listened on (${cause.code}).`,
-          { cause },
-        ),
-      ),
-    )
-    server.listen(Number(wanted.port || 0), host, () => {
-      const here = new URL(wanted)
-      here.port = String((server.address() as AddressInfo).port)
-      resolve(here.href)
-    })
-  })
-
-/** The first request for the redirect URI's path with our state. Whatever else knocks gets a 404. */
-const nextAnswer = (server: Server, wanted: URL, state: string): Promise<string> =>
-  new Promise(resolve => {
-    server.on('request', (request, response) => {
-      const { port } = server.address() as AddressInfo
-      const url = new URL(request.url ?? '/', wanted)
-      url.port = String(port)
-      const isOurs =
-        request.method === 'GET' &&
-        url.pathname === wanted.pathname &&
-        url.searchParams.get('state') === state
-      response.writeHead(isOurs ? 200 : 404, {
-        'content-type': 'text/html; charset=utf-8',
-        'cache-control': 'no-store',
-        'referrer-policy': 'no-referrer',
-        connection: 'close',
-      })
-      response.end(isOurs ? FAREWELL : 'Not found', () => {
-        if (isOurs) resolve(url.href)
-      })
-    })
-  })
-
-const FAREWELL =
-  '<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Back to the app</title>' +
-  '<style>:root{color-scheme:light dark;font:1.1rem/1.6 system-ui}body{display:grid;min-height:90vh;place-content:center;' +
-  'text-align:center}</style><h1>That was all</h1><p>You can close this window and go back to the app.</p>'
-
-/** A browser that starts here is of no use to who sits elsewhere. */
-function hasBrowser(): boolean {
-  const { SSH_CONNECTION, SSH_TTY, DISPLAY, WAYLAND_DISPLAY } = process.env
-  if (SSH_CONNECTION || SSH_TTY) return false
-  return /^(darwin|win32)$/.test(process.platform) || Boolean(DISPLAY || WAYLAND_DISPLAY)
-}
-
-/** Never through a shell: the URL is an argument, not a command. */
-function show(url: string, port: number, host: string, inBrowser: boolean): void {
-  process.stderr.write(`Open this address to sign in:\n${url}\n`)
-  if (!inBrowser) {
-    process.stderr.write(
-      `The answer has to reach port ${port} of this machine. From another one, first run there:\nssh -N -L ${port}:${host}:${port} <this machine>\n`,
-    )
-    return
+/**
+ * What comes to the redirect URI while a sign-in waits. With our state it is the answer. Some servers leave `state` out of
+ * an error: one that the user's browser is shown as a page is told, because nobody else is sent here.
+ */
+const answers =
+  (state: string, resolve: (answer: string) => void): ((...args: Parameters<RouteHandler>) => Reply) =>
+  (url, { headers }) => {
+    const { searchParams: parameters } = url
+    const isOurs = parameters.get('state') === state
+    const isError = parameters.has('error')
+    const isPage = (headers['sec-fetch-dest'] ?? 'document') === 'document'
+    if (isOurs ? !isError && !parameters.has('code') : !isError || !isPage) return refuse(404)
+    if (!isOurs) parameters.delete('state')
+    return {
+      status: 200,
+      body: isError
+        ? page('The sign-in was not completed.', 'You can close this tab and go back to the program.')
+        : page('You are signed in.', 'You can close this tab.'),
+      sent: () => resolve(url.href),
+    }
   }
-  const [command, ...args] =
-    process.platform === 'darwin'
-      ? ['open', url]
-      : process.platform === 'win32'
-        ? ['rundll32', 'url.dll,FileProtocolHandler', url]
-        : ['xdg-open', url]
-  const opener = spawn(command as string, args, { stdio: 'ignore', detached: true })
-  opener.on('error', () => {}) // no opener here: the address was printed
-  opener.unref()
-}
+
+type RouteHandler = Routes extends Map<string, infer Handler> ? Handler : never
+
+/** Says nothing of what the server or anybody else has sent. */
+const page = (title: string, text: string) =>
+  `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>${title}</title>` +
+  '<style>:root{color-scheme:light dark;font:1.1rem/1.6 system-ui}body{display:grid;min-height:90vh;place-content:center;' +
+  `text-align:center}</style><h1>${title}</h1><p>${text}</p>`

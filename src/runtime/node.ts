@@ -10,6 +10,7 @@ import { fileKeyValue } from '../store/file.ts'
 import { device } from './device.ts'
 import { deviceClock } from './device-clock.ts'
 import { loopback } from './loopback.ts'
+import { showSignOut } from './system-browser.ts'
 
 export type { StepUp } from '../core/challenge.ts'
 export * from '../public-types.ts'
@@ -66,6 +67,7 @@ export function createClient(options: NodeClientOptions): Client {
     store: () => file(defaultFile(whole.issuer ?? (whole.server?.issuer as string), whole.clientId)),
     userAgent: loopback,
     page: undefined,
+    leave: showSignOut,
     baseUrl: () => undefined,
     wake: undefined,
   })
