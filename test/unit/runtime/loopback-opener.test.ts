@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -56,13 +56,38 @@ function signIn(url: string, env: Record<string, string>, { opener = true, open 
 describe.runIf(process.platform === 'linux')('the address of a sign-in', () => {
   const url = "https://id.example.com/authorize?a=b&c=$(touch pwned);'`d`|e"
 
-  test('reaches the browser as one argument, whatever is in it, and is printed too [NA07]', async () => {
+  test('is nothing that the opener is started with: that is a link, which leads there once [NA07, F5.5]', async () => {
     const tool = signIn(url, { DISPLAY: ':7' })
-    await expect.poll(tool.noted).toBe(`1\n${url}\n`)
+    await expect.poll(tool.noted).toMatch(/^1\nhttp:\/\/127\.0\.0\.1:\d+\/[\w-]{22}\n$/)
+    const link = tool.noted()?.split('\n')[1] ?? ''
+    const follow = (init: RequestInit = {}) => fetch(link, { redirect: 'manual', ...init })
+    expect((await follow({ method: 'HEAD' })).status).toBe(405) // is not the one time
+    const answer = await follow()
+    expect([answer.status, answer.headers.get('location')]).toEqual([302, url])
+    expect(answer.headers.get('referrer-policy')).toBe('no-referrer')
+    expect((await follow()).status).toBe(404)
     expect(tool.said.err).toContain(`\n${url}\n`)
     expect(tool.said.err).not.toContain('ssh')
+    expect(tool.said.err).not.toContain(link)
     await tool.finish()
   })
+
+  test.runIf(process.getuid?.() === 0)(
+    'is given to no other user who follows the link, and to the right one afterwards [F5.5]',
+    async () => {
+      const tool = signIn(url, { DISPLAY: ':7' })
+      await expect.poll(tool.noted).toContain('http')
+      const link = tool.noted()?.split('\n')[1] ?? ''
+      const asNobody = `const { get } = await import('node:http')
+        process.setgid(65534)
+        process.setuid(65534)
+        get('${link}', answer => { console.log(answer.statusCode, answer.headers.location); answer.resume() })`
+      const other = spawnSync(process.execPath, ['--input-type=module', '-e', asNobody], { encoding: 'utf8' })
+      expect(other.stdout).toBe('403 undefined\n')
+      expect((await fetch(link, { redirect: 'manual' })).headers.get('location')).toBe(url)
+      await tool.finish()
+    },
+  )
 
   test('is printed where there is nothing to open it with, and the sign-in goes on [NA07]', async () => {
     const tool = signIn(url, { DISPLAY: ':7' }, { opener: false })

@@ -35,11 +35,69 @@ describe('the loopback user agent', () => {
     expect((await knock('/')).status).toBe(404)
     expect((await knock('/favicon.ico')).status).toBe(404)
     expect((await knock('/callback?code=c&state=other')).status).toBe(404)
-    expect((await knock(`/callback?code=c&state=${STATE}`, { method: 'POST' })).status).toBe(404)
+    expect((await knock(`/callback?code=c&state=${STATE}`, { method: 'POST' })).status).toBe(405)
     const last = await knock(`/callback?error=access_denied&state=${STATE}`)
     expect(last.status).toBe(200)
-    expect(await last.text()).toContain('close this window')
     expect(await answer).toBe(`${listening}?error=access_denied&state=${STATE}`)
+  })
+
+  test.for<[string, string, string]>([
+    ['a code', `code=c&state=${STATE}`, 'You are signed in.'],
+    ['an error', `error=access_denied&state=${STATE}`, 'The sign-in was not completed.'],
+    ['an error beside a code', `error=x&code=c&state=${STATE}`, 'The sign-in was not completed.'],
+    ['an error without state', 'error=invalid_scope', 'The sign-in was not completed.'],
+  ])(
+    'its last page says what came of %s, and nothing that was sent [F4.12, F2.9]',
+    async ([, query, title]) => {
+      const { attempt, knock } = await begin()
+      const answer = attempt.authorize('https://id.example.com/authorize', STATE)
+      const last = await knock(`/callback?${query}&error_description=%3Cb%3EPay+here`)
+      const text = await last.text()
+      expect(text).toContain(`<h1>${title}</h1>`)
+      expect(text).not.toMatch(/Pay here|access_denied|invalid_scope/)
+      await answer
+    },
+  )
+
+  test.for<[string, string]>([
+    ['without state', ''],
+    ['with a state that is not ours', '&state=other'],
+    ["with another sign-in's state", '&state=lk.loopback.zzz'],
+  ])('an error %s is the answer at once, and without a state of anybody [F2.9]', async ([, state]) => {
+    const { attempt, listening, knock } = await begin()
+    const answer = attempt.authorize('https://id.example.com/authorize', STATE)
+    await knock(`/callback?error=invalid_scope${state}`)
+    expect(await answer).toBe(`${listening}?error=invalid_scope`)
+  })
+
+  test('an error that a page of the web sends as an image, a frame or a script is none [F2.9]', async () => {
+    const { attempt, listening, knock } = await begin()
+    const answer = attempt.authorize('https://id.example.com/authorize', STATE)
+    for (const dest of ['image', 'iframe', 'script', 'empty']) {
+      const headers = { 'sec-fetch-dest': dest }
+      expect((await knock('/callback?error=access_denied', { headers })).status).toBe(404)
+    }
+    await knock(`/callback?code=c&state=${STATE}`)
+    expect(await answer).toBe(`${listening}?code=c&state=${STATE}`)
+  })
+
+  test('is answered also while the function that shows the URL is still at it', async () => {
+    const { attempt, listening, knock } = await begin(undefined, { open: () => new Promise(() => {}) })
+    const answer = attempt.authorize('https://id.example.com/authorize', STATE)
+    await knock(`/callback?code=c&state=${STATE}`)
+    expect(await answer).toBe(`${listening}?code=c&state=${STATE}`)
+  })
+
+  test('a sign-in that is closed while it waits rejects, and waits no longer [F5.2]', async () => {
+    const { attempt } = await begin()
+    const answer = attempt.authorize('https://id.example.com/authorize', STATE)
+    attempt.close()
+    await expect(answer).rejects.toMatchObject({ code: 'ERR_CALLBACK', reason: 'cancelled' })
+  })
+
+  test('nothing waits for a request that comes before the sign-in has its address [F5.2]', async () => {
+    const { knock } = await begin()
+    expect((await knock(`/callback?code=c&state=${STATE}`)).status).toBe(404)
   })
 
   test('is gone when it is closed, after one answer or none [NA01]', async () => {

@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { tempFolders } from '../support/temp-folder.ts'
+
+const tempFolder = tempFolders()
+const script = fileURLToPath(new URL('../support/processes/sign-out.ts', import.meta.url))
+
+/** A tool that signs out, in a process of its own, with an opener that notes its argument. */
+function signOut(choice: object, env: Record<string, string>, options: object = {}) {
+  const folder = tempFolder()
+  const noted = join(folder, 'noted')
+  const opener = join(folder, 'xdg-open')
+  writeFileSync(
+    opener,
+    `#!/bin/sh\nprintf '%s' "$@" > '${noted}.part' && /bin/mv '${noted}.part' '${noted}'\n`,
+  )
+  chmodSync(opener, 0o755)
+  const { SSH_CONNECTION: _a, SSH_TTY: _b, DISPLAY: _c, WAYLAND_DISPLAY: _d, ...rest } = process.env
+  const args = [JSON.stringify(choice), JSON.stringify(options)]
+  const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
+    env: { ...rest, ...env, PATH: folder },
+  })
+  const ended = new Promise(resolve => child.on('close', resolve))
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  const said = { out: '', err: '' }
+  child.stdout.on('data', text => {
+    said.out += text
+  })
+  child.stderr.on('data', text => {
+    said.err += text
+  })
+  return { said, ended, noted: () => (existsSync(noted) ? readFileSync(noted, 'utf8') : undefined) }
+}
+
+// how a browser is opened differs by system; these are the rules of Linux
+describe.runIf(process.platform === 'linux')('a sign-out in a terminal', () => {
+  const END = { endProviderSession: true }
+
+  test.for<[string, object, object]>([
+    ['where it is asked for', END, {}],
+    ['with a postLogoutRedirectUri', {}, { postLogoutRedirectUri: 'https://app.example.com/bye' }],
+  ])("opens the provider's sign-out page %s, and says so [F2.5]", async ([, choice, options]) => {
+    const tool = signOut(choice, { DISPLAY: ':7' }, options)
+    await expect.poll(tool.noted).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/[\w-]{22}$/)
+    const { status, headers } = await fetch(tool.noted() ?? '', { redirect: 'manual' })
+    expect(status).toBe(302)
+    const target = new URL(headers.get('location') ?? '')
+    expect(target.href).toMatch(/^https:\/\/id\.example\.com\/logout\?/)
+    expect(target.searchParams.get('id_token_hint')).toMatch(/^eyJ/)
+    expect(await tool.ended).toBe(0)
+    expect(tool.said.out).toBe('session signed-out\n')
+    expect(tool.said.err).toContain("The browser opens the provider's sign-out page.")
+    // it may end up in a log
+    expect(tool.said.err).toContain('\nhttps://id.example.com/logout?client_id=')
+    expect(tool.said.err).not.toContain('eyJ')
+  })
+
+  test('whose browser never comes ends all the same [F2.5]', async () => {
+    const tool = signOut(END, { DISPLAY: ':7' })
+    expect(await tool.ended).toBe(0)
+    expect(tool.said.out).toBe('session signed-out\n')
+  })
+
+  test('prints the address where there is no browser, without the ID Token [F2.5]', async () => {
+    const tool = signOut(END, {})
+    expect(await tool.ended).toBe(0)
+    expect(tool.said.err).toMatch(/Open this address .*:\nhttps:\/\/id\.example\.com\/logout\?client_id=/)
+    expect(tool.said.err).not.toContain('eyJ')
+    expect(tool.noted()).toBeUndefined()
+  })
+
+  test.for<[string, object, object]>([
+    ['by default', {}, {}],
+    [
+      'where it is not wanted',
+      { endProviderSession: false },
+      { postLogoutRedirectUri: 'https://app.example.com/bye' },
+    ],
+  ])('opens and says nothing %s [F2.5]', async ([, choice, options]) => {
+    const tool = signOut(choice, { DISPLAY: ':7' }, options)
+    expect(await tool.ended).toBe(0)
+    expect(tool.said).toEqual({ out: 'session signed-out\n', err: '' })
+    expect(tool.noted()).toBeUndefined()
+  })
+})
