@@ -43,7 +43,10 @@ const AFTERWARDS_MS = 1000
 const isAnswer = (received: string, redirectUri: string, state: string): boolean => {
   if (!URL.canParse(received)) return false
   const url = new URL(received)
-  return isAt(url, redirectUri) && url.searchParams.get('state') === state
+  const { searchParams: parameters } = url
+  if (!isAt(url, redirectUri)) return false
+  // some servers leave the state out of an error, where RFC 6749 section 4.1.2.1 asks for it
+  return parameters.has('state') ? parameters.get('state') === state : parameters.has('error')
 }
 
 /** Signs in in the system's browser; the app is opened again with the answer. */

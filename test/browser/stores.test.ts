@@ -1,5 +1,5 @@
 import { indexedDb, sessionStorage } from 'latchkey'
-import { afterAll, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { deviceClock } from '../../src/runtime/device-clock.ts'
 import { indexedDbKeyValue } from '../../src/store/indexeddb.ts'
 import { memoryKeyValue } from '../../src/store/memory.ts'
@@ -90,4 +90,29 @@ test('a write that was given up is not stored later, however far it had come', a
   isHeld = false
   await expect.poll(() => ended).toBeGreaterThan(0)
   expect(await place.get('key')).toBe('old')
+})
+
+test('a store that is closed leaves no connection and no listener, and the next call opens it again [F5.7]', async () => {
+  const database = `latchkey test ${crypto.randomUUID()}`
+  databases.push(database)
+  const closed = vi.spyOn(IDBDatabase.prototype, 'close')
+  const added = vi.spyOn(document, 'addEventListener')
+  const removed = vi.spyOn(document, 'removeEventListener')
+  const freeze = (spy: { mock: { calls: unknown[][] } }) =>
+    spy.mock.calls.filter(([type]) => type === 'freeze')
+  const store = indexedDb({ database })
+  for (const round of [1, 2, 3]) {
+    await store.keyValue.update('latchkey one session', () => `round ${round}`)
+    expect(await store.keyValue.get('latchkey one session')).toBe(`round ${round}`)
+    store.close?.()
+    await expect.poll(() => closed.mock.calls).toHaveLength(round)
+    expect(freeze(added)).toHaveLength(round)
+    expect(freeze(removed)).toHaveLength(round)
+    expect(freeze(removed).at(-1)?.[1]).toBe(freeze(added).at(-1)?.[1])
+  }
+  // a call that is under way is not lost
+  const writing = store.keyValue.update('latchkey one session', () => 'written')
+  store.close?.()
+  await writing
+  expect(await store.keyValue.get('latchkey one session')).toBe('written')
 })

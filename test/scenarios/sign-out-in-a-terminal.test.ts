@@ -39,7 +39,7 @@ function signOut(choice: object, env: Record<string, string>, options: object = 
 }
 
 // how a browser is opened differs by system; these are the rules of Linux
-describe.runIf(process.platform === 'linux')('a sign-out in a terminal', () => {
+describe.runIf(process.platform === 'linux')('a sign-out in a terminal', { timeout: 60_000 }, () => {
   const END = { endProviderSession: true }
 
   test.for<[string, object, object]>([

@@ -1,6 +1,6 @@
 import { createClient, file, loopback } from '../../../src/runtime/node.ts'
 
-// A command-line tool that signs in with a client, and says what came of it.
+// A command-line tool that signs in with a client, and says what came of it. Its server answers with this query.
 const [redirectUri = '', path = '', open = ''] = process.argv.slice(2)
 const issuer = 'https://id.example.com'
 const client = createClient({
@@ -15,8 +15,12 @@ const client = createClient({
   allowedOrigins: [],
   store: file(path),
   userAgent: loopback({
-    open:
-      open === 'fails' ? () => Promise.reject(new Error('no browser')) : url => console.log(`shown ${url}`),
+    async open(url) {
+      if (open === 'fails') throw new Error('no browser')
+      const callback = new URL(new URL(url).searchParams.get('redirect_uri') ?? '')
+      callback.search = open
+      await fetch(callback)
+    },
   }),
 })
 try {

@@ -186,3 +186,28 @@ describe('the global of Cordova', () => {
     expect(told).toEqual(['other: a', 'one: a', 'two: a', 'other: b'])
   })
 })
+
+test('an error without state that the app is opened with is the answer [F2.9]', async () => {
+  const { begin, links } = phone()
+  const { answer } = begin()
+  links.tell(`${REDIRECT}?code=1`)
+  links.tell(`${REDIRECT}?error=x&state=other`)
+  links.tell(`${REDIRECT}?error=invalid_scope`)
+  expect(await answer).toBe(`${REDIRECT}?error=invalid_scope`)
+})
+
+test('cordova() tells each listener once where the app has put a function of its own before ours, which calls it [F5.7]', () => {
+  const told: string[] = []
+  const host: { handleOpenURL?: (url: string) => void } = {}
+  const options = cordova(host, () => {})
+  options.receive(url => told.push(`first: ${url}`))
+  const before = host.handleOpenURL
+  host.handleOpenURL = url => {
+    told.push(`app: ${url}`)
+    before?.(url)
+  }
+  for (let round = 0; round < 20_000; round++) options.receive(() => told.push('nobody'))()
+  options.receive(url => told.push(`second: ${url}`))
+  host.handleOpenURL?.('a')
+  expect(told).toEqual(['second: a', 'app: a', 'first: a'])
+})

@@ -9,6 +9,16 @@ const start = children()
 const tempFolder = tempFolders()
 const store = () => join(tempFolder(), 'tokens.json')
 
+test.for(['error=invalid_scope', 'error=invalid_scope&state=other'])(
+  'a sign-in that is answered by %s, without its state, is refused at once as that error [F2.9]',
+  async query => {
+    const tool = start('sign-in-to-client', 'http://127.0.0.1/callback', store(), query)
+    expect(await tool.ended).toBe(0)
+    expect(tool.lines()[0]).toBe('refused ERR_CALLBACK authorization_error')
+    expect(tool.lines()[1]).toContain('invalid_scope')
+  },
+)
+
 describe('a sign-in that cannot begin', () => {
   test('because its port is taken rejects where the program catches it, and the program goes on [F5.1]', async () => {
     const other = createServer().listen(0, '127.0.0.1')
