@@ -148,6 +148,10 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
     } catch (error) {
       // a store that can be read but not written keeps nobody from going on, from memory
       if (!(error instanceof StorageError)) throw error
+      // that took its time, in which a rotation that somebody had in memory only may have been stored
+      const again = await readAgain()
+      if (again?.sessionId !== found.sessionId || again.version !== found.version)
+        return { type: 'overtaken', spare: undefined }
     }
 
     /** Told to all who share the store, unless it is about one API only. */

@@ -89,6 +89,30 @@ describe('when the store fails', () => {
     expect([one.session.status, other.session.status]).toEqual(['signed-out', 'signed-out'])
   })
 
+  test('for writing, and meanwhile somebody stores what was in their memory, nothing is sent again [F1.9]', async () => {
+    const { signedIn, client, as, store, expire } = world()
+    const noLock: Lock = { run: (_name, work) => work() }
+    const other = client({ store: { ...store, lock: noLock } })
+    let isNext = false
+    const keyValue: KeyValue = {
+      ...store.keyValue,
+      async update(key, change) {
+        if (!isNext) return store.keyValue.update(key, change)
+        isNext = false
+        expect((await other.fetch(`${API}/me`)).status).toBe(200)
+        throw full()
+      },
+    }
+    const one = await signedIn({ store: { ...store, keyValue } })
+    await other.start()
+    expire()
+    isNext = true
+    expect((await one.fetch(`${API}/me`)).status).toBe(200)
+    expect(isNext).toBe(false)
+    expect(as.reuses).toBe(0)
+    expect(as.count('refresh_token')).toBe(1)
+  })
+
   test('at the end of a session, the one that began meanwhile stays [F1.9]', async () => {
     const { signedIn, as, store, clock, expire } = world()
     const { order, seen, keyValue } = fragile(store.keyValue)
