@@ -34,7 +34,9 @@ export const popup = (options: PopupOptions = {}): UserAgent => ({
         'popup_blocked',
       )
     }
-    opened.opener = null // the provider's page has no business with this one: the answer comes by a channel
+    // the provider's page must not reach this one; the answer comes by a channel. What it costs: after a time-out the
+    // window cannot be closed from here while it shows that page
+    opened.opener = null
     return {
       redirectUri: new URL(redirectUri, page.location()).href,
       authorize: (url, state) =>
