@@ -68,17 +68,22 @@ export interface FileLock extends Lock {
   ): Promise<T>
 }
 
-/**
- * Where process numbers are counted as here: this boot of this machine, this PID namespace. (Start times are counted in
- * the time namespace.) `undefined` where the system does not tell.
- */
+/** Start times are counted in the time namespace; a kernel before 5.6 has but one. */
+const timeNamespace = (): string => {
+  try {
+    return readlinkSync('/proc/self/ns/time')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return 'time'
+    throw error
+  }
+}
+
+/** Where process numbers are counted as here: this boot of this machine, this PID namespace. `undefined` where the system does not tell. */
 function findPlace(): string | undefined {
   try {
     if (readlinkSync('/proc/self') !== String(process.pid)) return undefined // this /proc is of another namespace
     const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-    return [hostname(), bootId, ...['pid', 'time'].map(kind => readlinkSync(`/proc/self/ns/${kind}`))].join(
-      ' ',
-    )
+    return [hostname(), bootId, readlinkSync('/proc/self/ns/pid'), timeNamespace()].join(' ')
   } catch {
     return undefined
   }

@@ -22,8 +22,11 @@ type WithoutRedirectUri<T> = T extends unknown ? Omit<T, 'redirectUri'> : never
 /** As for browsers, but the redirect URI has a default: `http://127.0.0.1/callback`, with any free port. */
 export type NodeClientOptions = WithoutRedirectUri<ClientOptions> & { redirectUri?: string }
 
-/** How long a write waits for other processes that write the same file. */
-const WRITE_WAIT_MS = 1500
+/**
+ * How long a write waits for other processes that write the same file: a busy disk takes seconds to flush one. A client
+ * gives up sooner, by its own limit for storage calls.
+ */
+const WRITE_WAIT_MS = 5000
 /** How long a writer is waited for that is stopped or cannot be seen: less, so that a program that runs once goes on. */
 const WRITE_LEASE_MS = 1000
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { constants, mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
+import { constants, lstat, mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { codeOf, fileTrouble, refuseFile } from '../core/file-trouble.ts'
 import type { KeyValue } from '../core/ports.ts'
@@ -20,9 +20,19 @@ const inItsPlace: Readonly<Record<string, string>> = {
   EISDIR: 'is not a regular file',
 }
 
+/** As kernels do in shared folders: a link to a folder is followed only where it is this user's own, or the system's. */
+async function refuseForeignLink(path: string): Promise<void> {
+  const owner = process.getuid?.()
+  const folder = dirname(path)
+  const stats = await lstat(folder).catch(() => undefined)
+  if (owner !== undefined && stats?.isSymbolicLink() && stats.uid !== owner && stats.uid !== 0)
+    throw refuseFile(folder, 'is a symbolic link of another user')
+}
+
 /** The text of a file that nobody else has put there; undefined where there is none. */
 async function readOwn(path: string): Promise<string | undefined> {
   try {
+    await refuseForeignLink(path)
     const file = await open(path, constants.O_RDONLY | CAREFULLY)
     try {
       const stats = await file.stat()
@@ -160,6 +170,7 @@ export function fileKeyValue(path: string, exclusive: Exclusive): KeyValue {
   return {
     get: async key => (await read())[key],
     async update(key, change) {
+      await refuseForeignLink(path)
       // who lost the lock stands in line again, and finds what was written since
       for (let times = 0; times < MOST_TRIES; times++) {
         await makeFolder(folder)
