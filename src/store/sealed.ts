@@ -113,9 +113,12 @@ export function sealedKeyValue(inner: KeyValue, keys: KeyValue): KeyValue {
         if (next === value && (value !== undefined || found === undefined)) return
 
         // a key is not shared by name: in another tab's sessionStorage, an entry of this name is another's
-        const id = (key && keyOf(found)) ?? crypto.randomUUID()
+        const old = keyOf(found)
+        const isEnd = typeof next === 'object' && next !== null && 'ended' in next
+        const kept = isEnd ? undefined : key // a copy of a session that is over is of no use to anybody
+        const id = (kept && old) ?? crypto.randomUUID()
         const ending: Sealed | undefined = isSealed(found) ? { sealed: 1, key: found.key } : undefined
-        const replacement = next === undefined ? ending : await seal(name, next, id, key)
+        const replacement = next === undefined ? ending : await seal(name, next, id, kept)
 
         let stored: unknown
         let settled = false
@@ -130,7 +133,8 @@ export function sealedKeyValue(inner: KeyValue, keys: KeyValue): KeyValue {
           done = change(value) !== value || next === value
           return done ? replacement : current
         })
-        if (next !== undefined && !key && !done && keyOf(stored) !== id) await destroy(name, id)
+        if (next !== undefined && id !== old && !done && keyOf(stored) !== id) await destroy(name, id)
+        if (next !== undefined && done && old && old !== id) await destroy(name, old)
         if (done && next === undefined && ending) await finish(name, ending)
         if (settled) return
       }
