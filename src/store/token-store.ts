@@ -1,5 +1,12 @@
 import type { KeyValue } from '../core/ports.ts'
-import { type EndedSession, epochOf, type SessionRecord, type Stored, sessionOf } from '../core/session.ts'
+import {
+  type EndedSession,
+  endOf,
+  epochOf,
+  type SessionRecord,
+  type Stored,
+  sessionOf,
+} from '../core/session.ts'
 import type { EndReason } from '../errors.ts'
 import { parseStored } from './record.ts'
 
@@ -146,13 +153,19 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
       if (!unchanged && before === next.sessionId) return // a sign-in that was stored all the same, and read
       // it may be stored all the same, unread: what others made of it, and whatever came after it, stays
       const debt = owed
+      // the end of the session before it by anything but a sign-out is not its end
+      const isBefore = (found: Stored) => {
+        const ended = endOf(found)
+        if (ended && ended.ended !== 'signed_out') return ended.sessionId !== next.sessionId
+        return sessionOf(found)?.sessionId === before
+      }
       const may = (found: Stored) =>
         // what follows on something that could not be stored either takes the place of the same record
         unchanged && debt && 'tokens' in debt.next && isAt(debt.next, unchanged)
           ? debt.may(found)
           : unchanged
             ? isAt(found, unchanged)
-            : sessionOf(found)?.sessionId === before && epochOf(found) === (next.epoch ?? epochOf(found))
+            : isBefore(found) && epochOf(found) === (next.epoch ?? epochOf(found))
       owed = { next, may }
       written = ++steps
       settle(written, next)

@@ -194,6 +194,24 @@ describe('the token store', () => {
     expect(await one.read()).toEqual(record(2))
   })
 
+  test('stores later a sign-in that it kept, although the session before it has ended meanwhile [F1.9]', async () => {
+    const { one, other } = twoTabs()
+    await one.begin(record(1))
+    await other.read()
+    const next = record(1, 'lk.test.2')
+    one.keep(next)
+    await other.end('expired', record(1))
+    expect(await one.read()).toMatchObject({ sessionId: 'lk.test.2' })
+    expect(await other.read()).toMatchObject({ sessionId: 'lk.test.2' })
+    // but not once it has ended itself, nor after a sign-out
+    for (const reason of ['expired', 'signed_out'] as const) {
+      one.keep(record(1, 'lk.test.3'))
+      await other.begin(record(1, 'lk.test.3'))
+      await other.end(reason)
+      expect(await one.read()).toMatchObject({ ended: reason })
+    }
+  })
+
   test('does not store what it kept when the session ends while that is on its way [F1.9]', async () => {
     const place = memoryKeyValue()
     const order = { write: () => {} }
