@@ -163,7 +163,10 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     const callback = parseCallback(here)
     if (!page || !callback) {
       const clean = cleanSignedOut(here)
-      if (clean !== here) page?.replaceLocation(clean)
+      if (clean !== here) {
+        page?.replaceLocation(clean)
+        await live.returned()
+      }
       if (page) await refuseNameless(signInPorts, new URL(here))
       return undefined
     }

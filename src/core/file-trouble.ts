@@ -17,6 +17,18 @@ const advice: Readonly<Record<string, string>> = {
   ENFILE: 'this system has too many open files. Try again.',
 }
 
+/**
+ * The flags to open a file of somebody else's making with: never a link's target, and never waiting, as for a pipe, because
+ * each wait takes one of the few threads for files. Windows has neither flag.
+ */
+export const carefully = ({
+  O_NOFOLLOW = 0,
+  O_NONBLOCK = 0,
+}: {
+  readonly O_NOFOLLOW?: number
+  readonly O_NONBLOCK?: number
+}): number => O_NOFOLLOW | O_NONBLOCK
+
 export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | null)?.code
 
 /** @param what a sentence without its end: which file could not be used, and for what. */

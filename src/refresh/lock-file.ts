@@ -18,7 +18,7 @@ import {
 } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { codeOf, fileTrouble, refuseFile } from '../core/file-trouble.ts'
+import { carefully, codeOf, fileTrouble, refuseFile } from '../core/file-trouble.ts'
 import type { Clock, Lock } from '../core/ports.ts'
 import { pause } from '../core/time-limit.ts'
 import { LockTimeoutError } from '../errors.ts'
@@ -122,14 +122,11 @@ function listOf(directory: string): { readonly highest: number; readonly before:
   return { highest, before: found.filter(({ number }) => number < highest - 1).map(({ name }) => name) }
 }
 
-/** What is opened is never waited for and never a link's target; Windows has neither. */
-const CAREFULLY = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
-
 /** The text of a lock file; undefined where it is nothing that is made here: a link, a folder, a pipe. */
 function readLock(path: string): string | undefined {
   let handle: number
   try {
-    handle = openSync(path, constants.O_RDONLY | CAREFULLY)
+    handle = openSync(path, constants.O_RDONLY | carefully(constants))
   } catch (error) {
     if (['ELOOP', 'EMLINK', 'ENXIO', 'EOPNOTSUPP', 'EISDIR'].includes(codeOf(error) ?? '')) return undefined
     throw error
@@ -303,7 +300,7 @@ export function fileLock(
       } catch {
         removeIfThere(beside)
         // on a full disk: as a lock that was never named
-        const handle = openSync(path, constants.O_WRONLY | CAREFULLY)
+        const handle = openSync(path, constants.O_WRONLY | carefully(constants))
         try {
           ftruncateSync(handle)
         } finally {

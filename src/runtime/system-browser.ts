@@ -36,9 +36,9 @@ export function openInBrowser(argument: string): void {
       : process.platform === 'win32'
         ? ['rundll32', 'url.dll,FileProtocolHandler', argument]
         : ['xdg-open', argument]
-  const opener = spawn(command as string, args, { stdio: 'ignore', detached: true })
-  opener.on('error', () => {}) // no opener here: the address was printed
-  opener.unref()
+  const child = spawn(command as string, args, { stdio: 'ignore', detached: true })
+  child.on('error', () => {}) // no opener here: the address was printed
+  child.unref()
 }
 
 /**

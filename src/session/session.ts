@@ -64,6 +64,8 @@ export interface LiveSession {
   changed(sessionId: string): void
   /** Settles when no sign-out is under way, here or in another tab. */
   signedOut(): Promise<void>
+  /** This page has come back from the end of the provider's session: the sign-out is done. */
+  returned(): Promise<void>
   /** Removes the session here and for all who share the store. @returns what was removed. */
   end(reason: EndReason): Promise<SessionRecord | undefined>
   /**
@@ -172,11 +174,11 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
     return shown
   }
 
-  /** Another page has finished its sign-out: who comes later is told so too. */
-  const leftFor = async (sessionId: string) => {
+  /** The page that signed out has left: whoever comes later sees that too. */
+  const leftFor = async (sessionId = endOf(records.stored)?.sessionId) => {
     await records.amend(stored => {
       const ended = endOf(stored)
-      return ended?.sessionId === sessionId && ended.leavingUntil
+      return ended?.leavingUntil && ended.sessionId === (sessionId ?? ended.sessionId)
         ? { ...ended, leavingUntil: undefined }
         : undefined
     })
@@ -294,6 +296,8 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
           resolve()
         })
       }),
+
+    returned: () => leftFor().catch(() => {}),
 
     async end(reason) {
       const ended = await records.end(reason)

@@ -1,15 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { constants, lstat, mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { codeOf, fileTrouble, refuseFile } from '../core/file-trouble.ts'
+import { carefully, codeOf, fileTrouble, refuseFile } from '../core/file-trouble.ts'
 import type { KeyValue } from '../core/ports.ts'
 import { StorageError } from '../errors.ts'
 
 /** More than all sessions of a user: a file that is larger is not ours. */
 const MOST_BYTES = 32 * 1024 * 1024
-
-/** Windows has neither these nor owners. A pipe must not be waited for: each wait takes one of the few file threads. */
-const CAREFULLY = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
 
 /** By the code of the system's error: what stands in the file's place. FreeBSD says EMLINK of a link. */
 const inItsPlace: Readonly<Record<string, string>> = {
@@ -33,7 +30,7 @@ async function refuseForeignLink(path: string): Promise<void> {
 async function readOwn(path: string): Promise<string | undefined> {
   try {
     await refuseForeignLink(path)
-    const file = await open(path, constants.O_RDONLY | CAREFULLY)
+    const file = await open(path, constants.O_RDONLY | carefully(constants))
     try {
       const stats = await file.stat()
       const owner = process.getuid?.()

@@ -109,8 +109,8 @@ test('a client that was disposed of hears the others again after start() [F2.6]'
   await expect.poll(() => seen).toEqual(['signing-out', 'signed-out'])
 })
 
-describe('recover() [F2.7]', () => {
-  test("goes the client's own way to the server", async () => {
+describe('recover()', () => {
+  test("goes the client's own way to the server [F2.7]", async () => {
     const here = world()
     const ways: string[] = []
     const own = {

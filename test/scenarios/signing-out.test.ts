@@ -27,8 +27,8 @@ function leaving(here: World) {
   return { page, left, leave: () => leave() }
 }
 
-describe('a sign-out under way [F2.4]', () => {
-  test('is shown at once, in every client, until the page has left', async () => {
+describe('a sign-out under way', () => {
+  test('is shown at once, in every client, until the page has left [F2.4]', async () => {
     const here = world()
     const { page, left, leave } = leaving(here)
     const one = await here.signedIn({ page, postLogoutRedirectUri: HOME })
@@ -47,6 +47,17 @@ describe('a sign-out under way [F2.4]', () => {
     await expect.poll(() => other.session).toEqual(OUT)
     expect(seen).toEqual(['signing-out', 'signed-out'])
     expect(await here.client().start()).toEqual(OUT)
+  })
+
+  test('is over when its page comes back, though no other page heard it leave', async () => {
+    const here = world()
+    const { page, left } = leaving(here)
+    const one = await here.signedIn({ page, postLogoutRedirectUri: HOME })
+    void one.signOut()
+    await expect.poll(() => left.length).toBe(1)
+    one.dispose()
+    const state = new URL(left[0] ?? '').searchParams.get('state')
+    expect(await here.client({ page: pageAt(`${HOME}?state=${state}`) }).start()).toEqual(OUT)
   })
 
   test('is over for the others in bounded time where its page dies', async () => {

@@ -58,7 +58,7 @@ describe('what the store holds decides where a session stands', () => {
   })
 })
 
-describe('a sign-out under way [F2.4]', () => {
+describe('a sign-out under way', () => {
   test('of another page is shown until that page has left, at the longest until its time is over', () => {
     expect(read(signedIn, leaving)).toEqual(otherSignOut)
     expect(read(otherSignOut, leaving, false, NOW + 1)).toEqual({
