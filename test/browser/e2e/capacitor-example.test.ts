@@ -143,7 +143,7 @@ test('the Capacitor example, killed while the browser is open, is signed in and 
 
   const second = await here.launch(link)
   await untilSession(second, 'signed in as alice')
-  expect(second.url()).toBe(`${app.origin}/#today`)
+  await until('the app is where it was', () => second.url() === `${app.origin}/#today`)
   await second.click('#call')
   await until('the call is answered', async () => (await textOf(reachable(second), '#answer')) === '200 []')
   // the system tells the same link to the page once more
