@@ -7,19 +7,19 @@ import esbuild from 'rollup-plugin-esbuild'
 /** One input per entry in package.json `exports`. */
 const input = {
   index: 'src/index.ts',
-  node: 'src/runtime/node.ts',
-  webview: 'src/runtime/webview.ts',
+  node: 'src/node.ts',
+  webview: 'src/webview.ts',
   ky: 'src/ky.ts',
-  sealed: 'src/runtime/sealed.ts',
+  sealed: 'src/sealed.ts',
   'client-authentication': 'src/extensions/client-authentication.ts',
   par: 'src/extensions/par.ts',
   rar: 'src/extensions/rar.ts',
   userinfo: 'src/actions/userinfo.ts',
-  capabilities: 'src/runtime/capabilities.ts',
-  dpop: 'src/runtime/dpop.ts',
+  capabilities: 'src/platform/browser/capabilities.ts',
+  dpop: 'src/dpop.ts',
   'front-channel-logout': 'src/actions/front-channel-logout.ts',
-  'back-channel-logout': 'src/runtime/back-channel-logout.ts',
-  'third-party-login': 'src/runtime/third-party-login.ts',
+  'back-channel-logout': 'src/actions/back-channel-logout.ts',
+  'third-party-login': 'src/actions/third-party-login.ts',
 }
 
 /** Packages stay imports, so that an app has one copy of each. */

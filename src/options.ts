@@ -1,7 +1,7 @@
-import type { ClientAuthentication, Extension } from './core/capability.ts'
 import type { StepUp } from './core/challenge.ts'
 import { isConfidential } from './core/destination.ts'
 import type { WarningTopic } from './core/events.ts'
+import type { ClientAuthentication, Extension } from './core/extension.ts'
 import type { Clock, Fetch, Store, UserAgent } from './core/ports.ts'
 import { QUIRKS, type Quirk } from './core/quirks.ts'
 import type { Resource } from './core/resource.ts'

@@ -1,4 +1,8 @@
 /** What the entries `latchkey` and `latchkey/node` have in common. */
+
+export type { StepUp } from './core/challenge.ts'
+export type { CallbackResult, Client, MarkedResponse, SignInOptions, SignOutOptions } from './core/client.ts'
+export type { ClientEvent, Explanation, WarningTopic } from './core/events.ts'
 export type {
   AuthorizationRequest,
   Capability,
@@ -6,10 +10,7 @@ export type {
   ClientAuthentication,
   Extension,
   Presentation,
-} from './core/capability.ts'
-export type { StepUp } from './core/challenge.ts'
-export type { CallbackResult, Client, MarkedResponse, SignInOptions, SignOutOptions } from './core/client.ts'
-export type { ClientEvent, Explanation, WarningTopic } from './core/events.ts'
+} from './core/extension.ts'
 export type {
   Channel,
   Clock,

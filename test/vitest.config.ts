@@ -19,9 +19,9 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^latchkey$/, replacement: fromRoot('src/index.ts') },
-      { find: /^latchkey\/node$/, replacement: fromRoot('src/runtime/node.ts') },
-      { find: /^latchkey\/capabilities$/, replacement: fromRoot('src/runtime/capabilities.ts') },
-      { find: /^latchkey\/dpop$/, replacement: fromRoot('src/runtime/dpop.ts') },
+      { find: /^latchkey\/node$/, replacement: fromRoot('src/node.ts') },
+      { find: /^latchkey\/capabilities$/, replacement: fromRoot('src/platform/browser/capabilities.ts') },
+      { find: /^latchkey\/dpop$/, replacement: fromRoot('src/dpop.ts') },
       {
         find: /^latchkey\/client-authentication$/,
         replacement: fromRoot('src/extensions/client-authentication.ts'),
@@ -35,12 +35,12 @@ export default defineConfig({
       },
       {
         find: /^latchkey\/back-channel-logout$/,
-        replacement: fromRoot('src/runtime/back-channel-logout.ts'),
+        replacement: fromRoot('src/actions/back-channel-logout.ts'),
       },
-      { find: /^latchkey\/third-party-login$/, replacement: fromRoot('src/runtime/third-party-login.ts') },
-      { find: /^latchkey\/webview$/, replacement: fromRoot('src/runtime/webview.ts') },
+      { find: /^latchkey\/third-party-login$/, replacement: fromRoot('src/actions/third-party-login.ts') },
+      { find: /^latchkey\/webview$/, replacement: fromRoot('src/webview.ts') },
       { find: /^latchkey\/ky$/, replacement: fromRoot('src/ky.ts') },
-      { find: /^latchkey\/sealed$/, replacement: fromRoot('src/runtime/sealed.ts') },
+      { find: /^latchkey\/sealed$/, replacement: fromRoot('src/sealed.ts') },
     ],
   },
   test: {

@@ -15,7 +15,7 @@ export async function buildWeb(): Promise<string> {
     entryPoints: [join(here, 'src/main.ts')],
     outdir: folder,
     // only because latchkey is not installed in its own repository
-    alias: { 'latchkey/webview': resolve(here, '../../src/runtime/webview.ts') },
+    alias: { 'latchkey/webview': resolve(here, '../../src/webview.ts') },
     bundle: true,
     minify: true,
     splitting: true, // plugins load their web implementation when it is used

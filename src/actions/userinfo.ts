@@ -5,13 +5,13 @@ import {
   processUserInfoResponse,
   validateApplicationLevelSignature,
 } from 'oauth4webapi'
-import { type ActionContext, actionContext } from '../core/capability.ts'
+import { identityOf } from '../authorization/client-identity.ts'
+import { toLatchkeyError } from '../authorization/failure.ts'
 import { judgeAnswer } from '../core/challenge.ts'
 import type { Client } from '../core/client.ts'
+import { type ActionContext, actionContext } from '../core/extension.ts'
 import type { SessionRecord } from '../core/session.ts'
 import { AuthorizationRequiredError, ConfigurationError, ServerError } from '../errors.ts'
-import { identityOf } from '../flow/client-identity.ts'
-import { toLatchkeyError } from '../flow/failure.ts'
 
 /** Claims about the user who is signed in (OpenID Connect Core section 5.1). */
 export interface UserInfo {

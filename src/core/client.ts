@@ -1,6 +1,6 @@
-import type { ActionContext, actionContext } from './capability.ts'
 import type { StepUp } from './challenge.ts'
 import type { ClientEvent, Explanation } from './events.ts'
+import type { ActionContext, actionContext } from './extension.ts'
 import type { UserAgent } from './ports.ts'
 import type { Session } from './session.ts'
 

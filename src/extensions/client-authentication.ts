@@ -6,10 +6,10 @@ import {
   PrivateKeyJwt,
   TlsClientAuth,
 } from 'oauth4webapi'
-import type { ClientAuthentication } from '../core/capability.ts'
+import type { ClientAuthentication } from '../core/extension.ts'
 import { ConfigurationError } from '../errors.ts'
 
-export type { ClientAuthentication } from '../core/capability.ts'
+export type { ClientAuthentication } from '../core/extension.ts'
 
 /** The newest assertions: those which a server may still repeat. */
 const KEPT = 10

@@ -1,4 +1,4 @@
-import type { CapabilityContext } from '../core/capability.ts'
+import type { CapabilityContext } from '../core/extension.ts'
 import type { EpochMs, KeyValue } from '../core/ports.ts'
 
 /** What is kept for a session: a key that cannot be exported or, where no place can hold such a one, its JWK. */

@@ -8,8 +8,8 @@ import {
   modifyAssertion,
   protectedResourceRequest,
 } from 'oauth4webapi'
-import type { Capability, CapabilityContext, Extension } from '../core/capability.ts'
 import { parseChallenges } from '../core/challenge.ts'
+import type { Capability, CapabilityContext, Extension } from '../core/extension.ts'
 import { createWarn } from '../core/warn-once.ts'
 import { AuthorizationRequiredError, ServerError } from '../errors.ts'
 import { createDpopKeys, type KeyPlace } from './dpop-keys.ts'

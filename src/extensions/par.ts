@@ -6,13 +6,13 @@ import {
   processPushedAuthorizationResponse,
   pushedAuthorizationRequest,
 } from 'oauth4webapi'
-import type { AuthorizationRequest, CapabilityContext, Extension } from '../core/capability.ts'
+import { identityOf } from '../authorization/client-identity.ts'
+import { toLatchkeyError } from '../authorization/failure.ts'
+import { endpointOf } from '../authorization/metadata.ts'
+import type { AuthorizationRequest, CapabilityContext, Extension } from '../core/extension.ts'
 import { ServerError } from '../errors.ts'
-import { identityOf } from '../flow/client-identity.ts'
-import { endpointOf } from '../flow/discovery.ts'
-import { toLatchkeyError } from '../flow/failure.ts'
 
-export type { Extension } from '../core/capability.ts'
+export type { Extension } from '../core/extension.ts'
 
 /** How often a request is pushed whose answer is over when it comes. */
 const MOST = 3

@@ -1,9 +1,9 @@
-import { actionContext, type CapabilityContext, type Extension } from '../core/capability.ts'
 import type { Client } from '../core/client.ts'
+import { actionContext, type CapabilityContext, type Extension } from '../core/extension.ts'
 import { accessTokenOf } from '../core/session.ts'
 import { ConfigurationError } from '../errors.ts'
 
-export type { Extension } from '../core/capability.ts'
+export type { Extension } from '../core/extension.ts'
 
 /** One of the things that a client asks to be allowed (RFC 9396 section 2). */
 export interface AuthorizationDetail {

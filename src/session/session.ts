@@ -17,10 +17,10 @@ import {
   toSession,
   transition,
 } from '../core/session-state.ts'
-import { createWatchedTime } from '../core/watched-time.ts'
 import { AuthorizationRequiredError, ConfigurationError, type EndReason, StorageError } from '../errors.ts'
-import { createRefresher, type Refresher, type RefresherPorts } from '../refresh/refresher.ts'
-import type { TokenStore } from '../store/token-store.ts'
+import { createRefresher, type Refresher, type RefresherPorts } from './refresher.ts'
+import type { TokenStore } from './token-store.ts'
+import { createWatchedTime } from './watched-time.ts'
 
 export interface LiveSessionPorts extends Omit<RefresherPorts, 'now' | 'changed' | 'adopted' | 'noSession'> {
   readonly records: TokenStore

@@ -40,7 +40,7 @@ test("what is one tab's own, or in memory, ends with it, which is said", async (
 })
 
 test('a worker has the same', async () => {
-  const source = new URL('../../src/runtime/capabilities.ts', import.meta.url).href
+  const source = new URL('../../src/platform/browser/capabilities.ts', import.meta.url).href
   const script = `import(${JSON.stringify(source)}).then(async ({ capabilities }) => postMessage(await capabilities()))`
   const worker = new Worker(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), {
     type: 'module',

@@ -1,4 +1,4 @@
-import { broadcastChannel } from '../../src/refresh/channel.ts'
+import { broadcastChannel } from '../../src/storage/channel.ts'
 import { channelContract } from '../contracts/channel.ts'
 
 channelContract('broadcastChannel', {

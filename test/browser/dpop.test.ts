@@ -2,8 +2,8 @@ import { createClient, indexedDb, memory, type Store, sessionStorage, type UserA
 import { dpop } from 'latchkey/dpop'
 import { sealed } from 'latchkey/sealed'
 import { afterEach, describe, expect, test } from 'vitest'
-import { deviceClock } from '../../src/runtime/device-clock.ts'
-import { indexedDbKeyValue } from '../../src/store/indexeddb.ts'
+import { deviceClock } from '../../src/platform/device.ts'
+import { indexedDbKeyValue } from '../../src/storage/indexeddb.ts'
 
 const ISSUER = 'https://id.example.com'
 const API = 'https://api.example.com'

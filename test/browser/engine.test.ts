@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { browserPage } from '../../src/runtime/browser-page.ts'
+import { browserPage } from '../../src/platform/browser/page.ts'
 
 test('the browser has what latchkey builds on, in a secure context', async () => {
   expect(isSecureContext).toBe(true)

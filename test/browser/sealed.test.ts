@@ -2,9 +2,9 @@ import { createClient, indexedDb, memory, type Session, sessionStorage } from 'l
 import { sealed } from 'latchkey/sealed'
 import { afterAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { session, storeSession } from '../../bench/support/stored-session.ts'
-import { deviceClock } from '../../src/runtime/device-clock.ts'
-import { indexedDbKeyValue } from '../../src/store/indexeddb.ts'
-import { sealedKeyValue } from '../../src/store/sealed.ts'
+import { deviceClock } from '../../src/platform/device.ts'
+import { indexedDbKeyValue } from '../../src/storage/indexeddb.ts'
+import { sealedKeyValue } from '../../src/storage/sealed.ts'
 import { keyValueContract } from '../contracts/key-value.ts'
 
 const openPlace = (database: string) => indexedDbKeyValue(database, deviceClock)

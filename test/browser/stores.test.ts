@@ -1,9 +1,9 @@
 import { indexedDb, sessionStorage } from 'latchkey'
 import { afterAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { deviceClock } from '../../src/runtime/device-clock.ts'
-import { indexedDbKeyValue } from '../../src/store/indexeddb.ts'
-import { memoryKeyValue } from '../../src/store/memory.ts'
-import { webStorageKeyValue } from '../../src/store/session-storage.ts'
+import { deviceClock } from '../../src/platform/device.ts'
+import { indexedDbKeyValue } from '../../src/storage/indexeddb.ts'
+import { memoryKeyValue } from '../../src/storage/memory.ts'
+import { webStorageKeyValue } from '../../src/storage/session-storage.ts'
 import { keyValueContract } from '../contracts/key-value.ts'
 
 const databases: string[] = []

@@ -1,7 +1,7 @@
 import { chownSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { file } from '../../src/runtime/node.ts'
+import { file } from '../../src/node.ts'
 import { children } from '../support/child.ts'
 import { tempFolders } from '../support/temp-folder.ts'
 

@@ -1,4 +1,4 @@
-import { hostKeyValue } from '../../src/store/host.ts'
+import { hostKeyValue } from '../../src/storage/host.ts'
 import { keyValueContract } from './key-value.ts'
 
 const places: Map<string, string>[] = []

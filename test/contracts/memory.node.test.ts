@@ -1,8 +1,8 @@
 import type { KeyValue } from '../../src/core/ports.ts'
-import { leaseLock } from '../../src/refresh/lock-lease.ts'
-import { localLock } from '../../src/refresh/lock-local.ts'
-import { deviceClock } from '../../src/runtime/device-clock.ts'
-import { memoryKeyValue } from '../../src/store/memory.ts'
+import { leaseLock } from '../../src/lock/lease.ts'
+import { localLock } from '../../src/lock/local.ts'
+import { deviceClock } from '../../src/platform/device.ts'
+import { memoryKeyValue } from '../../src/storage/memory.ts'
 import { keyValueContract } from './key-value.ts'
 import { lockContract } from './lock.ts'
 

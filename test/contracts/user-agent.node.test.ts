@@ -1,6 +1,6 @@
 import { createListeners } from '../../src/core/listeners.ts'
-import { appLink } from '../../src/runtime/app-link.ts'
-import { loopback } from '../../src/runtime/loopback.ts'
+import { loopback } from '../../src/platform/node/loopback.ts'
+import { appLink } from '../../src/platform/webview/app-link.ts'
 import { userAgentContract } from './user-agent.ts'
 
 const inTerminal = (timeoutMs?: number) => {

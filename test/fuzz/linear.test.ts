@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type * as failure from '../../src/authorization/failure.ts'
+import type * as idToken from '../../src/authorization/id-token.ts'
+import type * as answer from '../../src/authorization/token-response.ts'
+import type * as callback from '../../src/core/callback.ts'
 import type * as challenge from '../../src/core/challenge.ts'
+import type * as cleaning from '../../src/core/clean-url.ts'
 import type * as scope from '../../src/core/scope.ts'
-import type * as answer from '../../src/flow/answer.ts'
-import type * as callback from '../../src/flow/callback.ts'
-import type * as cleaning from '../../src/flow/clean-url.ts'
-import type * as failure from '../../src/flow/failure.ts'
-import type * as idToken from '../../src/flow/id-token.ts'
 import type * as options from '../../src/options.ts'
-import type * as records from '../../src/store/record.ts'
+import type * as records from '../../src/session/record.ts'
 import { type Counted, counted } from './cost.ts'
 
 type Parsers = typeof challenge &
@@ -30,13 +30,13 @@ beforeAll(async () => {
   all = await counted<Parsers>(`
     export { judgeAnswer } from './src/core/challenge.ts'
     export { unasked } from './src/core/scope.ts'
-    export { parseJson, readMembers, readRefreshToken, readTokenAnswer } from './src/flow/answer.ts'
-    export { isAt, parseCallback } from './src/flow/callback.ts'
-    export { cleanSignedOut, cleanUrl } from './src/flow/clean-url.ts'
-    export { retryAfterMs, tidy } from './src/flow/failure.ts'
-    export { peek } from './src/flow/id-token.ts'
+    export { parseJson, readMembers, readRefreshToken, readTokenAnswer } from './src/authorization/token-response.ts'
+    export { isAt, parseCallback } from './src/core/callback.ts'
+    export { cleanSignedOut, cleanUrl } from './src/core/clean-url.ts'
+    export { retryAfterMs, tidy } from './src/authorization/failure.ts'
+    export { peek } from './src/authorization/id-token.ts'
     export { parseReturnTo } from './src/options.ts'
-    export { parseStored } from './src/store/record.ts'
+    export { parseStored } from './src/session/record.ts'
     export const old = text => text.replace(/"[^"\\\\]*(?:\\\\.[^"\\\\]*)*"/g, '')
     export const nested = text => /^(?:a+)+$/.test(text)
     export const slicing = text => { while (text) text = text.slice(1) }

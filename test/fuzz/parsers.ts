@@ -1,22 +1,22 @@
 import fc from 'fast-check'
 import { AuthorizationResponseError } from 'oauth4webapi'
-import { judgeAnswer } from '../../src/core/challenge.ts'
-import { createBend, QUIRKS } from '../../src/core/quirks.ts'
-import { sessionOf } from '../../src/core/session.ts'
-import { CallbackError } from '../../src/errors.ts'
+import { retryAfterMs, toLatchkeyError } from '../../src/authorization/failure.ts'
+import { peek } from '../../src/authorization/id-token.ts'
 import {
   isMembers,
   parseJson,
   readMembers,
   readRefreshToken,
   readTokenAnswer,
-} from '../../src/flow/answer.ts'
-import { isAt, parseCallback } from '../../src/flow/callback.ts'
-import { retryAfterMs, toLatchkeyError } from '../../src/flow/failure.ts'
-import { peek } from '../../src/flow/id-token.ts'
-import { createTransactions } from '../../src/flow/transaction.ts'
-import { memoryKeyValue } from '../../src/store/memory.ts'
-import { parseStored } from '../../src/store/record.ts'
+} from '../../src/authorization/token-response.ts'
+import { createTransactions } from '../../src/authorization/transaction.ts'
+import { isAt, parseCallback } from '../../src/core/callback.ts'
+import { judgeAnswer } from '../../src/core/challenge.ts'
+import { createBend, QUIRKS } from '../../src/core/quirks.ts'
+import { sessionOf } from '../../src/core/session.ts'
+import { CallbackError } from '../../src/errors.ts'
+import { parseStored } from '../../src/session/record.ts'
+import { memoryKeyValue } from '../../src/storage/memory.ts'
 import { handClock } from '../support/clock.ts'
 import { holds, hostileBytes, mutatedJson, mutatedText, odd, outcome, type Target } from './hostile.ts'
 

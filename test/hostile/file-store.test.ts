@@ -13,7 +13,7 @@ import {
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { file } from '../../src/runtime/node.ts'
+import { file } from '../../src/node.ts'
 import { type Child, children } from '../support/child.ts'
 import { tempFolders } from '../support/temp-folder.ts'
 

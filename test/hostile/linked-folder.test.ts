@@ -1,7 +1,7 @@
 import { lchownSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { file } from '../../src/runtime/node.ts'
+import { file } from '../../src/node.ts'
 import { tempFolders } from '../support/temp-folder.ts'
 
 const tempFolder = tempFolders()

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Client } from '../../src/runtime/node.ts'
+import type { Client } from '../../src/node.ts'
 import { driversByName, type Library } from '../support/http-clients/drivers.ts'
 import { expectReplays, manyNotes, ROUND, refusalsAt, TEXT } from '../support/http-clients/expectations.ts'
 import { libraryStage } from '../support/http-clients/stage.ts'

@@ -3,7 +3,7 @@ import { createClient as createSupabaseClient } from '@supabase/supabase-js'
 import axios from 'axios'
 import OpenAI from 'openai'
 import { beforeEach, expect, test } from 'vitest'
-import type { Client } from '../../src/runtime/node.ts'
+import type { Client } from '../../src/node.ts'
 import { driversByName } from '../support/http-clients/drivers.ts'
 import { libraryStage } from '../support/http-clients/stage.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { AuthorizationRequiredError } from '../../src/runtime/node.ts'
+import { AuthorizationRequiredError } from '../../src/node.ts'
 import { type Driver, driversByName } from '../support/http-clients/drivers.ts'
 import { libraryStage } from '../support/http-clients/stage.ts'
 

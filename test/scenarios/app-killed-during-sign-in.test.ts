@@ -2,14 +2,14 @@ import { afterEach, expect, test } from 'vitest'
 import type { Client } from '../../src/core/client.ts'
 import { createListeners } from '../../src/core/listeners.ts'
 import { ConfigurationError } from '../../src/errors.ts'
-import { redirect } from '../../src/runtime/redirect.ts'
+import { redirect } from '../../src/platform/browser/redirect.ts'
 import {
   type AppLinkOptions,
   appLink,
   createClient,
   hostStore,
   type WebviewClientOptions,
-} from '../../src/runtime/webview.ts'
+} from '../../src/webview.ts'
 import { reset } from '../support/faults.ts'
 import { API } from '../support/strict-api.ts'
 import { worlds } from '../support/world.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { parseCallback } from '../../src/core/callback.ts'
 import { authorizationDetails, grantedAuthorizationDetails } from '../../src/extensions/rar.ts'
-import { parseCallback } from '../../src/flow/callback.ts'
 import { oauthError } from '../support/faults.ts'
 import { leaving } from '../support/leaving.ts'
 import { API } from '../support/strict-api.ts'

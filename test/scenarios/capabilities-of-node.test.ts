@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Store } from '../../src/core/ports.ts'
-import { capabilities } from '../../src/runtime/capabilities.ts'
-import { file, memory } from '../../src/runtime/node.ts'
-import { hostStore } from '../../src/runtime/webview.ts'
+import { file, memory } from '../../src/node.ts'
+import { capabilities } from '../../src/platform/browser/capabilities.ts'
+import { hostStore } from '../../src/webview.ts'
 import { tempFolders } from '../support/temp-folder.ts'
 
 const tempFolder = tempFolders()

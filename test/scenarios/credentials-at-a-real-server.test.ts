@@ -8,6 +8,7 @@ import {
 import { demoCli } from '../../examples/demo/servers/demo-clients.ts'
 import { userInfo } from '../../src/actions/userinfo.ts'
 import type { UserAgent } from '../../src/core/ports.ts'
+import { dpop } from '../../src/dpop.ts'
 import {
   clientSecretBasic,
   clientSecretPost,
@@ -15,8 +16,7 @@ import {
 } from '../../src/extensions/client-authentication.ts'
 import { par } from '../../src/extensions/par.ts'
 import { authorizationDetails, grantedAuthorizationDetails } from '../../src/extensions/rar.ts'
-import { dpop } from '../../src/runtime/dpop.ts'
-import { createClient, loopback, memory, type NodeClientOptions } from '../../src/runtime/node.ts'
+import { createClient, loopback, memory, type NodeClientOptions } from '../../src/node.ts'
 
 const SECRET = 'p@ss: w+rd%/&=" a bit longer than thirty-two bytes'
 const NOTES = 'https://notes.example.com/'

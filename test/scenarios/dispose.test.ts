@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Capability } from '../../src/core/capability.ts'
+import type { Capability } from '../../src/core/extension.ts'
 import type { Store, Wake } from '../../src/core/ports.ts'
 import { worlds } from '../support/world.ts'
 

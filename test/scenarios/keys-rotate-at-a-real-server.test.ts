@@ -7,7 +7,7 @@ import {
   startAuthorizationServer,
 } from '../../examples/demo/servers/authorization-server.ts'
 import type { ClientEvent } from '../../src/core/events.ts'
-import { createClient, loopback, memory } from '../../src/runtime/node.ts'
+import { createClient, loopback, memory } from '../../src/node.ts'
 
 const API = 'https://api.example.com/'
 let server: AuthorizationServer

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Presentation } from '../../src/core/capability.ts'
+import type { Presentation } from '../../src/core/extension.ts'
 import type { Wake } from '../../src/core/ports.ts'
 import { hold } from '../support/faults.ts'
 import { API } from '../support/strict-api.ts'

@@ -5,7 +5,7 @@ import {
   startAuthorizationServer,
 } from '../../examples/demo/servers/authorization-server.ts'
 import type { Fetch } from '../../src/core/ports.ts'
-import { createClient, loopback, memory } from '../../src/runtime/node.ts'
+import { createClient, loopback, memory } from '../../src/node.ts'
 
 const [NOTES, PHOTOS] = ['https://notes.example.com/', 'https://photos.example.com/v2']
 let server: AuthorizationServer

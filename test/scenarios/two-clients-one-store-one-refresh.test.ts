@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { file } from '../../src/runtime/node.ts'
+import { file } from '../../src/node.ts'
 import { API } from '../support/strict-api.ts'
 import { sharedStore } from '../support/tabs.ts'
 import { tempFolders } from '../support/temp-folder.ts'

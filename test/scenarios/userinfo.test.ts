@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { userInfo } from '../../src/actions/userinfo.ts'
-import type { Presentation } from '../../src/core/capability.ts'
+import type { Presentation } from '../../src/core/extension.ts'
 import { oauthError } from '../support/faults.ts'
 import { signingKey } from '../support/signing-key.ts'
 import { type World, worlds } from '../support/world.ts'

@@ -1,12 +1,12 @@
 import { type Renewed, renew } from '../../src/core/resource.ts'
 import type { SessionRecord } from '../../src/core/session.ts'
-import { withTimeLimit } from '../../src/core/time-limit.ts'
 import type { TokenResponse } from '../../src/core/token-set.ts'
+import { withTimeLimit } from '../../src/core/waiting.ts'
 import { NetworkError, ServerError } from '../../src/errors.ts'
 import type { Participant } from './watch.ts'
 import type { World } from './world.ts'
 
-/** As in `flow/transport.ts`. */
+/** As in `authorization/endpoint.ts`. */
 const REQUEST_MS = 8000
 /** An answer that takes longer than this counts as one of a slow server. */
 const SLOW_MS = 5000

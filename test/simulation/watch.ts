@@ -1,7 +1,7 @@
 import type { Session } from '../../src/core/session.ts'
 import { endOf, epochOf, type SessionRecord, sessionOf } from '../../src/core/session.ts'
 import { AuthorizationRequiredError, type EndReason, LatchkeyError } from '../../src/errors.ts'
-import { parseStored } from '../../src/store/record.ts'
+import { parseStored } from '../../src/session/record.ts'
 import type { AuthorizationServer } from './authorization-server.ts'
 import type { Parameters } from './parameters.ts'
 import type { Presentation, Presentations } from './presentations.ts'

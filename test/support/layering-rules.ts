@@ -7,81 +7,65 @@ interface Layer {
   readonly mayImport: readonly string[]
 }
 
-/** Of the flow: what every request to the authorization server shares. */
-const CAPABILITY = [
+/** What functions of other entries see of the talk with the authorization server. */
+const DOOR = [
   'core/',
   'errors.ts',
-  'flow/client-identity.ts',
-  'flow/discovery.ts',
-  'flow/failure.ts',
-  'flow/token-request.ts',
+  'authorization/client-identity.ts',
+  'authorization/metadata.ts',
+  'authorization/failure.ts',
+  'authorization/token-request.ts',
 ]
 
-/** The first layer that a file belongs to holds; every layer may import its own folder. */
+/** The first layer that a file belongs to holds; every layer may import its own folder. Other files at the root are entries, which join what they need. */
 export const layers: readonly Layer[] = [
   { files: 'errors.ts', mayImport: [] },
-  { files: 'options.ts', mayImport: ['option-checks.ts', 'core/', 'errors.ts'] },
+  { files: 'core/', mayImport: ['errors.ts'] },
+  { files: 'session/', mayImport: ['core/', 'errors.ts', 'authorization/redemption.ts'] },
+  { files: 'fetch/', mayImport: ['core/', 'errors.ts'] },
+  { files: 'authorization/', mayImport: ['core/', 'errors.ts'] },
+  { files: 'lock/', mayImport: ['core/', 'errors.ts'] },
+  { files: 'storage/', mayImport: ['core/', 'errors.ts'] },
+  { files: 'platform/', mayImport: ['client.ts', 'options.ts', 'core/', 'errors.ts', 'storage/', 'lock/'] },
+  { files: 'extensions/', mayImport: DOOR },
+  { files: 'grants/', mayImport: DOOR },
+  {
+    files: 'actions/',
+    mayImport: [...DOOR, 'options.ts', 'fetch/', 'authorization/', 'storage/', 'platform/device'],
+  },
+  { files: 'resource-server/', mayImport: ['core/', 'errors.ts'] },
   { files: 'option-checks.ts', mayImport: ['core/', 'errors.ts'] },
+  { files: 'options.ts', mayImport: ['option-checks.ts', 'core/', 'errors.ts'] },
   {
     files: 'client.ts',
     mayImport: [
-      'action-context.ts',
-      'session/',
-      'options.ts',
-      'core/',
-      'errors.ts',
-      'store/',
-      'flow/',
-      'refresh/',
-      'fetch/',
+      ...['options.ts', 'core/', 'errors.ts', 'session/', 'fetch/', 'authorization/', 'storage/', 'actions/'],
     ],
   },
-  { files: 'session/', mayImport: ['core/', 'errors.ts', 'store/', 'refresh/'] },
-  { files: 'action-context.ts', mayImport: ['core/', 'errors.ts', 'fetch/', 'flow/'] },
-  { files: 'ky.ts', mayImport: ['client.ts', 'core/client.ts'] },
-  { files: 'runtime/dpop.ts', mayImport: ['core/', 'extensions/', 'store/', 'runtime/device-clock.ts'] },
-  { files: 'runtime/sealed.ts', mayImport: ['core/', 'store/', 'runtime/device-clock.ts'] },
-  { files: 'public-types.ts', mayImport: ['core/', 'errors.ts', 'options.ts'] },
-  { files: 'index.ts', mayImport: [''] },
-  { files: 'core/', mayImport: ['errors.ts'] },
-  { files: 'store/', mayImport: ['core/', 'errors.ts'] },
-  { files: 'flow/', mayImport: ['core/', 'errors.ts'] },
-  { files: 'refresh/', mayImport: ['core/', 'errors.ts'] },
-  { files: 'fetch/', mayImport: ['core/', 'errors.ts'] },
-  { files: 'grants/', mayImport: CAPABILITY },
-  { files: 'extensions/', mayImport: CAPABILITY },
-  { files: 'actions/', mayImport: CAPABILITY },
-  { files: 'providers/', mayImport: CAPABILITY },
-  { files: 'resource-server/', mayImport: ['core/', 'errors.ts'] },
-  { files: 'runtime/', mayImport: [''] },
+  { files: 'ky.ts', mayImport: ['core/client.ts'] },
+  { files: 'sealed.ts', mayImport: ['core/', 'storage/', 'platform/device.ts'] },
 ]
 
 /** The only files that may import a package. */
 export const doors: Readonly<Record<string, readonly string[]>> = {
-  'idb-keyval': ['store/indexeddb.ts'],
+  'idb-keyval': ['storage/indexeddb.ts'],
   ky: ['ky.ts'],
-  oauth4webapi: ['flow/', 'grants/', 'extensions/', 'actions/', 'resource-server/'],
+  oauth4webapi: ['authorization/', 'grants/', 'extensions/', 'actions/', 'resource-server/'],
 }
 
 /** Where the environment may be named, in globals and in `node:` imports. */
-export const edges: readonly string[] = ['runtime/', 'store/', 'refresh/lock-', 'refresh/channel.ts']
-
-/** Entries that have to load where there is no Node. */
-export const browserEntries: readonly string[] = [
-  'index.ts',
-  'ky.ts',
-  'runtime/sealed.ts',
-  'runtime/webview.ts',
-  'runtime/capabilities.ts',
-  'runtime/dpop.ts',
-  'actions/front-channel-logout.ts',
-  'runtime/back-channel-logout.ts',
-  'runtime/third-party-login.ts',
-  'actions/userinfo.ts',
-  'extensions/client-authentication.ts',
-  'extensions/par.ts',
-  'extensions/rar.ts',
+export const edges: readonly string[] = [
+  'platform/',
+  'storage/',
+  'lock/',
+  'actions/third-party',
+  'node.ts',
+  'webview.ts',
+  'dpop.ts',
 ]
+
+/** Entries that need Node; all others have to load where there is none. */
+export const nodeEntries: readonly string[] = ['node.ts']
 
 /** Globals of one environment. */
 export const environmentGlobals: ReadonlySet<string> = new Set([

@@ -1,7 +1,6 @@
 import { posix } from 'node:path'
 import ts from 'typescript'
 import {
-  browserEntries,
   doors,
   edges,
   environmentGlobals,
@@ -9,6 +8,7 @@ import {
   impureGlobals,
   isIn,
   layers,
+  nodeEntries,
 } from './layering-rules.ts'
 
 /** Sources by their path relative to src. */
@@ -117,7 +117,8 @@ function checkImport(path: string, specifier: string, sources: Sources): string 
   }
   const target = resolve(path, specifier)
   if (!(target in sources)) return `imports ${specifier}, which is not a file of src`
-  const layer = layers.find(({ files }) => isIn(path, [files]))
+  const entry = path.includes('/') ? undefined : { files: path, mayImport: [''] }
+  const layer = layers.find(({ files }) => isIn(path, [files])) ?? entry
   if (!layer) return 'has no layer in test/support/layering-rules.ts'
   const own = layer.files.endsWith('/') ? [layer.files] : []
   const allowed = [...own, ...layer.mayImport]
@@ -235,6 +236,6 @@ export function checkLayering(sources: Sources): string[] {
       if (isCore && readsClockOrChance(node)) tell(node, 'reads the clock or chance')
     }
   }
-  const reaching = browserEntries.filter(entry => entry in sources)
+  const reaching = Object.keys(sources).filter(path => !path.includes('/') && !nodeEntries.includes(path))
   return [...breaches, ...cycles(graph), ...reaching.flatMap(entry => nodeInBrowser(entry, graph, nodeOnly))]
 }

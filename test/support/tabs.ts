@@ -1,6 +1,6 @@
 import type { Channel, Clock, KeyValue, Lock, News, Store } from '../../src/core/ports.ts'
-import { localLock } from '../../src/refresh/lock-local.ts'
-import { memoryKeyValue } from '../../src/store/memory.ts'
+import { localLock } from '../../src/lock/local.ts'
+import { memoryKeyValue } from '../../src/storage/memory.ts'
 
 /** News between several clients in one process. */
 export function createHub(): (name: string) => Channel {

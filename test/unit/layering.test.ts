@@ -28,16 +28,16 @@ const surroundings: Sources = Object.fromEntries(
     'index.ts',
     'ky.ts',
     'core/session.ts',
-    'store/memory.ts',
-    'store/indexeddb.ts',
-    'flow/callback.ts',
-    'flow/token-request.ts',
-    'refresh/refresher.ts',
-    'refresh/lock-web.ts',
-    'refresh/channel.ts',
+    'storage/memory.ts',
+    'storage/indexeddb.ts',
+    'authorization/callback.ts',
+    'authorization/token-request.ts',
+    'session/refresher.ts',
+    'lock/web.ts',
+    'storage/channel.ts',
     'fetch/auth-fetch.ts',
-    'runtime/browser.ts',
-    'runtime/node.ts',
+    'platform/browser.ts',
+    'node.ts',
   ].map(file => [file, 'export {}']),
 )
 
@@ -46,34 +46,42 @@ const breachesOf = (path: string, source: string, others: Sources = {}) =>
 
 describe('the check reports', () => {
   test.each([
-    ['core that imports a part', 'core/a.ts', "import { x } from '../store/memory.ts'"],
-    ['a part that imports another part', 'store/a.ts', "import { x } from '../refresh/refresher.ts'"],
-    ['a type taken from another part', 'fetch/a.ts', "import type { X } from '../flow/callback.ts'"],
-    ['an inline type import', 'fetch/a.ts', "export type Y = import('../flow/callback.ts').X"],
-    ['a re-export from another part', 'flow/a.ts', "export { x } from '../store/memory.ts'"],
-    ['a star re-export from another part', 'flow/a.ts', "export * from '../store/memory.ts'"],
-    ['a dynamic import of another part', 'flow/a.ts', "export const x = () => import('../store/memory.ts')"],
-    ['a part that imports the client', 'refresh/a.ts', "import type { Client } from '../client.ts'"],
-    ['a grant that imports more of flow', 'grants/a.ts', "import { x } from '../flow/callback.ts'"],
-    ['a resource server that imports flow', 'resource-server/a.ts', "import '../flow/token-request.ts'"],
+    ['core that imports a part', 'core/a.ts', "import { x } from '../storage/memory.ts'"],
+    ['a part that imports another part', 'storage/a.ts', "import { x } from '../session/refresher.ts'"],
+    ['a type taken from another part', 'fetch/a.ts', "import type { X } from '../authorization/callback.ts'"],
+    ['an inline type import', 'fetch/a.ts', "export type Y = import('../authorization/callback.ts').X"],
+    ['a re-export from another part', 'authorization/a.ts', "export { x } from '../storage/memory.ts'"],
+    ['a star re-export from another part', 'authorization/a.ts', "export * from '../storage/memory.ts'"],
+    [
+      'a dynamic import of another part',
+      'authorization/a.ts',
+      "export const x = () => import('../storage/memory.ts')",
+    ],
+    ['a part that imports the client', 'session/a.ts', "import type { Client } from '../client.ts'"],
+    ['a grant that imports more of flow', 'grants/a.ts', "import { x } from '../authorization/callback.ts'"],
+    [
+      'a resource server that imports flow',
+      'resource-server/a.ts',
+      "import '../authorization/token-request.ts'",
+    ],
     ['errors that import anything', 'errors.ts', "import type { X } from './core/session.ts'"],
-    ['options that import a part', 'options.ts', "import { x } from './store/memory.ts'"],
-    ['a client that imports a runtime', 'client.ts', "import { x } from './runtime/browser.ts'"],
+    ['options that import a part', 'options.ts', "import { x } from './storage/memory.ts'"],
+    ['a client that imports a runtime', 'client.ts', "import { x } from './platform/browser.ts'"],
     ['a ky entry that imports a part', 'ky.ts', "import { x } from './fetch/auth-fetch.ts'"],
     [
       'a sealing entry that imports a part',
-      'runtime/sealed.ts',
-      "import { x } from '../refresh/refresher.ts'",
+      'platform/sealed.ts',
+      "import { x } from '../session/refresher.ts'",
     ],
     ['a file without a layer', 'helpers/a.ts', "import '../errors.ts'"],
     ['an import of no file', 'core/a.ts', "import '../../test/support/clock.ts'"],
-    ['idb-keyval outside of its door', 'store/memory.ts', "import { get } from 'idb-keyval'"],
+    ['idb-keyval outside of its door', 'storage/memory.ts', "import { get } from 'idb-keyval'"],
     ['ky outside of its door', 'fetch/a.ts', "import type { KyInstance } from 'ky'"],
     ['oauth4webapi outside of its door', 'core/a.ts', "import type { Client } from 'oauth4webapi'"],
-    ['a package without a door', 'flow/a.ts', "import x from 'lodash'"],
-    ['node: outside of the adapters', 'flow/a.ts', "import { join } from 'node:path'"],
-    ['a global by its name', 'flow/a.ts', 'export const x = () => window.name'],
-    ['a global in shorthand', 'flow/a.ts', 'export const x = () => ({ location })'],
+    ['a package without a door', 'authorization/a.ts', "import x from 'lodash'"],
+    ['node: outside of the adapters', 'authorization/a.ts', "import { join } from 'node:path'"],
+    ['a global by its name', 'authorization/a.ts', 'export const x = () => window.name'],
+    ['a global in shorthand', 'authorization/a.ts', 'export const x = () => ({ location })'],
     ['a global behind typeof', 'fetch/a.ts', "export const x = typeof document === 'undefined'"],
     ['a global through globalThis', 'fetch/a.ts', 'export const x = () => globalThis.localStorage'],
     ['a global through self and a string', 'fetch/a.ts', "export const x = () => self['indexedDB']"],
@@ -83,7 +91,7 @@ describe('the check reports', () => {
       'client.ts',
       'declare const navigator: { locks: unknown }\nnavigator',
     ],
-    ['a global in the refresher', 'refresh/refresher.ts', 'export const x = () => navigator.onLine'],
+    ['a global in the refresher', 'session/refresher.ts', 'export const x = () => navigator.onLine'],
     ['async in the core', 'core/a.ts', 'export const x = async () => 1'],
     ['await in the core', 'core/a.ts', 'export const x = await 1'],
     ['the clock in the core', 'core/a.ts', 'export const x = () => Date.now()'],
@@ -91,11 +99,11 @@ describe('the check reports', () => {
     ['chance in the core', 'core/a.ts', 'export const x = () => Math.random()'],
     ['crypto in the core', 'core/a.ts', 'export const x = () => globalThis.crypto.randomUUID()'],
     ['a timer in the core', 'core/a.ts', 'export const x = () => setTimeout(x, 1)'],
-    ['a default export', 'store/a.ts', 'export default function x() {}'],
-    ['a default export by name', 'store/a.ts', 'const x = 1\nexport { x as default }'],
-    ['a default export by assignment', 'store/a.ts', 'export default 1'],
-    ['module-level let', 'store/a.ts', 'export let x = 1'],
-    ['module-level var', 'store/a.ts', 'var x = 1'],
+    ['a default export', 'storage/a.ts', 'export default function x() {}'],
+    ['a default export by name', 'storage/a.ts', 'const x = 1\nexport { x as default }'],
+    ['a default export by assignment', 'storage/a.ts', 'export default 1'],
+    ['module-level let', 'storage/a.ts', 'export let x = 1'],
+    ['module-level var', 'storage/a.ts', 'var x = 1'],
   ])('%s', (_what, path, source) => {
     const breaches = breachesOf(path, source)
     expect(breaches).not.toEqual([])
@@ -110,9 +118,9 @@ describe('the check reports', () => {
   })
 
   test('an entry for browsers that reaches a file which needs Node', () => {
-    const others = { 'runtime/browser.ts': "import './a.ts'", 'runtime/a.ts': "import 'node:fs'" }
-    expect(breachesOf('index.ts', "export * from './runtime/browser.ts'", others)).toEqual([
-      'index.ts: reaches runtime/a.ts, which needs Node',
+    const others = { 'platform/browser.ts': "import './a.ts'", 'platform/a.ts': "import 'node:fs'" }
+    expect(breachesOf('index.ts', "export * from './platform/browser.ts'", others)).toEqual([
+      'index.ts: reaches platform/a.ts, which needs Node',
     ])
   })
 })
@@ -121,22 +129,18 @@ describe('the check lets through', () => {
   test.each([
     [
       'a part that imports core and errors',
-      'flow/a.ts',
+      'authorization/a.ts',
       "import '../core/session.ts'\nimport '../errors.ts'",
     ],
-    ['a part that imports itself', 'refresh/a.ts', "import './refresher.ts'"],
+    ['a part that imports itself', 'session/a.ts', "import './refresher.ts'"],
     [
       'a client that imports the four parts',
       'client.ts',
-      "import './store/memory.ts'\nimport './options.ts'",
+      "import './storage/memory.ts'\nimport './options.ts'",
     ],
-    ['a package at its door', 'store/indexeddb.ts', "import { get } from 'idb-keyval'"],
-    [
-      'the environment in an adapter',
-      'runtime/node.ts',
-      "import 'node:fs'\nexport const x = () => navigator",
-    ],
-    ['the environment in a lock', 'refresh/lock-web.ts', 'export const x = () => navigator.locks'],
+    ['a package at its door', 'storage/indexeddb.ts', "import { get } from 'idb-keyval'"],
+    ['the environment in an adapter', 'node.ts', "import 'node:fs'\nexport const x = () => navigator"],
+    ['the environment in a lock', 'lock/web.ts', 'export const x = () => navigator.locks'],
     ['a member of that name', 'client.ts', 'export const x = (o: { location: string }) => o.location'],
     [
       'an option of that name',

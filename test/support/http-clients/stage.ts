@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import { createScriptedUserAgent } from '../../../examples/demo/scripted-user-agent.ts'
-import { type Client, createClient, loopback, memory } from '../../../src/runtime/node.ts'
+import { type Client, createClient, loopback, memory } from '../../../src/node.ts'
 import { startTestServers, type TestServers } from '../server.ts'
 import { type Api, startApi } from './api.ts'
 

@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs'
-import { file } from '../../../src/runtime/node.ts'
+import { file } from '../../../src/node.ts'
 
 // Adds one to a value in a file store, so many times.
 const [path = '', times = '0'] = process.argv.slice(2)

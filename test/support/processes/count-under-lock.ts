@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileLock } from '../../../src/refresh/lock-file.ts'
-import { deviceClock } from '../../../src/runtime/device-clock.ts'
+import { fileLock } from '../../../src/lock/file.ts'
+import { deviceClock } from '../../../src/platform/device.ts'
 
 // Adds one to a number in a file, so many times, each time under the lock: read, wait a moment, write.
 const [folder = '', times = '0'] = process.argv.slice(2)

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs'
-import { fileLock } from '../../../src/refresh/lock-file.ts'
-import { deviceClock } from '../../../src/runtime/device-clock.ts'
+import { fileLock } from '../../../src/lock/file.ts'
+import { deviceClock } from '../../../src/platform/device.ts'
 
 // Takes the lock, says so, and keeps it until it is told to let go (a line on standard input) or is killed.
 const [folder = '', name = ''] = process.argv.slice(2)

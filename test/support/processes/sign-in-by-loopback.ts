@@ -1,4 +1,4 @@
-import { loopback } from '../../../src/runtime/loopback.ts'
+import { loopback } from '../../../src/platform/node/loopback.ts'
 
 // A command-line tool that shows the address of a sign-in as it does by default, or as it is told.
 const [url = '', state = '', open, timeoutMs] = process.argv.slice(2)

@@ -1,4 +1,4 @@
-import { createClient, file, loopback } from '../../../src/runtime/node.ts'
+import { createClient, file, loopback } from '../../../src/node.ts'
 
 // A command-line tool that signs in with a client, and says what came of it. Its server answers with this query.
 const [redirectUri = '', path = '', open = ''] = process.argv.slice(2)

@@ -1,5 +1,5 @@
-import { deviceClock } from '../../../src/runtime/device-clock.ts'
-import { type ClientOptions, createClient, memory } from '../../../src/runtime/node.ts'
+import { type ClientOptions, createClient, memory } from '../../../src/node.ts'
+import { deviceClock } from '../../../src/platform/device.ts'
 import { handledFetch } from '../handled-fetch.ts'
 import { signingKey } from '../signing-key.ts'
 import { createStrictAs } from '../strict-as.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Store } from '../../../src/core/ports.ts'
-import { createClient, file } from '../../../src/runtime/node.ts'
+import { createClient, file } from '../../../src/node.ts'
 import type { TerminalConfig, TerminalNews, TerminalOrder } from '../terminals.ts'
 
 // A command-line tool that calls an API over and over, with its tokens in a file on a slow disk. Before it sends a

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { file } from '../../../src/runtime/node.ts'
+import { file } from '../../../src/node.ts'
 
 // Does one step after the other with a file store, and tells what came of each: a line of JSON. What would hang or end
 // a process does it to this one.

@@ -1,6 +1,6 @@
 import { readdirSync, readlinkSync, writeSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { file } from '../../../src/runtime/node.ts'
+import { file } from '../../../src/node.ts'
 
 // Writes to a file store, and tells what was flushed, in order: a line each, with what was in the store's folder then.
 const [path = '', folder = ''] = process.argv.slice(2)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { KeyValue } from '../../../src/core/ports.ts'
 import type { SessionRecord } from '../../../src/core/session.ts'
 import { createDpopKeys } from '../../../src/extensions/dpop-keys.ts'
-import { memoryKeyValue } from '../../../src/store/memory.ts'
+import { memoryKeyValue } from '../../../src/storage/memory.ts'
 import { handClock } from '../../support/clock.ts'
 
 const PREFIX = 'latchkey test dpop '

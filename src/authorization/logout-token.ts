@@ -1,0 +1,108 @@
+import {
+  type AuthorizationServer,
+  allowInsecureRequests,
+  clockSkew,
+  customFetch,
+  skipStateCheck,
+  validateJwtAuthResponse,
+} from 'oauth4webapi'
+import type { Clock } from '../core/ports.ts'
+import { NetworkError, ServerError } from '../errors.ts'
+import type { Transport } from './endpoint.ts'
+import { endpointOf } from './metadata.ts'
+
+/** Whom a logout token means (OpenID Connect Back-Channel Logout section 2.4): `subject`, `sessionId` or both are there. */
+export interface LoggedOut {
+  readonly issuer: string
+  /** `sub`. Alone it means every session of this user. */
+  readonly subject: string | undefined
+  /** `sid`, as in the ID Token of the session. */
+  readonly sessionId: string | undefined
+}
+
+export interface LogoutToken extends LoggedOut {
+  /** `jti`: no other logout token of this issuer has it. */
+  readonly id: string
+  /** `iat`, in seconds. */
+  readonly issuedAt: number
+}
+
+export interface LogoutTokenPorts {
+  readonly clientId: string
+  readonly transport: Transport
+  readonly clock: Clock
+}
+
+const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
+
+/** An older logout token is not a logout of now: ids have to be remembered for this long only. */
+export const OLDEST_SECONDS = 600
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function decode(part = ''): Record<string, unknown> {
+  const bytes = Uint8Array.from(atob(part.replaceAll('-', '+').replaceAll('_', '/')), character =>
+    character.charCodeAt(0),
+  )
+  return JSON.parse(new TextDecoder().decode(bytes))
+}
+
+/**
+ * Checks a logout token (OpenID Connect Back-Channel Logout section 2.6). It is signed as an ID Token is.
+ * @throws ServerError for one that is refused; NetworkError where the key set could not be had.
+ */
+export async function parseLogoutToken(
+  { clientId, transport, clock }: LogoutTokenPorts,
+  as: AuthorizationServer,
+  token: string,
+): Promise<LogoutToken> {
+  const refuse = (why: string) =>
+    new ServerError(`The logout token was refused: ${why}.`, { error: 'invalid_request' })
+  endpointOf(as, 'jwks_uri')
+  try {
+    // a JWT of the same issuer for the same audience: signature, alg, iss, aud, exp and nbf are checked as of any answer
+    await validateJwtAuthResponse(
+      as,
+      { client_id: clientId, [clockSkew]: Math.round((clock.now() - Date.now()) / 1000) },
+      new URLSearchParams({ response: token }),
+      skipStateCheck,
+      { [allowInsecureRequests]: true, [customFetch]: (url: string, init: object) => transport(url, init) },
+    )
+  } catch (error) {
+    if (error instanceof NetworkError) throw error
+    // what oauth4webapi throws holds the token
+    throw refuse(
+      `its signature, issuer, audience or time is not right (${(error as { code?: string }).code})`,
+    )
+  }
+  const [header, claims] = token.split('.')
+  const { typ = 'JWT' } = decode(header)
+  const { iss, sub, sid, jti, iat, events, nonce } = decode(claims)
+  // a JWT of another kind from the same issuer is none (RFC 8725 section 3.11)
+  if (!/^(application\/)?(logout\+)?jwt$/i.test(String(typ)))
+    throw refuse('its typ is of another kind of token')
+  if (nonce !== undefined) throw refuse('it has a nonce, as an ID Token has')
+  if (!isObject(events) || !isObject(events[EVENT])) throw refuse('its events have no logout')
+  if (!isText(jti)) throw refuse('it has no jti')
+  if (![sub, sid].some(isText) || ![sub, sid].every(one => one === undefined || isText(one))) {
+    throw refuse('it has neither sub nor sid')
+  }
+  if (typeof iat !== 'number' || Math.abs(clock.now() / 1000 - iat) > OLDEST_SECONDS) {
+    throw refuse('it was not issued in the last ten minutes')
+  }
+  return {
+    issuer: iss as string,
+    subject: sub as string | undefined,
+    sessionId: sid as string | undefined,
+    id: jti,
+    issuedAt: iat,
+  }
+}
+
+/** The metadata as oauth4webapi has to see it for logout tokens: they are signed as ID Tokens are. */
+export const asSigner = (as: AuthorizationServer, alg: string | undefined): AuthorizationServer => ({
+  ...as,
+  authorization_signing_alg_values_supported: alg ? [alg] : as.id_token_signing_alg_values_supported,
+})

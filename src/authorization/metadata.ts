@@ -1,0 +1,146 @@
+import {
+  type AuthorizationServer,
+  allowInsecureRequests,
+  customFetch,
+  discoveryRequest,
+  processDiscoveryResponse,
+} from 'oauth4webapi'
+import { isConfidential } from '../core/destination.ts'
+import type { Emit } from '../core/events.ts'
+import type { Clock } from '../core/ports.ts'
+import type { Bend } from '../core/quirks.ts'
+import { ConfigurationError, NetworkError } from '../errors.ts'
+import type { Transport } from './endpoint.ts'
+import { toLatchkeyError } from './failure.ts'
+import { readMembers, withMembers } from './token-response.ts'
+
+/**
+ * The metadata of the authorization server, given or discovered.
+ * @param stale what named an endpoint where something else answers: it is fetched anew, but not more often than every five minutes.
+ */
+export type Server = (stale?: AuthorizationServer) => Promise<AuthorizationServer>
+
+export interface DiscoveryPorts {
+  readonly issuer: string
+  readonly metadata: { readonly issuer: string } | undefined
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly emit: Emit
+  readonly bend: Bend
+  /** The issuer has to be spelt as the app spells it. */
+  readonly strict: boolean
+  /** Looks at what was fetched before anybody uses it. */
+  watch(as: AuthorizationServer): Promise<void>
+}
+
+/** How long metadata is used before it is fetched again, beside the calls that use it. */
+const METADATA_MS = 24 * 3_600_000
+const RETRY_MS = 300_000
+
+/** An object whose `toString` is no function cannot be made a text. */
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : typeof value)
+
+const spelling = (issuer: string) => new URL(issuer).href.replace(/\/$/, '')
+
+/**
+ * Fetches the metadata once; a failed fetch is forgotten, so that the next call tries again. OpenID Connect Discovery
+ * first, then RFC 8414 where that document does not exist.
+ */
+export function createServer(ports: DiscoveryPorts): Server {
+  const { issuer, metadata, transport, clock, emit, bend, strict } = ports
+  let known: Promise<AuthorizationServer> | undefined
+  let renewAt = Number.POSITIVE_INFINITY
+
+  /** What the document's issuer has to be: the configured one, or another spelling that counts as the same. */
+  const expect = (told: unknown): string => {
+    if (typeof told !== 'string' || told === issuer || !URL.canParse(told)) return issuer
+    if (spelling(told) === spelling(issuer)) return strict ? '' : told
+    if (!told.includes('{tenantid}') || new URL(told).origin !== new URL(issuer).origin) return issuer
+    bend('issuer_template', 'has an issuer for each tenant')
+    return told
+  }
+
+  const discover = async (algorithm: 'oidc' | 'oauth2'): Promise<AuthorizationServer> => {
+    let url = ''
+    let told: unknown
+    let server: AuthorizationServer
+    try {
+      const response = await discoveryRequest(new URL(issuer), {
+        algorithm,
+        [allowInsecureRequests]: true, // http is refused at creation, but for loopback
+        [customFetch]: (address, init) => {
+          url = address
+          emit({ type: 'metadata-request', url })
+          return transport(url, init)
+        },
+      })
+      if (response.status === 404 && algorithm === 'oidc') return await discover('oauth2')
+      const members = await readMembers(response, bend)
+      told = members?.issuer
+      server = await processDiscoveryResponse(new URL(expect(told)), withMembers(response, members))
+    } catch (error) {
+      const failure = toLatchkeyError(error, 'The metadata request', clock.now())
+      // a document that was cut off is none
+      const isOther =
+        failure instanceof NetworkError
+          ? failure.reason === 'not_the_server' || failure.status === 200
+          : failure !== error
+      if (!isOther) throw failure
+      const other = typeof told === 'string' ? ` (it is of ${told.slice(0, 100)})` : ''
+      throw new NetworkError(
+        `${url} is not the metadata of the issuer ${issuer}${other}. Correct "issuer", or give "server" where there is no such document.`,
+        'not_the_server',
+      )
+    }
+    await ports.watch(server)
+    emit({ type: 'metadata-response', issuer: server.issuer, tokenEndpoint: textOf(server.token_endpoint) })
+    renewAt = clock.now() + METADATA_MS
+    return server
+  }
+
+  let mayRenewAt = 0
+  /** What there is stays in use until there is something newer. */
+  const renew = async (): Promise<void> => {
+    mayRenewAt = clock.now() + RETRY_MS
+    renewAt = mayRenewAt
+    const server = await discover('oidc').catch(() => {})
+    if (server) known = Promise.resolve(server)
+  }
+  let renewing: Promise<void> | undefined
+
+  return async stale => {
+    if (known && clock.now() >= renewAt) renewing = renew()
+    known ??= (metadata ? Promise.resolve(metadata) : discover('oidc')).catch(error => {
+      known = undefined
+      throw error
+    })
+    if (stale && !metadata && stale === (await known)) {
+      if (clock.now() >= mayRenewAt) renewing = renew()
+      await renewing
+    }
+    return known
+  }
+}
+
+/**
+ * An endpoint of the server, as a URL that may be used.
+ * @param mtls whether it is the one for mutual TLS, where the server has such (RFC 8705 section 5).
+ * @throws ConfigurationError when the server has none, or one that is not https (loopback may be http).
+ */
+export function endpointOf(
+  server: AuthorizationServer,
+  name: keyof AuthorizationServer,
+  mtls?: boolean,
+): URL {
+  const aliases: Readonly<Record<string, unknown>> | undefined = mtls
+    ? server.mtls_endpoint_aliases
+    : undefined
+  const value = textOf(aliases?.[name] ?? server[name])
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  if (!url || !isConfidential(url) || url.username || url.password) {
+    throw new ConfigurationError(
+      `The authorization server's "${name}" must be an https URL; it is ${value.slice(0, 100)}.`,
+    )
+  }
+  return url
+}

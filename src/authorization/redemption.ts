@@ -1,0 +1,273 @@
+import { decide } from '../core/decide.ts'
+import { judgeRefreshFailure, type RefreshesBefore } from '../core/grant-outcome.ts'
+import type { Clock, EpochMs, WatchLeaving } from '../core/ports.ts'
+import type { Renewed } from '../core/resource.ts'
+import { accessTokenOf, type SessionRecord, type Stored, sessionOf } from '../core/session.ts'
+import { addFailure, isTooEarly, toError } from '../core/trouble.ts'
+import { HOLD_MS, pause, withTimeLimit } from '../core/waiting.ts'
+import { type EndReason, LatchkeyError, NetworkError, StorageError } from '../errors.ts'
+
+/** Token requests may use this much of the hold; the rest is for the write that makes a rotation durable. */
+const REDEEM_MS = HOLD_MS - 2500
+/** After `invalid_grant`, how long someone who won the race may still need to store what they got. */
+const RACE_MS = 500
+
+/** How often a rotation is tried to be stored, and how long apart. */
+const STORE_TRIES = 3
+const STORE_PAUSE_MS = 200
+/** Two refusals that are closer may have one passing cause. */
+const REPEATS_MS = 10_000
+/** A store that could not be read for so long is dead: others who share it do no better. */
+const DEAD_MS = 10_000
+
+/** What the refresher asks of the store part. */
+export interface SessionRecords {
+  readonly stored: Stored
+  readonly current: SessionRecord | undefined
+  /** Whether the session is in memory only. */
+  readonly isUnsaved: boolean
+  read(): Promise<Stored>
+  replace(next: SessionRecord, unchanged: SessionRecord): Promise<boolean>
+  keep(next: SessionRecord, unchanged: SessionRecord): void
+  end(reason: EndReason, unchanged: SessionRecord): Promise<SessionRecord | undefined>
+}
+
+export interface RedemptionPorts {
+  readonly records: SessionRecords
+  /** Who this is, for the record. */
+  readonly context: string
+  /** What access tokens are given. Default: Bearer. */
+  readonly tokenType?: 'dpop' | undefined
+  readonly clock: Clock
+  /** The time by which tokens are judged. */
+  now(): EpochMs
+  /** From 0 to 1: spreads what would otherwise happen everywhere at once. */
+  random(): number
+  /**
+   * One token request: what its answer makes of this record.
+   * @param resource for one API of `resources`.
+   * @param signal asked for when the request is sent, and no sooner.
+   */
+  redeem(
+    record: SessionRecord,
+    resource: string | undefined,
+    attempt: number,
+    signal: () => AbortSignal,
+  ): Promise<Renewed>
+  /** A digest that tells refresh tokens apart without giving them away. */
+  hash(text: string): Promise<string>
+  /** Where there is a page that can be left. */
+  readonly watchLeaving?: WatchLeaving | undefined
+  /** Best effort: a refresh token that nobody may use any more. */
+  revoke(refreshToken: string): void
+}
+
+/** How a refresh ended, told after the lock was let go. */
+export type Ending =
+  /** Somebody else has changed what is stored: it counts. */
+  | { readonly type: 'adopted' }
+  | { readonly type: 'rotated'; readonly unsaved?: StorageError; readonly refused?: LatchkeyError }
+  | { readonly type: 'ended'; readonly reason: EndReason }
+  | { readonly type: 'overtaken'; readonly spare: string | undefined }
+  /** `noted`: the record says so, and when to try again: it was written here, or read. */
+  | { readonly type: 'failed'; readonly error: LatchkeyError; readonly noted?: 'written' | 'read' | false }
+
+/** Whom a redemption is for. */
+export interface Wanting {
+  /** The record that was found wanting. */
+  readonly record: SessionRecord
+  /** For one API of `resources`, or for all in general. */
+  readonly resource: string | undefined
+  /** When the user or the network last came back. */
+  readonly wokeAt: number
+}
+
+/** What went before a refresh that fails. */
+function before({ tokens, trouble }: SessionRecord, now: number): RefreshesBefore {
+  const { expiresAt = 0, refreshAt = 0 } = tokens
+  return {
+    refusals: trouble && now - trouble.at >= REPEATS_MS ? trouble.refusals : 0,
+    // one that is fresh is not renewed but for a 401
+    accessTokenExpired: now >= expiresAt || now < refreshAt,
+  }
+}
+
+const tooLong = () =>
+  new NetworkError(`The refresh did not end within ${HOLD_MS / 1000} s. Try again.`, 'timeout')
+
+/**
+ * What happens while the lock is held, steps 3 to 6 of a refresh: read again, mark, redeem, replace if unchanged. No code
+ * of the app runs in here, and it ends in time.
+ */
+export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => Promise<Ending> {
+  const { records, clock } = ports
+  /** Refresh tokens that the server refused, by their hash: they are never sent again. */
+  const refused = new Map<string, EndReason>()
+
+  let unreadableSince: number | undefined
+
+  /** What the store holds. Where it cannot be read, what nobody else can have, or has had for long. */
+  const readAgain = async (): Promise<SessionRecord | undefined> => {
+    try {
+      const found = sessionOf(await records.read())
+      unreadableSince = undefined
+      return found
+    } catch (error) {
+      const now = clock.now()
+      unreadableSince ??= now
+      const isOwn = records.current?.by === ports.context && now - unreadableSince >= DEAD_MS
+      if (error instanceof StorageError && (isOwn || records.isUnsaved)) return records.current
+      throw error
+    }
+  }
+
+  const underLock = async (
+    { record: wanting, resource, wokeAt }: Wanting,
+    held: () => AbortSignal,
+    isLeaving: () => boolean,
+  ): Promise<Ending> => {
+    const began = clock.now()
+    const found = await readAgain()
+    if (found?.sessionId !== wanting.sessionId) return { type: 'adopted' }
+    const old = accessTokenOf(wanting, resource)?.accessToken
+    const decision = decide(found, ports.now(), old, resource)
+    if (decision.do === 'use') return { type: 'adopted' }
+    if (decision.do === 'authorize') return { type: 'ended', reason: decision.reason }
+    const { trouble } = found
+    if (trouble && isTooEarly(trouble, clock.now(), wokeAt)) {
+      return { type: 'failed', error: toError(trouble), noted: 'read' }
+    }
+
+    const tokenHash = await ports.hash(decision.refreshToken)
+    const known = refused.get(tokenHash)
+    if (known) return end(found, known)
+    const interrupted = found.pending?.tokenHash === tokenHash
+    const marked: SessionRecord = { ...found, pending: { tokenHash, sentAt: clock.now() } }
+    try {
+      if (!(await records.replace(marked, found))) return { type: 'overtaken', spare: undefined }
+    } catch (error) {
+      // a store that can be read but not written keeps nobody from going on, from memory
+      if (!(error instanceof StorageError)) throw error
+      // that took its time, in which a rotation that somebody had in memory only may have been stored
+      const again = await readAgain()
+      if (again?.sessionId !== found.sessionId || again.version !== found.version)
+        return { type: 'overtaken', spare: undefined }
+    }
+
+    /** Told to all who share the store, unless it is about one API only. */
+    const fail = async (error: LatchkeyError, isSpent: boolean, isRefusal: boolean): Promise<Ending> => {
+      const isShared = resource === undefined || error instanceof NetworkError
+      const base = isSpent ? marked : found
+      const next = isShared
+        ? { ...base, trouble: addFailure(trouble, error, isRefusal, clock.now(), ports.random()) }
+        : base
+      const isStored = await records.replace(next, marked).catch(() => false)
+      return { type: 'failed', error, noted: isShared && isStored && 'written' }
+    }
+
+    let spent = false
+    for (let attempt = 1; ; attempt++) {
+      if (held().aborted) return { type: 'failed', error: tooLong() }
+      try {
+        const { refused: error, ...renewed } = await ports.redeem(found, resource, attempt, held)
+        const { tokens } = renewed
+        // somebody else's tokens (OpenID Connect Core section 12.2)
+        if (found.tokens.claims && tokens.claims?.sub !== found.tokens.claims.sub) {
+          if (tokens.refreshToken) ports.revoke(tokens.refreshToken)
+          return end(marked, 'subject_changed')
+        }
+        const next = {
+          ...found,
+          ...renewed,
+          version: found.version + 1,
+          by: ports.context,
+          tokenType: ports.tokenType,
+          pending: undefined,
+          trouble: undefined,
+        }
+        const isInTime = () => Math.abs(clock.now() - began) < REDEEM_MS
+        const ending = await store(next, marked, isInTime)
+        return ending.type === 'rotated' ? { ...ending, refused: error } : ending
+      } catch (error) {
+        if (!(error instanceof LatchkeyError)) throw error
+        const remainingMs = REDEEM_MS - (clock.now() - began)
+        const outcome = judgeRefreshFailure(error, attempt, remainingMs, before(found, clock.now()))
+        if (outcome.do === 'end') {
+          const reason = outcome.reason ?? (interrupted || spent ? 'refresh_interrupted' : 'expired')
+          refused.set(tokenHash, reason)
+          return invalidGrant(marked, reason)
+        }
+        spent ||= outcome.spent
+        // what is sent from a page that is being left is answered to nobody: the next page tries again
+        const isRefusal = outcome.do === 'keep' && outcome.refused
+        if (outcome.do === 'keep' || isLeaving()) return fail(error, spent, isRefusal)
+        await pause(clock, outcome.afterMs, held())
+      }
+    }
+  }
+
+  /** Tries again while the lock is held: whoever has it next would send the refresh token that is spent. */
+  const store = async (
+    next: SessionRecord,
+    marked: SessionRecord,
+    isInTime: () => boolean,
+  ): Promise<Ending> => {
+    const overtaken = { type: 'overtaken', spare: next.tokens.refreshToken } as const
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return (await records.replace(next, marked)) ? { type: 'rotated' } : overtaken
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error
+        if (records.current?.sessionId !== next.sessionId) return overtaken // signed out of here meanwhile
+        if (attempt === STORE_TRIES || !isInTime()) {
+          records.keep(next, marked)
+          return { type: 'rotated', unsaved: error }
+        }
+        await pause(clock, STORE_PAUSE_MS)
+      }
+    }
+  }
+
+  /** Someone who won a race that the lock did not prevent may have stored what they got, or be about to. */
+  const invalidGrant = async (marked: SessionRecord, reason: EndReason): Promise<Ending> => {
+    for (const waitMs of [0, RACE_MS]) {
+      if (waitMs) await pause(clock, waitMs)
+      const found = await readAgain()
+      if (found?.sessionId !== marked.sessionId) return { type: 'overtaken', spare: undefined }
+      if (found.tokens.refreshToken !== marked.tokens.refreshToken) return { type: 'adopted' }
+    }
+    return end(marked, reason)
+  }
+
+  const end = async (marked: SessionRecord, reason: EndReason): Promise<Ending> => {
+    try {
+      if (await records.end(reason, marked)) return { type: 'ended', reason }
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      return { type: 'ended', reason } // what stays in the store is known to be refused
+    }
+    await records.read()
+    return { type: 'adopted' }
+  }
+
+  return wanting => {
+    const began = clock.now()
+    const redeeming = new AbortController()
+    const cancel = clock.after(REDEEM_MS, () => redeeming.abort(tooLong()))
+    const held = () => {
+      // after a freeze the lock may be somebody else's, and the timer that would say so may not have fired yet
+      if (Math.abs(clock.now() - began) >= REDEEM_MS) redeeming.abort(tooLong())
+      return redeeming.signal
+    }
+    const page = ports.watchLeaving?.()
+    return withTimeLimit(
+      clock,
+      HOLD_MS,
+      () => underLock(wanting, held, () => page?.isLeaving() ?? false),
+      tooLong,
+    ).finally(() => {
+      cancel()
+      page?.stop()
+    })
+  }
+}

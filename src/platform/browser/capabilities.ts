@@ -1,0 +1,175 @@
+import type { Reach, Store } from '../../core/ports.ts'
+import { withTimeLimit } from '../../core/waiting.ts'
+import { indexedDbKeyValue } from '../../storage/indexeddb.ts'
+import { deviceClock } from '../device.ts'
+import { browserStore } from './stores.ts'
+
+/** What this runtime gives, as one JSON: found out by trying. */
+export interface Capabilities {
+  /** The name of the store, and whether what is written to it can be read back. */
+  readonly store: string
+  readonly works: boolean
+  /** Who shares what is stored, and how long it lasts: see `Reach`. */
+  readonly reach: Reach
+  /** `durable`: the browser asks before it removes what is stored. `evictable`: it may do so by itself. */
+  readonly persistence: 'durable' | 'evictable' | 'until-the-tab-closes' | 'until-the-page-goes'
+  /** What keeps two of those who share the store from refreshing at once. `none`: nobody shares it, or nothing does. */
+  readonly locks: 'web-locks' | 'lease' | 'store' | 'none'
+  /** Whether those who share the store hear of each other's sign-ins and sign-outs at once. */
+  readonly channels: boolean
+  /** Whether a key that cannot be exported survives in IndexedDB: what `sealed()` and `dpop()` are built on. */
+  readonly nonExtractableKeys: boolean
+  /** The seven promises, and which of them hold here. */
+  readonly promises: Readonly<Record<PromiseName, Promised>>
+}
+
+export type PromiseName =
+  | 'oneRedemption'
+  | 'durableBeforeUsed'
+  | 'onlyTheServerEndsASession'
+  | 'tokensGoNowhereElse'
+  | 'fetchIsFetch'
+  | 'freeWhenFresh'
+  | 'everyFailureHasAName'
+
+export interface Promised {
+  readonly holds: boolean
+  readonly why: string
+}
+
+/** Each attempt at most. */
+const TRY_MS = 2000
+const NEWS_MS = 500
+
+const attempt = async <T>(work: () => Promise<T>, otherwise: T, ms = TRY_MS): Promise<T> => {
+  try {
+    return await withTimeLimit(deviceClock, ms, work, () => new Error('It took too long.'))
+  } catch {
+    return otherwise
+  }
+}
+
+const canKeep = (store: Store) =>
+  attempt(async () => {
+    const key = `latchkey probe ${crypto.randomUUID()}`
+    await store.keyValue.update(key, () => key)
+    const found = await store.keyValue.get(key)
+    await store.keyValue.update(key, () => undefined)
+    return found === key
+  }, false)
+
+const canLock = (store: Store) =>
+  attempt(() => store.lock.run('latchkey probe', async () => true, TRY_MS), false)
+
+const hasWebLocks = () =>
+  attempt(
+    async () => (await globalThis.navigator.locks.request('latchkey probe', async () => true)) === true,
+    false,
+  )
+
+const canTell = (store: Store) =>
+  attempt(async () => {
+    const name = `latchkey probe ${crypto.randomUUID()}`
+    const [one, other] = [store.channel(name), store.channel(name)]
+    try {
+      return await new Promise<boolean>(resolve => {
+        other.listen(() => resolve(true))
+        one.post({ type: 'session-changed' })
+        deviceClock.after(NEWS_MS, () => resolve(false), true)
+      })
+    } finally {
+      one.close()
+      other.close()
+    }
+  }, false)
+
+const canKeepKeys = () =>
+  attempt(async () => {
+    const place = indexedDbKeyValue('latchkey keys', deviceClock)
+    const name = `latchkey probe ${crypto.randomUUID()}`
+    const made = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt'])
+    await place.update(name, () => made)
+    const key = (await place.get(name)) as CryptoKey
+    await place.update(name, () => undefined)
+    const iv = new Uint8Array(12)
+    await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, key, iv)
+    return !key.extractable
+  }, false)
+
+const isPersisted = () =>
+  attempt(async () => (await globalThis.navigator?.storage?.persisted()) === true, false)
+
+const promised = (holds: boolean, why: string): Promised => Object.freeze({ holds, why })
+
+/**
+ * What this runtime gives to a client with that store, and which of the seven promises therefore hold. Writes and removes
+ * a few records of its own; never rejects, and takes a few seconds at most.
+ * @param given the client's store. Default: the one that `createClient` would choose in a browser.
+ */
+export async function capabilities(given?: Store): Promise<Capabilities> {
+  const store = given ?? browserStore()
+  const works = await canKeep(store)
+  const reach = store.reach?.() ?? 'device' // after a try: another place may have been taken
+  const [lock, webLocks, channels, nonExtractableKeys, persisted] = await Promise.all([
+    canLock(store),
+    hasWebLocks(),
+    canTell(store),
+    canKeepKeys(),
+    isPersisted(),
+  ])
+  const isShared = reach === 'origin' || reach === 'device'
+  const locks = !lock || !isShared ? 'none' : reach === 'device' ? 'store' : webLocks ? 'web-locks' : 'lease'
+  const persistence =
+    reach === 'page'
+      ? 'until-the-page-goes'
+      : reach === 'tab'
+        ? 'until-the-tab-closes'
+        : reach === 'device' || persisted
+          ? 'durable'
+          : 'evictable'
+  const hasCrypto = typeof globalThis.crypto?.subtle?.digest === 'function'
+  const hasFetch = typeof globalThis.fetch === 'function'
+  const always = (why: string) => promised(hasFetch && hasCrypto, hasFetch && hasCrypto ? why : NO_BASICS)
+
+  return Object.freeze({
+    store: store.name,
+    works,
+    reach,
+    persistence,
+    locks,
+    channels,
+    nonExtractableKeys,
+    promises: Object.freeze({
+      oneRedemption: promised(works && lock, !works ? BROKEN : lock ? WITH_LOCK[locks] : NO_LOCK),
+      durableBeforeUsed: promised(works && reach !== 'page', works ? DURABLE[reach] : BROKEN),
+      onlyTheServerEndsASession: promised(works && isShared, works ? LASTS[persistence] : BROKEN),
+      tokensGoNowhereElse: always('Access tokens go to the origins that the app names, in a header.'),
+      fetchIsFetch: always('client.fetch hands on what fetch takes and gives.'),
+      freeWhenFresh: always('A valid access token is used from memory.'),
+      everyFailureHasAName: always('Every rejection is a LatchkeyError, and every wait has a bound.'),
+    }),
+  })
+}
+
+const NO_BASICS = 'There is no Web Crypto or no fetch here: serve the page over https, or from localhost.'
+const BROKEN = 'What is written to the store cannot be read back.'
+const NO_LOCK = 'The lock of the store is not to be had.'
+const WITH_LOCK = {
+  'web-locks': 'Web Locks, over all tabs and workers of the origin.',
+  lease: 'A lease in the store, over all tabs and workers of the origin: there are no Web Locks.',
+  store: 'The lock that the store brings, over all who share it.',
+  none: 'Nobody else sees this store: sharing within this page is enough.',
+} as const
+const DURABLE = {
+  page: 'What is in memory is lost with the page, rotated refresh tokens too.',
+  tab: 'A rotated refresh token survives reloads and crashes of this tab.',
+  origin: 'A rotated refresh token is in IndexedDB before it is used.',
+  device: 'A rotated refresh token is in the store before it is used.',
+} as const
+const LASTS = {
+  durable: 'What is stored stays until the app or the user removes it.',
+  evictable:
+    'What is stored stays, but for a browser that runs out of space or removes the data of sites that are not visited; navigator.storage.persist() asks it not to.',
+  'until-the-tab-closes': 'Closing the tab ends the session here too.',
+  'until-the-page-goes': 'A reload ends the session here too.',
+} as const

@@ -1,0 +1,114 @@
+import type { UserAgent } from '../../core/ports.ts'
+import { abortable, withTimeLimit } from '../../core/waiting.ts'
+import { CallbackError, ConfigurationError } from '../../errors.ts'
+import { deviceClock } from '../device.ts'
+import { listen, type Reply, type Routes, refuse } from './loopback-listener.ts'
+import { type HandOver, handOver, hasBrowser, openInBrowser } from './system-browser.ts'
+
+export interface LoopbackOptions {
+  /**
+   * Shows the URL to the user. `'print'` prints it to standard error. Default: that, and the system's browser is opened
+   * where there is one: not over SSH, and not where there is no display.
+   */
+  open?: 'print' | ((url: string) => void | Promise<void>)
+  /** How long the user may take, in milliseconds. Default 5 minutes. */
+  timeoutMs?: number
+}
+
+/**
+ * Signs in with the system's browser, which brings the answer to a listener on this machine (RFC 8252 section 7.3): a
+ * literal loopback address, a free port unless the redirect URI names one, one answer, then closed.
+ */
+export const loopback = ({ open, timeoutMs = 300_000 }: LoopbackOptions = {}): UserAgent => ({
+  name: 'loopback',
+  begin(redirectUri) {
+    const wanted = new URL(redirectUri)
+    if (wanted.protocol !== 'http:' || !/^(\[::1\]|127\.\d+\.\d+\.\d+)$/.test(wanted.hostname)) {
+      throw new ConfigurationError(
+        `loopback() needs a "redirectUri" such as "http://127.0.0.1/callback" (an address, not a name); got "${redirectUri}".`,
+      )
+    }
+    const routes: Routes = new Map([[wanted.pathname, () => refuse(404)]])
+    const listener = listen(wanted, routes)
+    const redirect = listener.url.then(url => url.href)
+    redirect.catch(() => {}) // it may be waited for later than it fails
+    const closing = new AbortController()
+    let way: HandOver | undefined
+
+    const show = async (url: string, here: URL) => {
+      if (typeof open === 'function') return open(url)
+      process.stderr.write(`Open this address to sign in:\n${url}\n`)
+      if (open || !hasBrowser()) {
+        const { port, hostname } = here
+        process.stderr.write(
+          `The answer has to reach port ${port} of this machine. From another one, first run there:\nssh -N -L ${port}:${hostname}:${port} <this machine>\n`,
+        )
+        return
+      }
+      try {
+        way = handOver(url, here, routes)
+        openInBrowser(way.argument)
+      } catch {} // the address was printed
+    }
+    const answerTo = (url: string, state: string, here: URL) =>
+      new Promise<string>((resolve, reject) => {
+        routes.set(wanted.pathname, answers(state, resolve))
+        show(url, here).catch(cause =>
+          reject(
+            new CallbackError('The browser could not be opened. Call signIn() to try again.', 'cancelled', {
+              cause,
+            }),
+          ),
+        )
+      })
+    return {
+      redirectUri: redirect,
+      authorize: (url, state) =>
+        withTimeLimit(
+          deviceClock,
+          timeoutMs,
+          async () => abortable(answerTo(url, state, await listener.url), closing.signal),
+          () =>
+            new CallbackError(
+              `No answer came within ${timeoutMs / 1000} s. Call signIn() to try again.`,
+              'cancelled',
+            ),
+        ).finally(() => way?.close()),
+      close() {
+        closing.abort(new CallbackError('The sign-in was closed. Call signIn() to try again.', 'cancelled'))
+        way?.close()
+        listener.close()
+      },
+    }
+  },
+})
+
+/**
+ * What comes to the redirect URI while a sign-in waits. With our state it is the answer. Some servers leave `state` out of
+ * an error: one that the user's browser is shown as a page is told, because nobody else is sent here.
+ */
+const answers =
+  (state: string, resolve: (answer: string) => void): ((...args: Parameters<RouteHandler>) => Reply) =>
+  (url, { headers }) => {
+    const { searchParams: parameters } = url
+    const isOurs = parameters.get('state') === state
+    const isError = parameters.has('error')
+    const isPage = (headers['sec-fetch-dest'] ?? 'document') === 'document'
+    if (isOurs ? !isError && !parameters.has('code') : !isError || !isPage) return refuse(404)
+    if (!isOurs) parameters.delete('state')
+    return {
+      status: 200,
+      body: isError
+        ? page('The sign-in was not completed.', 'You can close this tab and go back to the program.')
+        : page('You are signed in.', 'You can close this tab.'),
+      sent: () => resolve(url.href),
+    }
+  }
+
+type RouteHandler = Routes extends Map<string, infer Handler> ? Handler : never
+
+/** Says nothing of what the server or anybody else has sent. */
+const page = (title: string, text: string) =>
+  `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>${title}</title>` +
+  '<style>:root{color-scheme:light dark;font:1.1rem/1.6 system-ui}body{display:grid;min-height:90vh;place-content:center;' +
+  `text-align:center}</style><h1>${title}</h1><p>${text}</p>`

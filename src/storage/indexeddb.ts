@@ -1,0 +1,98 @@
+import { keys, promisifyRequest, type UseStore } from 'idb-keyval'
+import type { Clock, KeyValue } from '../core/ports.ts'
+import { withTimeLimit } from '../core/waiting.ts'
+
+/** Two tries fit into the time that one storage call may take. */
+const TRY_MS = 900
+
+const STORE = 'latchkey'
+
+/** Opens the database. One that lacks its object store, for whatever reason, would lack it for good: it is made anew. */
+async function openDatabase(name: string, isSecond = false): Promise<IDBDatabase> {
+  const request = indexedDB.open(name)
+  request.onupgradeneeded = () => request.result.createObjectStore(STORE)
+  const database = await promisifyRequest(request)
+  if (isSecond || database.objectStoreNames.contains(STORE)) return database
+  database.close()
+  await promisifyRequest(indexedDB.deleteDatabase(name))
+  return openDatabase(name, true)
+}
+
+export interface IndexedDbKeyValue extends KeyValue {
+  /** Closes the connection. The next call opens another. */
+  close(): void
+}
+
+/** KeyValue in IndexedDB: shared by all tabs and workers of the origin, survives reloads. */
+export function indexedDbKeyValue(database: string, clock: Clock): IndexedDbKeyValue {
+  let opening: Promise<IDBDatabase> | undefined
+  const close = () => {
+    globalThis.document?.removeEventListener('freeze', close)
+    opening?.then(
+      connection => connection.close(),
+      () => {},
+    )
+    opening = undefined
+  }
+  const open = () => {
+    if (opening) return opening
+    opening = openDatabase(database).then(connection => {
+      connection.onclose = connection.onversionchange = close // whoever deletes it must not wait for us
+      return connection
+    })
+    // a page that is frozen with an open connection may find it dead when it thaws
+    globalThis.document?.addEventListener('freeze', close)
+    return opening
+  }
+  const use: UseStore = async (mode, work) => work((await open()).transaction(STORE, mode).objectStore(STORE))
+
+  /**
+   * A connection can die without a word, and an open can hang for ever (WebKit): one more try with a new connection is
+   * made before the call is given up.
+   */
+  const withReopen = async <T>(work: (late: AbortSignal) => Promise<T>): Promise<T> => {
+    const once = () => withTimeLimit(clock, TRY_MS, work, () => new Error('IndexedDB does not answer.'))
+    try {
+      return await once()
+    } catch {
+      close()
+      return once()
+    }
+  }
+
+  return {
+    get: key => withReopen(() => use('readonly', store => promisifyRequest<unknown>(store.get(key)))),
+    // read and write in one transaction: idb-keyval's update() cannot delete
+    update: (key, change) =>
+      withReopen(late =>
+        use(
+          'readwrite',
+          store =>
+            new Promise<void>((resolve, reject) => {
+              // what is given up must not be stored later; it may have been stored just now
+              late.onabort = () => {
+                try {
+                  store.transaction.abort()
+                } catch {}
+              }
+              const found = store.get(key)
+              found.onsuccess = () => {
+                if (late.aborted) return // it is being tried again
+                try {
+                  const next = change(found.result)
+                  if (next === undefined) store.delete(key)
+                  else if (next !== found.result) store.put(next, key)
+                } catch (error) {
+                  store.transaction.abort()
+                  reject(error)
+                }
+              }
+              promisifyRequest(store.transaction).then(() => resolve(), reject)
+            }),
+        ),
+      ),
+    close,
+    keys: prefix =>
+      withReopen(async () => (await keys<string>(use)).filter(key => String(key).startsWith(prefix))),
+  }
+}

@@ -1,0 +1,155 @@
+import { describe, expect, test } from 'vitest'
+import { beginAuthorization } from '../../../src/authorization/authorization-request.ts'
+import { joinExtensions } from '../../../src/authorization/extensions.ts'
+import { createTransactions, type Transaction } from '../../../src/authorization/transaction.ts'
+import { parseCallback } from '../../../src/core/callback.ts'
+import type { Resource } from '../../../src/core/resource.ts'
+import { memoryKeyValue } from '../../../src/storage/memory.ts'
+import { handClock } from '../../support/clock.ts'
+
+const metadata = {
+  issuer: 'https://id.example.com',
+  authorization_endpoint: 'https://id.example.com/authorize',
+  token_endpoint: 'https://id.example.com/token',
+}
+const choice = {
+  userAgent: 'redirect',
+  redirectUri: 'https://app.example.com/callback',
+  scope: 'openid read',
+  returnTo: undefined,
+  parameters: {},
+}
+
+const extensions = joinExtensions([], {} as never)
+
+async function begin(
+  change: Partial<typeof choice> & { parameters?: Record<string, string> } = {},
+  server: object = {},
+  resources: readonly Resource[] = [],
+) {
+  const place = memoryKeyValue()
+  const clock = handClock()
+  const transactions = createTransactions(place, 't ', clock)
+  const as = { ...metadata, ...server }
+  const request = await beginAuthorization(
+    {
+      server: async () => as,
+      issuer: metadata.issuer,
+      clientId: 'app',
+      quirks: new Set<never>(),
+      strict: false,
+      keyValue: place,
+      warn() {},
+      clientAuthentication: undefined,
+      resources,
+      extensions,
+      transactions,
+      epoch: async () => 0,
+      clock,
+    },
+    { ...choice, ...change },
+  )
+  const url = new URL(request.url)
+  const saved = (await transactions.find(request.state)) as Transaction
+  return { ...request, url, query: Object.fromEntries(url.searchParams), saved, place }
+}
+
+describe('an authorization request', () => {
+  test('has what RFC 6749 section 4.1.1 and RFC 7636 section 4.3 ask for', async () => {
+    const { url, query, state, saved } = await begin()
+    expect(url.origin + url.pathname).toBe(metadata.authorization_endpoint)
+    expect(query).toEqual({
+      client_id: 'app',
+      response_type: 'code',
+      redirect_uri: choice.redirectUri,
+      scope: 'openid read',
+      state,
+      nonce: saved.nonce,
+      code_challenge: expect.stringMatching(/^[\w-]{43}$/),
+      code_challenge_method: 'S256',
+    })
+  })
+
+  test('has the challenge of the verifier that was saved, which is not in it [AR01, AR02]', async () => {
+    const { url, query, saved } = await begin()
+    const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(saved.codeVerifier))
+    expect(query.code_challenge).toBe(Buffer.from(digest).toString('base64url'))
+    expect(url.href).not.toContain(saved.codeVerifier)
+    expect(saved.codeVerifier).toMatch(/^[A-Za-z0-9._~-]{43,128}$/)
+  })
+
+  test('has a state which is known again, and says nothing of the user, the device or the time [F9.6]', async () => {
+    const { state } = await begin()
+    expect(parseCallback(`${choice.redirectUri}?code=a&state=${state}`)).toMatchObject({ state })
+    expect(state).toMatch(/^lk\.[\w-]{43}$/)
+  })
+
+  test('keeps how old the authentication may be, where that is a number and an ID Token will come [F2.8]', async () => {
+    const maxAge = async (max_age: string, more = {}) =>
+      (await begin({ parameters: { max_age }, ...more })).saved.maxAge
+    expect(await maxAge('0')).toBe(0)
+    expect(await maxAge('3600')).toBe(3600)
+    for (const other of ['', '-1', '1e3', 'soon']) expect(await maxAge(other)).toBeUndefined()
+    expect(await maxAge('60', { scope: 'read' })).toBeUndefined()
+  })
+
+  test('is another each time [AR01, AR06]', async () => {
+    const [one, other] = [await begin(), await begin()]
+    expect(one.saved.codeVerifier).not.toBe(other.saved.codeVerifier)
+    expect(one.saved.nonce).toBe(one.query.nonce)
+    for (const name of ['state', 'nonce', 'code_challenge'])
+      expect(one.query[name]).not.toBe(other.query[name])
+  })
+
+  test('has no nonce where no ID Token is asked for, and no scope where there is none', async () => {
+    const plain = await begin({ scope: 'read' })
+    expect(plain.query).not.toHaveProperty('nonce')
+    expect(plain.saved.nonce).toBeUndefined()
+    expect((await begin({ scope: '' })).query).not.toHaveProperty('scope')
+  })
+
+  test('has the extra parameters, which never take the place of its own [AR13]', async () => {
+    const { query } = await begin({
+      parameters: { prompt: 'login', state: 'mine', code_challenge_method: 'plain' },
+    })
+    expect(query).toMatchObject({ prompt: 'login', code_challenge_method: 'S256' })
+    expect(query.state).not.toBe('mine')
+  })
+
+  test('keeps the query of the endpoint, has nothing twice and drops the fragment [AR07]', async () => {
+    const { url, query } = await begin(
+      { parameters: { prompt: 'login' } },
+      { authorization_endpoint: 'https://id.example.com/authorize?tenant=1&client_id=x&prompt=none#x' },
+    )
+    expect(query).toMatchObject({ tenant: '1', client_id: 'app', prompt: 'login' })
+    expect([...url.searchParams.keys()].sort()).toEqual(Object.keys(query).sort())
+    expect(url.hash).toBe('')
+  })
+
+  test.each<[string, object]>([
+    ['authorization_endpoint', { authorization_endpoint: undefined }],
+    ['authorization_endpoint', { authorization_endpoint: 'http://id.example.com/authorize' }],
+    ['authorization_endpoint', { authorization_endpoint: 'javascript:alert(1)' }],
+    ['authorization_endpoint', { authorization_endpoint: 'data:text/html,x' }],
+    ['authorization_endpoint', { authorization_endpoint: 'https://u:p@id.example.com/authorize' }],
+    ['token_endpoint', { token_endpoint: undefined }],
+    ['token_endpoint', { token_endpoint: 'http://id.example.com/token' }],
+    ['token_endpoint', { token_endpoint: 'https://user@id.example.com/token' }],
+    ['PKCE', { code_challenge_methods_supported: ['plain'] }],
+    ['PKCE', { code_challenge_methods_supported: [] }],
+  ])('is not made when the %s does not do, and nothing is saved [AR08]', async (what, server) => {
+    await expect(begin({}, server)).rejects.toMatchObject({
+      code: 'ERR_CONFIGURATION',
+      message: expect.stringContaining(what),
+    })
+  })
+})
+
+test('an authorization request names each API that has a resource indicator, once (RFC 8707 section 2.1)', async () => {
+  const indicators = ['https://a.example.com/', 'urn:b', 'urn:b']
+  const { url } = await begin({}, {}, [
+    ...indicators.map((resource, at) => ({ url: `https://api${at}.example.com`, parameters: { resource } })),
+    { url: 'https://c.example.com', parameters: { audience: 'c' } },
+  ])
+  expect(url.searchParams.getAll('resource')).toEqual(['https://a.example.com/', 'urn:b'])
+})

@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'vitest'
+import { createTransport } from '../../../src/authorization/endpoint.ts'
+import type { Fetch } from '../../../src/core/ports.ts'
+import { handClock } from '../../support/clock.ts'
+
+const url = 'https://id.example.com/token?secret=query'
+
+/** A transport over answers in their order; the last one is given again and again. */
+function setUp(...answers: (() => Response | Promise<Response>)[]) {
+  const sent: [string, RequestInit | undefined][] = []
+  const fetch: Fetch = async (input, init) => {
+    sent.push([String(input), init])
+    const answer = answers[Math.min(sent.length, answers.length) - 1] as () => Response | Promise<Response>
+    return answer()
+  }
+  const clock = handClock()
+  return { transport: createTransport({ fetch, clock }), sent, clock }
+}
+const fails = () => Promise.reject(new TypeError('Failed to fetch'))
+const hangs = () => new Promise<never>(() => {})
+
+describe('a request to the authorization server', () => {
+  test('gives the answer with status, headers and body', async () => {
+    const { transport, sent } = setUp(() =>
+      Response.json({ a: 1 }, { status: 400, headers: { 'x-mine': 'yes' } }),
+    )
+    const answer = await transport(url, { method: 'POST', body: 'a=b' })
+    expect([answer.status, answer.headers.get('x-mine'), await answer.json()]).toEqual([400, 'yes', { a: 1 }])
+    expect(sent).toHaveLength(1)
+    expect(sent[0]?.[1]).toMatchObject({ method: 'POST', body: 'a=b', cache: 'no-store' })
+  })
+
+  test('may have an answer without a body', async () => {
+    const { transport } = setUp(() => new Response(null, { status: 204 }))
+    expect((await transport(url, { method: 'POST' })).status).toBe(204)
+  })
+
+  test('that cannot be sent is a NetworkError which names the endpoint and not the query', async () => {
+    const { transport, sent } = setUp(fails)
+    const error = await transport(url, { method: 'POST' }).catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'ERR_NETWORK', reason: 'unreachable', retryable: true })
+    expect((error as Error).message).toContain('https://id.example.com/token')
+    expect((error as Error).message).not.toContain('secret')
+    expect(sent).toHaveLength(1)
+  })
+
+  test('that reads is sent once more, one that writes is not', async () => {
+    const read = setUp(fails, () => new Response('second'))
+    expect(await (await read.transport(url, { method: 'GET' })).text()).toBe('second')
+    const both = setUp(fails)
+    await expect(both.transport(url, { method: 'GET' })).rejects.toMatchObject({ code: 'ERR_NETWORK' })
+    expect(both.sent).toHaveLength(2)
+  })
+
+  test('ends after 8 s without an answer, and is aborted', async () => {
+    const { transport, sent, clock } = setUp(hangs)
+    const error = transport(url, { method: 'POST' }).catch((reason: unknown) => reason)
+    await expect.poll(() => sent.length).toBe(1)
+    clock.advance(7999)
+    expect(sent[0]?.[1]?.signal?.aborted).toBe(false)
+    clock.advance(1)
+    expect(await error).toMatchObject({ code: 'ERR_NETWORK', reason: 'timeout' })
+    expect(sent[0]?.[1]?.signal?.aborted).toBe(true)
+  })
+
+  test('ends after 8 s also when only the body never ends [MX02]', async () => {
+    const { transport, sent, clock } = setUp(() => new Response(new ReadableStream({ pull: hangs })))
+    const error = transport(url, { method: 'POST' }).catch((reason: unknown) => reason)
+    await expect.poll(() => sent.length).toBe(1)
+    clock.advance(8000)
+    expect(await error).toMatchObject({ reason: 'timeout' })
+  })
+
+  test('can be aborted by who sent it', async () => {
+    const { transport, sent } = setUp(() => new Response('answer'))
+    const controller = new AbortController()
+    await transport(url, { method: 'POST', signal: controller.signal })
+    controller.abort()
+    expect(sent[0]?.[1]?.signal?.aborted).toBe(true)
+  })
+
+  test.each([301, 302, 303, 307, 308])(
+    'does not follow a redirect: %i is not the server [TR01]',
+    async status => {
+      const { transport } = setUp(
+        () => new Response(null, { status, headers: { location: 'https://portal.example' } }),
+      )
+      await expect(transport(url, { method: 'POST' })).rejects.toMatchObject({ reason: 'not_the_server' })
+    },
+  )
+
+  test('does not read more than a megabyte [MX01]', async () => {
+    let pulled = 0
+    const endless = new ReadableStream({
+      pull(controller) {
+        pulled++
+        controller.enqueue(new Uint8Array(100_000))
+      },
+    })
+    const { transport } = setUp(() => new Response(endless))
+    await expect(transport(url, { method: 'POST' })).rejects.toMatchObject({ reason: 'not_the_server' })
+    expect(pulled).toBeLessThan(20)
+  })
+
+  test('whose body breaks off is a NetworkError', async () => {
+    const broken = new ReadableStream({
+      start: controller => controller.enqueue(new Uint8Array(10)),
+      pull: controller => controller.error(new TypeError('terminated')),
+    })
+    const { transport } = setUp(() => new Response(broken))
+    await expect(transport(url, { method: 'POST' })).rejects.toMatchObject({ reason: 'unreachable' })
+  })
+})

@@ -1,0 +1,188 @@
+import { describe, expect, test } from 'vitest'
+import { createTransport } from '../../../src/authorization/endpoint.ts'
+import { createServer, endpointOf } from '../../../src/authorization/metadata.ts'
+import type { EventBody } from '../../../src/core/events.ts'
+import { createBend, type Quirk } from '../../../src/core/quirks.ts'
+import { handClock } from '../../support/clock.ts'
+
+const OIDC = 'https://id.example.com/.well-known/openid-configuration'
+const OAUTH = 'https://id.example.com/.well-known/oauth-authorization-server'
+const metadata = {
+  issuer: 'https://id.example.com',
+  authorization_endpoint: 'https://id.example.com/authorize',
+  token_endpoint: 'https://id.example.com/token',
+}
+
+/** A server whose documents are at these addresses; everything else is 404. */
+function setUp(
+  documents: Record<string, () => Response>,
+  issuer = 'https://id.example.com',
+  {
+    given,
+    quirks = [],
+    strict = false,
+  }: { given?: typeof metadata; quirks?: Quirk[]; strict?: boolean } = {},
+) {
+  const asked: string[] = []
+  const told: EventBody[] = []
+  const clock = handClock()
+  const fetch = async (input: RequestInfo | URL) => {
+    asked.push(String(input))
+    return documents[String(input)]?.() ?? new Response('not here', { status: 404 })
+  }
+  const transport = createTransport({ fetch, clock })
+  const emit = (event: EventBody) => void told.push(event)
+  const bend = createBend(new Set(quirks), emit)
+  const watch = async () => {}
+  const server = createServer({ issuer, metadata: given, transport, clock, emit, bend, strict, watch })
+  return { server, asked, told, clock }
+}
+
+describe('the metadata of a server', () => {
+  test('is fetched once, however many ask', async () => {
+    const { server, asked, told } = setUp({ [OIDC]: () => Response.json(metadata) })
+    const all = await Promise.all([server(), server(), server()])
+    expect(all[0]).toMatchObject(metadata)
+    expect(await server()).toBe(all[0])
+    expect(asked).toEqual([OIDC])
+    expect(told.map(({ type }) => type)).toEqual(['metadata-request', 'metadata-response'])
+  })
+
+  test('is looked for where RFC 8414 says when OpenID Connect has none', async () => {
+    const { server, asked } = setUp({ [OAUTH]: () => Response.json(metadata) })
+    expect(await server()).toMatchObject(metadata)
+    expect(asked).toEqual([OIDC, OAUTH])
+  })
+
+  test('is not asked for where it was given', async () => {
+    const { server, asked } = setUp({}, metadata.issuer, { given: metadata })
+    expect(await server()).toMatchObject(metadata)
+    expect(asked).toEqual([])
+  })
+
+  test('that could not be had is asked for again', async () => {
+    let up = false
+    const { server } = setUp({ [OIDC]: () => (up ? Response.json(metadata) : Response.error()) })
+    await expect(server()).rejects.toMatchObject({ code: 'ERR_NETWORK', retryable: true })
+    up = true
+    expect(await server()).toMatchObject(metadata)
+  })
+
+  test.each<[string, () => Response]>([
+    ['of another issuer', () => Response.json({ ...metadata, issuer: 'https://evil.example' })],
+    ['that is a page', () => new Response('<h1>Hello</h1>', { headers: { 'content-type': 'text/html' } })],
+    ['that is empty', () => Response.json({})],
+    ['that is a list', () => Response.json([])],
+    [
+      'that is cut off',
+      () => new Response('{"issuer":', { headers: { 'content-type': 'application/json' } }),
+    ],
+    [
+      'that redirects',
+      () => new Response(null, { status: 302, headers: { location: 'https://evil.example' } }),
+    ],
+    ['that is refused', () => new Response('no', { status: 403 })],
+  ])('%s is none: the error names the URL and what was expected', async (_what, document) => {
+    const { server } = setUp({ [OIDC]: document })
+    const error = await server().catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'ERR_NETWORK', retryable: true })
+    expect((error as Error).message).toContain('https://id.example.com')
+  })
+
+  test('is nowhere: the error names a URL that was tried', async () => {
+    await expect(setUp({}).server()).rejects.toMatchObject({
+      code: 'ERR_NETWORK',
+      message: expect.stringContaining('https://id.example.com/.well-known/'),
+    })
+  })
+})
+
+describe('an issuer that is spelt in another way', () => {
+  const TENANT = 'https://id.example.com/tenant'
+  const at = (issuer: string) => ({
+    [`${TENANT}/.well-known/openid-configuration`]: () => Response.json({ ...metadata, issuer }),
+    [OIDC]: () => Response.json({ ...metadata, issuer }),
+  })
+
+  test.for([
+    ['https://id.example.com', 'https://id.example.com/'],
+    ['https://id.example.com', 'https://id.example.com:443'],
+    ['https://id.example.com', 'https://ID.example.com'],
+    [TENANT, `${TENANT}/`],
+  ] as const)(
+    '%s as %s counts as the document spells it, but not with strict [DM02]',
+    async ([issuer, told]) => {
+      expect((await setUp(at(told), issuer).server()).issuer).toBe(told)
+      await expect(setUp(at(told), issuer, { strict: true }).server()).rejects.toMatchObject({
+        reason: 'not_the_server',
+        message: expect.stringContaining(told),
+      })
+    },
+  )
+
+  test.for([
+    ['https://id.example.com', 'https://id.example.com/other'],
+    [TENANT, 'https://id.example.com/TENANT'],
+    [TENANT, 'https://id.example.com'],
+    [TENANT, 'https://evil.example/{tenantid}'],
+  ] as const)('%s as %s is another one [DM01]', async ([issuer, told]) => {
+    await expect(setUp(at(told), issuer, { quirks: ['issuer_template'] }).server()).rejects.toMatchObject({
+      reason: 'not_the_server',
+      message: expect.stringContaining(told),
+    })
+  })
+
+  test('as a template is refused by name, and taken with the quirk issuer_template', async () => {
+    const told = 'https://id.example.com/{tenantid}'
+    await expect(setUp(at(told), TENANT).server()).rejects.toMatchObject({ quirk: 'issuer_template' })
+    expect((await setUp(at(told), TENANT, { quirks: ['issuer_template'] }).server()).issuer).toBe(told)
+  })
+
+  test('with a path is looked for where each of the two documents says, in their order [DM03]', async () => {
+    const { server, asked } = setUp({}, TENANT)
+    await expect(server()).rejects.toMatchObject({ code: 'ERR_NETWORK' })
+    expect(asked).toEqual([
+      `${TENANT}/.well-known/openid-configuration`,
+      'https://id.example.com/.well-known/oauth-authorization-server/tenant',
+    ])
+  })
+})
+
+describe('metadata of the day before', () => {
+  test('is used while it is fetched again, once, and after that failed [DM04, DM05]', async () => {
+    let document = () => Response.json(metadata)
+    const { server, asked, clock } = setUp({ [OIDC]: () => document() })
+    const first = await server()
+    clock.advance(24 * 3_600_000)
+    document = () => Response.error()
+    expect(await Promise.all([server(), server(), server()])).toEqual([first, first, first])
+    await expect.poll(() => asked.length).toBe(3) // a GET that found no answer is sent once more
+    expect(await server()).toBe(first)
+    document = () => Response.json({ ...metadata, token_endpoint: 'https://id.example.com/new' })
+    clock.advance(300_000)
+    expect(await server()).toBe(first)
+    await expect.poll(server).toMatchObject({ token_endpoint: 'https://id.example.com/new' })
+    expect(asked).toHaveLength(4)
+  })
+})
+
+describe('an endpoint', () => {
+  test('may be https, or http on loopback', () => {
+    const local = { issuer: 'http://127.0.0.1:9', token_endpoint: 'http://127.0.0.1:9/token' }
+    expect(endpointOf(metadata, 'token_endpoint').href).toBe(metadata.token_endpoint)
+    expect(endpointOf(local, 'token_endpoint').href).toBe(local.token_endpoint)
+  })
+
+  test.each([
+    undefined,
+    '',
+    '/token',
+    'http://id.example.com/token',
+    'https://:p@id.example.com/token',
+    'https://u:p@id.example.com/token',
+    'data:,x',
+  ])('may not be %s', endpoint => {
+    const server = { ...metadata, token_endpoint: endpoint }
+    expect(() => endpointOf(server, 'token_endpoint')).toThrow(/token_endpoint/)
+  })
+})

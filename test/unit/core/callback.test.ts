@@ -1,0 +1,113 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { nameState, parseCallback } from '../../../src/core/callback.ts'
+import { cleanUrl } from '../../../src/core/clean-url.ts'
+
+const page = 'https://app.example.com/callback'
+
+describe('a URL is a callback of ours', () => {
+  test.each([
+    'code=abc&state=lk.redirect.xyz',
+    'state=lk.redirect.xyz&error=access_denied',
+    'a=b&code=&state=lk.redirect.x#c',
+  ])('with %s', query => {
+    const callback = parseCallback(`${page}?${query}`)
+    expect(callback).toMatchObject({ userAgent: undefined, state: expect.stringMatching(/^lk\.redirect\./) })
+    expect(callback?.url.href).toBe(`${page}?${query}`)
+  })
+})
+
+test('a state says that it is of latchkey, whether a page waits for the answer, and nothing else [F9.6]', () => {
+  for (const agent of ['redirect', 'loopback', 'appLink', 'mine']) expect(nameState(agent, 'r')).toBe('lk.r')
+  const state = nameState('popup', 'r')
+  expect(state).toBe('lk.p.r')
+  expect(parseCallback(`${page}?code=a&state=${state}`)).toMatchObject({ userAgent: 'popup', state })
+})
+
+describe('a URL is none', () => {
+  test.each([
+    page,
+    `${page}?code=abc`,
+    `${page}?code=abc&state=`,
+    `${page}?code=abc&state=xyz`,
+    `${page}?code=abc&state=xlk.redirect.1`,
+    `${page}?state=lk.redirect.xyz`,
+    `${page}#code=abc&state=lk.redirect.xyz`,
+    `${page}?code=abc&state=other&state=lk.redirect.xyz`,
+    'lk.redirect.xyz',
+    '',
+  ])('when it is %s', url => {
+    expect(parseCallback(url)).toBeUndefined()
+  })
+})
+
+describe('a URL is cleaned', () => {
+  test.each([
+    [`${page}?code=a&state=lk.x.y&iss=https%3A%2F%2Fid.example.com`, page],
+    [`${page}?error=e&error_description=d&error_uri=u&state=s&session_state=z`, page],
+    [`${page}?keep=1&code=a&also=a%20b+c&state=s`, `${page}?keep=1&also=a%20b+c`],
+    [`${page}?codes=1&xstate=2&code=a`, `${page}?codes=1&xstate=2`],
+    [`${page}?code&state`, page],
+    [`${page}?code=a#part`, `${page}#part`],
+    [`${page}?code=a#/route?x=y`, `${page}#/route?x=y`],
+    [`${page}#access_token=a&token_type=bearer`, page],
+    [`${page}?access_token=a&id_token=b&code=c`, page],
+  ])('%s', (url, expected) => {
+    expect(cleanUrl(new URL(url))).toBe(expected)
+  })
+})
+
+const name = fc.constantFrom('code', 'state', 'error', 'iss', 'q', 'page', 'a b', 'ü', '__proto__', '')
+const value = fc.oneof(
+  fc.string(),
+  fc.constantFrom('lk.', 'lk.redirect.abc', 'LK.redirect.abc', '.lk.', 'lk'),
+)
+const url = fc
+  .tuple(fc.webUrl({ withFragments: true }), fc.array(fc.tuple(name, value), { maxLength: 6 }))
+  .map(([base, pairs]) => {
+    const made = new URL(base)
+    for (const pair of pairs) made.searchParams.append(...pair)
+    return made
+  })
+
+test('any URL is a callback only with a state of ours and a code or an error, and is not changed', () => {
+  fc.assert(
+    fc.property(url, address => {
+      const before = address.href
+      const callback = parseCallback(address)
+      const { searchParams } = address
+      const isOurs =
+        searchParams.get('state')?.startsWith('lk.') === true &&
+        (searchParams.has('code') || searchParams.has('error'))
+      expect(callback !== undefined).toBe(isOurs)
+      if (callback) expect(callback.state).toBe(searchParams.get('state'))
+      expect(address.href).toBe(before)
+    }),
+  )
+})
+
+test('any URL is cleaned of the answer and of nothing else, and stays clean [RS16]', () => {
+  const answer = ['code', 'state', 'error', 'iss']
+  fc.assert(
+    fc.property(url, address => {
+      const before = address.href
+      const clean = new URL(cleanUrl(address))
+      const rest = [...address.searchParams].filter(([key]) => !answer.includes(key))
+      // an empty pair is no pair
+      expect([...clean.searchParams].filter(([key, text]) => key || text)).toEqual(
+        rest.filter(([key, text]) => key || text),
+      )
+      expect([clean.origin, clean.pathname, clean.hash]).toEqual([
+        address.origin,
+        address.pathname,
+        address.hash,
+      ])
+      expect(cleanUrl(clean)).toBe(clean.href)
+      expect(address.href).toBe(before)
+    }),
+  )
+})
+
+test('any text is asked without a throw', () => {
+  fc.assert(fc.property(fc.string(), text => void parseCallback(text)))
+})

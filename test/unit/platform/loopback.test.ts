@@ -1,0 +1,137 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { CallbackError, ConfigurationError } from '../../../src/errors.ts'
+import { loopback } from '../../../src/platform/node/loopback.ts'
+
+const STATE = 'lk.loopback.abc'
+
+/** Begins a sign-in; `knock` is what a browser on this machine can do meanwhile. */
+const begin = async (
+  redirectUri = 'http://127.0.0.1/callback',
+  options: Parameters<typeof loopback>[0] = {},
+) => {
+  const shown: string[] = []
+  const attempt = loopback({ open: url => void shown.push(url), ...options }).begin(redirectUri)
+  onTestFinished(() => attempt.close())
+  const listening = await attempt.redirectUri
+  const knock = (path: string, init?: RequestInit) => fetch(new URL(path, listening), init)
+  return { attempt, shown, listening, knock }
+}
+
+describe('the loopback user agent', () => {
+  test('listens on a free port of the literal address and shows the URL it is given [NA01]', async () => {
+    const { attempt, shown, listening, knock } = await begin()
+    expect(listening).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/callback$/)
+    const answer = attempt.authorize('https://id.example.com/authorize', STATE)
+    await knock(`/callback?code=c&state=${STATE}`)
+    expect(shown).toEqual(['https://id.example.com/authorize'])
+    expect(await answer).toBe(`${listening}?code=c&state=${STATE}`)
+  })
+
+  test('answers only the redirect URI with our state, and waits through everything else [NA02]', async () => {
+    const { attempt, listening, knock } = await begin()
+    const answer = attempt.authorize('https://id.example.com/authorize', STATE)
+    expect((await knock('/')).status).toBe(404)
+    expect((await knock('/favicon.ico')).status).toBe(404)
+    expect((await knock('/callback?code=c&state=other')).status).toBe(404)
+    expect((await knock(`/callback?code=c&state=${STATE}`, { method: 'POST' })).status).toBe(405)
+    const last = await knock(`/callback?error=access_denied&state=${STATE}`)
+    expect(last.status).toBe(200)
+    expect(await answer).toBe(`${listening}?error=access_denied&state=${STATE}`)
+  })
+
+  test.for<[string, string, string]>([
+    ['a code', `code=c&state=${STATE}`, 'You are signed in.'],
+    ['an error', `error=access_denied&state=${STATE}`, 'The sign-in was not completed.'],
+    ['an error beside a code', `error=x&code=c&state=${STATE}`, 'The sign-in was not completed.'],
+    ['an error without state', 'error=invalid_scope', 'The sign-in was not completed.'],
+  ])('its last page says what came of %s, and nothing that was sent [F2.9]', async ([, query, title]) => {
+    const { attempt, knock } = await begin()
+    const answer = attempt.authorize('https://id.example.com/authorize', STATE)
+    const last = await knock(`/callback?${query}&error_description=%3Cb%3EPay+here`)
+    const text = await last.text()
+    expect(text).toContain(`<h1>${title}</h1>`)
+    expect(text).not.toMatch(/Pay here|access_denied|invalid_scope/)
+    await answer
+  })
+
+  test.for<[string, string]>([
+    ['without state', ''],
+    ['with a state that is not ours', '&state=other'],
+    ["with another sign-in's state", '&state=lk.loopback.zzz'],
+  ])('an error %s is the answer at once, and without a state of anybody [F2.9]', async ([, state]) => {
+    const { attempt, listening, knock } = await begin()
+    const answer = attempt.authorize('https://id.example.com/authorize', STATE)
+    await knock(`/callback?error=invalid_scope${state}`)
+    expect(await answer).toBe(`${listening}?error=invalid_scope`)
+  })
+
+  test('an error that a page of the web sends as an image, a frame or a script is none [F2.9]', async () => {
+    const { attempt, listening, knock } = await begin()
+    const answer = attempt.authorize('https://id.example.com/authorize', STATE)
+    for (const dest of ['image', 'iframe', 'script', 'empty']) {
+      const headers = { 'sec-fetch-dest': dest }
+      expect((await knock('/callback?error=access_denied', { headers })).status).toBe(404)
+    }
+    await knock(`/callback?code=c&state=${STATE}`)
+    expect(await answer).toBe(`${listening}?code=c&state=${STATE}`)
+  })
+
+  test('is answered also while the function that shows the URL is still at it', async () => {
+    const { attempt, listening, knock } = await begin(undefined, { open: () => new Promise(() => {}) })
+    const answer = attempt.authorize('https://id.example.com/authorize', STATE)
+    await knock(`/callback?code=c&state=${STATE}`)
+    expect(await answer).toBe(`${listening}?code=c&state=${STATE}`)
+  })
+
+  test('a sign-in that is closed while it waits rejects, and waits no longer [F5.2]', async () => {
+    const { attempt } = await begin()
+    const answer = attempt.authorize('https://id.example.com/authorize', STATE)
+    attempt.close()
+    await expect(answer).rejects.toMatchObject({ code: 'ERR_CALLBACK', reason: 'cancelled' })
+  })
+
+  test('nothing waits for a request that comes before the sign-in has its address [F5.2]', async () => {
+    const { knock } = await begin()
+    expect((await knock(`/callback?code=c&state=${STATE}`)).status).toBe(404)
+  })
+
+  test('is gone when it is closed, after one answer or none [NA01]', async () => {
+    const { attempt, knock } = await begin()
+    const answer = attempt.authorize('https://id.example.com/', STATE)
+    await knock(`/callback?code=c&state=${STATE}`)
+    await answer
+    attempt.close()
+    await expect(knock('/callback')).rejects.toThrow()
+  })
+
+  test('gives up when nobody answers in time [NA02]', async () => {
+    const { attempt } = await begin(undefined, { timeoutMs: 20 })
+    const error = await attempt.authorize('https://id.example.com/', STATE).catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(CallbackError)
+    expect(error).toMatchObject({ reason: 'cancelled' })
+  })
+
+  test.for(['http://localhost/callback', 'https://127.0.0.1/callback', 'https://app.example.com/callback'])(
+    'refuses %s, because only a literal loopback address stays on this machine [NA01]',
+    redirectUri => {
+      expect(() => loopback().begin(redirectUri)).toThrow(ConfigurationError)
+    },
+  )
+
+  test('says which port is taken, and what to do', async () => {
+    const other = createServer().listen(0, '127.0.0.1')
+    onTestFinished(() => void other.close())
+    await new Promise(resolve => other.once('listening', resolve))
+    const { port } = other.address() as AddressInfo
+    const attempt = loopback({ open: () => {} }).begin(`http://127.0.0.1:${port}/callback`)
+    onTestFinished(() => attempt.close())
+    await expect(attempt.redirectUri).rejects.toThrow(new RegExp(`Port ${port} .* in use`))
+  })
+
+  test('listens on the IPv6 loopback address where that is asked for [NA01]', async () => {
+    const { listening } = await begin('http://[::1]/callback')
+    expect(listening).toMatch(/^http:\/\/\[::1\]:\d+\/callback$/)
+  })
+})

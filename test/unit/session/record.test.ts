@@ -1,0 +1,162 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { endOf, type SessionRecord, sessionOf } from '../../../src/core/session.ts'
+import { parseStored } from '../../../src/session/record.ts'
+
+const parseRecord = (stored: unknown) => sessionOf(parseStored(stored))
+
+const claims = { iss: 'https://id.example.com', sub: 'alice', aud: 'app', exp: 2, iat: 1 }
+const tokens = {
+  accessToken: 'access-1',
+  refreshToken: 'refresh-1',
+  idToken: 'id-1',
+  scope: 'openid read',
+  claims,
+  expiresAt: 5000,
+  refreshAt: 4000,
+}
+const record: SessionRecord = {
+  schema: 1,
+  sessionId: 'lk.test.1',
+  version: 3,
+  tokens,
+  pending: { tokenHash: 'hash', sentAt: 1000 },
+}
+
+describe('what is left of a session that is over', () => {
+  const ended = {
+    schema: 1,
+    ended: 'expired',
+    sessionId: 'lk.test.1',
+    subject: 'alice',
+    tried: true,
+    epoch: 2,
+  }
+
+  test('is read as it was written, also through JSON', () => {
+    expect(parseStored(ended)).toEqual(ended)
+    expect(parseStored(JSON.parse(JSON.stringify(ended)))).toEqual(ended)
+  })
+
+  test('is nothing where its reason is damaged, and keeps its reason where only the rest is', () => {
+    for (const reason of [undefined, '', 1, {}])
+      expect(parseStored({ ...ended, ended: reason })).toBeUndefined()
+    const damaged = { ...ended, subject: 1, tried: 'yes', epoch: 'x', leavingUntil: null }
+    expect(endOf(parseStored(damaged))).toEqual({ schema: 1, ended: 'expired', sessionId: 'lk.test.1' })
+  })
+})
+
+describe('a record that this client cannot use', () => {
+  test('of a later version is named, not taken for none [F1.6]', () => {
+    expect(parseStored({ ...record, schema: 2 })).toEqual({
+      unusable: expect.stringContaining('newer version'),
+    })
+  })
+
+  test('that is bound to a key is named where the client has no dpop() [F1.6]', () => {
+    const bound = { ...record, tokenType: 'dpop' as const }
+    expect(parseStored(bound)).toEqual({ unusable: expect.stringContaining('dpop()'), record: bound })
+    expect(parseStored(bound, 'dpop')).toEqual(bound)
+  })
+})
+
+describe('a stored record', () => {
+  test('is read as it was written, also through JSON', () => {
+    expect(parseRecord(record)).toEqual(record)
+    expect(parseRecord(JSON.parse(JSON.stringify(record)))).toEqual(record)
+  })
+
+  test('may lack what not every server gives', () => {
+    const least = { schema: 1, sessionId: 'x', version: 1, tokens: { accessToken: 'a', scope: '' } }
+    expect(parseRecord(least)).toEqual(least)
+  })
+
+  test('keeps its session when only the mark is damaged', () => {
+    const { pending: _, ...rest } = record
+    for (const pending of [null, 'x', {}, { tokenHash: '', sentAt: 1 }, { tokenHash: 'x', sentAt: 'y' }]) {
+      expect(parseRecord({ ...record, pending })).toEqual(rest)
+    }
+  })
+
+  test.each<[string, unknown]>([
+    ['absent', undefined],
+    ['null', null],
+    ['a text', 'record'],
+    ['a number', 1],
+    ['a list', [record]],
+    ['empty', {}],
+    ['of a later version', { ...record, schema: 2 }],
+    ['of a version that is a text', { ...record, schema: '1' }],
+    ['without a session id', { ...record, sessionId: undefined }],
+    ['with an empty session id', { ...record, sessionId: '' }],
+    ['with a version that is no whole number', { ...record, version: 1.5 }],
+    ['with a version that is no number', { ...record, version: '3' }],
+    ['without tokens', { ...record, tokens: undefined }],
+    ['with tokens that are a list', { ...record, tokens: [] }],
+    ['without an access token', { ...record, tokens: { ...tokens, accessToken: undefined } }],
+    ['with an empty access token', { ...record, tokens: { ...tokens, accessToken: '' } }],
+    ['with an empty refresh token', { ...record, tokens: { ...tokens, refreshToken: '' } }],
+    ['with a refresh token that is no text', { ...record, tokens: { ...tokens, refreshToken: 1 } }],
+    ['without a scope', { ...record, tokens: { ...tokens, scope: undefined } }],
+    ['with claims of nobody', { ...record, tokens: { ...tokens, claims: {} } }],
+    ['with claims that are a text', { ...record, tokens: { ...tokens, claims: 'alice' } }],
+    ['with an expiry that is a text', { ...record, tokens: { ...tokens, expiresAt: 'soon' } }],
+    [
+      'with an expiry that is null, as JSON makes of NaN',
+      { ...record, tokens: { ...tokens, expiresAt: null } },
+    ],
+  ])('that is %s is no record [ST03]', (_what, stored) => {
+    expect(parseRecord(stored)).toBeUndefined()
+  })
+})
+
+test('any JSON is read without a throw, into a whole record or nothing, and pollutes nothing [ST03]', () => {
+  const odd = fc.constantFrom<unknown>(undefined, null, '', 0, -1, Number.NaN, [], {}, 'text', true)
+  const spoiled = fc
+    .record(
+      {
+        schema: fc.oneof(fc.constant(1), odd),
+        sessionId: fc.oneof(fc.string(), odd),
+        version: fc.oneof(fc.integer(), odd),
+        tokens: fc.oneof(
+          fc.record(
+            {
+              accessToken: fc.oneof(fc.string(), odd),
+              refreshToken: fc.oneof(fc.string(), odd),
+              scope: fc.oneof(fc.string(), odd),
+              claims: fc.oneof(fc.record({ sub: fc.oneof(fc.string(), odd) }), odd),
+              expiresAt: fc.oneof(fc.double(), odd),
+            },
+            { requiredKeys: [] },
+          ),
+          odd,
+        ),
+        pending: fc.oneof(fc.record({ tokenHash: fc.oneof(fc.string(), odd), sentAt: odd }), odd),
+      },
+      { requiredKeys: [] },
+    )
+    .map(stored => ({ ...stored, __proto__: null }))
+  fc.assert(
+    fc.property(fc.oneof(fc.anything({ withNullPrototype: true }), fc.jsonValue(), spoiled), stored => {
+      const read = parseRecord(stored)
+      if (read) {
+        expect(read.schema).toBe(1)
+        expect(Number.isSafeInteger(read.version)).toBe(true)
+        expect(read.sessionId).not.toBe('')
+        expect(read.tokens.accessToken).not.toBe('')
+        expect(parseRecord(read)).toEqual(read)
+      }
+      expect(Object.keys(Object.prototype)).toEqual([])
+    }),
+  )
+})
+
+test('a record with hostile names pollutes no prototype [ST03]', () => {
+  const hostile = JSON.parse(
+    '{"schema":1,"sessionId":"x","version":1,"__proto__":{"polluted":1},' +
+      '"tokens":{"accessToken":"a","scope":"","__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}}',
+  )
+  const read = parseRecord(hostile)
+  expect((read as { polluted?: number } | undefined)?.polluted).toBeUndefined()
+  expect(({} as { polluted?: number }).polluted).toBeUndefined()
+})

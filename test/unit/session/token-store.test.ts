@@ -1,0 +1,244 @@
+import { describe, expect, test } from 'vitest'
+import type { KeyValue } from '../../../src/core/ports.ts'
+import type { SessionRecord } from '../../../src/core/session.ts'
+import { createTokenStore } from '../../../src/session/token-store.ts'
+import { memoryKeyValue } from '../../../src/storage/memory.ts'
+
+const record = (version: number, sessionId = 'lk.test.1'): SessionRecord => ({
+  schema: 1,
+  sessionId,
+  version,
+  epoch: 0,
+  tokens: { accessToken: `access-${version}`, refreshToken: `refresh-${version}`, scope: 'read' },
+})
+
+/** Two stores over one place, as two tabs have them; writes may be made to fail. */
+function twoTabs() {
+  const place = memoryKeyValue()
+  const state = { broken: false }
+  const keyValue: KeyValue = {
+    ...place,
+    update: (key, change) =>
+      state.broken ? Promise.reject(new Error('the disk is full')) : place.update(key, change),
+  }
+  return {
+    state,
+    place,
+    one: createTokenStore(keyValue, 'session'),
+    other: createTokenStore(keyValue, 'session'),
+  }
+}
+
+describe('the token store', () => {
+  test('knows nothing before it has read', async () => {
+    const { one, other } = twoTabs()
+    await one.begin(record(1))
+    expect(other.current).toBeUndefined()
+    expect(await other.read()).toEqual(record(1))
+    expect(other.current).toEqual(record(1))
+  })
+
+  test('replaces what is unchanged, and only that [RF08]', async () => {
+    const { one, other } = twoTabs()
+    await one.begin(record(1))
+    await other.read()
+    expect(await one.replace(record(2), record(1))).toBe(true)
+    expect(await other.replace({ ...record(2), sessionId: 'late' }, record(1))).toBe(false)
+    expect(await other.read()).toEqual(record(2))
+  })
+
+  test.each<[string, SessionRecord | undefined]>([
+    ['that another session took the place of', record(1, 'lk.test.2')],
+    ['that is gone', undefined],
+  ])('does not replace a session %s', async (_what, meanwhile) => {
+    const { one, place } = twoTabs()
+    await one.begin(record(1))
+    await place.update('session', () => meanwhile)
+    expect(await one.replace(record(2), record(1))).toBe(false)
+    expect(await place.get('session')).toEqual(meanwhile)
+  })
+
+  test('of many that replace at once, lets one', async () => {
+    const { one, other } = twoTabs()
+    await one.begin(record(1))
+    const results = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        (index % 2 ? one : other).replace({ ...record(2), sessionId: `${index}` }, record(1)),
+      ),
+    )
+    expect(results.filter(Boolean)).toHaveLength(1)
+  })
+
+  test('ends what is there, tells what it was, and leaves the reason in its place [F2.3]', async () => {
+    const { one, other } = twoTabs()
+    await one.begin(record(1))
+    expect(await other.end('expired')).toEqual(record(1))
+    const ended = { schema: 1, ended: 'expired', sessionId: 'lk.test.1', epoch: 0 }
+    expect(await one.read()).toEqual(ended)
+    expect(one.current).toBeUndefined()
+    expect(await one.end('dpop_key_lost')).toBeUndefined()
+    expect(await other.read()).toEqual(ended)
+  })
+
+  test('does not end a session that has been rotated meanwhile', async () => {
+    const { one, other } = twoTabs()
+    await one.begin(record(1))
+    await other.replace(record(2), record(1))
+    expect(await one.end('expired', record(1))).toBeUndefined()
+    expect(await one.read()).toEqual(record(2))
+    expect(await one.end('expired', record(2))).toEqual(record(2))
+    expect(one.current).toBeUndefined()
+  })
+
+  test('remembers whose session ended, but not whose user has signed out', async () => {
+    const { one } = twoTabs()
+    const claims = { iss: 'i', sub: 'alice', aud: 'a', exp: 2, iat: 1 }
+    const alices = { ...record(1), tokens: { ...record(1).tokens, claims } }
+    await one.begin(alices)
+    await one.end('expired')
+    expect(one.stored).toMatchObject({ subject: 'alice' })
+    await one.begin(alices)
+    await one.end('signed_out')
+    expect(JSON.stringify(one.stored)).not.toContain('alice')
+  })
+
+  test('stores no sign-in that began before a sign-out, also where nobody was signed in [F1.4]', async () => {
+    const { one, other } = twoTabs()
+    await other.end('signed_out')
+    expect(await one.begin({ ...record(1), epoch: 0 })).toBe(false)
+    expect(await one.begin({ ...record(1), epoch: 1 })).toBe(true)
+    expect(await one.read()).toMatchObject({ sessionId: 'lk.test.1', epoch: 1 })
+  })
+
+  test('stores no sign-in that it had to keep, once somebody has signed out [F1.9]', async () => {
+    const { one, other } = twoTabs()
+    one.keep({ ...record(1), epoch: 0 })
+    await other.begin(record(1, 'lk.test.2'))
+    await other.end('signed_out')
+    expect(await one.read()).toMatchObject({ ended: 'signed_out' })
+    expect(one.current).toBeUndefined()
+  })
+
+  test('has ended a session here, and for everyone with the next read that can write [F1.9]', async () => {
+    const { one, other, state } = twoTabs()
+    await one.begin(record(1))
+    state.broken = true
+    await expect(one.end('expired', record(1))).rejects.toThrow('full')
+    expect(one.current).toBeUndefined()
+    state.broken = false
+    expect(await one.read()).toMatchObject({ ended: 'expired' })
+    expect(await other.read()).toMatchObject({ ended: 'expired' })
+  })
+
+  test('does not end later what somebody else has begun meanwhile', async () => {
+    const { one, other, state } = twoTabs()
+    await one.begin(record(1))
+    state.broken = true
+    await one.end('expired', record(1)).catch(() => {})
+    state.broken = false
+    await other.begin(record(1, 'lk.test.2'))
+    expect(await one.read()).toMatchObject({ sessionId: 'lk.test.2' })
+  })
+
+  test('leaves alone what it cannot read, and ends what it can only not use [F1.6]', async () => {
+    const { one, place } = twoTabs()
+    const newer = { schema: 2, whatever: true }
+    await place.update('session', () => newer)
+    expect(await one.end('signed_out')).toBeUndefined()
+    expect(await place.get('session')).toEqual(newer)
+    const bound = { ...record(1), tokenType: 'dpop' as const }
+    await place.update('session', () => bound)
+    expect(await one.end('expired')).toBeUndefined()
+    expect(await place.get('session')).toEqual(bound)
+    expect(await one.end('signed_out')).toEqual(bound)
+    expect(await one.read()).toMatchObject({ ended: 'signed_out' })
+  })
+
+  test('keeps its copy when a write fails', async () => {
+    const { one, state } = twoTabs()
+    await one.begin(record(1))
+    state.broken = true
+    await expect(one.replace(record(2), record(1))).rejects.toThrow('full')
+    expect(one.current).toEqual(record(1))
+  })
+
+  test('stores with the next read what could not be stored before', async () => {
+    const { one, other, state } = twoTabs()
+    await one.begin(record(1))
+    state.broken = true
+    await one.replace(record(2), record(1)).catch(() => one.keep(record(2), record(1)))
+    expect(one.current).toEqual(record(2))
+    state.broken = false
+    expect(await one.read()).toEqual(record(2))
+    expect(await other.read()).toEqual(record(2))
+  })
+
+  test('gives up what it could not store when somebody else has stored meanwhile', async () => {
+    const { one, other, state } = twoTabs()
+    await one.begin(record(1))
+    one.keep(record(2), record(1))
+    state.broken = false
+    await other.begin({ ...record(2), sessionId: 'lk.test.2' })
+    expect(await one.read()).toMatchObject({ sessionId: 'lk.test.2' })
+    expect(await one.read()).toMatchObject({ sessionId: 'lk.test.2' })
+  })
+
+  test('does not store later what it kept of a session that has ended elsewhere [F1.9]', async () => {
+    const { one } = twoTabs()
+    await one.begin(record(1))
+    one.keep(record(2), record(1))
+    one.drop('lk.test.1')
+    expect(await one.read()).toEqual(record(1))
+    one.keep(record(2), record(1))
+    one.drop('another session')
+    expect(await one.read()).toEqual(record(2))
+  })
+
+  test('stores later a sign-in that it kept, although the session before it has ended meanwhile [F1.9]', async () => {
+    const { one, other } = twoTabs()
+    await one.begin(record(1))
+    await other.read()
+    const next = record(1, 'lk.test.2')
+    one.keep(next)
+    await other.end('expired', record(1))
+    expect(await one.read()).toMatchObject({ sessionId: 'lk.test.2' })
+    expect(await other.read()).toMatchObject({ sessionId: 'lk.test.2' })
+    // but not once it has ended itself, nor after a sign-out
+    for (const reason of ['expired', 'signed_out'] as const) {
+      one.keep(record(1, 'lk.test.3'))
+      await other.begin(record(1, 'lk.test.3'))
+      await other.end(reason)
+      expect(await one.read()).toMatchObject({ ended: reason })
+    }
+  })
+
+  test('does not store what it kept when the session ends while that is on its way [F1.9]', async () => {
+    const place = memoryKeyValue()
+    const order = { write: () => {} }
+    const slow: KeyValue = {
+      ...place,
+      update: async (key, change) => {
+        await new Promise<void>(resolve => Object.assign(order, { write: resolve }))
+        await place.update(key, change)
+      },
+    }
+    await createTokenStore(place, 'session').begin(record(1))
+    const one = createTokenStore(slow, 'session')
+    await one.read()
+    one.keep(record(2), record(1))
+    const reading = one.read()
+    one.drop('lk.test.1')
+    order.write()
+    expect(await reading).toEqual(record(1))
+    expect(await place.get('session')).toEqual(record(1))
+  })
+
+  test('does not bring back what it could not store after a sign-out', async () => {
+    const { one, other } = twoTabs()
+    await one.begin(record(1))
+    one.keep(record(2), record(1))
+    await other.end('signed_out')
+    expect(await one.read()).toMatchObject({ ended: 'signed_out' })
+    expect(one.current).toBeUndefined()
+  })
+})
