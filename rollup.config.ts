@@ -1,26 +1,15 @@
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 import type { RollupOptions } from 'rollup'
 import { dts } from 'rollup-plugin-dts'
 import esbuild from 'rollup-plugin-esbuild'
 
-/** One input per entry in package.json `exports`. */
-const input = {
-  index: 'src/index.ts',
-  node: 'src/node.ts',
-  webview: 'src/webview.ts',
-  ky: 'src/ky.ts',
-  sealed: 'src/sealed.ts',
-  'client-authentication': 'src/extensions/client-authentication.ts',
-  par: 'src/extensions/par.ts',
-  rar: 'src/extensions/rar.ts',
-  userinfo: 'src/actions/userinfo.ts',
-  capabilities: 'src/platform/browser/capabilities.ts',
-  dpop: 'src/dpop.ts',
-  'front-channel-logout': 'src/actions/front-channel-logout.ts',
-  'back-channel-logout': 'src/actions/back-channel-logout.ts',
-  'third-party-login': 'src/actions/third-party-login.ts',
-}
+const { exports } = JSON.parse(readFileSync('package.json', 'utf8'))
+
+/** One input per entry in package.json `exports`: the file of its name at the root of src. */
+const input = Object.keys(exports)
+  .filter(entry => entry !== './package.json')
+  .map(entry => `src/${entry === '.' ? 'index' : entry.slice(2)}.ts`)
 
 /** Packages stay imports, so that an app has one copy of each. */
 const external = (id: string) => !/^[./]/.test(id)

@@ -1,268 +1,133 @@
 import { createActionContext } from './actions/context.ts'
-import { createTransport } from './authorization/endpoint.ts'
-import { joinExtensions } from './authorization/extensions.ts'
-import { createIdTokens } from './authorization/id-token.ts'
-import { createServer } from './authorization/metadata.ts'
-import { watchProtections } from './authorization/protections.ts'
-import { createServerTime } from './authorization/server-time.ts'
-import { authorize, endSignIns, type Finished, finish, refuseNameless } from './authorization/sign-in.ts'
-import { sayGoodbye } from './authorization/sign-out.ts'
-import { refreshTokens, revoke } from './authorization/token-request.ts'
-import { type Callback, parseCallback } from './core/callback.ts'
-import { cleanSignedOut } from './core/clean-url.ts'
-import type { Client, SignInOptions } from './core/client.ts'
+import type { Authorization, AuthorizationPorts, LoadAuthorization } from './core/authorization.ts'
+import type { Client } from './core/client.ts'
 import { createEventLog } from './core/event-log.ts'
-import type { Emit } from './core/events.ts'
 import { actionContext } from './core/extension.ts'
-import type { Clock, Fetch, Page, Store, UserAgent, Wake, WatchLeaving } from './core/ports.ts'
-import { createBend } from './core/quirks.ts'
-import { renew, requestFor } from './core/resource.ts'
-import { type Session, sessionOf } from './core/session.ts'
-import { singleFlight } from './core/single-flight.ts'
-import { abortable } from './core/waiting.ts'
-import { createWarn } from './core/warn-once.ts'
-import { AuthorizationRequiredError, CallbackError, type EndReason } from './errors.ts'
-import { createAuthFetch } from './fetch/auth-fetch.ts'
-import {
-  type ClientOptions,
-  checkAuthorizationParameters,
-  parseOptions,
-  parseResourceName,
-  parseReturnTo,
-  parseStepUp,
-} from './options.ts'
+import { createListeners } from './core/listeners.ts'
+import type { Environment } from './core/ports.ts'
+import { sessionOf } from './core/session.ts'
+import { abortable, singleFlight } from './core/waiting.ts'
+import { type AuthFetchPorts, createAuthFetch } from './fetch/auth-fetch.ts'
+import { type ClientOptions, parseOptions, parseResourceName, parseSignIn } from './options.ts'
 import { createLiveSession } from './session/session.ts'
+import { createSignIn } from './session/sign-in.ts'
 import { createTokenStore } from './session/token-store.ts'
-import { limited } from './storage/limited.ts'
-import { typedLock } from './storage/lock-typed.ts'
+import { createWatchedTime } from './session/watched-time.ts'
+import { limited, typedLock } from './storage/limited.ts'
 
-/** What an environment brings: the ports that the app did not choose itself. */
-export interface Runtime {
-  readonly fetch: Fetch
-  readonly clock: Clock
-  readonly store: () => Store
-  readonly userAgent: () => UserAgent
-  readonly page: Page | undefined
-  /** How to leave for the end of the provider's session, where that is not by the page itself. */
-  readonly leave?: (url: string, gone: () => void) => Promise<void>
-  /** What `fetch` resolves relative URLs against, where it does. */
-  readonly baseUrl: () => string | undefined
-  readonly wake: Wake | undefined
-  readonly watchLeaving?: WatchLeaving
-  /** Whether anybody can read the app and what is in it. */
-  readonly isReadable?: boolean
-  readonly hash: (text: string) => Promise<string>
+/** The second half of a client, made when it is first needed. A load that failed is tried again. */
+function createSecondHalf(load: LoadAuthorization, ports: AuthorizationPorts) {
+  let loading: Promise<Authorization> | undefined
+  let loaded: Authorization | undefined
+  return {
+    get loaded() {
+      return loaded
+    },
+    get: () => {
+      loading ??= load().then(create => {
+        loaded = create(ports)
+        return loaded
+      })
+      loading.catch(() => {
+        loading = undefined
+      })
+      return loading
+    },
+  }
 }
 
-/** Joins the four parts into one object. */
-export function joinClient(options: ClientOptions, runtime: Runtime): Client {
-  const { page } = runtime
-  const settings = parseOptions(options, page?.location(), runtime.isReadable)
-  const { clock = runtime.clock, fetch: send = runtime.fetch, userAgent = runtime.userAgent() } = options
-  const store = options.store ?? runtime.store()
-  const name = `latchkey ${settings.issuer} ${settings.clientId}` // what belongs to another client is never read
-
-  const context = Math.random().toString(36).slice(2, 8)
-  const log = createEventLog(clock, context)
+/**
+ * Composes a client of its parts: the store, the session and `fetch` here, and all talk with the authorization server in
+ * the second half, which is loaded.
+ */
+export function composeClient(
+  options: ClientOptions,
+  environment: Environment,
+  load: LoadAuthorization,
+): Client {
+  const { page, watchLeaving, hash } = environment
+  const settings = parseOptions(options, page?.location(), environment.isReadable)
+  const {
+    clock = environment.clock,
+    fetch = environment.fetch,
+    userAgent = environment.userAgent(),
+  } = options
+  const store = options.store ?? environment.store()
   const keyValue = limited(store.keyValue, clock)
-  const emit: Emit = log.emit
-  // whoever subscribes at once hears it
+  const lock = typedLock(store.lock)
+  const prefix = `latchkey ${settings.issuer} ${settings.clientId}` // what belongs to another client is never read
+  const realm = Math.random().toString(36).slice(2, 8)
+  const { random } = Math
+  const log = createEventLog(clock, realm)
+  const { emit, warn } = log
+  // an app that subscribes at once hears them
   queueMicrotask(() => {
-    for (const warning of settings.warnings) emit({ type: 'warning', ...warning })
+    for (const { about, message } of settings.warnings) warn(about, message)
   })
   store.onDegraded?.(message => emit({ type: 'storage-degraded', message }))
-  const serverTime = createServerTime(clock)
-  const transport = serverTime.watch(createTransport({ fetch: send, clock }))
-  const bend = createBend(settings.quirks, emit)
-  const watch = watchProtections({ ...settings, keyValue, name, emit })
-  const server = createServer({ ...settings, transport, clock, emit, bend, watch })
-  const extensions = joinExtensions(settings.extensions, {
-    ...settings,
-    name,
-    keyValue,
-    clock,
-    emit,
-    transport,
-    serverAheadMs: serverTime.aheadMs,
-    session: () => shared.records.current,
-    readSession: async () => sessionOf(await shared.records.read()),
-    async endSession(sessionId, reason) {
-      if (shared.records.current?.sessionId === sessionId) await live.end(reason)
-    },
-  })
-  const shared = {
-    ...settings,
-    server,
-    serverTime,
-    transport,
-    bend,
-    idTokens: createIdTokens({ ...settings, server, transport, clock, serverTime, bend }),
-    extensions,
-    tokenType: extensions.tokenType,
-    records: createTokenStore(keyValue, `${name} session`, extensions.tokenType),
-    keyValue,
-    lock: typedLock(store.lock),
+
+  const changes = createListeners<string>()
+  const extensions = settings.extensions.map(extend =>
+    extend({
+      ...settings,
+      ...{ prefix, keyValue, clock, emit, warn },
+      transport: async (url, init) => (await authorization.get()).transport(url, init),
+      serverAheadMs: () => authorization.loaded?.serverAheadMs() ?? 0,
+      session: () => records.current,
+      readSession: async () => sessionOf(await records.read()),
+      async endSession(sessionId, reason) {
+        const isCurrent = records.current?.sessionId === sessionId
+        if (isCurrent && (await records.end(reason))) changes.tell(sessionId)
+      },
+    }),
+  )
+  const { tokenType, presentation } = extensions.find(one => one.tokenType) ?? {}
+  const records = createTokenStore(keyValue, `${prefix} session`, tokenType)
+  const now = createWatchedTime(clock, records)
+  const authorization = createSecondHalf(load, {
+    ...{ settings, extensions, fetch, clock, emit, warn, keyValue, lock, prefix, realm, records, page },
+    ...{ watchLeaving, now, random, hash },
+    changed: changes.tell,
     isKept: () => store.reach?.() !== 'page',
-    name,
-    context,
-    page,
-    leave: runtime.leave ?? page?.leave,
-    clock,
-    emit,
-    warn: createWarn(emit),
-  }
-  const discard = (refreshToken: string) => void revoke(shared, refreshToken, 'refresh_token').catch(() => {})
-  const live = createLiveSession({
-    ...shared,
-    channel: () => store.channel(name),
-    wake: runtime.wake,
-    isEager: runtime.wake !== undefined,
-    watchLeaving: runtime.watchLeaving,
-    prepare: server,
-    ended: extensions.ended,
-    hash: runtime.hash,
-    random: Math.random,
-    async redeem(record, url, attempt, signal) {
-      const resource = settings.resources.find(known => known.url === url)
-      const parameters = resource && requestFor(resource, record)
-      const granted = await refreshTokens(shared, record, attempt, signal, parameters)
-      return renew(record, resource, granted, { ...settings, receivedAt: clock.now(), emit })
-    },
-    revoke: discard,
   })
-  const signInPorts = {
-    ...shared,
-    discard,
-    slot: {
-      get current() {
-        return shared.records.current
-      },
-      read: async () => sessionOf(await shared.records.read()),
-      epoch: live.epoch,
-      begin: live.begin,
-      changed: live.changed,
+  const live = createLiveSession({
+    ...{ records, lock, prefix, clock, now, random, emit, changes },
+    authorization: authorization.get,
+    isEager: environment.wake !== undefined,
+    channel: () => store.channel(prefix),
+    wake: environment.wake,
+    ended(sessionId) {
+      for (const one of extensions) one.ended?.(sessionId)
     },
+  })
+  const { started, ...signingIn } = createSignIn({
+    ...{ live, page, userAgent },
+    authorization: authorization.get,
+    defaultUserAgent: environment.userAgent,
+    redirectUri: settings.redirectUri,
+    parse: choice => {
+      const own = (page ? undefined : environment.baseUrl()) ?? settings.redirectUri
+      return parseSignIn(choice, settings, own, records.current?.tokens.scope)
+    },
+  })
+  const calls: AuthFetchPorts = {
+    ...{ tokens: live, presentation, emit, clock, started },
+    send: fetch,
+    allowedOrigins: settings.allowedOrigins,
+    resources: settings.resources,
+    baseUrl: environment.baseUrl,
   }
-
-  const shareSession = singleFlight<Session>()
-  const shareCallback = singleFlight<Finished>()
+  const leave = environment.leave ?? page?.leave
   const shareSignOut = singleFlight<void>()
-
-  const finishOnce = (callback: Callback) =>
-    shareCallback(callback.state, () =>
-      finish(signInPorts, callback).catch(error => {
-        if (error instanceof CallbackError && error.lost) error.restart = () => signIn()
-        throw error
-      }),
-    )
-
-  /** @returns why nobody is signed in, where a try without the user has told. */
-  const arrive = async (): Promise<EndReason | undefined> => {
-    await page?.shown()
-    const here = page?.location() ?? ''
-    const callback = parseCallback(here)
-    if (!page || !callback) {
-      const clean = cleanSignedOut(here)
-      if (clean !== here) {
-        page?.replaceLocation(clean)
-        await live.returned()
-      }
-      if (page) await refuseNameless(signInPorts, new URL(here))
-      return undefined
-    }
-    const relayed = callback.userAgent === 'popup' && (await page.relay(callback.url.href, callback.state))
-    if (relayed) return undefined
-    try {
-      await finishOnce(callback)
-    } catch (error) {
-      if (error instanceof AuthorizationRequiredError) return error.reason
-      throw error
-    }
-    return undefined
-  }
-  const started = async () => {
-    await page?.shown()
-    await live.started()
-  }
-
-  const signInAs = async (
-    subject: string | undefined,
-    { returnTo, authorizationParameters = {}, stepUp = {}, userAgent: agent = userAgent }: SignInOptions,
-  ) => {
-    const more = parseStepUp(stepUp, settings.scope, shared.records.current?.tokens.scope)
-    const choice = {
-      userAgent: agent.name,
-      leaves: agent.leaves ?? false,
-      scope: more.scope,
-      parameters: {
-        ...settings.authorizationParameters,
-        ...checkAuthorizationParameters(authorizationParameters),
-        ...more.parameters,
-      },
-      returnTo: parseReturnTo(returnTo, (page ? undefined : runtime.baseUrl()) ?? settings.redirectUri),
-      acrValues: stepUp.acrValues,
-      subject,
-    }
-    // only equal demands are one: who asks for more would not get it by somebody else's sign-in
-    const { returnTo: _, ...demands } = choice
-    return shareSession(`sign-in ${JSON.stringify(demands)}`, async () => {
-      const attempt = agent.begin(settings.redirectUri) // before anything is awaited: see UserAgent
-      Promise.resolve(attempt.redirectUri).catch(() => {}) // it is waited for later than it may fail
-      try {
-        await live.signedOut()
-        await live.signingIn(() => authorize(signInPorts, attempt, choice))
-      } finally {
-        attempt.close()
-      }
-      return live.look()
-    })
-  }
-
-  const authFetchPorts = {
-    ...shared,
-    send,
-    tokens: live,
-    presentation: extensions.presentation,
-    baseUrl: runtime.baseUrl,
-    started,
-  }
-  const signIn = (options: SignInOptions = {}) => signInAs(undefined, options)
 
   return {
     get session() {
       return live.session
     },
-
-    start: () => shareSession('start', () => live.start(arrive())),
-
-    signIn,
-
-    // a popup would be blocked, and seen
-    async recover({
-      returnTo = page?.location(),
-      userAgent: agent = page && !userAgent.leaves ? runtime.userAgent() : userAgent,
-    } = {}) {
-      await started()
-      if (live.session.status === 'signed-in') return live.session
-      const subject = await live.beginRecovery()
-      const silent = { returnTo, userAgent: agent, authorizationParameters: { prompt: 'none' } }
-      return signInAs(subject, silent)
-    },
-
-    async handleCallback(url) {
-      await page?.shown()
-      const callback = parseCallback(url)
-      const finished = callback && (await finishOnce(callback))
-      return finished
-        ? { handled: true, session: await live.look(), returnTo: finished.returnTo }
-        : { handled: false }
-    },
-
+    ...signingIn,
     subscribe: live.subscribe,
-
-    fetch: createAuthFetch(authFetchPorts),
-
-    [actionContext]: createActionContext({ ...shared, ...authFetchPorts }),
+    fetch: createAuthFetch(calls),
+    [actionContext]: createActionContext(settings, calls, () => records.current, authorization.get),
 
     async getAccessToken({ resource: name, signal } = {}) {
       const resource = name === undefined ? undefined : parseResourceName(name, settings)
@@ -274,23 +139,21 @@ export function joinClient(options: ClientOptions, runtime: Runtime): Client {
     },
 
     signOut: ({ endProviderSession = settings.postLogoutRedirectUri !== undefined } = {}) =>
-      shareSignOut('sign-out', () =>
+      shareSignOut('', () =>
         live.signOut(async (ended, gone) => {
-          await endSignIns(signInPorts)
-          if (!ended) return
-          const leave = shared.leave && ((url: string) => shared.leave?.(url, gone) as Promise<void>)
-          await sayGoodbye({ ...shared, leave }, ended, endProviderSession)
+          const leaving = endProviderSession && leave && ((url: string) => leave(url, gone))
+          const { signOut } = await authorization.get()
+          await signOut(ended, leaving || undefined)
         }),
       ),
 
     events: { subscribe: log.subscribe },
-
     explain: () => log.explain(live.session),
 
     dispose() {
       live.dispose()
       log.dispose()
-      extensions.close()
+      for (const one of extensions) one.close?.()
       store.close?.()
     },
   }

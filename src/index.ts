@@ -1,6 +1,18 @@
-export { createClient } from './platform/browser/environment.ts'
+import { createAuthorization } from './authorization/index.ts'
+import { composeClient } from './client.ts'
+import type { Client } from './core/client.ts'
+import type { ClientOptions } from './options.ts'
+import { browserEnvironment } from './platform/browser/environment.ts'
+
 export { type PopupOptions, popup } from './platform/browser/popup.ts'
 export { redirect } from './platform/browser/redirect.ts'
 export { indexedDb, sessionStorage } from './platform/browser/stores.ts'
 export { memory } from './platform/memory.ts'
 export * from './public-types.ts'
+
+/**
+ * A client for browser windows and workers. Can be created anywhere, also while rendering on a server.
+ * @throws ConfigurationError when an option is wrong; its message names the option and what would be right.
+ */
+export const createClient = (options: ClientOptions): Client =>
+  composeClient(options, browserEnvironment(), async () => createAuthorization)

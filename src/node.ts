@@ -1,12 +1,12 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { joinClient } from './client.ts'
+import { createAuthorization } from './authorization/index.ts'
+import { composeClient } from './client.ts'
 import type { Client } from './core/client.ts'
 import type { Store } from './core/ports.ts'
 import { fileLock } from './lock/file.ts'
 import type { ClientOptions } from './options.ts'
-import { deviceClock } from './platform/device.ts'
-import { device } from './platform/device-ports.ts'
+import { device, deviceClock } from './platform/device.ts'
 import { loopback } from './platform/node/loopback.ts'
 import { showSignOut } from './platform/node/system-browser.ts'
 import { silentChannel } from './storage/channel.ts'
@@ -65,7 +65,7 @@ function defaultFile(issuer: string, clientId: string): string {
  */
 export function createClient(options: NodeClientOptions): Client {
   const whole = { redirectUri: 'http://127.0.0.1/callback', ...options } as ClientOptions
-  return joinClient(whole, {
+  const environment = {
     ...device,
     store: () => file(defaultFile(whole.issuer ?? (whole.server?.issuer as string), whole.clientId)),
     userAgent: loopback,
@@ -73,5 +73,6 @@ export function createClient(options: NodeClientOptions): Client {
     leave: showSignOut,
     baseUrl: () => undefined,
     wake: undefined,
-  })
+  }
+  return composeClient(whole, environment, async () => createAuthorization)
 }

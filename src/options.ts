@@ -1,10 +1,12 @@
+import type { ServerSettings } from './core/authorization.ts'
 import type { StepUp } from './core/challenge.ts'
+import type { SignInOptions } from './core/client.ts'
+import type { Resource } from './core/destination.ts'
 import { isConfidential } from './core/destination.ts'
 import type { WarningTopic } from './core/events.ts'
 import type { ClientAuthentication, Extension } from './core/extension.ts'
 import type { Clock, Fetch, Store, UserAgent } from './core/ports.ts'
 import { QUIRKS, type Quirk } from './core/quirks.ts'
-import type { Resource } from './core/resource.ts'
 import { ConfigurationError } from './errors.ts'
 import {
   check,
@@ -82,22 +84,10 @@ export type ClientOptions = CommonOptions &
   ({ issuer: string; server?: undefined } | { server: ServerMetadata; issuer?: undefined })
 
 /** The options after their checks, with defaults in place. */
-export interface Settings {
-  readonly issuer: string
-  readonly metadata: ServerMetadata | undefined
-  readonly clientId: string
-  readonly redirectUri: string
-  readonly postLogoutRedirectUri: string | undefined
-  readonly scope: string
+export interface Settings extends ServerSettings {
   readonly allowedOrigins: ReadonlySet<string>
-  /** The more specific ones first. */
-  readonly resources: readonly Resource[]
   readonly authorizationParameters: Readonly<Record<string, string>>
-  readonly leewaySeconds: number
-  readonly strict: boolean
-  readonly quirks: ReadonlySet<Quirk>
   readonly extensions: readonly Extension[]
-  readonly clientAuthentication: ClientAuthentication | undefined
   /** What the app's developers should look at, although nothing is refused. */
   readonly warnings: readonly { readonly about: WarningTopic; readonly message: string }[]
 }
@@ -263,4 +253,29 @@ export function parseResourceName(name: string, { resources }: Settings): string
     name,
   )
   return url as string
+}
+
+/**
+ * What one sign-in asks for.
+ * @param own a URL of the app: its redirect URI, or the webview's address.
+ * @param granted the scopes that there are already.
+ * @throws ConfigurationError
+ */
+export function parseSignIn(
+  { returnTo, authorizationParameters = {}, stepUp = {} }: SignInOptions,
+  settings: Settings,
+  own: string,
+  granted: string | undefined,
+) {
+  const more = parseStepUp(stepUp, settings.scope, granted)
+  return {
+    scope: more.scope,
+    parameters: {
+      ...settings.authorizationParameters,
+      ...checkAuthorizationParameters(authorizationParameters),
+      ...more.parameters,
+    },
+    returnTo: parseReturnTo(returnTo, own),
+    acrValues: stepUp.acrValues,
+  }
 }

@@ -5,10 +5,10 @@ export type { CallbackResult, Client, MarkedResponse, SignInOptions, SignOutOpti
 export type { ClientEvent, Explanation, WarningTopic } from './core/events.ts'
 export type {
   AuthorizationRequest,
-  Capability,
-  CapabilityContext,
   ClientAuthentication,
   Extension,
+  ExtensionContext,
+  ExtensionHooks,
   Presentation,
 } from './core/extension.ts'
 export type {

@@ -1,16 +1,15 @@
-import { joinClient } from './client.ts'
+import { createAuthorization } from './authorization/index.ts'
+import { composeClient } from './client.ts'
 import type { Client } from './core/client.ts'
-import type { Store, UserAgent } from './core/ports.ts'
-import { singleFlight } from './core/single-flight.ts'
-import { withTimeLimit } from './core/waiting.ts'
+import type { Environment, Store, UserAgent } from './core/ports.ts'
+import { singleFlight, withTimeLimit } from './core/waiting.ts'
 import { CallbackError, ConfigurationError, LatchkeyError } from './errors.ts'
 import { localLock } from './lock/local.ts'
 import type { ClientOptions } from './options.ts'
 import { browserPage, watchLeaving } from './platform/browser/page.ts'
 import { indexedDb } from './platform/browser/stores.ts'
 import { browserWake } from './platform/browser/wake.ts'
-import { deviceClock } from './platform/device.ts'
-import { device } from './platform/device-ports.ts'
+import { device, deviceClock } from './platform/device.ts'
 import type { AppLink } from './platform/webview/app-link.ts'
 import { silentChannel } from './storage/channel.ts'
 import { type HostStorage, hostKeyValue } from './storage/host.ts'
@@ -60,7 +59,7 @@ export function createClient(options: WebviewClientOptions): Client {
   // what is wrong with no options at all is said by the check of all of them
   if (options) leavesTheWebview(options.userAgent)
   const { userAgent } = options ?? {}
-  const client = joinClient(options, {
+  const environment: Environment = {
     ...device,
     store: indexedDb,
     userAgent: () => userAgent,
@@ -70,7 +69,8 @@ export function createClient(options: WebviewClientOptions): Client {
     wake: browserWake,
     watchLeaving,
     isReadable: true,
-  })
+  }
+  const client = composeClient(options, environment, async () => createAuthorization)
   const { links } = userAgent
   const { start, signIn, dispose } = client
   const share = singleFlight<unknown>()

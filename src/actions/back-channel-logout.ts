@@ -1,12 +1,12 @@
+import { createAcceptDeviation } from '../authorization/deviation.ts'
 import { createTransport } from '../authorization/endpoint.ts'
 import { asSigner, type LoggedOut, OLDEST_SECONDS, parseLogoutToken } from '../authorization/logout-token.ts'
 import { createServer, type Server } from '../authorization/metadata.ts'
 import type { Clock, Fetch, KeyValue } from '../core/ports.ts'
-import { createBend } from '../core/quirks.ts'
 import { withTimeLimit } from '../core/waiting.ts'
 import { ConfigurationError, LatchkeyError, ServerError } from '../errors.ts'
 import { parseIssuer, type ServerMetadata } from '../options.ts'
-import { device } from '../platform/device-ports.ts'
+import { device } from '../platform/device.ts'
 import { limited } from '../storage/limited.ts'
 import { memoryKeyValue } from '../storage/memory.ts'
 
@@ -69,15 +69,13 @@ export function createBackChannelLogout(options: BackChannelLogoutOptions): Back
   const prefix = `latchkey logout ${issuer} `
   const transport = createTransport({ fetch, clock })
   const emit = () => {}
-  const bend = createBend(new Set(), emit)
+  const acceptDeviation = createAcceptDeviation(new Set(), emit)
   const server = createServer({
-    issuer,
-    metadata,
+    settings: { issuer, metadata, strict: false },
     transport,
     clock,
     emit,
-    bend,
-    strict: false,
+    acceptDeviation,
     watch: async () => {},
   })
   // the same object each time, because its key set is remembered with it

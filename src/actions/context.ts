@@ -1,19 +1,20 @@
-import { endpointOf } from '../authorization/metadata.ts'
-import type { TokenRequestPorts } from '../authorization/token-request.ts'
+import type { Authorization } from '../core/authorization.ts'
 import type { ActionContext } from '../core/extension.ts'
 import type { SessionRecord } from '../core/session.ts'
 import { type AuthFetchPorts, createAuthFetch } from '../fetch/auth-fetch.ts'
 
-export interface ActionContextPorts extends AuthFetchPorts, TokenRequestPorts {
-  readonly records: { readonly current: SessionRecord | undefined }
-}
-
 /** What the client lends to functions of other entries. */
-export function createActionContext(ports: ActionContextPorts): ActionContext {
-  const { clientId, clientAuthentication, clock, transport, server, serverTime, records } = ports
+export function createActionContext(
+  { clientId }: { readonly clientId: string },
+  calls: AuthFetchPorts,
+  current: () => SessionRecord | undefined,
+  authorization: () => Promise<Authorization>,
+): ActionContext {
+  const { clock, started } = calls
   const allowedOrigins = new Set<string>()
+  const transport = async (url: string, init: object) => (await authorization()).transport(url, init)
   const send = createAuthFetch({
-    ...ports,
+    ...calls,
     send: (url, init) => transport(url as string, init as object),
     allowedOrigins,
     resources: [],
@@ -22,14 +23,14 @@ export function createActionContext(ports: ActionContextPorts): ActionContext {
     clientId,
     clock,
     transport,
-    server,
-    serverAheadMs: serverTime.aheadMs,
+    server: async () => (await authorization()).server(),
+    serverAheadMs: async () => (await authorization()).serverAheadMs(),
     async session() {
-      await ports.started()
-      return records.current
+      await started()
+      return current()
     },
     async fetchEndpoint(name, init) {
-      const url = endpointOf(await server(), name, clientAuthentication?.mtls)
+      const url = await (await authorization()).endpoint(name)
       allowedOrigins.add(url.origin)
       return send(url.href, init)
     },

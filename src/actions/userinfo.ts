@@ -80,7 +80,7 @@ async function read(
   const { transport, clock } = context
   const as = (await context.server()) as AuthorizationServer
   const isSigned = /^application\/jwt\s*(;|$)/i.test(response.headers.get('content-type') ?? '')
-  const [identity] = identityOf(context, context.serverAheadMs())
+  const [identity] = identityOf(context, clock, await context.serverAheadMs())
   const client = { ...identity, userinfo_signed_response_alg: signedResponseAlg }
   try {
     const { id_token_signing_alg_values_supported: usual = ['RS256'] } = as

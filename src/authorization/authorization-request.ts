@@ -1,41 +1,91 @@
 import {
+  type AuthorizationServer,
   calculatePKCECodeChallenge,
   generateRandomCodeVerifier,
   generateRandomNonce,
   generateRandomState,
 } from 'oauth4webapi'
+import type { ServerSettings, SessionRecords, SignInRequest } from '../core/authorization.ts'
 import { nameState } from '../core/callback.ts'
-import type { ClientAuthentication, Extensions } from '../core/extension.ts'
-import type { Clock } from '../core/ports.ts'
-import type { Resource } from '../core/resource.ts'
-import { ConfigurationError } from '../errors.ts'
+import type { Warn } from '../core/events.ts'
+import type { Clock, KeyValue } from '../core/ports.ts'
+import { epochOf } from '../core/session.ts'
+import { CallbackError, ConfigurationError } from '../errors.ts'
+import type { JoinedExtensions } from './extensions.ts'
 import { endpointOf, type Server } from './metadata.ts'
-import { checkSignIn, type SignInCheckPorts } from './sign-in-checks.ts'
-import type { Transactions } from './transaction.ts'
+import type { Transaction, Transactions } from './transaction.ts'
 
-export interface AuthorizationPorts extends SignInCheckPorts {
+export interface AuthorizationRequestPorts {
+  readonly settings: ServerSettings
   readonly server: Server
-  readonly clientId: string
-  readonly resources: readonly Resource[]
-  readonly clientAuthentication: ClientAuthentication | undefined
-  readonly extensions: Extensions
+  readonly extensions: JoinedExtensions
   readonly transactions: Transactions
-  /** What a sign-in that begins now has to be stored with. */
-  epoch(): Promise<number | undefined>
+  readonly records: Pick<SessionRecords, 'current' | 'read'>
+  readonly keyValue: KeyValue
   readonly clock: Clock
+  readonly warn: Warn
 }
 
-/** What is asked for this time. */
-export interface AuthorizationChoice {
-  readonly userAgent: string
-  readonly redirectUri: string
-  readonly scope: string
-  readonly returnTo: string | undefined
-  readonly parameters: Readonly<Record<string, string>>
-  /** One of these authentication context classes, joined by spaces, is a must. */
-  readonly acrValues?: string | undefined
-  /** With `prompt=none`: nobody else than this user. */
-  readonly subject?: string | undefined
+/**
+ * So many sign-ins that came back within this time, or that never did, and still nobody is signed in. Who goes Back at the
+ * provider's page leaves a few more.
+ */
+const LOOP = { returned: 3, begun: 6, ms: 60_000 }
+
+/** A further sign-in within a minute that follows others, and nobody is signed in: it would go on like this. */
+export async function refuseLoop({ records, clock, transactions }: AuthorizationRequestPorts): Promise<void> {
+  if (records.current) return
+  const since = clock.now() - LOOP.ms
+  const all = await transactions.all().catch(() => []) // what cannot be read is no loop; a store that cannot be written is told next
+  const recent = all.filter(one => one.createdAt > since)
+  const returned = recent.filter(({ stage }) => stage === 'returned' || stage === 'failed').length
+  const begun = returned + recent.filter(({ stage }) => stage === 'waiting').length
+  if (returned < LOOP.returned && begun < LOOP.begun) return
+  throw new CallbackError(
+    `${begun} sign-ins began within a minute and none left a session. Look at what start() rejected with; a user's click a minute later may try again.`,
+    'redirect_loop',
+  )
+}
+
+/**
+ * Looks at a sign-in before it begins, and warns.
+ * @throws ConfigurationError for a server that must not be signed in to like this.
+ */
+async function checkSignIn(
+  ports: AuthorizationRequestPorts,
+  as: AuthorizationServer,
+  redirectUri: string,
+): Promise<void> {
+  if (![as.code_challenge_methods_supported ?? 'S256'].flat().includes('S256')) {
+    const message = `${as.issuer} does not announce PKCE with S256`
+    if (!ports.settings.quirks.has('pkce_not_announced')) {
+      throw new ConfigurationError(
+        `${message}, without which latchkey does not sign in. If it supports it all the same, add "pkce_not_announced" to "quirks".`,
+        { quirk: 'pkce_not_announced' },
+      )
+    }
+    ports.warn('quirk', `${message}: it is sent all the same (pkce_not_announced).`)
+  }
+  if (!as.authorization_response_iss_parameter_supported) await checkMixUp(ports, redirectUri)
+}
+
+/**
+ * Where a server does not say whose an answer is (RFC 9207), another server must not send its answers to the same place
+ * (RFC 9700 section 4.4.2). Who signs in at one issuer only hears nothing of this.
+ */
+async function checkMixUp(
+  { settings: { issuer, strict }, keyValue, warn }: AuthorizationRequestPorts,
+  redirectUri: string,
+): Promise<void> {
+  for (const key of await keyValue.keys('latchkey ').catch(() => [])) {
+    const [, other] = key.split(' ')
+    if (other === issuer || !key.includes(' transaction ')) continue
+    const stored = (await keyValue.get(key).catch(() => undefined)) as Partial<Transaction> | undefined
+    if (stored?.redirectUri !== redirectUri) continue
+    const message = `${issuer} does not say in its answers that they are its own (RFC 9207), and ${other} answers to the same "redirectUri". Give each issuer one of its own.`
+    if (strict) throw new ConfigurationError(message)
+    return warn('mix_up', message)
+  }
 }
 
 /** What `claims` asks for as essential (OpenID Connect Core section 5.5.1.1). */
@@ -50,10 +100,12 @@ function essentialAcr(claims: string | undefined): string[] | undefined {
 
 /** Builds the authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3) and saves its transaction. */
 export async function beginAuthorization(
-  ports: AuthorizationPorts,
-  { userAgent, redirectUri, scope, returnTo, parameters, acrValues, subject }: AuthorizationChoice,
+  ports: AuthorizationRequestPorts,
+  { userAgent, scope, returnTo, parameters, acrValues, subject }: Omit<SignInRequest, 'leaves'>,
+  redirectUri: string,
 ): Promise<{ url: string; state: string }> {
-  const { server, clientId, clientAuthentication, resources, extensions, transactions, clock } = ports
+  const { server, extensions, transactions, clock, records } = ports
+  const { clientId, clientAuthentication, resources } = ports.settings
   const as = await server()
   const url = endpointOf(as, 'authorization_endpoint')
   endpointOf(as, 'token_endpoint', clientAuthentication?.mtls) // better to fail before the user has signed in than after
@@ -89,7 +141,8 @@ export async function beginAuthorization(
   const acr = nonce ? (acrValues?.split(' ') ?? essentialAcr(parameters.claims)) : undefined
   const maxAge = nonce && /^\d+$/.test(parameters.max_age ?? '') ? Number(parameters.max_age) : undefined
   const demands = { silent, subject, acr, maxAge } as const
-  const begun = { epoch: await ports.epoch(), stage: 'waiting', createdAt } as const
+  const epoch = await records.read().then(epochOf, () => undefined)
+  const begun = { epoch, stage: 'waiting', createdAt } as const
   await transactions.save({ schema: 1, ...secrets, redirectUri, scope, returnTo, ...begun, ...demands })
   // last of all: what it gives may hold for seconds only
   const sent = (await extensions.pushRequest?.(extended)) ?? request

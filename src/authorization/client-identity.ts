@@ -10,12 +10,8 @@ export const identityOf = (
   {
     clientId,
     clientAuthentication,
-    clock,
-  }: {
-    readonly clientId: string
-    readonly clientAuthentication?: ClientAuthentication | undefined
-    readonly clock: Clock
-  },
+  }: { readonly clientId: string; readonly clientAuthentication?: ClientAuthentication | undefined },
+  clock: Clock,
   aheadMs: number,
 ): [Client, ClientAuth] => [
   {

@@ -38,7 +38,7 @@ const isAcrMet = (asked: Transaction['acr'], claims: IdTokenClaims | undefined):
  * @throws CallbackError when this sign-in cannot succeed; NetworkError when the same callback may succeed later.
  */
 export async function exchangeCode(
-  ports: TokenRequestPorts & { discard(refreshToken: string): void },
+  ports: TokenRequestPorts & { revoke(refreshToken: string): void },
   answer: URL,
   { state, redirectUri, codeVerifier, nonce, acr, maxAge }: Transaction,
 ): Promise<Granted> {
@@ -53,7 +53,7 @@ export async function exchangeCode(
   }
   try {
     const as = await ports.server()
-    const parameters = validateAuthResponse(as, { client_id: ports.clientId }, answer, state)
+    const parameters = validateAuthResponse(as, { client_id: ports.settings.clientId }, answer, state)
     const secrets = [codeVerifier, parameters.get('code') ?? '']
     const granted = await tokenRequest(
       ports,
@@ -65,7 +65,7 @@ export async function exchangeCode(
         const [again, peek] = [response.clone(), response.clone()]
         const judge = async (by: Client, answer: Response) => {
           const { id_token: idToken } = await answer.clone().json()
-          const named = namedBy(as, String(idToken), ports.bend)
+          const named = namedBy(as, String(idToken), ports.acceptDeviation)
           const tokens = await processAuthorizationCodeResponse(named, by, answer, expected)
           await ports.idTokens.check(tokens)
           await ports.idTokens.verify(named, answer, tokens)
@@ -88,8 +88,8 @@ export async function exchangeCode(
     return granted
   } catch (cause) {
     // nobody will use what came
-    const spare = newest?.ok ? readRefreshToken(await newest.text()) : undefined
-    if (spare) ports.discard(spare.refresh_token)
+    const unused = newest?.ok ? readRefreshToken(await newest.text()) : undefined
+    if (unused) ports.revoke(unused.refresh_token)
     const error = toLatchkeyError(cause, 'The sign-in', ports.clock.now())
     if (!(error instanceof ServerError) || error.retryable) throw error
     const injected =

@@ -1,8 +1,18 @@
-import type { CapabilityContext, Extension, Extensions } from '../core/extension.ts'
+import type { ExtensionHooks } from '../core/extension.ts'
 
-/** Joins extensions in their order. Only one may push the request, and one say what access tokens are. */
-export function joinExtensions(extensions: readonly Extension[], context: CapabilityContext): Extensions {
-  const all = extensions.map(extend => extend(context))
+/** What the extensions of a client change in its talk with the server, as one. */
+export interface JoinedExtensions
+  extends Required<
+    Pick<ExtensionHooks, 'authorizationRequest' | 'tokenRequest' | 'tokenResponse' | 'ended'>
+  > {
+  readonly pushRequest: ExtensionHooks['pushRequest']
+  readonly tokenType: ExtensionHooks['tokenType']
+  /** Looks at an answer of the token endpoint. */
+  answered(url: string, answer: Response): void
+}
+
+/** Joins extensions in their order. Only one may push the request, and one decide the type of access tokens. */
+export function joinExtensions(all: readonly ExtensionHooks[]): JoinedExtensions {
   const { tokenType, presentation } = all.find(one => one.tokenType) ?? {}
   return {
     async authorizationRequest(request) {
@@ -21,12 +31,9 @@ export function joinExtensions(extensions: readonly Extension[], context: Capabi
       for (const one of all) await one.tokenResponse?.(sessionId, response)
     },
     tokenType,
-    presentation,
+    answered: (url, answer) => void presentation?.answered(url, answer),
     ended(sessionId) {
       for (const one of all) one.ended?.(sessionId)
-    },
-    close() {
-      for (const one of all) one.close?.()
     },
   }
 }

@@ -5,9 +5,10 @@ import {
   type TokenEndpointResponse,
   validateApplicationLevelSignature,
 } from 'oauth4webapi'
+import type { ServerSettings } from '../core/authorization.ts'
 import type { Clock, EpochMs } from '../core/ports.ts'
-import type { Bend } from '../core/quirks.ts'
 import { NetworkError } from '../errors.ts'
+import type { AcceptDeviation } from './deviation.ts'
 import type { Transport } from './endpoint.ts'
 import { toLatchkeyError } from './failure.ts'
 import { endpointOf, type Server } from './metadata.ts'
@@ -24,12 +25,12 @@ const UNKNOWN_KEY_MS = 60_000
 export const MOST_SKEW_SECONDS = 2 * 24 * 3600
 
 export interface IdTokenPorts {
+  readonly settings: Pick<ServerSettings, 'clientId'>
   readonly server: Server
-  readonly clientId: string
   readonly transport: Transport
   readonly clock: Clock
   readonly serverTime: ServerTime
-  readonly bend: Bend
+  readonly acceptDeviation: AcceptDeviation
 }
 
 /** Checks ID Tokens where oauth4webapi leaves off (OpenID Connect Core sections 3.1.3.7 and 3.1.3.8). */
@@ -63,13 +64,17 @@ export function peek(jwt: string, part: 0 | 1): Members {
 }
 
 /** The server by the name that this ID Token has for it, where that is a quirk which the app has named. */
-export function namedBy(as: AuthorizationServer, idToken: string, bend: Bend): AuthorizationServer {
+export function namedBy(
+  as: AuthorizationServer,
+  idToken: string,
+  acceptDeviation: AcceptDeviation,
+): AuthorizationServer {
   const { iss, tid } = peek(idToken, 1)
   const tenant = typeof tid === 'string' ? as.issuer.replace('{tenantid}', tid) : undefined
   if (typeof iss !== 'string' || iss === as.issuer) return as
-  if (iss === tenant) bend('issuer_template', 'has an issuer for each tenant')
+  if (iss === tenant) acceptDeviation('issuer_template', 'has an issuer for each tenant')
   else if (`https://${iss}` === as.issuer)
-    bend('issuer_without_scheme', 'names its issuer without https:// in the ID Token')
+    acceptDeviation('issuer_without_scheme', 'names its issuer without https:// in the ID Token')
   else return as
   return { ...as, issuer: iss }
 }
@@ -88,11 +93,11 @@ const isOther = (error: unknown) => error instanceof NetworkError && error.reaso
 
 export function createIdTokens({
   server,
-  clientId,
+  settings: { clientId },
   transport,
   clock,
   serverTime,
-  bend,
+  acceptDeviation,
 }: IdTokenPorts): IdTokens {
   let known: { until: EpochMs; keys: Promise<Members[]> } | undefined
   const lookedFor = new Map<unknown, EpochMs>()
@@ -112,7 +117,7 @@ export function createIdTokens({
   const fetchKeysAt = async (url: string): Promise<Members[]> => {
     const init = { method: 'GET', redirect: 'manual', headers: { accept: 'application/json' } }
     const response = await transport(url, init)
-    const members = await readMembers(response, bend)
+    const members = await readMembers(response, acceptDeviation)
     if (response.status !== 200 || !Array.isArray(members?.keys)) {
       throw toLatchkeyError({ code: 'NOT_CONFORM', response }, 'The request for its keys', clock.now())
     }

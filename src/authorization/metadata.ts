@@ -5,11 +5,12 @@ import {
   discoveryRequest,
   processDiscoveryResponse,
 } from 'oauth4webapi'
+import type { ServerSettings } from '../core/authorization.ts'
 import { isConfidential } from '../core/destination.ts'
-import type { Emit } from '../core/events.ts'
-import type { Clock } from '../core/ports.ts'
-import type { Bend } from '../core/quirks.ts'
-import { ConfigurationError, NetworkError } from '../errors.ts'
+import type { Emit, Warn } from '../core/events.ts'
+import type { Clock, KeyValue } from '../core/ports.ts'
+import { ConfigurationError, NetworkError, ServerError } from '../errors.ts'
+import type { AcceptDeviation } from './deviation.ts'
 import type { Transport } from './endpoint.ts'
 import { toLatchkeyError } from './failure.ts'
 import { readMembers, withMembers } from './token-response.ts'
@@ -20,15 +21,13 @@ import { readMembers, withMembers } from './token-response.ts'
  */
 export type Server = (stale?: AuthorizationServer) => Promise<AuthorizationServer>
 
-export interface DiscoveryPorts {
-  readonly issuer: string
-  readonly metadata: { readonly issuer: string } | undefined
+export interface MetadataPorts {
+  /** `strict`: the issuer has to be spelt as the app spells it. */
+  readonly settings: Pick<ServerSettings, 'issuer' | 'metadata' | 'strict'>
   readonly transport: Transport
   readonly clock: Clock
   readonly emit: Emit
-  readonly bend: Bend
-  /** The issuer has to be spelt as the app spells it. */
-  readonly strict: boolean
+  readonly acceptDeviation: AcceptDeviation
   /** Looks at what was fetched before anybody uses it. */
   watch(as: AuthorizationServer): Promise<void>
 }
@@ -46,8 +45,9 @@ const spelling = (issuer: string) => new URL(issuer).href.replace(/\/$/, '')
  * Fetches the metadata once; a failed fetch is forgotten, so that the next call tries again. OpenID Connect Discovery
  * first, then RFC 8414 where that document does not exist.
  */
-export function createServer(ports: DiscoveryPorts): Server {
-  const { issuer, metadata, transport, clock, emit, bend, strict } = ports
+export function createServer(ports: MetadataPorts): Server {
+  const { transport, clock, emit, acceptDeviation } = ports
+  const { issuer, metadata, strict } = ports.settings
   let known: Promise<AuthorizationServer> | undefined
   let renewAt = Number.POSITIVE_INFINITY
 
@@ -56,7 +56,7 @@ export function createServer(ports: DiscoveryPorts): Server {
     if (typeof told !== 'string' || told === issuer || !URL.canParse(told)) return issuer
     if (spelling(told) === spelling(issuer)) return strict ? '' : told
     if (!told.includes('{tenantid}') || new URL(told).origin !== new URL(issuer).origin) return issuer
-    bend('issuer_template', 'has an issuer for each tenant')
+    acceptDeviation('issuer_template', 'has an issuer for each tenant')
     return told
   }
 
@@ -75,7 +75,7 @@ export function createServer(ports: DiscoveryPorts): Server {
         },
       })
       if (response.status === 404 && algorithm === 'oidc') return await discover('oauth2')
-      const members = await readMembers(response, bend)
+      const members = await readMembers(response, acceptDeviation)
       told = members?.issuer
       server = await processDiscoveryResponse(new URL(expect(told)), withMembers(response, members))
     } catch (error) {
@@ -143,4 +143,37 @@ export function endpointOf(
     )
   }
   return url
+}
+
+/** What metadata may announce against attacks, and an attacker would take out. */
+const PROTECTIONS = [
+  'code_challenge_methods_supported',
+  'authorization_response_iss_parameter_supported',
+  'dpop_signing_alg_values_supported',
+  'pushed_authorization_request_endpoint',
+] as const
+
+/**
+ * Compares metadata with the protections that this client has seen there before, and remembers new ones (RFC 9700
+ * section 4.4). Without `strict` nobody waits for it, and a loss is only warned of.
+ * @throws ServerError with `strict`.
+ */
+export function watchProtections(keyValue: KeyValue, prefix: string, strict: boolean, warn: Warn) {
+  const key = `${prefix} protections`
+  const compare = async (as: AuthorizationServer) => {
+    const stored = await keyValue.get(key).catch(() => {})
+    const seen: unknown[] = Array.isArray(stored) ? stored : []
+    const has = PROTECTIONS.filter(member => as[member])
+    const lost = PROTECTIONS.filter(member => seen.includes(member) && !has.includes(member))
+    const all = [...new Set([...seen, ...has])]
+    if (all.length > seen.length) void keyValue.update(key, () => all).catch(() => {})
+    if (!lost.length) return
+    const message = `The metadata of ${as.issuer} has lost ${lost.join(', ')}, which it had before.`
+    if (strict) throw new ServerError(message, { error: 'metadata_downgrade' })
+    warn('metadata_downgrade', message)
+  }
+  return async (as: AuthorizationServer): Promise<void> => {
+    const compared = compare(as)
+    if (strict) await compared
+  }
 }

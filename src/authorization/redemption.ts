@@ -1,11 +1,12 @@
+import type { RefreshRequest, RefreshResult, SessionRecords } from '../core/authorization.ts'
 import { decide } from '../core/decide.ts'
 import { judgeRefreshFailure, type RefreshesBefore } from '../core/grant-outcome.ts'
 import type { Clock, EpochMs, WatchLeaving } from '../core/ports.ts'
-import type { Renewed } from '../core/resource.ts'
-import { accessTokenOf, type SessionRecord, type Stored, sessionOf } from '../core/session.ts'
+import { accessTokenOf, type SessionRecord, sessionOf } from '../core/session.ts'
 import { addFailure, isTooEarly, toError } from '../core/trouble.ts'
 import { HOLD_MS, pause, withTimeLimit } from '../core/waiting.ts'
 import { type EndReason, LatchkeyError, NetworkError, StorageError } from '../errors.ts'
+import type { Renewed } from './renewal.ts'
 
 /** Token requests may use this much of the hold; the rest is for the write that makes a rotation durable. */
 const REDEEM_MS = HOLD_MS - 2500
@@ -20,22 +21,10 @@ const REPEATS_MS = 10_000
 /** A store that could not be read for so long is dead: others who share it do no better. */
 const DEAD_MS = 10_000
 
-/** What the refresher asks of the store part. */
-export interface SessionRecords {
-  readonly stored: Stored
-  readonly current: SessionRecord | undefined
-  /** Whether the session is in memory only. */
-  readonly isUnsaved: boolean
-  read(): Promise<Stored>
-  replace(next: SessionRecord, unchanged: SessionRecord): Promise<boolean>
-  keep(next: SessionRecord, unchanged: SessionRecord): void
-  end(reason: EndReason, unchanged: SessionRecord): Promise<SessionRecord | undefined>
-}
-
 export interface RedemptionPorts {
   readonly records: SessionRecords
-  /** Who this is, for the record. */
-  readonly context: string
+  /** Names this tab, worker or process in the record. */
+  readonly realm: string
   /** What access tokens are given. Default: Bearer. */
   readonly tokenType?: 'dpop' | undefined
   readonly clock: Clock
@@ -62,26 +51,6 @@ export interface RedemptionPorts {
   revoke(refreshToken: string): void
 }
 
-/** How a refresh ended, told after the lock was let go. */
-export type Ending =
-  /** Somebody else has changed what is stored: it counts. */
-  | { readonly type: 'adopted' }
-  | { readonly type: 'rotated'; readonly unsaved?: StorageError; readonly refused?: LatchkeyError }
-  | { readonly type: 'ended'; readonly reason: EndReason }
-  | { readonly type: 'overtaken'; readonly spare: string | undefined }
-  /** `noted`: the record says so, and when to try again: it was written here, or read. */
-  | { readonly type: 'failed'; readonly error: LatchkeyError; readonly noted?: 'written' | 'read' | false }
-
-/** Whom a redemption is for. */
-export interface Wanting {
-  /** The record that was found wanting. */
-  readonly record: SessionRecord
-  /** For one API of `resources`, or for all in general. */
-  readonly resource: string | undefined
-  /** When the user or the network last came back. */
-  readonly wokeAt: number
-}
-
 /** What went before a refresh that fails. */
 function before({ tokens, trouble }: SessionRecord, now: number): RefreshesBefore {
   const { expiresAt = 0, refreshAt = 0 } = tokens
@@ -99,7 +68,9 @@ const tooLong = () =>
  * What happens while the lock is held, steps 3 to 6 of a refresh: read again, mark, redeem, replace if unchanged. No code
  * of the app runs in here, and it ends in time.
  */
-export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => Promise<Ending> {
+export function createRedemption(
+  ports: RedemptionPorts,
+): (wanting: RefreshRequest) => Promise<RefreshResult> {
   const { records, clock } = ports
   /** Refresh tokens that the server refused, by their hash: they are never sent again. */
   const refused = new Map<string, EndReason>()
@@ -115,17 +86,17 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
     } catch (error) {
       const now = clock.now()
       unreadableSince ??= now
-      const isOwn = records.current?.by === ports.context && now - unreadableSince >= DEAD_MS
+      const isOwn = records.current?.by === ports.realm && now - unreadableSince >= DEAD_MS
       if (error instanceof StorageError && (isOwn || records.isUnsaved)) return records.current
       throw error
     }
   }
 
   const underLock = async (
-    { record: wanting, resource, wokeAt }: Wanting,
+    { record: wanting, resource, wokeAt }: RefreshRequest,
     held: () => AbortSignal,
     isLeaving: () => boolean,
-  ): Promise<Ending> => {
+  ): Promise<RefreshResult> => {
     const began = clock.now()
     const found = await readAgain()
     if (found?.sessionId !== wanting.sessionId) return { type: 'adopted' }
@@ -144,18 +115,22 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
     const interrupted = found.pending?.tokenHash === tokenHash
     const marked: SessionRecord = { ...found, pending: { tokenHash, sentAt: clock.now() } }
     try {
-      if (!(await records.replace(marked, found))) return { type: 'overtaken', spare: undefined }
+      if (!(await records.replace(marked, found))) return { type: 'overtaken', unused: undefined }
     } catch (error) {
       // a store that can be read but not written keeps nobody from going on, from memory
       if (!(error instanceof StorageError)) throw error
       // that took its time, in which a rotation that somebody had in memory only may have been stored
       const again = await readAgain()
       if (again?.sessionId !== found.sessionId || again.version !== found.version)
-        return { type: 'overtaken', spare: undefined }
+        return { type: 'overtaken', unused: undefined }
     }
 
     /** Told to all who share the store, unless it is about one API only. */
-    const fail = async (error: LatchkeyError, isSpent: boolean, isRefusal: boolean): Promise<Ending> => {
+    const fail = async (
+      error: LatchkeyError,
+      isSpent: boolean,
+      isRefusal: boolean,
+    ): Promise<RefreshResult> => {
       const isShared = resource === undefined || error instanceof NetworkError
       const base = isSpent ? marked : found
       const next = isShared
@@ -180,7 +155,7 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
           ...found,
           ...renewed,
           version: found.version + 1,
-          by: ports.context,
+          by: ports.realm,
           tokenType: ports.tokenType,
           pending: undefined,
           trouble: undefined,
@@ -211,8 +186,8 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
     next: SessionRecord,
     marked: SessionRecord,
     isInTime: () => boolean,
-  ): Promise<Ending> => {
-    const overtaken = { type: 'overtaken', spare: next.tokens.refreshToken } as const
+  ): Promise<RefreshResult> => {
+    const overtaken = { type: 'overtaken', unused: next.tokens.refreshToken } as const
     for (let attempt = 1; ; attempt++) {
       try {
         return (await records.replace(next, marked)) ? { type: 'rotated' } : overtaken
@@ -229,17 +204,17 @@ export function createRedemption(ports: RedemptionPorts): (wanting: Wanting) => 
   }
 
   /** Someone who won a race that the lock did not prevent may have stored what they got, or be about to. */
-  const invalidGrant = async (marked: SessionRecord, reason: EndReason): Promise<Ending> => {
+  const invalidGrant = async (marked: SessionRecord, reason: EndReason): Promise<RefreshResult> => {
     for (const waitMs of [0, RACE_MS]) {
       if (waitMs) await pause(clock, waitMs)
       const found = await readAgain()
-      if (found?.sessionId !== marked.sessionId) return { type: 'overtaken', spare: undefined }
+      if (found?.sessionId !== marked.sessionId) return { type: 'overtaken', unused: undefined }
       if (found.tokens.refreshToken !== marked.tokens.refreshToken) return { type: 'adopted' }
     }
     return end(marked, reason)
   }
 
-  const end = async (marked: SessionRecord, reason: EndReason): Promise<Ending> => {
+  const end = async (marked: SessionRecord, reason: EndReason): Promise<RefreshResult> => {
     try {
       if (await records.end(reason, marked)) return { type: 'ended', reason }
     } catch (error) {

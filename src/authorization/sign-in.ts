@@ -1,11 +1,7 @@
-import { type Callback, isAt, parseCallback } from '../core/callback.ts'
-import { cleanUrl } from '../core/clean-url.ts'
-import type { Emit } from '../core/events.ts'
-import type { Clock, KeyValue, Lock, Page, SignInAttempt } from '../core/ports.ts'
-import type { Resource } from '../core/resource.ts'
-import { unasked } from '../core/scope.ts'
-import type { SessionRecord } from '../core/session.ts'
-import { toTokenSet } from '../core/token-set.ts'
+import type { AuthorizationPorts, FinishedSignIn, SignInRequest } from '../core/authorization.ts'
+import { type Callback, cleanUrl, isAt, parseCallback } from '../core/callback.ts'
+import type { KeyValue, SignInAttempt } from '../core/ports.ts'
+import { type SessionRecord, sessionOf } from '../core/session.ts'
 import { HOLD_MS, WAIT_MS, withTimeLimit } from '../core/waiting.ts'
 import {
   AuthorizationRequiredError,
@@ -14,124 +10,56 @@ import {
   NetworkError,
   StorageError,
 } from '../errors.ts'
-import { type AuthorizationChoice, beginAuthorization } from './authorization-request.ts'
+import { beginAuthorization, refuseLoop } from './authorization-request.ts'
 import { exchangeCode } from './code-exchange.ts'
 import { tidy } from './failure.ts'
-import { isAwaitedElsewhere, type SignInCheckPorts } from './sign-in-checks.ts'
+import { toTokenSet, unasked } from './renewal.ts'
 import type { TokenRequestPorts } from './token-request.ts'
-import { createTransactions, isOpen, type Transaction, type Transactions } from './transaction.ts'
+import { isOpen, type Transactions } from './transaction.ts'
 
-/** What sign-in asks of the session. */
-export interface SessionSlot {
-  readonly current: SessionRecord | undefined
-  read(): Promise<SessionRecord | undefined>
-  epoch(): Promise<number | undefined>
-  /**
-   * Stores the session that a sign-in brought.
-   * @throws AuthorizationRequiredError where somebody has signed out since the sign-in began.
-   */
-  begin(record: SessionRecord): Promise<void>
-  /** Tells this realm and the others of it, outside of any lock. */
-  changed(sessionId: string): void
+export interface SignInPorts
+  extends TokenRequestPorts,
+    Pick<
+      AuthorizationPorts,
+      'keyValue' | 'lock' | 'prefix' | 'realm' | 'records' | 'changed' | 'isKept' | 'page'
+    > {
+  readonly transactions: Transactions
+  /** Revokes a refresh token that nobody will use, without waiting for it. */
+  revoke(refreshToken: string): void
 }
-
-export interface SignInPorts extends TokenRequestPorts, SignInCheckPorts {
-  readonly redirectUri: string
-  readonly leewaySeconds: number
-  readonly resources: readonly Resource[]
-  readonly keyValue: KeyValue
-  /** Whether what is stored survives that the page leaves. */
-  isKept(): boolean
-  readonly slot: SessionSlot
-  readonly lock: Lock
-  /** Begins the names of the locks and records of this client. */
-  readonly name: string
-  /** Who this is, for the record. */
-  readonly context: string
-  readonly page: Page | undefined
-  readonly emit: Emit
-  readonly clock: Clock
-  /** Best effort: tokens that nobody will use. */
-  discard(refreshToken: string): void
-}
-
-/**
- * So many sign-ins that came back within this time, or that never did, and still nobody is signed in. Who goes Back at the
- * provider's page leaves a few more.
- */
-const LOOP = { returned: 3, begun: 6, ms: 60_000 }
-
-/** What became of a callback: `undefined` when it is not ours. */
-export type Finished = { readonly returnTo: string | undefined } | undefined
-
-const transactionsOf = ({ keyValue, name, clock }: SignInPorts): Transactions =>
-  createTransactions(keyValue, `${name} transaction `, clock)
 
 /** Sends the user to the authorization server. Resolves when the answer was handled, or when it never comes here. */
-export async function authorize(
+export async function signIn(
   ports: SignInPorts,
   attempt: SignInAttempt,
-  { leaves, ...choice }: Omit<AuthorizationChoice, 'redirectUri'> & { readonly leaves: boolean },
+  request: SignInRequest,
 ): Promise<void> {
-  const { scope, userAgent } = choice
+  const { scope, userAgent } = request
   await refuseLoop(ports)
-  const redirectUri = await attempt.redirectUri
-  const request = await beginAuthorization(
-    { ...ports, transactions: transactionsOf(ports), epoch: ports.slot.epoch },
-    { ...choice, redirectUri },
-  )
-  if (leaves && !ports.isKept()) {
+  const { url, state } = await beginAuthorization(ports, request, await attempt.redirectUri)
+  if (request.leaves && !ports.isKept()) {
     throw new StorageError(
       'What is stored here is gone when the page leaves, so a sign-in that leaves could not be finished. Sign in by popup(), or allow the page to store something.',
     )
   }
   ports.emit({ type: 'authorization-request', scope, userAgent })
-  const answer = await attempt.authorize(request.url, request.state)
+  const answer = await attempt.authorize(url, state)
   const callback = answer && parseCallback(answer)
   if (callback) await finish(ports, callback)
-  else if (answer) await refuseNameless(ports, new URL(answer))
-}
-
-/** A further sign-in within a minute that follows others, and nobody is signed in: it would go on like this. */
-async function refuseLoop(ports: SignInPorts): Promise<void> {
-  if (ports.slot.current) return
-  const since = ports.clock.now() - LOOP.ms
-  const all = await transactionsOf(ports)
-    .all()
-    .catch(() => []) // what cannot be read is no loop; a store that cannot be written is told next
-  const recent = all.filter(one => one.createdAt > since)
-  const returned = recent.filter(({ stage }) => stage === 'returned' || stage === 'failed').length
-  const begun = returned + recent.filter(({ stage }) => stage === 'waiting').length
-  if (returned < LOOP.returned && begun < LOOP.begun) return
-  throw new CallbackError(
-    `${begun} sign-ins began within a minute and none left a session. Look at what start() rejected with; a user's click a minute later may try again.`,
-    'redirect_loop',
-  )
-}
-
-/** The user signed out: sign-ins under way end with the session, and none counts as a loop. Best effort. */
-export async function endSignIns(ports: SignInPorts): Promise<void> {
-  const transactions = transactionsOf(ports)
-  const all = await transactions.all().catch(() => [])
-  const end = async (one: Transaction) => {
-    await transactions.move(one, isOpen(one.stage) ? 'signed-out' : 'signed-in')
-    if (isOpen(one.stage)) ports.extensions.ended(one.state)
-  }
-  await Promise.all(all.map(end))
+  else if (answer) await rejectErrorWithoutState(ports, new URL(answer))
 }
 
 /**
  * Some servers answer an error without the `state` that says whose it is (RFC 6749 section 4.1.2.1 asks for it).
  * @throws CallbackError where a sign-in is under way that it may answer.
  */
-export async function refuseNameless(ports: SignInPorts, url: URL): Promise<void> {
+export async function rejectErrorWithoutState(ports: SignInPorts, url: URL): Promise<void> {
   const error = url.searchParams.get('error')
   if (!error || url.searchParams.has('state')) return
-  const transactions = transactionsOf(ports)
-  const all = await transactions.all().catch(() => [])
+  const all = await ports.transactions.all().catch(() => [])
   const awaited = all.find(({ stage, redirectUri }) => stage === 'waiting' && isAt(url, redirectUri))
   if (!awaited) return
-  await transactions.move(awaited, 'returned')
+  await ports.transactions.move(awaited, 'returned')
   const { page } = ports
   if (page?.location() === url.href) page.replaceLocation(cleanUrl(url))
   const name = tidy(error) as string
@@ -144,21 +72,20 @@ export async function refuseNameless(ports: SignInPorts, url: URL): Promise<void
 }
 
 /** Finishes the sign-in that this callback answers: once, however often and from however many tabs it is asked. */
-export async function finish(ports: SignInPorts, callback: Callback): Promise<Finished> {
-  const { slot, page, clock, name } = ports
+export async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedSignIn> {
+  const { settings, records, transactions, page, clock, prefix } = ports
   const { state, url } = callback
-  const transactions = transactionsOf(ports)
   const clean = (returnTo = cleanUrl(url)) => {
     if (page?.location() === url.href) page.replaceLocation(returnTo)
   }
 
   const found = await transactions.find(state)
-  if (!isAt(url, found?.redirectUri ?? ports.redirectUri)) return undefined
+  if (!isAt(url, found?.redirectUri ?? settings.redirectUri)) return undefined
   if (!found) {
-    if (await isAwaitedElsewhere(ports.keyValue, state, `${name} transaction ${state}`)) return undefined
+    if (await isAwaitedElsewhere(ports.keyValue, state, `${prefix} transaction ${state}`)) return undefined
     clean()
-    if (await slot.read()) return { returnTo: undefined }
-    throw await explainLost(ports, callback, transactions)
+    if (sessionOf(await records.read())) return { returnTo: undefined }
+    throw await explainLost(ports, callback)
   }
   if (found.stage === 'signed-out') {
     clean(found.returnTo)
@@ -166,10 +93,10 @@ export async function finish(ports: SignInPorts, callback: Callback): Promise<Fi
   }
   let started: SessionRecord | undefined
   try {
-    const work = () => exchange(ports, callback, transactions)
+    const work = () => exchange(ports, callback)
     const late = () => new NetworkError('The sign-in took too long. Reload to try again.', 'timeout')
     started = await ports.lock.run(
-      `${name} sign-in`,
+      `${prefix} sign-in`,
       () => withTimeLimit(clock, HOLD_MS, work, late),
       WAIT_MS,
     )
@@ -179,7 +106,7 @@ export async function finish(ports: SignInPorts, callback: Callback): Promise<Fi
     throw error
   }
   clean(found.returnTo)
-  if (started) slot.changed(started.sessionId)
+  if (started) ports.changed(started.sessionId)
   return { returnTo: found.returnTo }
 }
 
@@ -191,11 +118,10 @@ const LIKELY = {
 
 /** What probably became of a sign-in that nobody here remembers. */
 async function explainLost(
-  { keyValue, isKept, name, clock }: SignInPorts,
+  { keyValue, isKept, prefix, clock, transactions }: SignInPorts,
   { state }: Callback,
-  transactions: Transactions,
 ): Promise<CallbackError> {
-  const key = `${name} probe`
+  const key = `${prefix} probe`
   const mark = clock.now()
   const write = (value?: number) => keyValue.update(key, () => value)
   const works = write(mark).then(() => keyValue.get(key))
@@ -213,28 +139,24 @@ async function explainLost(
 }
 
 /** Under the lock for sign-ins. @returns the new session, or `undefined` when another tab or call was first. */
-async function exchange(
-  ports: SignInPorts,
-  { state, url }: Callback,
-  transactions: Transactions,
-): Promise<SessionRecord | undefined> {
-  const { slot, clock, leewaySeconds, emit } = ports
+async function exchange(ports: SignInPorts, { state, url }: Callback): Promise<SessionRecord | undefined> {
+  const { settings, records, transactions, clock, warn } = ports
   const transaction = await transactions.find(state)
   // what cannot be read is replaced all the same: the user has just signed in
-  const stored = await slot.read().catch(() => slot.current)
+  const stored = await records.read().then(sessionOf, () => records.current)
   if (!transaction || !isOpen(transaction.stage) || stored?.sessionId === state) return undefined
-  emit({ type: 'authorization-response', refused: url.searchParams.has('error') })
+  ports.emit({ type: 'authorization-response', refused: url.searchParams.has('error') })
   try {
     const granted = await exchangeCode(ports, url, transaction)
-    const { refresh_token: spare, scope: told } = granted.response
+    const { refresh_token: unused, scope } = granted.response
     const expected = transaction.silent && (transaction.subject ?? stored?.tokens.claims?.sub)
     if (expected && granted.claims?.sub !== expected) {
-      if (spare) ports.discard(spare)
+      if (unused) ports.revoke(unused)
       throw new AuthorizationRequiredError('subject_changed')
     }
-    const more = unasked(told, transaction.scope)
-    if (more)
-      emit({ type: 'warning', about: 'scope', message: `More was granted than was asked for: ${more}.` })
+    const more = unasked(scope, transaction.scope)
+    if (more) warn('scope', `More was granted than was asked for: ${more}.`)
+    const { leewaySeconds } = settings
     const tokens = toTokenSet(granted, { receivedAt: clock.now(), leewaySeconds, scope: transaction.scope })
     // named after its state: a callback that comes again is known by the session it began
     const requested = transaction.scope
@@ -245,11 +167,11 @@ async function exchange(
       tokenType: ports.extensions.tokenType,
       tokens,
       requested,
-      by: ports.context,
+      by: ports.realm,
       epoch: transaction.epoch,
     }
-    await slot.begin(record).catch(error => {
-      if (spare) ports.discard(spare)
+    await storeSignIn(ports, record).catch(error => {
+      if (unused) ports.revoke(unused)
       throw error
     })
     await transactions.move(transaction, 'signed-in')
@@ -259,13 +181,27 @@ async function exchange(
         ? 'Some servers ignore the scope offline_access unless authorizationParameters has prompt: "consent".'
         : 'Most servers give one for the scope offline_access.'
       const message = `This sign-in brought no refresh token: it lasts as long as its access token. ${why}`
-      ports.warn(isAsked ? 'offline_access' : 'no_refresh_token', message)
+      warn(isAsked ? 'offline_access' : 'no_refresh_token', message)
     }
     return record
   } catch (error) {
     await transactions.move(transaction, isRetryable(error) ? 'returned' : 'failed')
     if (transaction.silent && needsUser(error)) throw new AuthorizationRequiredError('interaction_required')
     throw error
+  }
+}
+
+/** @throws AuthorizationRequiredError where somebody has signed out since the sign-in began. */
+export async function storeSignIn(
+  { records, emit }: Pick<SignInPorts, 'records' | 'emit'>,
+  record: SessionRecord,
+): Promise<void> {
+  try {
+    if (!(await records.begin(record))) throw new AuthorizationRequiredError('signed_out')
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error
+    records.keep(record)
+    emit({ type: 'storage-degraded', message: error.message })
   }
 }
 
@@ -276,3 +212,9 @@ const needsUser = (error: unknown) =>
 /** Whether the same answer may succeed when it comes again. */
 const isRetryable = (error: unknown) =>
   error instanceof LatchkeyError && error.retryable && !(error instanceof CallbackError)
+
+/** Whether another client that shares the store waits for this answer. @param own the key that it has here. */
+export const isAwaitedElsewhere = async (keyValue: KeyValue, state: string, own: string): Promise<boolean> =>
+  (await keyValue.keys('latchkey ').catch(() => [])).some(
+    key => key.endsWith(` transaction ${state}`) && key !== own,
+  )

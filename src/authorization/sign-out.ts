@@ -1,69 +1,113 @@
-import { generateRandomState } from 'oauth4webapi'
-import { SIGNED_OUT_PREFIX } from '../core/clean-url.ts'
+import {
+  allowInsecureRequests,
+  customFetch,
+  generateRandomState,
+  processRevocationResponse,
+  revocationRequest,
+} from 'oauth4webapi'
+import { SIGNED_OUT_PREFIX } from '../core/callback.ts'
 import type { SessionRecord } from '../core/session.ts'
 import { withTimeLimit } from '../core/waiting.ts'
 import { NetworkError, ServerError } from '../errors.ts'
+import type { JoinedExtensions } from './extensions.ts'
+import { toLatchkeyError } from './failure.ts'
 import { endpointOf } from './metadata.ts'
-import { revoke, type TokenRequestPorts } from './token-request.ts'
+import { identity, type TokenRequestPorts } from './token-request.ts'
+import { isOpen, type Transaction, type Transactions } from './transaction.ts'
 
 /** How long sign-out waits for the server. What takes longer goes on, but nobody waits for it. */
-const FAREWELL_MS = 3000
+const SERVER_MS = 3000
 
-export interface SignOutPorts extends TokenRequestPorts {
-  readonly postLogoutRedirectUri: string | undefined
-  /** Shows the user the page where the provider's session ends. Settles when they are back, or will not be. */
-  readonly leave: ((url: string) => Promise<void>) | undefined
+/** Revokes a token (RFC 7009). */
+export async function revokeToken(
+  ports: TokenRequestPorts,
+  token: string,
+  hint: 'refresh_token' | 'access_token',
+): Promise<void> {
+  const { server, transport, clock, warn } = ports
+  const { clientAuthentication } = ports.settings
+  try {
+    const as = await server()
+    endpointOf(as, 'revocation_endpoint', clientAuthentication?.mtls)
+    const answer = await revocationRequest(as, ...identity(ports), token, {
+      [allowInsecureRequests]: true,
+      async [customFetch](url, init) {
+        const send = () => transport(url, { ...init, keepalive: true }, true) // the page may be leaving
+        const answer = await send()
+        return answer.status >= 500 && !answer.headers.has('retry-after') ? send() : answer
+      },
+      additionalParameters: { token_type_hint: hint },
+    })
+    if (answer.status !== 204) return await processRevocationResponse(answer)
+    const message =
+      'The revocation was answered with 204 instead of 200 (RFC 7009 section 2.2): taken for done.'
+    warn('revocation', message)
+  } catch (error) {
+    const sent = [token, ...(clientAuthentication?.secrets?.() ?? [])]
+    throw toLatchkeyError(error, 'The revocation request', clock.now(), sent)
+  }
 }
 
 /**
- * Tells the server that a session which was just removed here is over: revokes the refresh token, then the access
- * token (RFC 7009 section 2.1), and leaves for the end of the provider's own session (OpenID Connect RP-Initiated
- * Logout section 2). Best effort, bounded, never rejects.
+ * Ends a session that was removed here at the server too: revokes the refresh token, then the access token (RFC 7009
+ * section 2.1). Best effort, bounded, never rejects.
+ * @param leave shows the user the page where the provider's own session ends (OpenID Connect RP-Initiated Logout
+ * section 2). Settles when they are back, or will not be.
  */
-export async function sayGoodbye(
-  ports: SignOutPorts,
+export async function endAtServer(
+  ports: TokenRequestPorts,
   { tokens: { accessToken, refreshToken, idToken } }: SessionRecord,
-  endProviderSession: boolean,
+  leave: ((url: string) => Promise<void>) | undefined,
 ): Promise<void> {
-  const { leave, clock, emit } = ports
+  const { settings, clock, emit } = ports
   let leaveFor: string | undefined
 
-  const tell = (ok: boolean) => emit({ type: 'revocation-response', ok })
+  const emitResponse = (ok: boolean) => emit({ type: 'revocation-response', ok })
   const revokeBoth = async () => {
     const { revocation_endpoint: endpoint } = await ports.server()
     if (!endpoint) return // not every server offers it
     emit({ type: 'revocation-request' })
     const isRevoked =
       refreshToken &&
-      (await revoke(ports, refreshToken, 'refresh_token').then(
+      (await revokeToken(ports, refreshToken, 'refresh_token').then(
         () => true,
         () => false,
       ))
     // also where the server does not revoke the other kind; where it does, it may not know this one any more
-    await revoke(ports, accessToken, 'access_token').catch(error => {
+    await revokeToken(ports, accessToken, 'access_token').catch(error => {
       const isGone = error instanceof ServerError && error.error !== 'unsupported_token_type'
       if (!isRevoked || !isGone) throw error
     })
-    tell(isRevoked !== false)
+    emitResponse(isRevoked !== false)
   }
   const prepareToLeave = async () => {
     const url = endpointOf(await ports.server(), 'end_session_endpoint')
-    url.searchParams.set('client_id', ports.clientId)
+    url.searchParams.set('client_id', settings.clientId)
     if (idToken) url.searchParams.set('id_token_hint', idToken)
-    if (ports.postLogoutRedirectUri) {
-      url.searchParams.set('post_logout_redirect_uri', ports.postLogoutRedirectUri)
+    if (settings.postLogoutRedirectUri) {
+      url.searchParams.set('post_logout_redirect_uri', settings.postLogoutRedirectUri)
       url.searchParams.set('state', `${SIGNED_OUT_PREFIX}${generateRandomState()}`) // start() takes it out of the address
     }
     leaveFor = url.href
   }
 
   const steps = [
-    revokeBoth().catch(() => tell(false)),
-    leave && endProviderSession && prepareToLeave().catch(() => {}), // not every server offers it
+    revokeBoth().catch(() => emitResponse(false)),
+    leave && prepareToLeave().catch(() => {}), // not every server offers it
   ]
   const late = () => new NetworkError('The server did not answer the sign-out in time.', 'timeout')
-  await withTimeLimit(clock, FAREWELL_MS, () => Promise.all(steps), late).catch(() => {})
+  await withTimeLimit(clock, SERVER_MS, () => Promise.all(steps), late).catch(() => {})
   if (!leave || !leaveFor) return
   emit({ type: 'end-session-request' })
   await leave(leaveFor)
+}
+
+/** The user signed out: sign-ins under way end with the session, and none counts as a loop. Best effort. */
+export async function endSignIns(transactions: Transactions, extensions: JoinedExtensions): Promise<void> {
+  const all = await transactions.all().catch(() => [])
+  const end = async (one: Transaction) => {
+    await transactions.move(one, isOpen(one.stage) ? 'signed-out' : 'signed-in')
+    if (isOpen(one.stage)) extensions.ended(one.state)
+  }
+  await Promise.all(all.map(end))
 }

@@ -7,21 +7,20 @@ import {
   getValidatedIdTokenClaims,
   JWT_TIMESTAMP_CHECK,
   processRefreshTokenResponse,
-  processRevocationResponse,
   refreshTokenGrantRequest,
-  revocationRequest,
   type TokenEndpointResponse,
 } from 'oauth4webapi'
-import type { Emit, GrantType } from '../core/events.ts'
-import type { ClientAuthentication, Extensions } from '../core/extension.ts'
+import type { ServerSettings } from '../core/authorization.ts'
+import type { Emit, GrantType, Warn } from '../core/events.ts'
 import type { Clock } from '../core/ports.ts'
-import type { Bend } from '../core/quirks.ts'
 import type { SessionRecord } from '../core/session.ts'
 import type { Granted, IdTokenClaims } from '../core/token-set.ts'
 import { abortable, withTimeLimit } from '../core/waiting.ts'
 import { LatchkeyError, NetworkError, ServerError } from '../errors.ts'
 import { identityOf } from './client-identity.ts'
+import type { AcceptDeviation } from './deviation.ts'
 import type { Transport } from './endpoint.ts'
+import type { JoinedExtensions } from './extensions.ts'
 import { toLatchkeyError } from './failure.ts'
 import { type IdTokens, namedBy, peek } from './id-token.ts'
 import { endpointOf, type Server } from './metadata.ts'
@@ -32,19 +31,20 @@ import { readRefreshToken, readTokenAnswer, withMembers } from './token-response
 const KEYS_MS = 2000
 
 export interface TokenRequestPorts {
+  readonly settings: ServerSettings
   readonly server: Server
-  readonly clientId: string
-  readonly clientAuthentication: ClientAuthentication | undefined
-  readonly extensions: Extensions
+  readonly extensions: JoinedExtensions
   readonly transport: Transport
   readonly clock: Clock
   readonly serverTime: ServerTime
   readonly emit: Emit
-  readonly bend: Bend
+  readonly warn: Warn
+  readonly acceptDeviation: AcceptDeviation
   readonly idTokens: IdTokens
 }
 
-const identity = (ports: TokenRequestPorts) => identityOf(ports, ports.serverTime.aheadMs())
+export const identity = (ports: TokenRequestPorts) =>
+  identityOf(ports.settings, ports.clock, ports.serverTime.aheadMs())
 
 /** What every request to the token endpoint shares. Each failure is a LatchkeyError without secrets. */
 export async function tokenRequest(
@@ -67,7 +67,8 @@ export async function tokenRequest(
     },
   ) => Promise<TokenEndpointResponse>,
 ): Promise<Granted> {
-  const { server, clientAuthentication, extensions, clock, emit } = ports
+  const { server, extensions, clock, emit } = ports
+  const { clientAuthentication } = ports.settings
   const { grantType, sessionId, attempt, secrets } = request
   emit({ type: 'token-request', grantType, attempt })
   const as = server()
@@ -103,7 +104,7 @@ export async function tokenRequest(
 /** A token that is bound to a key cannot be used without it, and none that is not may take its place (RFC 9449 section 5). */
 function ofAnotherType(
   { token_type }: TokenEndpointResponse,
-  extensions: Extensions,
+  extensions: JoinedExtensions,
 ): ServerError | undefined {
   const tokenType: string = extensions.tokenType ?? 'bearer'
   if (token_type === tokenType) return undefined
@@ -125,7 +126,7 @@ export const atServerTime = (ports: TokenRequestPorts, client: Client): Client =
 
 /** http is refused by endpointOf(), but for loopback. */
 const requestOptions = (
-  { transport, extensions, bend, emit }: TokenRequestPorts,
+  { transport, extensions, acceptDeviation, warn }: TokenRequestPorts,
   {
     grantType,
     signal,
@@ -137,14 +138,9 @@ const requestOptions = (
   async [customFetch](url: string, init: object) {
     const answer = await transport(url, init)
     answered?.(answer)
-    extensions.presentation?.answered(url, answer)
-    const tell = (what: string) =>
-      emit({
-        type: 'warning',
-        about: 'token_response',
-        message: `The authorization server's answer ${what}.`,
-      })
-    return readTokenAnswer(answer, bend, grantType === 'refresh_token' ? tell : undefined)
+    extensions.answered(url, answer)
+    const forgive = (what: string) => warn('token_response', `The authorization server's answer ${what}.`)
+    return readTokenAnswer(answer, acceptDeviation, grantType === 'refresh_token' ? forgive : undefined)
   },
 })
 
@@ -184,7 +180,7 @@ export async function refreshTokens(
         try {
           const again = new Response(whole, answer)
           const judge = atServerTime(ports, client)
-          const named = namedBy(as, String(next), ports.bend)
+          const named = namedBy(as, String(next), ports.acceptDeviation)
           const tokens = await processRefreshTokenResponse(named, judge, again)
           await ports.idTokens.check(tokens)
           isTrue = true
@@ -196,7 +192,7 @@ export async function refreshTokens(
           const isUsable = isTrue || (cause as { code?: string }).code === JWT_TIMESTAMP_CHECK
           judged = { ...distrusted(next), refused: isUsable ? undefined : error }
           const message = `${error.message} The one before it stays.`
-          if (isUsable) ports.emit({ type: 'warning', about: 'id_token', message })
+          if (isUsable) ports.warn('id_token', message)
           return granted
         }
       },
@@ -220,33 +216,4 @@ function distrusted(idToken: unknown): Pick<Granted, 'claims' | 'isDistrusted'> 
 const inTime = <T>({ clock }: TokenRequestPorts, signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
   const late = () => new NetworkError('The keys of the server did not come in time.', 'timeout')
   return abortable(withTimeLimit(clock, KEYS_MS, work, late), signal)
-}
-
-/** RFC 7009. */
-export async function revoke(
-  ports: TokenRequestPorts,
-  token: string,
-  hint: 'refresh_token' | 'access_token',
-): Promise<void> {
-  const { server, clientAuthentication, transport, clock, emit } = ports
-  try {
-    const as = await server()
-    endpointOf(as, 'revocation_endpoint', clientAuthentication?.mtls)
-    const answer = await revocationRequest(as, ...identity(ports), token, {
-      [allowInsecureRequests]: true,
-      async [customFetch](url, init) {
-        const send = () => transport(url, { ...init, keepalive: true }, true) // the page may be leaving
-        const answer = await send()
-        return answer.status >= 500 && !answer.headers.has('retry-after') ? send() : answer
-      },
-      additionalParameters: { token_type_hint: hint },
-    })
-    if (answer.status !== 204) return await processRevocationResponse(answer)
-    const message =
-      'The revocation was answered with 204 instead of 200 (RFC 7009 section 2.2): taken for done.'
-    emit({ type: 'warning', about: 'revocation', message })
-  } catch (error) {
-    const sent = [token, ...(clientAuthentication?.secrets?.() ?? [])]
-    throw toLatchkeyError(error, 'The revocation request', clock.now(), sent)
-  }
 }

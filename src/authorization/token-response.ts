@@ -1,5 +1,5 @@
-import type { Bend } from '../core/quirks.ts'
 import { NetworkError, ServerError } from '../errors.ts'
+import type { AcceptDeviation } from './deviation.ts'
 
 /** The members of an answer. Names such as `__proto__` are as good as any other: they are only ever its own. */
 export type Members = Readonly<Record<string, unknown>>
@@ -58,14 +58,17 @@ export function parseJson(text: string): unknown {
  * @throws ServerError for an answer that may not be used; NetworkError for one that broke off, and for a success that
  * somebody else answered.
  */
-export async function readMembers(answer: Response, bend: Bend): Promise<Members | undefined> {
+export async function readMembers(
+  answer: Response,
+  acceptDeviation: AcceptDeviation,
+): Promise<Members | undefined> {
   const { ok, status } = answer
   const type = answer.headers.get('content-type')?.split(';')[0]?.trim() ?? ''
   const isJson = /^application\/([\w.-]+\+)?json$/i.test(type)
   try {
     const value = parseJson(await answer.text())
     if (!isMembers(value)) throw new SyntaxError()
-    if (!isJson) bend('any_content_type', 'does not say that it is JSON')
+    if (!isJson) acceptDeviation('any_content_type', 'does not say that it is JSON')
     return value
   } catch (error) {
     if (error instanceof CutOff && isJson && (ok || isRefusal(status)))
@@ -144,11 +147,11 @@ function secondsOf(value: unknown): number | undefined {
  */
 export async function readTokenAnswer(
   answer: Response,
-  bend: Bend,
+  acceptDeviation: AcceptDeviation,
   forgive?: (what: string) => void,
 ): Promise<Response> {
   const again = answer.clone()
-  const read = await readMembers(answer, bend)
+  const read = await readMembers(answer, acceptDeviation)
   const { headers } = answer
   let { status } = answer
   if (!answer.ok) return withMembers(answer, await readError(again, read))
@@ -168,11 +171,11 @@ export async function readTokenAnswer(
   if (typeof access_token === 'string' && !ACCESS_TOKEN.test(access_token))
     throw unfit('has an access token that no header can carry')
   if (status === 201) {
-    bend('token_status_201', 'has the status 201')
+    acceptDeviation('token_status_201', 'has the status 201')
     status = 200
   }
   if (members.token_type === undefined) {
-    bend('missing_token_type', 'has no token_type')
+    acceptDeviation('missing_token_type', 'has no token_type')
     members.token_type = 'Bearer'
   }
   if (members.expires_in !== undefined) {

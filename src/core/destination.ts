@@ -1,5 +1,3 @@
-import { findResource, type Resource } from './resource.ts'
-
 /** Whether traffic to this URL cannot be read on the way: https, or http that never leaves the machine. */
 export const isConfidential = ({ protocol, hostname }: URL): boolean =>
   protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))
@@ -35,4 +33,18 @@ export function findDestination(
   return isFit && !url.username && !url.password
     ? { endpoint: url.origin + url.pathname, resource }
     : undefined
+}
+
+/** An API that has an access token of its own (RFC 8707). */
+export interface Resource {
+  /** The URL that its requests begin with, without a slash at the end: also the name of its token in the record. */
+  readonly url: string
+  /** What a token request for it says. */
+  readonly parameters: Readonly<Partial<Record<'resource' | 'audience' | 'scope', string>>>
+}
+
+/** The API that a request to `url` goes to; of two that fit, the one which stands first. */
+export const findResource = (url: URL, resources: readonly Resource[]): Resource | undefined => {
+  const path = `${url.origin}${url.pathname}/`
+  return resources.find(resource => path.startsWith(`${resource.url}/`))
 }

@@ -102,5 +102,8 @@ export type EventBody =
   /** The store failed; tokens that were already received are kept in memory. */
   | { readonly type: 'storage-degraded'; readonly message: string }
 
-/** Tells an event to whoever listens. */
+/** Reports an event to everyone who listens. */
 export type Emit = (event: EventBody) => void
+
+/** Warns the app's developers by an event `warning`. The same warning is given once. */
+export type Warn = (about: WarningTopic, message: string) => void

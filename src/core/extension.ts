@@ -1,5 +1,5 @@
 import type { EndReason } from '../errors.ts'
-import type { Emit } from './events.ts'
+import type { Emit, Warn } from './events.ts'
 import type { Clock, KeyValue } from './ports.ts'
 import type { SessionRecord } from './session.ts'
 
@@ -31,7 +31,7 @@ export interface AuthorizationRequest {
 }
 
 /** What an extension changes in the work of one client. Everything may be left out. */
-export interface Capability {
+export interface ExtensionHooks {
   /** Adds to an authorization request. */
   authorizationRequest?(request: AuthorizationRequest): Promise<void>
   /** Hands the whole request to the server in another way: what then goes through the user's browser in its place. */
@@ -72,17 +72,18 @@ export interface Presentation {
 }
 
 /** What an extension is given to work with. */
-export interface CapabilityContext {
+export interface ExtensionContext {
   readonly issuer: string
   readonly clientId: string
   /** Begins the names of all records of this client. */
-  readonly name: string
+  readonly prefix: string
   readonly strict: boolean
   readonly quirks: ReadonlySet<string>
   /** Where the client keeps its records. */
   readonly keyValue: KeyValue
   readonly clock: Clock
   readonly emit: Emit
+  readonly warn: Warn
   /** Sends to the authorization server, with a limit on time and size. */
   readonly transport: (url: string, init: object) => Promise<Response>
   readonly clientAuthentication: ClientAuthentication | undefined
@@ -96,7 +97,7 @@ export interface CapabilityContext {
 }
 
 /** A change of the protocol, imported by who needs it: `extensions: [dpop(), par()]`. */
-export type Extension = (context: CapabilityContext) => Capability
+export type Extension = (context: ExtensionContext) => ExtensionHooks
 
 /** Where a client keeps what its actions work with. Nothing that holds a secret hangs on it. */
 export const actionContext: unique symbol = Symbol.for('latchkey action context')
@@ -110,7 +111,7 @@ export interface ActionContext {
   /** The metadata of the authorization server. */
   server(): Promise<Readonly<Record<string, unknown> & { issuer: string }>>
   /** How far the server's clock is ahead of this device's, as far as it is known. */
-  serverAheadMs(): number
+  serverAheadMs(): Promise<number>
   /** The session, once the store has been read. */
   session(): Promise<SessionRecord | undefined>
   /**
@@ -119,11 +120,4 @@ export interface ActionContext {
    * @throws ConfigurationError where the server has no such endpoint, or one that is not https.
    */
   fetchEndpoint(name: 'userinfo_endpoint', init: RequestInit): Promise<Response>
-}
-
-/** All extensions of a client as one. */
-export interface Extensions extends Required<Omit<Capability, 'tokenType' | 'presentation' | 'pushRequest'>> {
-  readonly tokenType: 'dpop' | undefined
-  readonly presentation: Presentation | undefined
-  readonly pushRequest: Capability['pushRequest']
 }

@@ -132,3 +132,21 @@ export type WatchLeaving = () => { isLeaving(): boolean; stop(): void }
 export interface Wake {
   listen(wake: () => void): () => void
 }
+
+/** What an environment brings: the ports that the app did not choose itself. */
+export interface Environment {
+  readonly fetch: Fetch
+  readonly clock: Clock
+  readonly store: () => Store
+  readonly userAgent: () => UserAgent
+  readonly page: Page | undefined
+  /** How to leave for the end of the provider's session, where that is not by the page itself. */
+  readonly leave?: (url: string, gone: () => void) => Promise<void>
+  /** What `fetch` resolves relative URLs against, where it does. */
+  readonly baseUrl: () => string | undefined
+  readonly wake: Wake | undefined
+  readonly watchLeaving?: WatchLeaving
+  /** Whether anybody can read the app and what is in it. */
+  readonly isReadable?: boolean
+  readonly hash: (text: string) => Promise<string>
+}

@@ -1,9 +1,6 @@
-import { ServerError } from '../errors.ts'
-import type { Emit } from './events.ts'
-
 /**
- * What some authorization servers do against the rules, and latchkey accepts only where the option `quirks` names it. The
- * error that refuses such an answer names the quirk that would have accepted it.
+ * Deviations from the specifications that latchkey accepts only where the option `quirks` names them. The error that
+ * refuses such an answer names the quirk that would accept it.
  */
 export const QUIRKS = [
   /** Answers whose `Content-Type` is not JSON (RFC 6749 section 5.1). */
@@ -23,25 +20,3 @@ export const QUIRKS = [
 ] as const
 
 export type Quirk = (typeof QUIRKS)[number]
-
-/**
- * Lets what bends a rule pass where the app has named that quirk.
- * @throws ServerError that names the quirk, where it has not.
- */
-export type Bend = (quirk: Quirk, what: string) => void
-
-/** Every quirk that is made use of is told of once by an event `warning`. */
-export function createBend(allowed: ReadonlySet<Quirk>, emit: Emit): Bend {
-  const told = new Set<Quirk>()
-  return (quirk, what) => {
-    if (!allowed.has(quirk)) {
-      throw new ServerError(
-        `The authorization server's answer ${what}. The option "quirks" with "${quirk}" accepts it.`,
-        { error: 'invalid_response', quirk },
-      )
-    }
-    if (!told.has(quirk))
-      emit({ type: 'warning', about: 'quirk', message: `The authorization server's answer ${what}.` })
-    told.add(quirk)
-  }
-}

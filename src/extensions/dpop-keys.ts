@@ -1,4 +1,4 @@
-import type { CapabilityContext } from '../core/extension.ts'
+import type { ExtensionContext } from '../core/extension.ts'
 import type { EpochMs, KeyValue } from '../core/ports.ts'
 
 /** What is kept for a session: a key that cannot be exported or, where no place can hold such a one, its JWK. */
@@ -70,14 +70,14 @@ const fromJwk = async (jwk: JsonWebKey): Promise<CryptoKeyPair> => {
 export function createDpopKeys(
   {
     keyValue,
-    name,
+    prefix: client,
     clock,
     readSession,
-  }: Pick<CapabilityContext, 'keyValue' | 'name' | 'clock' | 'readSession'>,
+  }: Pick<ExtensionContext, 'keyValue' | 'prefix' | 'clock' | 'readSession'>,
   elsewhere: KeyPlace | undefined,
   generate: (extractable: boolean) => Promise<CryptoKeyPair>,
 ): DpopKeys {
-  const prefix = `${name} dpop `
+  const prefix = `${client} dpop `
   const places = elsewhere ? [keyValue, elsewhere] : [keyValue]
 
   const read = async (place: KeyValue, sessionId: string): Promise<KeptKey | undefined> => {

@@ -9,8 +9,7 @@ import {
   protectedResourceRequest,
 } from 'oauth4webapi'
 import { parseChallenges } from '../core/challenge.ts'
-import type { Capability, CapabilityContext, Extension } from '../core/extension.ts'
-import { createWarn } from '../core/warn-once.ts'
+import type { Extension, ExtensionContext, ExtensionHooks } from '../core/extension.ts'
 import { AuthorizationRequiredError, ServerError } from '../errors.ts'
 import { createDpopKeys, type KeyPlace } from './dpop-keys.ts'
 
@@ -44,13 +43,12 @@ const UNREADABLE =
   'asks for a DPoP nonce that cannot be read here. It has to send "DPoP-Nonce", and in a page "Access-Control-Expose-Headers: DPoP-Nonce" beside it.'
 
 function createDpop(
-  context: CapabilityContext,
+  context: ExtensionContext,
   algorithm: string,
   elsewhere: KeyPlace | undefined,
-): Capability {
+): ExtensionHooks {
   const keys = createDpopKeys(context, elsewhere, extractable => generateKeyPair(algorithm, { extractable }))
   const handles = new Map<string, Promise<DPoPHandle | undefined>>()
-  const warn = createWarn(context.emit)
   /** By origin: each server hands out its own (RFC 9449 section 8). */
   const nonces = new Map<string, string>()
 
@@ -156,7 +154,7 @@ function createDpop(
           parseChallenges(response.headers.get('www-authenticate')).some(
             ({ scheme, parameters }) => scheme === 'dpop' && parameters.get('error') === 'use_dpop_nonce',
           )
-        if (isAsked && !isNew) warn('dpop_nonce', `${origin} ${UNREADABLE}`)
+        if (isAsked && !isNew) context.warn('dpop_nonce', `${origin} ${UNREADABLE}`)
         return isAsked && isNew
       },
     },

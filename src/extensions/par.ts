@@ -9,7 +9,7 @@ import {
 import { identityOf } from '../authorization/client-identity.ts'
 import { toLatchkeyError } from '../authorization/failure.ts'
 import { endpointOf } from '../authorization/metadata.ts'
-import type { AuthorizationRequest, CapabilityContext, Extension } from '../core/extension.ts'
+import type { AuthorizationRequest, Extension, ExtensionContext } from '../core/extension.ts'
 import { ServerError } from '../errors.ts'
 
 export type { Extension } from '../core/extension.ts'
@@ -30,7 +30,7 @@ function isAnswer(text: string): boolean {
 }
 
 /** An answer as oauth4webapi can judge it: a challenge beside an error would hide the `error` in the body. */
-async function readable(answer: Response, { quirks, emit }: CapabilityContext): Promise<Response> {
+async function readable(answer: Response, { quirks, warn }: ExtensionContext): Promise<Response> {
   const headers = new Headers(answer.headers)
   headers.delete('www-authenticate')
   const text = await answer.text()
@@ -41,7 +41,7 @@ async function readable(answer: Response, { quirks, emit }: CapabilityContext): 
       const details = { error: 'invalid_response', status, quirk: 'par_status_200' }
       throw new ServerError(`${message}: the quirk "par_status_200" accepts it.`, details)
     }
-    emit({ type: 'warning', about: 'quirk', message: `${message} (par_status_200).` })
+    warn('quirk', `${message} (par_status_200).`)
     status = 201
   }
   return new Response(text || null, { status, headers })
@@ -49,13 +49,13 @@ async function readable(answer: Response, { quirks, emit }: CapabilityContext): 
 
 /** @throws NetworkError, ServerError with the server's `error`. */
 async function push(
-  context: CapabilityContext,
+  context: ExtensionContext,
   { server, parameters }: AuthorizationRequest,
 ): Promise<PushedAuthorizationResponse> {
   const { clientAuthentication, transport, clock, emit } = context
   const as = server as AuthorizationServer
   endpointOf(as, 'pushed_authorization_request_endpoint', clientAuthentication?.mtls)
-  const [client, authentication] = identityOf(context, context.serverAheadMs())
+  const [client, authentication] = identityOf(context, clock, context.serverAheadMs())
   emit({ type: 'pushed-authorization-request' })
   try {
     const answer = await pushedAuthorizationRequest(as, client, authentication, parameters, {

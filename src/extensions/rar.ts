@@ -1,5 +1,5 @@
 import type { Client } from '../core/client.ts'
-import { actionContext, type CapabilityContext, type Extension } from '../core/extension.ts'
+import { actionContext, type Extension, type ExtensionContext } from '../core/extension.ts'
 import { accessTokenOf } from '../core/session.ts'
 import { ConfigurationError } from '../errors.ts'
 
@@ -106,15 +106,15 @@ export function authorizationDetails(
         const known = isSame ? session.tokens.authorizationDetails : undefined
         const expected = Array.isArray(known) ? known : parse(await asked.at(sessionId))
         const message = compare(expected, granted, isSame)
-        if (message) context.emit({ type: 'warning', about: NAME, message })
+        if (message) context.warn(NAME, message)
       },
     }
   }
 }
 
 /** What was asked for at sign-ins that asked for others than the app's own: it has to survive the redirect. */
-function askedFor({ keyValue, name }: CapabilityContext, own: string) {
-  const key = `${name} authorization details`
+function askedFor({ keyValue, prefix }: ExtensionContext, own: string) {
+  const key = `${prefix} authorization details`
   const read = (stored: unknown) => Object.entries({ ...(stored as Record<string, string> | undefined) })
   return {
     keep: (sessionId: string, text: string) =>

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/ports.ts'
+import type { Clock, Environment, Fetch } from '../core/ports.ts'
 
 /** The longest delay a timer can hold; a longer one would fire at once. */
 const LONGEST_MS = 2 ** 31 - 1
@@ -12,4 +12,21 @@ export const deviceClock: Clock = {
     if (background) (timer as { unref?: () => void }).unref?.()
     return () => clearTimeout(timer as number)
   },
+}
+
+/** SHA-256, as hexadecimal digits. */
+export async function sha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+  return Array.from(new Uint8Array(digest), byte => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** What every environment has of its own. */
+export const device: Pick<Environment, 'fetch' | 'clock' | 'hash'> = {
+  /** The one that is there when a client is created: `globalThis.fetch` may become that client's own. */
+  get fetch(): Fetch {
+    const known = globalThis.fetch
+    return (...args) => (known ?? globalThis.fetch)(...args)
+  },
+  clock: deviceClock,
+  hash: sha256,
 }

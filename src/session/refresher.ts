@@ -1,11 +1,10 @@
-import { createRedemption, type Ending, type RedemptionPorts } from '../authorization/redemption.ts'
+import type { Authorization, RefreshResult, SessionRecords } from '../core/authorization.ts'
 import { decide } from '../core/decide.ts'
 import type { Emit } from '../core/events.ts'
-import type { EpochMs, Lock } from '../core/ports.ts'
+import type { Clock, EpochMs, Lock } from '../core/ports.ts'
 import { accessTokenOf, type SessionRecord, sessionOf } from '../core/session.ts'
-import { singleFlight } from '../core/single-flight.ts'
 import { addFailure, isTooEarly, type StoredTrouble, toError } from '../core/trouble.ts'
-import { abortable, WAIT_MS } from '../core/waiting.ts'
+import { abortable, singleFlight, WAIT_MS } from '../core/waiting.ts'
 import {
   AuthorizationRequiredError,
   type EndReason,
@@ -16,18 +15,24 @@ import {
   StorageError,
 } from '../errors.ts'
 
-export interface RefresherPorts extends RedemptionPorts {
+export interface RefresherPorts {
+  readonly records: SessionRecords
   readonly lock: Lock
-  /** Of the lock. */
-  readonly name: string
-  /** Whether an expired access token is renewed before a call needs it: where somebody looks at the session. */
+  /** Names the lock. */
+  readonly prefix: string
+  /** Whether an expired access token is refreshed before a call needs it: where somebody looks at the session. */
   readonly isEager: boolean
+  readonly clock: Clock
+  /** The time by which tokens in memory are judged. */
+  now(): EpochMs
+  /** From 0 to 1: spreads what would otherwise happen everywhere at once. */
+  random(): number
   readonly emit: Emit
-  /** Whatever a token request needs, fetched before the lock is taken. */
-  prepare(): Promise<unknown>
-  /** What is stored was changed here: tell this realm and the others. Outside the lock. */
+  /** Loads what talks with the authorization server. */
+  authorization(): Promise<Pick<Authorization, 'prepare' | 'refresh' | 'revoke'>>
+  /** What is stored was changed here: tells this realm and the others. Called outside the lock. */
   changed(sessionId: string): void
-  /** What is stored was changed by someone else: tell this realm. Outside the lock. */
+  /** What is stored was changed by someone else: tells this realm. Called outside the lock. */
   adopted(): void
   /** Why there is no session to use. */
   noSession(): LatchkeyError
@@ -78,8 +83,7 @@ export interface Refresher {
 const keyOf = ({ sessionId }: SessionRecord, resource = '') => `${sessionId} ${resource}`
 
 export function createRefresher(ports: RefresherPorts): Refresher {
-  const { records, lock, name, clock, emit } = ports
-  const redemption = createRedemption(ports)
+  const { records, lock, prefix, clock, emit } = ports
   const share = singleFlight<void>()
   const leaving = new Map<string, AbortController>()
   const quiet = new Map<string, Quiet>()
@@ -113,11 +117,13 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     const key = keyOf(wanting, resource)
     const early = tooEarly(wanting, key)
     const began = clock.now()
-    let ending: Ending
+    let ending: RefreshResult
     try {
       if (early) throw early
-      await ports.prepare()
-      ending = await lock.run(name, () => redemption({ record: wanting, resource, wokeAt }), WAIT_MS)
+      const authorization = await ports.authorization()
+      await authorization.prepare() // nothing that can be fetched before is fetched under the lock
+      const work = () => authorization.refresh({ record: wanting, resource, wokeAt })
+      ending = await lock.run(prefix, work, WAIT_MS)
     } catch (error) {
       ending = await withoutLock(wanting, resource, error, early)
     }
@@ -144,7 +150,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
         ports.changed(sessionId)
         throw new AuthorizationRequiredError(ending.reason)
       case 'overtaken':
-        if (ending.spare) ports.revoke(ending.spare)
+        if (ending.unused) (await ports.authorization()).revoke(ending.unused)
         return void ports.adopted()
       case 'failed':
         if (ending.error === early) throw ending.error
@@ -174,7 +180,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     resource: string | undefined,
     error: unknown,
     early: LatchkeyError | undefined,
-  ): Promise<Ending> => {
+  ): Promise<RefreshResult> => {
     if (!(error instanceof LatchkeyError)) throw error
     if (error instanceof StorageError) return { type: 'failed', error }
     const found = sessionOf(await records.read())

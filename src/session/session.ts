@@ -1,7 +1,6 @@
 import { decide } from '../core/decide.ts'
-import type { Emit } from '../core/events.ts'
-import { createListeners } from '../core/listeners.ts'
-import type { Channel, Clock, News, Wake } from '../core/ports.ts'
+import { createListeners, type Listeners } from '../core/listeners.ts'
+import type { Channel, News, Wake } from '../core/ports.ts'
 import {
   type EndedSession,
   endOf,
@@ -17,20 +16,17 @@ import {
   toSession,
   transition,
 } from '../core/session-state.ts'
-import { AuthorizationRequiredError, ConfigurationError, type EndReason, StorageError } from '../errors.ts'
+import { AuthorizationRequiredError, ConfigurationError, type EndReason } from '../errors.ts'
 import { createRefresher, type Refresher, type RefresherPorts } from './refresher.ts'
-import type { TokenStore } from './token-store.ts'
-import { createWatchedTime } from './watched-time.ts'
 
-export interface LiveSessionPorts extends Omit<RefresherPorts, 'now' | 'changed' | 'adopted' | 'noSession'> {
-  readonly records: TokenStore
+export interface LiveSessionPorts extends Omit<RefresherPorts, 'changed' | 'adopted' | 'noSession'> {
   /** Opens the news of the others who share the store. */
   channel(): Channel
   readonly wake: Wake | undefined
+  /** The id of a session whose record was changed here, by another part of this client. */
+  readonly changes: Listeners<string>
   /** A session was ended here. */
   ended(sessionId: string): void
-  readonly clock: Clock
-  readonly emit: Emit
 }
 
 /** The session of one client as it lives in one realm: the only owner of its state. */
@@ -53,15 +49,6 @@ export interface LiveSession {
   readonly begunAt: Refresher['begunAt']
   /** Shows `signing-in` until `work` settles, unless somebody is signed in. */
   signingIn<T>(work: () => Promise<T>): Promise<T>
-  /** What a sign-in that begins now has to be stored with. */
-  epoch(): Promise<number | undefined>
-  /**
-   * Stores the session that a sign-in brought.
-   * @throws AuthorizationRequiredError where somebody has signed out since the sign-in began.
-   */
-  begin(record: SessionRecord): Promise<void>
-  /** What is stored was changed here: tells this realm and the others. */
-  changed(sessionId: string): void
   /** Settles when no sign-out is under way, here or in another tab. */
   signedOut(): Promise<void>
   /** This page has come back from the end of the provider's session: the sign-out is done. */
@@ -95,8 +82,7 @@ function expired(record: SessionRecord | undefined, now: number): EndedSession |
 
 /** Joins the store and the refresh with the news of other realms. */
 export function createLiveSession(ports: LiveSessionPorts): LiveSession {
-  const { records, clock, emit } = ports
-  const now = createWatchedTime(clock, records)
+  const { records, clock, now, emit } = ports
   const listeners = createListeners<Session>()
   let state: SessionState = { status: 'starting' }
   let session = toSession(state)
@@ -148,6 +134,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
 
   const post = (news: News) => channel?.post(news)
   const changed = (sessionId: string) => {
+    connect()
     const ended = endOf(records.stored)
     show()
     if (!ended) return post({ type: 'session-changed' })
@@ -160,7 +147,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
       ? new ConfigurationError(stored.unusable)
       : new AuthorizationRequiredError(('reason' in state && state.reason) || 'no_session')
   }
-  const refresher = createRefresher({ ...ports, now, changed, adopted: () => void show(), noSession })
+  const refresher = createRefresher({ ...ports, changed, adopted: () => void show(), noSession })
 
   const look = async (): Promise<Session> => {
     try {
@@ -221,6 +208,8 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
     ].filter(stop => stop !== undefined)
   }
 
+  ports.changes.add(changed)
+
   return {
     get session() {
       return session
@@ -273,20 +262,6 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
       }
     },
 
-    epoch: () => records.read().then(epochOf, () => undefined),
-
-    async begin(record) {
-      connect()
-      try {
-        if (!(await records.begin(record))) throw new AuthorizationRequiredError('signed_out')
-      } catch (error) {
-        if (!(error instanceof StorageError)) throw error
-        records.keep(record)
-        emit({ type: 'storage-degraded', message: error.message })
-      }
-    },
-    changed,
-
     signedOut: () =>
       new Promise(resolve => {
         if (state.status !== 'signing-out') return resolve()
@@ -324,7 +299,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
         ports.ended(sessionId)
         post({ type: 'session-changed' })
         stopWaiting = clock.after(LEAVING_MS, () => void show(true), true)
-        await farewell(ended, gone)
+        await farewell(ended, gone).catch(() => {}) // it is over here, whatever the server hears of it
       } finally {
         stopWaiting()
         await leftFor(sessionId).catch(() => {})

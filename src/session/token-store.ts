@@ -1,3 +1,4 @@
+import type { SessionRecords } from '../core/authorization.ts'
 import type { KeyValue } from '../core/ports.ts'
 import {
   type EndedSession,
@@ -9,46 +10,6 @@ import {
 } from '../core/session.ts'
 import type { EndReason } from '../errors.ts'
 import { parseStored } from './record.ts'
-
-/** What a store holds of one client's session, with the copy that this realm works from. */
-export interface TokenStore {
-  /** What was last read or written here. */
-  readonly stored: Stored
-  /** The session in it: what calls use while it is fresh. */
-  readonly current: SessionRecord | undefined
-  /** Whether the session is in memory only: it could not be stored. */
-  readonly isUnsaved: boolean
-  /** Reads the store; afterwards `stored` is what it holds. */
-  read(): Promise<Stored>
-  /**
-   * Stores the record of a new sign-in in one atomic step. Its `epoch` is the one of the store when the sign-in began, if
-   * that could be read.
-   * @returns whether it was stored: not after somebody has signed out meanwhile.
-   */
-  begin(next: SessionRecord): Promise<boolean>
-  /**
-   * Stores `next` in one atomic step, if the store still holds this session at this version.
-   * @returns whether it was stored.
-   */
-  replace(next: SessionRecord, unchanged: SessionRecord): Promise<boolean>
-  /**
-   * Keeps a record that could not be stored, in memory only; every `read` tries to store it again.
-   * @param unchanged as for `replace`; left out for a new sign-in.
-   */
-  keep(next: SessionRecord, unchanged?: SessionRecord): void
-  /**
-   * Puts the reason of its end in the session's place, in one atomic step. Where that fails, this realm has ended it all the
-   * same, and every `read` tries again.
-   * @param unchanged only if the store still holds this refresh token.
-   * @param leavingUntil the page that signs out may be there for so long.
-   * @returns what was removed.
-   */
-  end(reason: EndReason, unchanged?: SessionRecord, leavingUntil?: number): Promise<SessionRecord | undefined>
-  /** The session has ended elsewhere: what could not be stored of it is not stored later. */
-  drop(sessionId: string): void
-  /** Changes what is left of a session that is over, in one atomic step. `undefined` leaves it. */
-  amend(change: (stored: Stored) => EndedSession | undefined): Promise<void>
-}
 
 /** Two records of one version are the same if their access tokens are: those are never given twice. */
 const accessTokensOf = ({ tokens, resources = {} }: SessionRecord): string =>
@@ -75,7 +36,7 @@ interface Owed {
 }
 
 /** @param tokenType what the access tokens of this client are. Default: Bearer. */
-export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'dpop'): TokenStore {
+export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'dpop'): SessionRecords {
   let current: Stored
   let owed: Owed | undefined
   // answers may arrive in another order than the store did the work in: the newest work decides what is current

@@ -1,6 +1,6 @@
-import type { Clock, KeyValue } from '../core/ports.ts'
+import type { Clock, KeyValue, Lock } from '../core/ports.ts'
 import { withTimeLimit } from '../core/waiting.ts'
-import { StorageError } from '../errors.ts'
+import { LatchkeyError, StorageError } from '../errors.ts'
 
 /** One storage call at most: IndexedDB can hang for ever. */
 const STORAGE_CALL_MS = 2000
@@ -28,3 +28,23 @@ export function limited(keyValue: KeyValue, clock: Clock): KeyValue {
     keys: prefix => limit('be listed', () => keyValue.keys(prefix)),
   }
 }
+
+/** The same lock, whose own failures are LatchkeyErrors too; what the work under it throws passes through. */
+export const typedLock = (lock: Lock): Lock => ({
+  run: async (name, work, waitMs) => {
+    let begun = false
+    try {
+      return await lock.run(
+        name,
+        () => {
+          begun = true
+          return work()
+        },
+        waitMs,
+      )
+    } catch (cause) {
+      if (begun || cause instanceof LatchkeyError) throw cause
+      throw new StorageError('The lock of the token store failed. Try again.', { cause })
+    }
+  },
+})

@@ -1,10 +1,11 @@
 import fc from 'fast-check'
-import { joinClient } from '../../src/client.ts'
+import { createAuthorization } from '../../src/authorization/index.ts'
+import { composeClient } from '../../src/client.ts'
 import type { Client } from '../../src/core/client.ts'
 import type { UserAgent } from '../../src/core/ports.ts'
 import { sessionOf } from '../../src/core/session.ts'
 import type { ClientOptions } from '../../src/options.ts'
-import { sha256 } from '../../src/platform/digest.ts'
+import { sha256 } from '../../src/platform/device.ts'
 import { parseStored } from '../../src/session/record.ts'
 import { broadcastChannel } from '../../src/storage/channel.ts'
 import { handClock } from '../support/clock.ts'
@@ -46,16 +47,20 @@ function stage() {
       scope: 'openid read',
       allowedOrigins: [API],
     }
-    const one = joinClient({ ...options, userAgent, store, clock } as ClientOptions, {
-      fetch,
-      clock,
-      store: () => store,
-      userAgent: () => userAgent,
-      page: undefined,
-      wake: undefined,
-      baseUrl: () => undefined,
-      hash: sha256,
-    })
+    const one = composeClient(
+      { ...options, userAgent, store, clock } as ClientOptions,
+      {
+        fetch,
+        clock,
+        store: () => store,
+        userAgent: () => userAgent,
+        page: undefined,
+        wake: undefined,
+        baseUrl: () => undefined,
+        hash: sha256,
+      },
+      async () => createAuthorization,
+    )
     made.push(one)
     return one
   }

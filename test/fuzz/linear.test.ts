@@ -2,11 +2,11 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type * as failure from '../../src/authorization/failure.ts'
 import type * as idToken from '../../src/authorization/id-token.ts'
+import type * as scope from '../../src/authorization/renewal.ts'
 import type * as answer from '../../src/authorization/token-response.ts'
 import type * as callback from '../../src/core/callback.ts'
+import type * as cleaning from '../../src/core/callback.ts'
 import type * as challenge from '../../src/core/challenge.ts'
-import type * as cleaning from '../../src/core/clean-url.ts'
-import type * as scope from '../../src/core/scope.ts'
 import type * as options from '../../src/options.ts'
 import type * as records from '../../src/session/record.ts'
 import { type Counted, counted } from './cost.ts'
@@ -29,10 +29,10 @@ let all: Counted<Parsers>
 beforeAll(async () => {
   all = await counted<Parsers>(`
     export { judgeAnswer } from './src/core/challenge.ts'
-    export { unasked } from './src/core/scope.ts'
+    export { unasked } from './src/authorization/renewal.ts'
     export { parseJson, readMembers, readRefreshToken, readTokenAnswer } from './src/authorization/token-response.ts'
     export { isAt, parseCallback } from './src/core/callback.ts'
-    export { cleanSignedOut, cleanUrl } from './src/core/clean-url.ts'
+    export { cleanSignedOut, cleanUrl } from './src/core/callback.ts'
     export { retryAfterMs, tidy } from './src/authorization/failure.ts'
     export { peek } from './src/authorization/id-token.ts'
     export { parseReturnTo } from './src/options.ts'
@@ -44,7 +44,7 @@ beforeAll(async () => {
 })
 afterAll(() => all.end())
 
-const bend = () => {}
+const acceptDeviation = () => {}
 const json = (text: string, status = 200, type = 'application/json') =>
   new Response(new TextEncoder().encode(text), { status, headers: { 'content-type': type } })
 const latin = (text: string) => text.replace(/[^\t -~\u0080-\u00ff]/g, '-')
@@ -54,10 +54,10 @@ const tryUrl = (text: string) => (URL.canParse(text) ? new URL(text) : new URL(p
 /** Everything that reads what somebody else wrote. */
 const readers: Readonly<Record<string, (parsers: Parsers, text: string) => unknown>> = {
   parseJson: ({ parseJson }, text) => parseJson(text),
-  'a token answer': ({ readTokenAnswer }, text) => readTokenAnswer(json(text), bend),
-  'a refused token answer': ({ readTokenAnswer }, text) => readTokenAnswer(json(text, 401), bend),
-  'metadata or keys': ({ readMembers }, text) => readMembers(json(text), bend),
-  'a content type': ({ readMembers }, text) => readMembers(json('{}', 200, latin(text)), bend),
+  'a token answer': ({ readTokenAnswer }, text) => readTokenAnswer(json(text), acceptDeviation),
+  'a refused token answer': ({ readTokenAnswer }, text) => readTokenAnswer(json(text, 401), acceptDeviation),
+  'metadata or keys': ({ readMembers }, text) => readMembers(json(text), acceptDeviation),
+  'a content type': ({ readMembers }, text) => readMembers(json('{}', 200, latin(text)), acceptDeviation),
   'a refresh token beside doubt': ({ readRefreshToken }, text) =>
     readRefreshToken(`{"refresh_token":"r","a":1,"a":${JSON.stringify(text)}}`),
   'a refresh token': ({ readRefreshToken }, text) => readRefreshToken(text),

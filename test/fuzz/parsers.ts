@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { AuthorizationResponseError } from 'oauth4webapi'
+import { createAcceptDeviation } from '../../src/authorization/deviation.ts'
 import { retryAfterMs, toLatchkeyError } from '../../src/authorization/failure.ts'
 import { peek } from '../../src/authorization/id-token.ts'
 import {
@@ -12,7 +13,7 @@ import {
 import { createTransactions } from '../../src/authorization/transaction.ts'
 import { isAt, parseCallback } from '../../src/core/callback.ts'
 import { judgeAnswer } from '../../src/core/challenge.ts'
-import { createBend, QUIRKS } from '../../src/core/quirks.ts'
+import { QUIRKS } from '../../src/core/quirks.ts'
 import { sessionOf } from '../../src/core/session.ts'
 import { CallbackError } from '../../src/errors.ts'
 import { parseStored } from '../../src/session/record.ts'
@@ -21,7 +22,7 @@ import { handClock } from '../support/clock.ts'
 import { holds, hostileBytes, mutatedJson, mutatedText, odd, outcome, type Target } from './hostile.ts'
 
 const NOW = 1_800_000_000_000
-const bends = fc.boolean().map(all => createBend(new Set(all ? QUIRKS : []), () => {}))
+const bends = fc.boolean().map(all => createAcceptDeviation(new Set(all ? QUIRKS : []), () => {}))
 const tokenAnswer = {
   access_token: 'access',
   token_type: 'Bearer',
@@ -116,8 +117,8 @@ export const parsers: readonly Target[] = [
     name: 'an answer has members that are its own, or none',
     oneOf: 1,
     property: () =>
-      fc.asyncProperty(answers, bends, async (answer, bend) => {
-        const members = await outcome(() => readMembers(answer, bend))
+      fc.asyncProperty(answers, bends, async (answer, acceptDeviation) => {
+        const members = await outcome(() => readMembers(answer, acceptDeviation))
         holds(members === undefined || isMembers(members), 'Members that are none.')
         if (members)
           holds(Object.getPrototypeOf(members) === Object.prototype, 'A prototype that came with the answer.')
@@ -127,16 +128,22 @@ export const parsers: readonly Target[] = [
     name: 'a token answer is given on only with an access token that a header carries',
     oneOf: 1,
     property: () =>
-      fc.asyncProperty(fc.tuple(answers, fc.boolean()), bends, async ([answer, isLenient], bend) => {
-        const read = await outcome(() => readTokenAnswer(answer, bend, isLenient ? () => {} : undefined))
-        if (!read?.ok || !read.headers.get('content-type')?.includes('json')) return
-        const { access_token, expires_in } = (await read.json()) as Record<string, unknown>
-        if (typeof access_token === 'string') new Headers({ authorization: `Bearer ${access_token}` })
-        holds(
-          access_token === undefined || expires_in === undefined || Number(expires_in) >= 0,
-          'No lifetime.',
-        )
-      }),
+      fc.asyncProperty(
+        fc.tuple(answers, fc.boolean()),
+        bends,
+        async ([answer, isLenient], acceptDeviation) => {
+          const read = await outcome(() =>
+            readTokenAnswer(answer, acceptDeviation, isLenient ? () => {} : undefined),
+          )
+          if (!read?.ok || !read.headers.get('content-type')?.includes('json')) return
+          const { access_token, expires_in } = (await read.json()) as Record<string, unknown>
+          if (typeof access_token === 'string') new Headers({ authorization: `Bearer ${access_token}` })
+          holds(
+            access_token === undefined || expires_in === undefined || Number(expires_in) >= 0,
+            'No lifetime.',
+          )
+        },
+      ),
   },
   {
     name: 'the refresh token of an answer that may not be used is the one in it, or none',

@@ -8,8 +8,8 @@ import {
   privateKeyJwt,
 } from '../../src/extensions/client-authentication.ts'
 import { par } from '../../src/extensions/par.ts'
+import { createClient as createBrowserClient } from '../../src/index.ts'
 import { createClient as createNodeClient, memory } from '../../src/node.ts'
-import { createClient as createBrowserClient } from '../../src/platform/browser/environment.ts'
 import { API } from '../support/strict-api.ts'
 import { worlds } from '../support/world.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Capability } from '../../src/core/extension.ts'
+import type { ExtensionHooks } from '../../src/core/extension.ts'
 import type { Store, Wake } from '../../src/core/ports.ts'
 import { worlds } from '../support/world.ts'
 
@@ -30,7 +30,7 @@ test('dispose() leaves nothing open: no store, channel, extension, timer or list
       return () => void open.wakes--
     },
   }
-  const extension = (): Capability => ({ close: () => void closed.extension++ })
+  const extension = (): ExtensionHooks => ({ close: () => void closed.extension++ })
   const client = await here.signedIn({ store, wake, extensions: [extension] })
   for (const round of [1, 2]) {
     await client.start()

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { createClient } from '../../src/platform/browser/environment.ts'
+import { createClient } from '../../src/index.ts'
 import { API } from '../support/strict-api.ts'
 import { agreeable, worlds } from '../support/world.ts'
 

@@ -24,7 +24,7 @@ export interface Parameters {
     readonly revokesOldAccessTokens: boolean
     /** How long it thinks about a refresh, at most; at least a hundredth of that. */
     readonly thinksMs: number
-    /** Answers with tokens that bend a rule: nothing of them may be used but the new refresh token. */
+    /** Answers with tokens that break a rule: nothing of them may be used but the new refresh token. */
     readonly unfit: number
   }
   /** How long an API works on a call, at most. */

@@ -1,11 +1,15 @@
+import { createRedemption } from '../../src/authorization/redemption.ts'
+import { toTokenSet } from '../../src/authorization/renewal.ts'
+import { storeSignIn } from '../../src/authorization/sign-in.ts'
 import type { EventBody } from '../../src/core/events.ts'
+import { createListeners } from '../../src/core/listeners.ts'
 import type { Lock, News } from '../../src/core/ports.ts'
-import type { SessionRecord } from '../../src/core/session.ts'
-import { singleFlight } from '../../src/core/single-flight.ts'
-import { toTokenSet } from '../../src/core/token-set.ts'
+import { epochOf, type SessionRecord } from '../../src/core/session.ts'
+import { singleFlight } from '../../src/core/waiting.ts'
 import { AuthorizationRequiredError } from '../../src/errors.ts'
 import { createLiveSession } from '../../src/session/session.ts'
 import { createTokenStore } from '../../src/session/token-store.ts'
+import { createWatchedTime } from '../../src/session/watched-time.ts'
 import { limited } from '../../src/storage/limited.ts'
 import type { Realm } from './realm.ts'
 import { withoutSafeguard } from './safeguards.ts'
@@ -91,12 +95,34 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
   const hearing = new Set<(news: News) => void>()
   const wakes = new Set<() => void>()
   const redeem = redeemOver(world, participant)
-  const live = createLiveSession({
-    name: NAME,
-    context: id,
+  const now = createWatchedTime(clock, records)
+  const changes = createListeners<string>()
+  const refresh = createRedemption({
     records,
+    realm: id,
     tokenType,
+    clock,
+    now,
+    redeem: async (record, _resource, attempt, signal) => {
+      const early = world.missing.includes('sends-within-hold') ? signal() : undefined
+      try {
+        return await redeem(record, attempt, early ? () => early : signal)
+      } catch (error) {
+        if (participant.lastRefused) weakened.refused()
+        throw error
+      }
+    },
+    hash: async text => `hash of ${text}`,
+    random: random.next,
+    revoke,
+  })
+  const live = createLiveSession({
+    prefix: NAME,
+    records,
+    now,
+    changes,
     isEager: parameters.isEager,
+    authorization: async () => ({ prepare: () => passes(5), refresh, revoke }),
     lock: weakened.lock,
     clock,
     emit,
@@ -115,19 +141,7 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
       },
     },
     ended() {},
-    prepare: () => passes(5),
-    redeem: async (record, _resource, attempt, signal) => {
-      const early = world.missing.includes('sends-within-hold') ? signal() : undefined
-      try {
-        return await redeem(record, attempt, early ? () => early : signal)
-      } catch (error) {
-        if (participant.lastRefused) weakened.refused()
-        throw error
-      }
-    },
-    hash: async text => `hash of ${text}`,
     random: random.next,
-    revoke,
   })
   live.subscribe(session => watch.shows(participant, session, records.current))
 
@@ -167,7 +181,7 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
 
   /** From the click to the record in the store. */
   const signIn = async () => {
-    const epoch = await live.epoch()
+    const epoch = await records.read().then(epochOf, () => undefined)
     const began = world.scheduler.now
     await passes(parameters.signInMs)
     const { family, response } = server.signIn(random.pick(['alice', 'bob']))
@@ -184,12 +198,12 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
       ...{ tokens, tokenType, by: id, epoch },
     }
     try {
-      await live.begin(record)
+      await storeSignIn({ records, emit }, record)
     } catch (error) {
       if (error instanceof AuthorizationRequiredError) world.meet('sign-in ended by a sign-out')
       throw error
     }
-    live.changed(family.id)
+    changes.tell(family.id)
   }
 
   const share = singleFlight<void>()

@@ -1,23 +1,27 @@
+import type { SessionRecords } from '../../src/core/authorization.ts'
 import type { Clock, Lock } from '../../src/core/ports.ts'
 import { type EndedSession, type SessionRecord, sessionOf } from '../../src/core/session.ts'
 import { HOLD_MS } from '../../src/core/waiting.ts'
-import type { TokenStore } from '../../src/session/token-store.ts'
 import type { Safeguard } from './parameters.ts'
 
 const noLock: Lock = { run: (_name, work) => work() }
 
 /** The ports of a session, as one that lacks safeguards would use them. */
 export interface Weakened {
-  readonly records: TokenStore
+  readonly records: SessionRecords
   readonly lock: Lock
   /** A token request was answered with `invalid_grant`. */
   refused(): void
 }
 
-export function withoutSafeguard(missing: readonly Safeguard[], records: TokenStore, lock: Lock): Weakened {
+export function withoutSafeguard(
+  missing: readonly Safeguard[],
+  records: SessionRecords,
+  lock: Lock,
+): Weakened {
   let isRefreshing = false
   let refused = false
-  const weakened: Partial<TokenStore> = {}
+  const weakened: Partial<SessionRecords> = {}
   let weakLock = lock
 
   /** Whatever is there. */

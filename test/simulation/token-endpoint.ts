@@ -1,4 +1,4 @@
-import { type Renewed, renew } from '../../src/core/resource.ts'
+import { type Renewed, renew } from '../../src/authorization/renewal.ts'
 import type { SessionRecord } from '../../src/core/session.ts'
 import type { TokenResponse } from '../../src/core/token-set.ts'
 import { withTimeLimit } from '../../src/core/waiting.ts'
@@ -62,7 +62,7 @@ export const redeemOver =
           record,
           undefined,
           { response, claims: undefined, refused: isUnfit ? unfit() : undefined },
-          { receivedAt: clock.now(), leewaySeconds: 60, scope: 'openid', strict: false, emit: () => {} },
+          { receivedAt: clock.now(), leewaySeconds: 60, scope: 'openid', strict: false, warn: () => {} },
         )
       },
       late,

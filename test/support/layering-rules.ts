@@ -17,29 +17,41 @@ const DOOR = [
   'authorization/token-request.ts',
 ]
 
-/** The first layer that a file belongs to holds; every layer may import its own folder. Other files at the root are entries, which join what they need. */
+/**
+ * The first layer that a file belongs to holds; every layer may import its own folder. Other files at the root are
+ * entries, which join what they need. `client.ts` and what it imports are the first half of a client: none of it imports
+ * `authorization/`, the second.
+ */
 export const layers: readonly Layer[] = [
   { files: 'errors.ts', mayImport: [] },
   { files: 'core/', mayImport: ['errors.ts'] },
-  { files: 'session/', mayImport: ['core/', 'errors.ts', 'authorization/redemption.ts'] },
+  { files: 'session/', mayImport: ['core/', 'errors.ts'] },
   { files: 'fetch/', mayImport: ['core/', 'errors.ts'] },
   { files: 'authorization/', mayImport: ['core/', 'errors.ts'] },
   { files: 'lock/', mayImport: ['core/', 'errors.ts'] },
   { files: 'storage/', mayImport: ['core/', 'errors.ts'] },
-  { files: 'platform/', mayImport: ['client.ts', 'options.ts', 'core/', 'errors.ts', 'storage/', 'lock/'] },
+  { files: 'platform/', mayImport: ['core/', 'errors.ts', 'storage/', 'lock/'] },
   { files: 'extensions/', mayImport: DOOR },
   { files: 'grants/', mayImport: DOOR },
+  { files: 'actions/context.ts', mayImport: ['core/', 'fetch/'] },
   {
-    files: 'actions/',
-    mayImport: [...DOOR, 'options.ts', 'fetch/', 'authorization/', 'storage/', 'platform/device'],
+    files: 'actions/back-channel-logout.ts',
+    mayImport: ['core/', 'errors.ts', 'options.ts', 'authorization/', 'storage/', 'platform/device.ts'],
   },
+  { files: 'actions/', mayImport: DOOR },
   { files: 'resource-server/', mayImport: ['core/', 'errors.ts'] },
   { files: 'option-checks.ts', mayImport: ['core/', 'errors.ts'] },
   { files: 'options.ts', mayImport: ['option-checks.ts', 'core/', 'errors.ts'] },
   {
     files: 'client.ts',
     mayImport: [
-      ...['options.ts', 'core/', 'errors.ts', 'session/', 'fetch/', 'authorization/', 'storage/', 'actions/'],
+      'options.ts',
+      'core/',
+      'errors.ts',
+      'session/',
+      'fetch/',
+      'storage/limited.ts',
+      'actions/context.ts',
     ],
   },
   { files: 'ky.ts', mayImport: ['core/client.ts'] },
@@ -62,6 +74,7 @@ export const edges: readonly string[] = [
   'node.ts',
   'webview.ts',
   'dpop.ts',
+  'lazy.ts',
 ]
 
 /** Entries that need Node; all others have to load where there is none. */

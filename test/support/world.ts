@@ -1,10 +1,11 @@
 import { afterEach, expect } from 'vitest'
-import { joinClient } from '../../src/client.ts'
+import { createAuthorization } from '../../src/authorization/index.ts'
+import { composeClient } from '../../src/client.ts'
 import type { Client } from '../../src/core/client.ts'
 import type { ClientEvent } from '../../src/core/events.ts'
 import type { Fetch, Page, Store, UserAgent, Wake, WatchLeaving } from '../../src/core/ports.ts'
 import type { ClientOptions } from '../../src/options.ts'
-import { sha256 } from '../../src/platform/digest.ts'
+import { sha256 } from '../../src/platform/device.ts'
 import { findSecrets, type Shown, watchClient } from './canaries.ts'
 import { type HandClock, handClock } from './clock.ts'
 import { handledFetch } from './handled-fetch.ts'
@@ -99,7 +100,7 @@ export function worlds(): (options?: Partial<StrictAsOptions>) => World {
     }
 
     const client: World['client'] = ({ subject, wake, page, watchLeaving, ...own } = {}) => {
-      const made = joinClient(
+      const made = composeClient(
         {
           issuer: as.issuer,
           clientId: as.clientId,
@@ -122,6 +123,7 @@ export function worlds(): (options?: Partial<StrictAsOptions>) => World {
           watchLeaving,
           hash: sha256,
         },
+        async () => createAuthorization,
       )
       const told: ClientEvent[] = []
       made.events.subscribe(event => told.push(event))

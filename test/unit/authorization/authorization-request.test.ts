@@ -3,7 +3,7 @@ import { beginAuthorization } from '../../../src/authorization/authorization-req
 import { joinExtensions } from '../../../src/authorization/extensions.ts'
 import { createTransactions, type Transaction } from '../../../src/authorization/transaction.ts'
 import { parseCallback } from '../../../src/core/callback.ts'
-import type { Resource } from '../../../src/core/resource.ts'
+import type { Resource } from '../../../src/core/destination.ts'
 import { memoryKeyValue } from '../../../src/storage/memory.ts'
 import { handClock } from '../../support/clock.ts'
 
@@ -12,15 +12,15 @@ const metadata = {
   authorization_endpoint: 'https://id.example.com/authorize',
   token_endpoint: 'https://id.example.com/token',
 }
+const redirectUri = 'https://app.example.com/callback'
 const choice = {
   userAgent: 'redirect',
-  redirectUri: 'https://app.example.com/callback',
   scope: 'openid read',
   returnTo: undefined,
   parameters: {},
 }
 
-const extensions = joinExtensions([], {} as never)
+const extensions = joinExtensions([])
 
 async function begin(
   change: Partial<typeof choice> & { parameters?: Record<string, string> } = {},
@@ -34,20 +34,28 @@ async function begin(
   const request = await beginAuthorization(
     {
       server: async () => as,
-      issuer: metadata.issuer,
-      clientId: 'app',
-      quirks: new Set<never>(),
-      strict: false,
+      settings: {
+        issuer: metadata.issuer,
+        metadata: undefined,
+        clientId: 'app',
+        clientAuthentication: undefined,
+        redirectUri,
+        postLogoutRedirectUri: undefined,
+        scope: '',
+        resources,
+        leewaySeconds: 60,
+        strict: false,
+        quirks: new Set<never>(),
+      },
       keyValue: place,
       warn() {},
-      clientAuthentication: undefined,
-      resources,
       extensions,
       transactions,
-      epoch: async () => 0,
+      records: { current: undefined, read: async () => undefined },
       clock,
     },
     { ...choice, ...change },
+    redirectUri,
   )
   const url = new URL(request.url)
   const saved = (await transactions.find(request.state)) as Transaction
@@ -61,7 +69,7 @@ describe('an authorization request', () => {
     expect(query).toEqual({
       client_id: 'app',
       response_type: 'code',
-      redirect_uri: choice.redirectUri,
+      redirect_uri: redirectUri,
       scope: 'openid read',
       state,
       nonce: saved.nonce,
@@ -80,7 +88,7 @@ describe('an authorization request', () => {
 
   test('has a state which is known again, and says nothing of the user, the device or the time [F9.6]', async () => {
     const { state } = await begin()
-    expect(parseCallback(`${choice.redirectUri}?code=a&state=${state}`)).toMatchObject({ state })
+    expect(parseCallback(`${redirectUri}?code=a&state=${state}`)).toMatchObject({ state })
     expect(state).toMatch(/^lk\.[\w-]{43}$/)
   })
 

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { createAcceptDeviation } from '../../../src/authorization/deviation.ts'
 import { createTransport } from '../../../src/authorization/endpoint.ts'
 import { createServer, endpointOf } from '../../../src/authorization/metadata.ts'
 import type { EventBody } from '../../../src/core/events.ts'
-import { createBend, type Quirk } from '../../../src/core/quirks.ts'
+import type { Quirk } from '../../../src/core/quirks.ts'
 import { handClock } from '../../support/clock.ts'
 
 const OIDC = 'https://id.example.com/.well-known/openid-configuration'
@@ -32,9 +33,18 @@ function setUp(
   }
   const transport = createTransport({ fetch, clock })
   const emit = (event: EventBody) => void told.push(event)
-  const bend = createBend(new Set(quirks), emit)
+  const acceptDeviation = createAcceptDeviation(new Set(quirks), (about, message) =>
+    emit({ type: 'warning', about, message }),
+  )
   const watch = async () => {}
-  const server = createServer({ issuer, metadata: given, transport, clock, emit, bend, strict, watch })
+  const server = createServer({
+    settings: { issuer, metadata: given, strict },
+    transport,
+    clock,
+    emit,
+    acceptDeviation,
+    watch,
+  })
   return { server, asked, told, clock }
 }
 

@@ -1,14 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { createAcceptDeviation } from '../../../src/authorization/deviation.ts'
 import {
   parseJson,
   readMembers,
   readRefreshToken,
   readTokenAnswer,
 } from '../../../src/authorization/token-response.ts'
-import { createBend, type Quirk } from '../../../src/core/quirks.ts'
+import { createEventLog } from '../../../src/core/event-log.ts'
+import type { Quirk } from '../../../src/core/quirks.ts'
+import { handClock } from '../../support/clock.ts'
 
-const bendOf = (...quirks: Quirk[]) => createBend(new Set(quirks), () => {})
+const bendOf = (...quirks: Quirk[]) => createAcceptDeviation(new Set(quirks), () => {})
 const json = (text: string, type = 'application/json', status = 200) =>
   new Response(new TextEncoder().encode(text), { status, headers: { 'content-type': type } })
 const tokens = { access_token: 'access', token_type: 'Bearer' }
@@ -283,13 +286,18 @@ describe('a token answer that bends a rule', () => {
     expect((await readTokenAnswer(answer(), bendOf('token_status_201'))).status).toBe(200)
   })
 
-  test('is told of once for each quirk', async () => {
+  test('is warned of once for each quirk', async () => {
     const told: string[] = []
-    const bend = createBend(new Set<Quirk>(['missing_token_type', 'any_content_type']), event => {
+    const log = createEventLog(handClock(), 'a tab')
+    log.subscribe(event => {
       if (event.type === 'warning') told.push(event.message)
     })
+    const acceptDeviation = createAcceptDeviation(
+      new Set<Quirk>(['missing_token_type', 'any_content_type']),
+      log.warn,
+    )
     for (let round = 0; round < 3; round++)
-      await readTokenAnswer(json('{"access_token":"a"}', 'text/plain'), bend)
+      await readTokenAnswer(json('{"access_token":"a"}', 'text/plain'), acceptDeviation)
     expect(told).toEqual([expect.stringContaining('JSON'), expect.stringContaining('token_type')])
   })
 })

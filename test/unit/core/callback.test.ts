@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { nameState, parseCallback } from '../../../src/core/callback.ts'
-import { cleanUrl } from '../../../src/core/clean-url.ts'
+import { cleanUrl, nameState, parseCallback } from '../../../src/core/callback.ts'
 
 const page = 'https://app.example.com/callback'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { singleFlight } from '../../../src/core/single-flight.ts'
+import { singleFlight } from '../../../src/core/waiting.ts'
 
 test('who asks while it is pending gets the same promise', async () => {
   const share = singleFlight<number>()

@@ -22,7 +22,7 @@ function setUp(keyValue: KeyValue = memoryKeyValue(), elsewhere?: KeyValue) {
   let session: string | undefined
   const context = {
     keyValue,
-    name: 'latchkey test',
+    prefix: 'latchkey test',
     clock,
     readSession: async () => (session ? ({ sessionId: session } as SessionRecord) : undefined),
   }

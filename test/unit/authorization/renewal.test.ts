@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type TokenResponse, type TokenSet, toTokenSet } from '../../../src/core/token-set.ts'
+import { toTokenSet } from '../../../src/authorization/renewal.ts'
+import type { TokenResponse, TokenSet } from '../../../src/core/token-set.ts'
 
 const claims = { iss: 'https://id.example.com', sub: 'alice', aud: 'app', exp: 2, iat: 1 }
 const context = { receivedAt: 1_000_000, leewaySeconds: 60, scope: 'openid read' }

@@ -1,21 +1,58 @@
+import type { Resource } from '../core/destination.ts'
+import type { Warn } from '../core/events.ts'
+import type { EpochMs } from '../core/ports.ts'
+import type { SessionRecord } from '../core/session.ts'
+import type { Granted, IdTokenClaims, TokenResponse, TokenSet } from '../core/token-set.ts'
 import { type LatchkeyError, ServerError } from '../errors.ts'
-import type { Emit } from './events.ts'
-import { unasked } from './scope.ts'
-import type { SessionRecord } from './session.ts'
-import { type Granted, type TokenResponse, toTokenSet } from './token-set.ts'
 
-/** An API that has an access token of its own (RFC 8707). */
-export interface Resource {
-  /** The URL that its requests begin with, without a slash at the end: also the name of its token in the record. */
-  readonly url: string
-  /** What a token request for it says. */
-  readonly parameters: Readonly<Partial<Record<'resource' | 'audience' | 'scope', string>>>
+/** Whether a refreshed ID Token is of the same sign-in as the one before (OpenID Connect Core section 12.2). */
+const isContinued = (before: IdTokenClaims, after: IdTokenClaims): boolean =>
+  [before.aud].flat().every(audience => [after.aud].flat().includes(audience)) &&
+  ['iss', 'azp', 'auth_time', 'nonce'].every(
+    name => (after[name] ?? before[name]) === (before[name] ?? after[name]),
+  )
+
+/** Ten years: longer than any token lives, and far from what dates and timers cannot hold. */
+const LONGEST_LIFETIME_SECONDS = 10 * 365 * 24 * 3600
+
+/**
+ * The tokens after a response. What it leaves out keeps its old value (RFC 6749 section 5.1 and 6); so does an ID Token
+ * whose successor is not one, as long as it is of the same user.
+ * @param context.leewaySeconds refresh this early, but never more than a fifth of the lifetime: a margin longer than
+ * the lifetime would refresh for ever.
+ * @param context.scope what was asked for, where neither this answer nor an earlier one says what was granted.
+ */
+export function toTokenSet(
+  { response, claims, isDistrusted }: Granted,
+  context: { receivedAt: EpochMs; leewaySeconds: number; scope: string; previous?: TokenSet },
+): TokenSet {
+  const { receivedAt, leewaySeconds, previous } = context
+  // no lifetime, or none worth the name: the token is used until a 401
+  const seconds = Math.min(response.expires_in || Number.NaN, LONGEST_LIFETIME_SECONDS)
+  const after = (wait: number) => (Number.isNaN(wait) ? undefined : receivedAt + wait * 1000)
+  const old = previous?.claims
+  const isRefused =
+    claims && (old ? old.sub === claims.sub && (isDistrusted || !isContinued(old, claims)) : isDistrusted)
+  return {
+    accessToken: response.access_token,
+    refreshToken: response.refresh_token ?? previous?.refreshToken,
+    idToken: (isRefused ? undefined : response.id_token) ?? previous?.idToken,
+    claims: (isRefused ? undefined : claims) ?? old,
+    scope: response.scope ?? previous?.scope ?? context.scope,
+    authorizationDetails: response.authorization_details ?? previous?.authorizationDetails,
+    expiresAt: after(seconds),
+    refreshAt: after(seconds - Math.min(leewaySeconds, seconds * 0.2)),
+  }
 }
 
-/** The API that a request to `url` goes to; of two that fit, the one which stands first. */
-export const findResource = (url: URL, resources: readonly Resource[]): Resource | undefined => {
-  const path = `${url.origin}${url.pathname}/`
-  return resources.find(resource => path.startsWith(`${resource.url}/`))
+/** So much of a server's text is told of. */
+const MOST = 200
+
+/** The scopes that were granted without being asked for (RFC 6749 section 3.3), joined by spaces, and cut. */
+export function unasked(granted: string | undefined, asked: string): string {
+  const known = new Set(asked.split(' '))
+  const more = granted?.split(' ').filter(name => name && !known.has(name)) ?? []
+  return asked ? more.join(' ').slice(0, MOST) : ''
 }
 
 /** What a session holds after a refresh: for all APIs in general, or for one of them. */
@@ -29,7 +66,7 @@ export function renew(
   { tokens, resources, requested }: SessionRecord,
   resource: Resource | undefined,
   granted: Granted,
-  context: { receivedAt: number; leewaySeconds: number; scope: string; strict: boolean; emit: Emit },
+  context: { receivedAt: number; leewaySeconds: number; scope: string; strict: boolean; warn: Warn },
 ): Renewed {
   const next = toTokenSet(granted, { ...context, previous: tokens })
   const { refreshToken, idToken, claims, ...accessToken } = next
@@ -41,7 +78,7 @@ export function renew(
     const message = `A refresh granted more than the sign-in asked for: ${more}.`
     const refused = new ServerError(message, { error: 'invalid_scope' })
     if (context.strict) return { tokens: kept, resources, refused }
-    context.emit({ type: 'warning', about: 'scope', message })
+    context.warn('scope', message)
   }
   if (!resource) return { tokens: next, resources }
   const known = [tokens, ...Object.values(resources ?? {})].map(one => one.accessToken)

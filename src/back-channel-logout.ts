@@ -1,0 +1,1 @@
+export * from './actions/back-channel-logout.ts'

@@ -1,0 +1,1 @@
+export * from './platform/browser/capabilities.ts'

@@ -1,0 +1,170 @@
+import type { EndReason, LatchkeyError, StorageError } from '../errors.ts'
+import type { Callback } from './callback.ts'
+import type { Resource } from './destination.ts'
+import type { Emit, Warn } from './events.ts'
+import type { ClientAuthentication, ExtensionHooks } from './extension.ts'
+import type { Clock, EpochMs, Fetch, KeyValue, Lock, Page, SignInAttempt, WatchLeaving } from './ports.ts'
+import type { Quirk } from './quirks.ts'
+import type { EndedSession, SessionRecord, Stored } from './session.ts'
+
+/** What the talk with the authorization server needs of the app's options. */
+export interface ServerSettings {
+  readonly issuer: string
+  /** Where the server publishes none. */
+  readonly metadata: { readonly issuer: string } | undefined
+  readonly clientId: string
+  readonly clientAuthentication: ClientAuthentication | undefined
+  readonly redirectUri: string
+  readonly postLogoutRedirectUri: string | undefined
+  readonly scope: string
+  /** The more specific ones first. */
+  readonly resources: readonly Resource[]
+  readonly leewaySeconds: number
+  readonly strict: boolean
+  readonly quirks: ReadonlySet<Quirk>
+}
+
+/** The stored session, as the two halves of a client share it. */
+export interface SessionRecords {
+  /** What was last read or written here. */
+  readonly stored: Stored
+  /** The session in it: what calls use while it is fresh. */
+  readonly current: SessionRecord | undefined
+  /** Whether the session is in memory only: it could not be stored. */
+  readonly isUnsaved: boolean
+  /** Reads the store; afterwards `stored` is what it holds. */
+  read(): Promise<Stored>
+  /**
+   * Stores the record of a new sign-in in one atomic step. Its `epoch` is the one of the store when the sign-in began, if
+   * that could be read.
+   * @returns whether it was stored: not after somebody has signed out meanwhile.
+   */
+  begin(next: SessionRecord): Promise<boolean>
+  /**
+   * Stores `next` in one atomic step, if the store still holds this session at this version.
+   * @returns whether it was stored.
+   */
+  replace(next: SessionRecord, unchanged: SessionRecord): Promise<boolean>
+  /**
+   * Keeps a record that could not be stored, in memory only; every `read` tries to store it again.
+   * @param unchanged as for `replace`; left out for a new sign-in.
+   */
+  keep(next: SessionRecord, unchanged?: SessionRecord): void
+  /**
+   * Puts the reason of its end in the session's place, in one atomic step. Where that fails, this realm has ended it all the
+   * same, and every `read` tries again.
+   * @param unchanged only if the store still holds this refresh token.
+   * @param leavingUntil the page that signs out may be there for so long.
+   * @returns what was removed.
+   */
+  end(reason: EndReason, unchanged?: SessionRecord, leavingUntil?: number): Promise<SessionRecord | undefined>
+  /** The session has ended elsewhere: what could not be stored of it is not stored later. */
+  drop(sessionId: string): void
+  /** Changes what is left of a session that is over, in one atomic step. `undefined` leaves it. */
+  amend(change: (stored: Stored) => EndedSession | undefined): Promise<void>
+}
+
+/** Which record has to be refreshed. */
+export interface RefreshRequest {
+  readonly record: SessionRecord
+  /** For one API of `resources`, or for all in general. */
+  readonly resource: string | undefined
+  /** When the user or the network last came back. */
+  readonly wokeAt: EpochMs
+}
+
+/** How a refresh ended, reported after the lock was released. */
+export type RefreshResult =
+  /** Somebody else has changed what is stored: it counts. */
+  | { readonly type: 'adopted' }
+  | { readonly type: 'rotated'; readonly unsaved?: StorageError; readonly refused?: LatchkeyError }
+  | { readonly type: 'ended'; readonly reason: EndReason }
+  | { readonly type: 'overtaken'; readonly unused: string | undefined }
+  /** `noted`: the record says so, and when to try again: it was written here, or read. */
+  | { readonly type: 'failed'; readonly error: LatchkeyError; readonly noted?: 'written' | 'read' | false }
+
+/** What one sign-in asks for. */
+export interface SignInRequest {
+  /** What brings the user to the server, for events and for the state. */
+  readonly userAgent: string
+  /** Whether this page leaves, so that another page load receives the answer. */
+  readonly leaves: boolean
+  readonly scope: string
+  readonly returnTo: string | undefined
+  /** Beside latchkey's own. */
+  readonly parameters: Readonly<Record<string, string>>
+  /** One of these authentication context classes, joined by spaces, is a must. */
+  readonly acrValues?: string | undefined
+  /** With `prompt=none`: nobody else than this user. */
+  readonly subject?: string | undefined
+}
+
+/** What became of a callback: `undefined` when it answers no sign-in of this client. */
+export type FinishedSignIn = { readonly returnTo: string | undefined } | undefined
+
+/** What the second half of a client works with. */
+export interface AuthorizationPorts {
+  readonly settings: ServerSettings
+  readonly extensions: readonly ExtensionHooks[]
+  readonly fetch: Fetch
+  readonly clock: Clock
+  readonly emit: Emit
+  readonly warn: Warn
+  readonly keyValue: KeyValue
+  readonly lock: Lock
+  /** Begins the names of all locks and records of this client. */
+  readonly prefix: string
+  /** Names this tab, worker or process in the records that it stores. */
+  readonly realm: string
+  readonly records: SessionRecords
+  /** The stored session was changed: tells this realm and the others. Called outside of any lock. */
+  changed(sessionId: string): void
+  /** Whether what is stored survives that the page leaves. */
+  isKept(): boolean
+  readonly page: Page | undefined
+  readonly watchLeaving: WatchLeaving | undefined
+  /** The time by which tokens in memory are judged. */
+  now(): EpochMs
+  /** From 0 to 1. */
+  random(): number
+  /** A digest that tells refresh tokens apart without giving them away. */
+  hash(text: string): Promise<string>
+}
+
+/** The second half of a client: all talk with the authorization server. */
+export interface Authorization {
+  /** Fetches whatever a token request needs. */
+  prepare(): Promise<unknown>
+  /** Redeems the refresh token: what happens while the lock is held. */
+  refresh(request: RefreshRequest): Promise<RefreshResult>
+  /** Revokes a refresh token that nobody will use, without waiting for it. */
+  revoke(refreshToken: string): void
+  /** Sends the user to the server. Resolves when the answer was handled, or when another page load will receive it. */
+  signIn(attempt: SignInAttempt, request: SignInRequest): Promise<void>
+  /** Finishes the sign-in that a callback answers: once, however often it comes. */
+  finish(callback: Callback): Promise<FinishedSignIn>
+  /**
+   * Looks whether the page was opened by an error without `state`.
+   * @throws CallbackError where a sign-in is under way that it may answer.
+   */
+  rejectErrorWithoutState(url: URL): Promise<void>
+  /**
+   * After the session was removed here: ends sign-ins under way, revokes the tokens, and leaves for the end of the
+   * provider's own session. Best effort, bounded, never rejects.
+   */
+  signOut(
+    ended: SessionRecord | undefined,
+    leave: ((url: string) => Promise<void>) | undefined,
+  ): Promise<void>
+  /** The server's metadata. */
+  server(): Promise<Readonly<Record<string, unknown> & { issuer: string }>>
+  /** @throws ConfigurationError when the server has no such endpoint, or one that is not https. */
+  endpoint(name: 'userinfo_endpoint'): Promise<URL>
+  /** Sends to the authorization server, with a limit on time and size. */
+  transport(url: string, init: object): Promise<Response>
+  /** How far the server's clock is ahead of this device's, as far as it is known. */
+  serverAheadMs(): number
+}
+
+/** Loads the second half. */
+export type LoadAuthorization = () => Promise<(ports: AuthorizationPorts) => Authorization>

@@ -1,0 +1,38 @@
+import { composeClient } from './client.ts'
+import type { LoadAuthorization } from './core/authorization.ts'
+import type { Client } from './core/client.ts'
+import { NetworkError } from './errors.ts'
+import type { ClientOptions } from './options.ts'
+import { browserEnvironment } from './platform/browser/environment.ts'
+
+export { type PopupOptions, popup } from './platform/browser/popup.ts'
+export { redirect } from './platform/browser/redirect.ts'
+export { indexedDb, sessionStorage } from './platform/browser/stores.ts'
+export { memory } from './platform/memory.ts'
+export * from './public-types.ts'
+
+/** Firefox remembers an import() that failed until the page is loaded again; Chromium and WebKit try again. */
+const load: LoadAuthorization = () =>
+  import('./authorization/index.ts').then(
+    ({ createAuthorization }) => createAuthorization,
+    cause => {
+      throw new NetworkError(
+        'A part of this app could not be loaded: the file with the second half of latchkey/lazy. Reload the page to try again.',
+        'unreachable',
+        { cause },
+      )
+    },
+  )
+
+/**
+ * As `createClient` of `latchkey`, in two files: all talk with the authorization server is loaded by `import()`, which
+ * begins at once and which nothing waits for that can be answered without it. Not for service workers, where `import()` is
+ * forbidden.
+ * @throws ConfigurationError when an option is wrong; its message names the option and what would be right.
+ */
+export function createClient(options: ClientOptions): Client {
+  const client = composeClient(options, browserEnvironment(), load)
+  // not while a server renders; what fails here is met again by the call that needs it
+  if (globalThis.document || 'WorkerGlobalScope' in globalThis) load().catch(() => {})
+  return client
+}

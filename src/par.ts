@@ -1,0 +1,1 @@
+export * from './extensions/par.ts'

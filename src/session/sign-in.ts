@@ -1,0 +1,121 @@
+import type { Authorization } from '../core/authorization.ts'
+import { type Callback, cleanSignedOut, parseCallback } from '../core/callback.ts'
+import type { CallbackResult, Client, SignInOptions } from '../core/client.ts'
+import type { Page, UserAgent } from '../core/ports.ts'
+import type { Session } from '../core/session.ts'
+import { singleFlight } from '../core/waiting.ts'
+import { AuthorizationRequiredError, CallbackError, type EndReason } from '../errors.ts'
+import type { LiveSession } from './session.ts'
+
+export interface SignInPorts {
+  readonly live: LiveSession
+  authorization(): Promise<Pick<Authorization, 'signIn' | 'finish' | 'rejectErrorWithoutState'>>
+  readonly page: Page | undefined
+  /** The client's own way to the authorization server, and the environment's. */
+  readonly userAgent: UserAgent
+  defaultUserAgent(): UserAgent
+  readonly redirectUri: string
+  /** What this sign-in asks for, checked. @throws ConfigurationError */
+  parse(options: SignInOptions): {
+    readonly scope: string
+    readonly parameters: Readonly<Record<string, string>>
+    readonly returnTo: string | undefined
+    readonly acrValues: string | undefined
+  }
+}
+
+/** What a client does to sign in, on this side: the page and its address, and who waits for whom. */
+export function createSignIn(
+  ports: SignInPorts,
+): Pick<Client, 'start' | 'signIn' | 'recover' | 'handleCallback'> & { started(): Promise<void> } {
+  const { live, authorization, page, userAgent } = ports
+  const shareSession = singleFlight<Session>()
+  const shareCallback = singleFlight<Awaited<ReturnType<Authorization['finish']>>>()
+
+  const signInAs = async (subject: string | undefined, options: SignInOptions): Promise<Session> => {
+    const { userAgent: agent = userAgent } = options
+    const { returnTo, ...demands } = ports.parse(options)
+    const asked = { ...demands, userAgent: agent.name, leaves: agent.leaves ?? false, subject }
+    // only equal demands are one: a caller that asks for more would not get it by somebody else's sign-in
+    return shareSession(`sign-in ${JSON.stringify(asked)}`, async () => {
+      const attempt = agent.begin(ports.redirectUri) // before anything is awaited: see UserAgent
+      Promise.resolve(attempt.redirectUri).catch(() => {}) // it may fail before it is awaited
+      try {
+        await live.signedOut()
+        await live.signingIn(async () => (await authorization()).signIn(attempt, { ...asked, returnTo }))
+      } finally {
+        attempt.close()
+      }
+      return live.look()
+    })
+  }
+  const signIn = (options: SignInOptions = {}) => signInAs(undefined, options)
+
+  const finish = (callback: Callback) =>
+    shareCallback(callback.state, async () => {
+      try {
+        return await (await authorization()).finish(callback)
+      } catch (error) {
+        if (error instanceof CallbackError && error.lost) error.restart = () => signIn()
+        throw error
+      }
+    })
+
+  /** @returns why nobody is signed in, where an attempt without the user found out. */
+  const arrive = async (): Promise<EndReason | undefined> => {
+    await page?.shown()
+    const here = page?.location() ?? ''
+    const callback = parseCallback(here)
+    if (!page || !callback) {
+      const clean = cleanSignedOut(here)
+      if (clean !== here) {
+        page?.replaceLocation(clean)
+        await live.returned()
+      }
+      if (page && /[?&]error=/.test(here))
+        await (await authorization()).rejectErrorWithoutState(new URL(here))
+      return undefined
+    }
+    const relayed = callback.userAgent === 'popup' && (await page.relay(callback.url.href, callback.state))
+    if (relayed) return undefined
+    try {
+      await finish(callback)
+    } catch (error) {
+      if (error instanceof AuthorizationRequiredError) return error.reason
+      throw error
+    }
+    return undefined
+  }
+
+  const started = async () => {
+    await page?.shown()
+    await live.started()
+  }
+
+  return {
+    started,
+    signIn,
+    start: () => shareSession('start', () => live.start(arrive())),
+
+    // a popup would be blocked, and seen
+    async recover({
+      returnTo = page?.location(),
+      userAgent: agent = page && !userAgent.leaves ? ports.defaultUserAgent() : userAgent,
+    } = {}) {
+      await started()
+      if (live.session.status === 'signed-in') return live.session
+      const subject = await live.beginRecovery()
+      const silent = { returnTo, userAgent: agent, authorizationParameters: { prompt: 'none' } }
+      return signInAs(subject, silent)
+    },
+
+    async handleCallback(url): Promise<CallbackResult> {
+      await page?.shown()
+      const callback = parseCallback(url)
+      const finished = callback && (await finish(callback))
+      return finished
+        ? { handled: true, session: await live.look(), returnTo: finished.returnTo }
+        : { handled: false }
+    },
+  }
+}
