@@ -1,6 +1,7 @@
 import type { Authorization, RefreshResult, SessionRecords } from '../core/authorization.ts'
 import { decide } from '../core/decide.ts'
 import type { Emit } from '../core/events.ts'
+import type { Listeners } from '../core/listeners.ts'
 import type { Clock, EpochMs, Lock } from '../core/ports.ts'
 import { accessTokenOf, type SessionRecord, sessionOf } from '../core/session.ts'
 import { addFailure, isTooEarly, type StoredTrouble, toError } from '../core/trouble.ts'
@@ -36,6 +37,8 @@ export interface RefresherPorts {
   adopted(): void
   /** Why there is no session to use. */
   noSession(): LatchkeyError
+  /** This realm has a session no more. */
+  readonly left: Pick<Listeners<{ readonly reason: EndReason; readonly sessionId: string }>, 'add'>
 }
 
 /** What the server itself says of one API (RFC 8707 section 2, RFC 6749 section 5.2): only a sign-in changes it. */
@@ -73,8 +76,6 @@ export interface Refresher {
   }): Promise<string>
   /** When the refresh was begun that brought the newest tokens; 0 where it was not one of this realm. */
   begunAt(): EpochMs
-  /** The session is over: who waits for its refresh is told at once, and what the refresh brings is dropped. */
-  end(reason: EndReason, sessionId: string): void
   /** The network or the user came back: what failed may be tried at once, where the server did not ask for a pause. */
   wake(): void
 }
@@ -193,6 +194,12 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     return { type: 'failed', error, noted: isWritten && 'written' }
   }
 
+  // whoever waits for the refresh of a session that has ended learns that at once; what the refresh brings is dropped
+  ports.left.add(({ reason, sessionId }) => {
+    leaving.get(sessionId)?.abort(new AuthorizationRequiredError(reason))
+    leaving.delete(sessionId)
+  })
+
   return {
     ready(resource) {
       const { current } = records
@@ -229,11 +236,6 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     },
 
     begunAt: () => begunAt,
-
-    end(reason, sessionId) {
-      leaving.get(sessionId)?.abort(new AuthorizationRequiredError(reason))
-      leaving.delete(sessionId)
-    },
 
     wake() {
       wokeAt = clock.now() + 1 // after whatever has failed up to now

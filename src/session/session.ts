@@ -1,6 +1,6 @@
 import { decide } from '../core/decide.ts'
 import { createListeners, type Listeners } from '../core/listeners.ts'
-import type { Channel, News, Wake } from '../core/ports.ts'
+import type { Channel, EpochMs, News, Wake } from '../core/ports.ts'
 import {
   type EndedSession,
   endOf,
@@ -19,7 +19,7 @@ import {
 import { AuthorizationRequiredError, ConfigurationError, type EndReason } from '../errors.ts'
 import { createRefresher, type Refresher, type RefresherPorts } from './refresher.ts'
 
-export interface LiveSessionPorts extends Omit<RefresherPorts, 'changed' | 'adopted' | 'noSession'> {
+export interface LiveSessionPorts extends Omit<RefresherPorts, 'changed' | 'adopted' | 'noSession' | 'left'> {
   /** Opens the news of the others who share the store. */
   channel(): Channel
   readonly wake: Wake | undefined
@@ -30,38 +30,33 @@ export interface LiveSessionPorts extends Omit<RefresherPorts, 'changed' | 'adop
 }
 
 /** The session of one client as it lives in one realm: the only owner of its state. */
-export interface LiveSession {
+export interface LiveSession extends Pick<Refresher, 'ready' | 'acquire' | 'begunAt'> {
   readonly session: Session
   subscribe(listener: (session: Session) => void): () => void
   /**
-   * Waits for `arrival`, after which the store may hold another session, and shows what is there. It may tell why there
-   * is nothing.
+   * Waits for `arrival`, after which the store may hold another session, then reads the store.
+   * @param arrival the reason why nobody is signed in, where that was found out.
    */
   start(arrival: Promise<EndReason | undefined>): Promise<Session>
   /** Settles when the store has been read once, after a start that is under way. */
   started(): Promise<void>
   /** Reads the store and shows what is there. */
-  look(): Promise<Session>
+  refreshView(): Promise<Session>
   /** Which session `ready` and `acquire` are about, as far as this realm knows. */
   sessionId(): string | undefined
-  readonly ready: Refresher['ready']
-  readonly acquire: Refresher['acquire']
-  readonly begunAt: Refresher['begunAt']
   /** Shows `signing-in` until `work` settles, unless somebody is signed in. */
   signingIn<T>(work: () => Promise<T>): Promise<T>
   /** Settles when no sign-out is under way, here or in another tab. */
   signedOut(): Promise<void>
-  /** This page has come back from the end of the provider's session: the sign-out is done. */
+  /** This page has come back from the end of the provider's session: the sign-out is complete. */
   returned(): Promise<void>
-  /** Removes the session here and for all who share the store. @returns what was removed. */
-  end(reason: EndReason): Promise<SessionRecord | undefined>
   /**
-   * The user's own end of the session: shows `signing-out` here and in the other tabs until `farewell` settles.
-   * @param farewell is given what was removed, and calls `gone` when this page has left.
+   * The user's own end of the session: shows `signing-out` here and in the other tabs until `atServer` settles.
+   * @param atServer is given what was removed, and calls `gone` when this page has left.
    */
-  signOut(farewell: (ended: SessionRecord | undefined, gone: () => void) => Promise<void>): Promise<void>
+  signOut(atServer: (ended: SessionRecord | undefined, gone: () => void) => Promise<void>): Promise<void>
   /**
-   * Takes the one try there is to restore a session that is over.
+   * Takes the one attempt there is to restore a session that has ended.
    * @returns whose it was, where that is known.
    * @throws AuthorizationRequiredError unless there is one that nobody has tried to restore yet.
    */
@@ -73,63 +68,114 @@ export interface LiveSession {
 const LEAVING_MS = 20_000
 
 /** The end of a session that only its user can renew. */
-function expired(record: SessionRecord | undefined, now: number): EndedSession | undefined {
+function expired(record: SessionRecord | undefined, now: EpochMs): EndedSession | undefined {
   const decision = decide(record, now)
   if (!record || decision.do !== 'authorize') return undefined
   const { sessionId, epoch, tokens } = record
   return { schema: 1, ended: decision.reason, sessionId, epoch, subject: tokens.claims?.sub }
 }
 
-/** Joins the store and the refresh with the news of other realms. */
-export function createLiveSession(ports: LiveSessionPorts): LiveSession {
-  const { records, clock, now, emit } = ports
+const recordOf = (state: SessionState) => (state.status === 'signed-in' ? state.record : undefined)
+const reasonOf = (state: SessionState) => ('reason' in state ? state.reason : undefined)
+
+/** The state, and the snapshot that apps see of it. */
+function createView({ emit }: Pick<LiveSessionPorts, 'emit'>) {
   const listeners = createListeners<Session>()
+  const left = createListeners<{ readonly reason: EndReason; readonly sessionId: string }>()
   let state: SessionState = { status: 'starting' }
   let session = toSession(state)
+  return {
+    listeners,
+    /** This realm has a session no more. */
+    left,
+    get state() {
+      return state
+    },
+    get session() {
+      return session
+    },
+    move(event: SessionEvent): void {
+      const before = state
+      state = transition(before, event)
+      if (isSameState(before, state)) return
+      session = toSession(state)
+      const [old, next] = [recordOf(before), recordOf(state)]
+      const isOther = old?.sessionId !== next?.sessionId
+      if (old && isOther) {
+        const reason = next ? 'replaced' : (reasonOf(state) ?? 'signed_out')
+        left.tell({ reason, sessionId: old.sessionId })
+        emit({ type: 'session-ended', reason })
+      }
+      if (next && isOther) emit({ type: 'session-started', subject: next.tokens.claims?.sub })
+      listeners.tell(session)
+    },
+  }
+}
+
+/** What a client knows of its session's end, in the store. */
+function createEnding({ records, now }: Pick<LiveSessionPorts, 'records' | 'now'>) {
+  return {
+    /** The page that signed out has left: whoever comes later sees that too. */
+    leftFor: (sessionId = endOf(records.stored)?.sessionId) =>
+      records
+        .amend(stored => {
+          const ended = endOf(stored)
+          return ended?.leavingUntil && ended.sessionId === (sessionId ?? ended.sessionId)
+            ? { ...ended, leavingUntil: undefined }
+            : undefined
+        })
+        .catch(() => {}),
+
+    /** Stores why an attempt without the user left nobody signed in. */
+    noteReason: (ended: EndReason) =>
+      records
+        .amend(stored =>
+          sessionOf(stored) || (stored && 'unusable' in stored)
+            ? undefined
+            : { schema: 1, sessionId: '', epoch: epochOf(stored), ...endOf(stored), ended },
+        )
+        .catch(() => {}),
+
+    async beginRecovery() {
+      let found: EndedSession | undefined
+      // one attempt in all, however many tabs begin it
+      await records.amend(stored => {
+        found = endOf(stored) ?? expired(sessionOf(stored), now())
+        return found && found.ended !== 'signed_out' ? { ...found, tried: true } : undefined
+      })
+      if (!found || found.ended === 'signed_out') throw new AuthorizationRequiredError('no_session')
+      if (found.tried) throw new AuthorizationRequiredError('interaction_required')
+      return found.subject
+    },
+  }
+}
+
+/** What keeps a session's view true while the store, the time and the other realms change it. */
+function createUpkeep(ports: LiveSessionPorts) {
+  const { records, clock, now } = ports
+  const view = createView(ports)
+  const ending = createEnding(ports)
   let channel: Channel | undefined
   let stops: (() => void)[] = []
   let cancelTimer = () => {}
   let hasFailed = false
-  let starting: Promise<unknown> | undefined
   let waking: Promise<unknown> | undefined
 
-  const move = (event: SessionEvent): Session => {
-    const before = state
-    state = transition(before, event)
-    if (isSameState(before, state)) return session
-    session = toSession(state)
-    const [old, now] = [before, state].map(one => (one.status === 'signed-in' ? one.record : undefined))
-    if (old && old.sessionId !== now?.sessionId) {
-      const reason = now ? 'replaced' : ('reason' in state && state.reason) || 'signed_out'
-      refresher.end(reason, old.sessionId)
-      emit({ type: 'session-ended', reason })
-    }
-    if (now && now.sessionId !== old?.sessionId) {
-      emit({ type: 'session-started', subject: now.tokens.claims?.sub })
-    }
-    listeners.tell(session)
-    return session
-  }
-
-  /** Shows what was last read or written. */
-  const show = (isOver = false): Session => {
-    const shown = move({ type: 'stored', stored: records.stored, now: now(), isOver })
-    watchTime()
-    return shown
-  }
-
-  /** What ends by itself: another page's sign-out, and the pause after a refresh that failed. */
-  const watchTime = () => {
+  /** Shows what was last read or written. @param isOver a sign-out under way no longer counts. */
+  const show = (isOver = false): void => {
+    view.move({ type: 'stored', stored: records.stored, now: now(), isOver })
+    // what ends by itself: another page's sign-out, and the pause after a refresh that failed
     cancelTimer()
-    const leavingUntil = state.status === 'signing-out' ? endOf(records.stored)?.leavingUntil : undefined
-    const until = leavingUntil ?? (state.status === 'signed-in' ? state.record.trouble?.until : undefined)
-    const waitMs = (until ?? 0) - clock.now()
-    if (waitMs <= 0 || !channel) return
-    const due = () => {
-      show()
-      refresher.ready()
+    const { status } = view.state
+    const leavingUntil = status === 'signing-out' ? endOf(records.stored)?.leavingUntil : undefined
+    const waitMs = (leavingUntil ?? recordOf(view.state)?.trouble?.until ?? 0) - clock.now()
+    if (waitMs > 0 && channel) {
+      const due = () => {
+        show()
+        refresher.ready()
+      }
+      cancelTimer = clock.after(waitMs, due, true)
     }
-    cancelTimer = clock.after(waitMs, due, true)
   }
 
   const post = (news: News) => channel?.post(news)
@@ -141,107 +187,115 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
     ports.ended(sessionId)
     post({ type: 'session-ended', sessionId, reason: ended.ended })
   }
+  ports.changes.add(changed)
+
   const noSession = () => {
     const { stored } = records
     return stored && 'unusable' in stored
       ? new ConfigurationError(stored.unusable)
-      : new AuthorizationRequiredError(('reason' in state && state.reason) || 'no_session')
+      : new AuthorizationRequiredError(reasonOf(view.state) ?? 'no_session')
   }
-  const refresher = createRefresher({ ...ports, changed, adopted: () => void show(), noSession })
+  const refresher = createRefresher({ ...ports, changed, adopted: () => show(), noSession, left: view.left })
 
-  const look = async (): Promise<Session> => {
+  const read = async (): Promise<Session> => {
     try {
       await records.read()
     } catch (error) {
       hasFailed = true
       if (!records.stored) throw error // a store that fails ends no session
     }
-    const shown = show()
+    show()
     refresher.ready() // begins what is due, such as a refresh that was cut off
-    return shown
+    return view.session
   }
 
-  /** The page that signed out has left: whoever comes later sees that too. */
-  const leftFor = async (sessionId = endOf(records.stored)?.sessionId) => {
-    await records.amend(stored => {
-      const ended = endOf(stored)
-      return ended?.leavingUntil && ended.sessionId === (sessionId ?? ended.sessionId)
-        ? { ...ended, leavingUntil: undefined }
-        : undefined
-    })
+  /** Until the store was read once, nothing that happens is of interest. */
+  const isStarting = () => view.state.status === 'starting' && !hasFailed
+  const hear = async (news: News) => {
+    if (news.type === 'session-ended') records.drop(news.sessionId)
+    if (isStarting()) return
+    if (news.type === 'session-left') await ending.leftFor(news.sessionId)
+    await read().catch(() => {})
   }
-
-  /** Why a try without the user has left nobody signed in. */
-  const noteReason = (ended: EndReason) =>
-    records.amend(stored =>
-      sessionOf(stored) || (stored && 'unusable' in stored)
-        ? undefined
-        : { schema: 1, sessionId: '', epoch: epochOf(stored), ...endOf(stored), ended },
-    )
-
-  /** start() is about to read the store, and has not failed to. */
-  const isStarting = () => state.status === 'starting' && !hasFailed
+  const wake = () => {
+    if (isStarting()) return
+    refresher.wake()
+    // news may have been missed: until the store has been read, no call trusts what is in memory
+    const reading = read()
+      .catch(() => {})
+      .finally(() => {
+        if (waking === reading) waking = undefined
+      })
+    waking = reading
+  }
 
   const connect = () => {
     if (channel) return
     channel = ports.channel()
-    stops = [
-      channel.listen(async news => {
-        if (news.type === 'session-ended') records.drop(news.sessionId)
-        if (isStarting()) return
-        try {
-          if (news.type === 'session-left') await leftFor(news.sessionId)
-          await look()
-        } catch {}
-      }),
-      ports.wake?.listen(() => {
-        if (isStarting()) return
-        refresher.wake()
-        // news may have been missed: until the store has been read, no call trusts what is in memory
-        const reading = look()
-          .catch(() => {})
-          .finally(() => {
-            if (waking === reading) waking = undefined
-          })
-        waking = reading
-      }),
-    ].filter(stop => stop !== undefined)
+    stops = [channel.listen(hear), ports.wake?.listen(wake) ?? (() => {})]
   }
 
-  ports.changes.add(changed)
+  return {
+    view,
+    ending,
+    refresher,
+    show,
+    read,
+    post,
+    connect,
+    get waking() {
+      return waking
+    },
+    dispose() {
+      cancelTimer()
+      for (const stop of stops) stop()
+      channel?.close()
+      channel = undefined
+      view.listeners.clear()
+    },
+  }
+}
+
+/** Joins the store and the refresh with the news of other realms. */
+export function createLiveSession(ports: LiveSessionPorts): LiveSession {
+  const { records, clock } = ports
+  const upkeep = createUpkeep(ports)
+  const { view, ending, refresher, show, read, post, connect } = upkeep
+  const isLeaving = () => view.state.status === 'signing-out'
+  let starting: Promise<unknown> | undefined
 
   return {
     get session() {
-      return session
+      return view.session
     },
-    subscribe: listeners.add,
-    look,
+    subscribe: view.listeners.add,
+    refreshView: read,
 
     async start(arrival) {
       connect()
       starting = arrival.catch(() => {})
       try {
         const ended = await arrival
-        if (ended) await noteReason(ended).catch(() => {})
+        if (ended) await ending.noteReason(ended)
       } finally {
-        await look()
+        await read()
       }
-      return session
+      return view.session
     },
 
     async started() {
       connect()
       await starting
-      await waking
-      if (!records.current) await look()
+      await upkeep.waking
+      if (!records.current) await read()
     },
 
     sessionId: () => records.current?.sessionId,
-
-    ready: resource => (waking || state.status === 'signing-out' ? undefined : refresher.ready(resource)),
+    ready: resource => (upkeep.waking || isLeaving() ? undefined : refresher.ready(resource)),
+    begunAt: refresher.begunAt,
 
     async acquire(request) {
-      if (state.status === 'signing-out') throw new AuthorizationRequiredError('signed_out')
+      if (isLeaving()) throw new AuthorizationRequiredError('signed_out')
       try {
         return await refresher.acquire(request)
       } catch (error) {
@@ -250,40 +304,32 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
       }
     },
 
-    begunAt: refresher.begunAt,
-
     async signingIn(work) {
       connect()
-      move({ type: 'sign-in-began' })
+      view.move({ type: 'sign-in-began' })
       try {
         return await work()
       } finally {
-        move({ type: 'sign-in-ended' })
+        view.move({ type: 'sign-in-ended' })
       }
     },
 
     signedOut: () =>
       new Promise(resolve => {
-        if (state.status !== 'signing-out') return resolve()
-        const stop = listeners.add(({ status }) => {
-          if (status === 'signing-out') return
+        if (!isLeaving()) return resolve()
+        const stop = view.listeners.add(() => {
+          if (isLeaving()) return
           stop()
           resolve()
         })
       }),
 
-    returned: () => leftFor().catch(() => {}),
+    returned: () => ending.leftFor(),
 
-    async end(reason) {
-      const ended = await records.end(reason)
-      if (ended) changed(ended.sessionId)
-      return ended
-    },
-
-    async signOut(farewell) {
+    async signOut(atServer) {
       connect()
       const before = records.current
-      move({ type: 'sign-out-began' })
+      view.move({ type: 'sign-out-began' })
       let isGone = false
       let stopWaiting = () => {}
       let sessionId = before?.sessionId ?? ''
@@ -298,34 +344,17 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
         sessionId = ended?.sessionId ?? sessionId
         ports.ended(sessionId)
         post({ type: 'session-changed' })
-        stopWaiting = clock.after(LEAVING_MS, () => void show(true), true)
-        await farewell(ended, gone).catch(() => {}) // it is over here, whatever the server hears of it
+        stopWaiting = clock.after(LEAVING_MS, () => show(true), true)
+        await atServer(ended, gone).catch(() => {}) // it has ended here, whatever the server hears of it
       } finally {
         stopWaiting()
-        await leftFor(sessionId).catch(() => {})
+        await ending.leftFor(sessionId)
         show(true)
         gone()
       }
     },
 
-    async beginRecovery() {
-      let found: EndedSession | undefined
-      // one try in all, however many tabs begin it
-      await records.amend(stored => {
-        found = endOf(stored) ?? expired(sessionOf(stored), now())
-        return found && found.ended !== 'signed_out' ? { ...found, tried: true } : undefined
-      })
-      if (!found || found.ended === 'signed_out') throw new AuthorizationRequiredError('no_session')
-      if (found.tried) throw new AuthorizationRequiredError('interaction_required')
-      return found.subject
-    },
-
-    dispose() {
-      cancelTimer()
-      for (const stop of stops) stop()
-      channel?.close()
-      channel = undefined
-      listeners.clear()
-    },
+    beginRecovery: ending.beginRecovery,
+    dispose: upkeep.dispose,
   }
 }

@@ -46,7 +46,7 @@ export function createSignIn(
       } finally {
         attempt.close()
       }
-      return live.look()
+      return live.refreshView()
     })
   }
   const signIn = (options: SignInOptions = {}) => signInAs(undefined, options)
@@ -114,7 +114,7 @@ export function createSignIn(
       const callback = parseCallback(url)
       const finished = callback && (await finish(callback))
       return finished
-        ? { handled: true, session: await live.look(), returnTo: finished.returnTo }
+        ? { handled: true, session: await live.refreshView(), returnTo: finished.returnTo }
         : { handled: false }
     },
   }

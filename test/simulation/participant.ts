@@ -240,7 +240,7 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
       share('sign-in', async () => {
         await live.signedOut()
         await live.signingIn(signIn)
-        await live.look()
+        await live.refreshView()
       }),
     signOut: () =>
       share('sign-out', async () => {
