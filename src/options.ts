@@ -8,14 +8,6 @@ import type { ClientAuthentication, Extension } from './core/extension.ts'
 import type { Clock, Fetch, Store, UserAgent } from './core/ports.ts'
 import { QUIRKS, type Quirk } from './core/quirks.ts'
 import { ConfigurationError } from './errors.ts'
-import {
-  check,
-  ONLY_LOOPBACK,
-  parseOrigins,
-  parseRedirectUri,
-  parseScope,
-  parseUrl,
-} from './option-checks.ts'
 
 /** Metadata of an authorization server that publishes none (field names of RFC 8414 section 2). */
 export interface ServerMetadata {
@@ -92,67 +84,63 @@ export interface Settings extends ServerSettings {
   readonly warnings: readonly { readonly about: WarningTopic; readonly message: string }[]
 }
 
+const ONLY_LOOPBACK = ' (http only on loopback)'
+
+/** @throws ConfigurationError that names the option, what it got and what would be right. */
+function check(isRight: unknown, option: string, right: string, got: unknown): asserts isRight {
+  if (isRight) return
+  const shown = typeof got === 'object' && got ? 'an object' : JSON.stringify(got)?.slice(0, 99)
+  throw new ConfigurationError(`"${option}" must be ${right}; got ${shown}.`)
+}
+
+const parseUrl = (value: unknown, base?: string): URL | undefined =>
+  typeof value === 'string' && URL.canParse(value, base) ? new URL(value, base) : undefined
+
+/** A URL whose traffic nobody can read on the way, without query and fragment: an issuer, or an API. */
+function parseBase(value: unknown, option: string, right: string): URL {
+  const url = parseUrl(value)
+  const isFit = url && isConfidential(url) && !url.search && !url.hash && !url.username
+  check(isFit, option, right + ONLY_LOOPBACK, value)
+  return url
+}
+
 /** @throws ConfigurationError unless there is one issuer, which is https. */
 export function parseIssuer({ server, issuer: named }: Pick<ClientOptions, 'issuer' | 'server'>): string {
   const issuer = server?.issuer ?? named
-  const url = parseUrl(issuer)
-  check(
-    url && isConfidential(url) && !url.search && !url.hash && !url.username,
-    server ? 'server.issuer' : 'issuer',
-    `an https URL such as "https://id.example.com"${ONLY_LOOPBACK}`,
-    issuer,
-  )
+  parseBase(issuer, server ? 'server.issuer' : 'issuer', 'an https URL such as "https://id.example.com"')
   check(!server || !named, 'issuer', 'left out where "server" is given', named)
   return issuer as string
 }
 
-/**
- * Reads the options once.
- * @param base what relative URLs are resolved against, where there is a page.
- * @param isReadable whether anybody can read the app and what is in it.
- * @throws ConfigurationError that names the option, what it got and what would be right.
- */
-export function parseOptions(options: ClientOptions, base: string | undefined, isReadable = false): Settings {
-  if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
-  const { server, clientId, postLogoutRedirectUri, refreshLeewaySeconds: leewaySeconds = 60 } = options
-  const issuer = parseIssuer(options)
-  check(typeof clientId === 'string' && clientId.trim(), 'clientId', 'the client_id of this app', clientId)
-  check(leewaySeconds >= 0, 'refreshLeewaySeconds', '0 or more (default 60)', leewaySeconds)
-  const resources = parseResources(options.resources)
-  const { strict = false, quirks = [], extensions = [], clientAuthentication } = options
-  for (const one of extensions) check(typeof one === 'function', 'extensions', 'a list such as [dpop()]', one)
-  const isMeans = typeof clientAuthentication?.authenticate === 'function'
-  check(
-    isMeans || !clientAuthentication,
-    'clientAuthentication',
-    'such as clientSecretPost(…)',
-    clientAuthentication,
+function parseRedirectUri(value: string, base: string | undefined, option: string): string {
+  // where there is no page yet (server rendering), it is resolved by the time of the sign-in
+  if (!base && /^\/(?!\/)/.test(value)) return value
+  const url = parseUrl(value, base)
+  // other schemes are an app's own (RFC 8252 section 7.1), but never ones that run code
+  const isOwn = url && !/^(https?|javascript|data|blob|file):/.test(url.protocol) && url.protocol.length > 1
+  const isFit = value && url && !value.includes('#') && (isOwn || isConfidential(url))
+  check(isFit, option, `a URL without fragment, such as "/callback"${ONLY_LOOPBACK}`, value)
+  return url.href
+}
+
+/** One space between, no duplicates, only characters of RFC 6749 section 3.3. */
+function parseScope(scope: string | readonly string[], option = 'scope'): string {
+  const names = new Set([scope].flat().join(' ').split(/\s+/).filter(Boolean))
+  for (const name of names) check(/^[!#-[\]-~]+$/.test(name), option, 'names such as "openid profile"', name)
+  return [...names].join(' ')
+}
+
+function parseOrigins(origins: readonly string[]): ReadonlySet<string> {
+  const option = 'allowedOrigins'
+  const right = `a list of origins such as "https://api.example.com", without paths${ONLY_LOOPBACK}`
+  check(Array.isArray(origins), option, right, origins)
+  return new Set(
+    origins.map(entry => {
+      const url = parseUrl(entry)
+      check(url && isConfidential(url) && url.href === `${url.origin}/`, option, right, entry)
+      return url.origin
+    }),
   )
-  check(typeof strict === 'boolean', 'strict', 'true or false (default false)', strict)
-  const exposed = isReadable && clientAuthentication?.isShared ? [EXPOSED] : []
-  if (strict && exposed.length) throw new ConfigurationError(EXPOSED.message)
-  for (const quirk of quirks) check(QUIRKS.includes(quirk), 'quirks', `a list of ${QUIRKS.join(', ')}`, quirk)
-  return {
-    issuer,
-    metadata: server,
-    clientId,
-    redirectUri: parseRedirectUri(options.redirectUri, base, 'redirectUri'),
-    postLogoutRedirectUri:
-      postLogoutRedirectUri && parseRedirectUri(postLogoutRedirectUri, base, 'postLogoutRedirectUri'),
-    // what is asked for later has to be granted now
-    scope: parseScope(
-      [options.scope ?? 'openid', ...resources.map(known => known.parameters.scope ?? '')].flat(),
-    ),
-    allowedOrigins: parseOrigins(options.allowedOrigins),
-    resources,
-    authorizationParameters: checkAuthorizationParameters({ ...options.authorizationParameters }),
-    leewaySeconds,
-    strict,
-    quirks: new Set(quirks),
-    extensions,
-    clientAuthentication,
-    warnings: exposed,
-  }
 }
 
 /** RFC 10017 section 6.3.3.1 */
@@ -162,16 +150,48 @@ const EXPOSED = {
     '"clientAuthentication" has a client secret, which everybody can read in this app. Leave it out, and register a public client.',
 } as const
 
+/**
+ * Reads the options once.
+ * @param base what relative URLs are resolved against, where there is a page.
+ * @param isReadable whether anybody can read the app and what is in it.
+ * @throws ConfigurationError that names the option, what it got and what would be right.
+ */
+export function parseOptions(options: ClientOptions, base: string | undefined, isReadable = false): Settings {
+  if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
+  const { server, clientId, clientAuthentication, postLogoutRedirectUri } = options
+  const { refreshLeewaySeconds = 60, strict = false, quirks = [], extensions = [] } = options
+  const issuer = parseIssuer(options)
+  check(typeof clientId === 'string' && clientId.trim(), 'clientId', 'the client_id of this app', clientId)
+  check(refreshLeewaySeconds >= 0, 'refreshLeewaySeconds', '0 or more (default 60)', refreshLeewaySeconds)
+  const resources = parseResources(options.resources)
+  for (const one of extensions) check(typeof one === 'function', 'extensions', 'a list such as [dpop()]', one)
+  const isMeans = !clientAuthentication || typeof clientAuthentication.authenticate === 'function'
+  check(isMeans, 'clientAuthentication', 'such as clientSecretPost(…)', clientAuthentication)
+  check(typeof strict === 'boolean', 'strict', 'true or false (default false)', strict)
+  const isExposed = isReadable && clientAuthentication?.isShared
+  if (strict && isExposed) throw new ConfigurationError(EXPOSED.message)
+  for (const quirk of quirks) check(QUIRKS.includes(quirk), 'quirks', `a list of ${QUIRKS.join(', ')}`, quirk)
+  return {
+    ...{ issuer, metadata: server, clientId, clientAuthentication, resources, strict, extensions },
+    redirectUri: parseRedirectUri(options.redirectUri, base, 'redirectUri'),
+    postLogoutRedirectUri:
+      postLogoutRedirectUri && parseRedirectUri(postLogoutRedirectUri, base, 'postLogoutRedirectUri'),
+    // what is asked for later has to be granted now
+    scope: parseScope(
+      [options.scope ?? 'openid', ...resources.map(known => known.parameters.scope ?? '')].flat(),
+    ),
+    allowedOrigins: parseOrigins(options.allowedOrigins),
+    authorizationParameters: checkAuthorizationParameters({ ...options.authorizationParameters }),
+    leewaySeconds: refreshLeewaySeconds,
+    quirks: new Set(quirks),
+    warnings: isExposed ? [EXPOSED] : [],
+  }
+}
+
 function parseResources(resources: ClientOptions['resources'] = {}): readonly Resource[] {
   const parsed = Object.entries(resources).map(([name, { resource, audience, scope }]) => {
     const option = `resources["${name}"]`
-    const url = parseUrl(name)
-    check(
-      url && isConfidential(url) && !url.search && !url.hash && !url.username,
-      option,
-      `named by the URL that requests to it begin with${ONLY_LOOPBACK}`,
-      name,
-    )
+    const url = parseBase(name, option, 'named by the URL that requests to it begin with')
     check(resource || audience || scope, option, 'an object with "resource", "audience" or "scope"', {})
     checkIndicator(resource, `${option}.resource`)
     const parameters = { resource, audience, scope: scope && parseScope(scope, `${option}.scope`) }

@@ -40,8 +40,7 @@ export const layers: readonly Layer[] = [
   },
   { files: 'actions/', mayImport: DOOR },
   { files: 'resource-server/', mayImport: ['core/', 'errors.ts'] },
-  { files: 'option-checks.ts', mayImport: ['core/', 'errors.ts'] },
-  { files: 'options.ts', mayImport: ['option-checks.ts', 'core/', 'errors.ts'] },
+  { files: 'options.ts', mayImport: ['core/', 'errors.ts'] },
   {
     files: 'client.ts',
     mayImport: [
