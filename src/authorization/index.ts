@@ -8,7 +8,7 @@ import { createRedemption } from './redemption.ts'
 import { createRefresher } from './refresher.ts'
 import { renew, requestFor } from './renewal.ts'
 import { createServerTime } from './server-time.ts'
-import { finish, rejectErrorWithoutState, type SignInPorts, signIn } from './sign-in.ts'
+import { createArrival, type SignInPorts, signIn } from './sign-in.ts'
 import { endAtServer, endSignIns, revokeToken } from './sign-out.ts'
 import { refreshTokens, type TokenRequestPorts } from './token-request.ts'
 import { createTransactions } from './transaction.ts'
@@ -49,8 +49,7 @@ export function createAuthorization(ports: AuthorizationPorts): Authorization {
   return {
     ...refresher,
     signIn: (attempt, request) => signIn(signIns, attempt, request),
-    finish: callback => finish(signIns, callback),
-    rejectErrorWithoutState: url => rejectErrorWithoutState(signIns, url),
+    ...createArrival(signIns),
     async signOut(ended, leave) {
       await endSignIns(transactions, extensions)
       if (ended) await endAtServer(requests, ended, leave)

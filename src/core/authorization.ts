@@ -1,5 +1,4 @@
 import type { EndReason, LatchkeyError, StorageError } from '../errors.ts'
-import type { Callback } from './callback.ts'
 import type { Resource } from './destination.ts'
 import type { Emit, Warn } from './events.ts'
 import type { ClientAuthentication, ExtensionHooks } from './extension.ts'
@@ -160,13 +159,15 @@ export interface Authorization {
   begunAt(): EpochMs
   /** Sends the user to the server. Resolves when the answer was handled, or when another page load will receive it. */
   signIn(attempt: SignInAttempt, request: SignInRequest): Promise<void>
-  /** Finishes the sign-in that a callback answers: once, however often it comes. */
-  finish(callback: Callback): Promise<FinishedSignIn>
   /**
-   * Looks whether the page was opened by an error without `state`.
-   * @throws CallbackError where a sign-in is under way that it may answer.
+   * Handles an answer of the server that the page was opened with.
+   * @param returned called where the page has come back from the end of the provider's session.
+   * @returns why nobody is signed in, where an attempt without the user found out.
+   * @throws CallbackError, NetworkError.
    */
-  rejectErrorWithoutState(url: URL): Promise<void>
+  arrive(page: Page, returned: () => Promise<void>): Promise<EndReason | undefined>
+  /** Finishes the sign-in that a URL answers: once, however often it comes. */
+  handleCallback(url: string | URL): Promise<FinishedSignIn>
   /**
    * After the session was removed here: ends sign-ins under way, revokes the tokens, and leaves for the end of the
    * provider's own session. Best effort, bounded, never rejects.
