@@ -15,4 +15,4 @@ export * from './public-types.ts'
  * @throws ConfigurationError when an option is wrong; its message names the option and what would be right.
  */
 export const createClient = (options: ClientOptions): Client =>
-  composeClient(options, browserEnvironment(), async () => createAuthorization)
+  composeClient(options, browserEnvironment(), { create: createAuthorization })

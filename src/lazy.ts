@@ -1,5 +1,5 @@
 import { composeClient } from './client.ts'
-import type { LoadAuthorization } from './core/authorization.ts'
+import type { CreateAuthorization } from './core/authorization.ts'
 import type { Client } from './core/client.ts'
 import { NetworkError } from './errors.ts'
 import type { ClientOptions } from './options.ts'
@@ -12,7 +12,7 @@ export { memory } from './platform/memory.ts'
 export * from './public-types.ts'
 
 /** Firefox remembers an import() that failed until the page is loaded again; Chromium and WebKit try again. */
-const load: LoadAuthorization = () =>
+const load = (): Promise<CreateAuthorization> =>
   import('./authorization/index.ts').then(
     ({ createAuthorization }) => createAuthorization,
     cause => {
@@ -24,6 +24,13 @@ const load: LoadAuthorization = () =>
     },
   )
 
+/** What the app changes in its options later must not count: the second half reads them when it is there. */
+const readOnce = (options: ClientOptions): ClientOptions => {
+  const { server, scope, allowedOrigins, resources, authorizationParameters, quirks } = options
+  const own = structuredClone({ server, scope, allowedOrigins, resources, authorizationParameters, quirks })
+  return { ...options, ...own } as ClientOptions
+}
+
 /**
  * As `createClient` of `latchkey`, in two files: all talk with the authorization server is loaded by `import()`, which
  * begins at once and which nothing waits for that can be answered without it. Not for service workers, where `import()` is
@@ -31,7 +38,7 @@ const load: LoadAuthorization = () =>
  * @throws ConfigurationError when an option is wrong; its message names the option and what would be right.
  */
 export function createClient(options: ClientOptions): Client {
-  const client = composeClient(options, browserEnvironment(), load)
+  const client = composeClient(options && readOnce(options), browserEnvironment(), { load })
   // not while a server renders; what fails here is met again by the call that needs it
   if (globalThis.document || 'WorkerGlobalScope' in globalThis) load().catch(() => {})
   return client

@@ -1,8 +1,7 @@
 import type { ServerSettings } from './core/authorization.ts'
 import type { StepUp } from './core/challenge.ts'
 import type { SignInOptions } from './core/client.ts'
-import type { Resource } from './core/destination.ts'
-import { isConfidential } from './core/destination.ts'
+import { isConfidential, isOrigin, type Resource } from './core/destination.ts'
 import type { WarningTopic } from './core/events.ts'
 import type { ClientAuthentication, Extension } from './core/extension.ts'
 import type { Clock, Fetch, Store, UserAgent } from './core/ports.ts'
@@ -77,9 +76,6 @@ export type ClientOptions = CommonOptions &
 
 /** The options after their checks, with defaults in place. */
 export interface Settings extends ServerSettings {
-  readonly allowedOrigins: ReadonlySet<string>
-  readonly authorizationParameters: Readonly<Record<string, string>>
-  readonly extensions: readonly Extension[]
   /** What the app's developers should look at, although nothing is refused. */
   readonly warnings: readonly { readonly about: WarningTopic; readonly message: string }[]
 }
@@ -130,17 +126,11 @@ function parseScope(scope: string | readonly string[], option = 'scope'): string
   return [...names].join(' ')
 }
 
-function parseOrigins(origins: readonly string[]): ReadonlySet<string> {
+function checkOrigins(origins: readonly string[]): void {
   const option = 'allowedOrigins'
   const right = `a list of origins such as "https://api.example.com", without paths${ONLY_LOOPBACK}`
   check(Array.isArray(origins), option, right, origins)
-  return new Set(
-    origins.map(entry => {
-      const url = parseUrl(entry)
-      check(url && isConfidential(url) && url.href === `${url.origin}/`, option, right, entry)
-      return url.origin
-    }),
-  )
+  for (const entry of origins) check(isOrigin(entry), option, right, entry)
 }
 
 /** RFC 10017 section 6.3.3.1 */
@@ -170,9 +160,10 @@ export function parseOptions(options: ClientOptions, base: string | undefined, i
   check(typeof strict === 'boolean', 'strict', 'true or false (default false)', strict)
   const isExposed = isReadable && clientAuthentication?.isShared
   if (strict && isExposed) throw new ConfigurationError(EXPOSED.message)
+  checkOrigins(options.allowedOrigins)
   for (const quirk of quirks) check(QUIRKS.includes(quirk), 'quirks', `a list of ${QUIRKS.join(', ')}`, quirk)
   return {
-    ...{ issuer, metadata: server, clientId, clientAuthentication, resources, strict, extensions },
+    ...{ issuer, metadata: server, clientId, clientAuthentication, resources, strict },
     redirectUri: parseRedirectUri(options.redirectUri, base, 'redirectUri'),
     postLogoutRedirectUri:
       postLogoutRedirectUri && parseRedirectUri(postLogoutRedirectUri, base, 'postLogoutRedirectUri'),
@@ -180,7 +171,6 @@ export function parseOptions(options: ClientOptions, base: string | undefined, i
     scope: parseScope(
       [options.scope ?? 'openid', ...resources.map(known => known.parameters.scope ?? '')].flat(),
     ),
-    allowedOrigins: parseOrigins(options.allowedOrigins),
     authorizationParameters: checkAuthorizationParameters({ ...options.authorizationParameters }),
     leewaySeconds: refreshLeewaySeconds,
     quirks: new Set(quirks),
@@ -262,19 +252,6 @@ export function parseStepUp(
   }
 }
 
-/** @throws ConfigurationError unless `resources` has an API of this name. */
-export function parseResourceName(name: string, { resources }: Settings): string {
-  const url = parseUrl(name)?.href.replace(/\/$/, '')
-  const names = resources.map(resource => resource.url).join(', ') || 'none'
-  check(
-    resources.some(resource => resource.url === url),
-    'resource',
-    `one of those in "resources" (${names})`,
-    name,
-  )
-  return url as string
-}
-
 /**
  * What one sign-in asks for.
  * @param own a URL of the app: its redirect URI, or the webview's address.
@@ -282,8 +259,8 @@ export function parseResourceName(name: string, { resources }: Settings): string
  * @throws ConfigurationError
  */
 export function parseSignIn(
-  { returnTo, authorizationParameters = {}, stepUp = {} }: SignInOptions,
-  settings: Settings,
+  { returnTo, authorizationParameters = {}, stepUp = {} }: Omit<SignInOptions, 'userAgent'>,
+  settings: ServerSettings,
   own: string,
   granted: string | undefined,
 ) {

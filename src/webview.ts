@@ -70,7 +70,7 @@ export function createClient(options: WebviewClientOptions): Client {
     watchLeaving,
     isReadable: true,
   }
-  const client = composeClient(options, environment, async () => createAuthorization)
+  const client = composeClient(options, environment, { create: createAuthorization })
   const { links } = userAgent
   const { start, signIn, dispose } = client
   const share = singleFlight<unknown>()

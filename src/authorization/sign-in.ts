@@ -15,6 +15,7 @@ import {
   NetworkError,
   StorageError,
 } from '../errors.ts'
+import type { parseSignIn } from '../options.ts'
 import { beginAuthorization, refuseLoop } from './authorization-request.ts'
 import { exchangeCode } from './code-exchange.ts'
 import { tidy } from './failure.ts'
@@ -37,12 +38,14 @@ export interface SignInPorts
 export async function signIn(
   ports: SignInPorts,
   attempt: SignInAttempt,
-  request: SignInRequest,
+  { userAgent, leaves, subject }: SignInRequest,
+  demands: ReturnType<typeof parseSignIn>,
 ): Promise<void> {
-  const { scope, userAgent } = request
+  const { scope } = demands
   await refuseLoop(ports)
-  const { url, state } = await beginAuthorization(ports, request, await attempt.redirectUri)
-  if (request.leaves && !ports.isKept()) {
+  const choice = { ...demands, userAgent, subject }
+  const { url, state } = await beginAuthorization(ports, choice, await attempt.redirectUri)
+  if (leaves && !ports.isKept()) {
     throw new StorageError(
       'What is stored here is gone when the page leaves, so a sign-in that leaves could not be finished. Sign in by popup(), or allow the page to store something.',
     )

@@ -1,5 +1,4 @@
 import { judgeAnswer, type Verdict } from '../core/challenge.ts'
-import type { Resource } from '../core/destination.ts'
 import { type Destination, findDestination } from '../core/destination.ts'
 import type { Emit } from '../core/events.ts'
 import type { Presentation } from '../core/extension.ts'
@@ -29,7 +28,8 @@ export interface AuthFetchPorts {
   readonly send: Fetch
   readonly tokens: AccessTokens
   readonly allowedOrigins: ReadonlySet<string>
-  readonly resources: readonly Resource[]
+  /** The URLs that requests to APIs with a token of their own begin with. */
+  readonly resources: readonly string[]
   /** How access tokens are put on requests. Default: as Bearer. */
   readonly presentation: Presentation | undefined
   /** What relative URLs are resolved against. */
