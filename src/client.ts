@@ -1,5 +1,11 @@
 import { createActionContext } from './actions/context.ts'
-import type { Authorization, AuthorizationPorts, LoadAuthorization } from './core/authorization.ts'
+import type {
+  Authorization,
+  AuthorizationPorts,
+  LeftSession,
+  LoadAuthorization,
+  SecondHalf,
+} from './core/authorization.ts'
 import type { Client } from './core/client.ts'
 import { createEventLog } from './core/event-log.ts'
 import { actionContext } from './core/extension.ts'
@@ -16,7 +22,7 @@ import { createWatchedTime } from './session/watched-time.ts'
 import { limited, typedLock } from './storage/limited.ts'
 
 /** The second half of a client, made when it is first needed. A load that failed is tried again. */
-function createSecondHalf(load: LoadAuthorization, ports: AuthorizationPorts) {
+function createSecondHalf(load: LoadAuthorization, ports: AuthorizationPorts): SecondHalf {
   let loading: Promise<Authorization> | undefined
   let loaded: Authorization | undefined
   return {
@@ -66,7 +72,10 @@ export function composeClient(
   })
   store.onDegraded?.(message => emit({ type: 'storage-degraded', message }))
 
-  const changes = createListeners<string>()
+  /** The id of a session whose record was changed here; `undefined`: what is stored was changed by someone else. */
+  const changes = createListeners<string | undefined>()
+  const left = createListeners<LeftSession>()
+  let wokeAt = clock.now() // whoever loads the page again wants what failed tried again
   const extensions = settings.extensions.map(extend =>
     extend({
       ...settings,
@@ -87,15 +96,20 @@ export function composeClient(
   const authorization = createSecondHalf(load, {
     ...{ settings, extensions, fetch, clock, emit, warn, keyValue, lock, prefix, realm, records, page },
     ...{ watchLeaving, now, random, hash },
+    left,
     changed: changes.tell,
+    adopted: () => changes.tell(undefined),
+    wokeAt: () => wokeAt,
     isKept: () => store.reach?.() !== 'page',
   })
   const live = createLiveSession({
-    ...{ records, lock, prefix, clock, now, random, emit, changes },
-    authorization: authorization.get,
+    ...{ records, clock, now, emit, authorization, changes, left },
     isEager: environment.wake !== undefined,
     channel: () => store.channel(prefix),
     wake: environment.wake,
+    woke() {
+      wokeAt = clock.now() + 1 // after whatever has failed up to now
+    },
     ended(sessionId) {
       for (const one of extensions) one.ended?.(sessionId)
     },

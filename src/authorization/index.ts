@@ -5,9 +5,10 @@ import { joinExtensions } from './extensions.ts'
 import { createIdTokens } from './id-token.ts'
 import { createServer, endpointOf, watchProtections } from './metadata.ts'
 import { createRedemption } from './redemption.ts'
+import { createRefresher } from './refresher.ts'
 import { renew, requestFor } from './renewal.ts'
 import { createServerTime } from './server-time.ts'
-import { finish, rejectErrorWithoutState, type SignInPorts, signIn } from './sign-in.ts'
+import { createArrival, type SignInPorts, signIn } from './sign-in.ts'
 import { endAtServer, endSignIns, revokeToken } from './sign-out.ts'
 import { refreshTokens, type TokenRequestPorts } from './token-request.ts'
 import { createTransactions } from './transaction.ts'
@@ -31,7 +32,7 @@ export function createAuthorization(ports: AuthorizationPorts): Authorization {
     void revokeToken(requests, refreshToken, 'refresh_token').catch(() => {})
   const transactions = createTransactions(keyValue, `${prefix} transaction `, clock)
   const signIns: SignInPorts = { ...ports, ...requests, transactions, revoke }
-  const refresh = createRedemption({
+  const redeem = createRedemption({
     ...ports,
     tokenType: extensions.tokenType,
     revoke,
@@ -43,13 +44,12 @@ export function createAuthorization(ports: AuthorizationPorts): Authorization {
     },
   })
 
+  const refresher = createRefresher({ ...ports, prepare: server, redeem, revoke })
+
   return {
-    prepare: server,
-    refresh,
-    revoke,
+    ...refresher,
     signIn: (attempt, request) => signIn(signIns, attempt, request),
-    finish: callback => finish(signIns, callback),
-    rejectErrorWithoutState: url => rejectErrorWithoutState(signIns, url),
+    ...createArrival(signIns),
     async signOut(ended, leave) {
       await endSignIns(transactions, extensions)
       if (ended) await endAtServer(requests, ended, leave)

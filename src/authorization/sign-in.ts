@@ -1,8 +1,13 @@
-import type { AuthorizationPorts, FinishedSignIn, SignInRequest } from '../core/authorization.ts'
-import { type Callback, cleanUrl, isAt, parseCallback } from '../core/callback.ts'
+import type {
+  Authorization,
+  AuthorizationPorts,
+  FinishedSignIn,
+  SignInRequest,
+} from '../core/authorization.ts'
+import { type Callback, cleanSignedOut, cleanUrl, isAt, parseCallback } from '../core/callback.ts'
 import type { KeyValue, SignInAttempt } from '../core/ports.ts'
 import { type SessionRecord, sessionOf } from '../core/session.ts'
-import { HOLD_MS, WAIT_MS, withTimeLimit } from '../core/waiting.ts'
+import { HOLD_MS, singleFlight, WAIT_MS, withTimeLimit } from '../core/waiting.ts'
 import {
   AuthorizationRequiredError,
   CallbackError,
@@ -69,6 +74,40 @@ export async function rejectErrorWithoutState(ports: SignInPorts, url: URL): Pro
     'authorization_error',
     { error: name },
   )
+}
+
+/** Handles what comes back from the authorization server. */
+export function createArrival(ports: SignInPorts): Pick<Authorization, 'arrive' | 'handleCallback'> {
+  const share = singleFlight<FinishedSignIn>()
+  const finishOnce = (callback: Callback) => share(callback.state, () => finish(ports, callback))
+  return {
+    async arrive(page, returned) {
+      const here = page.location()
+      const callback = parseCallback(here)
+      if (callback) {
+        const { url, state, userAgent } = callback
+        if (userAgent === 'popup' && (await page.relay(url.href, state))) return undefined
+        try {
+          await finishOnce(callback)
+        } catch (error) {
+          if (error instanceof AuthorizationRequiredError) return error.reason
+          throw error
+        }
+        return undefined
+      }
+      const clean = cleanSignedOut(here)
+      if (clean !== here) {
+        page.replaceLocation(clean)
+        await returned()
+      }
+      await rejectErrorWithoutState(ports, new URL(here))
+      return undefined
+    },
+    async handleCallback(url) {
+      const callback = parseCallback(url)
+      return callback && finishOnce(callback)
+    },
+  }
 }
 
 /** Finishes the sign-in that this callback answers: once, however often and from however many tabs it is asked. */

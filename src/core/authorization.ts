@@ -1,8 +1,8 @@
 import type { EndReason, LatchkeyError, StorageError } from '../errors.ts'
-import type { Callback } from './callback.ts'
 import type { Resource } from './destination.ts'
 import type { Emit, Warn } from './events.ts'
 import type { ClientAuthentication, ExtensionHooks } from './extension.ts'
+import type { Listeners } from './listeners.ts'
 import type { Clock, EpochMs, Fetch, KeyValue, Lock, Page, SignInAttempt, WatchLeaving } from './ports.ts'
 import type { Quirk } from './quirks.ts'
 import type { EndedSession, SessionRecord, Stored } from './session.ts'
@@ -102,6 +102,12 @@ export interface SignInRequest {
 /** What became of a callback: `undefined` when it answers no sign-in of this client. */
 export type FinishedSignIn = { readonly returnTo: string | undefined } | undefined
 
+/** A session that this realm has no more, and why. */
+export interface LeftSession {
+  readonly reason: EndReason
+  readonly sessionId: string
+}
+
 /** What the second half of a client works with. */
 export interface AuthorizationPorts {
   readonly settings: ServerSettings
@@ -117,8 +123,14 @@ export interface AuthorizationPorts {
   /** Names this tab, worker or process in the records that it stores. */
   readonly realm: string
   readonly records: SessionRecords
-  /** The stored session was changed: tells this realm and the others. Called outside of any lock. */
+  /** What is stored was changed here: tells this realm and the others. Called outside of any lock. */
   changed(sessionId: string): void
+  /** What is stored was changed by someone else: tells this realm. Called outside of any lock. */
+  adopted(): void
+  /** This realm has a session no more. */
+  readonly left: Pick<Listeners<LeftSession>, 'add'>
+  /** When the user or the network last came back. */
+  wokeAt(): EpochMs
   /** Whether what is stored survives that the page leaves. */
   isKept(): boolean
   readonly page: Page | undefined
@@ -133,21 +145,29 @@ export interface AuthorizationPorts {
 
 /** The second half of a client: all talk with the authorization server. */
 export interface Authorization {
-  /** Fetches whatever a token request needs. */
-  prepare(): Promise<unknown>
-  /** Redeems the refresh token: what happens while the lock is held. */
-  refresh(request: RefreshRequest): Promise<RefreshResult>
-  /** Revokes a refresh token that nobody will use, without waiting for it. */
-  revoke(refreshToken: string): void
+  /**
+   * Refreshes the session, or adopts what somebody else has refreshed: one refresh for all who ask in this realm.
+   * Afterwards `records.current` is what there is.
+   * @param record the one whose access token cannot be used.
+   * @param resource for one API of `resources`, or for all in general.
+   * @throws AuthorizationRequiredError, NetworkError, ServerError, StorageError, LockTimeoutError.
+   */
+  refresh(record: SessionRecord, resource: string | undefined): Promise<void>
+  /** The same beside a call that does not need it yet, unless it is too early to try again. */
+  refreshIfDue(record: SessionRecord, resource: string | undefined): void
+  /** When the refresh was begun that brought the newest tokens; 0 where it was not one of this realm. */
+  begunAt(): EpochMs
   /** Sends the user to the server. Resolves when the answer was handled, or when another page load will receive it. */
   signIn(attempt: SignInAttempt, request: SignInRequest): Promise<void>
-  /** Finishes the sign-in that a callback answers: once, however often it comes. */
-  finish(callback: Callback): Promise<FinishedSignIn>
   /**
-   * Looks whether the page was opened by an error without `state`.
-   * @throws CallbackError where a sign-in is under way that it may answer.
+   * Handles an answer of the server that the page was opened with.
+   * @param returned called where the page has come back from the end of the provider's session.
+   * @returns why nobody is signed in, where an attempt without the user found out.
+   * @throws CallbackError, NetworkError.
    */
-  rejectErrorWithoutState(url: URL): Promise<void>
+  arrive(page: Page, returned: () => Promise<void>): Promise<EndReason | undefined>
+  /** Finishes the sign-in that a URL answers: once, however often it comes. */
+  handleCallback(url: string | URL): Promise<FinishedSignIn>
   /**
    * After the session was removed here: ends sign-ins under way, revokes the tokens, and leaves for the end of the
    * provider's own session. Best effort, bounded, never rejects.
@@ -164,6 +184,13 @@ export interface Authorization {
   transport(url: string, init: object): Promise<Response>
   /** How far the server's clock is ahead of this device's, as far as it is known. */
   serverAheadMs(): number
+}
+
+/** The second half of a client, made when it is first needed. */
+export interface SecondHalf<Part extends keyof Authorization = keyof Authorization> {
+  get(): Promise<Pick<Authorization, Part>>
+  /** What was made so far. */
+  readonly loaded: Pick<Authorization, Part> | undefined
 }
 
 /** Loads the second half. */

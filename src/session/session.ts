@@ -1,7 +1,10 @@
+import type { LeftSession, SecondHalf, SessionRecords } from '../core/authorization.ts'
 import { decide } from '../core/decide.ts'
+import type { Emit } from '../core/events.ts'
 import { createListeners, type Listeners } from '../core/listeners.ts'
-import type { Channel, EpochMs, News, Wake } from '../core/ports.ts'
+import type { Channel, Clock, EpochMs, News, Wake } from '../core/ports.ts'
 import {
+  accessTokenOf,
   type EndedSession,
   endOf,
   epochOf,
@@ -16,21 +19,37 @@ import {
   toSession,
   transition,
 } from '../core/session-state.ts'
-import { AuthorizationRequiredError, ConfigurationError, type EndReason } from '../errors.ts'
-import { createRefresher, type Refresher, type RefresherPorts } from './refresher.ts'
+import { abortable } from '../core/waiting.ts'
+import {
+  AuthorizationRequiredError,
+  ConfigurationError,
+  type EndReason,
+  LockTimeoutError,
+} from '../errors.ts'
 
-export interface LiveSessionPorts extends Omit<RefresherPorts, 'changed' | 'adopted' | 'noSession' | 'left'> {
+export interface LiveSessionPorts {
+  readonly records: SessionRecords
+  readonly clock: Clock
+  /** The time by which tokens in memory are judged. */
+  now(): EpochMs
+  readonly emit: Emit
+  readonly authorization: SecondHalf<'refresh' | 'refreshIfDue' | 'begunAt'>
   /** Opens the news of the others who share the store. */
   channel(): Channel
   readonly wake: Wake | undefined
-  /** The id of a session whose record was changed here, by another part of this client. */
-  readonly changes: Listeners<string>
+  woke(): void
+  /** Whether an expired access token is refreshed before a call needs it: where somebody looks at the session. */
+  readonly isEager: boolean
+  /** The id of a session whose record was changed here; `undefined`: what is stored was changed by someone else. */
+  readonly changes: Listeners<string | undefined>
+  /** Learns which session this realm has no more. */
+  readonly left: Listeners<LeftSession>
   /** A session was ended here. */
   ended(sessionId: string): void
 }
 
 /** The session of one client as it lives in one realm: the only owner of its state. */
-export interface LiveSession extends Pick<Refresher, 'ready' | 'acquire' | 'begunAt'> {
+export interface LiveSession {
   readonly session: Session
   subscribe(listener: (session: Session) => void): () => void
   /**
@@ -44,6 +63,25 @@ export interface LiveSession extends Pick<Refresher, 'ready' | 'acquire' | 'begu
   refreshView(): Promise<Session>
   /** Which session `ready` and `acquire` are about, as far as this realm knows. */
   sessionId(): string | undefined
+  /**
+   * A usable access token from memory, or `undefined`. Costs nothing; begins a refresh in the background when one is due.
+   * @param resource for one API of `resources`.
+   */
+  ready(resource?: string): string | undefined
+  /**
+   * A usable access token, after a refresh if there is none.
+   * @param options.rejected the access token that a 401 came back for.
+   * @param options.sessionId the session that it has to be of.
+   * @throws AuthorizationRequiredError, NetworkError, ServerError, StorageError, LockTimeoutError; `signal.reason`.
+   */
+  acquire(options?: {
+    rejected?: string
+    resource?: string
+    sessionId?: string
+    signal?: AbortSignal | null
+  }): Promise<string>
+  /** When the refresh was begun that brought the newest tokens; 0 where it was not one of this realm. */
+  begunAt(): EpochMs
   /** Shows `signing-in` until `work` settles, unless somebody is signed in. */
   signingIn<T>(work: () => Promise<T>): Promise<T>
   /** Settles when no sign-out is under way, here or in another tab. */
@@ -79,15 +117,12 @@ const recordOf = (state: SessionState) => (state.status === 'signed-in' ? state.
 const reasonOf = (state: SessionState) => ('reason' in state ? state.reason : undefined)
 
 /** The state, and the snapshot that apps see of it. */
-function createView({ emit }: Pick<LiveSessionPorts, 'emit'>) {
+function createView({ emit, left }: Pick<LiveSessionPorts, 'emit' | 'left'>) {
   const listeners = createListeners<Session>()
-  const left = createListeners<{ readonly reason: EndReason; readonly sessionId: string }>()
   let state: SessionState = { status: 'starting' }
   let session = toSession(state)
   return {
     listeners,
-    /** This realm has a session no more. */
-    left,
     get state() {
       return state
     },
@@ -172,14 +207,15 @@ function createUpkeep(ports: LiveSessionPorts) {
     if (waitMs > 0 && channel) {
       const due = () => {
         show()
-        refresher.ready()
+        ready()
       }
       cancelTimer = clock.after(waitMs, due, true)
     }
   }
 
   const post = (news: News) => channel?.post(news)
-  const changed = (sessionId: string) => {
+  const changed = (sessionId: string | undefined) => {
+    if (sessionId === undefined) return show()
     connect()
     const ended = endOf(records.stored)
     show()
@@ -189,13 +225,21 @@ function createUpkeep(ports: LiveSessionPorts) {
   }
   ports.changes.add(changed)
 
-  const noSession = () => {
-    const { stored } = records
-    return stored && 'unusable' in stored
-      ? new ConfigurationError(stored.unusable)
-      : new AuthorizationRequiredError(reasonOf(view.state) ?? 'no_session')
+  const ready = (resource?: string): string | undefined => {
+    const { current } = records
+    const decision = decide(current, now(), undefined, resource)
+    // a refresh that was cut off does not wait for a call: a grace period may still cover it
+    const due =
+      decision.do === 'use'
+        ? decision.due
+        : decision.do === 'refresh' && (ports.isEager || current?.pending || current?.trouble)
+    if (current && due)
+      ports.authorization.get().then(
+        authorization => authorization.refreshIfDue(current, resource),
+        () => {},
+      )
+    return decision.do === 'use' ? decision.accessToken : undefined
   }
-  const refresher = createRefresher({ ...ports, changed, adopted: () => show(), noSession, left: view.left })
 
   const read = async (): Promise<Session> => {
     try {
@@ -205,7 +249,7 @@ function createUpkeep(ports: LiveSessionPorts) {
       if (!records.stored) throw error // a store that fails ends no session
     }
     show()
-    refresher.ready() // begins what is due, such as a refresh that was cut off
+    ready() // begins what is due, such as a refresh that was cut off
     return view.session
   }
 
@@ -219,7 +263,7 @@ function createUpkeep(ports: LiveSessionPorts) {
   }
   const wake = () => {
     if (isStarting()) return
-    refresher.wake()
+    ports.woke()
     // news may have been missed: until the store has been read, no call trusts what is in memory
     const reading = read()
       .catch(() => {})
@@ -238,7 +282,7 @@ function createUpkeep(ports: LiveSessionPorts) {
   return {
     view,
     ending,
-    refresher,
+    ready,
     show,
     read,
     post,
@@ -258,11 +302,19 @@ function createUpkeep(ports: LiveSessionPorts) {
 
 /** Joins the store and the refresh with the news of other realms. */
 export function createLiveSession(ports: LiveSessionPorts): LiveSession {
-  const { records, clock } = ports
+  const { records, clock, now, authorization } = ports
   const upkeep = createUpkeep(ports)
-  const { view, ending, refresher, show, read, post, connect } = upkeep
+  const { view, ending, show, read, post, connect } = upkeep
   const isLeaving = () => view.state.status === 'signing-out'
   let starting: Promise<unknown> | undefined
+
+  /** Why there is no session to use. */
+  const noSession = () => {
+    const { stored } = records
+    return stored && 'unusable' in stored
+      ? new ConfigurationError(stored.unusable)
+      : new AuthorizationRequiredError(reasonOf(view.state) ?? 'no_session')
+  }
 
   return {
     get session() {
@@ -291,17 +343,35 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
     },
 
     sessionId: () => records.current?.sessionId,
-    ready: resource => (upkeep.waking || isLeaving() ? undefined : refresher.ready(resource)),
-    begunAt: refresher.begunAt,
+    ready: resource => (upkeep.waking || isLeaving() ? undefined : upkeep.ready(resource)),
+    begunAt: () => authorization.loaded?.begunAt() ?? 0,
 
-    async acquire(request) {
+    async acquire({ rejected, resource, sessionId, signal } = {}) {
+      signal?.throwIfAborted()
       if (isLeaving()) throw new AuthorizationRequiredError('signed_out')
-      try {
-        return await refresher.acquire(request)
-      } catch (error) {
+      const before = records.current
+      if (!before) throw noSession()
+      // a call goes out in the session that it was made in, or not at all
+      if (sessionId !== undefined && before.sessionId !== sessionId)
+        throw new AuthorizationRequiredError('replaced')
+      const decision = decide(before, now(), rejected, resource)
+      if (decision.do === 'use') return decision.accessToken
+      if (decision.do === 'authorize') {
+        show()
+        throw new AuthorizationRequiredError(decision.reason)
+      }
+      const refresh = async () => (await authorization.get()).refresh(before, resource)
+      await abortable(refresh(), signal).catch(error => {
         if (error instanceof AuthorizationRequiredError) show()
         throw error
-      }
+      })
+      // as it came, even if it has expired already: asking once more would not bring one that lasts longer
+      const renewed = records.current
+      if (!renewed) throw noSession()
+      if (renewed.sessionId !== before.sessionId) throw new AuthorizationRequiredError('replaced')
+      const found = accessTokenOf(renewed, resource)
+      if (!found) throw new LockTimeoutError('Somebody else refreshed at the same moment. Try again.')
+      return found.accessToken
     },
 
     async signingIn(work) {

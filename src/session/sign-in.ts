@@ -1,15 +1,14 @@
 import type { Authorization } from '../core/authorization.ts'
-import { type Callback, cleanSignedOut, parseCallback } from '../core/callback.ts'
 import type { CallbackResult, Client, SignInOptions } from '../core/client.ts'
 import type { Page, UserAgent } from '../core/ports.ts'
 import type { Session } from '../core/session.ts'
 import { singleFlight } from '../core/waiting.ts'
-import { AuthorizationRequiredError, CallbackError, type EndReason } from '../errors.ts'
+import { CallbackError, type EndReason } from '../errors.ts'
 import type { LiveSession } from './session.ts'
 
 export interface SignInPorts {
   readonly live: LiveSession
-  authorization(): Promise<Pick<Authorization, 'signIn' | 'finish' | 'rejectErrorWithoutState'>>
+  authorization(): Promise<Pick<Authorization, 'signIn' | 'arrive' | 'handleCallback'>>
   readonly page: Page | undefined
   /** The client's own way to the authorization server, and the environment's. */
   readonly userAgent: UserAgent
@@ -30,7 +29,6 @@ export function createSignIn(
 ): Pick<Client, 'start' | 'signIn' | 'recover' | 'handleCallback'> & { started(): Promise<void> } {
   const { live, authorization, page, userAgent } = ports
   const shareSession = singleFlight<Session>()
-  const shareCallback = singleFlight<Awaited<ReturnType<Authorization['finish']>>>()
 
   const signInAs = async (subject: string | undefined, options: SignInOptions): Promise<Session> => {
     const { userAgent: agent = userAgent } = options
@@ -51,40 +49,17 @@ export function createSignIn(
   }
   const signIn = (options: SignInOptions = {}) => signInAs(undefined, options)
 
-  const finish = (callback: Callback) =>
-    shareCallback(callback.state, async () => {
-      try {
-        return await (await authorization()).finish(callback)
-      } catch (error) {
-        if (error instanceof CallbackError && error.lost) error.restart = () => signIn()
-        throw error
-      }
-    })
+  const restartable = (error: unknown): never => {
+    if (error instanceof CallbackError && error.lost) error.restart = () => signIn()
+    throw error
+  }
 
   /** @returns why nobody is signed in, where an attempt without the user found out. */
   const arrive = async (): Promise<EndReason | undefined> => {
     await page?.shown()
-    const here = page?.location() ?? ''
-    const callback = parseCallback(here)
-    if (!page || !callback) {
-      const clean = cleanSignedOut(here)
-      if (clean !== here) {
-        page?.replaceLocation(clean)
-        await live.returned()
-      }
-      if (page && /[?&]error=/.test(here))
-        await (await authorization()).rejectErrorWithoutState(new URL(here))
-      return undefined
-    }
-    const relayed = callback.userAgent === 'popup' && (await page.relay(callback.url.href, callback.state))
-    if (relayed) return undefined
-    try {
-      await finish(callback)
-    } catch (error) {
-      if (error instanceof AuthorizationRequiredError) return error.reason
-      throw error
-    }
-    return undefined
+    // most pages are opened by no answer of a server
+    if (!page || !/[?&](state|error)=/.test(page.location())) return undefined
+    return (await authorization()).arrive(page, live.returned).catch(restartable)
   }
 
   const started = async () => {
@@ -111,8 +86,7 @@ export function createSignIn(
 
     async handleCallback(url): Promise<CallbackResult> {
       await page?.shown()
-      const callback = parseCallback(url)
-      const finished = callback && (await finish(callback))
+      const finished = await (await authorization()).handleCallback(url).catch(restartable)
       return finished
         ? { handled: true, session: await live.refreshView(), returnTo: finished.returnTo }
         : { handled: false }

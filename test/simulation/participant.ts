@@ -1,6 +1,8 @@
 import { createRedemption } from '../../src/authorization/redemption.ts'
+import { createRefresher } from '../../src/authorization/refresher.ts'
 import { toTokenSet } from '../../src/authorization/renewal.ts'
 import { storeSignIn } from '../../src/authorization/sign-in.ts'
+import type { LeftSession } from '../../src/core/authorization.ts'
 import type { EventBody } from '../../src/core/events.ts'
 import { createListeners } from '../../src/core/listeners.ts'
 import type { Lock, News } from '../../src/core/ports.ts'
@@ -96,8 +98,10 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
   const wakes = new Set<() => void>()
   const redeem = redeemOver(world, participant)
   const now = createWatchedTime(clock, records)
-  const changes = createListeners<string>()
-  const refresh = createRedemption({
+  const changes = createListeners<string | undefined>()
+  const left = createListeners<LeftSession>()
+  let wokeAt = clock.now()
+  const redeemUnderLock = createRedemption({
     records,
     realm: id,
     tokenType,
@@ -116,16 +120,34 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
     random: random.next,
     revoke,
   })
-  const live = createLiveSession({
+  const refresher = createRefresher({
     prefix: NAME,
     records,
-    now,
-    changes,
-    isEager: parameters.isEager,
-    authorization: async () => ({ prepare: () => passes(5), refresh, revoke }),
     lock: weakened.lock,
     clock,
+    now,
+    random: random.next,
     emit,
+    left,
+    changed: changes.tell,
+    adopted: () => changes.tell(undefined),
+    wokeAt: () => wokeAt,
+    prepare: () => passes(5),
+    redeem: redeemUnderLock,
+    revoke,
+  })
+  const live = createLiveSession({
+    records,
+    clock,
+    now,
+    emit,
+    changes,
+    left,
+    isEager: parameters.isEager,
+    authorization: { get: async () => refresher, loaded: refresher },
+    woke() {
+      wokeAt = clock.now() + 1
+    },
     channel: () => ({
       post: news => world.post(realm, id, news),
       listen(hear) {
@@ -141,7 +163,6 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
       },
     },
     ended() {},
-    random: random.next,
   })
   live.subscribe(session => watch.shows(participant, session, records.current))
 

@@ -1,44 +1,42 @@
-import type { Authorization, RefreshResult, SessionRecords } from '../core/authorization.ts'
+import type {
+  Authorization,
+  AuthorizationPorts,
+  RefreshRequest,
+  RefreshResult,
+} from '../core/authorization.ts'
 import { decide } from '../core/decide.ts'
-import type { Emit } from '../core/events.ts'
-import type { Listeners } from '../core/listeners.ts'
-import type { Clock, EpochMs, Lock } from '../core/ports.ts'
 import { accessTokenOf, type SessionRecord, sessionOf } from '../core/session.ts'
 import { addFailure, isTooEarly, type StoredTrouble, toError } from '../core/trouble.ts'
 import { abortable, singleFlight, WAIT_MS } from '../core/waiting.ts'
 import {
   AuthorizationRequiredError,
-  type EndReason,
   LatchkeyError,
-  LockTimeoutError,
   NetworkError,
   ServerError,
   StorageError,
 } from '../errors.ts'
 
-export interface RefresherPorts {
-  readonly records: SessionRecords
-  readonly lock: Lock
-  /** Names the lock. */
-  readonly prefix: string
-  /** Whether an expired access token is refreshed before a call needs it: where somebody looks at the session. */
-  readonly isEager: boolean
-  readonly clock: Clock
-  /** The time by which tokens in memory are judged. */
-  now(): EpochMs
-  /** From 0 to 1: spreads what would otherwise happen everywhere at once. */
-  random(): number
-  readonly emit: Emit
-  /** Loads what talks with the authorization server. */
-  authorization(): Promise<Pick<Authorization, 'prepare' | 'refresh' | 'revoke'>>
-  /** What is stored was changed here: tells this realm and the others. Called outside the lock. */
-  changed(sessionId: string): void
-  /** What is stored was changed by someone else: tells this realm. Called outside the lock. */
-  adopted(): void
-  /** Why there is no session to use. */
-  noSession(): LatchkeyError
-  /** This realm has a session no more. */
-  readonly left: Pick<Listeners<{ readonly reason: EndReason; readonly sessionId: string }>, 'add'>
+export interface RefresherPorts
+  extends Pick<
+    AuthorizationPorts,
+    | 'records'
+    | 'lock'
+    | 'prefix'
+    | 'clock'
+    | 'now'
+    | 'random'
+    | 'emit'
+    | 'changed'
+    | 'adopted'
+    | 'left'
+    | 'wokeAt'
+  > {
+  /** Fetches what can be fetched before the lock is taken. */
+  prepare(): Promise<unknown>
+  /** What happens while the lock is held. */
+  redeem(request: RefreshRequest): Promise<RefreshResult>
+  /** Revokes a refresh token that nobody will use, without waiting for it. */
+  revoke(refreshToken: string): void
 }
 
 /** What the server itself says of one API (RFC 8707 section 2, RFC 6749 section 5.2): only a sign-in changes it. */
@@ -56,29 +54,7 @@ interface Quiet {
   readonly trouble: StoredTrouble
 }
 
-export interface Refresher {
-  /**
-   * A usable access token from memory, or `undefined`. Costs nothing; begins a refresh beside it when one is due.
-   * @param resource for one API of `resources`.
-   */
-  ready(resource?: string): string | undefined
-  /**
-   * A usable access token, after a refresh if there is none.
-   * @param options.rejected the access token that a 401 came back for.
-   * @param options.sessionId the session that it has to be of.
-   * @throws AuthorizationRequiredError, NetworkError, ServerError, StorageError, LockTimeoutError; `signal.reason`.
-   */
-  acquire(options?: {
-    rejected?: string
-    resource?: string
-    sessionId?: string
-    signal?: AbortSignal | null
-  }): Promise<string>
-  /** When the refresh was begun that brought the newest tokens; 0 where it was not one of this realm. */
-  begunAt(): EpochMs
-  /** The network or the user came back: what failed may be tried at once, where the server did not ask for a pause. */
-  wake(): void
-}
+export type Refresher = Pick<Authorization, 'refresh' | 'refreshIfDue' | 'begunAt'>
 
 /** What is refreshed once at a time: an access token of a session. */
 const keyOf = ({ sessionId }: SessionRecord, resource = '') => `${sessionId} ${resource}`
@@ -89,16 +65,15 @@ export function createRefresher(ports: RefresherPorts): Refresher {
   const leaving = new Map<string, AbortController>()
   const quiet = new Map<string, Quiet>()
   let begunAt = 0
-  let wokeAt = clock.now() // whoever loads the page again wants it tried again
   let isDegraded = false
 
   /** Why it is too early to try again, if it is. */
   const tooEarly = (wanting: SessionRecord, key: string): LatchkeyError | undefined => {
     const { trouble } = wanting
     const now = clock.now()
-    if (trouble && isTooEarly(trouble, now, wokeAt)) return toError(trouble)
+    if (trouble && isTooEarly(trouble, now, ports.wokeAt())) return toError(trouble)
     const own = quiet.get(key)
-    return own && isTooEarly(own.trouble, now, wokeAt) ? own.error : undefined
+    return own && isTooEarly(own.trouble, now, ports.wokeAt()) ? own.error : undefined
   }
 
   const degrade = ({ message }: StorageError) => {
@@ -121,10 +96,9 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     let ending: RefreshResult
     try {
       if (early) throw early
-      const authorization = await ports.authorization()
-      await authorization.prepare() // nothing that can be fetched before is fetched under the lock
-      const work = () => authorization.refresh({ record: wanting, resource, wokeAt })
-      ending = await lock.run(prefix, work, WAIT_MS)
+      await ports.prepare()
+      const request = { record: wanting, resource, wokeAt: ports.wokeAt() }
+      ending = await lock.run(prefix, () => ports.redeem(request), WAIT_MS)
     } catch (error) {
       ending = await withoutLock(wanting, resource, error, early)
     }
@@ -151,7 +125,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
         ports.changed(sessionId)
         throw new AuthorizationRequiredError(ending.reason)
       case 'overtaken':
-        if (ending.unused) (await ports.authorization()).revoke(ending.unused)
+        if (ending.unused) ports.revoke(ending.unused)
         return void ports.adopted()
       case 'failed':
         if (ending.error === early) throw ending.error
@@ -201,44 +175,11 @@ export function createRefresher(ports: RefresherPorts): Refresher {
   })
 
   return {
-    ready(resource) {
-      const { current } = records
-      const decision = decide(current, ports.now(), undefined, resource)
-      // a refresh that was cut off does not wait for a call: a grace period may still cover it
-      const due =
-        decision.do === 'use'
-          ? decision.due
-          : decision.do === 'refresh' && (ports.isEager || current?.pending || current?.trouble)
-      // beside the call: a failure is told by an event, and met again when the token is really needed
-      if (current && due && !tooEarly(current, keyOf(current, resource)))
-        flight(current, resource).catch(() => {})
-      return decision.do === 'use' ? decision.accessToken : undefined
+    refresh: flight,
+    refreshIfDue(record, resource) {
+      // a failure is reported by an event, and met again when the token is really needed
+      if (!tooEarly(record, keyOf(record, resource))) flight(record, resource).catch(() => {})
     },
-
-    async acquire({ rejected, resource, sessionId, signal } = {}) {
-      signal?.throwIfAborted()
-      const before = records.current
-      if (!before) throw ports.noSession()
-      // a call goes out in the session that it was made in, or not at all
-      if (sessionId !== undefined && before.sessionId !== sessionId)
-        throw new AuthorizationRequiredError('replaced')
-      const decision = decide(before, ports.now(), rejected, resource)
-      if (decision.do === 'use') return decision.accessToken
-      if (decision.do === 'authorize') throw new AuthorizationRequiredError(decision.reason)
-      await abortable(flight(before, resource), signal)
-      // as it came, even if it is over already: asking once more would not give a longer one
-      const renewed = records.current
-      if (!renewed) throw ports.noSession()
-      if (renewed.sessionId !== before.sessionId) throw new AuthorizationRequiredError('replaced')
-      const found = accessTokenOf(renewed, resource)
-      if (!found) throw new LockTimeoutError('Somebody else refreshed at the same moment. Try again.')
-      return found.accessToken
-    },
-
     begunAt: () => begunAt,
-
-    wake() {
-      wokeAt = clock.now() + 1 // after whatever has failed up to now
-    },
   }
 }
