@@ -36,6 +36,8 @@ export interface Lock {
    * @throws LockTimeoutError when it was not to be had within `waitMs`.
    */
   run<T>(name: string, work: () => Promise<T>, waitMs: number): Promise<T>
+  /** Whether anybody holds that lock now. Left out where only taking it would tell. */
+  isHeld?(name: string): Promise<boolean>
 }
 
 /** News between everyone who shares a store. Carries no tokens: whoever hears it reads the store. */
