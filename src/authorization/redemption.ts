@@ -1,7 +1,7 @@
 import type { RefreshRequest, RefreshResult, SessionRecords } from '../core/authorization.ts'
 import { decide } from '../core/decide.ts'
 import { judgeRefreshFailure, type RefreshesBefore } from '../core/grant-outcome.ts'
-import type { Clock, EpochMs, WatchLeaving } from '../core/ports.ts'
+import type { Clock, EpochMs, Lock, WatchLeaving } from '../core/ports.ts'
 import { accessTokenOf, type SessionRecord, sessionOf } from '../core/session.ts'
 import { addFailure, isTooEarly, toError } from '../core/trouble.ts'
 import { HOLD_MS, pause, withTimeLimit } from '../core/waiting.ts'
@@ -16,6 +16,8 @@ const RACE_MS = 500
 /** How often a rotation is tried to be stored, and how long apart. */
 const STORE_TRIES = 3
 const STORE_PAUSE_MS = 200
+/** Between two tries to store later what could not be stored then. */
+const SAVE_MS = 5000
 /** Two refusals that are closer may have one passing cause. */
 const REPEATS_MS = 10_000
 /** A store that could not be read for so long is dead: others who share it do no better. */
@@ -23,6 +25,9 @@ const DEAD_MS = 10_000
 
 export interface RedemptionPorts {
   readonly records: SessionRecords
+  readonly lock: Lock
+  /** Begins the names of its locks. */
+  readonly prefix: string
   /** Names this tab, worker or process in the record. */
   readonly realm: string
   /** What access tokens are given. Default: Bearer. */
@@ -49,6 +54,10 @@ export interface RedemptionPorts {
   readonly watchLeaving?: WatchLeaving | undefined
   /** Best effort: a refresh token that nobody may use any more. */
   revoke(refreshToken: string): void
+  /** What was in memory only is stored: tells this realm and the others. Called outside of the lock. */
+  changed(sessionId: string): void
+  /** Somebody else has taken its place: tells this realm. Called outside of the lock. */
+  adopted(): void
 }
 
 /** What went before a refresh that fails. */
@@ -64,6 +73,11 @@ function before({ tokens, trouble }: SessionRecord, now: number): RefreshesBefor
 const tooLong = () =>
   new NetworkError(`The refresh did not end within ${HOLD_MS / 1000} s. Try again.`, 'timeout')
 
+const unsavedElsewhere = () =>
+  new StorageError(
+    'Another tab or client has refreshed the session and could not store the new tokens yet. Try again; if that lasts, free storage space and keep the other tabs open.',
+  )
+
 /**
  * What happens while the lock is held, steps 3 to 6 of a refresh: read again, mark, redeem, replace if unchanged. No code
  * of the app runs in here, and it ends in time.
@@ -71,7 +85,9 @@ const tooLong = () =>
 export function createRedemption(
   ports: RedemptionPorts,
 ): (wanting: RefreshRequest) => Promise<RefreshResult> {
-  const { records, clock } = ports
+  const { records, clock, lock } = ports
+  const unsaved = `${ports.prefix} unsaved`
+  let isKeeping = false
   /** Refresh tokens that the server refused, by their hash: they are never sent again. */
   const refused = new Map<string, EndReason>()
 
@@ -112,6 +128,9 @@ export function createRedemption(
     const tokenHash = await ports.hash(decision.refreshToken)
     const known = refused.get(tokenHash)
     if (known) return end(found, known)
+    // nothing has to be in the store for it: not even a mark, where all writes fail
+    if (!records.isUnsaved && !isKeeping && (await lock.isHeld?.(unsaved)))
+      return { type: 'failed', error: unsavedElsewhere() }
     const interrupted = found.pending?.tokenHash === tokenHash
     const marked: SessionRecord = { ...found, pending: { tokenHash, sentAt: clock.now() } }
     try {
@@ -196,12 +215,39 @@ export function createRedemption(
         if (records.current?.sessionId !== next.sessionId) return overtaken // signed out of here meanwhile
         if (attempt === STORE_TRIES || !isInTime()) {
           records.keep(next, marked)
+          await keepUnsaved(next)
           return { type: 'rotated', unsaved: error }
         }
         await pause(clock, STORE_PAUSE_MS)
       }
     }
   }
+
+  /**
+   * Tries to store it later. Until then it holds a lock, so that nobody else sends the refresh token that is spent.
+   * @returns when that lock is held, or is not to be had.
+   */
+  const keepUnsaved = ({ sessionId }: SessionRecord): Promise<void> =>
+    new Promise(resolve => {
+      if (isKeeping) return resolve()
+      isKeeping = true
+      const saving = async () => {
+        resolve()
+        while (records.isUnsaved) {
+          await new Promise<void>(run => void clock.after(SAVE_MS, run, true))
+          await records.read().catch(() => {})
+        }
+      }
+      const saved = lock.isHeld ? lock.run(unsaved, saving, RACE_MS) : saving()
+      void saved
+        .catch(() => {})
+        .then(() => {
+          isKeeping = false
+          resolve()
+          if (sessionOf(records.stored)?.sessionId === sessionId) ports.changed(sessionId)
+          else ports.adopted()
+        })
+    })
 
   /** Someone who won a race that the lock did not prevent may have stored what they got, or be about to. */
   const invalidGrant = async (marked: SessionRecord, reason: EndReason): Promise<RefreshResult> => {

@@ -38,6 +38,8 @@ export interface Lock {
    * @throws LockTimeoutError if it does not get the lock within `waitMs`; then `work` does not run.
    */
   run<T>(name: string, work: () => Promise<T>, waitMs: number): Promise<T>
+  /** Whether anybody holds that lock now. Left out where only taking it would tell. */
+  isHeld?(name: string): Promise<boolean>
 }
 
 /** News between the clients of a store. News contain no tokens: a client that hears them reads the store. */

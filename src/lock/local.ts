@@ -5,6 +5,7 @@ import { LockTimeoutError } from '../errors.ts'
 export function localLock(clock: Clock): Lock {
   const tails = new Map<string, Promise<void>>()
   return {
+    isHeld: async name => tails.has(name),
     run: <T>(name: string, work: () => Promise<T>, waitMs: number) =>
       new Promise<T>((resolve, reject) => {
         const before = tails.get(name) ?? Promise.resolve()

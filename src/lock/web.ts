@@ -42,6 +42,7 @@ export const webLock = (locks: LockManager, clock: Clock, lease: Lock): Lock => 
   }
 
   return {
+    isHeld: async name => (await holdOf(name)) !== '',
     run: (name, work, waitMs) => {
       if (around.has(name)) return goAround(name, work, waitMs)
       return new Promise((resolve, reject) => {

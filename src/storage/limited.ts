@@ -31,6 +31,7 @@ export function limited(keyValue: KeyValue, clock: Clock): KeyValue {
 
 /** The same lock, whose own failures are LatchkeyErrors too; what the work under it throws passes through. */
 export const typedLock = (lock: Lock): Lock => ({
+  isHeld: lock.isHeld && (async name => (await lock.isHeld?.(name).catch(() => false)) ?? false),
   run: async (name, work, waitMs) => {
     let begun = false
     try {

@@ -67,19 +67,21 @@ describe('when the store fails', () => {
     const { signedIn, client, as, store, stored, clock, expire } = world()
     const [mine, theirs] = [fragile(store.keyValue), fragile(store.keyValue)]
     const one = await signedIn({ store: { ...store, keyValue: mine.keyValue } })
-    const other = client({ store: { ...store, keyValue: theirs.keyValue } })
+    // its lock does not tell that somebody has tokens in memory only
+    const lock: Lock = { run: (...args) => store.lock.run(...args) }
+    const other = client({ store: { ...store, lock, keyValue: theirs.keyValue } })
     await other.start()
     expire()
     mine.order.versions = true
     expect((await one.fetch(`${API}/me`)).status).toBe(200)
     expect(one.types()).toContain('storage-degraded')
-    mine.order.versions = false
     // the server sees the old refresh token again, and the end cannot be stored either
     clock.advance(60_000)
     theirs.order.ends = true
     const ended = { code: 'ERR_AUTHORIZATION_REQUIRED', reason: 'refresh_interrupted' }
     await expect(other.fetch(`${API}/me`)).rejects.toMatchObject(ended)
     theirs.order.ends = false
+    mine.order.versions = false
     await one.start()
     expect(as.reuses).toBe(1)
     for (const record of await stored()) expect(record).toMatchObject({ version: 1 })
@@ -198,6 +200,37 @@ describe('when the store fails', () => {
     expect(as.reuses).toBe(0)
     expect(one.session.status).toBe('signed-in')
   })
+
+  test.each([
+    ['all writes fail', 'writes'],
+    ['the mark before it was written', 'versions'],
+  ] as const)(
+    'for good, and %s, a client that has a rotation in memory keeps the others from sending what it spent',
+    async (_how, failing) => {
+      const { signedIn, client, as, store, clock, expire } = world()
+      const { order, keyValue } = fragile(store.keyValue)
+      const shared = sharedStore(clock, { keyValue })
+      const one = await signedIn({ store: shared })
+      const other = client({ store: shared })
+      await other.start()
+      order[failing] = true
+      expire()
+      expect((await one.fetch(`${API}/me`)).status).toBe(200)
+      const refusal = { code: 'ERR_STORAGE', retryable: true }
+      await expect(other.fetch(`${API}/me`)).rejects.toMatchObject(refusal)
+      await expect(client({ store: shared }).fetch(`${API}/me`)).rejects.toMatchObject(refusal)
+      expect(as.count('refresh_token')).toBe(1)
+      expect(other.session.status).toBe('signed-in')
+
+      // it works again: whoever is first, nothing is sent twice, and everybody has the new tokens soon
+      order[failing] = false
+      clock.advance(60_000)
+      await expect(other.fetch(`${API}/me`).then(({ status }) => status)).resolves.toBe(200)
+      expect((await one.fetch(`${API}/me`)).status).toBe(200)
+      expect(as.reuses).toBe(0)
+      expect(as.count('refresh_token')).toBe(1)
+    },
+  )
 
   test('for reading and writing at once, for ten seconds, the client that stored the session last goes on from memory [F2.11]', async () => {
     const { signedIn, as, store, clock, expire } = world()

@@ -103,6 +103,8 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
   let wokeAt = clock.now()
   const redeemUnderLock = createRedemption({
     records,
+    lock: weakened.lock,
+    prefix: NAME,
     realm: id,
     tokenType,
     clock,
@@ -119,6 +121,8 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
     hash: async text => `hash of ${text}`,
     random: random.next,
     revoke,
+    changed: changes.tell,
+    adopted: () => changes.tell(undefined),
   })
   const refresher = createRefresher({
     prefix: NAME,

@@ -14,6 +14,7 @@ import type { Random } from '../simulation/scheduler.ts'
 import { inPidNamespace } from '../support/pid-namespace.ts'
 import { createStrictAs } from '../support/strict-as.ts'
 import { bundleTerminal, startTerminal, type Terminal, type TerminalNews } from '../support/terminals.ts'
+import { createRedemptionJudge, type Loss, type Sender } from './redemption-judge.ts'
 
 const PROCESSES = 10
 /** Of the access tokens: every process would refresh about as often. */
@@ -22,8 +23,6 @@ const LIFETIME_SECONDS = 3
 const LATENCY_MS = [20, 400] as const
 /** Longer than a holder is waited for. */
 const LONG_STOP_MS = 17_000
-/** A token request that is stopped for so long may be given up when its process goes on: after 8 s. */
-const GIVEN_UP_MS = 6000
 
 export interface ProcessStormOptions {
   readonly seconds: number
@@ -32,6 +31,8 @@ export interface ProcessStormOptions {
   readonly namespaces: boolean
   /** Some are stopped for longer than a holder is waited for. */
   readonly longStops: boolean
+  /** Hears what happens, line by line, for whoever looks for the cause of a loss. */
+  readonly log?: ((line: string) => void) | undefined
 }
 
 export interface ProcessStormReport {
@@ -44,30 +45,30 @@ export interface ProcessStormReport {
   readonly lostThoughStored: number
   /** Sessions that were lost because two who were awake sent one refresh token. */
   readonly lostByTwo: number
-  /** Sessions that were lost with an answer that its process did not live, or was not let, to store. */
+  /** Sessions that were lost with an answer that its process did not live, or was not let, to store: see `Loss`. */
   readonly lostWithAnswer: number
   /** Processes that did not come to a call that is answered with 200, when all was quiet again. */
   readonly stuck: number
   readonly slowestMs: number
 }
 
-/** One refresh token, as it was first sent. */
-interface Redemption {
-  readonly by: string
-  /** The refresh token of the answer. */
-  next: string | undefined
-  isStored: boolean
-}
-
-interface Process {
-  readonly name: string
+interface Process extends Sender {
   readonly terminal: Terminal
   readonly calls: { outcome: number | string; ms: number }[]
   state: 'awake' | 'stopped' | 'dead'
-  /** Of the token request under way: how long it has been stopped in it. */
+  /** How long it has been stopped since it asked to send its last token request. */
   stoppedMs: number
   stoppedAt: number
 }
+
+const counterOf = {
+  'though-stored': 'lostThoughStored',
+  'by-two': 'lostByTwo',
+  'with-answer': 'lostWithAnswer',
+} as const satisfies Record<Loss, keyof ProcessStormReport>
+
+/** Tokens by their number, for the log. */
+const numbered = (text: string) => text.replace(/\b((?:access|refresh)-\d+)-[\w-]+/g, '$1')
 
 /** The process that a command has started in its place, as this namespace counts. */
 function innerPid(pid: number): number | undefined {
@@ -112,8 +113,9 @@ export async function processStorm(options: ProcessStormOptions): Promise<Proces
     lostWithAnswer: 0,
   }
   const all = new Map<string, Process>()
-  const redemptions = new Map<string, Redemption>()
+  const judge = createRedemptionJudge(() => performance.now())
   let isLost = false
+  const log = (line: string, at = Date.now()) => options.log?.(`${at} ${line}`)
 
   const textOfFile = () => {
     try {
@@ -122,21 +124,13 @@ export async function processStorm(options: ProcessStormOptions): Promise<Proces
       return ''
     }
   }
-  /** What stands in the file is stored, whoever did not live to tell. */
-  const note = () => {
-    const text = textOfFile()
-    for (const redemption of redemptions.values()) {
-      if (!redemption.isStored && redemption.next && text.includes(redemption.next))
-        redemption.isStored = true
-    }
-  }
-  const judgeLoss = ({ by, isStored }: Redemption) => {
-    const first = all.get(by)
-    if (isStored) report.lostThoughStored++
-    else if (!first || first.state === 'dead' || first.state === 'stopped' || first.stoppedMs > GIVEN_UP_MS) {
-      report.lostWithAnswer++
-    } else report.lostByTwo++
-    isLost = true
+  const note = () => judge.stored(textOfFile())
+  let answering: Promise<unknown> = Promise.resolve()
+  /** One after the other, so that a reuse is known to be of this request. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = answering.then(work)
+    answering = done.catch(() => {})
+    return done
   }
 
   const server = createServer(async (request, response) => {
@@ -146,29 +140,44 @@ export async function processStorm(options: ProcessStormOptions): Promise<Proces
     const url = `${origin}${request.url}`
     if (request.url === '/api') {
       const token = request.headers.authorization?.replace('Bearer ', '') ?? ''
-      response.writeHead(as.introspect(token) ? 200 : 401).end()
+      const isGood = as.introspect(token) !== undefined
+      if (!isGood) log(`server: 401 for ${numbered(token)}`)
+      response.writeHead(isGood ? 200 : 401).end()
       return
     }
     const headers = new Headers()
     for (const [name, value] of Object.entries(request.headers)) headers.set(name, String(value))
     const sent = new URLSearchParams(body).get('refresh_token')
-    if (sent) await wait(random.between(...LATENCY_MS))
-    const before = as.reuses
-    note()
+    const by = String(request.headers['x-terminal'])
+    const sender = all.get(by)
+    if (sent && sender) {
+      note()
+      const hangUp = judge.arrived(sent, sender)
+      response.once('close', () => response.writableFinished || hangUp())
+      log(`server: ${by} sends ${numbered(sent)}`)
+      await wait(random.between(...LATENCY_MS))
+    }
     const asked = new Request(url, {
       method: request.method ?? 'GET',
       headers,
       ...(body && { body }),
     })
-    const answer = await getResponse(as.handlers, asked)
+    const answer = await inTurn(async () => {
+      const before = as.reuses
+      const response = await getResponse(as.handlers, asked)
+      if (sent && as.reuses > before) {
+        const loss = judge.lossOf(sent)
+        report[counterOf[loss]]++
+        isLost = true
+        log(`judge: lost ${loss} by ${numbered(sent)}`)
+      }
+      return response
+    })
     const text = (await answer?.text()) ?? ''
     if (sent) {
-      const known = redemptions.get(sent)
-      if (known && as.reuses > before) judgeLoss(known)
-      else if (!known) {
-        const { refresh_token: next } = JSON.parse(text) as { refresh_token?: string }
-        redemptions.set(sent, { by: String(request.headers['x-terminal']), next, isStored: false })
-      }
+      const { refresh_token: next, error } = JSON.parse(text) as { refresh_token?: string; error?: string }
+      if (next) judge.redeemed(sent, next)
+      log(`server: answers ${by} for ${numbered(sent)}: ${error ?? numbered(String(next))}`)
     }
     response
       .writeHead(answer?.status ?? 404, {
@@ -219,14 +228,27 @@ export async function processStorm(options: ProcessStormOptions): Promise<Proces
       diskMs: [0, 20],
       pauseMs: [50, 200],
       name,
+      isWatched: options.log !== undefined,
     } as const
     const hear = (news: TerminalNews) => {
+      if (news.type === 'note') log(`${name}: ${news.text}`, news.at)
+      if (news.type === 'call') log(`${name}: call ${news.outcome} ${news.ms}`)
       if (news.type === 'call') one.calls.push(news)
       if (news.type === 'asks') one.stoppedMs = 0
     }
     const within = spaces?.commands[begun % 2] ?? []
     const terminal = startTerminal(script, config, () => true, hear, within)
-    const one: Process = { name, terminal, calls: [], state: 'awake', stoppedMs: 0, stoppedAt: 0 }
+    const one: Process = {
+      name,
+      terminal,
+      calls: [],
+      state: 'awake',
+      stoppedMs: 0,
+      stoppedAt: 0,
+      get isDead() {
+        return one.state === 'dead'
+      },
+    }
     all.set(name, one)
   }
   const living = () => [...all.values()].filter(({ state }) => state !== 'dead')
@@ -240,6 +262,7 @@ export async function processStorm(options: ProcessStormOptions): Promise<Proces
   const kill = async (one: Process) => {
     if (one.state === 'stopped' && spaces) signal(one, 'SIGCONT')
     one.state = 'dead'
+    log(`judge: kills ${one.name} (${one.terminal.phase})`)
     signal(one, 'SIGKILL')
     await one.terminal.kill()
     note()
@@ -248,12 +271,14 @@ export async function processStorm(options: ProcessStormOptions): Promise<Proces
     if (one.state !== 'stopped') return
     one.stoppedMs += performance.now() - one.stoppedAt
     one.state = 'awake'
+    log(`judge: lets ${one.name} go on`)
     signal(one, 'SIGCONT')
   }
   const pauses = new Set<Promise<void>>()
   const stop = (one: Process, ms: number) => {
     one.state = 'stopped'
     one.stoppedAt = performance.now()
+    log(`judge: stops ${one.name} for ${ms} ms (${one.terminal.phase})`)
     signal(one, 'SIGSTOP')
     const pause = wait(ms).then(() => goOn(one))
     pauses.add(pause)
@@ -335,7 +360,7 @@ export async function processStorm(options: ProcessStormOptions): Promise<Proces
     ...report,
     calls: calls.length,
     outcomes,
-    refreshes: redemptions.size,
+    refreshes: judge.count,
     stuck,
     slowestMs: Math.max(0, ...calls.map(({ ms }) => ms)),
   }

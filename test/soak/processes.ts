@@ -1,17 +1,19 @@
+import { createWriteStream } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { createRandom } from '../simulation/scheduler.ts'
 import { mayMakePidNamespaces } from '../support/pid-namespace.ts'
 import { isClean, processStorm } from './process-storm.ts'
 
 // Ten real processes over one file, killed and stopped at random, at a server that rotates refresh tokens and ends the
-// session of one that comes twice: `tsx test/soak/processes.ts --minutes=5 [--namespaces] [--seed=N]`. With
-// `--namespaces` they are in two PID namespaces. Ends by itself; its exit status is 1 when a session was lost whose
+// session of one that comes twice: `tsx test/soak/processes.ts --minutes=5 [--namespaces] [--seed=N] [--log=FILE]`.
+// With `--namespaces` they are in two PID namespaces. `--log` writes down what happened, line by line. Ends by itself; its exit status is 1 when a session was lost whose
 // tokens had been stored, or when a process was left behind.
 
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '5' },
     namespaces: { type: 'boolean', default: false },
+    log: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 32) },
   },
 })
@@ -28,7 +30,15 @@ if (namespaces && !mayMakePidNamespaces()) {
   const seed = Number(values.seed)
   process.stdout.write(`seed ${seed}, ${minutes} min${namespaces ? ', two PID namespaces' : ''}\n`)
   const random = createRandom(seed)
-  const report = await processStorm({ seconds: minutes * 60, random, namespaces, longStops: true })
+  const log = values.log ? createWriteStream(values.log) : undefined
+  const report = await processStorm({
+    seconds: minutes * 60,
+    random,
+    namespaces,
+    longStops: true,
+    log: log && (line => log.write(`${line}\n`)),
+  })
+  log?.end()
   const { outcomes, ...row } = report
   console.table([row])
   console.table([outcomes])

@@ -16,6 +16,8 @@ export interface TerminalConfig {
   readonly pauseMs: readonly [number, number]
   /** Goes with its token requests, in the header `x-terminal`. */
   readonly name?: string
+  /** Whether it reports the client's events and its writes. */
+  readonly isWatched?: boolean
 }
 
 /** What it is about: a call or nothing, waiting for the lock, or holding it. */
@@ -27,6 +29,8 @@ export type TerminalNews =
   | { readonly type: 'asks' }
   /** What a token request brought is on the disk, or it brought nothing. */
   | { readonly type: 'over' }
+  /** Where `isWatched`: what it did, and when. */
+  | { readonly type: 'note'; readonly at: number; readonly text: string }
   | { readonly type: 'call'; readonly outcome: number | string; readonly ms: number }
 
 export type TerminalOrder = 'send' | 'stop'

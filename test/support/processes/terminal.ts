@@ -6,9 +6,14 @@ import type { TerminalConfig, TerminalNews, TerminalOrder } from '../terminals.t
 // A command-line tool that calls an API over and over, with its tokens in a file on a slow disk. Before it sends a
 // token request it asks its parent, so that the parent knows for sure who is in one; it is over when what it brought
 // is stored.
-const { issuer, apiUrl, path, diskMs, pauseMs, name }: TerminalConfig = JSON.parse(process.argv[2] ?? '')
+const { issuer, apiUrl, path, diskMs, pauseMs, name, isWatched }: TerminalConfig = JSON.parse(
+  process.argv[2] ?? '',
+)
 
 const tell = (news: TerminalNews) => process.send?.(news)
+const note = (text: string) => {
+  if (isWatched) tell({ type: 'note', at: Date.now(), text })
+}
 let isTold = false
 let isAnswered = false
 let allow = () => {}
@@ -30,7 +35,9 @@ const store: Store = {
     ...onDisk.keyValue,
     async update(key, change) {
       await wait(between(diskMs))
+      note('begins to write')
       await onDisk.keyValue.update(key, change)
+      note('wrote')
       if (isAnswered) tell({ type: 'over' })
       isAnswered = false
     },
@@ -42,6 +49,7 @@ const store: Store = {
         name,
         () => {
           tell({ type: 'phase', phase: 'holds' })
+          note('holds')
           return work()
         },
         waitMs,
@@ -51,6 +59,7 @@ const store: Store = {
         return await run
       } finally {
         underWay.delete(run)
+        note('let go')
         tell({ type: 'phase', phase: 'works' })
       }
     },
@@ -83,6 +92,11 @@ const client = createClient({
     }
   },
 })
+
+if (isWatched)
+  client.events.subscribe(event => {
+    if (!event.type.startsWith('api-')) note(JSON.stringify(event))
+  })
 
 const outcomeOf = async (): Promise<number | string> => {
   try {
