@@ -1,4 +1,5 @@
 import type { Authorization, AuthorizationPorts } from '../core/authorization.ts'
+import { judgeAnswer } from '../core/challenge.ts'
 import { createAcceptDeviation } from './deviation.ts'
 import { createTransport } from './endpoint.ts'
 import { joinExtensions } from './extensions.ts'
@@ -54,6 +55,7 @@ export function createAuthorization(ports: AuthorizationPorts): Authorization {
       await endSignIns(transactions, extensions)
       if (ended) await endAtServer(requests, ended, leave)
     },
+    judgeAnswer,
     server,
     endpoint: async name => endpointOf(await server(), name, settings.clientAuthentication?.mtls),
     transport,

@@ -1,5 +1,6 @@
 import type { EndReason, LatchkeyError, StorageError } from '../errors.ts'
 import type { Callback } from './callback.ts'
+import type { Verdict } from './challenge.ts'
 import type { Resource } from './destination.ts'
 import type { Emit, Warn } from './events.ts'
 import type { ClientAuthentication, ExtensionHooks } from './extension.ts'
@@ -156,6 +157,8 @@ export interface Authorization {
     ended: SessionRecord | undefined,
     leave: ((url: string) => Promise<void>) | undefined,
   ): Promise<void>
+  /** What an API's answer leads to, by its challenges. */
+  judgeAnswer(status: number, header: string | null, sent: readonly unknown[]): Verdict
   /** The server's metadata. */
   server(): Promise<Readonly<Record<string, unknown> & { issuer: string }>>
   /** @throws ConfigurationError when the server has no such endpoint, or one that is not https. */
