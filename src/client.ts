@@ -176,6 +176,7 @@ export function composeClient(
   const calls: AuthFetchPorts = {
     ...{ tokens: live, presentation, emit, clock, started },
     send: fetch,
+    judge: async (...answer) => (await authorization.get()).judgeAnswer(...answer),
     allowedOrigins: settings.allowedOrigins,
     resources: settings.resources,
     baseUrl: environment.baseUrl,

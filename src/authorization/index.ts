@@ -1,4 +1,5 @@
 import type { Authorization, AuthorizationPorts, SignInRequest } from '../core/authorization.ts'
+import { judgeAnswer } from '../core/challenge.ts'
 import { type ClientOptions, parseOptions, parseSignIn } from '../options.ts'
 import { createAcceptDeviation } from './deviation.ts'
 import { createTransport } from './endpoint.ts'
@@ -63,6 +64,7 @@ export function createAuthorization(ports: AuthorizationPorts): Authorization {
       await endSignIns(transactions, extensions)
       if (ended) await endAtServer(requests, ended, leave)
     },
+    judgeAnswer,
     server,
     endpoint: async name => endpointOf(await server(), name, settings.clientAuthentication?.mtls),
     transport,

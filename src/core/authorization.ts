@@ -1,4 +1,5 @@
 import type { EndReason, LatchkeyError, StorageError } from '../errors.ts'
+import type { Verdict } from './challenge.ts'
 import type { SignInOptions } from './client.ts'
 import type { Resource } from './destination.ts'
 import type { Emit, Warn } from './events.ts'
@@ -184,6 +185,8 @@ export interface Authorization {
     ended: SessionRecord | undefined,
     leave: ((url: string) => Promise<void>) | undefined,
   ): Promise<void>
+  /** What an API's answer leads to, by its challenges. */
+  judgeAnswer(status: number, header: string | null, sent: readonly unknown[]): Verdict
   /** The server's metadata. */
   server(): Promise<Readonly<Record<string, unknown> & { issuer: string }>>
   /** @throws ConfigurationError when the server has no such endpoint, or one that is not https. */

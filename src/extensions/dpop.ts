@@ -10,7 +10,7 @@ import {
 } from 'oauth4webapi'
 import { parseChallenges } from '../core/challenge.ts'
 import type { Extension, ExtensionContext, ExtensionHooks } from '../core/extension.ts'
-import { AuthorizationRequiredError, ServerError } from '../errors.ts'
+import { AuthorizationRequiredError, ConfigurationError, ServerError } from '../errors.ts'
 import { createDpopKeys, type KeyPlace } from './dpop-keys.ts'
 
 export interface DpopOptions {
@@ -41,6 +41,9 @@ const nonceOf = ({ headers }: Response): string | undefined =>
 
 const UNREADABLE =
   'asks for a DPoP nonce that cannot be read here. It has to send "DPoP-Nonce", and in a page "Access-Control-Expose-Headers: DPoP-Nonce" beside it.'
+
+const isRedirect = ({ type, status, headers }: Response): boolean =>
+  type === 'opaqueredirect' || (status >= 300 && status < 400 && headers.has('location'))
 
 function createDpop(
   context: ExtensionContext,
@@ -146,7 +149,12 @@ function createDpop(
         return { authorization, dpop }
       },
 
-      answered(url, response) {
+      answered(url, response, redirect) {
+        if (redirect === 'follow' && isRedirect(response)) {
+          throw new ConfigurationError(
+            `${url} answers with a redirect. With DPoP, latchkey does not follow redirects, because a proof is for one URL (RFC 9449 section 4.2). Call the URL that it leads to.`,
+          )
+        }
         const { origin } = new URL(url)
         const isNew = learn(origin, response)
         const isAsked =
