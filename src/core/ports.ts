@@ -38,7 +38,7 @@ export interface Lock {
    * @throws LockTimeoutError if it does not get the lock within `waitMs`; then `work` does not run.
    */
   run<T>(name: string, work: () => Promise<T>, waitMs: number): Promise<T>
-  /** Whether anybody holds that lock now. Left out where only taking it would tell. */
+  /** Resolves with whether any client holds that lock now. Leave it out if the lock can find out only by being taken. */
   isHeld?(name: string): Promise<boolean>
 }
 
