@@ -2,7 +2,7 @@ import { composeClient } from './client.ts'
 import type { CreateAuthorization } from './core/authorization.ts'
 import type { Client } from './core/client.ts'
 import type { Store } from './core/ports.ts'
-import { NetworkError } from './errors.ts'
+import { notLoaded } from './core/waiting.ts'
 import type { ClientOptions } from './options.ts'
 import { browserEnvironment } from './platform/browser/environment.ts'
 import { databaseStore, deferredStore, type IndexedDbOptions } from './platform/browser/stores.ts'
@@ -13,14 +13,7 @@ export { memory } from './platform/memory.ts'
 export * from './public-types.ts'
 
 /** Firefox remembers an import() that failed until the page is loaded again; Chromium and WebKit try again. */
-const load = () =>
-  import('./second-half.ts').catch(cause => {
-    throw new NetworkError(
-      'A part of this app could not be loaded: the file with the second half of latchkey/lazy. Reload the page to try again.',
-      'unreachable',
-      { cause },
-    )
-  })
+const load = () => import('./second-half.ts').catch(notLoaded)
 
 /** As `indexedDb()` of `latchkey`: its lock and its other places are loaded with the second half. */
 export const indexedDb = (options?: IndexedDbOptions): Store =>

@@ -1,3 +1,4 @@
+import { NetworkError } from '../errors.ts'
 import type { Clock } from './ports.ts'
 
 /** How long a lock is held at most: all attempts, the store's writes, and aborts. */
@@ -55,4 +56,13 @@ export function singleFlight<T>(): (key: string, work: () => Promise<T>) => Prom
     flights.set(key, flight)
     return flight
   }
+}
+
+/** What is thrown where a part of latchkey that is loaded by `import()` does not come. */
+export const notLoaded = (cause: unknown): never => {
+  throw new NetworkError(
+    'A file of this app with a part of latchkey could not be loaded. Reload the page to try again.',
+    'unreachable',
+    { cause },
+  )
 }

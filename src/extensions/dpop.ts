@@ -9,14 +9,14 @@ import {
   protectedResourceRequest,
 } from 'oauth4webapi'
 import { parseChallenges } from '../core/challenge.ts'
-import type { Extension, ExtensionContext, ExtensionHooks } from '../core/extension.ts'
+import type { ExtensionContext, ExtensionHooks } from '../core/extension.ts'
 import { AuthorizationRequiredError, ConfigurationError, ServerError } from '../errors.ts'
 import { createDpopKeys, type KeyPlace } from './dpop-keys.ts'
 
-export interface DpopOptions {
-  /** How proofs are signed (RFC 7518 section 3.1, RFC 9864). Default `ES256`. */
-  algorithm?: 'ES256' | 'Ed25519' | 'PS256' | 'RS256'
-}
+/** What `dpop()` loads. */
+export type DpopHooks = Required<
+  Pick<ExtensionHooks, 'authorizationRequest' | 'tokenRequest' | 'presentation' | 'ended'>
+>
 
 /** More than any server sends, and nothing that a header may not hold (RFC 9449 section 8.1). */
 const NONCE = /^[!#-[\]-~]{1,1024}$/
@@ -24,17 +24,6 @@ const NONCE = /^[!#-[\]-~]{1,1024}$/
 const MOST_NONCES = 100
 /** How many keys are in memory: what is not is read again. */
 const MOST_HANDLES = 40
-
-/**
- * Binds tokens to a key that does not leave this device (RFC 9449): a copy of them is of no use elsewhere.
- * @param elsewhere where keys go that the client's own store cannot hold.
- */
-export function dpopExtension(
-  { algorithm = 'ES256' }: DpopOptions,
-  elsewhere: KeyPlace | undefined,
-): Extension {
-  return context => createDpop(context, algorithm, elsewhere)
-}
 
 const nonceOf = ({ headers }: Response): string | undefined =>
   NONCE.exec(headers.get('dpop-nonce') ?? '')?.[0]
@@ -45,11 +34,16 @@ const UNREADABLE =
 const isRedirect = ({ type, status, headers }: Response): boolean =>
   type === 'opaqueredirect' || (status >= 300 && status < 400 && headers.has('location'))
 
-function createDpop(
+/**
+ * Binds tokens to a key that does not leave this device (RFC 9449): a copy of them is of no use elsewhere.
+ * @param algorithm how proofs are signed.
+ * @param elsewhere where keys go that the client's own store cannot hold.
+ */
+export function createDpop(
   context: ExtensionContext,
   algorithm: string,
   elsewhere: KeyPlace | undefined,
-): ExtensionHooks {
+): DpopHooks {
   const keys = createDpopKeys(context, elsewhere, extractable => generateKeyPair(algorithm, { extractable }))
   const handles = new Map<string, Promise<DPoPHandle | undefined>>()
   /** By origin: each server hands out its own (RFC 9449 section 8). */
@@ -96,8 +90,6 @@ function createDpop(
   }
 
   return {
-    tokenType: 'dpop',
-
     async authorizationRequest({ sessionId, parameters }) {
       // the code is worth nothing without the key either (RFC 9449 section 10)
       parameters.set('dpop_jkt', await (await create(sessionId)).calculateThumbprint())
@@ -171,7 +163,5 @@ function createDpop(
       handles.delete(sessionId)
       void keys.destroy(sessionId)
     },
-
-    close: () => elsewhere?.close?.(),
   }
 }
