@@ -1,6 +1,5 @@
 import type { Clock, Lock } from '../core/ports.ts'
-import { HOLD_MS } from '../core/waiting.ts'
-import { LockTimeoutError } from '../errors.ts'
+import { HOLD_MS, lockTimeout } from '../core/waiting.ts'
 
 /** Between two looks at who holds the lock. Pages in the background round a timer up to whole seconds. */
 const LOOK_MS = 1900
@@ -51,20 +50,14 @@ export const webLock = (locks: LockManager, clock: Clock, lease: Lock): Lock => 
         let isLate = false
         let isOver = false
         let stopLooking = () => {}
-        const stops = [
-          clock.after(waitMs, () => waiting.abort()),
-          clock.after(
-            HOLD_MS,
-            () => {
-              isLate = true
-            },
-            true,
-          ),
-          () => stopLooking(),
-        ]
+        const late = () => {
+          isLate = true
+        }
+        const cancels = [clock.after(waitMs, () => waiting.abort()), clock.after(HOLD_MS, late, true)]
         const stop = () => {
           isOver = true
-          for (const one of stops) one()
+          stopLooking()
+          for (const cancel of cancels) cancel()
         }
 
         const look = async (before: string, looks: number): Promise<void> => {
@@ -100,13 +93,7 @@ export const webLock = (locks: LockManager, clock: Clock, lease: Lock): Lock => 
         locks.request(name, { signal: waiting.signal }, granted).catch(cause => {
           stop()
           if (isAround) around.delete(name)
-          reject(
-            waiting.signal.aborted
-              ? new LockTimeoutError(`The lock "${name}" was not free within ${waitMs} ms. Try again.`, {
-                  cause,
-                })
-              : cause,
-          )
+          reject(waiting.signal.aborted ? lockTimeout(name, waitMs, { cause }) : cause)
         })
         // where it cannot be seen who holds the lock, nobody goes around the holder
         look('', 0).catch(() => {})

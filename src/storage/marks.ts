@@ -1,4 +1,4 @@
-import type { KeyValue } from '../core/ports.ts'
+import { type KeyValue, updateAndGet } from '../core/ports.ts'
 
 /** Remembers, apart from a place, that a session is in it: a place that fails is then told from an empty one. */
 export interface Marks {
@@ -47,14 +47,7 @@ export const marked = (keyValue: KeyValue, marks: Marks): KeyValue => {
       note(key, found)
       return found
     },
-    async update(key, change) {
-      let next: unknown
-      await keyValue.update(key, stored => {
-        next = change(stored)
-        return next
-      })
-      note(key, next)
-    },
+    update: async (key, change) => note(key, await updateAndGet(keyValue, key, change)),
     keys: keyValue.keys,
   }
 }
