@@ -34,7 +34,7 @@ export const dpop =
       presentation: {
         headers: async (...request) => (await load()).presentation.headers(...request),
         // of a request that had such headers
-        answered: (url, response) => loaded?.presentation.answered(url, response) ?? false,
+        answered: (...answer) => loaded?.presentation.answered(...answer) ?? false,
       },
       ended: sessionId =>
         void load()

@@ -10,7 +10,12 @@ import { toLatchkeyError } from '../authorization/failure.ts'
 import type { ActionContext } from '../core/extension.ts'
 import type { SessionRecord } from '../core/session.ts'
 import { ServerError } from '../errors.ts'
-import type { UserInfo } from './userinfo.ts'
+
+/** Claims about the user who is signed in (OpenID Connect Core section 5.1). */
+export interface UserInfo {
+  readonly sub: string
+  readonly [claim: string]: unknown
+}
 
 /** @throws ServerError for an answer that is refused; NetworkError. */
 export async function readUserInfo(

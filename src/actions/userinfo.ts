@@ -3,12 +3,9 @@ import type { Client } from '../core/client.ts'
 import { actionContext } from '../core/extension.ts'
 import { notLoaded } from '../core/waiting.ts'
 import { AuthorizationRequiredError, ConfigurationError, ServerError } from '../errors.ts'
+import type { UserInfo } from './userinfo-response.ts'
 
-/** Claims about the user who is signed in (OpenID Connect Core section 5.1). */
-export interface UserInfo {
-  readonly sub: string
-  readonly [claim: string]: unknown
-}
+export type { UserInfo } from './userinfo-response.ts'
 
 export interface UserInfoOptions {
   /**

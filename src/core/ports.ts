@@ -30,6 +30,20 @@ export interface KeyValue {
   keys(prefix: string): Promise<string[]>
 }
 
+/** Updates an entry. @returns what is stored under `key` afterwards. */
+export function updateAndGet(
+  keyValue: KeyValue,
+  key: string,
+  change: (stored: unknown) => unknown,
+): Promise<unknown> {
+  let next: unknown
+  const remember = (stored: unknown) => {
+    next = change(stored)
+    return next
+  }
+  return keyValue.update(key, remember).then(() => next)
+}
+
 /** Mutual exclusion between all clients that can see the same records. */
 export interface Lock {
   /**

@@ -1,10 +1,14 @@
-import { NetworkError } from '../errors.ts'
+import { LockTimeoutError, NetworkError } from '../errors.ts'
 import type { Clock } from './ports.ts'
 
 /** How long a lock is held at most: all attempts, the store's writes, and aborts. */
 export const HOLD_MS = 12_000
 /** How long a lock is waited for at most: longer than anybody holds it. */
 export const WAIT_MS = 15_000
+
+/** For a caller that has waited for a lock for too long. */
+export const lockTimeout = (name: string, waitMs: number, options?: ErrorOptions): LockTimeoutError =>
+  new LockTimeoutError(`The lock "${name}" was not free within ${waitMs} ms. Try again.`, options)
 
 /**
  * Runs `work`, but no longer than `ms`: then its signal is aborted and the answer rejects with what `late` makes.

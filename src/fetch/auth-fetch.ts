@@ -5,7 +5,7 @@ import type { Presentation } from '../core/extension.ts'
 import type { Clock, EpochMs, Fetch } from '../core/ports.ts'
 import { abortable, pause } from '../core/waiting.ts'
 import { LatchkeyError } from '../errors.ts'
-import { holdBack, keepBodyOf, letGo, takeOne } from './body.ts'
+import { cancelBody, holdBack, keepBodyOf, takeOne } from './body.ts'
 import {
   type Arguments,
   bearer,
@@ -93,10 +93,10 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
     try {
       return await exchange(ports, call, destination, futility, isHere, target.address.split('?')[1])
     } catch (error) {
-      letGo(call, error)
+      cancelBody(call, error)
       throw error
     } finally {
-      if (call.owned) letGo(call)
+      if (call.owned) cancelBody(call)
     }
   }
   // as the platform's: neither is to be seen from a function that takes what it gets

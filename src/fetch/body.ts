@@ -65,7 +65,7 @@ export function takeOne(call: Call): Call {
 }
 
 /** Nothing of the call is sent any more: the caller's stream is cancelled, as fetch does it. */
-export function letGo({ input, init, owned, clone }: Call, reason?: unknown): void {
+export function cancelBody({ input, init, owned, clone }: Call, reason?: unknown): void {
   // fetch itself holds what it has begun to send
   for (const body of owned ? [clone?.body, (input as Request).body] : [init.body]) {
     ;(body as Partial<ReadableStream> | null | undefined)?.cancel?.(reason).catch(() => {})

@@ -1,4 +1,4 @@
-import type { KeyValue, Reach } from '../core/ports.ts'
+import { type KeyValue, type Reach, updateAndGet } from '../core/ports.ts'
 import { isLive, isSession, type Marks } from './marks.ts'
 
 /** A place for records, and how long what is in it lasts. */
@@ -108,26 +108,22 @@ export function withFallback(marks: Marks, first: Place, ...others: readonly Pla
     },
     async update(key, change, begun) {
       let next: unknown
-      const by = (stored: unknown) => {
-        next = change(stored)
-        return next
-      }
       try {
-        await attempt(
-          keyValue => keyValue.update(key, by),
+        next = await attempt(
+          keyValue => updateAndGet(keyValue, key, change),
           () => true,
           begun,
         )
       } catch (error) {
         if (place !== first || !isSession(key)) throw error
         // a session that needs nothing of what is there is a new sign-in
-        const signIn = (stored: unknown) => (isLive(by(stored)) ? next : stored)
+        const signIn = (stored: unknown) => {
+          const session = change(stored)
+          return isLive(session) ? session : stored
+        }
         for (const other of others) {
-          next = undefined
-          await other.keyValue.update(key, signIn).catch(() => {
-            next = undefined
-          })
-          if (isLive(next)) return take(other)
+          const kept = await updateAndGet(other.keyValue, key, signIn).catch(() => undefined)
+          if (isLive(kept)) return take(other)
         }
         throw error
       }
@@ -162,18 +158,14 @@ export function withCopy(places: Places, second: KeyValue, copied: (key: string)
     },
     async update(key, change, begun) {
       if (!copied(key)) return places.update(key, change, begun)
-      let next: unknown
       try {
-        await places.update(key, stored => {
-          next = change(stored)
-          return next
-        })
+        const next = await updateAndGet(places, key, change)
+        await second.update(nameOf(key), () => next).catch(() => {})
       } catch (error) {
-        return second.update(nameOf(key), change).catch(() => {
+        await second.update(nameOf(key), change).catch(() => {
           throw error
         })
       }
-      await second.update(nameOf(key), () => next).catch(() => {})
     },
     keys: places.keys,
   }

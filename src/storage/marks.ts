@@ -1,6 +1,6 @@
-import type { KeyValue } from '../core/ports.ts'
+import { type KeyValue, updateAndGet } from '../core/ports.ts'
 
-/** Remembers, apart from a place, that a session is in it: a place that fails is then told from an empty one. */
+/** Remembers, apart from a place, that a session is in it: so that a place that fails is not taken for an empty one. */
 export interface Marks {
   /** Whether there may be one. */
   any(): boolean
@@ -26,7 +26,7 @@ export function localStorageMarks(database: string): Marks {
       }
     },
     note(key, isThere) {
-      isKnown = isThere
+      isKnown ||= isThere
       try {
         const name = key + end
         if (!isThere) localStorage.removeItem(name)
@@ -47,14 +47,7 @@ export const marked = (keyValue: KeyValue, marks: Marks): KeyValue => {
       note(key, found)
       return found
     },
-    async update(key, change) {
-      let next: unknown
-      await keyValue.update(key, stored => {
-        next = change(stored)
-        return next
-      })
-      note(key, next)
-    },
+    update: async (key, change) => note(key, await updateAndGet(keyValue, key, change)),
     keys: keyValue.keys,
   }
 }

@@ -2,7 +2,6 @@ import type { KeyValue, Lock, Store } from '../../core/ports.ts'
 import { leaseLock } from '../../lock/lease.ts'
 import { webLock } from '../../lock/web.ts'
 import { withCopy, withFallback } from '../../storage/fallback.ts'
-import { limited } from '../../storage/limited.ts'
 import type { Marks } from '../../storage/marks.ts'
 import { memoryKeyValue } from '../../storage/memory.ts'
 import { deviceClock } from '../device.ts'
@@ -12,7 +11,7 @@ import { databaseStore, type IndexedDbOptions, type SharedPlaces } from './store
 /** Web Locks where they are; else a lease in the store itself. */
 const sharedLock = (keyValue: KeyValue): Lock => {
   const locks = globalThis.navigator?.locks
-  const lease = leaseLock(limited(keyValue, deviceClock), deviceClock)
+  const lease = leaseLock(keyValue, deviceClock)
   return locks ? webLock(locks, deviceClock, lease) : lease
 }
 
