@@ -14,7 +14,7 @@ import { identityOf } from './client-identity.ts'
 import type { AcceptDeviation } from './deviation.ts'
 import type { Transport } from './endpoint.ts'
 import { toLatchkeyError } from './failure.ts'
-import { endpointOf, type Server } from './metadata.ts'
+import { endpointOf, JSON_REQUEST, type Server } from './metadata.ts'
 import type { ServerTime } from './server-time.ts'
 import { isMembers, type Members, readMembers, unfit, withMembers } from './token-response.ts'
 
@@ -132,8 +132,7 @@ export function createIdTokens({
   }
 
   const fetchKeysAt = async (url: string): Promise<Members[]> => {
-    const init = { method: 'GET', redirect: 'manual', headers: { accept: 'application/json' } }
-    const response = await transport(url, init)
+    const response = await transport(url, JSON_REQUEST)
     const members = await readMembers(response, acceptDeviation)
     if (response.status !== 200 || !Array.isArray(members?.keys)) {
       throw toLatchkeyError({ code: 'NOT_CONFORM', response }, 'The request for its keys', clock.now())

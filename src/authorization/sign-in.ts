@@ -157,11 +157,11 @@ async function exchange(ports: SignInPorts, { state, url }: Callback): Promise<S
     const more = unasked(scope, transaction.scope)
     if (more) warn('scope', `More was granted than was asked for: ${more}.`)
     const { leewaySeconds } = settings
-    const tokens = toTokenSet(granted, { receivedAt: clock.now(), leewaySeconds, scope: transaction.scope })
-    // named after its state: a callback that comes again is known by the session it began
     const requested = transaction.scope
+    const tokens = toTokenSet(granted, { receivedAt: clock.now(), leewaySeconds, scope: requested })
     const record: SessionRecord = {
       schema: 1,
+      // named after its state: a callback that comes again is known by the session it began
       sessionId: state,
       version: 1,
       tokenType: ports.extensions.tokenType,
