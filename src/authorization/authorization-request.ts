@@ -49,7 +49,7 @@ const LOOP = { returned: 3, begun: 6, ms: 60_000 }
 export async function refuseLoop({ records, clock, transactions }: AuthorizationRequestPorts): Promise<void> {
   if (records.current) return
   const since = clock.now() - LOOP.ms
-  const all = await transactions.all().catch(() => []) // what cannot be read is no loop; a store that cannot be written is told next
+  const all = await transactions.all() // what cannot be read is no loop; a store that cannot be written is reported next
   const recent = all.filter(one => one.createdAt > since)
   const returned = recent.filter(({ stage }) => stage === 'returned' || stage === 'failed').length
   const begun = returned + recent.filter(({ stage }) => stage === 'waiting').length
@@ -127,7 +127,7 @@ export async function beginAuthorization(
   const state = nameState(userAgent, generateRandomState())
   const codeVerifier = generateRandomCodeVerifier()
   const nonce = scope.split(' ').includes('openid') ? generateRandomNonce() : undefined
-  const own: Record<string, string | undefined> = {
+  const own = {
     ...parameters,
     client_id: clientId,
     response_type: 'code',
