@@ -12,9 +12,9 @@ const KB = 1024
 
 /** What an app that uses everything of an entry may weigh, minified and with gzip. */
 const budgets: Readonly<Record<string, number>> = {
-  latchkey: 37.8 * KB,
+  latchkey: 37.6 * KB,
   'latchkey/node': 39.3 * KB,
-  'latchkey/webview': 38.3 * KB,
+  'latchkey/webview': 38.2 * KB,
   'latchkey/ky': 10 * KB,
   'latchkey/capabilities': 5.25 * KB,
   'latchkey/client-authentication': 2.51 * KB,
@@ -22,7 +22,7 @@ const budgets: Readonly<Record<string, number>> = {
   'latchkey/front-channel-logout': 0.5 * KB,
   'latchkey/back-channel-logout': 10.5 * KB,
   'latchkey/third-party-login': 0.6 * KB,
-  'latchkey/par': 4.61 * KB,
+  'latchkey/par': 4.85 * KB,
   'latchkey/rar': 1.24 * KB,
   'latchkey/sealed': 2.1 * KB,
   'latchkey/userinfo': 8.35 * KB,

@@ -65,7 +65,13 @@ export function databaseStore(load: LoadPlaces, { database = 'latchkey' }: Index
       },
       keys: async prefix => (await loadAll()).keys(prefix),
     },
-    lock: { run: async (...request) => (await loadAll()).lock.run(...request) },
+    lock: {
+      run: async (...request) => (await loadAll()).lock.run(...request),
+      // a lease can be looked at only by taking it
+      ...(globalThis.navigator?.locks && {
+        isHeld: async name => (await (await loadAll()).lock.isHeld?.(name)) ?? false,
+      }),
+    },
     // where there is no IndexedDB nobody shares anything, and in Deno an open channel would keep the process up
     channel: name =>
       typeof BroadcastChannel === 'function' && 'indexedDB' in globalThis
