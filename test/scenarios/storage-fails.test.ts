@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest'
 import { createListeners } from '../../src/core/listeners.ts'
 import type { KeyValue, Lock } from '../../src/core/ports.ts'
 import { LatchkeyError } from '../../src/errors.ts'
-import { silentChannel } from '../../src/storage/channel.ts'
 import { API } from '../support/strict-api.ts'
 import { sharedStore } from '../support/tabs.ts'
 import { worlds } from '../support/world.ts'
@@ -70,9 +69,7 @@ describe('when the store fails', () => {
     const one = await signedIn({ store: { ...store, keyValue: mine.keyValue } })
     // its lock does not tell that somebody has tokens in memory only
     const lock: Lock = { run: (...args) => store.lock.run(...args) }
-    // and no news reach it: its refresh begins with the call below
-    const channel = silentChannel
-    const other = client({ store: { ...store, lock, channel, keyValue: theirs.keyValue } })
+    const other = client({ store: { ...store, lock, keyValue: theirs.keyValue } })
     await other.start()
     expire()
     mine.order.versions = true
