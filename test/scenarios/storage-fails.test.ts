@@ -201,6 +201,27 @@ describe('when the store fails', () => {
     expect(one.session.status).toBe('signed-in')
   })
 
+  test('for writing, and works again when the next refresh was answered, what that brought is stored', async () => {
+    const { signedIn, as, store, stored, expire } = world()
+    let most = Infinity
+    const keyValue: KeyValue = {
+      ...store.keyValue,
+      async update(key, change) {
+        if (as.count('refresh_token') < most && most < Infinity) throw full()
+        return store.keyValue.update(key, change)
+      },
+    }
+    const one = await signedIn({ store: { ...store, keyValue } })
+    most = 2
+    for (const version of [1, 3, 4]) {
+      expire()
+      expect((await one.fetch(`${API}/me`)).status).toBe(200)
+      expect((await stored())[0]).toMatchObject({ version })
+    }
+    expect(as.count('refresh_token')).toBe(3)
+    expect(as.reuses).toBe(0)
+  })
+
   test.each([
     ['all writes fail', 'writes'],
     ['the mark before it was written', 'versions'],
