@@ -121,15 +121,20 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
       const before = sessionOf(current)?.sessionId
       if (!unchanged && before === next.sessionId) return // a sign-in that was stored all the same, and read
       // it may be stored all the same, unread: what others made of it, and whatever came after it, stays
+      const debt = owed
+      // nor could the session before it be stored
+      const isDebtOf = (sessionId: string | undefined, found: Stored) =>
+        debt !== undefined && 'tokens' in debt.next && debt.next.sessionId === sessionId && debt.may(found)
       // the end of the session before it by anything but a sign-out is not its end
       const isBefore = (found: Stored) => {
         const ended = endOf(found)
         if (ended && ended.ended !== 'signed_out') return ended.sessionId !== next.sessionId
         return sessionOf(found)?.sessionId === before
       }
-      const may = unchanged
+      const may: Owed['may'] = unchanged
         ? inPlaceOf(unchanged)
-        : (found: Stored) => isBefore(found) && epochOf(found) === (next.epoch ?? epochOf(found))
+        : (found: Stored) =>
+            (isBefore(found) || isDebtOf(before, found)) && epochOf(found) === (next.epoch ?? epochOf(found))
       owed = { next, may }
       written = ++steps
       settle(written, next)

@@ -168,6 +168,22 @@ describe('when the store fails', () => {
     expect(as.count('authorization_code')).toBe(1)
   })
 
+  test('at two sign-ins, one after the other, the second one stays and is saved later', async () => {
+    const { client, as, store, stored } = world()
+    const { order, keyValue } = fragile(store.keyValue)
+    const one = client({ store: { ...store, keyValue } })
+    order.versions = true
+    await one.signIn()
+    await one.signIn()
+    await one.start()
+    expect((await one.fetch(`${API}/me`)).status).toBe(200)
+    expect(one.session.status).toBe('signed-in')
+    order.versions = false
+    await one.start()
+    expect((await stored())[0]).toMatchObject({ version: 1 })
+    expect(as.count('authorization_code')).toBe(2)
+  })
+
   test('for writing, before a refresh, it is sent once and used from memory, an event says so once, and it is saved later [F2.11]', async () => {
     const { signedIn, as, store, stored, clock, expire } = world()
     const { order, keyValue } = fragile(store.keyValue)
