@@ -70,12 +70,14 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
     (await write(found => (may(found) || isDone(found, next) ? next : undefined))).isWritten
 
   /** What follows on a record that could not be stored takes the place of the same record as that. */
-  const inPlaceOf = (unchanged: SessionRecord): ((found: Stored) => boolean) => {
+  const inPlaceOfOwed = (unchanged: SessionRecord): Owed['may'] | undefined => {
     const debt = owed
     return debt && 'tokens' in debt.next && isAt(debt.next, unchanged)
       ? found => debt.may(found) || isDone(found, unchanged)
-      : found => isAt(found, unchanged)
+      : undefined
   }
+  const inPlaceOf = (unchanged: SessionRecord): Owed['may'] =>
+    inPlaceOfOwed(unchanged) ?? (found => isAt(found, unchanged))
 
   return {
     get stored() {
@@ -153,9 +155,10 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
         epoch: epoch + (isOut ? 1 : 0),
         leavingUntil,
       })
+      const inPlace = unchanged && inPlaceOfOwed(unchanged)
       const may = (found: Stored) =>
         unchanged
-          ? sessionOf(found)?.tokens.refreshToken === unchanged.tokens.refreshToken
+          ? sessionOf(found)?.tokens.refreshToken === unchanged.tokens.refreshToken || !!inPlace?.(found)
           : !isOpaque(found) && (isOut || sessionOf(found) !== undefined)
       try {
         const { found, isWritten } = await write(stored =>

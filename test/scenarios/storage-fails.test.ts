@@ -168,6 +168,25 @@ describe('when the store fails', () => {
     expect(as.count('authorization_code')).toBe(1)
   })
 
+  test('after a rotation, and the server ends the session, its end takes the place of what was stored before', async () => {
+    const { signedIn, client, as, store, clock, expire } = world()
+    const { order, keyValue } = fragile(store.keyValue)
+    const one = await signedIn({ store: sharedStore(clock, { keyValue }) })
+    order.versions = true
+    expire()
+    expect((await one.fetch(`${API}/me`)).status).toBe(200)
+    as.endSessions()
+    expire()
+    order.writes = true
+    const ended = { code: 'ERR_AUTHORIZATION_REQUIRED', reason: 'expired' }
+    await expect(one.fetch(`${API}/me`)).rejects.toMatchObject({ code: ended.code })
+    order.writes = order.versions = false
+    await one.start()
+    await expect(one.fetch(`${API}/me`)).rejects.toMatchObject(ended)
+    await expect(client().fetch(`${API}/me`)).rejects.toMatchObject(ended)
+    expect(as.count('refresh_token')).toBe(2)
+  })
+
   test('at two sign-ins, one after the other, the second one stays and is saved later', async () => {
     const { client, as, store, stored } = world()
     const { order, keyValue } = fragile(store.keyValue)
