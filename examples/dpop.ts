@@ -1,4 +1,4 @@
-/** Tokens that are of no use without a key which does not leave this device (RFC 9449). */
+/** Tokens that are useless without a key that does not leave this device (RFC 9449). */
 import { createClient } from 'latchkey'
 import { dpop } from 'latchkey/dpop'
 
@@ -12,4 +12,4 @@ export const client = createClient({
 })
 
 await client.start()
-export const load = () => client.fetch('https://api.example.com/me') // with a proof for this one request
+export const load = () => client.fetch('https://api.example.com/me') // with a new proof for each request

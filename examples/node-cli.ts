@@ -1,5 +1,5 @@
-// A command-line tool: `login`, `me`, `logout`. Tokens live in a private file that all terminals share; when two of
-// them run at the same moment, one refreshes and the other waits for it.
+// A command-line tool: `login`, `me`, `logout`. Tokens are in a private file that all terminals share. If two terminals
+// run at the same moment, one refreshes and the other waits for it.
 import { AuthorizationRequiredError, createClient, LatchkeyError, loopback } from 'latchkey/node'
 
 const client = createClient({

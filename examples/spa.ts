@@ -1,5 +1,5 @@
-// A page that follows its session: one button to sign in, one to sign out, and a call to an API in between. What
-// happens in another tab shows here too. The page at /callback is this same page.
+// A page that follows its session: one button to sign in, one to sign out, and one to call an API. It also shows changes
+// from another tab. The page at /callback is this same page.
 import { createClient, LatchkeyError, type Session } from 'latchkey'
 
 const client = createClient({
@@ -48,7 +48,7 @@ async function attempt(action: () => Promise<unknown>) {
   try {
     await action()
   } catch (error) {
-    // the message of a latchkey error says what happened and what to do
+    // the message of a LatchkeyError says what happened and what to do
     line.textContent = error instanceof LatchkeyError ? error.message : `That did not work: ${error}`
   }
 }

@@ -12,7 +12,7 @@ export const client = createClient({
   userAgent: appLink(capacitor({ App, Browser })),
 })
 
-await client.start() // also finishes a sign-in that this app was killed in
+await client.start() // also finishes a sign-in during which the system closed the app
 if (client.session.status === 'signed-out') await client.signIn()
 const response = await client.fetch('https://api.example.com/me')
 document.body.textContent = await response.text()

@@ -1,5 +1,5 @@
-// ky over client.fetch: short calls, JSON in and out, and ky's own retries for a server that is busy. Expired and
-// revoked access tokens are dealt with underneath, so 401 has no place in ky's `retry`.
+// ky over client.fetch: short calls, JSON in and out, and ky's own retries for a busy server. latchkey handles expired and
+// revoked access tokens, so leave 401 out of ky's `retry`.
 import { createClient } from 'latchkey'
 import { createKy } from 'latchkey/ky'
 

@@ -2,38 +2,41 @@ import { createActionContext } from './actions/context.ts'
 import type {
   Authorization,
   AuthorizationPorts,
+  AuthorizationSource,
   LeftSession,
-  LoadAuthorization,
   SecondHalf,
 } from './core/authorization.ts'
 import type { Client } from './core/client.ts'
+import { isOrigin } from './core/destination.ts'
 import { createEventLog } from './core/event-log.ts'
 import { actionContext } from './core/extension.ts'
 import { createListeners } from './core/listeners.ts'
 import type { Environment } from './core/ports.ts'
 import { sessionOf } from './core/session.ts'
 import { abortable, singleFlight } from './core/waiting.ts'
+import { ConfigurationError } from './errors.ts'
 import { type AuthFetchPorts, createAuthFetch } from './fetch/auth-fetch.ts'
-import { type ClientOptions, parseOptions, parseResourceName, parseSignIn } from './options.ts'
+import type { ClientOptions } from './options.ts'
 import { createLiveSession } from './session/session.ts'
 import { createSignIn } from './session/sign-in.ts'
 import { createTokenStore } from './session/token-store.ts'
 import { createWatchedTime } from './session/watched-time.ts'
 import { limited, typedLock } from './storage/limited.ts'
 
-/** The second half of a client, made when it is first needed. A load that failed is tried again. */
-function createSecondHalf(load: LoadAuthorization, ports: AuthorizationPorts): SecondHalf {
+/** A load that failed is tried again. */
+function createSecondHalf(source: AuthorizationSource, ports: AuthorizationPorts): SecondHalf {
+  let loaded = 'create' in source ? source.create(ports) : undefined
   let loading: Promise<Authorization> | undefined
-  let loaded: Authorization | undefined
+  const load = async () => {
+    loaded ??= 'load' in source ? (await source.load())(ports) : source.create(ports)
+    return loaded
+  }
   return {
     get loaded() {
       return loaded
     },
     get: () => {
-      loading ??= load().then(create => {
-        loaded = create(ports)
-        return loaded
-      })
+      loading ??= load()
       loading.catch(() => {
         loading = undefined
       })
@@ -43,16 +46,55 @@ function createSecondHalf(load: LoadAuthorization, ports: AuthorizationPorts): S
 }
 
 /**
+ * What this half reads of the options: it takes only what is fit for use. The second half checks all of them, and says
+ * what is wrong.
+ */
+export function readOptions(options: ClientOptions, base: string | undefined) {
+  const { issuer = options.server?.issuer, clientId, redirectUri, postLogoutRedirectUri } = options
+  const { allowedOrigins = [], resources = {}, quirks, strict = false } = options
+  const urls = Object.keys(resources).filter(name => URL.canParse(name))
+  return {
+    ...{ clientId, strict, clientAuthentication: options.clientAuthentication },
+    issuer: String(issuer),
+    quirks: new Set(quirks),
+    extensions: options.extensions ?? [],
+    redirectUri: base && URL.canParse(redirectUri, base) ? new URL(redirectUri, base).href : redirectUri,
+    endsProviderSession: postLogoutRedirectUri !== undefined,
+    allowedOrigins: new Set(
+      [allowedOrigins]
+        .flat()
+        .filter(isOrigin)
+        .map(entry => new URL(entry).origin),
+    ),
+    // the more specific ones first
+    resources: urls.map(baseOf).sort((a, b) => b.length - a.length),
+  }
+}
+
+/** @throws ConfigurationError unless `resources` has an API of this name. */
+function parseResourceName(name: string, resources: readonly string[]): string {
+  const url = URL.canParse(name) ? baseOf(name) : name
+  if (resources.includes(url)) return url
+  throw new ConfigurationError(
+    `"resource" must be one of those in "resources" (${resources.join(', ') || 'none'}); got ${JSON.stringify(name)}.`,
+  )
+}
+
+const baseOf = (name: string) => new URL(name).href.replace(/\/$/, '')
+
+/**
  * Composes a client of its parts: the store, the session and `fetch` here, and all talk with the authorization server in
  * the second half, which is loaded.
  */
 export function composeClient(
   options: ClientOptions,
   environment: Environment,
-  load: LoadAuthorization,
+  source: AuthorizationSource,
 ): Client {
-  const { page, watchLeaving, hash } = environment
-  const settings = parseOptions(options, page?.location(), environment.isReadable)
+  if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
+  const { page, watchLeaving, hash, isReadable = false } = environment
+  const base = page?.location()
+  const settings = readOptions(options, base)
   const {
     clock = environment.clock,
     fetch = environment.fetch,
@@ -66,10 +108,6 @@ export function composeClient(
   const { random } = Math
   const log = createEventLog(clock, realm)
   const { emit, warn } = log
-  // an app that subscribes at once hears them
-  queueMicrotask(() => {
-    for (const { about, message } of settings.warnings) warn(about, message)
-  })
   store.onDegraded?.(message => emit({ type: 'storage-degraded', message }))
 
   /** The id of a session whose record was changed here; `undefined`: what is stored was changed by someone else. */
@@ -93,13 +131,29 @@ export function composeClient(
   const { tokenType, presentation } = extensions.find(one => one.tokenType) ?? {}
   const records = createTokenStore(keyValue, `${prefix} session`, tokenType)
   const now = createWatchedTime(clock, records)
-  const authorization = createSecondHalf(load, {
-    ...{ settings, extensions, fetch, clock, emit, warn, keyValue, lock, prefix, realm, records, page },
+  const authorization = createSecondHalf(source, {
+    ...{
+      options,
+      base,
+      isReadable,
+      extensions,
+      fetch,
+      clock,
+      emit,
+      warn,
+      keyValue,
+      lock,
+      prefix,
+      realm,
+      records,
+      page,
+    },
     ...{ watchLeaving, now, random, hash },
     left,
     changed: changes.tell,
     adopted: () => changes.tell(undefined),
     wokeAt: () => wokeAt,
+    home: (page ? undefined : environment.baseUrl()) ?? settings.redirectUri,
     isKept: () => store.reach?.() !== 'page',
   })
   const live = createLiveSession({
@@ -115,18 +169,14 @@ export function composeClient(
     },
   })
   const { started, ...signingIn } = createSignIn({
-    ...{ live, page, userAgent },
-    authorization: authorization.get,
+    ...{ live, authorization, page, userAgent },
     defaultUserAgent: environment.userAgent,
     redirectUri: settings.redirectUri,
-    parse: choice => {
-      const own = (page ? undefined : environment.baseUrl()) ?? settings.redirectUri
-      return parseSignIn(choice, settings, own, records.current?.tokens.scope)
-    },
   })
   const calls: AuthFetchPorts = {
     ...{ tokens: live, presentation, emit, clock, started },
     send: fetch,
+    judge: async (...answer) => (await authorization.get()).judgeAnswer(...answer),
     allowedOrigins: settings.allowedOrigins,
     resources: settings.resources,
     baseUrl: environment.baseUrl,
@@ -144,7 +194,7 @@ export function composeClient(
     [actionContext]: createActionContext(settings, calls, () => records.current, authorization.get),
 
     async getAccessToken({ resource: name, signal } = {}) {
-      const resource = name === undefined ? undefined : parseResourceName(name, settings)
+      const resource = name === undefined ? undefined : parseResourceName(name, settings.resources)
       const accessToken = live.ready(resource)
       if (accessToken !== undefined) return accessToken
       const sessionId = live.sessionId()
@@ -152,7 +202,7 @@ export function composeClient(
       return live.acquire({ resource, sessionId, signal })
     },
 
-    signOut: ({ endProviderSession = settings.postLogoutRedirectUri !== undefined } = {}) =>
+    signOut: ({ endProviderSession = settings.endsProviderSession } = {}) =>
       shareSignOut('', () =>
         live.signOut(async (ended, gone) => {
           const leaving = endProviderSession && leave && ((url: string) => leave(url, gone))

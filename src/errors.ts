@@ -1,27 +1,27 @@
-/** Why a session is over, or why there is none to use. */
+/** Why a session has ended, or why there is none. */
 export type EndReason =
   /** The app signed out, here or in another tab or process. */
   | 'signed_out'
-  /** The authorization server no longer accepts the refresh token: expired, revoked, or used by someone else. */
+  /** The authorization server no longer accepts the refresh token: it expired, was revoked, or was used by someone else. */
   | 'expired'
-  /** A refresh was cut off before its answer arrived, and the server had already rotated the refresh token. */
+  /** A refresh was interrupted before its response arrived, and the server had already rotated the refresh token. */
   | 'refresh_interrupted'
-  /** The access token is over and the server never gave a refresh token. Ask for the scope `offline_access`. */
+  /** The access token has expired, and the server never issued a refresh token. Ask for the scope `offline_access`. */
   | 'no_refresh_token'
-  /** A refresh or a silent sign-in answered with the ID Token of somebody else. */
+  /** The ID Token of a refresh or of a sign-in with `prompt=none` names another user. */
   | 'subject_changed'
   /** The key that the tokens are bound to is gone from this device (RFC 9449). */
   | 'dpop_key_lost'
-  /** Another user or a newer sign-in took the place of this session while a call was waiting. */
+  /** Another user or a newer sign-in replaced this session while a call was waiting. */
   | 'replaced'
-  /** `recover()` was tried: the provider wants something of the user. */
+  /** `recover()` tried, and the provider needs the user to do something. */
   | 'interaction_required'
   /** Nobody has signed in yet. */
   | 'no_session'
-  /** The stored session is of a newer version of the app, or bound to a key that this client does not use. It is left as it is. */
+  /** The stored session was written by a newer version of the app, or is bound to a key that this client does not use. latchkey does not change it. */
   | 'unusable_record'
 
-/** The closed list of codes. Branch on these, never on the text of a message. */
+/** The closed list of error codes. Branch on these, never on the text of a message. */
 export type ErrorCode =
   | 'ERR_CONFIGURATION'
   | 'ERR_CALLBACK'
@@ -31,21 +31,21 @@ export type ErrorCode =
   | 'ERR_STORAGE'
   | 'ERR_LOCK_TIMEOUT'
 
-/** What every rejection of latchkey is. No token, code, verifier or body is ever in it. */
+/** The base class of every rejection by latchkey. It never contains a token, a code, a verifier or a body. */
 export abstract class LatchkeyError extends Error {
   abstract readonly code: ErrorCode
   /**
-   * Whether the same call may succeed later without a change to the app or a new sign-in. Of a CallbackError: whether a
-   * new `signIn()` may.
+   * Whether the same call may succeed later without a change to the app or a new sign-in. On a CallbackError: whether a new
+   * `signIn()` may succeed later.
    */
   readonly retryable: boolean = false
 }
 
-/** The app's own options or arguments are wrong; nothing was sent. */
+/** The app's options or arguments are wrong, or the environment cannot do what the app asks for. The session does not change. */
 export class ConfigurationError extends LatchkeyError {
   override readonly name = 'ConfigurationError'
   readonly code = 'ERR_CONFIGURATION'
-  /** The member of the option `quirks` that would have let it pass, where there is one. */
+  /** The quirk that would allow it, if there is one: see the option `quirks`. */
   readonly quirk: string | undefined
   constructor(message: string, options?: ErrorOptions & { quirk?: string }) {
     super(message, options)
@@ -56,46 +56,46 @@ export class ConfigurationError extends LatchkeyError {
 /** What a server says of itself, not of the request (RFC 6749 section 4.1.2.1). */
 const isPassing = (error?: string) => error === 'temporarily_unavailable' || error === 'server_error'
 
-/** What went wrong on the way back from the authorization server. */
+/** Why a sign-in did not complete. */
 export type CallbackReason =
-  /** This sign-in is not known here: storage was cleared or blocked, it began in another browser, or it is too old. */
+  /** latchkey does not know this sign-in: storage was cleared or blocked, it began in another browser, or it is over an hour old. */
   | 'state_not_found'
-  /** The authorization server answered with an error (`error` has it), for example `access_denied`. */
+  /** The authorization server answered with an error. `error` is its name, for example `access_denied` if the user chose Cancel. */
   | 'authorization_error'
-  /** The answer or the ID Token did not pass its checks. */
+  /** The answer or the ID Token failed a check, or the token endpoint refused the code. */
   | 'invalid_response'
-  /** The user was authenticated in another way than `acrValues` or essential `claims` asked for. */
+  /** The server authenticated the user in another way than `acrValues` or essential `claims` asked for. */
   | 'acr_not_met'
   /** The user closed the window, or no answer came in time. */
   | 'cancelled'
-  /** The browser did not let the sign-in window open. */
+  /** The browser blocked the sign-in window. */
   | 'popup_blocked'
-  /** Three sign-ins came back within a minute, and there is still no session: a fourth would do no better. */
+  /** Several sign-ins within a minute left no session, so latchkey did not begin another. */
   | 'redirect_loop'
 
-/** What is known of a sign-in that nobody here remembers. */
+/** Information about a sign-in that latchkey does not know. */
 export interface LostSignIn {
-  /** What probably became of it. */
+  /** The probable reason. */
   readonly likely: 'storage_blocked' | 'other_browser' | 'expired'
-  /** Whether what is stored here can be read back. */
+  /** Whether the store can be written and read back. */
   readonly storageWorks: boolean
   /** How many other sign-ins are under way in this browser. */
   readonly pendingCount: number
-  /** How old the newest of them is, in milliseconds. */
+  /** The age of the newest of them, in milliseconds. */
   readonly newestAgeMs: number | undefined
 }
 
-/** A sign-in did not come to its end. The session is as it was; call `signIn()` to begin anew. */
+/** A sign-in did not complete. The session does not change. Offer `signIn()` again. */
 export class CallbackError extends LatchkeyError {
   override readonly name = 'CallbackError'
   readonly code = 'ERR_CALLBACK'
   override readonly retryable: boolean
   readonly reason: CallbackReason
-  /** The `error` of the authorization response (RFC 6749 section 4.1.2.1), where there was one. */
+  /** The `error` of the authorization response or of the token endpoint (RFC 6749 sections 4.1.2.1 and 5.2), if there was one. */
   readonly error: string | undefined
-  /** With `state_not_found`: what is known. */
+  /** With `state_not_found`: what probably happened. */
   readonly lost: LostSignIn | undefined
-  /** With `state_not_found`: begins anew, in the same way. Call it from a click where that way is a popup. */
+  /** With `state_not_found`: begins a new sign-in in the same way. If that way is a popup, call it in a click handler. */
   restart: (() => Promise<unknown>) | undefined
   constructor(
     message: string,
@@ -112,7 +112,7 @@ export class CallbackError extends LatchkeyError {
   }
 }
 
-/** There is no session, or the server has ended it: show the sign-in. */
+/** There is no session, or it has ended; `reason` says why. Offer sign-in. */
 export class AuthorizationRequiredError extends LatchkeyError {
   override readonly name = 'AuthorizationRequiredError'
   readonly code = 'ERR_AUTHORIZATION_REQUIRED'
@@ -123,17 +123,17 @@ export class AuthorizationRequiredError extends LatchkeyError {
   }
 }
 
-/** The authorization server refused a request with an OAuth error. The session is kept. */
+/** The authorization server refused a request with an OAuth error, or its answer failed a check. The session is kept. */
 export class ServerError extends LatchkeyError {
   override readonly name = 'ServerError'
   readonly code = 'ERR_SERVER'
   override readonly retryable: boolean
-  /** The OAuth `error` (RFC 6749 section 5.2), or `invalid_response` where the answer itself was unfit. */
+  /** The OAuth `error` (RFC 6749 section 5.2), or latchkey's own: `invalid_response`, `refused`, `metadata_downgrade`. */
   readonly error: string
   readonly errorDescription: string | undefined
-  /** The HTTP status of the answer. */
+  /** The HTTP status of the answer, if there was one. */
   readonly status: number | undefined
-  /** The member of the option `quirks` that would have accepted the answer, where there is one. */
+  /** The quirk that would accept the answer, if there is one: see the option `quirks`. */
   readonly quirk: string | undefined
   constructor(
     message: string,
@@ -149,26 +149,26 @@ export class ServerError extends LatchkeyError {
   }
 }
 
-/** What kept the authorization server from answering. */
+/** Why the authorization server did not answer. */
 export type NetworkReason =
-  /** No connection, or one that broke before an answer. */
+  /** There was no connection, or it broke before an answer. In a browser it can also mean that CORS blocked the answer. */
   | 'unreachable'
-  /** No answer within the time limit. */
+  /** No answer came within the time limit. */
   | 'timeout'
   /** The server is there but cannot answer now: 408, 425, 429 or 5xx. */
   | 'unavailable'
   /** Something else answered, for example the sign-in page of a Wi-Fi network. */
   | 'not_the_server'
 
-/** The authorization server could not be reached or did not answer fitly. The session is kept; try later. */
+/** latchkey could not reach the authorization server, or the server gave no answer of its own. The session is kept; try again later. */
 export class NetworkError extends LatchkeyError {
   override readonly name = 'NetworkError'
   readonly code = 'ERR_NETWORK'
   override readonly retryable = true
   readonly reason: NetworkReason
-  /** The HTTP status, where an answer came. */
+  /** The HTTP status of the answer, if there was one. */
   readonly status: number | undefined
-  /** How many milliseconds the server asked to wait (`Retry-After`, RFC 9110 section 10.2.3). */
+  /** How many milliseconds the server asks to wait (`Retry-After`, RFC 9110 section 10.2.3). */
   readonly retryAfterMs: number | undefined
   constructor(
     message: string,
@@ -182,14 +182,14 @@ export class NetworkError extends LatchkeyError {
   }
 }
 
-/** The place where tokens live could not be read or written. The session is kept; try later. */
+/** latchkey could not read or write the store. The session is kept; try again later. */
 export class StorageError extends LatchkeyError {
   override readonly name = 'StorageError'
   readonly code = 'ERR_STORAGE'
   override readonly retryable = true
 }
 
-/** Somebody else who shares the store held the lock for too long. The session is kept; try again. */
+/** Another tab, worker or process held the store's lock for too long. The session is kept; try again. */
 export class LockTimeoutError extends LatchkeyError {
   override readonly name = 'LockTimeoutError'
   readonly code = 'ERR_LOCK_TIMEOUT'

@@ -3,10 +3,12 @@ import { composeClient } from './client.ts'
 import type { Client } from './core/client.ts'
 import type { ClientOptions } from './options.ts'
 import { browserEnvironment } from './platform/browser/environment.ts'
+import { indexedDb } from './platform/browser/places.ts'
 
+export { indexedDb } from './platform/browser/places.ts'
 export { type PopupOptions, popup } from './platform/browser/popup.ts'
 export { redirect } from './platform/browser/redirect.ts'
-export { indexedDb, sessionStorage } from './platform/browser/stores.ts'
+export { sessionStorage } from './platform/browser/session-storage.ts'
 export { memory } from './platform/memory.ts'
 export * from './public-types.ts'
 
@@ -15,4 +17,4 @@ export * from './public-types.ts'
  * @throws ConfigurationError when an option is wrong; its message names the option and what would be right.
  */
 export const createClient = (options: ClientOptions): Client =>
-  composeClient(options, browserEnvironment(), async () => createAuthorization)
+  composeClient(options, browserEnvironment(indexedDb), { create: createAuthorization })

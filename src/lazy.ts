@@ -1,28 +1,34 @@
 import { composeClient } from './client.ts'
-import type { LoadAuthorization } from './core/authorization.ts'
+import type { CreateAuthorization } from './core/authorization.ts'
 import type { Client } from './core/client.ts'
-import { NetworkError } from './errors.ts'
+import type { Store } from './core/ports.ts'
+import { notLoaded } from './core/waiting.ts'
 import type { ClientOptions } from './options.ts'
 import { browserEnvironment } from './platform/browser/environment.ts'
+import { databaseStore, deferredStore, type IndexedDbOptions } from './platform/browser/stores.ts'
 
 export { type PopupOptions, popup } from './platform/browser/popup.ts'
 export { redirect } from './platform/browser/redirect.ts'
-export { indexedDb, sessionStorage } from './platform/browser/stores.ts'
 export { memory } from './platform/memory.ts'
 export * from './public-types.ts'
 
 /** Firefox remembers an import() that failed until the page is loaded again; Chromium and WebKit try again. */
-const load: LoadAuthorization = () =>
-  import('./authorization/index.ts').then(
-    ({ createAuthorization }) => createAuthorization,
-    cause => {
-      throw new NetworkError(
-        'A part of this app could not be loaded: the file with the second half of latchkey/lazy. Reload the page to try again.',
-        'unreachable',
-        { cause },
-      )
-    },
-  )
+const load = () => import('./second-half.ts').catch(notLoaded)
+
+/** As `indexedDb()` of `latchkey`: its lock and its other places are loaded with the second half. */
+export const indexedDb = (options?: IndexedDbOptions): Store =>
+  databaseStore(async () => (await load()).createPlaces, options)
+
+/** As `sessionStorage()` of `latchkey`: loaded with the second half, which finds out whose tab this is. */
+export const sessionStorage = (): Store =>
+  deferredStore('sessionStorage', 'tab', async () => (await load()).sessionStorage())
+
+/** What the app changes in its options later must not count: the second half reads them when it is there. */
+const readOnce = (options: ClientOptions): ClientOptions => {
+  const { server, scope, allowedOrigins, resources, authorizationParameters, quirks } = options
+  const own = structuredClone({ server, scope, allowedOrigins, resources, authorizationParameters, quirks })
+  return { ...options, ...own } as ClientOptions
+}
 
 /**
  * As `createClient` of `latchkey`, in two files: all talk with the authorization server is loaded by `import()`, which
@@ -31,7 +37,9 @@ const load: LoadAuthorization = () =>
  * @throws ConfigurationError when an option is wrong; its message names the option and what would be right.
  */
 export function createClient(options: ClientOptions): Client {
-  const client = composeClient(options, browserEnvironment(), load)
+  const client = composeClient(options && readOnce(options), browserEnvironment(indexedDb), {
+    load: async (): Promise<CreateAuthorization> => (await load()).createAuthorization,
+  })
   // not while a server renders; what fails here is met again by the call that needs it
   if (globalThis.document || 'WorkerGlobalScope' in globalThis) load().catch(() => {})
   return client

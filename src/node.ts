@@ -74,5 +74,5 @@ export function createClient(options: NodeClientOptions): Client {
     baseUrl: () => undefined,
     wake: undefined,
   }
-  return composeClient(whole, environment, async () => createAuthorization)
+  return composeClient(whole, environment, { create: createAuthorization })
 }

@@ -1,15 +1,14 @@
 import type { ServerSettings } from './core/authorization.ts'
 import type { StepUp } from './core/challenge.ts'
 import type { SignInOptions } from './core/client.ts'
-import type { Resource } from './core/destination.ts'
-import { isConfidential } from './core/destination.ts'
+import { isConfidential, isOrigin, type Resource } from './core/destination.ts'
 import type { WarningTopic } from './core/events.ts'
 import type { ClientAuthentication, Extension } from './core/extension.ts'
 import type { Clock, Fetch, Store, UserAgent } from './core/ports.ts'
 import { QUIRKS, type Quirk } from './core/quirks.ts'
 import { ConfigurationError } from './errors.ts'
 
-/** Metadata of an authorization server that publishes none (field names of RFC 8414 section 2). */
+/** The metadata of an authorization server that publishes none (names of RFC 8414 section 2). */
 export interface ServerMetadata {
   readonly issuer: string
   readonly authorization_endpoint: string
@@ -20,66 +19,66 @@ export interface ServerMetadata {
   readonly [member: string]: unknown
 }
 
-/** What an access token for one API is asked for with: one of these at least. */
+/** The parameters to ask for one API's access token with. Set at least one. */
 export interface ResourceParameters {
   /** The resource indicator, an absolute URI (RFC 8707 section 2). */
   readonly resource?: string
-  /** What some servers call it instead. */
+  /** The name that some servers use instead of `resource`, such as Auth0. */
   readonly audience?: string
-  /** Of what was granted at the sign-in, only this. Default: all that is for this API. */
+  /** Asks for only this part of the scope that the sign-in was granted. Default: everything for this API. */
   readonly scope?: string | readonly string[]
 }
 
 interface CommonOptions {
-  /** The `client_id` that the authorization server knows this app by. */
+  /** This app's `client_id` at the authorization server. */
   clientId: string
-  /** Where the authorization server sends the user back to; relative ones are resolved against the page. */
+  /** The URL that the authorization server sends the user back to. A relative URL is resolved against the page. */
   redirectUri: string
-  /** What to ask for: one string or a list. Default `openid`. Add `offline_access` where refresh tokens need it. */
+  /** The scopes to ask for: one string or a list. Default `openid`. Add `offline_access` if your server needs it for refresh tokens. */
   scope?: string | readonly string[]
-  /** The only origins that access tokens are ever sent to, such as `https://api.example.com`. */
+  /** The origins of your APIs, such as `https://api.example.com`. latchkey sends access tokens only there and to `resources`. */
   allowedOrigins: readonly string[]
   /**
-   * APIs that need an access token of their own, by the URL that their requests begin with: an origin, or an origin and
-   * a path. All come from the one refresh token, one after the other (RFC 8707). Default: none.
+   * APIs that need their own access token, named by the URL that their requests begin with: an origin, or an origin and a
+   * path. latchkey fetches these tokens one after the other with the one refresh token (RFC 8707). Default: none.
    */
   resources?: Readonly<Record<string, ResourceParameters>>
-  /** Where the provider sends the user after sign-out; it has to be registered there. Default: the page stays where it is. */
+  /**
+   * The URL that the provider sends the user to after sign-out. Register it there. If it is set, `signOut()` opens the
+   * provider's sign-out page. Default: not set, and the page stays.
+   */
   postLogoutRedirectUri?: string
   /** Extra parameters for every authorization request, such as `audience`. */
   authorizationParameters?: Readonly<Record<string, string>>
-  /** Refresh this many seconds before expiry, but never more than a fifth of the lifetime. Default 60. */
+  /** How many seconds before expiry to refresh, 0 or more. latchkey uses at most a fifth of the token's lifetime. Default 60. */
   refreshLeewaySeconds?: number
-  /** Changes of the protocol, each from an entry of its own, such as `dpop()` and `par()`. Default: none. */
+  /** Extensions of the protocol, each from its own entry, such as `dpop()` and `par()`. Default: none. */
   extensions?: readonly Extension[]
-  /** For a client that has credentials, from `latchkey/client-authentication`. Default: a public client has none. */
+  /** How a client with credentials authenticates, from `latchkey/client-authentication`. Default: a public client without credentials. */
   clientAuthentication?: ClientAuthentication
   /**
-   * Refuses what is otherwise only told by an event `warning`, such as metadata that has lost a protection or a client
-   * secret in a browser. Default false.
+   * Refuses in cases that otherwise cause only an event `warning`: for example, if the server's metadata drops a protection,
+   * or if a page contains a client secret. Default false.
    */
   strict?: boolean
-  /** What this authorization server bends of the rules, and is accepted all the same. Default: nothing. */
+  /** Deviations from the specifications to accept from this server. Default: none. */
   quirks?: readonly Quirk[]
-  /** Where tokens live. Default: IndexedDB in browsers, a private file in Node. */
+  /** Where to store tokens. Default: IndexedDB in browsers, a private file in Node. */
   store?: Store
-  /** How the user gets to the authorization server. Default: a redirect in browsers, a loopback listener in Node. */
+  /** How to send the user to the authorization server. Default: a redirect in browsers, a loopback listener in Node. */
   userAgent?: UserAgent
-  /** What requests are sent with. Default: the global `fetch`. */
+  /** The function that sends all requests. Default: the global `fetch` at the time you create the client. */
   fetch?: Fetch
-  /** Default: the device's. */
+  /** The source of time. Default: the device's clock. */
   clock?: Clock
 }
 
-/** Either `issuer`, whose metadata is then discovered, or `server`, which is that metadata. */
+/** The options of `createClient()`. Set either `issuer`, whose metadata latchkey then discovers, or `server`, the metadata itself. */
 export type ClientOptions = CommonOptions &
   ({ issuer: string; server?: undefined } | { server: ServerMetadata; issuer?: undefined })
 
 /** The options after their checks, with defaults in place. */
 export interface Settings extends ServerSettings {
-  readonly allowedOrigins: ReadonlySet<string>
-  readonly authorizationParameters: Readonly<Record<string, string>>
-  readonly extensions: readonly Extension[]
   /** What the app's developers should look at, although nothing is refused. */
   readonly warnings: readonly { readonly about: WarningTopic; readonly message: string }[]
 }
@@ -130,17 +129,11 @@ function parseScope(scope: string | readonly string[], option = 'scope'): string
   return [...names].join(' ')
 }
 
-function parseOrigins(origins: readonly string[]): ReadonlySet<string> {
+function checkOrigins(origins: readonly string[]): void {
   const option = 'allowedOrigins'
   const right = `a list of origins such as "https://api.example.com", without paths${ONLY_LOOPBACK}`
   check(Array.isArray(origins), option, right, origins)
-  return new Set(
-    origins.map(entry => {
-      const url = parseUrl(entry)
-      check(url && isConfidential(url) && url.href === `${url.origin}/`, option, right, entry)
-      return url.origin
-    }),
-  )
+  for (const entry of origins) check(isOrigin(entry), option, right, entry)
 }
 
 /** RFC 10017 section 6.3.3.1 */
@@ -170,9 +163,10 @@ export function parseOptions(options: ClientOptions, base: string | undefined, i
   check(typeof strict === 'boolean', 'strict', 'true or false (default false)', strict)
   const isExposed = isReadable && clientAuthentication?.isShared
   if (strict && isExposed) throw new ConfigurationError(EXPOSED.message)
+  checkOrigins(options.allowedOrigins)
   for (const quirk of quirks) check(QUIRKS.includes(quirk), 'quirks', `a list of ${QUIRKS.join(', ')}`, quirk)
   return {
-    ...{ issuer, metadata: server, clientId, clientAuthentication, resources, strict, extensions },
+    ...{ issuer, metadata: server, clientId, clientAuthentication, resources, strict },
     redirectUri: parseRedirectUri(options.redirectUri, base, 'redirectUri'),
     postLogoutRedirectUri:
       postLogoutRedirectUri && parseRedirectUri(postLogoutRedirectUri, base, 'postLogoutRedirectUri'),
@@ -180,7 +174,6 @@ export function parseOptions(options: ClientOptions, base: string | undefined, i
     scope: parseScope(
       [options.scope ?? 'openid', ...resources.map(known => known.parameters.scope ?? '')].flat(),
     ),
-    allowedOrigins: parseOrigins(options.allowedOrigins),
     authorizationParameters: checkAuthorizationParameters({ ...options.authorizationParameters }),
     leewaySeconds: refreshLeewaySeconds,
     quirks: new Set(quirks),
@@ -262,19 +255,6 @@ export function parseStepUp(
   }
 }
 
-/** @throws ConfigurationError unless `resources` has an API of this name. */
-export function parseResourceName(name: string, { resources }: Settings): string {
-  const url = parseUrl(name)?.href.replace(/\/$/, '')
-  const names = resources.map(resource => resource.url).join(', ') || 'none'
-  check(
-    resources.some(resource => resource.url === url),
-    'resource',
-    `one of those in "resources" (${names})`,
-    name,
-  )
-  return url as string
-}
-
 /**
  * What one sign-in asks for.
  * @param own a URL of the app: its redirect URI, or the webview's address.
@@ -282,8 +262,8 @@ export function parseResourceName(name: string, { resources }: Settings): string
  * @throws ConfigurationError
  */
 export function parseSignIn(
-  { returnTo, authorizationParameters = {}, stepUp = {} }: SignInOptions,
-  settings: Settings,
+  { returnTo, authorizationParameters = {}, stepUp = {} }: Omit<SignInOptions, 'userAgent'>,
+  settings: ServerSettings,
   own: string,
   granted: string | undefined,
 ) {

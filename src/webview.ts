@@ -7,7 +7,7 @@ import { CallbackError, ConfigurationError, LatchkeyError } from './errors.ts'
 import { localLock } from './lock/local.ts'
 import type { ClientOptions } from './options.ts'
 import { browserPage, watchLeaving } from './platform/browser/page.ts'
-import { indexedDb } from './platform/browser/stores.ts'
+import { indexedDb } from './platform/browser/places.ts'
 import { browserWake } from './platform/browser/wake.ts'
 import { device, deviceClock } from './platform/device.ts'
 import type { AppLink } from './platform/webview/app-link.ts'
@@ -70,7 +70,7 @@ export function createClient(options: WebviewClientOptions): Client {
     watchLeaving,
     isReadable: true,
   }
-  const client = composeClient(options, environment, async () => createAuthorization)
+  const client = composeClient(options, environment, { create: createAuthorization })
   const { links } = userAgent
   const { start, signIn, dispose } = client
   const share = singleFlight<unknown>()

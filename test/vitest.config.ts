@@ -19,28 +19,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^latchkey$/, replacement: fromRoot('src/index.ts') },
-      { find: /^latchkey\/node$/, replacement: fromRoot('src/node.ts') },
-      { find: /^latchkey\/capabilities$/, replacement: fromRoot('src/platform/browser/capabilities.ts') },
-      { find: /^latchkey\/dpop$/, replacement: fromRoot('src/dpop.ts') },
-      {
-        find: /^latchkey\/client-authentication$/,
-        replacement: fromRoot('src/extensions/client-authentication.ts'),
-      },
-      { find: /^latchkey\/par$/, replacement: fromRoot('src/extensions/par.ts') },
-      { find: /^latchkey\/rar$/, replacement: fromRoot('src/extensions/rar.ts') },
-      { find: /^latchkey\/userinfo$/, replacement: fromRoot('src/actions/userinfo.ts') },
-      {
-        find: /^latchkey\/front-channel-logout$/,
-        replacement: fromRoot('src/actions/front-channel-logout.ts'),
-      },
-      {
-        find: /^latchkey\/back-channel-logout$/,
-        replacement: fromRoot('src/actions/back-channel-logout.ts'),
-      },
-      { find: /^latchkey\/third-party-login$/, replacement: fromRoot('src/actions/third-party-login.ts') },
-      { find: /^latchkey\/webview$/, replacement: fromRoot('src/webview.ts') },
-      { find: /^latchkey\/ky$/, replacement: fromRoot('src/ky.ts') },
-      { find: /^latchkey\/sealed$/, replacement: fromRoot('src/sealed.ts') },
+      { find: /^latchkey\/(.+)$/, replacement: fromRoot('src/$1.ts') },
     ],
   },
   test: {

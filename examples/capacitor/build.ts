@@ -1,4 +1,4 @@
-// Makes the web build, which `npx cap sync` puts into the apps: `npx tsx examples/capacitor/build.ts`.
+// Writes the web build, which `npx cap sync` copies into the apps: `npx tsx examples/capacitor/build.ts`.
 import { copyFile, mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,11 +14,11 @@ export async function buildWeb(): Promise<string> {
   await build({
     entryPoints: [join(here, 'src/main.ts')],
     outdir: folder,
-    // only because latchkey is not installed in its own repository
+    // needed only here, because latchkey is not installed in its own repository
     alias: { 'latchkey/webview': resolve(here, '../../src/webview.ts') },
     bundle: true,
     minify: true,
-    splitting: true, // plugins load their web implementation when it is used
+    splitting: true, // plugins load their web implementation on first use
     format: 'esm',
     target: 'es2022',
     logLevel: 'error',

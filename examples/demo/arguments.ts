@@ -8,21 +8,21 @@ export interface DemoArguments {
   readonly pagePort: number
 }
 
-/** A flag or a variable is not as it should be. */
+/** A flag or a variable has a wrong value. */
 export class ArgumentError extends Error {
   override readonly name = 'ArgumentError'
 }
 
 export const help = `Usage: npm start [-- options]
 
-Starts an authorization server, a resource server and a demo page on 127.0.0.1, lives the OAuth exchange once in this
-terminal, then serves the page until Ctrl-C.
+Starts an authorization server, a resource server and a demo page on 127.0.0.1. Runs the OAuth exchange once in this
+terminal, then serves the page until you press Ctrl-C.
 
-  --once               end after the terminal part; exit status 0 only if every arrow was seen
+  --once               stop after the terminal part; exit status 0 only if every arrow was seen
   --as-port <number>   port of the authorization server   (or LATCHKEY_AS_PORT; default: any free port)
   --api-port <number>  port of the resource server        (or LATCHKEY_API_PORT; default: any free port)
   --page-port <number> port of the demo page              (or LATCHKEY_PAGE_PORT; default: any free port)
-  --help               this text
+  --help               print this text
 `
 
 function portOf(flag: string | undefined, name: string, variable: string, env: NodeJS.ProcessEnv): number {
@@ -33,7 +33,7 @@ function portOf(flag: string | undefined, name: string, variable: string, env: N
   )
 }
 
-/** @throws ArgumentError that says what is wrong. */
+/** @throws ArgumentError that names the wrong value. */
 export function parseArguments(args: string[], env: NodeJS.ProcessEnv): DemoArguments {
   try {
     const { values } = parseArgs({

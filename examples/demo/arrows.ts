@@ -2,7 +2,7 @@ import type { ClientEvent } from 'latchkey'
 
 export type Party = 'client' | 'authorization server' | 'resource server' | 'user agent'
 
-/** One arrow of the exchange, ready to be drawn or printed. From a party to itself, it is a note. */
+/** One arrow of the exchange, ready to draw or print. An arrow from a party to itself is a note. */
 export interface Arrow {
   readonly from: Party
   readonly to: Party
@@ -30,7 +30,7 @@ const together = (...parts: (string | false | undefined)[]) => parts.filter(Bool
 
 const pathOf = (url: string) => (URL.canParse(url) ? new URL(url).pathname : url)
 
-/** The arrow for something that the client says has happened. */
+/** The arrow for an event of the client. */
 export function arrowOf(event: ClientEvent): Arrow {
   switch (event.type) {
     case 'metadata-request':
@@ -46,7 +46,7 @@ export function arrowOf(event: ClientEvent): Arrow {
     case 'pushed-authorization-request':
       return arrow(toAuthorizationServer, 'pushed authorization request')
     case 'pushed-authorization-response':
-      return arrow(fromAuthorizationServer, 'request URI', `holds ${event.expiresInSeconds} s`, 'good')
+      return arrow(fromAuthorizationServer, 'request URI', `valid for ${event.expiresInSeconds} s`, 'good')
     case 'token-request':
       return arrow(
         toAuthorizationServer,
@@ -70,7 +70,7 @@ export function arrowOf(event: ClientEvent): Arrow {
     case 'step-up-required':
       return arrow(atClient, 'another sign-in needed', event.error, 'bad')
     case 'body-not-replayable':
-      return arrow(atClient, 'not sent again', 'its body was a stream', 'bad')
+      return arrow(atClient, 'not sent again', 'the body was a stream', 'bad')
     case 'refresh-futile':
       return arrow(atClient, 'no more refreshes for this API', pathOf(event.url), 'bad')
     case 'api-request':

@@ -1,28 +1,27 @@
 import type { Arrow } from './arrows.ts'
 
-/** A step of the exchange did not go as it has to. */
+/** A step of the exchange went wrong. */
 export class LifecycleError extends Error {
   override readonly name = 'LifecycleError'
 }
 
-/** Every arrow as it happens, and the check that the right ones came. */
+/** Records every arrow as it happens, and checks that the expected arrows came. */
 export interface Exchange {
   record(arrow: Arrow): void
-  /** Says something that is not an arrow. */
+  /** Prints a text that is not an arrow. */
   say(text: string): void
-  /** How many arrows have had a label that begins so. */
+  /** How many arrows so far had a label that begins with one of these. */
   count(...beginnings: string[]): number
   /**
-   * Runs one step, during which the arrows named in `expected` have to be seen in this order, and no token request more
-   * than those.
-   * @throws LifecycleError that names the arrow which was missing or was one too many.
+   * Runs one step. The arrows in `expected` must come in this order, and there must be no other token request.
+   * @throws LifecycleError that names the missing arrow or counts the token requests.
    */
   step<T>(title: string, expected: readonly string[], run: () => Promise<T>): Promise<T>
 }
 
 export interface ExchangeOptions {
   print: (line: string) => void
-  /** Whether the terminal shows colours. */
+  /** Whether to print colours. */
   colour: boolean
 }
 

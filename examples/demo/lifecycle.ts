@@ -14,11 +14,11 @@ export interface LifecycleOptions {
   /** Of the notes API. */
   apiUrl: string
   exchange: Exchange
-  /** Hears what the authorization server logs, for what the client cannot know. */
+  /** The log of the authorization server, for events that the client cannot know. */
   authorizationServerLog: { subscribe(listener: (entry: AuthorizationServerLogEntry) => void): () => void }
-  /** What the server's operator does to an access token. */
+  /** Revokes a user's access tokens, as the server's operator would. */
   revokeAccessTokensOf: (subject: string) => Promise<unknown>
-  /** Ends the waiting early. */
+  /** Stops waiting. */
   signal?: AbortSignal
 }
 
@@ -45,7 +45,7 @@ function expectStatus(response: Response, status: number) {
   }
 }
 
-/** Fails unless every token response came with a refresh token that was not there before. */
+/** Fails unless every token response brought a new refresh token. */
 function watchRotation(options: LifecycleOptions) {
   const refreshTokens: string[] = []
   let accessToken = ''

@@ -19,7 +19,7 @@ async function signIn(page: Page) {
   await page.getByTestId('list-notes').waitFor()
 }
 
-/** Clicks and waits until the call that this makes is over. */
+/** Clicks, and waits until the call has finished. */
 async function call(page: Page, button: string, calls: number) {
   await page.getByTestId(button).click()
   await page.getByTestId('calls-ok').getByText(String(calls), { exact: true }).waitFor()
@@ -32,7 +32,7 @@ async function useEverything(page: Page) {
   await page.getByTestId('revoke').click()
   await page.getByText('has revoked your access token').waitFor()
   await call(page, 'list-notes', 3)
-  // The arrows are drawn within 0.3 s.
+  // the page draws the arrows within 0.3 s
   await page.waitForTimeout(600)
 }
 
@@ -62,7 +62,7 @@ async function shoot(name: string, options: BrowserContextOptions, file: string,
   }
 }
 
-/** Writes docs/demo.png; with `--all`, also every other look into a temporary folder. */
+/** Writes docs/demo.png. With `--all`, also writes every other view to a temporary folder. */
 await mkdir(dirname(target), { recursive: true })
 await shoot('desk-light', { ...desk, colorScheme: 'light' }, target, false)
 if (process.argv.includes('--all')) {

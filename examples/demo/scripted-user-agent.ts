@@ -1,17 +1,17 @@
-/** What the scripted user did, for whoever shows it. */
+/** A step of the scripted user, to show it. */
 export type UserAgentStep =
   | { readonly type: 'form-shown'; readonly title: string }
   | { readonly type: 'form-sent'; readonly what: string }
 
 export interface ScriptedUserAgentOptions {
-  /** What to type as the user name. */
+  /** The user name to type. */
   userName: string
-  /** Where the answer goes: what starts with this is the last request. */
+  /** Where the answer goes. A request to a URL that starts with this is the last one. */
   redirectUri?: string
   step?: (step: UserAgentStep) => void
 }
 
-/** More pages than a sign-in has: whoever gets here goes round in circles. */
+/** More pages than a sign-in has: reaching this number means a loop. */
 const MOST_REQUESTS = 20
 
 const REQUEST_TIMEOUT_MS = 10_000
@@ -19,7 +19,7 @@ const REQUEST_TIMEOUT_MS = 10_000
 const attributesOf = (tag: string): Map<string, string> =>
   new Map([...tag.matchAll(/([\w-]+)="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value]))
 
-/** The first form of a page, filled in: every input as it is, the empty ones with the user name, the first button. */
+/** Fills in the first form of a page: keeps every value, types the user name into empty inputs, presses the first button. */
 function fillIn(html: string, base: string, userName: string) {
   const form = /<form\b[^>]*>[\s\S]*?<\/form>/.exec(html)?.[0]
   if (!form) return undefined
@@ -28,15 +28,15 @@ function fillIn(html: string, base: string, userName: string) {
     const attributes = attributesOf(tag)
     body.set(attributes.get('name') ?? '', attributes.get('value') ?? userName)
   }
-  // A button may stand outside of its form.
+  // a button may be outside its form
   const button = attributesOf(/<button\b[^>]*>/.exec(html)?.[0] ?? '')
   if (button.has('name')) body.set(button.get('name') ?? '', button.get('value') ?? '')
   return { url: new URL(attributesOf(form).get('action') ?? base, base).href, body }
 }
 
 /**
- * A browser without a screen: keeps cookies, follows redirects, signs in and consents by the server's own forms.
- * @returns what to open an authorization request or a sign-out with. Cookies live as long as it does, as in one browser.
+ * A browser without a screen: it keeps cookies, follows redirects, signs in and consents with the server's own forms.
+ * @returns a function that opens an authorization request or a sign-out. Its calls share their cookies, as in one browser.
  */
 export function createScriptedUserAgent({
   userName,

@@ -3,7 +3,7 @@ import type { UserAgentStep } from './scripted-user-agent.ts'
 import type { AuthorizationServerLogEntry } from './servers/authorization-server-log.ts'
 import type { ResourceServerLogEntry } from './servers/resource-server.ts'
 
-/** The arrow that only the resource server sees. */
+/** The arrow for something that only the resource server sees. */
 export function arrowOfResourceServer(entry: ResourceServerLogEntry): Arrow | undefined {
   const there = ['resource server', 'authorization server'] as const
   const back = ['authorization server', 'resource server'] as const
@@ -19,7 +19,7 @@ export function arrowOfResourceServer(entry: ResourceServerLogEntry): Arrow | un
   }
 }
 
-/** The arrow that only the authorization server sees: what it does on its own. */
+/** The arrow for something that the authorization server does by itself. */
 export function arrowOfAuthorizationServer(entry: AuthorizationServerLogEntry): Arrow | undefined {
   const own = ['authorization server', 'authorization server'] as const
   switch (entry.type) {

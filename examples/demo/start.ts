@@ -12,7 +12,7 @@ const print = (line: string) => {
 const isColourful = () =>
   Boolean(process.stdout.isTTY) && !process.env.NO_COLOR && process.env.TERM !== 'dumb'
 
-/** Aborted by Ctrl-C or by whoever supervises this process; the second Ctrl-C ends it the hard way. */
+/** Aborts on Ctrl-C or SIGTERM. A second Ctrl-C kills the process. */
 function stopSignal(): AbortSignal {
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())
@@ -63,7 +63,7 @@ async function demo(options: DemoArguments) {
     const counts = await Promise.race([lifecycle, whenAborted(stop)])
     inTerminal = false
     if (!counts) {
-      // Its own clean-up still runs; that it could not finish is what was asked for.
+      // its clean-up still runs; the user asked to stop, so its rejection is expected
       lifecycle.catch(() => {})
       process.exitCode = options.once ? 1 : 0
       return
@@ -72,7 +72,7 @@ async function demo(options: DemoArguments) {
     print('')
     print(`lifecycle ok: ${tokenRequests} token requests, ${apiCalls} API calls, ${refreshes} refreshes`)
     if (options.once) return
-    print(`\nThe demo page is at ${servers.pageUrl}\nCtrl-C ends it.`)
+    print(`\nThe demo page is at ${servers.pageUrl}\nPress Ctrl-C to stop it.`)
     await whenAborted(stop)
   } finally {
     await servers.close()

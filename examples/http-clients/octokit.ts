@@ -1,6 +1,6 @@
 import { Octokit } from '@octokit/core'
 import type { Client } from 'latchkey'
 
-/** Without `auth`: what it names would go out in place of the access token. */
+/** Leave `auth` out: Octokit would send it instead of the access token. */
 export const createOctokit = (client: Pick<Client, 'fetch'>, baseUrl = 'https://api.github.com') =>
   new Octokit({ baseUrl, request: { fetch: client.fetch } })

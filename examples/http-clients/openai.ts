@@ -3,9 +3,9 @@ import OpenAI from 'openai'
 
 export const createOpenAi = (client: Pick<Client, 'fetch'>, baseURL: string) =>
   new OpenAI({
-    baseURL, // of a gateway that takes access tokens
+    baseURL, // of a gateway that accepts access tokens
     fetch: client.fetch,
-    apiKey: 'unused', // it has to be there, and
-    defaultHeaders: { Authorization: null }, // is not sent
-    dangerouslyAllowBrowser: true, // no API key is in the page: the danger that this is about
+    apiKey: 'unused', // required by the SDK,
+    defaultHeaders: { Authorization: null }, // and not sent
+    dangerouslyAllowBrowser: true, // the page contains no API key, which is the danger this option warns about
   })

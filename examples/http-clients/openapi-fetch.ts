@@ -1,6 +1,6 @@
 import type { Client } from 'latchkey'
 import createOpenApiClient from 'openapi-fetch'
 
-/** `Paths` is what openapi-typescript made of the API's description. */
+/** `Paths` is the type that openapi-typescript generates from the API's description. */
 export const createApi = <Paths extends object>(client: Pick<Client, 'fetch'>, baseUrl: string) =>
   createOpenApiClient<Paths>({ baseUrl, fetch: client.fetch })

@@ -1,7 +1,7 @@
 import { QueryClient } from '@tanstack/query-core'
 import { type Client, LatchkeyError } from 'latchkey'
 
-/** A query's key is the path of what it reads: `useQuery({ queryKey: ['notes', 7] })`. */
+/** A query's key is the path that it reads: `useQuery({ queryKey: ['notes', 7] })`. */
 export const createQueries = (client: Pick<Client, 'fetch'>, baseUrl: string) =>
   new QueryClient({
     defaultOptions: {

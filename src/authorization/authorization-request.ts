@@ -5,7 +5,7 @@ import {
   generateRandomNonce,
   generateRandomState,
 } from 'oauth4webapi'
-import type { ServerSettings, SessionRecords, SignInRequest } from '../core/authorization.ts'
+import type { ServerSettings, SessionRecords } from '../core/authorization.ts'
 import { nameState } from '../core/callback.ts'
 import type { Warn } from '../core/events.ts'
 import type { Clock, KeyValue } from '../core/ports.ts'
@@ -14,6 +14,19 @@ import { CallbackError, ConfigurationError } from '../errors.ts'
 import type { JoinedExtensions } from './extensions.ts'
 import { endpointOf, type Server } from './metadata.ts'
 import type { Transaction, Transactions } from './transaction.ts'
+
+/** What is asked for this time. */
+export interface AuthorizationChoice {
+  readonly userAgent: string
+  readonly scope: string
+  readonly returnTo: string | undefined
+  /** Beside latchkey's own. */
+  readonly parameters: Readonly<Record<string, string>>
+  /** One of these authentication context classes, joined by spaces, is a must. */
+  readonly acrValues?: string | undefined
+  /** With `prompt=none`: nobody else than this user. */
+  readonly subject?: string | undefined
+}
 
 export interface AuthorizationRequestPorts {
   readonly settings: ServerSettings
@@ -36,7 +49,7 @@ const LOOP = { returned: 3, begun: 6, ms: 60_000 }
 export async function refuseLoop({ records, clock, transactions }: AuthorizationRequestPorts): Promise<void> {
   if (records.current) return
   const since = clock.now() - LOOP.ms
-  const all = await transactions.all().catch(() => []) // what cannot be read is no loop; a store that cannot be written is told next
+  const all = await transactions.all() // what cannot be read is no loop; a store that cannot be written is reported next
   const recent = all.filter(one => one.createdAt > since)
   const returned = recent.filter(({ stage }) => stage === 'returned' || stage === 'failed').length
   const begun = returned + recent.filter(({ stage }) => stage === 'waiting').length
@@ -101,7 +114,7 @@ function essentialAcr(claims: string | undefined): string[] | undefined {
 /** Builds the authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3) and saves its transaction. */
 export async function beginAuthorization(
   ports: AuthorizationRequestPorts,
-  { userAgent, scope, returnTo, parameters, acrValues, subject }: Omit<SignInRequest, 'leaves'>,
+  { userAgent, scope, returnTo, parameters, acrValues, subject }: AuthorizationChoice,
   redirectUri: string,
 ): Promise<{ url: string; state: string }> {
   const { server, extensions, transactions, clock, records } = ports
@@ -114,7 +127,7 @@ export async function beginAuthorization(
   const state = nameState(userAgent, generateRandomState())
   const codeVerifier = generateRandomCodeVerifier()
   const nonce = scope.split(' ').includes('openid') ? generateRandomNonce() : undefined
-  const own: Record<string, string | undefined> = {
+  const own = {
     ...parameters,
     client_id: clientId,
     response_type: 'code',

@@ -1,19 +1,22 @@
 import {
   type AuthorizationServer,
   getValidatedIdTokenClaims,
+  JWT_TIMESTAMP_CHECK,
   jwksCache,
-  type TokenEndpointResponse,
+  processGenericTokenEndpointResponse,
   validateApplicationLevelSignature,
 } from 'oauth4webapi'
 import type { ServerSettings } from '../core/authorization.ts'
 import type { Clock, EpochMs } from '../core/ports.ts'
+import type { IdTokenClaims } from '../core/token-set.ts'
 import { NetworkError } from '../errors.ts'
+import { identityOf } from './client-identity.ts'
 import type { AcceptDeviation } from './deviation.ts'
 import type { Transport } from './endpoint.ts'
 import { toLatchkeyError } from './failure.ts'
-import { endpointOf, type Server } from './metadata.ts'
+import { endpointOf, JSON_REQUEST, type Server } from './metadata.ts'
 import type { ServerTime } from './server-time.ts'
-import { isMembers, type Members, readMembers, unfit } from './token-response.ts'
+import { isMembers, type Members, readMembers, unfit, withMembers } from './token-response.ts'
 
 /** How long keys are used; one that is not among them is looked for at once. */
 const KEYS_MS = 3_600_000
@@ -22,10 +25,12 @@ const UNFIT_KEYS_MS = 10_000
 /** A key that was not there is not looked for again so soon. */
 const UNKNOWN_KEY_MS = 60_000
 /** A device's clock may be off by a time zone and a day, and still sign in. */
-export const MOST_SKEW_SECONDS = 2 * 24 * 3600
+const MOST_SKEW_SECONDS = 2 * 24 * 3600
+/** As oauth4webapi compares times. */
+const TOLERANCE_SECONDS = 30
 
 export interface IdTokenPorts {
-  readonly settings: Pick<ServerSettings, 'clientId'>
+  readonly settings: Pick<ServerSettings, 'clientId' | 'clientAuthentication'>
   readonly server: Server
   readonly transport: Transport
   readonly clock: Clock
@@ -33,21 +38,33 @@ export interface IdTokenPorts {
   readonly acceptDeviation: AcceptDeviation
 }
 
-/** Checks ID Tokens where oauth4webapi leaves off (OpenID Connect Core sections 3.1.3.7 and 3.1.3.8). */
-export interface IdTokens {
-  /** Fetches the keys that a check will need, unless they are there: beside what is under way. */
-  prepare(): void
+/** What the authorization request asked of the ID Token. */
+export interface ExpectedIdToken {
+  readonly nonce: string | undefined
+  /** How many seconds ago the user may have authenticated at most. */
+  readonly maxAge: number | undefined
+}
+
+/** Claims that passed their checks. */
+export interface JudgedIdToken {
+  readonly claims: IdTokenClaims
   /**
-   * The claims that oauth4webapi has not checked already.
-   * @throws ServerError
-   */
-  check(tokens: TokenEndpointResponse): Promise<void>
-  /**
-   * The signature.
-   * @param answer what `tokens` were read from by oauth4webapi.
+   * Checks the signature.
    * @throws LatchkeyError, or what oauth4webapi throws.
    */
-  verify(as: AuthorizationServer, answer: Response, tokens: TokenEndpointResponse): Promise<void>
+  verify(): Promise<void>
+}
+
+export interface IdTokens {
+  /** Fetches the keys that `verify` will need in the background, unless they are there. */
+  prepare(): void
+  /**
+   * The one judge of ID Tokens (OpenID Connect Core sections 3.1.3.7 and 3.1.3.8).
+   * @param members of the token response that it came in.
+   * @param expected for the answer to an authorization request; a refresh expects nothing of its own.
+   * @throws ServerError, or what oauth4webapi throws.
+   */
+  judge(as: AuthorizationServer, members: Members, expected?: ExpectedIdToken): Promise<JudgedIdToken>
 }
 
 const toBase64 = (text: string): string => text.replaceAll('-', '+').replaceAll('_', '/')
@@ -93,7 +110,7 @@ const isOther = (error: unknown) => error instanceof NetworkError && error.reaso
 
 export function createIdTokens({
   server,
-  settings: { clientId },
+  settings,
   transport,
   clock,
   serverTime,
@@ -115,8 +132,7 @@ export function createIdTokens({
   }
 
   const fetchKeysAt = async (url: string): Promise<Members[]> => {
-    const init = { method: 'GET', redirect: 'manual', headers: { accept: 'application/json' } }
-    const response = await transport(url, init)
+    const response = await transport(url, JSON_REQUEST)
     const members = await readMembers(response, acceptDeviation)
     if (response.status !== 200 || !Array.isArray(members?.keys)) {
       throw toLatchkeyError({ code: 'NOT_CONFORM', response }, 'The request for its keys', clock.now())
@@ -142,47 +158,70 @@ export function createIdTokens({
     return true
   }
 
+  /**
+   * Where only a clock stands between us and a sign-in: the ID Token was made for this very request, which its nonce
+   * proves, so its `iat` is the server's time.
+   */
+  const learnTime = (error: unknown, idToken: string): boolean => {
+    const skew = Number(peek(idToken, 1).iat) - Math.floor(Date.now() / 1000)
+    const isSkewed =
+      (error as { code?: string }).code === JWT_TIMESTAMP_CHECK && Math.abs(skew) < MOST_SKEW_SECONDS
+    if (isSkewed) serverTime.learn(skew * 1000 + Date.now() - clock.now())
+    return isSkewed
+  }
+
+  const verify = async (as: AuthorizationServer, answer: Response, idToken: string): Promise<void> => {
+    const verifyWith = async (jwks: Promise<Members[]>) => {
+      const cache = { jwks: { keys: (await jwks) as [] }, uat: Math.floor(Date.now() / 1000) }
+      // a copy, because oauth4webapi keeps the keys of a server for a minute at least, whatever comes
+      await validateApplicationLevelSignature({ ...as }, answer, { [jwksCache]: cache })
+    }
+    try {
+      await verifyWith(keys())
+    } catch (error) {
+      // keys may have rotated a moment ago (OpenID Connect Core section 10.1.1)
+      if (error instanceof NetworkError || !isNewlyMissed(peek(idToken, 0).kid)) throw error
+      try {
+        await verifyWith(keys(true))
+      } catch (error) {
+        // or they are kept elsewhere now
+        const old = await server()
+        if ((await server(old)).jwks_uri === old.jwks_uri) throw error
+        await verifyWith(keys(true))
+      }
+    }
+  }
+
   return {
     prepare: () => void keys().catch(() => {}),
 
-    async check(tokens) {
-      const claims = getValidatedIdTokenClaims(tokens)
-      if (!claims) return
-      const { sub, azp, iat, at_hash: atHash } = claims
-      const idToken = tokens.id_token as string
-      const serverNow = clock.now() + serverTime.aheadMs()
+    async judge(as, members, expected) {
+      const idToken = String(members.id_token)
+      const named = namedBy(as, idToken, acceptDeviation)
+      const answer = withMembers(new Response(), members)
+      const process = () => {
+        const [client] = identityOf(settings, clock, serverTime.aheadMs())
+        return processGenericTokenEndpointResponse(named, client, answer)
+      }
+      const tokens = await process().catch(error => {
+        if (!expected || !learnTime(error, idToken)) throw error
+        return process()
+      })
+      const claims = getValidatedIdTokenClaims(tokens) as IdTokenClaims
+      const { sub, azp, iat, nonce, auth_time: authTime, at_hash: atHash } = claims
+      const { maxAge } = expected ?? {}
+      const serverNow = (clock.now() + serverTime.aheadMs()) / 1000
       const isRight = {
         sub: /^[ -~]{1,255}$/.test(sub),
-        azp: azp === undefined || azp === clientId,
-        iat: Math.abs(iat - serverNow / 1000) < MOST_SKEW_SECONDS,
+        azp: azp === undefined || azp === settings.clientId,
+        iat: Math.abs(iat - serverNow) < MOST_SKEW_SECONDS,
+        nonce: !expected || nonce === expected.nonce,
+        auth_time: maxAge === undefined || Number(authTime) + maxAge >= serverNow - TOLERANCE_SECONDS,
         at_hash: atHash === undefined || (await isHashOf(tokens.access_token, idToken, atHash)),
       }
       for (const [name, right] of Object.entries(isRight))
         if (!right) throw unfit(`has an ID Token whose "${name}" cannot be right`)
-    },
-
-    async verify(as, answer, { id_token: idToken }) {
-      if (!idToken) return
-      const verify = async (jwks: Promise<Members[]>) => {
-        const cache = { jwks: { keys: (await jwks) as [] }, uat: Math.floor(Date.now() / 1000) }
-        // a copy, because oauth4webapi keeps the keys of a server for a minute at least, whatever comes
-        await validateApplicationLevelSignature({ ...as }, answer, { [jwksCache]: cache })
-      }
-      const found = keys()
-      try {
-        await verify(found)
-      } catch (error) {
-        // keys may have rotated a moment ago (OpenID Connect Core section 10.1.1)
-        if (error instanceof NetworkError || !isNewlyMissed(peek(idToken, 0).kid)) throw error
-        try {
-          await verify(keys(true))
-        } catch (error) {
-          // or they are kept elsewhere now
-          const old = await server()
-          if ((await server(old)).jwks_uri === old.jwks_uri) throw error
-          await verify(keys(true))
-        }
-      }
+      return { claims, verify: () => verify(named, answer, idToken) }
     },
   }
 }

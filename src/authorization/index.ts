@@ -1,4 +1,6 @@
-import type { Authorization, AuthorizationPorts } from '../core/authorization.ts'
+import type { Authorization, AuthorizationPorts, SignInRequest } from '../core/authorization.ts'
+import { judgeAnswer } from '../core/challenge.ts'
+import { type ClientOptions, parseOptions, parseSignIn } from '../options.ts'
 import { createAcceptDeviation } from './deviation.ts'
 import { createTransport } from './endpoint.ts'
 import { joinExtensions } from './extensions.ts'
@@ -15,8 +17,13 @@ import { createTransactions } from './transaction.ts'
 
 /** Joins all that talks with the authorization server. */
 export function createAuthorization(ports: AuthorizationPorts): Authorization {
-  const { settings, clock, emit, warn, keyValue, prefix } = ports
+  const { clock, emit, warn, keyValue, prefix } = ports
+  const { warnings, ...settings } = parseOptions(ports.options as ClientOptions, ports.base, ports.isReadable)
   const { quirks, strict, resources } = settings
+  // an app that subscribes at once hears them
+  queueMicrotask(() => {
+    for (const { about, message } of warnings) warn(about, message)
+  })
   const serverTime = createServerTime(clock)
   const transport = serverTime.watch(createTransport(ports))
   const acceptDeviation = createAcceptDeviation(quirks, warn)
@@ -31,6 +38,8 @@ export function createAuthorization(ports: AuthorizationPorts): Authorization {
   const revoke = (refreshToken: string) =>
     void revokeToken(requests, refreshToken, 'refresh_token').catch(() => {})
   const transactions = createTransactions(keyValue, `${prefix} transaction `, clock)
+  const parse = (request: SignInRequest) =>
+    parseSignIn(request, settings, ports.home, ports.records.current?.tokens.scope)
   const signIns: SignInPorts = { ...ports, ...requests, transactions, revoke }
   const redeem = createRedemption({
     ...ports,
@@ -48,12 +57,14 @@ export function createAuthorization(ports: AuthorizationPorts): Authorization {
 
   return {
     ...refresher,
-    signIn: (attempt, request) => signIn(signIns, attempt, request),
+    checkSignIn: request => void parse(request),
+    signIn: (attempt, request) => signIn(signIns, attempt, request, parse(request)),
     ...createArrival(signIns),
     async signOut(ended, leave) {
       await endSignIns(transactions, extensions)
       if (ended) await endAtServer(requests, ended, leave)
     },
+    judgeAnswer,
     server,
     endpoint: async name => endpointOf(await server(), name, settings.clientAuthentication?.mtls),
     transport,

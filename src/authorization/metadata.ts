@@ -1,10 +1,4 @@
-import {
-  type AuthorizationServer,
-  allowInsecureRequests,
-  customFetch,
-  discoveryRequest,
-  processDiscoveryResponse,
-} from 'oauth4webapi'
+import type { AuthorizationServer } from 'oauth4webapi'
 import type { ServerSettings } from '../core/authorization.ts'
 import { isConfidential } from '../core/destination.ts'
 import type { Emit, Warn } from '../core/events.ts'
@@ -13,7 +7,7 @@ import { ConfigurationError, NetworkError, ServerError } from '../errors.ts'
 import type { AcceptDeviation } from './deviation.ts'
 import type { Transport } from './endpoint.ts'
 import { toLatchkeyError } from './failure.ts'
-import { readMembers, withMembers } from './token-response.ts'
+import { readMembers } from './token-response.ts'
 
 /**
  * The metadata of the authorization server, given or discovered.
@@ -36,6 +30,17 @@ export interface MetadataPorts {
 const METADATA_MS = 24 * 3_600_000
 const RETRY_MS = 300_000
 
+/** A request for a document in JSON. */
+export const JSON_REQUEST = { method: 'GET', redirect: 'manual', headers: { accept: 'application/json' } }
+
+/** Where a server publishes its metadata. */
+const PLACES = {
+  /** OpenID Connect Discovery section 4.1: after the issuer's path. */
+  openid: (origin: string, path: string) => `${origin}${path}/.well-known/openid-configuration`,
+  /** RFC 8414 section 3.1: before it. */
+  oauth: (origin: string, path: string) => `${origin}/.well-known/oauth-authorization-server${path}`,
+}
+
 /** An object whose `toString` is no function cannot be made a text. */
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : typeof value)
 
@@ -51,42 +56,37 @@ export function createServer(ports: MetadataPorts): Server {
   let known: Promise<AuthorizationServer> | undefined
   let renewAt = Number.POSITIVE_INFINITY
 
-  /** What the document's issuer has to be: the configured one, or another spelling that counts as the same. */
-  const expect = (told: unknown): string => {
-    if (typeof told !== 'string' || told === issuer || !URL.canParse(told)) return issuer
-    if (spelling(told) === spelling(issuer)) return strict ? '' : told
-    if (!told.includes('{tenantid}') || new URL(told).origin !== new URL(issuer).origin) return issuer
+  /** Whether the document is of the configured issuer, by this or another spelling that counts as the same. */
+  const isExpected = (named: unknown): boolean => {
+    if (named === issuer) return true
+    if (typeof named !== 'string' || !URL.canParse(named)) return false
+    if (spelling(named) === spelling(issuer)) return !strict
+    if (!named.includes('{tenantid}') || new URL(named).origin !== new URL(issuer).origin) return false
     acceptDeviation('issuer_template', 'has an issuer for each tenant')
-    return told
+    return true
   }
 
-  const discover = async (algorithm: 'oidc' | 'oauth2'): Promise<AuthorizationServer> => {
-    let url = ''
-    let told: unknown
+  const discover = async (place = PLACES.openid): Promise<AuthorizationServer> => {
+    const { origin, pathname } = new URL(issuer)
+    const url = place(origin, pathname.replace(/\/$/, ''))
+    let named: unknown
     let server: AuthorizationServer
     try {
-      const response = await discoveryRequest(new URL(issuer), {
-        algorithm,
-        [allowInsecureRequests]: true, // http is refused at creation, but for loopback
-        [customFetch]: (address, init) => {
-          url = address
-          emit({ type: 'metadata-request', url })
-          return transport(url, init)
-        },
-      })
-      if (response.status === 404 && algorithm === 'oidc') return await discover('oauth2')
+      emit({ type: 'metadata-request', url })
+      const response = await transport(url, JSON_REQUEST)
+      if (response.status === 404 && place === PLACES.openid) return await discover(PLACES.oauth)
       const members = await readMembers(response, acceptDeviation)
-      told = members?.issuer
-      server = await processDiscoveryResponse(new URL(expect(told)), withMembers(response, members))
+      named = members?.issuer
+      if (response.status !== 200 || !isExpected(named)) {
+        throw toLatchkeyError({ code: 'NOT_CONFORM', response }, 'The metadata request', clock.now())
+      }
+      server = members as unknown as AuthorizationServer
     } catch (error) {
-      const failure = toLatchkeyError(error, 'The metadata request', clock.now())
       // a document that was cut off is none
       const isOther =
-        failure instanceof NetworkError
-          ? failure.reason === 'not_the_server' || failure.status === 200
-          : failure !== error
-      if (!isOther) throw failure
-      const other = typeof told === 'string' ? ` (it is of ${told.slice(0, 100)})` : ''
+        error instanceof NetworkError && (error.reason === 'not_the_server' || error.status === 200)
+      if (!isOther) throw error
+      const other = typeof named === 'string' ? ` (it is of ${named.slice(0, 100)})` : ''
       throw new NetworkError(
         `${url} is not the metadata of the issuer ${issuer}${other}. Correct "issuer", or give "server" where there is no such document.`,
         'not_the_server',
@@ -103,14 +103,14 @@ export function createServer(ports: MetadataPorts): Server {
   const renew = async (): Promise<void> => {
     mayRenewAt = clock.now() + RETRY_MS
     renewAt = mayRenewAt
-    const server = await discover('oidc').catch(() => {})
+    const server = await discover().catch(() => {})
     if (server) known = Promise.resolve(server)
   }
   let renewing: Promise<void> | undefined
 
   return async stale => {
     if (known && clock.now() >= renewAt) renewing = renew()
-    known ??= (metadata ? Promise.resolve(metadata) : discover('oidc')).catch(error => {
+    known ??= (metadata ? Promise.resolve(metadata) : discover()).catch(error => {
       known = undefined
       throw error
     })

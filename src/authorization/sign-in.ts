@@ -7,6 +7,7 @@ import type {
 import { type Callback, cleanSignedOut, cleanUrl, isAt, parseCallback } from '../core/callback.ts'
 import type { KeyValue, SignInAttempt } from '../core/ports.ts'
 import { type SessionRecord, sessionOf } from '../core/session.ts'
+import type { Granted } from '../core/token-set.ts'
 import { HOLD_MS, singleFlight, WAIT_MS, withTimeLimit } from '../core/waiting.ts'
 import {
   AuthorizationRequiredError,
@@ -15,12 +16,13 @@ import {
   NetworkError,
   StorageError,
 } from '../errors.ts'
+import type { parseSignIn } from '../options.ts'
 import { beginAuthorization, refuseLoop } from './authorization-request.ts'
 import { exchangeCode } from './code-exchange.ts'
 import { tidy } from './failure.ts'
 import { toTokenSet, unasked } from './renewal.ts'
 import type { TokenRequestPorts } from './token-request.ts'
-import { isOpen, type Transactions } from './transaction.ts'
+import { isOpen, type Transaction, type Transactions } from './transaction.ts'
 
 export interface SignInPorts
   extends TokenRequestPorts,
@@ -37,12 +39,14 @@ export interface SignInPorts
 export async function signIn(
   ports: SignInPorts,
   attempt: SignInAttempt,
-  request: SignInRequest,
+  { userAgent, leaves, subject }: SignInRequest,
+  demands: ReturnType<typeof parseSignIn>,
 ): Promise<void> {
-  const { scope, userAgent } = request
+  const { scope } = demands
   await refuseLoop(ports)
-  const { url, state } = await beginAuthorization(ports, request, await attempt.redirectUri)
-  if (request.leaves && !ports.isKept()) {
+  const choice = { ...demands, userAgent, subject }
+  const { url, state } = await beginAuthorization(ports, choice, await attempt.redirectUri)
+  if (leaves && !ports.isKept()) {
     throw new StorageError(
       'What is stored here is gone when the page leaves, so a sign-in that leaves could not be finished. Sign in by popup(), or allow the page to store something.',
     )
@@ -61,7 +65,7 @@ export async function signIn(
 export async function rejectErrorWithoutState(ports: SignInPorts, url: URL): Promise<void> {
   const error = url.searchParams.get('error')
   if (!error || url.searchParams.has('state')) return
-  const all = await ports.transactions.all().catch(() => [])
+  const all = await ports.transactions.all()
   const awaited = all.find(({ stage, redirectUri }) => stage === 'waiting' && isAt(url, redirectUri))
   if (!awaited) return
   await ports.transactions.move(awaited, 'returned')
@@ -166,7 +170,7 @@ async function explainLost(
   const works = write(mark).then(() => keyValue.get(key))
   const storageWorks = (await works.catch(() => undefined)) === mark && isKept()
   await write().catch(() => {})
-  const pending = (await transactions.all().catch(() => [])).filter(({ stage }) => isOpen(stage))
+  const pending = (await transactions.all()).filter(({ stage }) => isOpen(stage))
   const isTooOld = await transactions.isTooOld(state).catch(() => false)
   const likely = !storageWorks ? 'storage_blocked' : isTooOld ? 'expired' : 'other_browser'
   const newest = pending[0] && clock.now() - pending[0].createdAt
@@ -179,7 +183,7 @@ async function explainLost(
 
 /** Under the lock for sign-ins. @returns the new session, or `undefined` when another tab or call was first. */
 async function exchange(ports: SignInPorts, { state, url }: Callback): Promise<SessionRecord | undefined> {
-  const { settings, records, transactions, clock, warn } = ports
+  const { records, transactions } = ports
   const transaction = await transactions.find(state)
   // what cannot be read is replaced all the same: the user has just signed in
   const stored = await records.read().then(sessionOf, () => records.current)
@@ -187,47 +191,54 @@ async function exchange(ports: SignInPorts, { state, url }: Callback): Promise<S
   ports.emit({ type: 'authorization-response', refused: url.searchParams.has('error') })
   try {
     const granted = await exchangeCode(ports, url, transaction)
-    const { refresh_token: unused, scope } = granted.response
-    const expected = transaction.silent && (transaction.subject ?? stored?.tokens.claims?.sub)
-    if (expected && granted.claims?.sub !== expected) {
-      if (unused) ports.revoke(unused)
-      throw new AuthorizationRequiredError('subject_changed')
-    }
-    const more = unasked(scope, transaction.scope)
-    if (more) warn('scope', `More was granted than was asked for: ${more}.`)
-    const { leewaySeconds } = settings
-    const tokens = toTokenSet(granted, { receivedAt: clock.now(), leewaySeconds, scope: transaction.scope })
-    // named after its state: a callback that comes again is known by the session it began
-    const requested = transaction.scope
-    const record: SessionRecord = {
-      schema: 1,
-      sessionId: state,
-      version: 1,
-      tokenType: ports.extensions.tokenType,
-      tokens,
-      requested,
-      by: ports.realm,
-      epoch: transaction.epoch,
-    }
-    await storeSignIn(ports, record).catch(error => {
-      if (unused) ports.revoke(unused)
-      throw error
-    })
+    const record = await beginSession(ports, transaction, granted, stored?.tokens.claims?.sub).catch(
+      error => {
+        const { refresh_token: unused } = granted.response
+        if (unused) ports.revoke(unused)
+        throw error
+      },
+    )
     await transactions.move(transaction, 'signed-in')
-    if (!tokens.refreshToken) {
-      const isAsked = requested.split(' ').includes('offline_access')
-      const why = isAsked
-        ? 'Some servers ignore the scope offline_access unless authorizationParameters has prompt: "consent".'
-        : 'Most servers give one for the scope offline_access.'
-      const message = `This sign-in brought no refresh token: it lasts as long as its access token. ${why}`
-      warn(isAsked ? 'offline_access' : 'no_refresh_token', message)
-    }
     return record
   } catch (error) {
     await transactions.move(transaction, isRetryable(error) ? 'returned' : 'failed')
     if (transaction.silent && needsUser(error)) throw new AuthorizationRequiredError('interaction_required')
     throw error
   }
+}
+
+/**
+ * Stores the session that was granted.
+ * @param subject whose session is stored now.
+ * @throws AuthorizationRequiredError for the tokens of somebody else, or after a sign-out meanwhile.
+ */
+async function beginSession(
+  ports: SignInPorts,
+  { state, scope, silent, subject: required, epoch }: Transaction,
+  granted: Granted,
+  subject: string | undefined,
+): Promise<SessionRecord> {
+  const expected = silent && (required ?? subject)
+  if (expected && granted.claims?.sub !== expected) throw new AuthorizationRequiredError('subject_changed')
+  const more = unasked(granted.response.scope, scope)
+  if (more) ports.warn('scope', `More was granted than was asked for: ${more}.`)
+  const { leewaySeconds } = ports.settings
+  const tokens = toTokenSet(granted, { receivedAt: ports.clock.now(), leewaySeconds, scope })
+  const record: SessionRecord = {
+    // named after its state: a callback that comes again is known by the session it began
+    ...{ schema: 1, sessionId: state, version: 1, by: ports.realm, epoch },
+    ...{ tokenType: ports.extensions.tokenType, tokens, requested: scope },
+  }
+  await storeSignIn(ports, record)
+  if (!tokens.refreshToken) {
+    const isAsked = scope.split(' ').includes('offline_access')
+    const why = isAsked
+      ? 'Some servers ignore the scope offline_access unless authorizationParameters has prompt: "consent".'
+      : 'Most servers give one for the scope offline_access.'
+    const message = `This sign-in brought no refresh token: it lasts as long as its access token. ${why}`
+    ports.warn(isAsked ? 'offline_access' : 'no_refresh_token', message)
+  }
+  return record
 }
 
 /** @throws AuthorizationRequiredError where somebody has signed out since the sign-in began. */

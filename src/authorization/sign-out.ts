@@ -104,7 +104,7 @@ export async function endAtServer(
 
 /** The user signed out: sign-ins under way end with the session, and none counts as a loop. Best effort. */
 export async function endSignIns(transactions: Transactions, extensions: JoinedExtensions): Promise<void> {
-  const all = await transactions.all().catch(() => [])
+  const all = await transactions.all()
   const end = async (one: Transaction) => {
     await transactions.move(one, isOpen(one.stage) ? 'signed-out' : 'signed-in')
     if (isOpen(one.stage)) extensions.ended(one.state)

@@ -1,20 +1,17 @@
 import {
   type AuthorizationServer,
   allowInsecureRequests,
-  type Client,
-  type ClientAuth,
   customFetch,
-  getValidatedIdTokenClaims,
+  genericTokenEndpointRequest,
   JWT_TIMESTAMP_CHECK,
-  processRefreshTokenResponse,
-  refreshTokenGrantRequest,
+  processGenericTokenEndpointResponse,
   type TokenEndpointResponse,
 } from 'oauth4webapi'
 import type { ServerSettings } from '../core/authorization.ts'
 import type { Emit, GrantType, Warn } from '../core/events.ts'
 import type { Clock } from '../core/ports.ts'
 import type { SessionRecord } from '../core/session.ts'
-import type { Granted, IdTokenClaims } from '../core/token-set.ts'
+import type { Granted, IdTokenClaims, TokenResponse } from '../core/token-set.ts'
 import { abortable, withTimeLimit } from '../core/waiting.ts'
 import { LatchkeyError, NetworkError, ServerError } from '../errors.ts'
 import { identityOf } from './client-identity.ts'
@@ -22,7 +19,7 @@ import type { AcceptDeviation } from './deviation.ts'
 import type { Transport } from './endpoint.ts'
 import type { JoinedExtensions } from './extensions.ts'
 import { toLatchkeyError } from './failure.ts'
-import { type IdTokens, namedBy, peek } from './id-token.ts'
+import { type IdTokens, type JudgedIdToken, peek } from './id-token.ts'
 import { endpointOf, type Server } from './metadata.ts'
 import type { ServerTime } from './server-time.ts'
 import { readRefreshToken, readTokenAnswer, withMembers } from './token-response.ts'
@@ -46,58 +43,70 @@ export interface TokenRequestPorts {
 export const identity = (ports: TokenRequestPorts) =>
   identityOf(ports.settings, ports.clock, ports.serverTime.aheadMs())
 
-/** What every request to the token endpoint shares. Each failure is a LatchkeyError without secrets. */
-export async function tokenRequest(
-  ports: TokenRequestPorts,
-  request: {
-    grantType: GrantType
-    sessionId: string
-    attempt: number
-    secrets: string[]
-    signal?: () => AbortSignal
-    /** Sees every answer before it is read. */
-    answered?(answer: Response): void
-  },
-  send: (
-    as: AuthorizationServer,
-    client: Client,
-    authentication: ClientAuth,
-    options: ReturnType<typeof requestOptions> & {
-      readonly additionalParameters?: Readonly<Record<string, string>>
-    },
-  ) => Promise<TokenEndpointResponse>,
-): Promise<Granted> {
+export interface TokenRequest {
+  readonly grantType: GrantType
+  readonly sessionId: string
+  readonly attempt: number
+  readonly parameters: Readonly<Record<string, string>>
+  /** What no error may repeat. */
+  readonly secrets: readonly string[]
+  readonly signal?: () => AbortSignal
+  /** The body of the newest success, which may have a refresh token in it even where it may not be used. */
+  readonly received: { text?: string }
+  /** Judges the ID Token in a token response that has passed all other checks. */
+  judge(as: AuthorizationServer, response: TokenResponse): Promise<Omit<Granted, 'response'>>
+}
+
+/** What extensions add to a token request. */
+interface Extended {
+  readonly additionalParameters?: Readonly<Record<string, string>>
+}
+
+/** One request to the token endpoint (RFC 6749 section 3.2). Each failure is a LatchkeyError without secrets. */
+export async function tokenRequest(ports: TokenRequestPorts, request: TokenRequest): Promise<Granted> {
   const { server, extensions, clock, emit } = ports
   const { clientAuthentication } = ports.settings
-  const { grantType, sessionId, attempt, secrets } = request
+  const { grantType, sessionId, attempt, parameters, secrets } = request
   emit({ type: 'token-request', grantType, attempt })
   const as = server()
   try {
     endpointOf(await as, 'token_endpoint', clientAuthentication?.mtls)
     const options = requestOptions(ports, request)
-    const response = await extensions.tokenRequest(sessionId, async more =>
-      send(await as, ...identity(ports), { ...options, ...more }),
-    )
+    const granted = await extensions.tokenRequest(sessionId, async (more: Extended) => {
+      const [client, authentication] = identity(ports)
+      const form = { ...more.additionalParameters, ...parameters }
+      const sender = [await as, client, authentication] as const
+      const answer = await genericTokenEndpointRequest(...sender, grantType, form, { ...options, ...more })
+      const { id_token: idToken, ...members } = await answer.json().catch(() => ({}))
+      const checked = answer.ok ? withMembers(answer, members) : answer
+      const bare = await processGenericTokenEndpointResponse(await as, client, checked)
+      const response = { ...bare, ...(idToken !== undefined && { id_token: idToken }) }
+      const judged = await request.judge(await as, response)
+      return { ...judged, response: judged.isDistrusted ? bare : response }
+    })
+    const { response } = granted
     const refused = ofAnotherType(response, extensions)
     if (refused && grantType !== 'refresh_token') throw refused
     await extensions.tokenResponse(sessionId, response)
     const { expires_in, scope = '', refresh_token } = response
     const rotated = refresh_token !== undefined && !secrets.includes(refresh_token)
     emit({ type: 'token-response', grantType, expiresInSeconds: expires_in, scope, rotated })
-    return { response, claims: getValidatedIdTokenClaims(response), refused }
+    return { ...granted, refused: refused ?? granted.refused }
   } catch (cause) {
     const sent = [...secrets, ...(clientAuthentication?.secrets?.() ?? [])]
     const failure = toLatchkeyError(cause, 'The token request', clock.now(), sent)
     const { code, error, status, reason } = failure as typeof failure & Partial<ServerError & NetworkError>
-    const isNoWeather = code === 'ERR_SERVER' || reason === 'not_the_server'
-    if (grantType === 'refresh_token' && isNoWeather)
+    const isOther = reason === 'not_the_server'
+    const isRefresh = grantType === 'refresh_token'
+    if (isRefresh && (isOther || code === 'ERR_SERVER'))
       failure.message += ' If this lasts, signIn() begins anew.'
     emit({ type: 'token-error', grantType, code, error, status })
-    if (reason !== 'not_the_server') throw failure
     // the server may have moved: a refresh token that it has not seen is sent where it is now, a code is not
-    const [old, now] = [await as, await server(await as)]
-    if (grantType !== 'refresh_token' || now.token_endpoint === old.token_endpoint) throw failure
-    return tokenRequest(ports, request, send)
+    if (isOther) {
+      const [old, now] = [await as, await server(await as)]
+      if (isRefresh && now.token_endpoint !== old.token_endpoint) return tokenRequest(ports, request)
+    }
+    throw failure
   }
 }
 
@@ -118,29 +127,21 @@ function ofAnotherType(
   )
 }
 
-/** The client with the server's clock, where the answer tells it: ID Tokens are judged by that, not by this device's. */
-export const atServerTime = (ports: TokenRequestPorts, client: Client): Client => ({
-  ...client,
-  ...identity(ports)[0],
-})
-
 /** http is refused by endpointOf(), but for loopback. */
 const requestOptions = (
   { transport, extensions, acceptDeviation, warn }: TokenRequestPorts,
-  {
-    grantType,
-    signal,
-    answered,
-  }: { grantType: GrantType; signal?: () => AbortSignal; answered?(answer: Response): void },
+  { grantType, signal, received }: TokenRequest,
 ) => ({
   signal,
   [allowInsecureRequests]: true,
   async [customFetch](url: string, init: object) {
     const answer = await transport(url, init)
-    answered?.(answer)
     extensions.answered(url, answer)
+    const text = await answer.text()
+    received.text = answer.ok ? text : undefined
     const forgive = (what: string) => warn('token_response', `The authorization server's answer ${what}.`)
-    return readTokenAnswer(answer, acceptDeviation, grantType === 'refresh_token' ? forgive : undefined)
+    const leniently = grantType === 'refresh_token' ? forgive : undefined
+    return readTokenAnswer(answer, acceptDeviation, leniently, text)
   },
 })
 
@@ -157,49 +158,29 @@ export async function refreshTokens(
   parameters?: Readonly<Record<string, string>>,
 ): Promise<Granted> {
   const sent = refreshToken as string
-  let judged: Pick<Granted, 'claims' | 'isDistrusted' | 'refused'> | undefined
-  let newest: Response | undefined
-  const answered = (answer: Response) => {
-    newest = answer.clone()
+  const received: TokenRequest['received'] = {}
+  const judge: TokenRequest['judge'] = async (as, response) => {
+    if (response.id_token === undefined) return { claims: undefined }
+    let judged: JudgedIdToken | undefined
+    try {
+      judged = await ports.idTokens.judge(as, response)
+      await inTime(ports, signal(), judged.verify)
+      return { claims: judged.claims }
+    } catch (cause) {
+      const error = toLatchkeyError(cause, 'The refreshed ID Token', ports.clock.now(), [sent])
+      // where only clocks differ, or keys are not to be had or do not fit, the old ID Token stays in use
+      const isUsable = judged || (cause as { code?: string }).code === JWT_TIMESTAMP_CHECK
+      if (isUsable) ports.warn('id_token', `${error.message} The one before it stays.`)
+      return { ...distrusted(response.id_token), refused: isUsable ? undefined : error }
+    }
   }
+  if (idToken) ports.idTokens.prepare()
   try {
-    const granted = await tokenRequest(
-      ports,
-      { grantType: 'refresh_token', sessionId, attempt, secrets: [sent], signal, answered },
-      async (as, client, authentication, options) => {
-        if (idToken) ports.idTokens.prepare()
-        const additionalParameters = { ...options.additionalParameters, ...parameters }
-        const request = { ...options, additionalParameters }
-        const answer = await refreshTokenGrantRequest(as, client, authentication, sent, request)
-        if (!answer.ok) return processRefreshTokenResponse(as, client, answer) // which says what is wrong with it
-        const whole = await answer.text()
-        const { id_token: next, ...bare } = JSON.parse(whole)
-        const granted = await processRefreshTokenResponse(as, client, withMembers(answer, bare))
-        if (next === undefined) return granted
-        let isTrue = false
-        try {
-          const again = new Response(whole, answer)
-          const judge = atServerTime(ports, client)
-          const named = namedBy(as, String(next), ports.acceptDeviation)
-          const tokens = await processRefreshTokenResponse(named, judge, again)
-          await ports.idTokens.check(tokens)
-          isTrue = true
-          await inTime(ports, signal(), () => ports.idTokens.verify(named, again, tokens))
-          return tokens
-        } catch (cause) {
-          const error = toLatchkeyError(cause, 'The refreshed ID Token', ports.clock.now(), [sent])
-          // where only clocks differ, or keys are not to be had or do not fit, the old ID Token stays in use
-          const isUsable = isTrue || (cause as { code?: string }).code === JWT_TIMESTAMP_CHECK
-          judged = { ...distrusted(next), refused: isUsable ? undefined : error }
-          const message = `${error.message} The one before it stays.`
-          if (isUsable) ports.warn('id_token', message)
-          return granted
-        }
-      },
-    )
-    return { ...granted, ...judged, refused: granted.refused ?? judged?.refused }
+    const form = { ...parameters, refresh_token: sent }
+    const common = { sessionId, attempt, secrets: [sent], signal, received, judge }
+    return await tokenRequest(ports, { grantType: 'refresh_token', parameters: form, ...common })
   } catch (error) {
-    const kept = newest?.ok ? readRefreshToken(await newest.text()) : undefined
+    const kept = readRefreshToken(received.text)
     if (!kept || !(error instanceof LatchkeyError)) throw error
     const response = { access_token: '', refresh_token: kept.refresh_token }
     return { response, ...distrusted(kept.id_token), refused: error }

@@ -54,6 +54,7 @@ export function parseJson(text: string): unknown {
 
 /**
  * The members of a JSON answer, which has to say that it is JSON.
+ * @param text its body, where that was read before.
  * @returns `undefined` for an error without a body that may be believed.
  * @throws ServerError for an answer that may not be used; NetworkError for one that broke off, and for a success that
  * somebody else answered.
@@ -61,25 +62,23 @@ export function parseJson(text: string): unknown {
 export async function readMembers(
   answer: Response,
   acceptDeviation: AcceptDeviation,
+  text?: string,
 ): Promise<Members | undefined> {
-  const { ok, status } = answer
-  const type = answer.headers.get('content-type')?.split(';')[0]?.trim() ?? ''
-  const isJson = /^application\/([\w.-]+\+)?json$/i.test(type)
+  const { ok, status, headers } = answer
+  const isJson = /^application\/([\w.-]+\+)?json\s*(;|$)/i.test(headers.get('content-type') ?? '')
   try {
-    const value = parseJson(await answer.text())
+    const value = parseJson(text ?? (await answer.text()))
     if (!isMembers(value)) throw new SyntaxError()
     if (!isJson) acceptDeviation('any_content_type', 'does not say that it is JSON')
     return value
   } catch (error) {
-    if (error instanceof CutOff && isJson && (ok || isRefusal(status)))
-      throw new NetworkError('The answer was cut off. Try again later.', 'unreachable', { status })
-    if (!ok) return undefined
+    const isCutOff = error instanceof CutOff && isJson
+    if (!ok && !(isCutOff && isRefusal(status))) return undefined
     if (error instanceof ServerError) throw error
-    throw new NetworkError(
-      'Something else than the authorization server answered. Try again later.',
-      'not_the_server',
-      { status },
-    )
+    const [what, reason] = isCutOff
+      ? (['The answer was cut off', 'unreachable'] as const)
+      : (['Something else than the authorization server answered', 'not_the_server'] as const)
+    throw new NetworkError(`${what}. Try again later.`, reason, { status })
   }
 }
 
@@ -100,7 +99,9 @@ function looselyRead(text: string): Members | undefined {
  * The new refresh token in an answer that may not be used otherwise: the old one is spent.
  * @returns `undefined` where there is none, or where it could be read in two ways.
  */
-export function readRefreshToken(text: string): { refresh_token: string; id_token: unknown } | undefined {
+export function readRefreshToken(
+  text: string | undefined = '',
+): { refresh_token: string; id_token: unknown } | undefined {
   const { refresh_token, id_token } = looselyRead(text) ?? {}
   if (typeof refresh_token !== 'string' || !REFRESH_TOKEN.test(refresh_token)) return undefined
   try {
@@ -122,7 +123,10 @@ function nameless({ error, error_description, message }: Members): Members {
   return { error: 'refused', error_description: said }
 }
 
-/** The same answer with these members, as oauth4webapi reads it. A challenge beside an error would hide the error. */
+/**
+ * The same answer with these members, as oauth4webapi reads it: as often as it likes, and without parsing them again. A
+ * challenge beside an error would hide the error.
+ */
 export function withMembers(
   { status, headers: old }: Pick<Response, 'status' | 'headers'>,
   members: Members | undefined,
@@ -130,7 +134,9 @@ export function withMembers(
   const headers = new Headers(old)
   headers.delete('www-authenticate')
   headers.set('content-type', members ? 'application/json' : 'text/plain')
-  return new Response(members && JSON.stringify(members), { status, headers })
+  const answer = new Response(null, { status, headers })
+  const json = async () => ({ ...members }) // oauth4webapi writes into it
+  return members ? Object.assign(answer, { json, clone: () => answer }) : answer
 }
 
 /** A lifetime, which may come as a text. */
@@ -149,12 +155,13 @@ export async function readTokenAnswer(
   answer: Response,
   acceptDeviation: AcceptDeviation,
   forgive?: (what: string) => void,
+  text?: string,
 ): Promise<Response> {
-  const again = answer.clone()
-  const read = await readMembers(answer, acceptDeviation)
+  const body = text ?? (await answer.text())
+  const read = await readMembers(answer, acceptDeviation, body)
   const { headers } = answer
   let { status } = answer
-  if (!answer.ok) return withMembers(answer, await readError(again, read))
+  if (!answer.ok) return withMembers(answer, readError(status, body, read))
   // null and empty members say the same as ones that are not there
   const members: Record<string, unknown> = Object.fromEntries(
     Object.entries(read as Members).filter(
@@ -190,12 +197,11 @@ export async function readTokenAnswer(
 }
 
 /** @returns `undefined` for an answer of something in between. */
-async function readError(answer: Response, read: Members | undefined): Promise<Members | undefined> {
-  const isOwn = isRefusal(answer.status)
+function readError(status: number, text: string, read: Members | undefined): Members | undefined {
+  const isOwn = isRefusal(status)
   const { error } = read ?? {}
   if (typeof error === 'string' && error && (isOwn || ERROR_NAME.test(error))) return read
   if (!isOwn) return undefined
   if (read) return nameless(read)
-  const text = await answer.text()
   return text.trim() && !looselyRead(text) ? undefined : nameless({})
 }

@@ -45,7 +45,7 @@ export interface Transactions {
   find(state: string): Promise<Transaction | undefined>
   /** Whether it is still kept, although it is too old to be found. */
   isTooOld(state: string): Promise<boolean>
-  /** All that are kept, the newest first. */
+  /** All that are kept, the newest first; none where they cannot be read. */
   all(): Promise<readonly Transaction[]>
   /**
    * Notes how far it has come, and drops its secrets where no callback will need them. Best effort: it also ends by its
@@ -88,7 +88,7 @@ export function createTransactions(keyValue: KeyValue, prefix: string, clock: Cl
       const stored = (await keyValue.get(prefix + state)) as Transaction | null | undefined
       return typeof stored?.createdAt === 'number' && !(await read(prefix + state))
     },
-    all: async () => (await entries()).flatMap(({ transaction }) => transaction ?? []),
+    all: async () => (await entries().catch(() => [])).flatMap(({ transaction }) => transaction ?? []),
     move: (transaction, stage) =>
       write(transaction.state, {
         ...transaction,

@@ -1,4 +1,6 @@
 import type { EndReason, LatchkeyError, StorageError } from '../errors.ts'
+import type { Verdict } from './challenge.ts'
+import type { SignInOptions } from './client.ts'
 import type { Resource } from './destination.ts'
 import type { Emit, Warn } from './events.ts'
 import type { ClientAuthentication, ExtensionHooks } from './extension.ts'
@@ -7,7 +9,7 @@ import type { Clock, EpochMs, Fetch, KeyValue, Lock, Page, SignInAttempt, WatchL
 import type { Quirk } from './quirks.ts'
 import type { EndedSession, SessionRecord, Stored } from './session.ts'
 
-/** What the talk with the authorization server needs of the app's options. */
+/** The options of the talk with the authorization server after their checks, with defaults in place. */
 export interface ServerSettings {
   readonly issuer: string
   /** Where the server publishes none. */
@@ -17,6 +19,7 @@ export interface ServerSettings {
   readonly redirectUri: string
   readonly postLogoutRedirectUri: string | undefined
   readonly scope: string
+  readonly authorizationParameters: Readonly<Record<string, string>>
   /** The more specific ones first. */
   readonly resources: readonly Resource[]
   readonly leewaySeconds: number
@@ -83,20 +86,14 @@ export type RefreshResult =
   /** `noted`: the record says so, and when to try again: it was written here, or read. */
   | { readonly type: 'failed'; readonly error: LatchkeyError; readonly noted?: 'written' | 'read' | false }
 
-/** What one sign-in asks for. */
-export interface SignInRequest {
+/** One sign-in, as the app asks for it. */
+export interface SignInRequest extends Omit<SignInOptions, 'userAgent'> {
   /** What brings the user to the server, for events and for the state. */
   readonly userAgent: string
   /** Whether this page leaves, so that another page load receives the answer. */
   readonly leaves: boolean
-  readonly scope: string
-  readonly returnTo: string | undefined
-  /** Beside latchkey's own. */
-  readonly parameters: Readonly<Record<string, string>>
-  /** One of these authentication context classes, joined by spaces, is a must. */
-  readonly acrValues?: string | undefined
   /** With `prompt=none`: nobody else than this user. */
-  readonly subject?: string | undefined
+  readonly subject: string | undefined
 }
 
 /** What became of a callback: `undefined` when it answers no sign-in of this client. */
@@ -110,7 +107,14 @@ export interface LeftSession {
 
 /** What the second half of a client works with. */
 export interface AuthorizationPorts {
-  readonly settings: ServerSettings
+  /** As the app gave them. */
+  readonly options: object
+  /** What relative URLs in them are resolved against, where there is a page. */
+  readonly base: string | undefined
+  /** Where `returnTo` may lead: a URL of the app. */
+  readonly home: string
+  /** Whether anybody can read the app and what is in it. */
+  readonly isReadable: boolean
   readonly extensions: readonly ExtensionHooks[]
   readonly fetch: Fetch
   readonly clock: Clock
@@ -157,7 +161,12 @@ export interface Authorization {
   refreshIfDue(record: SessionRecord, resource: string | undefined): void
   /** When the refresh was begun that brought the newest tokens; 0 where it was not one of this realm. */
   begunAt(): EpochMs
-  /** Sends the user to the server. Resolves when the answer was handled, or when another page load will receive it. */
+  /** @throws ConfigurationError for a sign-in that cannot be asked for like this. */
+  checkSignIn(request: SignInRequest): void
+  /**
+   * Sends the user to the server. Resolves when the answer was handled, or when another page load will receive it.
+   * @throws ConfigurationError as `checkSignIn`.
+   */
   signIn(attempt: SignInAttempt, request: SignInRequest): Promise<void>
   /**
    * Handles an answer of the server that the page was opened with.
@@ -176,6 +185,8 @@ export interface Authorization {
     ended: SessionRecord | undefined,
     leave: ((url: string) => Promise<void>) | undefined,
   ): Promise<void>
+  /** What an API's answer leads to, by its challenges. */
+  judgeAnswer(status: number, header: string | null, sent: readonly unknown[]): Verdict
   /** The server's metadata. */
   server(): Promise<Readonly<Record<string, unknown> & { issuer: string }>>
   /** @throws ConfigurationError when the server has no such endpoint, or one that is not https. */
@@ -193,5 +204,10 @@ export interface SecondHalf<Part extends keyof Authorization = keyof Authorizati
   readonly loaded: Pick<Authorization, Part> | undefined
 }
 
-/** Loads the second half. */
-export type LoadAuthorization = () => Promise<(ports: AuthorizationPorts) => Authorization>
+/** @throws ConfigurationError that names the option, what it got and what would be right. */
+export type CreateAuthorization = (ports: AuthorizationPorts) => Authorization
+
+/** The second half, where it is there at once, or a function that loads it. */
+export type AuthorizationSource =
+  | { readonly create: CreateAuthorization }
+  | { load(): Promise<CreateAuthorization> }

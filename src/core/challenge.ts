@@ -12,8 +12,12 @@ const ONCE = ['error', 'scope', 'realm']
 /** More than any server sends; what is longer is not read. */
 const MAX_LENGTH = 16_384
 
-// each alternative begins with another character and takes all it can: linear on any input
-const PIECE = /([!#$%&'*+\-.^_`|~\w/]+=*)|"((?:[^"\\]|\\[\s\S])*)("?)|([,=])|[ \t]+|[\s\S]/y
+/**
+ * A word, which is a scheme unless `=` and a value follow; or a quote, so that nothing in it is taken for a word. Linear on
+ * any input: no two parts of it can take the same character.
+ */
+const PIECE =
+  /([!#$%&'*+\-.^_`|~\w/]+)(?:[ \t]*(=+)[ \t]*(?:"((?:[^"\\]|\\[\s\S])*)"|([!#$%&'*+\-.^_`|~\w/]*=*)))?|"(?:[^"\\]|\\[\s\S])*"?/g
 
 /**
  * Reads several challenges, commas in quotes, token68 and stray whitespace. A parameter given twice keeps its first
@@ -22,39 +26,15 @@ const PIECE = /([!#$%&'*+\-.^_`|~\w/]+=*)|"((?:[^"\\]|\\[\s\S])*)("?)|([,=])|[ \
 export function parseChallenges(header: string | null): readonly Challenge[] {
   const challenges: { scheme: string; parameters: Map<string, string>; isAmbiguous: boolean }[] = []
   if (!header || header.length > MAX_LENGTH) return challenges
-  PIECE.lastIndex = 0
-  let name: string | undefined // a word that may become a scheme or a parameter's name
-  let equals = false
-  const settle = () => {
-    if (name !== undefined && !equals) {
-      challenges.push({ scheme: name.toLowerCase(), parameters: new Map(), isAmbiguous: false })
-    }
-    name = undefined
-    equals = false
-  }
-  const assign = (value: string) => {
+  for (const [, word, equals, quoted, text] of header.matchAll(PIECE)) {
+    if (!word) continue
+    const name = word.toLowerCase()
     const challenge = challenges.at(-1)
-    const key = (name as string).toLowerCase()
-    if (!challenge?.parameters.has(key)) challenge?.parameters.set(key, value)
-    else if (ONCE.includes(key)) challenge.isAmbiguous = true
-    name = undefined
-    equals = false
+    const value = quoted?.replace(/\\([\s\S])/g, '$1') ?? (text || undefined)
+    if (!equals) challenges.push({ scheme: name, parameters: new Map(), isAmbiguous: false })
+    else if (challenge?.parameters.has(name)) challenge.isAmbiguous ||= ONCE.includes(name)
+    else if (value !== undefined) challenge?.parameters.set(name, value)
   }
-  for (let piece = PIECE.exec(header); piece; piece = PIECE.exec(header)) {
-    const [, word, quoted, closed, mark] = piece
-    if (quoted !== undefined) {
-      if (equals && closed) assign(quoted.replace(/\\([\s\S])/g, '$1'))
-    } else if (word !== undefined) {
-      if (equals) assign(word)
-      else {
-        settle()
-        name = word.replace(/=+$/, '')
-        equals = word.endsWith('=')
-      }
-    } else if (mark === '=') equals = name !== undefined
-    else if (mark === ',') settle()
-  }
-  settle()
   return challenges
 }
 
@@ -77,51 +57,37 @@ export type Verdict =
   /** Another sign-in may help. */
   | { readonly do: 'step-up'; readonly error: string; readonly stepUp: StepUp }
 
-/** Errors that no new access token cures, and what each leads to. */
-const LEADS_TO: ReadonlyMap<string | undefined, 'pass' | 'step-up'> = new Map([
-  ['insufficient_scope', 'step-up'],
-  ['insufficient_user_authentication', 'step-up'],
-  ['use_dpop_nonce', 'pass'],
-])
-
-/** Handshakes that the app or its platform goes on with by itself (RFC 4559). */
-const isHandshake = ({ scheme }: Challenge) => scheme === 'negotiate' || scheme === 'ntlm'
-const isOurs = ({ scheme }: Challenge) => scheme === 'bearer' || scheme === 'dpop'
+const errorOf = (challenge: Challenge | undefined) => challenge?.parameters.get('error')
 
 /**
  * Judges an answer of an API by its challenges (RFC 6750 section 3.1, RFC 9449 section 7.1, RFC 9470 section 3). A 401
  * may be cured by a new access token whatever it says, unless it says why not.
- * @param sent texts of the request: nothing of them is repeated.
+ * @param sent parts of the request: nothing of the texts among them is repeated.
  */
-export function judgeAnswer(status: number, header: string | null, sent: readonly string[] = []): Verdict {
+export function judgeAnswer(status: number, header: string | null, sent: readonly unknown[] = []): Verdict {
   if (status !== 401 && status !== 403) return { do: 'pass' }
   const challenges = parseChallenges(header)
-  const ours = challenges.filter(isOurs)
-  const errorOf = (challenge: Challenge | undefined) => challenge?.parameters.get('error')
+  const ours = challenges.filter(({ scheme }) => /^(bearer|dpop)$/.test(scheme))
   const challenge = ours.find(errorOf) ?? ours[0]
   const named = errorOf(challenge)
-  const next = challenge?.isAmbiguous ? 'pass' : LEADS_TO.get(named)
   const show = (text: string | undefined, fits: RegExp) =>
     text !== undefined && fits.test(text) && !repeats(text, sent) ? text : undefined
-  if (next === 'step-up') {
-    return { do: next, error: named as string, stepUp: stepUpOf(challenge as Challenge, show) }
+  // malformed: no automatic action (RFC 6750 section 3)
+  const isClear = !challenge?.isAmbiguous
+  if (isClear && named && /^insufficient_(scope|user_authentication)$/.test(named)) {
+    const parameter = (name: string, fits: RegExp) => show(challenge?.parameters.get(name), fits)
+    const maxAge = parameter('max_age', /^\d{1,9}$/)
+    const stepUp = {
+      scope: parameter('scope', /^(?=.{1,1000}$)[!#-[\]-~]+( [!#-[\]-~]+)*$/),
+      acrValues: parameter('acr_values', /^(?=.{1,1000}$)[!-~]+( [!-~]+)*$/),
+      maxAgeSeconds: maxAge === undefined ? undefined : Number(maxAge),
+    }
+    return { do: 'step-up', error: named, stepUp }
   }
-  const error = LEADS_TO.has(named) ? named : show(named?.slice(0, 64), /^[ !#-[\]-~]+$/)
-  const isCurable = status === 401 && !next && (ours.length > 0 || !challenges.some(isHandshake))
-  return { do: isCurable ? 'refresh' : 'pass', error }
-}
-
-/** What fits is copied; it ends in a URL. */
-function stepUpOf(
-  { parameters }: Challenge,
-  show: (text: string | undefined, fits: RegExp) => string | undefined,
-): StepUp {
-  const maxAge = show(parameters.get('max_age'), /^\d{1,9}$/)
-  return {
-    scope: show(parameters.get('scope'), /^(?=.{1,1000}$)[!#-[\]-~]+( [!#-[\]-~]+)*$/),
-    acrValues: show(parameters.get('acr_values'), /^(?=.{1,1000}$)[!-~]+( [!-~]+)*$/),
-    maxAgeSeconds: maxAge === undefined ? undefined : Number(maxAge),
-  }
+  // the app or its platform goes on with these handshakes by itself (RFC 4559)
+  const isHandshake = !ours.length && challenges.some(({ scheme }) => /^(negotiate|ntlm)$/.test(scheme))
+  const isCurable = status === 401 && isClear && named !== 'use_dpop_nonce' && !isHandshake
+  return { do: isCurable ? 'refresh' : 'pass', error: show(named?.slice(0, 64), /^[ !#-[\]-~]+$/) }
 }
 
 /** So many letters in a row that two texts share are no accident. */
@@ -130,11 +96,10 @@ const RUN = 12
 const SHORTEST = 8
 
 /** Whether a text has in it what was sent, or a piece of that, plainly or as in a URL. */
-function repeats(text: string, sent: readonly string[]): boolean {
-  const forms = [text, decode(text)].map(form => form.toLowerCase())
-  const secrets = sent.flatMap(secret => [secret, decode(secret)]).map(secret => secret.toLowerCase())
-  return forms.some(form =>
-    secrets.some(secret => {
+function repeats(text: string, sent: readonly unknown[]): boolean {
+  const forms = formsOf(text)
+  return sent.flatMap(formsOf).some(secret =>
+    forms.some(form => {
       if (secret.length >= SHORTEST && form.includes(secret)) return true
       for (let at = 0; at + RUN <= form.length; at++)
         if (secret.includes(form.slice(at, at + RUN))) return true
@@ -143,10 +108,12 @@ function repeats(text: string, sent: readonly string[]): boolean {
   )
 }
 
-function decode(text: string): string {
+/** A text as it is and decoded, in lower case. What is no text has no forms. */
+function formsOf(value: unknown): string[] {
+  if (typeof value !== 'string' && !(value instanceof URLSearchParams)) return []
+  const forms = [String(value)]
   try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
+    forms.push(decodeURIComponent(String(value)))
+  } catch {}
+  return forms.map(form => form.toLowerCase())
 }

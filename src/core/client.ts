@@ -4,70 +4,106 @@ import type { ActionContext, actionContext } from './extension.ts'
 import type { UserAgent } from './ports.ts'
 import type { Session } from './session.ts'
 
-/** How to sign in this time. */
+/** Options of one sign-in. */
 export interface SignInOptions {
-  /** Where to go afterwards: a URL of this page's own origin. Default: stay where the callback is. */
+  /** The page to show after the sign-in: a URL of this page's own origin. Default: the redirect URI. */
   returnTo?: string
   /** Extra parameters for the authorization request, such as `prompt` or `login_hint`. */
   authorizationParameters?: Readonly<Record<string, string>>
-  /** What an API asked for: an event `step-up-required`, or its members. Its scopes are added to those there are. */
+  /**
+   * What an API asks for: an event `step-up-required`, or its members. latchkey adds these scopes to the configured and the
+   * granted ones.
+   */
   stepUp?: StepUp
-  /** Another way to the authorization server than the client's own, such as `popup()`. */
+  /** How to reach the authorization server, such as `popup()`. Default: the client's own `userAgent`. */
   userAgent?: UserAgent
 }
 
+/** Options of a sign-out. */
 export interface SignOutOptions {
   /**
-   * Whether the page leaves for the provider's sign-out page, which ends the provider's own session too. Default: where
-   * there is a `postLogoutRedirectUri` to come back to.
+   * Whether to open the provider's sign-out page, which also ends the provider's own session. Default: true if the client
+   * has a `postLogoutRedirectUri` to come back to, otherwise false.
    */
   endProviderSession?: boolean
 }
 
-/** What became of a callback URL. */
+/** The result of handling a callback URL. */
 export type CallbackResult =
-  /** Not an answer to a sign-in of this client: nothing was done, nothing was changed. */
+  /** The URL does not answer a sign-in of this client. latchkey did nothing. */
   | { readonly handled: false }
-  /** The sign-in is complete, by this call or by an earlier one for the same URL. */
+  /** The sign-in is complete: this call or an earlier one for the same URL finished it. */
   | { readonly handled: true; readonly session: Session; readonly returnTo: string | undefined }
 
-/** A 401 that was not replayed, because the body of its request could be sent only once, says so. */
+/** A response with a mark if it is a 401 that latchkey did not replay, because the request's body can be sent only once. */
 export type MarkedResponse = Response & { readonly latchkey?: { readonly bodyNotReplayable: true } }
 
+/** Keeps an app signed in: it obtains, stores and refreshes tokens, and adds them to requests. */
 export interface Client {
-  /** The session as it is now; the same object until something changes. */
+  /** The current session, an immutable snapshot: the same object until something changes. */
   readonly session: Session
-  /** Finishes a sign-in if this page is the callback, else restores the session. Calling it again does no harm. */
+  /**
+   * Finishes a sign-in if this page is the callback, otherwise restores the session. Restoring needs no network. You may call
+   * it again.
+   * @returns the session.
+   * @throws CallbackError if the sign-in did not complete; ConfigurationError, ServerError, NetworkError, StorageError or
+   * LockTimeoutError if it could not be finished or the store could not be read.
+   */
   start(): Promise<Session>
-  /** Sends the user to the authorization server. With a redirect, the page leaves. */
+  /**
+   * Sends the user to the authorization server. With a redirect, the page leaves; with a popup, call it directly in a click
+   * handler.
+   * @returns the session after the sign-in.
+   * @throws CallbackError if the sign-in did not complete, for example with the reason `cancelled`;
+   * AuthorizationRequiredError if the user signed out in the meantime; ConfigurationError, ServerError, NetworkError,
+   * StorageError or LockTimeoutError if it could not begin or finish.
+   */
   signIn(options?: SignInOptions): Promise<Session>
   /**
-   * Has a session back that ended by itself, without asking the user: one way to the authorization server and back with
-   * `prompt=none` (OpenID Connect Core section 3.1.2.1), to this same place. Once: where the provider wants something of
-   * the user, `start()` then finds nobody signed in, with the reason `interaction_required`.
-   * @throws AuthorizationRequiredError where there is nothing to have back: nobody was signed in, the user signed out, or
-   * it was tried already.
+   * Restores an expired session without asking the user: it goes to the authorization server and back once, with
+   * `prompt=none` (OpenID Connect Core section 3.1.2.1), and returns to the same page. latchkey tries once for each ended
+   * session. If the provider needs the user to do something, `start()` reports `signed-out` with the reason
+   * `interaction_required`.
+   * @throws AuthorizationRequiredError if there is nothing to restore: nobody was signed in, the user signed out, or
+   * latchkey has tried already.
    */
   recover(options?: Pick<SignInOptions, 'returnTo' | 'userAgent'>): Promise<Session>
-  /** Finishes a sign-in from its callback URL. `start()` does this for the page's own URL. */
+  /**
+   * Finishes a sign-in from its callback URL. `start()` does this for the page's own URL.
+   * @throws the same errors as `signIn()`.
+   */
   handleCallback(url: string | URL): Promise<CallbackResult>
-  /** Calls `listener` at every change of `session`, made here, in another tab or by another process. */
+  /**
+   * Calls `listener` at every change of `session`, made here, in another tab or by another process.
+   * @returns a function that stops it.
+   */
   subscribe(listener: (session: Session) => void): () => void
-  /** `fetch`, plus the access token on requests to `allowedOrigins`. May be passed on unbound. */
+  /**
+   * `fetch`, plus the access token on requests to `allowedOrigins` and `resources`. After a 401 it refreshes once and replays
+   * the request once. It needs no `this`, so you can pass it to a library.
+   */
   readonly fetch: typeof globalThis.fetch
   /**
-   * A usable access token, for what is not a fetch (a WebSocket, a worker).
-   * @param options.resource the name of an API in `resources`; left out: the token for `allowedOrigins`.
+   * Returns a valid access token, for requests that do not use `fetch`, such as a WebSocket. Refreshes first if necessary.
+   * Your code then decides where the token goes.
+   * @param options.resource the name of an API in `resources`. Default: the access token for `allowedOrigins`.
+   * @param options.signal stops waiting.
+   * @throws AuthorizationRequiredError if there is no session; ServerError, NetworkError, StorageError or LockTimeoutError if
+   * the refresh failed; ConfigurationError for an unknown `resource`.
    */
   getAccessToken(options?: { resource?: string; signal?: AbortSignal }): Promise<string>
-  /** Ends the session here and everywhere that shares its store, revokes its tokens and ends the provider's session. */
+  /**
+   * Ends the session here and in every tab and process that shares its store, then revokes the tokens (RFC 7009). Opens the
+   * provider's sign-out page if `endProviderSession` says so.
+   * @throws StorageError if the stored session could not be removed: call it again.
+   */
   signOut(options?: SignOutOptions): Promise<void>
-  /** Everything that happens, without secrets. */
+  /** Reports every event in order, without secrets. */
   readonly events: { subscribe(listener: (event: ClientEvent) => void): () => void }
-  /** What happened lately, without secrets, as one JSON to paste into a bug report. */
+  /** Returns the newest events and the session's status, without secrets, as JSON to paste into a bug report. */
   explain(): Explanation
-  /** For the functions of other entries that take a client. */
+  /** For functions of other entries that use a client, such as `userInfo(client)`. */
   readonly [actionContext]: ActionContext
-  /** Stops everything that listens. The session stays in the store. */
+  /** Stops all listeners and timers of this client. The session stays in the store. */
   dispose(): void
 }

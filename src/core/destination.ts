@@ -20,7 +20,7 @@ export interface Destination {
 export function findDestination(
   address: string,
   base: string | undefined,
-  to: { readonly allowedOrigins: ReadonlySet<string>; readonly resources: readonly Resource[] },
+  to: { readonly allowedOrigins: ReadonlySet<string>; readonly resources: readonly string[] },
 ): Destination | undefined {
   let url: URL
   try {
@@ -28,7 +28,7 @@ export function findDestination(
   } catch {
     return undefined // what is no URL at all is left to fetch, which has its own words for it
   }
-  const resource = findResource(url, to.resources)?.url
+  const resource = findResource(url, to.resources)
   const isFit = isConfidential(url) && (resource !== undefined || to.allowedOrigins.has(url.origin))
   return isFit && !url.username && !url.password
     ? { endpoint: url.origin + url.pathname, resource }
@@ -44,7 +44,14 @@ export interface Resource {
 }
 
 /** The API that a request to `url` goes to; of two that fit, the one which stands first. */
-export const findResource = (url: URL, resources: readonly Resource[]): Resource | undefined => {
+export const findResource = (url: URL, resources: readonly string[]): string | undefined => {
   const path = `${url.origin}${url.pathname}/`
-  return resources.find(resource => path.startsWith(`${resource.url}/`))
+  return resources.find(resource => path.startsWith(`${resource}/`))
+}
+
+/** Whether a text is an origin that tokens may be sent to, and no more than an origin. */
+export const isOrigin = (text: unknown): text is string => {
+  if (typeof text !== 'string' || !URL.canParse(text)) return false
+  const url = new URL(text)
+  return isConfidential(url) && url.href === `${url.origin}/`
 }

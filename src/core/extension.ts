@@ -66,9 +66,11 @@ export interface Presentation {
   ): Promise<Readonly<Record<string, string>>>
   /**
    * Looks at every answer to a request that had such headers, and at those of the token endpoint.
+   * @param redirect of a request to an API: what its caller wants to happen with a redirect. None is followed.
    * @returns whether the same request may succeed with headers made anew.
+   * @throws ConfigurationError for a redirect that the caller wants to be followed.
    */
-  answered(url: string, response: Response): boolean
+  answered(url: string, response: Response, redirect?: RequestRedirect): boolean
 }
 
 /** What an extension is given to work with. */

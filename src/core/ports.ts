@@ -1,114 +1,131 @@
 /** Milliseconds since 1970 by this device's clock. */
 export type EpochMs = number
 
-/** What `fetch` is: everything latchkey sends goes through one of these. */
+/** A function with the signature of `fetch`. latchkey sends everything with it. */
 export type Fetch = typeof globalThis.fetch
 
-/** Time: the one place it is read from and waited on. */
+/** The only source of time and timers. */
 export interface Clock {
   now(): EpochMs
-  /** Milliseconds since any moment, by a clock that nobody sets. Left out: what `now` tells has to do. */
+  /** Milliseconds since an arbitrary moment, by a clock that nobody can set. Without it, latchkey uses `now`. */
   elapsed?(): number
   /**
-   * Calls `run` once, `ms` milliseconds from now; the answer cancels it.
-   * A `background` timer does not keep a Node process up.
+   * Calls `run` once, `ms` milliseconds from now.
+   * @param background whether the timer lets a Node process exit.
+   * @returns a function that cancels it.
    */
   after(ms: number, run: () => void, background?: boolean): () => void
 }
 
-/** A place for small records. Every call may reject; nothing is thrown synchronously. */
+/** A place for small records. Every call may reject, but must not throw synchronously. */
 export interface KeyValue {
-  /** The value kept under `key`, or `undefined`. */
+  /** Resolves with the value under `key`, or `undefined`. */
   get(key: string): Promise<unknown>
   /**
-   * The atomic step: hands `change` what is stored and stores what it returns, `undefined` deletes. Nobody else
-   * who shares this place can come in between. `change` is pure and may be called more than once.
+   * The atomic step: passes the stored value to `change` and stores its result; `undefined` deletes. No other client of this
+   * place can change the value in between. `change` is pure, and `update` may call it more than once.
    */
   update(key: string, change: (stored: unknown) => unknown): Promise<void>
-  /** Every key that begins with `prefix`. */
+  /** Resolves with every key that begins with `prefix`. */
   keys(prefix: string): Promise<string[]>
 }
 
-/** Mutual exclusion among everyone who can see the same records. */
+/** Updates an entry. @returns what is stored under `key` afterwards. */
+export function updateAndGet(
+  keyValue: KeyValue,
+  key: string,
+  change: (stored: unknown) => unknown,
+): Promise<unknown> {
+  let next: unknown
+  const remember = (stored: unknown) => {
+    next = change(stored)
+    return next
+  }
+  return keyValue.update(key, remember).then(() => next)
+}
+
+/** Mutual exclusion between all clients that can see the same records. */
 export interface Lock {
   /**
-   * Runs `work` while nobody else runs under the same `name`. The lock is let go when `work` settles.
-   * @throws LockTimeoutError when it was not to be had within `waitMs`.
+   * Runs `work` while no other client runs work under the same `name`. Releases the lock when `work` settles.
+   * @param waitMs how many milliseconds to wait for the lock.
+   * @throws LockTimeoutError if it does not get the lock within `waitMs`; then `work` does not run.
    */
   run<T>(name: string, work: () => Promise<T>, waitMs: number): Promise<T>
-  /** Whether anybody holds that lock now. Left out where only taking it would tell. */
+  /** Resolves with whether any client holds that lock now. Leave it out if the lock can find out only by being taken. */
   isHeld?(name: string): Promise<boolean>
 }
 
-/** News between everyone who shares a store. Carries no tokens: whoever hears it reads the store. */
+/** News between the clients of a store. News contain no tokens: a client that hears them reads the store. */
 export interface Channel {
   post(news: News): void
   listen(hear: (news: News) => void): () => void
   close(): void
 }
 
+/** A message to the other clients of a store. */
 export type News =
   | { type: 'session-changed' }
   | { type: 'session-ended'; sessionId: string; reason: string }
-  /** The page that has signed out has left for the provider, or does not need to. */
+  /** The page that signed out has left for the provider, or does not have to leave. */
   | { type: 'session-left'; sessionId: string }
 
 /**
- * Who sees what is stored, and how long it lasts: this page alone; this tab, until it is closed; every tab and worker of
- * the origin; whoever may read the user's files or the host's storage.
+ * Who sees the stored records, and how long they last: only this page; this tab, until it is closed; every tab and worker of
+ * the origin; every program that may read the user's files or the host's storage.
  */
 export type Reach = 'page' | 'tab' | 'origin' | 'device'
 
 /**
- * Where tokens live. **A store brings its lock**: whoever can see a record must be able to take the same lock and to
- * hear the same news.
+ * The place where tokens are stored. **A store has its own lock**: every client that can see a record must be able to take
+ * the same lock and hear the same news.
  */
 export interface Store {
-  /** What kind of store this is, for events and reports. */
+  /** The kind of store, for events and reports. */
   readonly name: string
   readonly keyValue: KeyValue
   readonly lock: Lock
-  /** Opens the news channel of that name. */
+  /** Opens the channel of that name. */
   channel(name: string): Channel
-  /** How far what is stored reaches now. Default `device`. */
+  /** Who sees the stored records now. Default `device`. */
   reach?(): Reach
-  /** Where another place may have to be taken: tells once that it was. */
+  /** For a store that may switch to another place: calls `tell` once when it has switched. */
   onDegraded?(tell: (message: string) => void): void
-  /** Closes what is open, such as a connection to a database. What is used again opens it anew. */
+  /** Closes open resources, such as a database connection. A later call opens them again. */
   close?(): void
 }
 
-/** What shows the authorization server's pages to the user and brings the answer back. */
+/** Shows the authorization server's pages to the user and brings the answer back. */
 export interface UserAgent {
-  /** What it is called in events. `popup`: the page that gets the answer hands it to the one which opened it. */
+  /** Its name in events: letters only. With `popup`, the page that receives the answer passes it to the page that opened it. */
   readonly name: string
-  /** The answer comes to another page: what is stored has to be there still. */
+  /** Whether this page leaves, so that another page load receives the answer. The stored data must survive that. */
   readonly leaves?: boolean
   /**
-   * Begins one sign-in. Synchronous, because a window may only be opened while the user's click is being handled.
-   * @param redirectUri the configured one, absolute where there is a page to resolve it against.
+   * Begins one sign-in. It is synchronous, because a browser opens a window only while it handles the user's click.
+   * @param redirectUri the configured one; absolute if there is a page to resolve it against.
    */
   begin(redirectUri: string): SignInAttempt
 }
 
-/** One sign-in under way. */
+/** One sign-in that is under way. */
 export interface SignInAttempt {
-  /** The absolute redirect URI that this attempt answers on. */
+  /** The absolute redirect URI of this attempt. */
   readonly redirectUri: string | Promise<string>
   /**
    * Shows `url` to the user.
-   * @returns the callback URL, or `undefined` where the answer arrives at another page load.
+   * @returns the callback URL, or `undefined` if another page load receives the answer.
    */
   authorize(url: string, state: string): Promise<string | undefined>
-  /** Ends the attempt and frees what it holds; harmless when it is over. */
+  /** Ends the attempt and frees its resources. You may call it again. */
   close(): void
 }
 
-/** The page this client lives in, where there is one. */
+/** The page of this client, if there is one. */
 export interface Page {
   /** The address of the page. */
   location(): string
-  /** Settles when the user looks at this page: one that is prerendered must spend nothing. */
+  /** Settles when the user looks at this page. A prerendered page must not use a code or a token before that. */
   shown(): Promise<void>
   /** Shows another address of the same origin without loading it. */
   replaceLocation(url: string): void
@@ -118,37 +135,36 @@ export interface Page {
    */
   leave(url: string, gone?: () => void): Promise<void>
   /**
-   * In a window that was opened for a sign-in: hands the callback's URL to the page that waits for it.
-   * @returns whether it was taken; then this window has nothing more to do.
+   * In a window that was opened for a sign-in: passes the callback URL to the page that waits for it.
+   * @returns whether that page took it; then this window is finished.
    */
   relay(url: string, state: string): Promise<boolean>
 }
 
 /**
- * Watches, while something is under way, whether this page is being left. Some browsers break its requests off then, and
- * let it run on.
+ * Watches whether the user is leaving this page. Some browsers then abort its requests, but keep running its code.
  */
 export type WatchLeaving = () => { isLeaving(): boolean; stop(): void }
 
-/** Tells that the app may have slept or been offline: time to look at the store again. */
+/** Reports that the app may have slept or been offline, so that latchkey reads the store again. */
 export interface Wake {
   listen(wake: () => void): () => void
 }
 
-/** What an environment brings: the ports that the app did not choose itself. */
+/** The ports that an environment provides, for those that the app did not choose. */
 export interface Environment {
   readonly fetch: Fetch
   readonly clock: Clock
   readonly store: () => Store
   readonly userAgent: () => UserAgent
   readonly page: Page | undefined
-  /** How to leave for the end of the provider's session, where that is not by the page itself. */
+  /** How to open the provider's sign-out page, if the page itself does not leave for it. */
   readonly leave?: (url: string, gone: () => void) => Promise<void>
-  /** What `fetch` resolves relative URLs against, where it does. */
+  /** The base of relative URLs for `fetch`, if it resolves them. */
   readonly baseUrl: () => string | undefined
   readonly wake: Wake | undefined
   readonly watchLeaving?: WatchLeaving
-  /** Whether anybody can read the app and what is in it. */
+  /** Whether anyone can read the app's code and everything in it. */
   readonly isReadable?: boolean
   readonly hash: (text: string) => Promise<string>
 }

@@ -3,48 +3,48 @@ import type { EpochMs } from './ports.ts'
 import type { AccessToken, IdTokenClaims, TokenSet } from './token-set.ts'
 import type { StoredTrouble, Trouble } from './trouble.ts'
 
-/** What is stored of a session. */
+/** A session as it is stored. */
 export interface SessionRecord {
   readonly schema: 1
-  /** New for every sign-in: an answer that belongs to another session never lands in this one. */
+  /** New for every sign-in, so that a response for another session never changes this one. */
   readonly sessionId: string
-  /** One more at every rotation. */
+  /** Increases by one at every rotation. */
   readonly version: number
   readonly tokens: TokenSet
-  /** What the access tokens are, where they are not Bearer (RFC 6749 section 7.1). */
+  /** The type of the access tokens, if it is not Bearer (RFC 6749 section 7.1). */
   readonly tokenType?: 'dpop' | undefined
-  /** Access tokens for one API each, by the URL that the API has in `resources` (RFC 8707). */
+  /** Access tokens for single APIs, by the API's URL in `resources` (RFC 8707). */
   readonly resources?: Readonly<Record<string, AccessToken>>
-  /** The scopes that the sign-in asked for, joined by spaces: what may be asked for later. */
+  /** The scopes that the sign-in asked for, joined by spaces. Later requests may ask only for these. */
   readonly requested?: string
-  /** The context that stored this version: see `explain()`. */
+  /** The tab, worker or process that stored this version: `context` in `explain()`. */
   readonly by?: string
-  /** A refresh token with this hash was sent at this time, and its answer is not stored yet. */
+  /** latchkey sent a refresh token with this hash at this time and has not stored a response yet. */
   readonly pending?: { readonly tokenHash: string; readonly sentAt: EpochMs }
-  /** Why the newest refresh failed, and when the next one may be sent. */
+  /** Why the newest refresh failed, and when the next one may start. */
   readonly trouble?: StoredTrouble | undefined
-  /** How often somebody has signed out of this store: a sign-in that began before a sign-out ends with it. */
+  /** How often a user has signed out of this store. A sign-out also ends each sign-in that began before it. */
   readonly epoch?: number | undefined
 }
 
-/** What is stored in its place when it is over: everyone who shares the store tells the same reason. */
+/** Replaces the record of an ended session, so that every client of the store reports the same reason. */
 export interface EndedSession {
   readonly schema: 1
   readonly ended: EndReason
   readonly sessionId: string
-  /** Whose it was (`sub`), where it may be restored without asking the user. */
+  /** The user (`sub`) of a session that may be restored without asking the user. */
   readonly subject?: string | undefined
-  /** It was tried to restore it. */
+  /** latchkey has tried to restore it. */
   readonly tried?: true | undefined
   readonly epoch?: number | undefined
-  /** The page that signs out is still there, at the longest until then. */
+  /** The page that signs out may still be there until this time. */
   readonly leavingUntil?: EpochMs | undefined
 }
 
-/** What this client cannot use and must not destroy: of a newer version, or bound to a key that it has not asked for. */
+/** A record that this client cannot use and must not destroy: from a newer version, or bound to a key that it does not use. */
 export interface UnusableRecord {
   readonly unusable: string
-  /** It can be signed out of all the same. */
+  /** The session in it, if signing out is still possible. */
   readonly record?: SessionRecord
 }
 
@@ -57,33 +57,33 @@ export const endOf = (stored: Stored): EndedSession | undefined =>
 export const epochOf = (stored: Stored): number =>
   (stored && ('unusable' in stored ? stored.record : stored)?.epoch) ?? 0
 
-/** The access token for an API of `resources`, or the one for all others. */
+/** The access token for an API in `resources`, or the one for `allowedOrigins`. */
 export const accessTokenOf = (
   record: SessionRecord,
   resource: string | undefined,
 ): AccessToken | undefined => (resource === undefined ? record.tokens : record.resources?.[resource])
 
-/** What an app sees of its session: an immutable snapshot, the same object until something changes. */
+/** The session as the app sees it: an immutable snapshot, the same object until something changes. */
 export type Session =
-  /** The store has not been read yet. */
+  /** latchkey has not read the store yet. */
   | { readonly status: 'starting' }
   | {
       readonly status: 'signed-out'
-      /** Why the last session ended: the same in every tab and process, until the next sign-in. */
+      /** Why the last session ended. It is the same in every tab and process, until the next sign-in. */
       readonly reason?: EndReason
     }
-  /** A sign-in that was begun here is under way. `reason` as before it. */
+  /** A sign-in that began here is under way. `reason` is the same as before it. */
   | { readonly status: 'signing-in'; readonly reason?: EndReason }
   | {
       readonly status: 'signed-in'
-      /** Of the ID Token; `undefined` without the scope `openid`. */
+      /** The claims of the ID Token; `undefined` without the scope `openid`. */
       readonly claims: IdTokenClaims | undefined
-      /** What was granted. */
+      /** The granted scope. */
       readonly scope: readonly string[]
-      /** When the access token runs out, in ms since 1970; it is renewed by then. `undefined`: the server did not say. */
+      /** When the access token expires, in ms since 1970; latchkey refreshes it before. `undefined`: the server did not say. */
       readonly accessTokenExpiresAt: EpochMs | undefined
-      /** What keeps the session from being refreshed, while it does. */
+      /** Why refreshes fail, while they do. The next successful refresh removes it. */
       readonly trouble?: Trouble
     }
-  /** The user has signed out, here or in another tab, and that page has not left yet. */
+  /** The user has signed out, here or in another tab, and that page has not left for the provider yet. */
   | { readonly status: 'signing-out' }

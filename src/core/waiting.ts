@@ -1,9 +1,14 @@
+import { LockTimeoutError, NetworkError } from '../errors.ts'
 import type { Clock } from './ports.ts'
 
 /** How long a lock is held at most: all attempts, the store's writes, and aborts. */
 export const HOLD_MS = 12_000
 /** How long a lock is waited for at most: longer than anybody holds it. */
 export const WAIT_MS = 15_000
+
+/** For a caller that has waited for a lock for too long. */
+export const lockTimeout = (name: string, waitMs: number, options?: ErrorOptions): LockTimeoutError =>
+  new LockTimeoutError(`The lock "${name}" was not free within ${waitMs} ms. Try again.`, options)
 
 /**
  * Runs `work`, but no longer than `ms`: then its signal is aborted and the answer rejects with what `late` makes.
@@ -55,4 +60,13 @@ export function singleFlight<T>(): (key: string, work: () => Promise<T>) => Prom
     flights.set(key, flight)
     return flight
   }
+}
+
+/** What is thrown where a part of latchkey that is loaded by `import()` does not come. */
+export const notLoaded = (cause: unknown): never => {
+  throw new NetworkError(
+    'A file of this app with a part of latchkey could not be loaded. Reload the page to try again.',
+    'unreachable',
+    { cause },
+  )
 }

@@ -9,14 +9,14 @@ import {
   protectedResourceRequest,
 } from 'oauth4webapi'
 import { parseChallenges } from '../core/challenge.ts'
-import type { Extension, ExtensionContext, ExtensionHooks } from '../core/extension.ts'
-import { AuthorizationRequiredError, ServerError } from '../errors.ts'
+import type { ExtensionContext, ExtensionHooks } from '../core/extension.ts'
+import { AuthorizationRequiredError, ConfigurationError, ServerError } from '../errors.ts'
 import { createDpopKeys, type KeyPlace } from './dpop-keys.ts'
 
-export interface DpopOptions {
-  /** How proofs are signed (RFC 7518 section 3.1, RFC 9864). Default `ES256`. */
-  algorithm?: 'ES256' | 'Ed25519' | 'PS256' | 'RS256'
-}
+/** What `dpop()` loads. */
+export type DpopHooks = Required<
+  Pick<ExtensionHooks, 'authorizationRequest' | 'tokenRequest' | 'presentation' | 'ended'>
+>
 
 /** More than any server sends, and nothing that a header may not hold (RFC 9449 section 8.1). */
 const NONCE = /^[!#-[\]-~]{1,1024}$/
@@ -25,28 +25,25 @@ const MOST_NONCES = 100
 /** How many keys are in memory: what is not is read again. */
 const MOST_HANDLES = 40
 
-/**
- * Binds tokens to a key that does not leave this device (RFC 9449): a copy of them is of no use elsewhere.
- * @param elsewhere where keys go that the client's own store cannot hold.
- */
-export function dpopExtension(
-  { algorithm = 'ES256' }: DpopOptions,
-  elsewhere: KeyPlace | undefined,
-): Extension {
-  return context => createDpop(context, algorithm, elsewhere)
-}
-
 const nonceOf = ({ headers }: Response): string | undefined =>
   NONCE.exec(headers.get('dpop-nonce') ?? '')?.[0]
 
 const UNREADABLE =
   'asks for a DPoP nonce that cannot be read here. It has to send "DPoP-Nonce", and in a page "Access-Control-Expose-Headers: DPoP-Nonce" beside it.'
 
-function createDpop(
+const isRedirect = ({ type, status, headers }: Response): boolean =>
+  type === 'opaqueredirect' || (status >= 300 && status < 400 && headers.has('location'))
+
+/**
+ * Binds tokens to a key that does not leave this device (RFC 9449): a copy of them is of no use elsewhere.
+ * @param algorithm how proofs are signed.
+ * @param elsewhere where keys go that the client's own store cannot hold.
+ */
+export function createDpop(
   context: ExtensionContext,
   algorithm: string,
   elsewhere: KeyPlace | undefined,
-): ExtensionHooks {
+): DpopHooks {
   const keys = createDpopKeys(context, elsewhere, extractable => generateKeyPair(algorithm, { extractable }))
   const handles = new Map<string, Promise<DPoPHandle | undefined>>()
   /** By origin: each server hands out its own (RFC 9449 section 8). */
@@ -93,8 +90,6 @@ function createDpop(
   }
 
   return {
-    tokenType: 'dpop',
-
     async authorizationRequest({ sessionId, parameters }) {
       // the code is worth nothing without the key either (RFC 9449 section 10)
       parameters.set('dpop_jkt', await (await create(sessionId)).calculateThumbprint())
@@ -146,7 +141,12 @@ function createDpop(
         return { authorization, dpop }
       },
 
-      answered(url, response) {
+      answered(url, response, redirect) {
+        if (redirect === 'follow' && isRedirect(response)) {
+          throw new ConfigurationError(
+            `${url} answers with a redirect. With DPoP, latchkey does not follow redirects, because a proof is for one URL (RFC 9449 section 4.2). Call the URL that it leads to.`,
+          )
+        }
         const { origin } = new URL(url)
         const isNew = learn(origin, response)
         const isAsked =
@@ -163,7 +163,5 @@ function createDpop(
       handles.delete(sessionId)
       void keys.destroy(sessionId)
     },
-
-    close: () => elsewhere?.close?.(),
   }
 }

@@ -1,76 +1,11 @@
-import {
-  type AuthorizationServer,
-  allowInsecureRequests,
-  customFetch,
-  type PushedAuthorizationResponse,
-  processPushedAuthorizationResponse,
-  pushedAuthorizationRequest,
-} from 'oauth4webapi'
-import { identityOf } from '../authorization/client-identity.ts'
-import { toLatchkeyError } from '../authorization/failure.ts'
-import { endpointOf } from '../authorization/metadata.ts'
-import type { AuthorizationRequest, Extension, ExtensionContext } from '../core/extension.ts'
+import type { Extension } from '../core/extension.ts'
+import { notLoaded } from '../core/waiting.ts'
 import { ServerError } from '../errors.ts'
 
 export type { Extension } from '../core/extension.ts'
 
-/** How often a request is pushed whose answer is over when it comes. */
+/** How often a request is pushed whose answer has expired when it comes. */
 const MOST = 3
-
-/** What of a request an error must not repeat. */
-const PRIVATE = ['state', 'nonce', 'id_token_hint', 'login_hint', 'code_challenge']
-
-/** Whether the body is what a pushed request is answered with, whatever the status says. */
-function isAnswer(text: string): boolean {
-  try {
-    return typeof JSON.parse(text).request_uri === 'string'
-  } catch {
-    return false
-  }
-}
-
-/** An answer as oauth4webapi can judge it: a challenge beside an error would hide the `error` in the body. */
-async function readable(answer: Response, { quirks, warn }: ExtensionContext): Promise<Response> {
-  const headers = new Headers(answer.headers)
-  headers.delete('www-authenticate')
-  const text = await answer.text()
-  let { status } = answer
-  if (status === 200 && isAnswer(text)) {
-    const message = 'The pushed authorization request was answered with 200 in place of 201'
-    if (!quirks.has('par_status_200')) {
-      const details = { error: 'invalid_response', status, quirk: 'par_status_200' }
-      throw new ServerError(`${message}: the quirk "par_status_200" accepts it.`, details)
-    }
-    warn('quirk', `${message} (par_status_200).`)
-    status = 201
-  }
-  return new Response(text || null, { status, headers })
-}
-
-/** @throws NetworkError, ServerError with the server's `error`. */
-async function push(
-  context: ExtensionContext,
-  { server, parameters }: AuthorizationRequest,
-): Promise<PushedAuthorizationResponse> {
-  const { clientAuthentication, transport, clock, emit } = context
-  const as = server as AuthorizationServer
-  endpointOf(as, 'pushed_authorization_request_endpoint', clientAuthentication?.mtls)
-  const [client, authentication] = identityOf(context, clock, context.serverAheadMs())
-  emit({ type: 'pushed-authorization-request' })
-  try {
-    const answer = await pushedAuthorizationRequest(as, client, authentication, parameters, {
-      [allowInsecureRequests]: true, // http is refused by endpointOf(), but for loopback
-      [customFetch]: transport,
-    })
-    const pushed = await processPushedAuthorizationResponse(as, client, await readable(answer, context))
-    emit({ type: 'pushed-authorization-response', expiresInSeconds: pushed.expires_in })
-    return pushed
-  } catch (error) {
-    const secrets = PRIVATE.flatMap(name => parameters.get(name) || [])
-    secrets.push(...(clientAuthentication?.secrets?.() ?? []))
-    throw toLatchkeyError(error, 'The pushed authorization request', clock.now(), secrets)
-  }
-}
 
 /**
  * Pushes the authorization request to the server (RFC 9126), with the client's authentication: what goes through the
@@ -78,6 +13,7 @@ async function push(
  */
 export const par = (): Extension => context => ({
   async pushRequest(request) {
+    const { push } = await import('./pushed-request.ts').catch(notLoaded)
     const { clock, clientId } = context
     for (let attempt = 1; attempt <= MOST; attempt++) {
       const sentAt = clock.now()

@@ -1,13 +1,21 @@
-import { judgeAnswer, type Verdict } from '../core/challenge.ts'
-import type { Resource } from '../core/destination.ts'
+import type { Verdict } from '../core/challenge.ts'
 import { type Destination, findDestination } from '../core/destination.ts'
 import type { Emit } from '../core/events.ts'
 import type { Presentation } from '../core/extension.ts'
 import type { Clock, EpochMs, Fetch } from '../core/ports.ts'
 import { abortable, pause } from '../core/waiting.ts'
-import { ConfigurationError, LatchkeyError } from '../errors.ts'
-import { holdBack, keepBodyOf, letGo, takeOne } from './body.ts'
-import { type Arguments, bearer, createCallReader, isOpen, readTarget, withHeaders } from './call.ts'
+import { LatchkeyError } from '../errors.ts'
+import { cancelBody, holdBack, keepBodyOf, takeOne } from './body.ts'
+import {
+  type Arguments,
+  bearer,
+  type Call,
+  createCallReader,
+  isOpen,
+  memberOf,
+  readTarget,
+  withHeaders,
+} from './call.ts'
 
 /** What the fetch part asks of the refresh part. `resource`: for one API of `resources`. */
 export interface AccessTokens {
@@ -29,7 +37,8 @@ export interface AuthFetchPorts {
   readonly send: Fetch
   readonly tokens: AccessTokens
   readonly allowedOrigins: ReadonlySet<string>
-  readonly resources: readonly Resource[]
+  /** The URLs that requests to APIs with a token of their own begin with. */
+  readonly resources: readonly string[]
   /** How access tokens are put on requests. Default: as Bearer. */
   readonly presentation: Presentation | undefined
   /** What relative URLs are resolved against. */
@@ -38,35 +47,28 @@ export interface AuthFetchPorts {
   readonly clock: Clock
   /** Settles when the store has been read once. */
   started(): Promise<unknown>
+  /**
+   * What a 401 or 403 leads to.
+   * @param header its `WWW-Authenticate`.
+   * @param sent texts of the request: nothing of them is repeated.
+   */
+  judge(status: number, header: string | null, sent: readonly unknown[]): Promise<Verdict>
 }
 
-/**
- * How many endpoints are remembered whose 401 a new access token did not cure, and for how long. One that was asked for
- * before the 401, or by somebody else, may have been revoked with the one that was refused: it counts for a shorter time.
- */
-const FUTILE = { most: 100, ms: 300_000, olderMs: 30_000 }
-/** How many addresses are remembered with what they are. */
-const ADDRESSES = 200
 /** How long the body of an answer may take that a keepalive request waits for. */
 const DRAIN_MS = 1000
+/** How many addresses are remembered with what they are. */
+const ADDRESSES = 200
 
 /**
  * `fetch`, plus the access token on requests to allowed origins. After a 401 that a new token can cure: one refresh,
  * one replay. Everything else is passed through as `fetch` would.
  */
 export function createAuthFetch(ports: AuthFetchPorts): Fetch {
-  const { send, tokens, presentation, emit, clock } = ports
+  const { send } = ports
   const reader = createCallReader()
+  const futility = createFutility(ports.clock)
   const addresses = new Map<string, Destination | undefined>()
-  const futile = new Map<string, Futile>()
-  /** What the last refresh for a 401 brought, until an API takes it. */
-  let unproven: Futile | undefined
-
-  /** Whether a new access token was tried against this very 401, or against all 401s, and did not help. */
-  const isFutile = (endpoint: string, accessToken: string) =>
-    [futile.get(endpoint), unproven].some(
-      known => known?.accessToken === accessToken && clock.now() < known.until,
-    )
 
   const destinationOf = (address: string): Destination | undefined => {
     if (addresses.has(address)) return addresses.get(address)
@@ -83,157 +85,181 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
     const destination = destinationOf(target.address)
     const read = destination && reader.read(target, args[1])
     if (!read) return send(target.foreign ?? target.input, ...(args.slice(1) as [Arguments[1]]))
-    if (!isOpen(read)) return send(read.input, read.init)
+    if (!isOpen(read)) return send(read.input, args[1] && read.init)
     const call = reader.own(read)
-    const isKept = keepBodyOf(call)
-    const { endpoint, resource } = destination
-    const { init } = call
-    const own = (typeof call.input === 'object' ? call.input : undefined) as Request | undefined
-    const signal = (init?.signal === undefined ? own?.signal : init.signal) as AbortSignal | null | undefined
-    const method = String(init?.method ?? own?.method ?? 'GET').toUpperCase()
-    let wasSent = false
-    /** The headers of the last send. */
-    let sent: NonNullable<Arguments[1]>['headers']
-
-    const sendWith = (headers: Readonly<Record<string, string>>, redirect?: RequestRedirect) => {
-      const next = withHeaders(takeOne(call), headers, wasSent, redirect)
-      wasSent = true
-      sent = next[1]?.headers
-      return send(...next)
-    }
-
-    /** Sends once more in place of an answer that then nobody reads. */
-    const replace = async (answer: Response, resend: () => Promise<Response>): Promise<Response> => {
-      if (!(init?.keepalive ?? own?.keepalive)) {
-        answer.body?.cancel().catch(() => {}) // it may have broken off meanwhile
-        return resend()
-      }
-      // the bytes under way with keepalive are few (Fetch standard, section 4.6): the first request has to be over
-      await Promise.race([
-        answer
-          .clone()
-          .arrayBuffer()
-          .catch(() => {}),
-        pause(clock, DRAIN_MS),
-      ])
-      return resend().catch(error => {
-        if (error instanceof TypeError) return answer
-        throw error
-      })
-    }
-
-    const present = async (by: Presentation, accessToken: string, sessionId: string): Promise<Response> => {
-      const mode = init?.redirect ?? own?.redirect ?? 'follow'
-      const once = async () => {
-        const headers = await by.headers({ method, url: endpoint }, accessToken, sessionId)
-        // what is made for one URL must not go to another
-        const response = await sendWith(headers, mode === 'follow' ? 'manual' : undefined)
-        if (mode !== 'follow' || !isRedirect(response)) return response
-        throw new ConfigurationError(
-          `${endpoint} answers with a redirect, which is not followed with DPoP: a proof is for one URL (RFC 9449 section 4.2). Call the URL that it leads to.`,
-        )
-      }
-      const response = await once()
-      if (!by.answered(endpoint, response) || !isKept) return response
-      const second = await replace(response, once)
-      by.answered(endpoint, second)
-      return second
-    }
-
-    const judge = ({ status, redirected, url, headers }: Response): Verdict => {
-      // where a redirect led elsewhere, fetch took the token off
-      if ((status !== 401 && status !== 403) || (redirected && !isSamePlace(destinationOf(url), destination)))
-        return { do: 'pass' }
-      const texts = [...new Headers(sent).values(), target.address.split('?')[1], init?.body]
-      return judgeAnswer(status, headers.get('www-authenticate'), texts.map(toText))
-    }
-
-    const deliver = (accessToken: string, sessionId = '', replay = false) => {
-      emit({ type: 'api-request', method, url: endpoint, replay })
-      return presentation ? present(presentation, accessToken, sessionId) : sendWith(bearer(accessToken))
-    }
-
-    /** Tells what came. @returns whether another access token may help. */
-    const conclude = (response: Response, accessToken: string): boolean => {
-      const { status } = response
-      const verdict = judge(response)
-      emit({ type: 'api-response', status, url: endpoint, error: verdict.error })
-      if (status !== 401 && unproven?.accessToken === accessToken) unproven = undefined
-      if (verdict.do === 'step-up') {
-        emit({ type: 'step-up-required', url: endpoint, error: verdict.error, ...verdict.stepUp })
-      }
-      return verdict.do === 'refresh'
-    }
-
+    const isHere = (url: string) =>
+      destinationOf(url)?.resource === destination.resource &&
+      url.startsWith(new URL('/', destination.endpoint).href)
     try {
-      let sessionId = tokens.sessionId()
-      let accessToken = tokens.ready(resource)
-      if (accessToken === undefined || presentation) holdBack(call, isKept)
-      if (accessToken === undefined) {
-        await abortable(ports.started(), signal)
-        sessionId ??= tokens.sessionId()
-        accessToken = await tokens.acquire({ resource, sessionId, signal })
-      }
-      const response = await deliver(accessToken, sessionId)
-      if (!conclude(response, accessToken)) return response
-      if (!isKept) {
-        emit({ type: 'body-not-replayable', method, url: endpoint })
-        markNotReplayable(response)
-      }
-      if (isFutile(endpoint, accessToken)) return response
-
-      const refusedAt = clock.now()
-      let renewed: string
-      try {
-        renewed = await tokens.acquire({ rejected: accessToken, resource, sessionId, signal })
-      } catch (failure) {
-        // the server's own answer says more than ours, unless it is the caller who gave up
-        if (failure instanceof LatchkeyError) return response
-        throw failure
-      }
-      if (!isKept || renewed === accessToken) return response
-      const until = clock.now() + (tokens.begunAt() < refusedAt ? FUTILE.olderMs : FUTILE.ms)
-      unproven = longest(unproven, { accessToken: renewed, until })
-      const replayed = await replace(response, () => deliver(renewed, sessionId, true))
-      if (replayed === response) return response // it could not be sent once more
-      conclude(replayed, renewed)
-      if (replayed.status === 401) {
-        if (futile.size >= FUTILE.most) futile.clear()
-        futile.set(endpoint, longest(futile.get(endpoint), { accessToken: renewed, until }))
-        emit({ type: 'refresh-futile', url: endpoint })
-      }
-      return replayed
+      return await exchange(ports, call, destination, futility, isHere, target.address.split('?')[1])
     } catch (error) {
-      letGo(call, error)
+      cancelBody(call, error)
       throw error
     } finally {
-      if (call.owned) letGo(call)
+      if (call.owned) cancelBody(call)
     }
   }
   // as the platform's: neither is to be seen from a function that takes what it gets
   return Object.defineProperties(authFetch, { name: { value: 'fetch' }, length: { value: 1 } })
 }
 
-const isRedirect = ({ type, status, headers }: Response): boolean =>
-  type === 'opaqueredirect' || (status >= 300 && status < 400 && headers.has('location'))
+/** What becomes `undefined` where latchkey itself has failed. The abort of a caller is passed on. */
+const orNone = <T>(work: Promise<T>): Promise<T | undefined> =>
+  work.catch(error => {
+    if (error instanceof LatchkeyError) return undefined
+    throw error
+  })
 
-const originOf = (to: Destination | undefined) => to && new URL(to.endpoint).origin
+/** Sends one call of `fetch`, as often as it must be. */
+function createSender({ send, presentation, emit, clock }: AuthFetchPorts, call: Call, url: string) {
+  const isKept = keepBodyOf(call)
+  const method = String(memberOf(call, 'method') ?? 'GET').toUpperCase()
 
-const isSamePlace = (to: Destination | undefined, from: Destination): boolean =>
-  to?.resource === from.resource && originOf(to) === originOf(from)
+  let sent: HeadersInit | undefined
 
-/** What of a call is a text that its answer may repeat. */
-const toText = (value: unknown): string =>
-  typeof value === 'string' || value instanceof URLSearchParams ? String(value) : ''
+  const sendWith = (headers: Readonly<Record<string, string>>, redirect?: RequestRedirect) => {
+    const next = withHeaders(takeOne(call), headers, redirect)
+    sent = next[1]?.headers
+    return send(...next)
+  }
 
-interface Futile {
-  readonly accessToken: string
-  readonly until: EpochMs
+  /** Sends once more in place of an answer that then nobody reads. */
+  const replace = async (answer: Response, resend: () => Promise<Response>): Promise<Response> => {
+    if (!memberOf(call, 'keepalive')) {
+      answer.body?.cancel().catch(() => {}) // it may have broken off meanwhile
+      return resend()
+    }
+    // the bytes under way with keepalive are few (Fetch standard, section 4.6): the first request has to be over
+    const drained = answer.clone().arrayBuffer()
+    await Promise.race([drained.catch(() => {}), pause(clock, DRAIN_MS)])
+    return resend().catch(error => {
+      if (error instanceof TypeError) return answer
+      throw error
+    })
+  }
+
+  const present = async (by: Presentation, accessToken: string, sessionId: string): Promise<Response> => {
+    const redirect = memberOf(call, 'redirect') ?? 'follow'
+    let isOutdated = false
+    const once = async () => {
+      const headers = await by.headers({ method, url }, accessToken, sessionId)
+      // what is made for one URL must not go to another
+      const response = await sendWith(headers, redirect === 'follow' ? 'manual' : redirect)
+      isOutdated = by.answered(url, response, redirect)
+      return response
+    }
+    const response = await once()
+    return isOutdated && isKept ? replace(response, once) : response
+  }
+
+  return {
+    isKept,
+    method,
+    /** Of the last send. */
+    sentHeaders: () => sent,
+    replace,
+    deliver(accessToken: string, sessionId = '', replay = false) {
+      emit({ type: 'api-request', method, url, replay })
+      return presentation ? present(presentation, accessToken, sessionId) : sendWith(bearer(accessToken))
+    },
+  }
 }
 
-/** Of calls that met the same at the same time, the one that knows most counts. */
-const longest = (before: Futile | undefined, now: Futile): Futile =>
-  before?.accessToken === now.accessToken && before.until > now.until ? before : now
+/** Sends a call with the access token. After a 401 that a new one may cure: one refresh, one replay. */
+async function exchange(
+  ports: AuthFetchPorts,
+  call: Call,
+  { endpoint: url, resource }: Destination,
+  futility: Futility,
+  /** Whether an answer of this URL is about the access token: where a redirect led elsewhere, fetch took it off. */
+  isHere: (url: string) => boolean,
+  query: string | undefined,
+): Promise<Response> {
+  const { tokens, presentation, emit, clock } = ports
+  const { isKept, method, sentHeaders, replace, deliver } = createSender(ports, call, url)
+  const signal = memberOf(call, 'signal')
+
+  /** Reports an answer. @returns whether another access token may help. */
+  const conclude = async (response: Response, accessToken: string): Promise<boolean> => {
+    const { status, headers } = response
+    if (status !== 401) futility.accepted(accessToken)
+    let verdict: Verdict | undefined
+    if ((status === 401 || status === 403) && (!response.redirected || isHere(response.url))) {
+      const sent = [...new Headers(sentHeaders()).values(), query, call.init.body]
+      // where what judges it could not be loaded, the answer is the caller's
+      verdict = await orNone(abortable(ports.judge(status, headers.get('www-authenticate'), sent), signal))
+    }
+    emit({ type: 'api-response', status, url, error: verdict?.error })
+    if (verdict?.do === 'step-up') {
+      emit({ type: 'step-up-required', url, error: verdict.error, ...verdict.stepUp })
+    }
+    return verdict?.do === 'refresh'
+  }
+
+  let sessionId = tokens.sessionId()
+  let accessToken = tokens.ready(resource)
+  if (accessToken === undefined || presentation) holdBack(call, isKept)
+  if (accessToken === undefined) {
+    await abortable(ports.started(), signal)
+    sessionId ??= tokens.sessionId()
+    accessToken = await tokens.acquire({ resource, sessionId, signal })
+  }
+  const response = await deliver(accessToken, sessionId)
+  if (!(await conclude(response, accessToken))) return response
+  if (!isKept) {
+    emit({ type: 'body-not-replayable', method, url })
+    markNotReplayable(response)
+  }
+  if (futility.has(url, accessToken)) return response
+
+  const refusedAt = clock.now()
+  // the server's own answer says more than the failure of a refresh
+  const renewed = await orNone(tokens.acquire({ rejected: accessToken, resource, sessionId, signal }))
+  if (!isKept || !renewed || renewed === accessToken) return response
+  const until = clock.now() + (tokens.begunAt() < refusedAt ? FUTILE.olderMs : FUTILE.ms)
+  futility.note(UNPROVEN, renewed, until)
+  const replayed = await replace(response, () => deliver(renewed, sessionId, true))
+  if (replayed === response) return response // it could not be sent once more
+  await conclude(replayed, renewed)
+  if (replayed.status === 401) {
+    futility.note(url, renewed, until)
+    emit({ type: 'refresh-futile', url })
+  }
+  return replayed
+}
+
+/**
+ * How many endpoints are remembered whose 401 a new access token did not cure, and for how long. One that was asked for
+ * before the 401, or by somebody else, may have been revoked with the one that was refused: it counts for a shorter time.
+ */
+const FUTILE = { most: 100, ms: 300_000, olderMs: 30_000 }
+/** In place of an endpoint: the access token that the last refresh for a 401 brought, until an API accepts it. */
+const UNPROVEN = ''
+
+type Futility = ReturnType<typeof createFutility>
+
+/** Remembers which access tokens were tried against a 401 and did not help. */
+function createFutility(clock: Clock) {
+  const tried = new Map<string, { readonly accessToken: string; readonly until: EpochMs }>()
+  return {
+    /** Whether this access token was tried against the 401 of this endpoint, or of any, and did not help. */
+    has: (endpoint: string, accessToken: string) =>
+      [endpoint, UNPROVEN].some(key => {
+        const known = tried.get(key)
+        return known?.accessToken === accessToken && clock.now() < known.until
+      }),
+    note(key: string, accessToken: string, until: EpochMs) {
+      const known = tried.get(key)
+      // of calls that met the same at the same time, the one that knows most counts
+      if (known?.accessToken === accessToken && known.until > until) return
+      if (tried.size >= FUTILE.most) tried.clear()
+      tried.set(key, { accessToken, until })
+    },
+    accepted(accessToken: string) {
+      if (tried.get(UNPROVEN)?.accessToken === accessToken) tried.delete(UNPROVEN)
+    },
+  }
+}
 
 /** Read as `response.latchkey?.bodyNotReplayable`. */
 const markNotReplayable = (response: Response) =>

@@ -37,11 +37,9 @@ function keepBody(body: unknown): unknown {
  * cannot be told from others: it is kept like them.)
  */
 export function keepBodyOf({ init }: Call): boolean {
-  if ((init?.body ?? null) === null) return true
-  const kept = keepBody(init?.body)
-  if (kept === undefined) return false
-  if (init) init.body = kept
-  return true
+  const kept = keepBody(init.body ?? null)
+  if (kept !== undefined) init.body = kept
+  return kept !== undefined
 }
 
 /**
@@ -50,26 +48,26 @@ export function keepBodyOf({ init }: Call): boolean {
  */
 export function holdBack({ input, init, owned }: Call, isKept: boolean): void {
   if (owned) return
-  const body = init?.body
+  const body = init.body
   const isReadOnce = !isKept && !ArrayBuffer.isView(body)
   new Request(input, (isReadOnce ? { ...init, body: undefined } : init) as Init)
-  if (isReadOnce && init && 'pipeThrough' in (body as object)) {
+  if (isReadOnce && 'pipeThrough' in (body as object)) {
     init.body = new Response(body as ReadableStream).body?.pipeThrough(new TransformStream())
   }
 }
 
-/** What of the call is sent next. */
+/** What of the call is sent next. The Request itself goes first: its clones lack what only one runtime knows. */
 export function takeOne(call: Call): Call {
   if (!call.owned) return call
-  if (call.spare) return { ...call, input: call.spare.clone() }
-  call.spare = (call.input as Request).clone()
+  if (call.clone) return { ...call, input: call.clone.clone() }
+  call.clone = (call.input as Request).clone()
   return call
 }
 
-/** Nothing of the call is sent any more: whoever fills its stream is told, as fetch does it. */
-export function letGo({ input, init, owned, spare }: Call, reason?: unknown): void {
+/** Nothing of the call is sent any more: the caller's stream is cancelled, as fetch does it. */
+export function cancelBody({ input, init, owned, clone }: Call, reason?: unknown): void {
   // fetch itself holds what it has begun to send
-  for (const body of owned ? [spare?.body, (input as Request).body] : [init?.body]) {
+  for (const body of owned ? [clone?.body, (input as Request).body] : [init.body]) {
     ;(body as Partial<ReadableStream> | null | undefined)?.cancel?.(reason).catch(() => {})
   }
 }

@@ -12,23 +12,27 @@ export interface Target {
   readonly input: Input
   readonly address: string
   /** A Request of another library, which brings its own `fetch`. */
-  readonly foreign: Request | undefined
+  readonly foreign?: Request | undefined
 }
 
 /** A call of `fetch` as it was when it was made: nothing that its caller does later changes it. */
 export interface Call {
   readonly input: Input
   /** Its options, each of them read once. */
-  readonly init: Members | undefined
-  /** Its headers, from the options or the Request, in the shape in which they were given. */
+  readonly init: Members
+  /** Its headers, from the options or the Request: Headers or a list of pairs, unless they are malformed. */
   readonly headers: unknown
   /** Whether fetch knows one of the options: then it forgets a Request's referrer (Fetch standard, section 5.4). */
   readonly counts: boolean
   /** The Request is a copy that nobody else has, because it has a body. */
   readonly owned?: boolean
-  /** Another of that copy, for what is sent after it. */
-  spare?: Request
+  /** A clone of it, for what is sent after it. */
+  clone?: Request
 }
+
+/** A member of a call: from its options, else from its Request. */
+export const memberOf = <Name extends keyof Request>({ input, init }: Call, name: Name) =>
+  (init[name] === undefined ? (input as Partial<Request>)[name] : init[name]) as Request[Name] | undefined
 
 /** What any runtime knows. Most know more. */
 const MEMBERS = 'body duplex headers keepalive method mode redirect signal'.split(' ')
@@ -56,42 +60,29 @@ export function tried<T>(read: () => T): T | undefined {
 export const getterOf = (prototype: object, name: string) =>
   Object.getOwnPropertyDescriptor(prototype, name)?.get as () => unknown
 
-/** Where a Request of this platform goes. */
-const urlOf = (input: object): string | undefined =>
-  input instanceof Request
-    ? input.url
-    : input instanceof URL
-      ? undefined
-      : tried(() => getterOf(Request.prototype, 'url').call(input) as string)
-
 const isForeign = (input: object): input is Request =>
   'headers' in input && 'url' in input && typeof (input as Request).clone === 'function'
 
 /** Reads the first argument: once, because what it says may change from one time to the next. */
 export function readTarget(given: Input): Target {
-  if (!isObject(given)) return { input: given, address: String(given), foreign: undefined }
-  const url = urlOf(given)
-  if (url !== undefined) return { input: given, address: url, foreign: undefined }
+  if (!isObject(given)) return { input: given, address: String(given) }
+  const isUrl = given instanceof URL
+  const url = isUrl ? undefined : tried(() => getterOf(Request.prototype, 'url').call(given) as string)
+  if (url !== undefined) return { input: given, address: url }
   const foreign = isForeign(given) ? given : undefined
   const address = `${foreign?.url ?? (given as URL)}`
   return { input: address, address, foreign }
 }
 
-const isIterable = (headers: object): headers is Iterable<unknown> =>
-  typeof (headers as { [Symbol.iterator]?: unknown })[Symbol.iterator] === 'function'
-
-/** A copy of headers in the same shape. What is malformed stays so: fetch has its own words for it. */
+/**
+ * A copy of headers: Headers, which keep their order only so, or a list of pairs. What is malformed stays so: fetch has its
+ * own words for it.
+ */
 function readHeaders(headers: unknown): unknown {
   if (!isObject(headers)) return headers
   if (headers instanceof Headers) return new Headers(headers)
-  if (isIterable(headers)) {
-    return Array.from(headers, pair =>
-      isObject(pair) ? Array.from(pair as Iterable<unknown>, part => `${part}`) : pair,
-    )
-  }
-  const copy: Members = { ...headers }
-  for (const [name, value] of Object.entries(copy)) if (typeof value !== 'string') copy[name] = `${value}`
-  return copy
+  const pairs = Symbol.iterator in headers ? [...(headers as Iterable<unknown>)] : Object.entries(headers)
+  return pairs.map(pair => (isObject(pair) ? Array.from(pair as Iterable<unknown>, part => `${part}`) : pair))
 }
 
 /** Reads the rest of a call. */
@@ -121,47 +112,46 @@ export function createCallReader(): CallReader {
   return {
     read({ input, foreign }, options) {
       if (options !== undefined && typeof options !== 'object') return undefined
-      if (!options && !foreign) return { input, init: undefined, headers: undefined, counts: false }
       const init: Members = {}
+      let counts = false
       if (foreign) readInto(init, foreign as unknown as Members)
-      const source = (options ?? {}) as Members
-      const counts = readInto(init, source)
-      // what only one runtime knows reaches it as it is
-      for (const name of Reflect.ownKeys(source)) {
-        if (!names?.has(name as string)) init[name] = source[name]
+      if (options) {
+        const source = options as Members
+        counts = readInto(init, source)
+        // what only one runtime knows reaches it as it is
+        for (const name of Reflect.ownKeys(source)) {
+          if (!names?.has(name as string)) init[name] = source[name]
+        }
       }
-      return { input, init, headers: init.headers, counts }
+      const own = () => readHeaders((input as Partial<Request>).headers)
+      return { input, init, headers: 'headers' in init ? init.headers : own(), counts }
     },
 
     own(call) {
       const { input, init } = call
-      if (!isObject(input)) return call
-      const request = input as Request
       // not every browser shows whether a Request has a body
-      if (/^(GET|HEAD)$/.test(request.method) || (init?.body ?? null) !== null) {
-        return { ...call, headers: call.headers ?? readHeaders(request.headers) }
+      if (
+        !isObject(input) ||
+        /^(GET|HEAD)$/.test((input as Request).method) ||
+        (init.body ?? null) !== null
+      ) {
+        return call
       }
-      const copy = new Request(request, init as Init)
-      return { ...call, input: copy, headers: readHeaders(copy.headers), owned: true }
+      return { ...call, input: new Request(input, init as Init), owned: true }
     },
   }
 }
 
+type Pairs = Headers | [name: string, value: string][]
+
+const nameOf = ([name]: readonly unknown[]) => String(name).toLowerCase()
+
 /** Whether its headers are for us to add to: the caller has no `Authorization` of its own there, and fetch takes them. */
-export function isOpen({
-  input,
-  init,
-  headers = isObject(input) ? (input as Request).headers : undefined,
-}: Call): boolean {
+export function isOpen(call: Call): boolean {
+  const { headers = [] } = call
   // fetch would take any header off
-  if ((init?.mode ?? (input as Partial<Request>).mode) === 'no-cors') return false
-  if (headers === undefined) return true
-  if (!isObject(headers)) return false
-  if (headers instanceof Headers) return !headers.has('authorization')
-  for (const [name] of isIterable(headers) ? (headers as Iterable<unknown[]>) : Object.entries(headers)) {
-    if (String(name).toLowerCase() === 'authorization') return false
-  }
-  return true
+  if (memberOf(call, 'mode') === 'no-cors' || !isObject(headers)) return false
+  return [...(headers as Pairs)].every(pair => nameOf(pair) !== 'authorization')
 }
 
 /** The access token as a header (RFC 6750 section 2.1). */
@@ -169,28 +159,21 @@ export const bearer = (accessToken: string): Readonly<Record<string, string>> =>
   authorization: `Bearer ${accessToken}`,
 })
 
-/** Puts headers in the place of those that have the same name. */
-function put(headers: unknown, more: Readonly<Record<string, string>>): NonNullable<Init>['headers'] {
-  if (!isObject(headers)) return { ...more }
-  if (headers instanceof Headers) for (const [name, value] of Object.entries(more)) headers.set(name, value)
-  else if (Array.isArray(headers)) {
-    const others = headers.filter(([name]) => !Object.hasOwn(more, String(name).toLowerCase()))
-    return [...others, ...Object.entries(more)]
-  } else Object.assign(headers, more)
-  return headers as HeadersInit
-}
-
-/**
- * What to call fetch with for a call and these headers.
- * @param again it went out before: what went out then stays as it was.
- */
+/** What to call fetch with for a call and these headers, which take the place of those that have the same name. */
 export function withHeaders(
-  { input, init, headers, counts }: Call,
+  { input, init, headers = [], counts }: Call,
   more: Readonly<Record<string, string>>,
-  again: boolean,
   redirect?: RequestRedirect,
 ): Arguments {
-  const members: NonNullable<Init> = { ...init, headers: put(again ? readHeaders(headers) : headers, more) }
+  const all =
+    headers instanceof Headers
+      ? new Headers(headers)
+      : (headers as [string, string][]).filter(pair => !Object.hasOwn(more, nameOf(pair)))
+  for (const [name, value] of Object.entries(more)) {
+    if (all instanceof Headers) all.set(name, value)
+    else all.push([name, value])
+  }
+  const members: NonNullable<Init> = { ...init, headers: all }
   if (redirect) members.redirect = redirect
   if (isObject(input) && !counts) {
     // fetch forgets these as soon as there are options

@@ -1,6 +1,5 @@
-import type { Clock, KeyValue, Lock } from '../core/ports.ts'
-import { pause } from '../core/waiting.ts'
-import { LockTimeoutError } from '../errors.ts'
+import { type Clock, type KeyValue, type Lock, updateAndGet } from '../core/ports.ts'
+import { lockTimeout, pause } from '../core/waiting.ts'
 
 /** A holder works for 12 s at most; a lease that has not changed for longer has no living holder. */
 const LEASE_MS = 14_000
@@ -12,63 +11,54 @@ const ownerOf = (stored: unknown): string | undefined =>
   typeof stored === 'object' && stored !== null ? (stored as { owner?: string }).owner : undefined
 
 /**
- * Lock as a record that names its owner, over any KeyValue: for where there are no Web Locks. A lease is over when the
+ * Lock as a record that names its owner, over any KeyValue: for where there are no Web Locks. A lease has expired when the
  * one who waits has seen it unchanged for its whole time: no clock is compared with another, or with itself earlier.
  */
 export const leaseLock = (keyValue: KeyValue, clock: Clock, random: () => number = Math.random): Lock => {
-  const watched = new Map<string, { owner: string; over: boolean; stop: () => void }>()
+  const watched = new Map<string, { readonly owner: string | undefined; hasExpired: boolean }>()
 
-  const watch = (key: string, owner: string) => {
+  const watch = (key: string, owner: string | undefined) => {
     if (watched.get(key)?.owner === owner) return
-    watched.get(key)?.stop()
-    const entry = { owner, over: false, stop: () => {} }
-    const end = () => {
-      entry.over = true
+    const lease = { owner, hasExpired: false }
+    const expire = () => {
+      lease.hasExpired = true
     }
-    entry.stop = clock.after(LEASE_MS, end, true)
-    watched.set(key, entry)
+    watched.set(key, lease)
+    clock.after(LEASE_MS, expire, true)
   }
 
   return {
     run: async (name, work, waitMs) => {
       const key = `lock ${name}`
       const owner = `${clock.now()} ${random()}`
-      let waiting = true
+      let isWaiting = true
       const cancel = clock.after(waitMs, () => {
-        waiting = false
+        isWaiting = false
       })
       const give = () =>
-        keyValue.update(key, stored => (ownerOf(stored) === owner ? undefined : stored)).catch(() => {}) // it ends by itself
+        keyValue.update(key, stored => (ownerOf(stored) === owner ? undefined : stored)).catch(() => {}) // it expires
       const take = async () => {
         const asked = clock.now()
-        let other: string | undefined
-        await keyValue.update(key, stored => {
-          const found = ownerOf(stored)
-          const known = watched.get(key)
-          const isOver = known?.over && known.owner === found
-          other = found === owner || isOver ? undefined : found
-          return other === undefined ? { owner } : stored
+        const stored = await updateAndGet(keyValue, key, found => {
+          const other = ownerOf(found)
+          const lease = watched.get(key)
+          const isFree = !other || other === owner || (lease?.hasExpired && lease.owner === other)
+          return isFree ? { owner } : found
         })
-        if (other !== undefined) watch(key, other)
+        if (ownerOf(stored) !== owner) watch(key, ownerOf(stored))
         else if (Math.abs(clock.now() - asked) < TAKING_MS) return true
         else await give()
         return false
       }
       try {
         while (!(await take())) {
-          if (!waiting) {
-            throw new LockTimeoutError(`The lock "${name}" was not free within ${waitMs} ms. Try again.`)
-          }
+          if (!isWaiting) throw lockTimeout(name, waitMs)
           await pause(clock, POLL_MS * (0.5 + random()))
         }
       } finally {
         cancel()
       }
-      try {
-        return await work()
-      } finally {
-        await give()
-      }
+      return work().finally(give)
     },
   }
 }

@@ -1,5 +1,5 @@
 import type { Clock, Lock } from '../core/ports.ts'
-import { LockTimeoutError } from '../errors.ts'
+import { lockTimeout } from '../core/waiting.ts'
 
 /** Lock for one realm, for stores that nobody else can see. */
 export function localLock(clock: Clock): Lock {
@@ -12,7 +12,7 @@ export function localLock(clock: Clock): Lock {
         let late = false
         const cancel = clock.after(waitMs, () => {
           late = true
-          reject(new LockTimeoutError(`The lock "${name}" was not free within ${waitMs} ms. Try again.`))
+          reject(lockTimeout(name, waitMs))
         })
         const turn = before.then(async () => {
           cancel()

@@ -1,37 +1,36 @@
 import type { Clock, Lock } from '../core/ports.ts'
-import { HOLD_MS } from '../core/waiting.ts'
-import { LockTimeoutError } from '../errors.ts'
+import { HOLD_MS, lockTimeout } from '../core/waiting.ts'
 
-/** Between two looks at who holds the lock. Pages in the background round a timer up to whole seconds. */
-const LOOK_MS = 1900
-/** So many pauses between looks are longer than anybody may hold, and shorter than a refresh waits. */
-const LOOKS = Math.ceil((HOLD_MS + 1000) / LOOK_MS)
-/** Who goes around a frozen holder waits this long for others who do the same. */
+/** How often a waiter checks who holds the lock. Pages in the background round a timer up to whole seconds. */
+const CHECK_MS = 1900
+/** So many pauses between checks are longer than anybody may hold, and shorter than a refresh waits. */
+const CHECKS = Math.ceil((HOLD_MS + 1000) / CHECK_MS)
+/** A waiter that bypasses a frozen holder waits this long for others that do the same. */
 const QUEUE_MS = 1500
 
 /**
  * Lock on the Web Locks API: one queue for all tabs and workers of the origin; a holder that dies lets go. One that is
  * frozen does not. Each hold has a name of its own in `query()`, and who has watched the same hold for longer than
- * anybody may hold goes around it, under `lease`. That is safe without stealing anything:
+ * anybody may hold bypasses it, under `lease`. That is safe without stealing anything:
  * - Its request stays in the queue until its work is done, so whoever asked later has to wait for it.
  * - Whoever asked earlier has waited as long, and works under the lease as well when it is granted the lock.
- * - Only looks are counted, not time: a waiter that slept has not watched.
+ * - Only checks are counted, not time: a waiter that slept has not watched.
  * What the frozen holder writes when it thaws is refused by the store's replace-if-unchanged.
  */
 export const webLock = (locks: LockManager, clock: Clock, lease: Lock): Lock => {
   /** The work under the lease of those whose request is in the queue, by the name of the lock. */
-  const around = new Map<string, Promise<unknown>>()
+  const bypassing = new Map<string, Promise<unknown>>()
 
-  const goAround = <T>(name: string, work: () => Promise<T>, waitMs: number): Promise<T> => {
+  const bypass = <T>(name: string, work: () => Promise<T>, waitMs: number): Promise<T> => {
     const done = lease.run(name, work, waitMs)
-    around.set(
+    bypassing.set(
       name,
-      Promise.allSettled([around.get(name), done]).then(() => {}),
+      Promise.allSettled([bypassing.get(name), done]).then(() => {}),
     )
     return done
   }
 
-  /** Which hold it is: the holder by itself has no name if it froze before it could tell one. */
+  /** Which hold it is: a holder that froze at once may have no name of its own. */
   const holdOf = async (name: string): Promise<string> => {
     const { held = [] } = await locks.query()
     const own = held.filter(one => one.name === name || one.name?.startsWith(`${name} held `))
@@ -44,49 +43,43 @@ export const webLock = (locks: LockManager, clock: Clock, lease: Lock): Lock => 
   return {
     isHeld: async name => (await holdOf(name)) !== '',
     run: (name, work, waitMs) => {
-      if (around.has(name)) return goAround(name, work, waitMs)
+      if (bypassing.has(name)) return bypass(name, work, waitMs)
       return new Promise((resolve, reject) => {
         const asked = clock.now()
         const waiting = new AbortController()
-        let isAround = false
+        let isBypassing = false
         let isLate = false
         let isOver = false
-        let stopLooking = () => {}
-        const stops = [
-          clock.after(waitMs, () => waiting.abort()),
-          clock.after(
-            HOLD_MS,
-            () => {
-              isLate = true
-            },
-            true,
-          ),
-          () => stopLooking(),
-        ]
+        let stopChecking = () => {}
+        const late = () => {
+          isLate = true
+        }
+        const cancels = [clock.after(waitMs, () => waiting.abort()), clock.after(HOLD_MS, late, true)]
         const stop = () => {
           isOver = true
-          for (const one of stops) one()
+          stopChecking()
+          for (const cancel of cancels) cancel()
         }
 
-        const look = async (before: string, looks: number): Promise<void> => {
+        const check = async (before: string, checks: number): Promise<void> => {
           const hold = await holdOf(name)
           if (isOver) return
-          const seen = hold && hold === before ? looks + 1 : 0
-          if (seen < LOOKS) {
-            stopLooking = clock.after(LOOK_MS, () => void look(hold, seen).catch(() => {}), true)
+          const seen = hold && hold === before ? checks + 1 : 0
+          if (seen < CHECKS) {
+            stopChecking = clock.after(CHECK_MS, () => void check(hold, seen).catch(() => {}), true)
             return
           }
           stop()
-          isAround = true
-          resolve(goAround(name, work, QUEUE_MS))
+          isBypassing = true
+          resolve(bypass(name, work, QUEUE_MS))
         }
 
         const granted = () => {
           stop()
           let done: Promise<unknown> | undefined
-          if (isAround) {
-            done = around.get(name)
-            around.delete(name)
+          if (isBypassing) {
+            done = bypassing.get(name)
+            bypassing.delete(name)
           } else {
             // timers may be late, and clocks may be set
             isLate ||= Math.abs(clock.now() - asked) >= HOLD_MS
@@ -100,17 +93,11 @@ export const webLock = (locks: LockManager, clock: Clock, lease: Lock): Lock => 
 
         locks.request(name, { signal: waiting.signal }, granted).catch(cause => {
           stop()
-          if (isAround) around.delete(name)
-          reject(
-            waiting.signal.aborted
-              ? new LockTimeoutError(`The lock "${name}" was not free within ${waitMs} ms. Try again.`, {
-                  cause,
-                })
-              : cause,
-          )
+          if (isBypassing) bypassing.delete(name)
+          reject(waiting.signal.aborted ? lockTimeout(name, waitMs, { cause }) : cause)
         })
         // where it cannot be seen who holds the lock, nobody goes around the holder
-        look('', 0).catch(() => {})
+        check('', 0).catch(() => {})
       })
     },
   }

@@ -1,4 +1,4 @@
-import type { Authorization } from '../core/authorization.ts'
+import type { SecondHalf } from '../core/authorization.ts'
 import type { CallbackResult, Client, SignInOptions } from '../core/client.ts'
 import type { Page, UserAgent } from '../core/ports.ts'
 import type { Session } from '../core/session.ts'
@@ -8,19 +8,12 @@ import type { LiveSession } from './session.ts'
 
 export interface SignInPorts {
   readonly live: LiveSession
-  authorization(): Promise<Pick<Authorization, 'signIn' | 'arrive' | 'handleCallback'>>
+  readonly authorization: SecondHalf<'checkSignIn' | 'signIn' | 'arrive' | 'handleCallback'>
   readonly page: Page | undefined
   /** The client's own way to the authorization server, and the environment's. */
   readonly userAgent: UserAgent
   defaultUserAgent(): UserAgent
   readonly redirectUri: string
-  /** What this sign-in asks for, checked. @throws ConfigurationError */
-  parse(options: SignInOptions): {
-    readonly scope: string
-    readonly parameters: Readonly<Record<string, string>>
-    readonly returnTo: string | undefined
-    readonly acrValues: string | undefined
-  }
 }
 
 /** What a client does to sign in, on this side: the page and its address, and who waits for whom. */
@@ -30,17 +23,20 @@ export function createSignIn(
   const { live, authorization, page, userAgent } = ports
   const shareSession = singleFlight<Session>()
 
-  const signInAs = async (subject: string | undefined, options: SignInOptions): Promise<Session> => {
-    const { userAgent: agent = userAgent } = options
-    const { returnTo, ...demands } = ports.parse(options)
-    const asked = { ...demands, userAgent: agent.name, leaves: agent.leaves ?? false, subject }
+  const signInAs = async (
+    subject: string | undefined,
+    { userAgent: agent = userAgent, ...options }: SignInOptions,
+  ): Promise<Session> => {
+    const { name, leaves = false } = agent
+    const request = { ...options, userAgent: name, leaves, subject }
+    authorization.loaded?.checkSignIn(request) // where it is there, before a window opens
     // only equal demands are one: a caller that asks for more would not get it by somebody else's sign-in
-    return shareSession(`sign-in ${JSON.stringify(asked)}`, async () => {
+    return shareSession(`sign-in ${JSON.stringify({ ...request, returnTo: undefined })}`, async () => {
       const attempt = agent.begin(ports.redirectUri) // before anything is awaited: see UserAgent
       Promise.resolve(attempt.redirectUri).catch(() => {}) // it may fail before it is awaited
       try {
         await live.signedOut()
-        await live.signingIn(async () => (await authorization()).signIn(attempt, { ...asked, returnTo }))
+        await live.signingIn(async () => (await authorization.get()).signIn(attempt, request))
       } finally {
         attempt.close()
       }
@@ -59,7 +55,7 @@ export function createSignIn(
     await page?.shown()
     // most pages are opened by no answer of a server
     if (!page || !/[?&](state|error)=/.test(page.location())) return undefined
-    return (await authorization()).arrive(page, live.returned).catch(restartable)
+    return (await authorization.get()).arrive(page, live.returned).catch(restartable)
   }
 
   const started = async () => {
@@ -86,7 +82,7 @@ export function createSignIn(
 
     async handleCallback(url): Promise<CallbackResult> {
       await page?.shown()
-      const finished = await (await authorization()).handleCallback(url).catch(restartable)
+      const finished = await (await authorization.get()).handleCallback(url).catch(restartable)
       return finished
         ? { handled: true, session: await live.refreshView(), returnTo: finished.returnTo }
         : { handled: false }

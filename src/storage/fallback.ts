@@ -1,4 +1,5 @@
-import type { KeyValue, Reach } from '../core/ports.ts'
+import { type KeyValue, type Reach, updateAndGet } from '../core/ports.ts'
+import { isLive, isSession, type Marks } from './marks.ts'
 
 /** A place for records, and how long what is in it lasts. */
 export interface Place {
@@ -7,18 +8,17 @@ export interface Place {
   readonly keyValue: KeyValue
 }
 
-/** Remembers, apart from the first place, that a session is in it. It may be wrong. */
-export interface Marks {
-  /** Whether there may be one. */
-  any(): boolean
-  note(key: string, isThere: boolean): void
+/** KeyValue of several places. `begun`: what the first place was asked before the others were there. */
+export interface Places extends KeyValue {
+  get(key: string, begun?: Promise<unknown>): Promise<unknown>
+  update(key: string, change: (stored: unknown) => unknown, begun?: Promise<void>): Promise<void>
 }
 
-export interface PlaceWithFallback extends KeyValue {
+export interface PlaceWithFallback extends Places {
   /** Of the place that is used. */
   readonly reach: Reach
-  /** Tells once that another place had to be taken. */
-  onDegraded(tell: (message: string) => void): void
+  /** Reports once that another place had to be taken. */
+  onDegraded(report: (message: string) => void): void
 }
 
 /** Whether what is written can be read back: the mere presence of a storage says nothing. */
@@ -35,10 +35,6 @@ async function works({ keyValue }: Place): Promise<boolean> {
   }
 }
 
-const isSession = (key: string) => key.endsWith(' session')
-/** What is left of a session that is over is none. */
-const isLive = (value: unknown) => value !== undefined && !('ended' in Object(value))
-
 /**
  * The first place, where it holds something for this page or a session for anybody; else the next one that works, for the
  * page's life. A place that holds something and fails is not left, and not taken for an empty one: the failure is the
@@ -49,14 +45,13 @@ export function withFallback(marks: Marks, first: Place, ...others: readonly Pla
   let isProven = false
   let moving: Promise<void> | undefined
   let degraded: string | undefined
-  let tell = (message: string) => {
-    degraded = message
-  }
+  let report: ((message: string) => void) | undefined
 
   const take = (other: Place) => {
     if (place === other) return
     place = other
-    tell(`${first.name} does not work here. Tokens are kept in ${other.name}, which only this tab sees.`)
+    degraded = `${first.name} does not work here. latchkey keeps tokens in ${other.name}, which only this tab sees.`
+    report?.(degraded)
   }
   const move = async () => {
     for (const other of others) if (await works(other)) return take(other)
@@ -64,10 +59,11 @@ export function withFallback(marks: Marks, first: Place, ...others: readonly Pla
   const attempt = async <T>(
     work: (keyValue: KeyValue) => Promise<T>,
     proves: (result: T) => boolean,
+    begun?: Promise<T>,
   ): Promise<T> => {
-    const tried = place
+    const tried = begun ? first : place
     try {
-      const result = await work(tried.keyValue)
+      const result = await (begun ?? work(tried.keyValue))
       isProven ||= proves(result)
       return result
     } catch (error) {
@@ -84,26 +80,11 @@ export function withFallback(marks: Marks, first: Place, ...others: readonly Pla
   const left = async (key: string): Promise<unknown> => {
     for (const other of others) {
       const found = await other.keyValue.get(key).catch(() => undefined)
-      if (!(isSession(key) ? isLive(found) : found !== undefined)) continue
+      if (!isLive(found) && (isSession(key) || found === undefined)) continue
       if (isSession(key)) take(other)
       return found
     }
     return undefined
-  }
-  /** Changes a place; of the first one it is remembered whether it has a session now. @returns whether it has. */
-  const change = async (
-    keyValue: KeyValue,
-    key: string,
-    by: (stored: unknown) => unknown,
-  ): Promise<boolean> => {
-    let next: unknown
-    await keyValue.update(key, stored => {
-      next = by(stored)
-      return next
-    })
-    const isThere = isLive(next)
-    if (keyValue === first.keyValue && isSession(key)) marks.note(key, isThere)
-    return isThere
   }
 
   return {
@@ -111,49 +92,81 @@ export function withFallback(marks: Marks, first: Place, ...others: readonly Pla
       return place.reach
     },
     onDegraded(listener) {
-      tell = listener
+      report = listener
       if (degraded) listener(degraded)
     },
-    async get(key) {
-      const isElsewhere = place !== first
-      const own = isSession(key) && !isElsewhere ? await left(key) : undefined
+    async get(key, begun) {
+      const own = isSession(key) && place === first ? await left(key) : undefined
       if (own !== undefined) return own
       // a place that is empty has shown nothing by being read: it may be full, or not writable
       const found = await attempt(
         keyValue => keyValue.get(key),
         value => value !== undefined,
+        begun,
       )
-      if (place !== first) return found
-      if (isSession(key)) marks.note(key, isLive(found))
-      return found ?? left(key)
+      return found ?? (place === first ? left(key) : undefined)
     },
-    async update(key, by) {
-      let isThere: boolean
+    async update(key, change, begun) {
+      let next: unknown
       try {
-        isThere = await attempt(
-          keyValue => change(keyValue, key, by),
+        next = await attempt(
+          keyValue => updateAndGet(keyValue, key, change),
           () => true,
+          begun,
         )
       } catch (error) {
         if (place !== first || !isSession(key)) throw error
         // a session that needs nothing of what is there is a new sign-in
         const signIn = (stored: unknown) => {
-          const next = by(stored)
-          return isLive(next) ? next : stored
+          const session = change(stored)
+          return isLive(session) ? session : stored
         }
         for (const other of others) {
-          if (await change(other.keyValue, key, signIn).catch(() => false)) return take(other)
+          const kept = await updateAndGet(other.keyValue, key, signIn).catch(() => undefined)
+          if (isLive(kept)) return take(other)
         }
         throw error
       }
       // who signs out here does so for all; a session of this tab that ends by itself ends alone
-      if (!isThere && place !== first && isSession(key) && marks.any())
-        await change(first.keyValue, key, by).catch(() => {})
+      if (!isLive(next) && place !== first && isSession(key) && marks.any())
+        await first.keyValue.update(key, change).catch(() => {})
     },
     keys: prefix =>
       attempt(
         keyValue => keyValue.keys(prefix),
         found => found.length > 0,
       ),
+  }
+}
+
+/**
+ * The same places, but records whose keys are `copied` are written to one more: whichever still works after the page has
+ * left and come back has them.
+ */
+export function withCopy(places: Places, second: KeyValue, copied: (key: string) => boolean): Places {
+  const nameOf = (key: string) => `copy of ${key}`
+  return {
+    async get(key, begun) {
+      const copy = async () => (copied(key) ? second.get(nameOf(key)).catch(() => undefined) : undefined)
+      try {
+        return (await places.get(key, begun)) ?? (await copy())
+      } catch (error) {
+        const found = await copy()
+        if (found === undefined) throw error
+        return found
+      }
+    },
+    async update(key, change, begun) {
+      if (!copied(key)) return places.update(key, change, begun)
+      try {
+        const next = await updateAndGet(places, key, change)
+        await second.update(nameOf(key), () => next).catch(() => {})
+      } catch (error) {
+        await second.update(nameOf(key), change).catch(() => {
+          throw error
+        })
+      }
+    },
+    keys: places.keys,
   }
 }

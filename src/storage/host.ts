@@ -7,7 +7,7 @@ export interface HostStorage {
   remove(key: string): Promise<unknown>
 }
 
-/** The names of all entries, because hosts seldom tell them. */
+/** The names of all entries, because few hosts list them. */
 const INDEX = 'latchkey index'
 
 /** KeyValue over storage that a host supplies, of which this process is the only user. */

@@ -1,4 +1,4 @@
-import { keys, promisifyRequest, type UseStore } from 'idb-keyval'
+import { promisifyRequest } from 'idb-keyval'
 import type { Clock, KeyValue } from '../core/ports.ts'
 import { withTimeLimit } from '../core/waiting.ts'
 
@@ -28,10 +28,7 @@ export function indexedDbKeyValue(database: string, clock: Clock): IndexedDbKeyV
   let opening: Promise<IDBDatabase> | undefined
   const close = () => {
     globalThis.document?.removeEventListener('freeze', close)
-    opening?.then(
-      connection => connection.close(),
-      () => {},
-    )
+    opening?.then(connection => connection.close()).catch(() => {})
     opening = undefined
   }
   const open = () => {
@@ -44,14 +41,21 @@ export function indexedDbKeyValue(database: string, clock: Clock): IndexedDbKeyV
     globalThis.document?.addEventListener('freeze', close)
     return opening
   }
-  const use: UseStore = async (mode, work) => work((await open()).transaction(STORE, mode).objectStore(STORE))
-
   /**
-   * A connection can die without a word, and an open can hang for ever (WebKit): one more try with a new connection is
-   * made before the call is given up.
+   * Works in a transaction of its own. A connection can die without a word, and an open can hang for ever (WebKit): one more
+   * try with a new connection is made before the call is given up.
    */
-  const withReopen = async <T>(work: (late: AbortSignal) => Promise<T>): Promise<T> => {
-    const once = () => withTimeLimit(clock, TRY_MS, work, () => new Error('IndexedDB does not answer.'))
+  const use = async <T>(
+    mode: IDBTransactionMode,
+    work: (store: IDBObjectStore, late: AbortSignal) => Promise<T>,
+  ): Promise<T> => {
+    const once = () =>
+      withTimeLimit(
+        clock,
+        TRY_MS,
+        async late => work((await open()).transaction(STORE, mode).objectStore(STORE), late),
+        () => new Error('IndexedDB does not answer.'),
+      )
     try {
       return await once()
     } catch {
@@ -61,38 +65,38 @@ export function indexedDbKeyValue(database: string, clock: Clock): IndexedDbKeyV
   }
 
   return {
-    get: key => withReopen(() => use('readonly', store => promisifyRequest<unknown>(store.get(key)))),
+    get: key => use('readonly', store => promisifyRequest<unknown>(store.get(key))),
     // read and write in one transaction: idb-keyval's update() cannot delete
     update: (key, change) =>
-      withReopen(late =>
-        use(
-          'readwrite',
-          store =>
-            new Promise<void>((resolve, reject) => {
-              // what is given up must not be stored later; it may have been stored just now
-              late.onabort = () => {
-                try {
-                  store.transaction.abort()
-                } catch {}
+      use(
+        'readwrite',
+        (store, late) =>
+          new Promise<void>((resolve, reject) => {
+            // what is given up must not be stored later; it may have been stored just now
+            late.onabort = () => {
+              try {
+                store.transaction.abort()
+              } catch {}
+            }
+            const found = store.get(key)
+            found.onsuccess = () => {
+              if (late.aborted) return // it is being tried again
+              try {
+                const next = change(found.result)
+                if (next === undefined) store.delete(key)
+                else if (next !== found.result) store.put(next, key)
+              } catch (error) {
+                store.transaction.abort()
+                reject(error)
               }
-              const found = store.get(key)
-              found.onsuccess = () => {
-                if (late.aborted) return // it is being tried again
-                try {
-                  const next = change(found.result)
-                  if (next === undefined) store.delete(key)
-                  else if (next !== found.result) store.put(next, key)
-                } catch (error) {
-                  store.transaction.abort()
-                  reject(error)
-                }
-              }
-              promisifyRequest(store.transaction).then(() => resolve(), reject)
-            }),
-        ),
+            }
+            promisifyRequest(store.transaction).then(resolve, reject)
+          }),
       ),
     close,
     keys: prefix =>
-      withReopen(async () => (await keys<string>(use)).filter(key => String(key).startsWith(prefix))),
+      use('readonly', async store =>
+        (await promisifyRequest(store.getAllKeys())).map(String).filter(key => key.startsWith(prefix)),
+      ),
   }
 }

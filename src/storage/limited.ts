@@ -7,25 +7,21 @@ const STORAGE_CALL_MS = 2000
 
 /** The same place, but every call settles in time and rejects with a StorageError only. */
 export function limited(keyValue: KeyValue, clock: Clock): KeyValue {
-  const limit = async <T>(what: string, call: (late: AbortSignal) => Promise<T>): Promise<T> => {
+  const limit = async <T>(done: string, call: (late: AbortSignal) => Promise<T>): Promise<T> => {
+    const late = () => new Error(`It did not answer within ${STORAGE_CALL_MS} ms.`)
     try {
-      return await withTimeLimit(
-        clock,
-        STORAGE_CALL_MS,
-        async late => call(late),
-        () => new StorageError(`The token store did not ${what} within ${STORAGE_CALL_MS} ms. Try again.`),
-      )
+      return await withTimeLimit(clock, STORAGE_CALL_MS, async signal => call(signal), late)
     } catch (cause) {
       if (cause instanceof StorageError) throw cause
-      throw new StorageError(`The token store could not ${what}. Try again.`, { cause })
+      throw new StorageError(`The token store could not be ${done}. Try again.`, { cause })
     }
   }
   return {
-    get: key => limit('be read', () => keyValue.get(key)),
+    get: key => limit('read', () => keyValue.get(key)),
     // what was given up for lost must not happen later
     update: (key, change) =>
-      limit('be written', late => keyValue.update(key, stored => (late.aborted ? stored : change(stored)))),
-    keys: prefix => limit('be listed', () => keyValue.keys(prefix)),
+      limit('written', late => keyValue.update(key, stored => (late.aborted ? stored : change(stored)))),
+    keys: prefix => limit('listed', () => keyValue.keys(prefix)),
   }
 }
 

@@ -115,7 +115,7 @@ export function sealedKeyValue(inner: KeyValue, keys: KeyValue): KeyValue {
         // a key is not shared by name: in another tab's sessionStorage, an entry of this name is another's
         const old = keyOf(found)
         const isEnd = typeof next === 'object' && next !== null && 'ended' in next
-        const kept = isEnd ? undefined : key // a copy of a session that is over is of no use to anybody
+        const kept = isEnd ? undefined : key // nobody can use a copy of an ended session
         const id = (kept && old) ?? crypto.randomUUID()
         const ending: Sealed | undefined = isSealed(found) ? { sealed: 1, key: found.key } : undefined
         const replacement = next === undefined ? ending : await seal(name, next, id, kept)

@@ -1,5 +1,6 @@
 import { indexedDb, sessionStorage } from 'latchkey'
 import { afterAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { databaseStore } from '../../src/platform/browser/stores.ts'
 import { deviceClock } from '../../src/platform/device.ts'
 import { indexedDbKeyValue } from '../../src/storage/indexeddb.ts'
 import { memoryKeyValue } from '../../src/storage/memory.ts'
@@ -115,4 +116,26 @@ test('a store that is closed leaves no connection and no listener, and the next 
   store.close?.()
   await writing
   expect(await store.keyValue.get('latchkey one session')).toBe('written')
+})
+
+test('a session in IndexedDB is stored, read and removed without what is loaded later', async () => {
+  const database = `latchkey test ${crypto.randomUUID()}`
+  databases.push(database)
+  let loads = 0
+  const store = databaseStore(
+    () => {
+      loads++
+      return Promise.reject(new Error('not loaded'))
+    },
+    { database },
+  )
+  const { keyValue, lock } = store
+  expect(await keyValue.get('latchkey one session')).toBeUndefined()
+  await keyValue.update('latchkey one session', () => 'kept')
+  expect(await keyValue.get('latchkey one session')).toBe('kept')
+  await keyValue.update('latchkey one session', () => undefined)
+  expect(loads).toBe(0)
+  await expect(keyValue.get('latchkey one transaction')).rejects.toThrow('not loaded')
+  await expect(lock.run('latchkey refresh', async () => {}, 100)).rejects.toThrow('not loaded')
+  expect(loads).toBe(2)
 })

@@ -59,7 +59,7 @@ function stage() {
         baseUrl: () => undefined,
         hash: sha256,
       },
-      async () => createAuthorization,
+      { create: createAuthorization },
     )
     made.push(one)
     return one

@@ -7,7 +7,7 @@ import { findCitations, findFootnotes, titlesIn } from '../support/docs-citation
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 
-describe.each(['docs/security.md', 'docs/map.md', 'README.md'])('%s', file => {
+describe.each(['docs/security.md', 'docs/map.md', 'CONTRIBUTING.md'])('%s', file => {
   const citations = findCitations(read(file))
 
   test('names tests that are there', () => {

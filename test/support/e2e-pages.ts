@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { type Listening, listen } from '../../examples/demo/servers/listen.ts'
@@ -38,6 +39,12 @@ export interface E2ePages {
   setMode(mode: AppMode): void
   /** What runs ahead of the app and of the import of latchkey, in pages and workers that are loaded from now on. */
   setPrelude(script: string): void
+  /** Whether the app is made with `latchkey/lazy`, in pages that are loaded from now on. */
+  setLazy(isLazy: boolean): void
+  /** Whether the second half of `latchkey/lazy` cannot be loaded. */
+  failSecondHalf(isFailing: boolean): void
+  /** How often it was asked for. */
+  readonly secondHalfRequests: number
   close(): Promise<void>
 }
 
@@ -57,6 +64,27 @@ export async function bundle(entry: string): Promise<string> {
   })
   return outputFiles[0]?.text ?? ''
 }
+
+/** The same over `latchkey/lazy`: the files that a bundler makes of it, by their names. The first is the entry. */
+async function bundleLazy(entry: string): Promise<ReadonlyMap<string, string>> {
+  const { outputFiles } = await build({
+    entryPoints: { lazy: fromRoot(entry) },
+    alias: { 'latchkey/ky': fromRoot('src/ky.ts'), latchkey: fromRoot('src/lazy.ts') },
+    bundle: true,
+    splitting: true,
+    write: false,
+    outdir: fromRoot('build'),
+    chunkNames: '[name]-[hash]',
+    format: 'esm',
+    target: 'es2022',
+    platform: 'browser',
+    logLevel: 'error',
+  })
+  return new Map(outputFiles.map(({ path, text }) => [`/${basename(path)}`, text]))
+}
+
+/** The file that is loaded by `import()`. */
+const isSecondHalf = (path: string) => /^\/(authorization|second-half)-/.test(path)
 
 /** A page that runs `/app.js`, which finds `config` in it. */
 export const appPage = (config: object) => `<!doctype html>
@@ -126,14 +154,18 @@ function forward(request: IncomingMessage, response: ServerResponse, origin: str
 
 /** Starts the demo page and the test app, both made from src, and the servers that they sign in to. */
 export async function startE2ePages(): Promise<E2ePages> {
-  const [demoScript, appScript, workerScript, serviceWorkerScript] = await Promise.all([
+  const [demoScript, appScript, workerScript, serviceWorkerScript, lazyFiles] = await Promise.all([
     bundle('examples/demo/page/main.ts'),
     bundle('test/support/e2e-app-page.ts'),
     bundle('test/support/e2e-app-worker.ts'),
     bundle('test/support/e2e-app-service-worker.ts'),
+    bundleLazy('test/support/e2e-app-page.ts'),
   ])
   let mode: AppMode = 'start'
   let prelude = ''
+  let isLazy = false
+  let isFailing = false
+  let secondHalfRequests = 0
   const ready: { servers?: TestServers; demoPage?: Listening } = {}
 
   const demo = await listen(
@@ -148,7 +180,17 @@ export async function startE2ePages(): Promise<E2ePages> {
       const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
       const { issuer = '', apiUrl = '' } = ready.servers ?? {}
       const csp = policy(issuer, new URL(apiUrl).origin)
-      if (pathname === '/app.js') return sendScript(response, (faults[mode] ?? '') + prelude + appScript)
+      if (pathname === '/app.js') {
+        // a static import would run ahead of the prelude
+        const script = isLazy ? "await import('/lazy.js')" : appScript
+        return sendScript(response, (faults[mode] ?? '') + prelude + script)
+      }
+      const file = lazyFiles.get(pathname)
+      if (file !== undefined) {
+        if (isSecondHalf(pathname)) secondHalfRequests++
+        if (isSecondHalf(pathname) && isFailing) return response.writeHead(503).end()
+        return sendScript(response, file)
+      }
       if (pathname === '/worker.js')
         return sendScript(response, prelude + workerScript, { 'content-security-policy': csp })
       if (pathname === '/service-worker.js')
@@ -178,6 +220,15 @@ export async function startE2ePages(): Promise<E2ePages> {
     },
     setPrelude(script) {
       prelude = script
+    },
+    setLazy(next) {
+      isLazy = next
+    },
+    failSecondHalf(next) {
+      isFailing = next
+    },
+    get secondHalfRequests() {
+      return secondHalfRequests
     },
     async close() {
       await Promise.all([servers.close(), ready.demoPage?.close(), demo.close(), app.close()])

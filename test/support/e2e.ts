@@ -47,6 +47,8 @@ export function endToEndIn<P extends { close(): Promise<void> }>(launch: () => P
     up().servers.forget()
     up().setMode('start')
     up().setPrelude('')
+    up().setLazy(false)
+    up().failSecondHalf(false)
   })
   afterAll(async () => {
     await browser?.close()

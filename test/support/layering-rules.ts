@@ -27,7 +27,7 @@ export const layers: readonly Layer[] = [
   { files: 'core/', mayImport: ['errors.ts'] },
   { files: 'session/', mayImport: ['core/', 'errors.ts'] },
   { files: 'fetch/', mayImport: ['core/', 'errors.ts'] },
-  { files: 'authorization/', mayImport: ['core/', 'errors.ts'] },
+  { files: 'authorization/', mayImport: ['core/', 'errors.ts', 'options.ts'] },
   { files: 'lock/', mayImport: ['core/', 'errors.ts'] },
   { files: 'storage/', mayImport: ['core/', 'errors.ts'] },
   { files: 'platform/', mayImport: ['core/', 'errors.ts', 'storage/', 'lock/'] },

@@ -123,7 +123,7 @@ export function worlds(): (options?: Partial<StrictAsOptions>) => World {
           watchLeaving,
           hash: sha256,
         },
-        async () => createAuthorization,
+        { create: createAuthorization },
       )
       const told: ClientEvent[] = []
       made.events.subscribe(event => told.push(event))

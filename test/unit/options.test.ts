@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { readOptions } from '../../src/client.ts'
 import { ConfigurationError } from '../../src/errors.ts'
 import { type ClientOptions, checkAuthorizationParameters, parseOptions } from '../../src/options.ts'
 
@@ -14,7 +15,10 @@ const server = {
   authorization_endpoint: 'https://id.example.com/authorize',
   token_endpoint: 'https://id.example.com/token',
 }
-const parse = (change: object = {}) => parseOptions({ ...good, ...change } as ClientOptions, base)
+const parse = (change: object = {}) => {
+  const options = { ...good, ...change } as ClientOptions
+  return { ...parseOptions(options, base), ...readOptions(options, base) }
+}
 const failure = (work: () => unknown): Error => {
   try {
     work()

@@ -24,7 +24,7 @@ const say = (text: string) => {
   element('answer').textContent = text
 }
 
-/** What fails is shown; a user who closes the browser has only changed their mind. */
+/** Shows an error. This includes `cancelled`, when the user closes the browser. */
 async function attempt(work: () => unknown) {
   say('')
   try {
@@ -55,7 +55,7 @@ async function main() {
   element('sign-in').onclick = () => attempt(() => client.signIn({ returnTo: location.href }))
   element('call').onclick = () => attempt(() => callApi(client, apiUrl))
   element('sign-out').onclick = () => attempt(() => client.signOut())
-  show(await client.start()) // also finishes a sign-in that the app was killed in
+  show(await client.start()) // also finishes a sign-in during which the system closed the app
 }
 
 await attempt(main)

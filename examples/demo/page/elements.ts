@@ -1,6 +1,6 @@
 /**
- * The element that the page is known to have.
- * @throws Error when index.html and the script have parted ways.
+ * Finds an element that must be in the page.
+ * @throws Error when index.html does not have it.
  */
 export function element<E extends HTMLElement = HTMLElement>(selector: string): E {
   const found = document.querySelector<E>(selector)
@@ -11,7 +11,7 @@ export function element<E extends HTMLElement = HTMLElement>(selector: string): 
 export const byTestId = <E extends HTMLElement = HTMLElement>(id: string) =>
   element<E>(`[data-testid="${id}"]`)
 
-/** A new element with a text. */
+/** Creates an element with a text. */
 export function created<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   className: string,

@@ -1,6 +1,6 @@
 import type { ClientEvent } from 'latchkey'
 
-/** The events of this tab, kept over the redirect to the authorization server and over reloads. */
+/** The events of this tab. They survive the redirect to the authorization server and reloads. */
 export interface EventHistory {
   readonly events: readonly ClientEvent[]
   add(event: ClientEvent): void
@@ -9,7 +9,7 @@ export interface EventHistory {
 
 const KEY = 'latchkey-demo-events'
 
-/** More than fits on any screen, and little enough to redraw at once. */
+/** More than fits on a screen, and few enough to redraw quickly. */
 const MOST_EVENTS = 200
 
 function restore(): ClientEvent[] {
@@ -28,7 +28,7 @@ export function createEventHistory(): EventHistory {
     try {
       sessionStorage.setItem(KEY, JSON.stringify(events))
     } catch {
-      // A browser that keeps nothing still shows what happens from now on.
+      // a browser that stores nothing still shows new events
     }
   }
   return {

@@ -40,7 +40,7 @@ client.subscribe(session => {
 const signIn = byTestId<HTMLButtonElement>('sign-in')
 const signOut = byTestId<HTMLButtonElement>('sign-out')
 
-/** One at a time: a sign-in begun while a sign-out leaves the page would overtake it. */
+/** Runs one action at a time, so that a sign-in cannot overtake a sign-out that is leaving the page. */
 const attempt = async (action: () => Promise<unknown>) => {
   signIn.disabled = signOut.disabled = true
   view.hideProblem()

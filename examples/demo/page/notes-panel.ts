@@ -10,7 +10,7 @@ interface Note {
 
 const isNotes = (value: unknown): value is Note[] => Array.isArray(value)
 
-/** The buttons that call the notes API, and what came of it. */
+/** The buttons that call the notes API, and the results. */
 export function createNotesPanel(client: Client, apiUrl: string) {
   const result = byTestId('last-result')
   const poll = byTestId<HTMLInputElement>('poll')
@@ -86,7 +86,7 @@ export function createNotesPanel(client: Client, apiUrl: string) {
   })
 
   return {
-    /** For the end of a session: nothing of it stays on the screen, and nobody calls on. */
+    /** Call it when a session ends: clears the screen and stops the calls. */
     reset: () => {
       poll.checked = false
       setPolling(false)

@@ -3,15 +3,15 @@ import { type Arrow, arrowOf } from '../arrows.ts'
 import { created, element } from './elements.ts'
 
 export interface SequenceDiagram {
-  /** Draws one more arrow below the others. */
+  /** Draws one more arrow at the bottom. */
   draw(event: ClientEvent): void
   clear(): void
 }
 
-/** So many rows stay in the page. */
+/** The most rows that stay in the page. */
 const MOST_ROWS = 200
 
-/** After so long a silence the next arrow stands a little apart. */
+/** After a silence of this length, a gap separates the next arrow. */
 const PAUSE_MS = 1500
 
 const seconds = (ms: number) =>
@@ -24,7 +24,7 @@ const laneOf = (arrow: Arrow) => {
   return arrow.from === 'resource server' || arrow.to === 'resource server' ? 'rs' : 'as'
 }
 
-/** How long an answer took, for requests that are answered in the order in which they were sent. */
+/** Measures how long a response took. It assumes that responses arrive in the order of their requests. */
 function createStopwatch() {
   const sent = new Map<string, number[]>()
   return (event: ClientEvent): string => {
@@ -79,7 +79,7 @@ export function createSequenceDiagram(past: readonly ClientEvent[]): SequenceDia
 
   return {
     draw: event => {
-      // Whoever has scrolled up to read is left in peace.
+      // do not scroll while the user reads further up
       const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 120
       append(event, true)
       if (atEnd) scroll.scrollTop = scroll.scrollHeight

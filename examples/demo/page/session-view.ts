@@ -1,7 +1,7 @@
 import type { Session } from 'latchkey'
 import { byTestId, created, element } from './elements.ts'
 
-/** What a full ring stands for; more, where a token lives longer than this. */
+/** The lifetime that a full ring shows. A longer-lived token makes it stand for more. */
 const USUAL_LIFETIME_MS = 20_000
 
 const statusTexts = {
@@ -13,13 +13,13 @@ const statusTexts = {
 } as const
 
 const reasons: Readonly<Record<string, string>> = {
-  expired: 'The authorization server ended the session. Sign in again to go on.',
-  refresh_interrupted: 'A refresh was cut off before its answer came. Sign in again to go on.',
-  no_refresh_token: 'The access token is over, and there was no refresh token. Sign in again to go on.',
-  replaced: 'Another sign-in took the place of this session.',
+  expired: 'The authorization server ended the session. Sign in again to continue.',
+  refresh_interrupted: 'A refresh was interrupted before its response arrived. Sign in again to continue.',
+  no_refresh_token: 'The access token has expired, and there is no refresh token. Sign in again to continue.',
+  replaced: 'Another sign-in replaced this session.',
 }
 
-/** Shows the session, and keeps the seconds to the expiry of its access token running. */
+/** Shows the session, and counts down the seconds until its access token expires. */
 export function createSessionView() {
   const signedIn = element('#signed-in')
   const signedOut = element('#signed-out')
@@ -35,8 +35,8 @@ export function createSessionView() {
     element('#ring').style.setProperty('--gone', String(100 - left * 100))
     element('.life').classList.toggle('over', leftMs === 0)
     element('#expiry-text').textContent = leftMs
-      ? 'seconds left; the calls renew it in time'
-      : 'has expired; the next call renews it first'
+      ? 'seconds left; latchkey refreshes it before it expires'
+      : 'has expired; the next call refreshes it first'
   }
   setInterval(tick, 200)
 
@@ -68,7 +68,7 @@ export function createSessionView() {
       expiresAt = accessTokenExpiresAt
       tick()
     },
-    /** Shows what went wrong outside of an API call. */
+    /** Shows an error that did not come from an API call. */
     showProblem,
     hideProblem,
   }

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { Account } from 'oidc-provider'
 
-/** Whoever types a name has an account. */
+/** Every name has an account. */
 export interface Accounts {
-  /** The account of that user name, made if it is new. */
+  /** The account of that user name, created if it is new. */
   signIn(userName: string): Account
   find(accountId: string): Account
 }
 
-/** A subject has to be ASCII (OpenID Connect Core section 2); a name does not. */
+/** A subject must be ASCII (OpenID Connect Core section 2); a name need not be. */
 const subjectOf = (userName: string) =>
   /^[\w. -]{1,64}$/.test(userName)
     ? userName.toLowerCase().replaceAll(' ', '-')

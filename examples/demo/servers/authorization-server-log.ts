@@ -1,9 +1,9 @@
 import type Provider from 'oidc-provider'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 
-/** What happens at the authorization server. Tokens appear with their first four characters only. */
+/** Events of the authorization server. They contain only the first four characters of a token. */
 export type AuthorizationServerLogEntry =
-  /** A token request was answered. */
+  /** The server answered a token request. */
   | {
       readonly type: 'token-request'
       readonly clientId: string
@@ -21,14 +21,14 @@ export type AuthorizationServerLogEntry =
       /** 0 for the one that came with the grant, then one more each time. */
       readonly rotation: number
     }
-  /** Used for the one time that it may be used. */
+  /** It was used; it works only once. */
   | { readonly type: 'refresh-token-consumed'; readonly clientId: string; readonly refreshToken: string }
   | { readonly type: 'refresh-token-revoked'; readonly clientId: string; readonly refreshToken: string }
-  /** Everything that came of one consent is over: a revocation, a sign-out, or a refresh token was used twice. */
+  /** Everything from one consent has ended: after a revocation, a sign-out, or the second use of a refresh token. */
   | { readonly type: 'grant-revoked'; readonly route: string }
   | { readonly type: 'failure'; readonly message: string }
 
-/** As much of a secret as may be shown. */
+/** The part of a secret that may be shown. */
 export const hint = (secret: string) => `${secret.slice(0, 4)}…`
 
 export function logAuthorizationServer(

@@ -16,19 +16,19 @@ export interface AuthorizationServerOptions {
   port?: number
   /** How the reader of a message about a taken port chooses another one. */
   portOption?: string
-  /** Who may ask for tokens. Default: the terminal's client `demo-cli`. */
+  /** The clients that may ask for tokens. Default: the terminal's client `demo-cli`. */
   clients?: readonly ClientMetadata[]
   /** How long access tokens live, for all clients or for each. Default 20. */
   accessTokenSeconds?: number | ((clientId: string) => number)
   /** How long refresh tokens live. Default one day. */
   refreshTokenSeconds?: number
-  /** The resource indicators that it knows (RFC 8707). Default: none. */
+  /** The resource indicators that the server knows (RFC 8707). Default: none. */
   resources?: readonly string[]
-  /** What else the provider does or wants: changes its configuration. Default: nothing. */
+  /** Changes the provider's configuration. Default: no change. */
   configure?: (configuration: Configuration) => Configuration
   /** Whether DPoP proofs need a nonce of the server (RFC 9449 section 8). Default false. */
   dpopNonce?: boolean
-  /** Runs ahead of the provider; `true` means that it answered the request itself. */
+  /** Runs before the provider. It returns `true` if it answered the request itself. */
   before?: (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>
   log?: (entry: AuthorizationServerLogEntry) => void
 }
@@ -37,16 +37,16 @@ export interface AuthorizationServer {
   readonly issuer: string
   readonly port: number
   readonly provider: ProviderClass
-  /** What a resource server introspects tokens with. */
+  /** The credentials for introspection by a resource server. */
   readonly introspectionCredentials: { readonly clientId: string; readonly clientSecret: string }
-  /** Revokes one access token at the server, and nothing else of its grant. */
+  /** Revokes one access token at the server, and nothing else from its grant. */
   revokeAccessToken(accessToken: string): Promise<void>
-  /** Revokes every access token of a user. @returns how many there were. */
+  /** Revokes every access token of a user. @returns their number. */
   revokeAccessTokensOf(subject: string, clientId?: string): Promise<number>
   close(): Promise<void>
 }
 
-/** Starts a real OpenID provider on 127.0.0.1 that signs in whoever types a name. */
+/** Starts a real OpenID provider on 127.0.0.1. It signs in anyone who enters a name. */
 export async function startAuthorizationServer(
   options: AuthorizationServerOptions = {},
 ): Promise<AuthorizationServer> {

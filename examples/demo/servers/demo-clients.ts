@@ -1,6 +1,6 @@
 import type { ClientMetadata } from 'oidc-provider'
 
-/** Everything the demo's clients may ask for. */
+/** All scopes that the demo's clients may ask for. */
 export const demoScopes = ['openid', 'profile', 'offline_access', 'notes:read', 'notes:write'] as const
 
 /** The demo page: a public client in a browser. */

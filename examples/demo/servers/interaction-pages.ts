@@ -58,7 +58,7 @@ export const signInPage = (clientName: string, problem?: string) =>
   page(
     'Sign in',
     `<h1>Sign in</h1>
-<p>to continue to <strong>${escapeHtml(clientName)}</strong>. Any user name will do; there is no password.</p>
+<p>to continue to <strong>${escapeHtml(clientName)}</strong>. Use any user name; there is no password.</p>
 <form method="post">
 <label for="user">User name</label>
 <input id="user" name="user" autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="64" required autofocus${
@@ -71,9 +71,9 @@ ${problem ? `<p id="problem" role="alert">${escapeHtml(problem)}</p>` : ''}
   )
 
 const meanings: Readonly<Record<string, string>> = {
-  openid: 'Know who you are',
+  openid: 'See who you are',
   profile: 'See your name',
-  offline_access: 'Stay signed in',
+  offline_access: 'Keep you signed in',
   'notes:read': 'Read your notes',
   'notes:write': 'Add notes',
 }
@@ -82,7 +82,7 @@ export const consentPage = (clientName: string, userName: string, scopes: readon
   page(
     'Allow access',
     `<h1>Allow access?</h1>
-<p><strong>${escapeHtml(clientName)}</strong> asks on behalf of <strong>${escapeHtml(userName)}</strong> to:</p>
+<p><strong>${escapeHtml(clientName)}</strong> asks <strong>${escapeHtml(userName)}</strong> for permission to:</p>
 <ul>${scopes
       .map(scope => `<li>${escapeHtml(meanings[scope] ?? scope)}<code>${escapeHtml(scope)}</code></li>`)
       .join('')}</ul>

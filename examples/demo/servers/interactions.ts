@@ -3,7 +3,7 @@ import type Provider from 'oidc-provider'
 import type { Accounts } from './accounts.ts'
 import { consentPage, interactionPolicy, messagePage, signInPage } from './interaction-pages.ts'
 
-/** Far more than a user name, far less than memory. */
+/** Far larger than a user name, far smaller than memory. */
 const LONGEST_FORM_BYTES = 8192
 
 async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
@@ -26,7 +26,7 @@ function sendPage(response: ServerResponse, status: number, html: string) {
 
 /**
  * The authorization server's own pages: sign in and consent.
- * @returns a handler that answers `/interaction/…` and tells with `false` that a request is not its own.
+ * @returns a handler that answers `/interaction/…` and returns `false` for every other request.
  */
 export function createInteractions(provider: Provider, accounts: Accounts) {
   const interact = async (request: IncomingMessage, response: ServerResponse) => {
@@ -38,13 +38,13 @@ export function createInteractions(provider: Provider, accounts: Accounts) {
     if (form?.get('decision') === 'deny') {
       return provider.interactionFinished(request, response, {
         error: 'access_denied',
-        error_description: 'The user said no.',
+        error_description: 'The user cancelled.',
       })
     }
 
     if (prompt.name === 'login') {
       const userName = form?.get('user')?.trim().slice(0, 64)
-      if (!userName) return sendPage(response, 200, signInPage(clientName, form && 'Type a name first.'))
+      if (!userName) return sendPage(response, 200, signInPage(clientName, form && 'Enter a name first.'))
       const { accountId } = accounts.signIn(userName)
       return provider.interactionFinished(request, response, { login: { accountId } })
     }

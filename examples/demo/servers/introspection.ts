@@ -8,7 +8,7 @@ export interface TokenCheckOptions {
   log: (entry: ResourceServerLogEntry) => void
 }
 
-/** Whose token it is, or the answer that the request gets instead (RFC 6750 section 3). */
+/** The user of the token, or the answer to send instead (RFC 6750 section 3). */
 export type TokenCheck =
   | { readonly ok: true; readonly subject: string }
   | {
@@ -39,7 +39,7 @@ const unavailable: TokenCheck = {
 // RFC 6750 section 2.1
 const bearer = /^Bearer +([\w.~+/-]+=*)$/i
 
-/** Asks the authorization server about every token, so that a revoked one is refused at once. */
+/** Asks the authorization server about every token, so that it refuses a revoked one at once. */
 export function createTokenCheck({ issuer, credentials, log }: TokenCheckOptions) {
   const client: oauth.Client = { client_id: credentials.clientId }
   const authenticate = oauth.ClientSecretBasic(credentials.clientSecret)

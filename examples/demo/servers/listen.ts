@@ -1,11 +1,11 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** A server that is up. */
+/** A running server. */
 export interface Listening {
   readonly origin: string
   readonly port: number
-  /** Ends every connection, also the idle ones, and frees the port. */
+  /** Closes every connection, also idle ones, and frees the port. */
   close(): Promise<void>
 }
 

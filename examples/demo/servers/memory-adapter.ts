@@ -5,15 +5,15 @@ interface Entry {
   readonly expiresAt: number
 }
 
-/** Everything one authorization server remembers, gone when it stops. */
+/** The memory of one authorization server, lost when it stops. */
 export interface ProviderMemory {
-  /** What oidc-provider calls for each kind of thing it stores. */
+  /** The function that oidc-provider calls for each kind of record. */
   readonly adapter: (kind: string) => Adapter
-  /** The identifiers of everything of that kind that belongs to a user; all clients without `clientId`. */
+  /** The identifiers of a user's records of that kind. Without `clientId`, those of all clients. */
   idsOf(kind: string, accountId: string, clientId?: string): string[]
 }
 
-/** Unlike oidc-provider's own memory, not shared between the servers of a test run. */
+/** Unlike oidc-provider's own memory, the servers of a test run do not share it. */
 export function createProviderMemory(): ProviderMemory {
   const kinds = new Map<string, Map<string, Entry>>()
 

@@ -1,4 +1,4 @@
-// The package's main file warns about Node 20 on every import; what is used runs there and lives one file deeper.
+// The package's main file warns about Node 20 on every import; the part used here runs there and is one file deeper.
 declare module 'oidc-provider/lib/provider.js' {
   export { default as Provider } from 'oidc-provider'
 }
@@ -7,6 +7,6 @@ declare module 'oidc-provider/lib/helpers/errors.js' {
 }
 
 declare module 'oidc-provider/lib/helpers/initialize_keystore.js' {
-  /** Gives a provider other keys than it was made with. */
+  /** Replaces a provider's keys. */
   export default function initializeKeyStore(this: object, jwks: { keys: object[] }): void
 }

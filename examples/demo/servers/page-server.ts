@@ -4,7 +4,7 @@ import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Listening, listen } from './listen.ts'
 
-/** What the page asks for at `/config.json`. */
+/** The content of `/config.json`, which the page fetches. */
 export interface PageConfig {
   readonly issuer: string
   readonly clientId: string
@@ -16,16 +16,16 @@ export interface PageServerOptions {
   port?: number
   /** How the reader of a message about a taken port chooses another one. */
   portOption?: string
-  /** Asked at each request, because the other servers start after this one. */
+  /** Called for each request, because the other servers start after this one. */
   config: () => PageConfig
-  /** For the button that has the server revoke the access tokens of a user. */
+  /** For the button that makes the server revoke a user's access tokens. */
   revokeAccessTokensOf: (subject: string) => Promise<number>
 }
 
 const pageFolder = fileURLToPath(new URL('../page/', import.meta.url))
 const scriptFolder = fileURLToPath(new URL('../../../build/demo/', import.meta.url))
 
-/** The only files there are; every other path is the page itself, also `/callback`. */
+/** All files. Every other path is the page itself, also `/callback`. */
 const files: Readonly<Record<string, string>> = {
   '/style.css': join(pageFolder, 'style.css'),
   '/diagram.css': join(pageFolder, 'diagram.css'),
@@ -55,7 +55,7 @@ const contentSecurityPolicy = ({ issuer, apiUrl }: PageConfig) =>
   ].join('; ')
 
 async function readSubject(request: IncomingMessage): Promise<string | undefined> {
-  // No form of another site can send this type, and its scripts are stopped by the preflight.
+  // a form of another site cannot send this type, and the preflight stops its scripts
   if (request.headers['content-type'] !== 'application/json') return undefined
   let text = ''
   for await (const chunk of request.setEncoding('utf8')) text = (text + chunk).slice(0, 1000)

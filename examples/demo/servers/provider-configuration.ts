@@ -13,7 +13,7 @@ export interface ProviderSettings {
   signingKey: JsonWebKey
   accessTokenSeconds: (clientId: string) => number
   refreshTokenSeconds: number
-  /** The resource indicators that it knows (RFC 8707). */
+  /** The resource indicators that the server knows (RFC 8707). */
   resources: readonly string[]
   /** Whether DPoP proofs need a nonce of the server (RFC 9449 section 8). */
   dpopNonce: boolean
@@ -21,7 +21,7 @@ export interface ProviderSettings {
 
 const originOf = (uri: string) => (URL.canParse(uri) ? new URL(uri).origin : undefined)
 
-/** oidc-provider set up as a strict server for public clients. Whatever is left to its defaults would warn. */
+/** oidc-provider as a strict server for public clients. It sets every option that would otherwise cause a warning. */
 export const providerConfiguration = (settings: ProviderSettings): Configuration => ({
   adapter: settings.adapter,
   clients: settings.clients,
@@ -30,7 +30,7 @@ export const providerConfiguration = (settings: ProviderSettings): Configuration
   scopes: demoScopes,
   responseTypes: ['code'],
   claims: { openid: ['sub'], profile: ['name', 'preferred_username'] },
-  // So that the ID Token alone tells who is signed in.
+  // so that the ID Token alone says who is signed in
   conformIdTokenClaims: false,
   findAccount: (_ctx, sub) => settings.findAccount(sub),
   interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
@@ -78,7 +78,7 @@ export const providerConfiguration = (settings: ProviderSettings): Configuration
     },
     rpInitiatedLogout: {
       enabled: true,
-      // With an `id_token_hint` the app has shown whose session it is, and the user has just said so there.
+      // with an `id_token_hint`, the app has proved whose session it is, and the user has just signed out there
       logoutSource: async (ctx, form) => {
         ctx.set('content-security-policy', interactionPolicy)
         ctx.body = signOutPage(form, ctx.oidc.entities.IdTokenHint !== undefined)

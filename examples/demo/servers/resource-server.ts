@@ -2,9 +2,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createTokenCheck, type TokenCheckOptions } from './introspection.ts'
 import { type Listening, listen } from './listen.ts'
 
-/** What happens at the resource server. */
+/** Events of the resource server. */
 export type ResourceServerLogEntry =
-  /** It asked the authorization server about a token (RFC 7662), and what that said. */
+  /** It asked the authorization server about a token (RFC 7662), and the answer. */
   | { readonly type: 'introspection-request' }
   | { readonly type: 'introspection-response'; readonly active: boolean; readonly scope: string }
   | { readonly type: 'introspection-error'; readonly message: string }
@@ -50,7 +50,7 @@ async function readNote(request: IncomingMessage): Promise<string | undefined> {
   }
 }
 
-/** Starts the notes API: every user has a list, to be read with `notes:read` and added to with `notes:write`. */
+/** Starts the notes API. Every user has a list: `notes:read` allows reading it, `notes:write` adding to it. */
 export async function startResourceServer(options: ResourceServerOptions): Promise<Listening> {
   const { allowedOrigins = [], log = () => {} } = options
   const checkToken = createTokenCheck({ ...options, log })
@@ -60,7 +60,7 @@ export async function startResourceServer(options: ResourceServerOptions): Promi
     origin && allowedOrigins.includes(origin)
       ? {
           'access-control-allow-origin': origin,
-          // Without this a page cannot tell an expired token from a missing scope.
+          // without this, a page cannot distinguish an expired token from a missing scope
           'access-control-expose-headers': 'WWW-Authenticate',
         }
       : {}

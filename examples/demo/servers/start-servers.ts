@@ -23,10 +23,10 @@ export interface Servers {
   close(): Promise<void>
 }
 
-/** So that the terminal part is over before someone looks away. */
+/** Short, so that the terminal part finishes quickly. */
 const CLI_ACCESS_TOKEN_SECONDS = 4
 
-/** Starts the demo's three servers; when one cannot start, none is left over. */
+/** Starts the demo's three servers. If one cannot start, it stops the others. */
 export async function startServers(options: ServersOptions = {}): Promise<Servers> {
   const running: Pick<Listening, 'close'>[] = []
   const close = async () => {

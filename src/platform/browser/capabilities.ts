@@ -2,6 +2,7 @@ import type { Reach, Store } from '../../core/ports.ts'
 import { withTimeLimit } from '../../core/waiting.ts'
 import { indexedDbKeyValue } from '../../storage/indexeddb.ts'
 import { deviceClock } from '../device.ts'
+import { indexedDb } from './places.ts'
 import { browserStore } from './stores.ts'
 
 /** What this runtime gives, as one JSON: found out by trying. */
@@ -107,7 +108,7 @@ const promised = (holds: boolean, why: string): Promised => Object.freeze({ hold
  * @param given the client's store. Default: the one that `createClient` would choose in a browser.
  */
 export async function capabilities(given?: Store): Promise<Capabilities> {
-  const store = given ?? browserStore()
+  const store = given ?? browserStore(indexedDb)
   const works = await canKeep(store)
   const reach = store.reach?.() ?? 'device' // after a try: another place may have been taken
   const [lock, webLocks, channels, nonExtractableKeys, persisted] = await Promise.all([

@@ -1,4 +1,4 @@
-import type { Environment } from '../../core/ports.ts'
+import type { Environment, Store } from '../../core/ports.ts'
 import { ConfigurationError } from '../../errors.ts'
 import { device } from '../device.ts'
 import { browserPage, watchLeaving } from './page.ts'
@@ -10,7 +10,7 @@ import { browserWake } from './wake.ts'
  * This window or worker, or a server that renders a page.
  * @throws ConfigurationError where there is no Web Crypto.
  */
-export function browserEnvironment(): Environment {
+export function browserEnvironment(indexedDb: () => Store): Environment {
   if (!globalThis.crypto?.subtle) {
     const origin = globalThis.location?.origin ?? 'this runtime'
     throw new ConfigurationError(
@@ -19,7 +19,7 @@ export function browserEnvironment(): Environment {
   }
   return {
     ...device,
-    store: browserStore,
+    store: () => browserStore(indexedDb),
     userAgent: redirect,
     page: browserPage(),
     baseUrl: () => globalThis.document?.baseURI ?? globalThis.location?.href,

@@ -1,7 +1,7 @@
 import type { Page, WatchLeaving } from '../../core/ports.ts'
 import { deviceClock } from '../device.ts'
 
-/** How long a navigation may take before its caller is told that the page is still here. */
+/** How long a navigation may take before `leave` reports that the page is still here. */
 const LEAVE_MS = 15_000
 /** How long a popup waits for the page that opened it to say that it took the answer. */
 const RELAY_MS = 1000

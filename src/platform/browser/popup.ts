@@ -12,8 +12,8 @@ export interface PopupOptions {
   timeoutMs?: number
 }
 
-/** How often to look whether the window is still open. */
-const LOOK_MS = 500
+/** How often to check whether the window is still open. */
+const CHECK_MS = 500
 /**
  * Signs in in a window of its own, while this page stays. Call `signIn()` straight from a click, or the browser blocks
  * the window. The page at the redirect URI, in the window, only has to call `client.start()`.
@@ -55,18 +55,18 @@ export const popup = (options: PopupOptions = {}): UserAgent => ({
             settle()
             resolve(data.url)
           }
-          const look = () => {
+          const check = () => {
             // a window that was severed from us (Cross-Origin-Opener-Policy) also counts as closed, but it has the focus
             gone = opened.closed && document.hasFocus() ? gone + 1 : 0
             if (gone < 3 && deviceClock.now() < giveUpAt) {
-              cancel = deviceClock.after(LOOK_MS, look)
+              cancel = deviceClock.after(CHECK_MS, check)
               return
             }
             settle()
             const why = gone ? 'The sign-in window was closed' : `No answer came within ${timeoutMs / 1000} s`
             reject(new CallbackError(`${why}. Call signIn() to try again.`, 'cancelled'))
           }
-          look()
+          check()
           opened.location.href = url
         }),
       close: () => opened.close(),

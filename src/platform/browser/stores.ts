@@ -1,102 +1,108 @@
-import type { KeyValue, Lock, Store } from '../../core/ports.ts'
-import { leaseLock } from '../../lock/lease.ts'
-import { localLock } from '../../lock/local.ts'
-import { webLock } from '../../lock/web.ts'
+import type { KeyValue, Reach, Store } from '../../core/ports.ts'
 import { broadcastChannel, silentChannel } from '../../storage/channel.ts'
-import { type Marks, withFallback } from '../../storage/fallback.ts'
+import type { PlaceWithFallback } from '../../storage/fallback.ts'
 import { indexedDbKeyValue } from '../../storage/indexeddb.ts'
-import { limited } from '../../storage/limited.ts'
-import { memoryKeyValue } from '../../storage/memory.ts'
-import { ownedByTab, webStorageKeyValue } from '../../storage/session-storage.ts'
-import { withCopy } from '../../storage/with-copy.ts'
+import { isSession, localStorageMarks, type Marks, marked } from '../../storage/marks.ts'
 import { deviceClock } from '../device.ts'
 import { memory } from '../memory.ts'
 
-/** Web Locks where they are; else a lease in the store itself. */
-const sharedLock = (keyValue: KeyValue): Lock => {
-  const locks = globalThis.navigator?.locks
-  const lease = leaseLock(limited(keyValue, deviceClock), deviceClock)
-  return locks ? webLock(locks, deviceClock, lease) : lease
+/** What a database is used with, but for what is read of a session that is in it: its lock, and where else records may be. */
+export type SharedPlaces = PlaceWithFallback & Pick<Store, 'lock'>
+/** Loads what makes that of a database. */
+export type LoadPlaces = () => Promise<(database: KeyValue, marks: Marks) => SharedPlaces>
+
+export interface IndexedDbOptions {
+  /** Default `latchkey`. */
+  database?: string
 }
 
-/**
- * In localStorage, under the key of each session in the database: only that there is one. A database that fails is then
- * told from an empty one.
- */
-const marksOf = (database: string): Marks => {
-  const end = ` session in ${database}`
-  return {
-    any() {
-      // in a worker, which has no localStorage and where nobody signs in, there may always be one
-      if (!globalThis.document) return 'indexedDB' in globalThis
-      try {
-        return Object.keys(localStorage).some(key => key.endsWith(end))
-      } catch {
-        return false // it may be blocked
-      }
-    },
-    note(key, isThere) {
-      try {
-        const name = `${key} in ${database}`
-        if (!isThere) localStorage.removeItem(name)
-        else if (!localStorage.getItem(name)) localStorage.setItem(name, '1')
-      } catch {}
-    },
+/** Whether this tab had to keep something under this key for itself. */
+const isInTab = (key: string): boolean => {
+  try {
+    return sessionStorage.getItem(key) !== null
+  } catch {
+    return false
   }
 }
 
-/** sessionStorage: as it is, and as a place of which a duplicated tab has nothing. */
-const tabPlace = () => {
-  const area = webStorageKeyValue(() => globalThis.sessionStorage)
-  // only tabs are duplicated; elsewhere, in Deno, a lock that is held for ever would keep the process up
-  const locks = globalThis.document && globalThis.navigator?.locks
-  return { area, keyValue: locks ? ownedByTab(area, locks, deviceClock) : area }
-}
+/** The store of `indexedDb()`. */
+export function databaseStore(load: LoadPlaces, { database = 'latchkey' }: IndexedDbOptions = {}): Store {
+  const connection = indexedDbKeyValue(database, deviceClock)
+  const marks = localStorageMarks(database)
+  const first = marked(connection, marks)
+  let places: SharedPlaces | undefined
+  let report: Parameters<PlaceWithFallback['onDegraded']>[0] | undefined
 
-/**
- * Tokens in IndexedDB: shared by all tabs and workers of the origin, kept across restarts. The default in browsers.
- * Where it does not work (blocked, hung, full), sessionStorage takes its place for this page, else memory; the event
- * `storage-degraded` tells so. A database that has a session in it is not left: what fails is an error then.
- */
-export function indexedDb({ database = 'latchkey' }: { database?: string } = {}): Store {
-  const shared = indexedDbKeyValue(database, deviceClock)
-  const { area, keyValue: own } = tabPlace()
-  const keyValue = withFallback(
-    marksOf(database),
-    { name: 'IndexedDB', reach: 'origin', keyValue: shared },
-    { name: 'sessionStorage', reach: 'tab', keyValue: own },
-    { name: 'memory', reach: 'page', keyValue: memoryKeyValue() },
-  )
+  const loadAll = async () => {
+    const create = await load()
+    if (!places) {
+      places = create(first, marks)
+      if (report) places.onDegraded(report)
+    }
+    return places
+  }
+  /** Then the database alone will do, for as long as it works: a session is there without waiting for the rest. */
+  const isAlone = (key: string) => !places && !isInTab(key)
+
   return {
     name: 'indexedDb',
-    // IndexedDB may work when the page leaves, and no more when it comes back
-    keyValue: withCopy(keyValue, area, key => key.includes(' transaction ')),
-    lock: sharedLock(keyValue),
+    keyValue: {
+      async get(key) {
+        const begun = isAlone(key) ? first.get(key) : undefined
+        try {
+          const found = await begun
+          if (found !== undefined || (begun && isSession(key))) return found
+        } catch {} // the other places go on from there
+        return (await loadAll()).get(key, begun)
+      },
+      async update(key, change) {
+        const begun = isSession(key) && isAlone(key) ? first.update(key, change) : undefined
+        try {
+          await begun
+          if (begun) return
+        } catch {}
+        return (await loadAll()).update(key, change, begun)
+      },
+      keys: async prefix => (await loadAll()).keys(prefix),
+    },
+    lock: { run: async (...request) => (await loadAll()).lock.run(...request) },
     // where there is no IndexedDB nobody shares anything, and in Deno an open channel would keep the process up
     channel: name =>
       typeof BroadcastChannel === 'function' && 'indexedDB' in globalThis
         ? broadcastChannel(name)
         : silentChannel(),
-    reach: () => keyValue.reach,
-    onDegraded: keyValue.onDegraded,
-    close: shared.close,
+    reach: () => places?.reach ?? 'origin',
+    onDegraded(listener) {
+      report = listener
+      places?.onDegraded(listener)
+    },
+    close: connection.close,
   }
 }
 
-/**
- * Tokens in sessionStorage: this tab's own, kept across reloads, gone when the tab is closed. A duplicated tab begins
- * signed out, where there are Web Locks to tell the two apart.
- */
-export function sessionStorage(): Store {
+/** A store that nobody else can see, and that is loaded when it is first used. */
+export function deferredStore(name: string, reach: Reach, load: () => Promise<Store>): Store {
+  let loading: Promise<Store> | undefined
+  const get = () => {
+    loading ??= load()
+    loading.catch(() => {
+      loading = undefined
+    })
+    return loading
+  }
   return {
-    name: 'sessionStorage',
-    keyValue: tabPlace().keyValue,
-    lock: localLock(deviceClock),
+    name,
+    keyValue: {
+      get: async key => (await get()).keyValue.get(key),
+      update: async (key, change) => (await get()).keyValue.update(key, change),
+      keys: async prefix => (await get()).keyValue.keys(prefix),
+    },
+    lock: { run: async (...request) => (await get()).lock.run(...request) },
     channel: silentChannel,
-    reach: () => 'tab',
+    reach: () => reach,
   }
 }
 
 /** What a client has that was given no store: a window without IndexedDB may still have sessionStorage. */
-export const browserStore = (): Store =>
+export const browserStore = (indexedDb: () => Store): Store =>
   'indexedDB' in globalThis || 'document' in globalThis ? indexedDb() : memory()

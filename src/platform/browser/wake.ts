@@ -10,10 +10,10 @@ export const browserWake: Wake = {
     const seen = () => {
       if (document.visibilityState === 'visible') wake()
     }
-    const events = { online: wake, pageshow: wake, resume: wake, visibilitychange: seen }
-    for (const [type, listener] of Object.entries(events)) addEventListener(type, listener, EARLY)
-    return () => {
-      for (const [type, listener] of Object.entries(events)) removeEventListener(type, listener, EARLY)
-    }
+    const stop = new AbortController()
+    const options = { capture: EARLY, signal: stop.signal }
+    for (const type of ['online', 'pageshow', 'resume']) addEventListener(type, wake, options)
+    addEventListener('visibilitychange', seen, options)
+    return () => stop.abort()
   },
 }

@@ -42,6 +42,7 @@ async function begin(
         redirectUri,
         postLogoutRedirectUri: undefined,
         scope: '',
+        authorizationParameters: {},
         resources,
         leewaySeconds: 60,
         strict: false,

@@ -1,6 +1,6 @@
 import vm from 'node:vm'
 import { describe, expect, test } from 'vitest'
-import { holdBack, keepBodyOf, letGo, takeOne } from '../../../src/fetch/body.ts'
+import { cancelBody, holdBack, keepBodyOf, takeOne } from '../../../src/fetch/body.ts'
 import { type Call, createCallReader, type Init, type Input, readTarget } from '../../../src/fetch/call.ts'
 
 const url = 'https://api.example.com/me'
@@ -141,7 +141,7 @@ describe('a call that has to wait', () => {
       TypeError,
     )
     const reason = new Error('given up')
-    letGo(call, reason)
+    cancelBody(call, reason)
     await expect.poll(() => told).toEqual([reason])
   })
 
@@ -149,7 +149,7 @@ describe('a call that has to wait', () => {
     const told: unknown[] = []
     const body = new ReadableStream({ cancel: reason => void told.push(reason) })
     const init = { method: 'POST', body, duplex: 'half' } as RequestInit
-    letGo(read(new Request(url, init)), new Error('given up'))
+    cancelBody(read(new Request(url, init)), new Error('given up'))
     await expect.poll(() => told).toHaveLength(1)
   })
 

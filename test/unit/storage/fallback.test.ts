@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { KeyValue } from '../../../src/core/ports.ts'
-import { type Marks, type Place, withFallback as withMarks } from '../../../src/storage/fallback.ts'
+import { type Place, withFallback as withPlaces } from '../../../src/storage/fallback.ts'
+import { type Marks, marked } from '../../../src/storage/marks.ts'
 import { memoryKeyValue } from '../../../src/storage/memory.ts'
 
 const refuse = async (): Promise<never> => {
@@ -21,6 +22,8 @@ const fine = (name = 'fine'): Place => ({ name, reach: 'tab', keyValue: memoryKe
 
 /** A browser without localStorage. */
 const noMarks: Marks = { any: () => false, note() {} }
+const withMarks = (marks: Marks, first: Place, ...others: Place[]) =>
+  withPlaces(marks, { ...first, keyValue: marked(first.keyValue, marks) }, ...others)
 const withFallback = (...places: [Place, ...Place[]]) => withMarks(noMarks, ...places)
 
 const use = async (keyValue: KeyValue) => {

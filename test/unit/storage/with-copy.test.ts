@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { KeyValue } from '../../../src/core/ports.ts'
+import { withCopy } from '../../../src/storage/fallback.ts'
 import { memoryKeyValue } from '../../../src/storage/memory.ts'
-import { withCopy } from '../../../src/storage/with-copy.ts'
 
 const refuse = () => Promise.reject(new Error('first'))
 const broken: KeyValue = { get: refuse, update: refuse, keys: refuse }

@@ -1,0 +1,44 @@
+import type { KeyValue, Lock, Store } from '../../core/ports.ts'
+import { leaseLock } from '../../lock/lease.ts'
+import { webLock } from '../../lock/web.ts'
+import { withCopy, withFallback } from '../../storage/fallback.ts'
+import type { Marks } from '../../storage/marks.ts'
+import { memoryKeyValue } from '../../storage/memory.ts'
+import { deviceClock } from '../device.ts'
+import { tabPlace } from './session-storage.ts'
+import { databaseStore, type IndexedDbOptions, type SharedPlaces } from './stores.ts'
+
+/** Web Locks where they are; else a lease in the store itself. */
+const sharedLock = (keyValue: KeyValue): Lock => {
+  const locks = globalThis.navigator?.locks
+  const lease = leaseLock(keyValue, deviceClock)
+  return locks ? webLock(locks, deviceClock, lease) : lease
+}
+
+/** The lock of a database, and the places that are used where it does not work. */
+export function createPlaces(database: KeyValue, marks: Marks): SharedPlaces {
+  const { area, keyValue: tab } = tabPlace()
+  const places = withFallback(
+    marks,
+    { name: 'IndexedDB', reach: 'origin', keyValue: database },
+    { name: 'sessionStorage', reach: 'tab', keyValue: tab },
+    { name: 'memory', reach: 'page', keyValue: memoryKeyValue() },
+  )
+  return {
+    // IndexedDB may work when the page leaves, and no more when it comes back
+    ...withCopy(places, area, key => key.includes(' transaction ')),
+    get reach() {
+      return places.reach
+    },
+    onDegraded: places.onDegraded,
+    lock: sharedLock(places),
+  }
+}
+
+/**
+ * Tokens in IndexedDB: shared by all tabs and workers of the origin, kept across restarts. The default in browsers.
+ * Where it does not work (blocked, hung, full), sessionStorage takes its place for this page, else memory; the event
+ * `storage-degraded` reports it. A database that has a session in it is not left: what fails is an error then.
+ */
+export const indexedDb = (options?: IndexedDbOptions): Store =>
+  databaseStore(async () => createPlaces, options)

@@ -1,0 +1,4 @@
+/** What `latchkey/lazy` loads by `import()`: all that a page with a fresh session does without. */
+export { createAuthorization } from './authorization/index.ts'
+export { createPlaces } from './platform/browser/places.ts'
+export { sessionStorage } from './platform/browser/session-storage.ts'

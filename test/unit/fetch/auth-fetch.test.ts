@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest'
+import type { Verdict } from '../../../src/core/challenge.ts'
+import { NetworkError } from '../../../src/errors.ts'
+import { createAuthFetch } from '../../../src/fetch/auth-fetch.ts'
+import { handClock } from '../../support/clock.ts'
+
+const API = 'https://api.example.com'
+
+/** `fetch` of a client whose API refuses the access token `old`. */
+const authFetch = (judge: () => Promise<Verdict>) =>
+  createAuthFetch({
+    send: async (_url, init) => {
+      const isOld = new Headers(init?.headers).get('authorization') === 'Bearer old'
+      return new Response('from the API', { status: isOld ? 401 : 200 })
+    },
+    tokens: {
+      sessionId: () => 'one',
+      ready: () => 'old',
+      acquire: async () => 'new',
+      begunAt: () => 0,
+    },
+    allowedOrigins: new Set([API]),
+    resources: [],
+    presentation: undefined,
+    baseUrl: () => undefined,
+    emit() {},
+    clock: handClock(),
+    started: async () => {},
+    judge,
+  })
+
+test('a 401 that cannot be judged, because that part of the app could not be loaded, is the caller’s', async () => {
+  const fetch = authFetch(async () => {
+    throw new NetworkError('not loaded', 'unreachable')
+  })
+  const response = await fetch(`${API}/me`)
+  expect(response.status).toBe(401)
+  expect(await response.text()).toBe('from the API')
+})
+
+test('a caller that gives up does not wait for the judgement of a 401', async () => {
+  const controller = new AbortController()
+  const fetch = authFetch(() => new Promise(() => {}))
+  const call = fetch(`${API}/me`, { signal: controller.signal })
+  const reason = new Error('given up')
+  setTimeout(() => controller.abort(reason))
+  await expect(call).rejects.toBe(reason)
+})
+
+test('a 401 that a new access token may cure is replayed', async () => {
+  const fetch = authFetch(async () => ({ do: 'refresh' }))
+  expect((await fetch(`${API}/me`)).status).toBe(200)
+})
