@@ -69,6 +69,16 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
   const put = async (next: SessionRecord, may: (found: Stored) => boolean) =>
     (await write(found => (may(found) || isDone(found, next) ? next : undefined))).isWritten
 
+  /** What follows on a record that could not be stored takes the place of the same record as that. */
+  const inPlaceOfOwed = (unchanged: SessionRecord): Owed['may'] | undefined => {
+    const debt = owed
+    return debt && 'tokens' in debt.next && isAt(debt.next, unchanged)
+      ? found => debt.may(found) || isDone(found, unchanged)
+      : undefined
+  }
+  const inPlaceOf = (unchanged: SessionRecord): Owed['may'] =>
+    inPlaceOfOwed(unchanged) ?? (found => isAt(found, unchanged))
+
   return {
     get stored() {
       return current
@@ -108,25 +118,25 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
       })
       return isWritten
     },
-    replace: (next, unchanged) => put(next, found => isAt(found, unchanged)),
+    replace: (next, unchanged) => put(next, inPlaceOf(unchanged)),
     keep(next, unchanged) {
       const before = sessionOf(current)?.sessionId
       if (!unchanged && before === next.sessionId) return // a sign-in that was stored all the same, and read
       // it may be stored all the same, unread: what others made of it, and whatever came after it, stays
       const debt = owed
+      // nor could the session before it be stored
+      const isDebtOf = (sessionId: string | undefined, found: Stored) =>
+        debt !== undefined && 'tokens' in debt.next && debt.next.sessionId === sessionId && debt.may(found)
       // the end of the session before it by anything but a sign-out is not its end
       const isBefore = (found: Stored) => {
         const ended = endOf(found)
         if (ended && ended.ended !== 'signed_out') return ended.sessionId !== next.sessionId
         return sessionOf(found)?.sessionId === before
       }
-      const may = (found: Stored) =>
-        // what follows on something that could not be stored either takes the place of the same record
-        unchanged && debt && 'tokens' in debt.next && isAt(debt.next, unchanged)
-          ? debt.may(found)
-          : unchanged
-            ? isAt(found, unchanged)
-            : isBefore(found) && epochOf(found) === (next.epoch ?? epochOf(found))
+      const may: Owed['may'] = unchanged
+        ? inPlaceOf(unchanged)
+        : (found: Stored) =>
+            (isBefore(found) || isDebtOf(before, found)) && epochOf(found) === (next.epoch ?? epochOf(found))
       owed = { next, may }
       written = ++steps
       settle(written, next)
@@ -145,9 +155,10 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
         epoch: epoch + (isOut ? 1 : 0),
         leavingUntil,
       })
+      const inPlace = unchanged && inPlaceOfOwed(unchanged)
       const may = (found: Stored) =>
         unchanged
-          ? sessionOf(found)?.tokens.refreshToken === unchanged.tokens.refreshToken
+          ? sessionOf(found)?.tokens.refreshToken === unchanged.tokens.refreshToken || !!inPlace?.(found)
           : !isOpaque(found) && (isOut || sessionOf(found) !== undefined)
       try {
         const { found, isWritten } = await write(stored =>

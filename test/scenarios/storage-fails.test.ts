@@ -64,7 +64,7 @@ describe('when the store fails', () => {
   })
 
   test('after a rotation, and the session ends elsewhere, it is not saved later [F1.9]', async () => {
-    const { signedIn, client, as, store, stored, clock, expire } = world()
+    const { signedIn, client, as, store, stored, expire } = world()
     const [mine, theirs] = [fragile(store.keyValue), fragile(store.keyValue)]
     const one = await signedIn({ store: { ...store, keyValue: mine.keyValue } })
     // its lock does not tell that somebody has tokens in memory only
@@ -73,11 +73,10 @@ describe('when the store fails', () => {
     await other.start()
     expire()
     mine.order.versions = true
+    // the server sees the old refresh token again, maybe as soon as the news is out, and the end cannot be stored either
+    theirs.order.ends = true
     expect((await one.fetch(`${API}/me`)).status).toBe(200)
     expect(one.types()).toContain('storage-degraded')
-    // the server sees the old refresh token again, and the end cannot be stored either
-    clock.advance(60_000)
-    theirs.order.ends = true
     const ended = { code: 'ERR_AUTHORIZATION_REQUIRED', reason: 'refresh_interrupted' }
     await expect(other.fetch(`${API}/me`)).rejects.toMatchObject(ended)
     theirs.order.ends = false
@@ -168,6 +167,41 @@ describe('when the store fails', () => {
     expect(as.count('authorization_code')).toBe(1)
   })
 
+  test('after a rotation, and the server ends the session, its end takes the place of what was stored before', async () => {
+    const { signedIn, client, as, store, clock, expire } = world()
+    const { order, keyValue } = fragile(store.keyValue)
+    const one = await signedIn({ store: sharedStore(clock, { keyValue }) })
+    order.versions = true
+    expire()
+    expect((await one.fetch(`${API}/me`)).status).toBe(200)
+    as.endSessions()
+    expire()
+    order.writes = true
+    const ended = { code: 'ERR_AUTHORIZATION_REQUIRED', reason: 'expired' }
+    await expect(one.fetch(`${API}/me`)).rejects.toMatchObject({ code: ended.code })
+    order.writes = order.versions = false
+    await one.start()
+    await expect(one.fetch(`${API}/me`)).rejects.toMatchObject(ended)
+    await expect(client().fetch(`${API}/me`)).rejects.toMatchObject(ended)
+    expect(as.count('refresh_token')).toBe(2)
+  })
+
+  test('at two sign-ins, one after the other, the second one stays and is saved later', async () => {
+    const { client, as, store, stored } = world()
+    const { order, keyValue } = fragile(store.keyValue)
+    const one = client({ store: { ...store, keyValue } })
+    order.versions = true
+    await one.signIn()
+    await one.signIn()
+    await one.start()
+    expect((await one.fetch(`${API}/me`)).status).toBe(200)
+    expect(one.session.status).toBe('signed-in')
+    order.versions = false
+    await one.start()
+    expect((await stored())[0]).toMatchObject({ version: 1 })
+    expect(as.count('authorization_code')).toBe(2)
+  })
+
   test('for writing, before a refresh, it is sent once and used from memory, an event says so once, and it is saved later [F2.11]', async () => {
     const { signedIn, as, store, stored, clock, expire } = world()
     const { order, keyValue } = fragile(store.keyValue)
@@ -199,6 +233,27 @@ describe('when the store fails', () => {
     }
     expect(as.reuses).toBe(0)
     expect(one.session.status).toBe('signed-in')
+  })
+
+  test('for writing, and works again when the next refresh was answered, what that brought is stored', async () => {
+    const { signedIn, as, store, stored, expire } = world()
+    let most = Infinity
+    const keyValue: KeyValue = {
+      ...store.keyValue,
+      async update(key, change) {
+        if (as.count('refresh_token') < most && most < Infinity) throw full()
+        return store.keyValue.update(key, change)
+      },
+    }
+    const one = await signedIn({ store: { ...store, keyValue } })
+    most = 2
+    for (const version of [1, 3, 4]) {
+      expire()
+      expect((await one.fetch(`${API}/me`)).status).toBe(200)
+      expect((await stored())[0]).toMatchObject({ version })
+    }
+    expect(as.count('refresh_token')).toBe(3)
+    expect(as.reuses).toBe(0)
   })
 
   test.each([

@@ -33,6 +33,7 @@ export interface AuthorizationServer {
   revoke(refreshToken: string): void
   revokeAccessTokens(): void
   revokeSessions(): void
+  isOver(sessionId: string): boolean
   familyOf(refreshToken: string): Family | undefined
 }
 
@@ -96,6 +97,7 @@ export function createAuthorizationServer(
     revokeSessions() {
       for (const family of families) end(family, 'revoked')
     },
+    isOver: sessionId => families.some(({ id, over }) => id === sessionId && over),
     familyOf: refreshToken => refreshTokens.get(refreshToken)?.family,
   }
 }

@@ -44,6 +44,8 @@ export interface Parameters {
     readonly inOrder: boolean
     /** Calls that reject, hang for ever, take seconds, or are carried out twice. */
     readonly faults: number
+    /** Per write: whether all of them are refused from now on, for a while. */
+    readonly full: number
   }
   readonly news: { readonly delayMs: number; readonly lost: number }
   /** Per delivery to a context. */
@@ -76,6 +78,7 @@ export type Safeguard =
   | 'lease-around-a-holder'
   | 'late-means-lease'
   | 'sends-within-hold'
+  | 'unsaved-is-seen'
   | 'unfit-answer-rotates'
   | 'replay-within-session'
   | 'sign-in-epoch'
@@ -87,7 +90,7 @@ export function drawParameters(random: Random): Parameters {
   const gentle = chance(0.1)
   const weather = chance(0.6)
   const crowd = !gentle && chance(0.15)
-  return {
+  const drawn = {
     lock,
     contexts: between(lock === 'local' ? 1 : crowd ? 3 : 2, lock === 'local' ? 3 : 5),
     disturbedMs: between(6, 20) * (crowd ? 2000 : 1000),
@@ -128,5 +131,6 @@ export function drawParameters(random: Random): Parameters {
     sessionRevoked: gentle ? 0 : sometimes(0.15, 0.03),
     mixed: chance(0.1),
     ownClocks: chance(0.3),
-  }
+  } as const satisfies Omit<Parameters, 'storage'> & { storage: object }
+  return { ...drawn, storage: { ...drawn.storage, full: gentle ? 0 : sometimes(0.1, 0.05) } }
 }

@@ -88,6 +88,7 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
     say(id, about)
   }
   const revoke = (refreshToken: string) => {
+    world.presentations.dropped(refreshToken)
     say(id, `revokes ${refreshToken}`)
     realm.later(random.between(1, 100), 'network', () => server.revoke(refreshToken))
   }

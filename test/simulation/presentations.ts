@@ -13,11 +13,15 @@ export interface Presentation {
   granted: string | undefined
   /** That is, or was, in the store. */
   stored: boolean
+  /** Its sender has no use for it: another session has taken the place of this one there. */
+  dropped: boolean
 }
 
 export interface Presentations {
   send(by: Realm, refreshToken: string, now: number): Presentation
   stored(refreshToken: string | undefined): void
+  /** Its client revokes it. */
+  dropped(refreshToken: string): void
   /** It was brought back by who could not know what became of it. */
   forget(refreshToken: string | undefined): void
   isRefused(refreshToken: string | undefined): boolean
@@ -47,7 +51,10 @@ export function createPresentations(
     // a lease runs out under a holder that is frozen; who waits for its Web Lock goes around it after the longest hold
     const isOverdue = lock === 'lease' || state !== 'waiting' || now - sentAt > HOLD_MS
     if (isOverdue && sender.wasFrozenSince(sentAt)) return 'freeze'
-    if (state !== 'waiting' && failedSince(sender, sentAt)) return 'storage'
+    // with an answer in memory only, it holds a lock that says so; a lease cannot be written either then
+    const isKept =
+      state === 'answered' && !earlier.dropped && !refused.has(earlier.granted ?? '') && lock !== 'lease'
+    if (state !== 'waiting' && !isKept && failedSince(sender, sentAt)) return 'storage'
     return undefined
   }
 
@@ -65,6 +72,7 @@ export function createPresentations(
         sentAt: now,
         granted: undefined,
         stored: false,
+        dropped: false,
         get state() {
           return state
         },
@@ -80,6 +88,11 @@ export function createPresentations(
     stored(refreshToken) {
       for (const list of all.values()) {
         for (const one of list) if (one.granted === refreshToken) one.stored = true
+      }
+    },
+    dropped(refreshToken) {
+      for (const list of all.values()) {
+        for (const one of list) if (one.granted === refreshToken) one.dropped = true
       }
     },
     forget(refreshToken = '') {

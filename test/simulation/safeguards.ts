@@ -68,8 +68,10 @@ export function withoutSafeguard(
   return {
     records: { ...records, ...weakened },
     lock: {
-      run: (name, work, waitMs) =>
-        weakLock.run(
+      isHeld: missing.includes('unsaved-is-seen') ? undefined : lock.isHeld,
+      run: (name, work, waitMs) => {
+        if (name.endsWith('unsaved')) return weakLock.run(name, work, waitMs)
+        return weakLock.run(
           name,
           async () => {
             refused = false
@@ -81,7 +83,8 @@ export function withoutSafeguard(
             }
           },
           waitMs,
-        ),
+        )
+      },
     },
     refused() {
       refused = true

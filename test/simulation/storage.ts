@@ -11,6 +11,8 @@ export interface StoragePorts {
   readonly inOrder: boolean
   /** Probability of a fault per call; asked each time, because the disturbance stops. */
   faults(): number
+  /** Probability per write that the place is full, for a while. */
+  full(): number
   failed(realm: Realm, what: string): void
   /** Called inside the atomic step. */
   committed(realm: Realm, key: string, before: unknown, after: unknown): void
@@ -25,6 +27,13 @@ export interface SharedStorage {
 export function createStorage(ports: StoragePorts): SharedStorage {
   const { scheduler, random } = ports
   const entries = new Map<string, unknown>()
+  let fullUntil = 0
+  const isFull = (): boolean => {
+    const chance = ports.full()
+    if (chance && scheduler.now >= fullUntil && random.chance(chance))
+      fullUntil = scheduler.now + random.between(1000, 30_000)
+    return chance > 0 && scheduler.now < fullUntil
+  }
 
   const commit = (realm: Realm, key: string, change: (stored: unknown) => unknown) => {
     const before = entries.get(key)
@@ -48,6 +57,10 @@ export function createStorage(ports: StoragePorts): SharedStorage {
         return lastAt - scheduler.now
       }
       const drawFault = (what: string, writes: boolean): Fault | undefined => {
+        if (writes && isFull()) {
+          ports.failed(realm, `${what} rejects: full`)
+          return 'rejects'
+        }
         if (!random.chance(ports.faults())) return undefined
         const fault = random.pick<Fault>(
           writes

@@ -96,6 +96,16 @@ const teeth: {
     adjust: parameters => crowded(parameters, { freeze: 0.04, disturbedMs: 60_000 }),
   },
   {
+    missing: 'unsaved-is-seen',
+    finds: ['one redemption'],
+    adjust: parameters =>
+      withMuch(parameters, {
+        ...{ lock: 'web', contexts: 3, crash: 0, freeze: 0, mixed: false },
+        server: { ...parameters.server, accessTokenSeconds: 5 },
+        storage: { ...parameters.storage, faults: 0, full: 0.1 },
+      }),
+  },
+  {
     // the row F1.3: what is refused of an answer has rotated all the same
     missing: 'unfit-answer-rotates',
     finds: ['one redemption'],

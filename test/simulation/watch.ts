@@ -106,7 +106,8 @@ export function createWatch(ports: WatchPorts): Watch {
     const refreshToken = current === sessionId ? (tokens?.refreshToken as string) : undefined
     const gone =
       refreshToken && (server.familyOf(refreshToken)?.over || presentations.isRefused(refreshToken))
-    return isOver(sessionId) || !!gone || isForbidden(sessionId)
+    const isUnsaved = current !== sessionId && !sessions.has(sessionId)
+    return isOver(sessionId) || !!gone || isForbidden(sessionId) || (isUnsaved && server.isOver(sessionId))
   }
   const isSignOut = (realm: Realm, sessionId = '') =>
     signOuts.some(
@@ -199,7 +200,7 @@ export function createWatch(ports: WatchPorts): Watch {
       const refused = participant.lastRefused
       participant.lastRefused = undefined
       // a fault of the storage may take the mark with it
-      if (!refused || reason !== 'expired' || parameters.storage.faults) return
+      if (!refused || reason !== 'expired' || parameters.storage.faults || parameters.storage.full) return
       if (presentations.wasInterrupted(refused)) {
         const what = `${participant.id} says "expired" although an earlier answer for ${refused.refreshToken} was lost`
         watch.violate('an interruption is told', what)

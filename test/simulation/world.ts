@@ -119,6 +119,7 @@ export function createWorld(
   const storage = createStorage({
     ...{ scheduler, random, delayMs: disk.delayMs, inOrder: disk.inOrder },
     faults: () => (world.disturbed ? disk.faults : 0),
+    full: () => (world.disturbed ? disk.full : 0),
     failed(realm, what) {
       counts.storageFaults++
       meet('storage fault')
@@ -167,7 +168,7 @@ export function createWorld(
     meet,
     clients,
     disturbed: true,
-    isSound: parameters.freeze === 0 && disk.faults === 0,
+    isSound: parameters.freeze === 0 && disk.faults === 0 && disk.full === 0,
     stored,
     say,
     weather: () =>
