@@ -7,7 +7,7 @@ import {
   type TokenTimes,
 } from './support/measure-call.ts'
 import { bundlePage, startPages } from './support/pages.ts'
-import { startPlainApi } from './support/plain-api.ts'
+import { startPlainApi } from './support/plain-servers.ts'
 import { type Bench, median, quantile } from './support/report.ts'
 
 const micro = (ms: number) => (ms * 1000).toFixed(1)

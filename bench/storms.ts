@@ -1,7 +1,7 @@
 import type { Browser, BrowserContext, Page } from 'playwright'
 import { newUser, openPage, pause, signIn, withChromium } from './support/browser.ts'
 import { bundlePage, startPages } from './support/pages.ts'
-import { startPlainApi } from './support/plain-api.ts'
+import { startPlainApi } from './support/plain-servers.ts'
 import { type BenchProvider, type RefreshFault, startBenchProvider } from './support/provider.ts'
 import { type Bench, range, sum } from './support/report.ts'
 
