@@ -8,10 +8,9 @@ import {
 } from './support/measure-call.ts'
 import { bundlePage, startPages } from './support/pages.ts'
 import { startPlainApi } from './support/plain-servers.ts'
-import { type Bench, median, quantile } from './support/report.ts'
+import { type Bench, median, percent, quantile } from './support/report.ts'
 
 const micro = (ms: number) => (ms * 1000).toFixed(1)
-const percent = (ratio: number) => `${ratio < 1 ? '−' : '+'}${Math.abs((ratio - 1) * 100).toFixed(1)} %`
 
 const callRows = (where: string, times: readonly CallTimes[]) =>
   times.map(({ kind, bare, latchkey }, at) => [

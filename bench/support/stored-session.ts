@@ -1,7 +1,7 @@
 import type { Store } from '../../src/core/ports.ts'
 import type { SessionRecord } from '../../src/core/session.ts'
 
-/** A session that is fresh for an hour, for what is measured without an authorization server. */
+/** A session for what is measured without a sign-in. */
 export const session = {
   issuer: 'http://127.0.0.1:9/', // nothing listens there, and nothing has to
   clientId: 'bench',
@@ -11,9 +11,13 @@ export const session = {
 
 const HOUR_MS = 3_600_000
 
-/** Puts it where a client of this issuer finds it. */
-export async function storeSession(store: Store) {
-  const { issuer, clientId, accessToken, refreshToken } = session
+/** Puts it where a client of this issuer finds it; fresh for an hour unless `expiresAt` says otherwise. */
+export async function storeSession(
+  store: Store,
+  issuer: string = session.issuer,
+  expiresAt = Date.now() + HOUR_MS,
+) {
+  const { clientId, accessToken, refreshToken } = session
   const now = Date.now()
   const seconds = Math.floor(now / 1000)
   const claims = { iss: issuer, sub: 'alice', aud: clientId, iat: seconds, exp: seconds + 3600 }
@@ -26,8 +30,8 @@ export async function storeSession(store: Store) {
       refreshToken,
       claims,
       scope: 'openid',
-      expiresAt: now + HOUR_MS,
-      refreshAt: now + HOUR_MS - 60_000,
+      expiresAt,
+      refreshAt: expiresAt - 60_000,
     },
   }
   await store.keyValue.update(`latchkey ${issuer} ${clientId} session`, () => record)

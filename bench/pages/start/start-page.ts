@@ -56,5 +56,7 @@ export function openStartPage(createPeer: (config: PageConfig) => Peer) {
 declare global {
   interface Window {
     started: Promise<StartTimes> | undefined
+    /** By age.ts, in the same page. */
+    aged: Promise<void> | undefined
   }
 }
