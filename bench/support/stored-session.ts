@@ -7,6 +7,8 @@ export const session = {
   clientId: 'bench',
   accessToken: 'an-access-token-of-43-characters-as-they-come',
   refreshToken: 'a-refresh-token',
+  /** Nobody checks it again: that there is one says that a refresh will bring another. */
+  idToken: 'a.b.c',
 } as const
 
 const HOUR_MS = 3_600_000
@@ -17,7 +19,7 @@ export async function storeSession(
   issuer: string = session.issuer,
   expiresAt = Date.now() + HOUR_MS,
 ) {
-  const { clientId, accessToken, refreshToken } = session
+  const { clientId, accessToken, refreshToken, idToken } = session
   const now = Date.now()
   const seconds = Math.floor(now / 1000)
   const claims = { iss: issuer, sub: 'alice', aud: clientId, iat: seconds, exp: seconds + 3600 }
@@ -28,6 +30,7 @@ export async function storeSession(
     tokens: {
       accessToken,
       refreshToken,
+      idToken,
       claims,
       scope: 'openid',
       expiresAt,
