@@ -1,9 +1,8 @@
-import { createClient, memory } from 'latchkey/node'
 import type { StartTimes } from './pages/start/start-page.ts'
 import { type Loads, measureLoads } from './support/app-loads.ts'
 import { newUser, withChromium } from './support/browser.ts'
-import { measurePace } from './support/measure-pace.ts'
-import { measureStart, type Place, type StartServers } from './support/measure-start.ts'
+import type { Place, StartServers } from './support/measure-node.ts'
+import { importBundled } from './support/node-bundle.ts'
 import { bundleApp, bundlePage, startPages } from './support/pages.ts'
 import { startPlainApi, startPlainProvider } from './support/plain-servers.ts'
 import {
@@ -16,26 +15,12 @@ import {
   type Table,
   verdict,
 } from './support/report.ts'
-import { session, storeSession } from './support/stored-session.ts'
 import type { Times } from './support/turns.ts'
 
 /** What latchkey may take, at most, of what its first neighbour takes. */
 const goals = { call: 1.05, expired: 1.15, restore: 1.05 } as const
 
 type Goal = keyof typeof goals
-
-async function paceOnNode(apiOrigin: string, rounds: number): Promise<Times> {
-  const { issuer, clientId } = session
-  const store = memory()
-  await storeSession(store)
-  const client = createClient({ issuer, clientId, store, allowedOrigins: [apiOrigin] })
-  await client.start()
-  try {
-    return await measurePace(client, apiOrigin, rounds)
-  } finally {
-    client.dispose()
-  }
-}
 
 async function paceInChromium(apiOrigin: string, rounds: number): Promise<Times> {
   const pages = await startPages({ call: await bundlePage('call') }, () => ({}))
@@ -97,6 +82,8 @@ const table = (
 export const bench: Bench = {
   title: 'what latchkey costs beside bare fetch and a minimal client',
   async run({ rounds = 200, say }) {
+    type OnNode = typeof import('./support/measure-node.ts')
+    const { measurePaceOnNode, measureStart } = await importBundled<OnNode>('measure-node')
     const [provider, api] = await Promise.all([startPlainProvider(), startPlainApi()])
     const servers: StartServers = { providerOrigin: provider.origin, apiOrigin: api.origin }
     const loadRounds = Math.ceil(rounds / 4)
@@ -106,7 +93,7 @@ export const bench: Bench = {
     }
     try {
       say('Node: calls at a human pace')
-      const pace = await paceOnNode(api.origin, rounds)
+      const pace = await measurePaceOnNode(api.origin, rounds)
       say('Chromium: calls at a human pace')
       const pagePace = await paceInChromium(api.origin, loadRounds)
       const expiredInMemory = await start('memory', true)

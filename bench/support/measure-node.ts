@@ -1,9 +1,10 @@
-/** From the creation of a client to its first answer, on Node. */
+/** The measurements of cost.ts on Node: see `importBundled()`. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Client, createClient, file, memory } from 'latchkey/node'
 import { createMinimalClient, type MinimalOptions, type Tokens } from '../minimal-client.ts'
+import { measurePace } from './measure-pace.ts'
 import { fileStore, queue } from './minimal-stores.ts'
 import { session, storeSession } from './stored-session.ts'
 import { byTurns, type Times, type Way } from './turns.ts'
@@ -79,7 +80,10 @@ function latchkeyWay(setting: Setting): Way {
   }
 }
 
-/** @param isExpired whether the stored access token has expired. */
+/**
+ * From the creation of a client to its first answer.
+ * @param isExpired whether the stored access token has expired.
+ */
 export async function measureStart(
   servers: StartServers,
   place: Place,
@@ -100,5 +104,19 @@ export async function measureStart(
     )
   } finally {
     await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Calls of a client whose fresh token is in memory. */
+export async function measurePaceOnNode(apiOrigin: string, rounds: number): Promise<Times> {
+  const { issuer, clientId } = session
+  const store = memory()
+  await storeSession(store)
+  const client = createClient({ issuer, clientId, store, allowedOrigins: [apiOrigin] })
+  await client.start()
+  try {
+    return await measurePace(client, apiOrigin, rounds)
+  } finally {
+    client.dispose()
   }
 }
