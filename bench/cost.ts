@@ -47,7 +47,7 @@ async function loadsInChromium(rounds: number, say: (line: string) => void) {
     { name: 'minimal client again', app: minimal, preloads: [] },
     { name: 'latchkey', app: latchkey, preloads: [] },
   ]
-  const [loads = []] = await measureLoads(candidates, [undefined], rounds, say)
+  const [loads = []] = await measureLoads(candidates, [undefined], true, rounds, say)
   return (state: keyof Loads, time: (times: StartTimes) => number): Times =>
     Object.fromEntries(candidates.map(({ name }, at) => [name, (loads[at]?.[state] ?? []).map(time)]))
 }

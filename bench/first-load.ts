@@ -89,6 +89,7 @@ export const bench: Bench = {
     const loads = await measureLoads(
       candidates,
       networks.map(([, network]) => network),
+      false,
       rounds,
       say,
     )

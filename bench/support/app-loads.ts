@@ -26,7 +26,8 @@ export interface Loads {
   readonly expired: StartTimes[]
 }
 
-const WARM_UP = 2
+/** Chromium keeps what it compiled of a script after some loads of it. */
+const WARM_UP = 3
 
 const throttle = (session: CDPSession, network: Network) =>
   session.send('Network.emulateNetworkConditions', {
@@ -83,11 +84,13 @@ async function inTurns(
 
 /**
  * Loads every app by turns in one tab, each on its own origin, signed in once at the beginning.
+ * @param isCached whether the browser has the scripts already.
  * @returns by network, then by candidate.
  */
 export async function measureLoads(
   candidates: readonly Candidate[],
   networks: readonly Network[],
+  isCached: boolean,
   rounds: number,
   say: (line: string) => void,
 ): Promise<Loads[][]> {
@@ -101,7 +104,7 @@ export async function measureLoads(
   }
   const apps: Listening[] = []
   try {
-    for (const { app, preloads } of candidates) apps.push(await startApp(app, config, preloads))
+    for (const { app, preloads } of candidates) apps.push(await startApp(app, config, preloads, isCached))
     const origins = apps.map(({ origin }) => origin)
     return await withChromium(browser => inTurns(browser, origins, networks, rounds, say))
   } finally {

@@ -126,15 +126,22 @@ export function startPages(
 }
 
 /**
- * Serves an app on an origin of its own, with gzip. Nothing is cached: every load is the first one after a release.
+ * Serves an app on an origin of its own, with gzip.
  * @param preloads files for which the page has a `modulepreload`.
+ * @param isCached whether scripts are: if not, every load is the first one after a release.
  */
-export function startApp(app: App, config: object, preloads: readonly string[]): Promise<Listening> {
+export function startApp(
+  app: App,
+  config: object,
+  preloads: readonly string[],
+  isCached: boolean,
+): Promise<Listening> {
+  const caching = isCached ? 'max-age=3600' : 'no-store'
   const page = html(app.entry.replace(/\.js$/, ''), config, preloads)
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
     const file = app.files.get(pathname.slice(1))
-    if (file) sendScript(response, file, { 'cache-control': 'no-store', 'content-encoding': 'gzip' })
+    if (file) sendScript(response, file, { 'cache-control': caching, 'content-encoding': 'gzip' })
     else if (pathname.endsWith('.js')) response.writeHead(404).end()
     else sendPage(response, page)
   })
