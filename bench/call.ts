@@ -1,17 +1,11 @@
 import { newUser, withChromium } from './support/browser.ts'
-import {
-  type CallTimes,
-  measureCalls,
-  measureGetAccessToken,
-  measureOwnCost,
-  type TokenTimes,
-} from './support/measure-call.ts'
+import type { CallTimes, TokenTimes } from './support/measure-call.ts'
+import { importBundled } from './support/node-bundle.ts'
 import { bundlePage, startPages } from './support/pages.ts'
-import { startPlainApi } from './support/plain-api.ts'
-import { type Bench, median, quantile } from './support/report.ts'
+import { startPlainApi } from './support/plain-servers.ts'
+import { type Bench, median, percent, quantile } from './support/report.ts'
 
 const micro = (ms: number) => (ms * 1000).toFixed(1)
-const percent = (ratio: number) => `${ratio < 1 ? '−' : '+'}${Math.abs((ratio - 1) * 100).toFixed(1)} %`
 
 const callRows = (where: string, times: readonly CallTimes[]) =>
   times.map(({ kind, bare, latchkey }, at) => [
@@ -64,12 +58,14 @@ export const bench: Bench = {
   title: 'what a call costs with a fresh token in memory',
   async run({ rounds = 2000, say }) {
     const blocks = Math.max(5, Math.min(100, Math.ceil(rounds / 30)))
+    type OnNode = typeof import('./support/measure-call.ts')
+    const onNode = await importBundled<OnNode>('measure-call')
     const api = await startPlainApi()
     try {
       say(`Node: ${rounds} calls of each kind`)
-      const calls = await measureCalls(api.origin, rounds, 1)
-      const tokens = await measureGetAccessToken(blocks)
-      const own = await measureOwnCost(blocks)
+      const calls = await onNode.measureCalls(api.origin, rounds, 1)
+      const tokens = await onNode.measureGetAccessToken(blocks)
+      const own = await onNode.measureOwnCost(blocks)
       say('Chromium')
       const page = await inChromium(api.origin, Math.ceil(rounds / 10), blocks)
       return {

@@ -1,5 +1,5 @@
 import { judgeAnswer } from '../src/core/challenge.ts'
-import { measureAllocations } from './support/measure-call.ts'
+import { importBundled } from './support/node-bundle.ts'
 import { type Bench, median } from './support/report.ts'
 
 const long = (part: string, bytes: number) =>
@@ -45,6 +45,8 @@ export const bench: Bench = {
       ...SIZES.map(kilobytes => micro(long(part, kilobytes * 1024))),
     ])
     say('allocations')
+    type OnNode = typeof import('./support/measure-call.ts')
+    const { measureAllocations } = await importBundled<OnNode>('measure-call')
     const bytes = await measureAllocations(rounds, () => process.memoryUsage().heapUsed)
     return {
       tables: [

@@ -1,7 +1,7 @@
 import type { RestoreTimes } from './pages/restore-page.ts'
 import { newUser, withChromium } from './support/browser.ts'
 import { bundlePage, startPages } from './support/pages.ts'
-import { startPlainApi } from './support/plain-api.ts'
+import { startPlainApi } from './support/plain-servers.ts'
 import { type Bench, median, quantile } from './support/report.ts'
 
 const libraries = ['latchkey', 'oidc-client-ts', 'oauth2-client', 'indexeddb'] as const

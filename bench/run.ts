@@ -2,6 +2,8 @@
 import { relative } from 'node:path'
 import { bench as call } from './call.ts'
 import { bench as challenges } from './challenges.ts'
+import { bench as cost } from './cost.ts'
+import { bench as firstLoad } from './first-load.ts'
 import { bench as restore } from './restore.ts'
 import { bench as stormLatency } from './storm-latency.ts'
 import { bench as storms } from './storms.ts'
@@ -10,6 +12,8 @@ import { type Bench, toText, writeJson } from './support/report.ts'
 const cases: Readonly<Record<string, Bench>> = {
   call,
   challenges,
+  cost,
+  'first-load': firstLoad,
   restore,
   'storm-latency': stormLatency,
   storms,

@@ -1,9 +1,10 @@
 import type { Page } from 'playwright'
-import { newUser, openPage, pause, signIn, withChromium } from './support/browser.ts'
+import { newUser, openPage, signIn, withChromium } from './support/browser.ts'
 import { bundlePage, startPages } from './support/pages.ts'
-import { startPlainApi } from './support/plain-api.ts'
+import { startPlainApi } from './support/plain-servers.ts'
 import { type BenchProvider, startBenchProvider } from './support/provider.ts'
 import { type Bench, median, range } from './support/report.ts'
+import { pause } from './support/turns.ts'
 
 const TABS = 20
 const CALLS = 50

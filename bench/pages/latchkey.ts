@@ -1,5 +1,6 @@
 import { createClient } from 'latchkey'
-import { openStormPage, scope } from './storm-page.ts'
+import { scope } from './config.ts'
+import { openStormPage } from './storm-page.ts'
 
 openStormPage(({ issuer, clientId, apiOrigins, apiUrl }) => {
   const client = createClient({

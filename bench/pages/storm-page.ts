@@ -1,38 +1,15 @@
 /** What the pages of storms.ts and storm-latency.ts have in common. */
 
-export interface PageConfig {
-  readonly issuer: string
-  readonly clientId: string
-  readonly apiOrigins: readonly string[]
-  readonly apiUrl: string
-}
-
-/** A library as its documentation has a single-page app use it. */
-export interface Peer {
-  /** Leaves the page. */
-  signIn(): Promise<unknown>
-  /** On the callback page. */
-  finishSignIn(): Promise<unknown>
-  /** On any other page. `reloaded`: the app is starting, calls follow at once. */
-  restore(reloaded: boolean): Promise<unknown>
-  call(url: string): Promise<Response>
-}
-
-export const scope = 'openid profile offline_access notes:read'
+import { type PageConfig, type Peer, readConfig } from './config.ts'
 
 /** What a call that neither succeeds nor fails is given. */
 const CALL_MS = 30_000
-
-const read = (): PageConfig => {
-  const { content = '{}' } = document.querySelector<HTMLMetaElement>('meta[name=config]') ?? {}
-  return JSON.parse(content)
-}
 
 const pause = (ms: number) => new Promise<void>(resolve => setTimeout(resolve, ms))
 const epoch = () => performance.timeOrigin + performance.now()
 
 export function openStormPage(createPeer: (config: PageConfig) => Peer) {
-  const config = read()
+  const config: PageConfig = readConfig()
   const isCallback = location.pathname === '/callback'
   const peer = createPeer(config)
   const onLoad = Number(new URLSearchParams(location.search).get('calls') ?? 0)

@@ -37,5 +37,3 @@ export async function signIn(context: BrowserContext, url: string) {
   await page.evaluate(() => window.bench.ready)
   await page.close()
 }
-
-export const pause = (ms: number) => new Promise<void>(resolve => setTimeout(resolve, ms))

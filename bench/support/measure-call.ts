@@ -36,7 +36,7 @@ const pairs = (url: string, client: Client, fetch = globalThis.fetch): Record<Ca
 })
 
 /** A client whose fresh token is in memory. */
-async function freshClient(apiOrigin: string, fetch?: typeof globalThis.fetch): Promise<Client> {
+export async function freshClient(apiOrigin: string, fetch?: typeof globalThis.fetch): Promise<Client> {
   const store = memory()
   await storeSession(store)
   const { issuer, clientId } = session

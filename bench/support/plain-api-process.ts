@@ -1,4 +1,4 @@
-/** Run by plain-api.ts. Answers everything with 200 and a small body, `/refused` with 401. */
+/** Run by plain-servers.ts. Answers everything with 200 and a small body, `/refused` with 401. */
 import { createServer } from 'node:http'
 import { listen } from '../../examples/demo/servers/listen.ts'
 

@@ -42,6 +42,37 @@ export function median(values: readonly number[]): number {
     : ((order[middle - 1] as number) + (order[middle] as number)) / 2
 }
 
+const SAMPLES = 500
+
+/** A ratio of medians, and between which two such a ratio lies nine times in ten (bootstrap over the rounds). */
+export interface Ratio {
+  readonly ratio: number
+  readonly low: number
+  readonly high: number
+}
+
+/** @param base as many values as `values`, measured beside them round by round. */
+export function ratioOf(values: readonly number[], base: readonly number[]): Ratio {
+  const drawn: number[] = []
+  for (let sample = 0; sample < SAMPLES; sample++) {
+    const rounds = values.map(() => Math.floor(Math.random() * values.length))
+    const of = (from: readonly number[]) => median(rounds.map(round => from[round] as number))
+    drawn.push(of(values) / of(base))
+  }
+  return { ratio: median(values) / median(base), low: quantile(drawn, 0.05), high: quantile(drawn, 0.95) }
+}
+
+export const percent = (ratio: number): string =>
+  `${ratio < 1 ? '−' : '+'}${Math.abs((ratio - 1) * 100).toFixed(1)} %`
+
+export const interval = ({ low, high }: Ratio): string => `${percent(low)} to ${percent(high)}`
+
+/** Whether a ratio keeps to its goal, as far as the interval tells. */
+export function verdict({ low, high }: Ratio, goal: number): string {
+  if (high <= goal) return `${percent(goal)}: met`
+  return `${percent(goal)}: ${low > goal ? 'missed' : 'open, run it for longer'}`
+}
+
 /** One number where all rounds agree, else the smallest and the largest. */
 export const range = (values: readonly number[]): string => {
   const [low, high] = [Math.min(...values), Math.max(...values)]

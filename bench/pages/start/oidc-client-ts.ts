@@ -1,0 +1,4 @@
+import { oidcClientTs } from '../peers/oidc-client-ts.ts'
+import { openStartPage } from './start-page.ts'
+
+openStartPage(oidcClientTs)
