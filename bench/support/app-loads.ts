@@ -37,8 +37,9 @@ const throttle = (session: CDPSession, network: Network) =>
     uploadThroughput: network ? (network.upKbps * 1000) / 8 : -1,
   })
 
-async function load(page: Page, origin: string): Promise<StartTimes> {
-  await page.goto('about:blank') // so that nobody pays for leaving the page before
+async function load(page: Page, origin: string, isFirst: boolean): Promise<StartTimes> {
+  // then Chromium takes a new process, which has compiled nothing yet, and nobody pays for leaving the page before
+  if (isFirst) await page.goto('about:blank')
   await page.goto(`${origin}/`)
   const times = await page.evaluate(() => window.started)
   if (!times) throw new Error(`${origin} did not start.`)
@@ -49,6 +50,7 @@ async function inTurns(
   browser: Browser,
   origins: readonly string[],
   networks: readonly Network[],
+  isCached: boolean,
   rounds: number,
   say: (line: string) => void,
 ): Promise<Loads[][]> {
@@ -68,10 +70,10 @@ async function inTurns(
       for (const at of shuffled(origins.keys())) {
         say(`page loads: round ${round + 1} of ${rounds}`)
         const origin = origins[at] as string
-        const fresh = await load(page, origin)
+        const fresh = await load(page, origin, !isCached)
         await page.addScriptTag({ content: age })
         await page.evaluate(() => window.aged)
-        const expired = await load(page, origin)
+        const expired = await load(page, origin, !isCached)
         if (round < 0) continue
         seen[which]?.[at]?.fresh.push(fresh)
         seen[which]?.[at]?.expired.push(expired)
@@ -84,7 +86,7 @@ async function inTurns(
 
 /**
  * Loads every app by turns in one tab, each on its own origin, signed in once at the beginning.
- * @param isCached whether the browser has the scripts already.
+ * @param isCached whether the browser has the scripts already, and a process that has run them.
  * @returns by network, then by candidate.
  */
 export async function measureLoads(
@@ -106,7 +108,7 @@ export async function measureLoads(
   try {
     for (const { app, preloads } of candidates) apps.push(await startApp(app, config, preloads, isCached))
     const origins = apps.map(({ origin }) => origin)
-    return await withChromium(browser => inTurns(browser, origins, networks, rounds, say))
+    return await withChromium(browser => inTurns(browser, origins, networks, isCached, rounds, say))
   } finally {
     await Promise.all([...apps, ...servers].map(server => server.close()))
   }
