@@ -22,7 +22,13 @@ const build: RollupOptions[] = [
     input,
     external,
     plugins: [esbuild({ target: 'es2022' })],
-    output: { dir: 'dist', format: 'es', sourcemap: true, chunkFileNames: 'chunks/[name].js' },
+    output: {
+      dir: 'dist',
+      format: 'es',
+      sourcemap: true,
+      chunkFileNames: 'chunks/[name].js',
+      hoistTransitiveImports: false, // a bundler would warn of each
+    },
   },
   {
     input,

@@ -1,4 +1,3 @@
-import { createActionContext } from './actions/context.ts'
 import type {
   Authorization,
   AuthorizationPorts,
@@ -191,7 +190,12 @@ export function composeClient(
     ...signingIn,
     subscribe: live.subscribe,
     fetch: createAuthFetch(calls),
-    [actionContext]: createActionContext(settings, calls, () => records.current, authorization.get),
+    [actionContext]: {
+      clientId: settings.clientId,
+      calls,
+      current: () => records.current,
+      authorization: authorization.get,
+    },
 
     async getAccessToken({ resource: name, signal } = {}) {
       const resource = name === undefined ? undefined : parseResourceName(name, settings.resources)

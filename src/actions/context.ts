@@ -1,15 +1,26 @@
 import type { Authorization } from '../core/authorization.ts'
-import type { ActionContext } from '../core/extension.ts'
+import { type ActionContext, actionContext } from '../core/extension.ts'
 import type { SessionRecord } from '../core/session.ts'
 import { type AuthFetchPorts, createAuthFetch } from '../fetch/auth-fetch.ts'
 
-/** What the client lends to functions of other entries. */
-export function createActionContext(
-  { clientId }: { readonly clientId: string },
-  calls: AuthFetchPorts,
-  current: () => SessionRecord | undefined,
-  authorization: () => Promise<Authorization>,
-): ActionContext {
+/** Parts of a client that its actions work with. Nothing that holds a secret hangs on them. */
+export interface LentParts {
+  /** Made once for all actions: it remembers what a refresh did not help. */
+  context?: ActionContext
+  readonly clientId: string
+  readonly calls: AuthFetchPorts
+  current(): SessionRecord | undefined
+  authorization(): Promise<Authorization>
+}
+
+/** What an action is given to work with, made of what the client lends it. */
+export function actionContextOf(client: { readonly [actionContext]: unknown }): ActionContext {
+  const parts = client[actionContext] as LentParts
+  parts.context ??= createActionContext(parts)
+  return parts.context
+}
+
+function createActionContext({ clientId, calls, current, authorization }: LentParts): ActionContext {
   const { clock, started } = calls
   const allowedOrigins = new Set<string>()
   const transport = async (url: string, init: object) => (await authorization()).transport(url, init)

@@ -1,8 +1,9 @@
 import { judgeAnswer } from '../core/challenge.ts'
 import type { Client } from '../core/client.ts'
-import { actionContext } from '../core/extension.ts'
+import type { actionContext } from '../core/extension.ts'
 import { notLoaded } from '../core/waiting.ts'
 import { AuthorizationRequiredError, ConfigurationError, ServerError } from '../errors.ts'
+import { actionContextOf } from './context.ts'
 import type { UserInfo } from './userinfo-response.ts'
 
 export type { UserInfo } from './userinfo-response.ts'
@@ -26,7 +27,7 @@ export async function userInfo(
   client: Pick<Client, 'session' | typeof actionContext>,
   { signedResponseAlg, signal }: UserInfoOptions = {},
 ): Promise<UserInfo> {
-  const context = client[actionContext]
+  const context = actionContextOf(client)
   const session = await context.session()
   if (!session) throw new AuthorizationRequiredError('no_session')
   const subject = session.tokens.claims?.sub

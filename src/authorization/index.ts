@@ -6,6 +6,7 @@ import { createTransport } from './endpoint.ts'
 import { joinExtensions } from './extensions.ts'
 import { createIdTokens } from './id-token.ts'
 import { createServer, endpointOf, watchProtections } from './metadata.ts'
+import { beginRecovery } from './recovery.ts'
 import { createRedemption } from './redemption.ts'
 import { createRefresher } from './refresher.ts'
 import { renew, requestFor } from './renewal.ts'
@@ -60,6 +61,7 @@ export function createAuthorization(ports: AuthorizationPorts): Authorization {
     checkSignIn: request => void parse(request),
     signIn: (attempt, request) => signIn(signIns, attempt, request, parse(request)),
     ...createArrival(signIns),
+    beginRecovery: () => beginRecovery(ports),
     async signOut(ended, leave) {
       await endSignIns(transactions, extensions)
       if (ended) await endAtServer(requests, ended, leave)

@@ -4,9 +4,10 @@ import type {
   RefreshRequest,
   RefreshResult,
 } from '../core/authorization.ts'
+import { addFailure, isTooEarly } from '../core/back-off.ts'
 import { decide } from '../core/decide.ts'
 import { accessTokenOf, type SessionRecord, sessionOf } from '../core/session.ts'
-import { addFailure, isTooEarly, type StoredTrouble, toError } from '../core/trouble.ts'
+import { type StoredTrouble, toError } from '../core/trouble.ts'
 import { abortable, singleFlight, WAIT_MS } from '../core/waiting.ts'
 import {
   AuthorizationRequiredError,

@@ -20,6 +20,7 @@ import type { parseSignIn } from '../options.ts'
 import { beginAuthorization, refuseLoop } from './authorization-request.ts'
 import { exchangeCode } from './code-exchange.ts'
 import { tidy } from './failure.ts'
+import { noteReason } from './recovery.ts'
 import { toTokenSet, unasked } from './renewal.ts'
 import type { TokenRequestPorts } from './token-request.ts'
 import { isOpen, type Transaction, type Transactions } from './transaction.ts'
@@ -28,7 +29,7 @@ export interface SignInPorts
   extends TokenRequestPorts,
     Pick<
       AuthorizationPorts,
-      'keyValue' | 'lock' | 'prefix' | 'realm' | 'records' | 'changed' | 'isKept' | 'page'
+      'keyValue' | 'lock' | 'prefix' | 'realm' | 'records' | 'changed' | 'isKept' | 'page' | 'now'
     > {
   readonly transactions: Transactions
   /** Revokes a refresh token that nobody will use, without waiting for it. */
@@ -90,14 +91,14 @@ export function createArrival(ports: SignInPorts): Pick<Authorization, 'arrive' 
       const callback = parseCallback(here)
       if (callback) {
         const { url, state, userAgent } = callback
-        if (userAgent === 'popup' && (await page.relay(url.href, state))) return undefined
+        if (userAgent === 'popup' && (await page.relay(url.href, state))) return
         try {
           await finishOnce(callback)
         } catch (error) {
-          if (error instanceof AuthorizationRequiredError) return error.reason
-          throw error
+          if (!(error instanceof AuthorizationRequiredError)) throw error
+          await noteReason(ports, error.reason)
         }
-        return undefined
+        return
       }
       const clean = cleanSignedOut(here)
       if (clean !== here) {
@@ -105,7 +106,6 @@ export function createArrival(ports: SignInPorts): Pick<Authorization, 'arrive' 
         await returned()
       }
       await rejectErrorWithoutState(ports, new URL(here))
-      return undefined
     },
     async handleCallback(url) {
       const callback = parseCallback(url)

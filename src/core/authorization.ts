@@ -171,10 +171,15 @@ export interface Authorization {
   /**
    * Handles an answer of the server that the page was opened with.
    * @param returned called where the page has come back from the end of the provider's session.
-   * @returns why nobody is signed in, where an attempt without the user found out.
    * @throws CallbackError, NetworkError.
    */
-  arrive(page: Page, returned: () => Promise<void>): Promise<EndReason | undefined>
+  arrive(page: Page, returned: () => Promise<void>): Promise<void>
+  /**
+   * Takes the one attempt there is to restore a session that has ended.
+   * @returns whose it was, where that is known.
+   * @throws AuthorizationRequiredError unless there is one that nobody has tried to restore yet.
+   */
+  beginRecovery(): Promise<string | undefined>
   /** Finishes the sign-in that a URL answers: once, however often it comes. */
   handleCallback(url: string | URL): Promise<FinishedSignIn>
   /**

@@ -1,6 +1,6 @@
 import type { StepUp } from './challenge.ts'
 import type { ClientEvent, Explanation } from './events.ts'
-import type { ActionContext, actionContext } from './extension.ts'
+import type { actionContext } from './extension.ts'
 import type { UserAgent } from './ports.ts'
 import type { Session } from './session.ts'
 
@@ -103,7 +103,7 @@ export interface Client {
   /** Returns the newest events and the session's status, without secrets, as JSON to paste into a bug report. */
   explain(): Explanation
   /** For functions of other entries that use a client, such as `userInfo(client)`. */
-  readonly [actionContext]: ActionContext
+  readonly [actionContext]: unknown
   /** Stops all listeners and timers of this client. The session stays in the store. */
   dispose(): void
 }

@@ -1,3 +1,4 @@
+import type { LentParts } from '../actions/context.ts'
 import type { Client } from '../core/client.ts'
 import { actionContext, type Extension, type ExtensionContext } from '../core/extension.ts'
 import { accessTokenOf } from '../core/session.ts'
@@ -137,7 +138,9 @@ export async function grantedAuthorizationDetails(
   client: Pick<Client, typeof actionContext>,
   { resource }: { resource?: string } = {},
 ): Promise<readonly AuthorizationDetail[] | undefined> {
-  const session = await client[actionContext].session()
+  const { calls, current } = client[actionContext] as LentParts
+  await calls.started()
+  const session = current()
   const name = resource === undefined ? undefined : new URL(resource).href.replace(/\/$/, '')
   const granted = session && accessTokenOf(session, name)?.authorizationDetails
   return Array.isArray(granted) ? structuredClone(granted.filter(isDetail)) : undefined

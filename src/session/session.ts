@@ -3,15 +3,7 @@ import { decide } from '../core/decide.ts'
 import type { Emit } from '../core/events.ts'
 import { createListeners, type Listeners } from '../core/listeners.ts'
 import type { Channel, Clock, EpochMs, News, Wake } from '../core/ports.ts'
-import {
-  accessTokenOf,
-  type EndedSession,
-  endOf,
-  epochOf,
-  type Session,
-  type SessionRecord,
-  sessionOf,
-} from '../core/session.ts'
+import { accessTokenOf, endOf, type Session, type SessionRecord } from '../core/session.ts'
 import {
   isSameState,
   type SessionEvent,
@@ -20,12 +12,7 @@ import {
   transition,
 } from '../core/session-state.ts'
 import { abortable } from '../core/waiting.ts'
-import {
-  AuthorizationRequiredError,
-  ConfigurationError,
-  type EndReason,
-  LockTimeoutError,
-} from '../errors.ts'
+import { AuthorizationRequiredError, ConfigurationError, LockTimeoutError } from '../errors.ts'
 
 export interface LiveSessionPorts {
   readonly records: SessionRecords
@@ -52,11 +39,8 @@ export interface LiveSessionPorts {
 export interface LiveSession {
   readonly session: Session
   subscribe(listener: (session: Session) => void): () => void
-  /**
-   * Waits for `arrival`, after which the store may hold another session, then reads the store.
-   * @param arrival the reason why nobody is signed in, where that was found out.
-   */
-  start(arrival: Promise<EndReason | undefined>): Promise<Session>
+  /** Waits for `arrival`, after which the store may hold another session, then reads the store. */
+  start(arrival: Promise<void>): Promise<Session>
   /** Settles when the store has been read once, after a start that is under way. */
   started(): Promise<void>
   /** Reads the store and shows what is there. */
@@ -93,25 +77,11 @@ export interface LiveSession {
    * @param atServer is given what was removed, and calls `gone` when this page has left.
    */
   signOut(atServer: (ended: SessionRecord | undefined, gone: () => void) => Promise<void>): Promise<void>
-  /**
-   * Takes the one attempt there is to restore a session that has ended.
-   * @returns whose it was, where that is known.
-   * @throws AuthorizationRequiredError unless there is one that nobody has tried to restore yet.
-   */
-  beginRecovery(): Promise<string | undefined>
   dispose(): void
 }
 
 /** How long a sign-out is shown as under way at most: the server's answers, then the way to the provider. */
 const LEAVING_MS = 20_000
-
-/** The end of a session that only its user can renew. */
-function expired(record: SessionRecord | undefined, now: EpochMs): EndedSession | undefined {
-  const decision = decide(record, now)
-  if (!record || decision.do !== 'authorize') return undefined
-  const { sessionId, epoch, tokens } = record
-  return { schema: 1, ended: decision.reason, sessionId, epoch, subject: tokens.claims?.sub }
-}
 
 const recordOf = (state: SessionState) => (state.status === 'signed-in' ? state.record : undefined)
 const reasonOf = (state: SessionState) => ('reason' in state ? state.reason : undefined)
@@ -147,49 +117,21 @@ function createView({ emit, left }: Pick<LiveSessionPorts, 'emit' | 'left'>) {
   }
 }
 
-/** What a client knows of its session's end, in the store. */
-function createEnding({ records, now }: Pick<LiveSessionPorts, 'records' | 'now'>) {
-  return {
-    /** The page that signed out has left: whoever comes later sees that too. */
-    leftFor: (sessionId = endOf(records.stored)?.sessionId) =>
-      records
-        .amend(stored => {
-          const ended = endOf(stored)
-          return ended?.leavingUntil && ended.sessionId === (sessionId ?? ended.sessionId)
-            ? { ...ended, leavingUntil: undefined }
-            : undefined
-        })
-        .catch(() => {}),
-
-    /** Stores why an attempt without the user left nobody signed in. */
-    noteReason: (ended: EndReason) =>
-      records
-        .amend(stored =>
-          sessionOf(stored) || (stored && 'unusable' in stored)
-            ? undefined
-            : { schema: 1, sessionId: '', epoch: epochOf(stored), ...endOf(stored), ended },
-        )
-        .catch(() => {}),
-
-    async beginRecovery() {
-      let found: EndedSession | undefined
-      // one attempt in all, however many tabs begin it
-      await records.amend(stored => {
-        found = endOf(stored) ?? expired(sessionOf(stored), now())
-        return found && found.ended !== 'signed_out' ? { ...found, tried: true } : undefined
-      })
-      if (!found || found.ended === 'signed_out') throw new AuthorizationRequiredError('no_session')
-      if (found.tried) throw new AuthorizationRequiredError('interaction_required')
-      return found.subject
-    },
-  }
-}
+/** The page that signed out has left: notes it in the store, so that whoever comes later sees that too. Best effort. */
+const noteLeft = (records: SessionRecords, sessionId = endOf(records.stored)?.sessionId): Promise<void> =>
+  records
+    .amend(stored => {
+      const ended = endOf(stored)
+      return ended?.leavingUntil && ended.sessionId === (sessionId ?? ended.sessionId)
+        ? { ...ended, leavingUntil: undefined }
+        : undefined
+    })
+    .catch(() => {})
 
 /** What keeps a session's view true while the store, the time and the other realms change it. */
 function createUpkeep(ports: LiveSessionPorts) {
   const { records, clock, now } = ports
   const view = createView(ports)
-  const ending = createEnding(ports)
   let channel: Channel | undefined
   let stops: (() => void)[] = []
   let cancelTimer = () => {}
@@ -258,7 +200,7 @@ function createUpkeep(ports: LiveSessionPorts) {
   const hear = async (news: News) => {
     if (news.type === 'session-ended') records.drop(news.sessionId)
     if (isStarting()) return
-    if (news.type === 'session-left') await ending.leftFor(news.sessionId)
+    if (news.type === 'session-left') await noteLeft(records, news.sessionId)
     await read().catch(() => {})
   }
   const wake = () => {
@@ -281,7 +223,6 @@ function createUpkeep(ports: LiveSessionPorts) {
 
   return {
     view,
-    ending,
     ready,
     show,
     read,
@@ -304,7 +245,7 @@ function createUpkeep(ports: LiveSessionPorts) {
 export function createLiveSession(ports: LiveSessionPorts): LiveSession {
   const { records, clock, now, authorization } = ports
   const upkeep = createUpkeep(ports)
-  const { view, ending, show, read, post, connect } = upkeep
+  const { view, show, read, post, connect } = upkeep
   const isLeaving = () => view.state.status === 'signing-out'
   let starting: Promise<unknown> | undefined
 
@@ -327,8 +268,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
       connect()
       starting = arrival.catch(() => {})
       try {
-        const ended = await arrival
-        if (ended) await ending.noteReason(ended)
+        await arrival
       } finally {
         await read()
       }
@@ -394,7 +334,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
         })
       }),
 
-    returned: () => ending.leftFor(),
+    returned: () => noteLeft(records),
 
     async signOut(atServer) {
       connect()
@@ -418,13 +358,12 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
         await atServer(ended, gone).catch(() => {}) // it has ended here, whatever the server hears of it
       } finally {
         stopWaiting()
-        await ending.leftFor(sessionId)
+        await noteLeft(records, sessionId)
         show(true)
         gone()
       }
     },
 
-    beginRecovery: ending.beginRecovery,
     dispose: upkeep.dispose,
   }
 }

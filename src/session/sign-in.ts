@@ -3,12 +3,12 @@ import type { CallbackResult, Client, SignInOptions } from '../core/client.ts'
 import type { Page, UserAgent } from '../core/ports.ts'
 import type { Session } from '../core/session.ts'
 import { singleFlight } from '../core/waiting.ts'
-import { CallbackError, type EndReason } from '../errors.ts'
+import { CallbackError } from '../errors.ts'
 import type { LiveSession } from './session.ts'
 
 export interface SignInPorts {
   readonly live: LiveSession
-  readonly authorization: SecondHalf<'checkSignIn' | 'signIn' | 'arrive' | 'handleCallback'>
+  readonly authorization: SecondHalf<'checkSignIn' | 'signIn' | 'arrive' | 'handleCallback' | 'beginRecovery'>
   readonly page: Page | undefined
   /** The client's own way to the authorization server, and the environment's. */
   readonly userAgent: UserAgent
@@ -50,12 +50,11 @@ export function createSignIn(
     throw error
   }
 
-  /** @returns why nobody is signed in, where an attempt without the user found out. */
-  const arrive = async (): Promise<EndReason | undefined> => {
+  const arrive = async (): Promise<void> => {
     await page?.shown()
     // most pages are opened by no answer of a server
-    if (!page || !/[?&](state|error)=/.test(page.location())) return undefined
-    return (await authorization.get()).arrive(page, live.returned).catch(restartable)
+    if (!page || !/[?&](state|error)=/.test(page.location())) return
+    await (await authorization.get()).arrive(page, live.returned).catch(restartable)
   }
 
   const started = async () => {
@@ -75,7 +74,7 @@ export function createSignIn(
     } = {}) {
       await started()
       if (live.session.status === 'signed-in') return live.session
-      const subject = await live.beginRecovery()
+      const subject = await (await authorization.get()).beginRecovery()
       const silent = { returnTo, userAgent: agent, authorizationParameters: { prompt: 'none' } }
       return signInAs(subject, silent)
     },

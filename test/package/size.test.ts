@@ -1,5 +1,6 @@
 import { expect, inject, test } from 'vitest'
 import { bundle } from './bundle.ts'
+import { measureLazy } from './lazy-size.ts'
 import { measure, overBudget } from './measure.ts'
 
 const { folder } = inject('packed')
@@ -63,4 +64,18 @@ test('an app that imports nothing by name gets nothing', async () => {
     importer,
   )
   expect([...modules.keys()]).toEqual([])
+})
+
+test('latchkey/lazy keeps to its budget by every bundler: a first load, and what the split costs', {
+  timeout: 120_000,
+}, async () => {
+  const sizes = await measureLazy(folder)
+  expect(sizes.map(({ bundler }) => bundler)).toEqual(['rollup', 'esbuild', 'Vite', 'webpack'])
+  for (const { bundler, first, second, onePiece } of sizes) {
+    const isTightest = bundler === 'rollup'
+    expect(first, `first load by ${bundler}`).toBeLessThan((isTightest ? 12.5 : 13.8) * 1024)
+    expect(first + second - onePiece, `cost of the split by ${bundler}`).toBeLessThan(
+      (isTightest ? 1.7 : 4) * 1024,
+    )
+  }
 })

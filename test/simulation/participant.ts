@@ -236,7 +236,7 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
   return Object.assign(participant, {
     holds: () => records.current,
     async start() {
-      await live.start(Promise.resolve(undefined))
+      await live.start(Promise.resolve())
       const cutOff = records.current
       // a lock that somebody else holds for long may keep it from that, or a pause that the server asked for
       if (!cutOff?.pending || parameters.lock === 'lease' || !world.isSound) return

@@ -31,7 +31,7 @@ export const layers: readonly Layer[] = [
   { files: 'lock/', mayImport: ['core/', 'errors.ts'] },
   { files: 'storage/', mayImport: ['core/', 'errors.ts'] },
   { files: 'platform/', mayImport: ['core/', 'errors.ts', 'storage/', 'lock/'] },
-  { files: 'extensions/', mayImport: DOOR },
+  { files: 'extensions/', mayImport: [...DOOR, 'actions/context.ts'] },
   { files: 'grants/', mayImport: DOOR },
   { files: 'actions/context.ts', mayImport: ['core/', 'fetch/'] },
   {
@@ -43,15 +43,7 @@ export const layers: readonly Layer[] = [
   { files: 'options.ts', mayImport: ['core/', 'errors.ts'] },
   {
     files: 'client.ts',
-    mayImport: [
-      'options.ts',
-      'core/',
-      'errors.ts',
-      'session/',
-      'fetch/',
-      'storage/limited.ts',
-      'actions/context.ts',
-    ],
+    mayImport: ['options.ts', 'core/', 'errors.ts', 'session/', 'fetch/', 'storage/limited.ts'],
   },
   { files: 'ky.ts', mayImport: ['core/client.ts'] },
   { files: 'sealed.ts', mayImport: ['core/', 'storage/', 'platform/device.ts'] },

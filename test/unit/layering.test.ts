@@ -19,6 +19,21 @@ test('src keeps to its layers', () => {
   expect(checkLayering(sources)).toEqual([])
 })
 
+test('nothing that latchkey/lazy loads at once imports oauth4webapi, nor do its extensions', () => {
+  const sources = readSources()
+  const statements = /^(?:import|export)\s(?!type\b)[^'"`]*?from\s+'([^']+)'/gm
+  const reached = new Set(['lazy.ts', 'dpop.ts', 'par.ts', 'rar.ts', 'userinfo.ts'])
+  const packages = new Set<string>()
+  for (const path of reached) {
+    for (const [, specifier = ''] of (sources[path] ?? '').matchAll(statements)) {
+      if (specifier.startsWith('.')) reached.add(posix.normalize(posix.join(posix.dirname(path), specifier)))
+      else packages.add(specifier)
+    }
+  }
+  expect([...packages]).toEqual(['idb-keyval'])
+  expect([...reached].filter(path => path.startsWith('authorization/'))).toEqual([])
+})
+
 /** Every file an example may point to, empty unless the example fills it. */
 const surroundings: Sources = Object.fromEntries(
   [

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { addFailure } from '../../../src/core/back-off.ts'
 import type { EndedSession, SessionRecord, Stored } from '../../../src/core/session.ts'
 import { isSameState, type SessionState, transition } from '../../../src/core/session-state.ts'
-import { addFailure } from '../../../src/core/trouble.ts'
 import { NetworkError } from '../../../src/errors.ts'
 
 const NOW = 1000

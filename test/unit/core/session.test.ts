@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import { addFailure } from '../../../src/core/back-off.ts'
 import type { SessionRecord } from '../../../src/core/session.ts'
 import { toSession as snapshotOf } from '../../../src/core/session-state.ts'
-import { addFailure } from '../../../src/core/trouble.ts'
 import { NetworkError } from '../../../src/errors.ts'
 
 const toSession = (record: SessionRecord) => snapshotOf({ status: 'signed-in', record })

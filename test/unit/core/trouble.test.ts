@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { addFailure, isTooEarly, type StoredTrouble, toError } from '../../../src/core/trouble.ts'
+import { addFailure, isTooEarly } from '../../../src/core/back-off.ts'
+import { type StoredTrouble, toError } from '../../../src/core/trouble.ts'
 import { ConfigurationError, type LatchkeyError, NetworkError, ServerError } from '../../../src/errors.ts'
 
 const NOW = 1_000_000

@@ -1,0 +1,38 @@
+import type { LatchkeyError, NetworkError, ServerError } from '../errors.ts'
+import type { EpochMs } from './ports.ts'
+import type { StoredTrouble } from './trouble.ts'
+
+/** Pauses between refreshes that fail one after the other; after one refusal, and after more. */
+const BACKOFF_MS = { first: 500, longest: 30_000, refused: [30_000, 60_000] }
+
+/**
+ * Adds a failure. What this device could not store or lock is nothing that others share.
+ * @param random from 0 to 1: spreads what would otherwise happen everywhere at once.
+ */
+export function addFailure(
+  before: StoredTrouble | undefined,
+  error: LatchkeyError,
+  isRefusal: boolean,
+  now: EpochMs,
+  random: number,
+): StoredTrouble {
+  const { failures = 0, refusals = 0, since = now } = before ?? {}
+  const { message, code } = error
+  const { reason, status, retryAfterMs = 0 } = error as Partial<NetworkError>
+  const { error: name, errorDescription: description } = error as Partial<ServerError>
+  const longest = Math.min(BACKOFF_MS.first * 2 ** failures, BACKOFF_MS.longest)
+  const refused = BACKOFF_MS.refused[Math.min(refusals, 1)] as number
+  const pause = (isRefusal ? refused : longest) * (0.5 + random / 2)
+  return {
+    ...{ since, at: now, askedUntil: now + retryAfterMs, until: now + Math.max(pause, retryAfterMs) },
+    ...{ failures: failures + 1, refusals: isRefusal ? refusals + 1 : 0 },
+    ...{ code, message, why: reason ?? name, status, description },
+  }
+}
+
+/** Whether the next refresh has to wait. A clock that was set back must not make it wait for long. */
+export const isTooEarly = (
+  { at, until, askedUntil }: StoredTrouble,
+  now: EpochMs,
+  wokeAt: EpochMs,
+): boolean => at <= now && now < (wokeAt > at ? askedUntil : until)
