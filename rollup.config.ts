@@ -7,9 +7,10 @@ import esbuild from 'rollup-plugin-esbuild'
 const { exports } = JSON.parse(readFileSync('package.json', 'utf8'))
 
 /** One input per entry in package.json `exports`: the file of its name at the root of src. */
-const input = Object.keys(exports)
-  .filter(entry => entry !== './package.json')
-  .map(entry => `src/${entry === '.' ? 'index' : entry.slice(2)}.ts`)
+const names = Object.keys(exports).filter(entry => entry !== './package.json')
+const input = Object.fromEntries(
+  names.map(entry => (entry === '.' ? 'index' : entry.slice(2))).map(name => [name, `src/${name}.ts`]),
+)
 
 /** Packages stay imports, so that an app has one copy of each. */
 const external = (id: string) => !/^[./]/.test(id)

@@ -70,7 +70,7 @@ export interface Presentation {
    * @returns whether the same request may succeed with headers made anew.
    * @throws ConfigurationError for a redirect that the caller wants to be followed.
    */
-  answered(url: string, response: Response, redirect?: RequestRedirect): boolean
+  answered(url: string, response: Response, redirect?: NonNullable<RequestInit['redirect']>): boolean
 }
 
 /** What an extension is given to work with. */

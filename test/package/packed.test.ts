@@ -24,6 +24,7 @@ const clean = { code: 0, timedOut: false, output: '' }
 test('the package has its entries', () => {
   expect(names).toEqual([
     'latchkey',
+    'latchkey/lazy',
     'latchkey/node',
     'latchkey/back-channel-logout',
     'latchkey/capabilities',
