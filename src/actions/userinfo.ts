@@ -5,7 +5,7 @@ import {
   processUserInfoResponse,
   validateApplicationLevelSignature,
 } from 'oauth4webapi'
-import { identityOf } from '../authorization/client-identity.ts'
+import { identityOf } from '../authorization/endpoint.ts'
 import { toLatchkeyError } from '../authorization/failure.ts'
 import { judgeAnswer } from '../core/challenge.ts'
 import type { Client } from '../core/client.ts'
