@@ -1,5 +1,5 @@
-import { createAcceptDeviation } from '../authorization/deviation.ts'
 import { createTransport } from '../authorization/endpoint.ts'
+import { createAcceptDeviation } from '../authorization/failure.ts'
 import { asSigner, type LoggedOut, OLDEST_SECONDS, parseLogoutToken } from '../authorization/logout-token.ts'
 import { createServer, type Server } from '../authorization/metadata.ts'
 import type { Clock, Fetch, KeyValue } from '../core/ports.ts'

@@ -5,7 +5,7 @@ import {
   processUserInfoResponse,
   validateApplicationLevelSignature,
 } from 'oauth4webapi'
-import { identityOf } from '../authorization/client-identity.ts'
+import { identityOf } from '../authorization/endpoint.ts'
 import { toLatchkeyError } from '../authorization/failure.ts'
 import type { ActionContext } from '../core/extension.ts'
 import type { SessionRecord } from '../core/session.ts'

@@ -1,3 +1,5 @@
+import { type Client, type ClientAuth, clockSkew, None } from 'oauth4webapi'
+import type { ClientAuthentication } from '../core/extension.ts'
 import type { Clock, Fetch } from '../core/ports.ts'
 import { withTimeLimit } from '../core/waiting.ts'
 import { NetworkError } from '../errors.ts'
@@ -84,3 +86,59 @@ async function readWhole(
   }
   return new Response(size ? new Blob(chunks) : null, { status, headers })
 }
+
+/** What is known of the authorization server's clock: this device's may be hours off. */
+export interface ServerTime {
+  /** How far it is ahead of this device's; 0 as long as nothing was learnt. */
+  aheadMs(): number
+  /** By an ID Token that was made for our nonce: it counts for more than a `Date`. */
+  learn(aheadMs: number): void
+  /** The same transport, learning from the `Date` of its answers (RFC 9110 section 6.6.1), where a page may see that. */
+  watch(transport: Transport): Transport
+}
+
+/** A device may have lost its clock for months; what is two years off is no clock. */
+const MOST_AHEAD_MS = 2 * 365 * 24 * 3_600_000
+/** How far a `Date` may be from what an ID Token said. */
+const AGREE_MS = 5 * 60_000
+const SAMPLES = 5
+
+export function createServerTime(clock: Clock): ServerTime {
+  let byIdToken: number | undefined
+  let samples: number[] = []
+  return {
+    aheadMs: () => [...samples].sort((a, b) => a - b)[samples.length >> 1] ?? 0,
+    learn(aheadMs) {
+      byIdToken = aheadMs
+      samples = [aheadMs]
+    },
+    watch: transport => async (url, init, isRepeatable) => {
+      const answer = await transport(url, init, isRepeatable)
+      const ahead = Date.parse(answer.headers.get('date') ?? '') - clock.now()
+      const isLikely = Math.abs(ahead) < MOST_AHEAD_MS && !(Math.abs(ahead - (byIdToken ?? ahead)) > AGREE_MS)
+      if (isLikely) samples = [...samples, ahead].slice(-SAMPLES)
+      return answer
+    },
+  }
+}
+
+/**
+ * This client and its credentials, as oauth4webapi takes them.
+ * @param aheadMs how far the server's clock is ahead of this device's: what is signed says the time by that.
+ */
+export const identityOf = (
+  {
+    clientId,
+    clientAuthentication,
+  }: { readonly clientId: string; readonly clientAuthentication?: ClientAuthentication | undefined },
+  clock: Clock,
+  aheadMs: number,
+): [Client, ClientAuth] => [
+  {
+    client_id: clientId,
+    use_mtls_endpoint_aliases: clientAuthentication?.mtls ?? false,
+    // oauth4webapi adds this to what it reads from Date itself
+    [clockSkew]: Math.round((clock.now() + aheadMs - Date.now()) / 1000),
+  },
+  clientAuthentication?.authenticate ?? None(),
+]

@@ -4,9 +4,8 @@ import { isConfidential } from '../core/destination.ts'
 import type { Emit, Warn } from '../core/events.ts'
 import type { Clock, KeyValue } from '../core/ports.ts'
 import { ConfigurationError, NetworkError, ServerError } from '../errors.ts'
-import type { AcceptDeviation } from './deviation.ts'
 import type { Transport } from './endpoint.ts'
-import { toLatchkeyError } from './failure.ts'
+import { type AcceptDeviation, toLatchkeyError } from './failure.ts'
 import { readMembers } from './token-response.ts'
 
 /**

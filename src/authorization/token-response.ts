@@ -1,5 +1,5 @@
 import { NetworkError, ServerError } from '../errors.ts'
-import type { AcceptDeviation } from './deviation.ts'
+import type { AcceptDeviation } from './failure.ts'
 
 /** The members of an answer. Names such as `__proto__` are as good as any other: they are only ever its own. */
 export type Members = Readonly<Record<string, unknown>>

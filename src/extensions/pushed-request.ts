@@ -6,7 +6,7 @@ import {
   processPushedAuthorizationResponse,
   pushedAuthorizationRequest,
 } from 'oauth4webapi'
-import { identityOf } from '../authorization/client-identity.ts'
+import { identityOf } from '../authorization/endpoint.ts'
 import { toLatchkeyError } from '../authorization/failure.ts'
 import { endpointOf } from '../authorization/metadata.ts'
 import type { AuthorizationRequest, ExtensionContext } from '../core/extension.ts'

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { AuthorizationResponseError } from 'oauth4webapi'
-import { createAcceptDeviation } from '../../src/authorization/deviation.ts'
-import { retryAfterMs, toLatchkeyError } from '../../src/authorization/failure.ts'
+import { createAcceptDeviation, retryAfterMs, toLatchkeyError } from '../../src/authorization/failure.ts'
 import { peek } from '../../src/authorization/id-token.ts'
 import {
   isMembers,

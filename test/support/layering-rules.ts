@@ -11,7 +11,7 @@ interface Layer {
 const DOOR = [
   'core/',
   'errors.ts',
-  'authorization/client-identity.ts',
+  'authorization/endpoint.ts',
   'authorization/metadata.ts',
   'authorization/failure.ts',
   'authorization/token-request.ts',

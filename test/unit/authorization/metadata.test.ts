@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { createAcceptDeviation } from '../../../src/authorization/deviation.ts'
 import { createTransport } from '../../../src/authorization/endpoint.ts'
+import { createAcceptDeviation } from '../../../src/authorization/failure.ts'
 import { createServer, endpointOf } from '../../../src/authorization/metadata.ts'
 import type { EventBody } from '../../../src/core/events.ts'
 import type { Quirk } from '../../../src/core/quirks.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createServerTime } from '../../../src/authorization/server-time.ts'
+import { createServerTime } from '../../../src/authorization/endpoint.ts'
 import { handClock } from '../../support/clock.ts'
 
 const HOUR = 3_600_000

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createAcceptDeviation } from '../../../src/authorization/deviation.ts'
+import { createAcceptDeviation } from '../../../src/authorization/failure.ts'
 import {
   parseJson,
   readMembers,
