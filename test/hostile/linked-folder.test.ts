@@ -23,9 +23,13 @@ describe('where the folder of the tokens is a link', () => {
     async () => {
       const { behind, link, keyValue } = linked()
       lchownSync(link, 12345, 12345)
-      const calls = [keyValue.get('key'), keyValue.keys(''), keyValue.update('key', () => 'value')]
+      const calls = [
+        () => keyValue.get('key'),
+        () => keyValue.keys(''),
+        () => keyValue.update('key', () => 'value'),
+      ]
       for (const call of calls) {
-        await expect(call).rejects.toMatchObject({
+        await expect(call()).rejects.toMatchObject({
           code: 'ERR_STORAGE',
           message: expect.stringContaining(`${link} is a symbolic link of another user`),
         })
