@@ -113,6 +113,9 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
     },
     async begin(next) {
       const { isWritten } = await write(found => {
+        // a write that a store does twice must not undo what came after it
+        const there = sessionOf(found)
+        if (there?.sessionId === next.sessionId) return there
         const { epoch = epochOf(found) } = next
         return epochOf(found) <= epoch || isDone(found, next) ? { ...next, epoch } : undefined
       })
@@ -131,6 +134,8 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
       const isBefore = (found: Stored) => {
         const ended = endOf(found)
         if (ended && ended.ended !== 'signed_out') return ended.sessionId !== next.sessionId
+        // what this client cannot use is of somebody else: it may be this very session, bound to a key since
+        if (found && 'unusable' in found) return false
         return sessionOf(found)?.sessionId === before
       }
       const may: Owed['may'] = unchanged

@@ -242,3 +242,20 @@ describe('the token store', () => {
     expect(one.current).toBeUndefined()
   })
 })
+
+test('a sign-in that was stored all the same, and bound to a key since by another client, is not written over', async () => {
+  const { one, place } = twoTabs()
+  await place.update('session', () => ({ ...record(2), tokenType: 'dpop' }))
+  one.keep(record(1))
+  await one.read()
+  expect(await place.get('session')).toMatchObject({ version: 2 })
+})
+
+test('a sign-in that a store writes twice does not undo the refresh in between', async () => {
+  const { one, other, place } = twoTabs()
+  await one.begin(record(1))
+  await other.read()
+  await other.replace(record(2), record(1))
+  expect(await one.begin(record(1))).toBe(true)
+  expect(await place.get('session')).toMatchObject({ version: 2 })
+})
