@@ -1,9 +1,9 @@
 import type {
   Authorization,
   AuthorizationPorts,
-  AuthorizationSource,
   LeftSession,
   SecondHalf,
+  ServerSettings,
 } from './core/authorization.ts'
 import type { Client } from './core/client.ts'
 import { isOrigin } from './core/destination.ts'
@@ -12,7 +12,7 @@ import { actionContext } from './core/extension.ts'
 import { createListeners } from './core/listeners.ts'
 import type { Environment } from './core/ports.ts'
 import { sessionOf } from './core/session.ts'
-import { abortable, singleFlight } from './core/waiting.ts'
+import { abortable, once, singleFlight } from './core/waiting.ts'
 import { ConfigurationError } from './errors.ts'
 import { type AuthFetchPorts, createAuthFetch } from './fetch/auth-fetch.ts'
 import type { ClientOptions } from './options.ts'
@@ -22,25 +22,27 @@ import { createTokenStore } from './session/token-store.ts'
 import { createWatchedTime } from './session/watched-time.ts'
 import { limited, typedLock } from './storage/limited.ts'
 
-/** A load that failed is tried again. */
-function createSecondHalf(source: AuthorizationSource, ports: AuthorizationPorts): SecondHalf {
-  let loaded = 'create' in source ? source.create(ports) : undefined
-  let loading: Promise<Authorization> | undefined
-  const load = async () => {
-    loaded ??= 'load' in source ? (await source.load())(ports) : source.create(ports)
-    return loaded
-  }
+/** The second half, and the check of its options. */
+export interface SecondHalfModule {
+  /** @throws ConfigurationError that names the option, what it got and what would be right. */
+  parseOptions(options: ClientOptions, base: string | undefined, isReadable: boolean): ServerSettings
+  createAuthorization(ports: AuthorizationPorts): Authorization
+}
+
+/** @param module the second half, or what loads it when it is first needed. */
+function createSecondHalf(
+  module: SecondHalfModule | (() => Promise<SecondHalfModule>),
+  create: (module: SecondHalfModule) => Authorization,
+): SecondHalf {
+  let loaded = typeof module === 'function' ? undefined : create(module)
   return {
     get loaded() {
       return loaded
     },
-    get: () => {
-      loading ??= load()
-      loading.catch(() => {
-        loading = undefined
-      })
-      return loading
-    },
+    get: once(async () => {
+      loaded ??= create(typeof module === 'function' ? await module() : module)
+      return loaded
+    }),
   }
 }
 
@@ -51,12 +53,12 @@ function createSecondHalf(source: AuthorizationSource, ports: AuthorizationPorts
 export function readOptions(options: ClientOptions, base: string | undefined) {
   const { issuer = options.server?.issuer, clientId, redirectUri, postLogoutRedirectUri } = options
   const { allowedOrigins = [], resources = {}, quirks, strict = false } = options
-  const urls = Object.keys(resources).filter(name => URL.canParse(name))
+  const urls = Object.keys(Object(resources)).filter(name => URL.canParse(name))
   return {
     ...{ clientId, strict, clientAuthentication: options.clientAuthentication },
     issuer: String(issuer),
     quirks: new Set(quirks),
-    extensions: options.extensions ?? [],
+    extensions: [options.extensions ?? []].flat().filter(one => typeof one === 'function'),
     redirectUri: base && URL.canParse(redirectUri, base) ? new URL(redirectUri, base).href : redirectUri,
     endsProviderSession: postLogoutRedirectUri !== undefined,
     allowedOrigins: new Set(
@@ -88,11 +90,14 @@ const baseOf = (name: string) => new URL(name).href.replace(/\/$/, '')
 export function composeClient(
   options: ClientOptions,
   environment: Environment,
-  source: AuthorizationSource,
+  module: SecondHalfModule | (() => Promise<SecondHalfModule>),
 ): Client {
   if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
   const { page, watchLeaving, hash, isReadable = false } = environment
   const base = page?.location()
+  const check = ({ parseOptions }: SecondHalfModule) => parseOptions(options, base, isReadable)
+  // what is there at once checks all options before anything is made of them
+  const checked = typeof module === 'function' ? undefined : check(module)
   const settings = readOptions(options, base)
   const {
     clock = environment.clock,
@@ -130,31 +135,18 @@ export function composeClient(
   const { tokenType, presentation } = extensions.find(one => one.tokenType) ?? {}
   const records = createTokenStore(keyValue, `${prefix} session`, tokenType)
   const now = createWatchedTime(clock, records)
-  const authorization = createSecondHalf(source, {
-    ...{
-      options,
-      base,
-      isReadable,
-      extensions,
-      fetch,
-      clock,
-      emit,
-      warn,
-      keyValue,
-      lock,
-      prefix,
-      realm,
-      records,
-      page,
-    },
-    ...{ watchLeaving, now, random, hash },
-    left,
-    changed: changes.tell,
-    adopted: () => changes.tell(undefined),
-    wokeAt: () => wokeAt,
-    home: (page ? undefined : environment.baseUrl()) ?? settings.redirectUri,
-    isKept: () => store.reach?.() !== 'page',
-  })
+  const authorization = createSecondHalf(module, half =>
+    half.createAuthorization({
+      settings: checked ?? check(half),
+      ...{ extensions, fetch, clock, emit, warn, keyValue, lock, prefix, realm, records, page },
+      ...{ watchLeaving, now, random, hash, left },
+      changed: changes.tell,
+      adopted: () => changes.tell(undefined),
+      wokeAt: () => wokeAt,
+      home: (page ? undefined : environment.baseUrl()) ?? settings.redirectUri,
+      isKept: () => store.reach?.() !== 'page',
+    }),
+  )
   const live = createLiveSession({
     ...{ records, clock, now, emit, authorization, changes, left },
     isEager: environment.wake !== undefined,

@@ -1,7 +1,7 @@
 import { createAuthorization } from './authorization/index.ts'
 import { composeClient } from './client.ts'
 import type { Client } from './core/client.ts'
-import type { ClientOptions } from './options.ts'
+import { type ClientOptions, parseOptions } from './options.ts'
 import { browserEnvironment } from './platform/browser/environment.ts'
 import { indexedDb } from './platform/browser/places.ts'
 
@@ -17,4 +17,4 @@ export * from './public-types.ts'
  * @throws ConfigurationError when an option is wrong; its message names the option and what would be right.
  */
 export const createClient = (options: ClientOptions): Client =>
-  composeClient(options, browserEnvironment(indexedDb), { create: createAuthorization })
+  composeClient(options, browserEnvironment(indexedDb), { parseOptions, createAuthorization })

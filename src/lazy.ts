@@ -1,5 +1,4 @@
 import { composeClient } from './client.ts'
-import type { CreateAuthorization } from './core/authorization.ts'
 import type { Client } from './core/client.ts'
 import type { Store } from './core/ports.ts'
 import { notLoaded } from './core/waiting.ts'
@@ -37,9 +36,7 @@ const readOnce = (options: ClientOptions): ClientOptions => {
  * @throws ConfigurationError when an option is wrong; its message names the option and what would be right.
  */
 export function createClient(options: ClientOptions): Client {
-  const client = composeClient(options && readOnce(options), browserEnvironment(indexedDb), {
-    load: async (): Promise<CreateAuthorization> => (await load()).createAuthorization,
-  })
+  const client = composeClient(options && readOnce(options), browserEnvironment(indexedDb), load)
   // not while a server renders; what fails here is met again by the call that needs it
   if (globalThis.document || 'WorkerGlobalScope' in globalThis) load().catch(() => {})
   return client

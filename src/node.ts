@@ -5,7 +5,7 @@ import { composeClient } from './client.ts'
 import type { Client } from './core/client.ts'
 import type { Store } from './core/ports.ts'
 import { fileLock } from './lock/file.ts'
-import type { ClientOptions } from './options.ts'
+import { type ClientOptions, parseOptions } from './options.ts'
 import { device, deviceClock } from './platform/device.ts'
 import { loopback } from './platform/node/loopback.ts'
 import { showSignOut } from './platform/node/system-browser.ts'
@@ -74,5 +74,5 @@ export function createClient(options: NodeClientOptions): Client {
     baseUrl: () => undefined,
     wake: undefined,
   }
-  return composeClient(whole, environment, { create: createAuthorization })
+  return composeClient(whole, environment, { parseOptions, createAuthorization })
 }

@@ -2,7 +2,6 @@ import type { ServerSettings } from './core/authorization.ts'
 import type { StepUp } from './core/challenge.ts'
 import type { SignInOptions } from './core/client.ts'
 import { isConfidential, isOrigin, type Resource } from './core/destination.ts'
-import type { WarningTopic } from './core/events.ts'
 import type { ClientAuthentication, Extension } from './core/extension.ts'
 import type { Clock, Fetch, Store, UserAgent } from './core/ports.ts'
 import { QUIRKS, type Quirk } from './core/quirks.ts'
@@ -77,12 +76,6 @@ interface CommonOptions {
 export type ClientOptions = CommonOptions &
   ({ issuer: string; server?: undefined } | { server: ServerMetadata; issuer?: undefined })
 
-/** The options after their checks, with defaults in place. */
-export interface Settings extends ServerSettings {
-  /** What the app's developers should look at, although nothing is refused. */
-  readonly warnings: readonly { readonly about: WarningTopic; readonly message: string }[]
-}
-
 const ONLY_LOOPBACK = ' (http only on loopback)'
 
 /** @throws ConfigurationError that names the option, what it got and what would be right. */
@@ -149,7 +142,11 @@ const EXPOSED = {
  * @param isReadable whether anybody can read the app and what is in it.
  * @throws ConfigurationError that names the option, what it got and what would be right.
  */
-export function parseOptions(options: ClientOptions, base: string | undefined, isReadable = false): Settings {
+export function parseOptions(
+  options: ClientOptions,
+  base: string | undefined,
+  isReadable = false,
+): ServerSettings {
   if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
   const { server, clientId, clientAuthentication, postLogoutRedirectUri } = options
   const { refreshLeewaySeconds = 60, strict = false, quirks = [], extensions = [] } = options

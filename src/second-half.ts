@@ -1,4 +1,5 @@
 /** What `latchkey/lazy` loads by `import()`: all that a page with a fresh session does without. */
 export { createAuthorization } from './authorization/index.ts'
+export { parseOptions } from './options.ts'
 export { createPlaces } from './platform/browser/places.ts'
 export { sessionStorage } from './platform/browser/session-storage.ts'

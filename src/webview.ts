@@ -5,7 +5,7 @@ import type { Environment, Store, UserAgent } from './core/ports.ts'
 import { singleFlight, withTimeLimit } from './core/waiting.ts'
 import { CallbackError, ConfigurationError, LatchkeyError } from './errors.ts'
 import { localLock } from './lock/local.ts'
-import type { ClientOptions } from './options.ts'
+import { type ClientOptions, parseOptions } from './options.ts'
 import { browserPage, watchLeaving } from './platform/browser/page.ts'
 import { indexedDb } from './platform/browser/places.ts'
 import { browserWake } from './platform/browser/wake.ts'
@@ -70,7 +70,7 @@ export function createClient(options: WebviewClientOptions): Client {
     watchLeaving,
     isReadable: true,
   }
-  const client = composeClient(options, environment, { create: createAuthorization })
+  const client = composeClient(options, environment, { parseOptions, createAuthorization })
   const { links } = userAgent
   const { start, signIn, dispose } = client
   const share = singleFlight<unknown>()

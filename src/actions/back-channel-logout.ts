@@ -1,9 +1,9 @@
 import { createTransport } from '../authorization/endpoint.ts'
 import { createAcceptDeviation } from '../authorization/failure.ts'
 import { asSigner, type LoggedOut, OLDEST_SECONDS, parseLogoutToken } from '../authorization/logout-token.ts'
-import { createServer, type Server } from '../authorization/metadata.ts'
+import { createServer } from '../authorization/metadata.ts'
 import type { Clock, Fetch, KeyValue } from '../core/ports.ts'
-import { withTimeLimit } from '../core/waiting.ts'
+import { once, withTimeLimit } from '../core/waiting.ts'
 import { ConfigurationError, LatchkeyError, ServerError } from '../errors.ts'
 import { parseIssuer, type ServerMetadata } from '../options.ts'
 import { device } from '../platform/device.ts'
@@ -79,14 +79,7 @@ export function createBackChannelLogout(options: BackChannelLogoutOptions): Back
     watch: async () => {},
   })
   // the same object each time, because its key set is remembered with it
-  let signer: ReturnType<Server> | undefined
-  const asOnce = () => {
-    signer ??= server().then(as => asSigner(as, signingAlgorithm))
-    signer.catch(() => {
-      signer = undefined
-    })
-    return signer
-  }
+  const asOnce = once(async () => asSigner(await server(), signingAlgorithm))
 
   let sweptAt = 0
   /** @returns whether nobody has accepted a token of this id before. */

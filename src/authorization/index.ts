@@ -1,8 +1,7 @@
 import type { Authorization, AuthorizationPorts, SignInRequest } from '../core/authorization.ts'
 import { judgeAnswer } from '../core/challenge.ts'
-import { type ClientOptions, parseOptions, parseSignIn } from '../options.ts'
+import { parseSignIn } from '../options.ts'
 import { createServerTime, createTransport } from './endpoint.ts'
-
 import { joinExtensions } from './extensions.ts'
 import { createAcceptDeviation } from './failure.ts'
 import { createIdTokens } from './id-token.ts'
@@ -12,16 +11,14 @@ import { createRedemption } from './redemption.ts'
 import { createRefresher } from './refresher.ts'
 import { renew, requestFor } from './renewal.ts'
 import { createArrival, type SignInPorts, signIn } from './sign-in.ts'
-
 import { endAtServer, endSignIns, revokeToken } from './sign-out.ts'
 import { refreshTokens, type TokenRequestPorts } from './token-request.ts'
 import { createTransactions } from './transaction.ts'
 
 /** Joins all that talks with the authorization server. */
 export function createAuthorization(ports: AuthorizationPorts): Authorization {
-  const { clock, emit, warn, keyValue, prefix } = ports
-  const { warnings, ...settings } = parseOptions(ports.options as ClientOptions, ports.base, ports.isReadable)
-  const { quirks, strict, resources } = settings
+  const { settings, clock, emit, warn, keyValue, prefix } = ports
+  const { quirks, strict, resources, warnings } = settings
   // an app that subscribes at once hears them
   queueMicrotask(() => {
     for (const { about, message } of warnings) warn(about, message)

@@ -2,7 +2,7 @@ import type { EndReason, LatchkeyError, StorageError } from '../errors.ts'
 import type { Verdict } from './challenge.ts'
 import type { SignInOptions } from './client.ts'
 import type { Resource } from './destination.ts'
-import type { Emit, Warn } from './events.ts'
+import type { Emit, Warn, WarningTopic } from './events.ts'
 import type { ClientAuthentication, ExtensionHooks } from './extension.ts'
 import type { Listeners } from './listeners.ts'
 import type { Clock, EpochMs, Fetch, KeyValue, Lock, Page, SignInAttempt, WatchLeaving } from './ports.ts'
@@ -25,6 +25,8 @@ export interface ServerSettings {
   readonly leewaySeconds: number
   readonly strict: boolean
   readonly quirks: ReadonlySet<Quirk>
+  /** What the app's developers should look at, although nothing is refused. */
+  readonly warnings: readonly { readonly about: WarningTopic; readonly message: string }[]
 }
 
 /** The stored session, as the two halves of a client share it. */
@@ -107,14 +109,9 @@ export interface LeftSession {
 
 /** What the second half of a client works with. */
 export interface AuthorizationPorts {
-  /** As the app gave them. */
-  readonly options: object
-  /** What relative URLs in them are resolved against, where there is a page. */
-  readonly base: string | undefined
+  readonly settings: ServerSettings
   /** Where `returnTo` may lead: a URL of the app. */
   readonly home: string
-  /** Whether anybody can read the app and what is in it. */
-  readonly isReadable: boolean
   readonly extensions: readonly ExtensionHooks[]
   readonly fetch: Fetch
   readonly clock: Clock
@@ -208,11 +205,3 @@ export interface SecondHalf<Part extends keyof Authorization = keyof Authorizati
   /** What was made so far. */
   readonly loaded: Pick<Authorization, Part> | undefined
 }
-
-/** @throws ConfigurationError that names the option, what it got and what would be right. */
-export type CreateAuthorization = (ports: AuthorizationPorts) => Authorization
-
-/** The second half, where it is there at once, or a function that loads it. */
-export type AuthorizationSource =
-  | { readonly create: CreateAuthorization }
-  | { load(): Promise<CreateAuthorization> }

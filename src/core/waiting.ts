@@ -50,6 +50,18 @@ export const abortable = <T>(shared: Promise<T>, signal: AbortSignal | null | un
       })
     : shared
 
+/** The same promise for all who ask. One that rejects is forgotten, so that the next caller tries again. */
+export function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | undefined
+  return () => {
+    running ??= work().catch(error => {
+      running = undefined
+      throw error
+    })
+    return running
+  }
+}
+
 /** One promise per key: who asks while it is pending gets the same one; when it settles it is forgotten. */
 export function singleFlight<T>(): (key: string, work: () => Promise<T>) => Promise<T> {
   const flights = new Map<string, Promise<T>>()

@@ -1,6 +1,5 @@
 import type { Extension } from '../core/extension.ts'
 import { notLoaded } from '../core/waiting.ts'
-
 import { ServerError } from '../errors.ts'
 
 export type { Extension } from '../core/extension.ts'

@@ -4,7 +4,7 @@ import { composeClient } from '../../src/client.ts'
 import type { Client } from '../../src/core/client.ts'
 import type { UserAgent } from '../../src/core/ports.ts'
 import { sessionOf } from '../../src/core/session.ts'
-import type { ClientOptions } from '../../src/options.ts'
+import { type ClientOptions, parseOptions } from '../../src/options.ts'
 import { sha256 } from '../../src/platform/device.ts'
 import { parseStored } from '../../src/session/record.ts'
 import { broadcastChannel } from '../../src/storage/channel.ts'
@@ -59,7 +59,7 @@ function stage() {
         baseUrl: () => undefined,
         hash: sha256,
       },
-      { create: createAuthorization },
+      { parseOptions, createAuthorization },
     )
     made.push(one)
     return one

@@ -4,7 +4,7 @@ import { composeClient } from '../../src/client.ts'
 import type { Client } from '../../src/core/client.ts'
 import type { ClientEvent } from '../../src/core/events.ts'
 import type { Fetch, Page, Store, UserAgent, Wake, WatchLeaving } from '../../src/core/ports.ts'
-import type { ClientOptions } from '../../src/options.ts'
+import { type ClientOptions, parseOptions } from '../../src/options.ts'
 import { sha256 } from '../../src/platform/device.ts'
 import { findSecrets, type Shown, watchClient } from './canaries.ts'
 import { type HandClock, handClock } from './clock.ts'
@@ -123,7 +123,7 @@ export function worlds(): (options?: Partial<StrictAsOptions>) => World {
           watchLeaving,
           hash: sha256,
         },
-        { create: createAuthorization },
+        { parseOptions, createAuthorization },
       )
       const told: ClientEvent[] = []
       made.events.subscribe(event => told.push(event))

@@ -1,4 +1,5 @@
 import type { KeyValue, Reach, Store } from '../../core/ports.ts'
+import { once } from '../../core/waiting.ts'
 import { broadcastChannel, silentChannel } from '../../storage/channel.ts'
 import type { PlaceWithFallback } from '../../storage/fallback.ts'
 import { indexedDbKeyValue } from '../../storage/indexeddb.ts'
@@ -88,14 +89,7 @@ export function databaseStore(load: LoadPlaces, { database = 'latchkey' }: Index
 
 /** A store that nobody else can see, and that is loaded when it is first used. */
 export function deferredStore(name: string, reach: Reach, load: () => Promise<Store>): Store {
-  let loading: Promise<Store> | undefined
-  const get = () => {
-    loading ??= load()
-    loading.catch(() => {
-      loading = undefined
-    })
-    return loading
-  }
+  const get = once(load)
   return {
     name,
     keyValue: {

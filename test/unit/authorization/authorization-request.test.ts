@@ -47,6 +47,7 @@ async function begin(
         leewaySeconds: 60,
         strict: false,
         quirks: new Set<never>(),
+        warnings: [],
       },
       keyValue: place,
       warn() {},
