@@ -6,7 +6,7 @@ import type {
   ServerSettings,
 } from './core/authorization.ts'
 import type { Client } from './core/client.ts'
-import { isOrigin } from './core/destination.ts'
+import { baseOf, isOrigin } from './core/destination.ts'
 import { createEventLog } from './core/event-log.ts'
 import { actionContext } from './core/extension.ts'
 import { createListeners } from './core/listeners.ts'
@@ -80,8 +80,6 @@ function parseResourceName(name: string, resources: readonly string[]): string {
     `"resource" must be one of those in "resources" (${resources.join(', ') || 'none'}); got ${JSON.stringify(name)}.`,
   )
 }
-
-const baseOf = (name: string) => new URL(name).href.replace(/\/$/, '')
 
 /**
  * Composes a client of its parts: the store, the session and `fetch` here, and all talk with the authorization server in

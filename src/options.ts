@@ -1,7 +1,7 @@
 import type { ServerSettings } from './core/authorization.ts'
 import type { StepUp } from './core/challenge.ts'
 import type { SignInOptions } from './core/client.ts'
-import { isConfidential, isOrigin, type Resource } from './core/destination.ts'
+import { baseOf, isConfidential, isOrigin, type Resource } from './core/destination.ts'
 import type { ClientAuthentication, Extension } from './core/extension.ts'
 import type { Clock, Fetch, Store, UserAgent } from './core/ports.ts'
 import { QUIRKS, type Quirk } from './core/quirks.ts'
@@ -72,9 +72,13 @@ interface CommonOptions {
   clock?: Clock
 }
 
+/** Either `issuer`, whose metadata latchkey then discovers, or `server`, the metadata itself. */
+export type ServerChoice =
+  | { issuer: string; server?: undefined }
+  | { server: ServerMetadata; issuer?: undefined }
+
 /** The options of `createClient()`. Set either `issuer`, whose metadata latchkey then discovers, or `server`, the metadata itself. */
-export type ClientOptions = CommonOptions &
-  ({ issuer: string; server?: undefined } | { server: ServerMetadata; issuer?: undefined })
+export type ClientOptions = CommonOptions & ServerChoice
 
 const ONLY_LOOPBACK = ' (http only on loopback)'
 
@@ -97,7 +101,7 @@ function parseBase(value: unknown, option: string, right: string): URL {
 }
 
 /** @throws ConfigurationError unless there is one issuer, which is https. */
-export function parseIssuer({ server, issuer: named }: Pick<ClientOptions, 'issuer' | 'server'>): string {
+export function parseIssuer({ server, issuer: named }: ServerChoice): string {
   const issuer = server?.issuer ?? named
   parseBase(issuer, server ? 'server.issuer' : 'issuer', 'an https URL such as "https://id.example.com"')
   check(!server || !named, 'issuer', 'left out where "server" is given', named)
@@ -185,7 +189,7 @@ function parseResources(resources: ClientOptions['resources'] = {}): readonly Re
     check(resource || audience || scope, option, 'an object with "resource", "audience" or "scope"', {})
     checkIndicator(resource, `${option}.resource`)
     const parameters = { resource, audience, scope: scope && parseScope(scope, `${option}.scope`) }
-    return { url: url.href.replace(/\/$/, ''), parameters: definedOf(parameters) }
+    return { url: baseOf(url.href), parameters: definedOf(parameters) }
   })
   return parsed.sort((a, b) => b.url.length - a.url.length)
 }

@@ -5,7 +5,7 @@ import { createServer } from '../authorization/metadata.ts'
 import type { Clock, Fetch, KeyValue } from '../core/ports.ts'
 import { once, withTimeLimit } from '../core/waiting.ts'
 import { ConfigurationError, LatchkeyError, ServerError } from '../errors.ts'
-import { parseIssuer, type ServerMetadata } from '../options.ts'
+import { parseIssuer, type ServerChoice } from '../options.ts'
 import { device } from '../platform/device.ts'
 import { limited } from '../storage/limited.ts'
 import { memoryKeyValue } from '../storage/memory.ts'
@@ -29,8 +29,7 @@ interface CommonOptions {
 }
 
 /** Either `issuer`, whose metadata is then discovered, or `server`, which is that metadata. */
-export type BackChannelLogoutOptions = CommonOptions &
-  ({ issuer: string; server?: undefined } | { server: ServerMetadata; issuer?: undefined })
+export type BackChannelLogoutOptions = CommonOptions & ServerChoice
 
 export interface BackChannelLogout {
   /**

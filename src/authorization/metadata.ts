@@ -1,6 +1,6 @@
 import type { AuthorizationServer } from 'oauth4webapi'
 import type { ServerSettings } from '../core/authorization.ts'
-import { isConfidential } from '../core/destination.ts'
+import { baseOf, isConfidential } from '../core/destination.ts'
 import type { Emit, Warn } from '../core/events.ts'
 import type { Clock, KeyValue } from '../core/ports.ts'
 import { ConfigurationError, NetworkError, ServerError } from '../errors.ts'
@@ -43,8 +43,6 @@ const PLACES = {
 /** An object whose `toString` is no function cannot be made a text. */
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : typeof value)
 
-const spelling = (issuer: string) => new URL(issuer).href.replace(/\/$/, '')
-
 /**
  * Fetches the metadata once; a failed fetch is forgotten, so that the next call tries again. OpenID Connect Discovery
  * first, then RFC 8414 where that document does not exist.
@@ -59,7 +57,7 @@ export function createServer(ports: MetadataPorts): Server {
   const isExpected = (named: unknown): boolean => {
     if (named === issuer) return true
     if (typeof named !== 'string' || !URL.canParse(named)) return false
-    if (spelling(named) === spelling(issuer)) return !strict
+    if (baseOf(named) === baseOf(issuer)) return !strict
     if (!named.includes('{tenantid}') || new URL(named).origin !== new URL(issuer).origin) return false
     acceptDeviation('issuer_template', 'has an issuer for each tenant')
     return true

@@ -1,8 +1,8 @@
-import type { RefreshRequest, RefreshResult, SessionRecords } from '../core/authorization.ts'
+import type { AuthorizationPorts, RefreshRequest, RefreshResult } from '../core/authorization.ts'
 import { addFailure, isTooEarly } from '../core/back-off.ts'
 import { decide } from '../core/decide.ts'
 import { judgeRefreshFailure, type RefreshesBefore } from '../core/grant-outcome.ts'
-import type { Clock, EpochMs, Lock, WatchLeaving } from '../core/ports.ts'
+import type { WatchLeaving } from '../core/ports.ts'
 import { accessTokenOf, type SessionRecord, sessionOf } from '../core/session.ts'
 import { toError } from '../core/trouble.ts'
 import { HOLD_MS, pause, withTimeLimit } from '../core/waiting.ts'
@@ -24,20 +24,13 @@ const REPEATS_MS = 10_000
 /** A store that could not be read for so long is dead: others who share it do no better. */
 const DEAD_MS = 10_000
 
-export interface RedemptionPorts {
-  readonly records: SessionRecords
-  readonly lock: Lock
-  /** Begins the names of its locks. */
-  readonly prefix: string
-  /** Names this tab, worker or process in the record. */
-  readonly realm: string
+export interface RedemptionPorts
+  extends Pick<
+    AuthorizationPorts,
+    'records' | 'lock' | 'prefix' | 'realm' | 'clock' | 'now' | 'random' | 'hash' | 'changed' | 'adopted'
+  > {
   /** What access tokens are given. Default: Bearer. */
   readonly tokenType?: 'dpop' | undefined
-  readonly clock: Clock
-  /** The time by which tokens are judged. */
-  now(): EpochMs
-  /** From 0 to 1: spreads what would otherwise happen everywhere at once. */
-  random(): number
   /**
    * One token request: what its answer makes of this record.
    * @param resource for one API of `resources`.
@@ -49,16 +42,10 @@ export interface RedemptionPorts {
     attempt: number,
     signal: () => AbortSignal,
   ): Promise<Renewed>
-  /** A digest that tells refresh tokens apart without giving them away. */
-  hash(text: string): Promise<string>
   /** Where there is a page that can be left. */
   readonly watchLeaving?: WatchLeaving | undefined
   /** Best effort: a refresh token that nobody may use any more. */
   revoke(refreshToken: string): void
-  /** What was in memory only is stored: tells this realm and the others. Called outside of the lock. */
-  changed(sessionId: string): void
-  /** Somebody else has taken its place: tells this realm. Called outside of the lock. */
-  adopted(): void
 }
 
 /** What went before a refresh that fails. */

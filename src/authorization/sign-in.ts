@@ -63,7 +63,7 @@ export async function signIn(
  * Some servers answer an error without the `state` that says whose it is (RFC 6749 section 4.1.2.1 asks for it).
  * @throws CallbackError where a sign-in is under way that it may answer.
  */
-export async function rejectErrorWithoutState(ports: SignInPorts, url: URL): Promise<void> {
+async function rejectErrorWithoutState(ports: SignInPorts, url: URL): Promise<void> {
   const error = url.searchParams.get('error')
   if (!error || url.searchParams.has('state')) return
   const all = await ports.transactions.all()
@@ -115,7 +115,7 @@ export function createArrival(ports: SignInPorts): Pick<Authorization, 'arrive' 
 }
 
 /** Finishes the sign-in that this callback answers: once, however often and from however many tabs it is asked. */
-export async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedSignIn> {
+async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedSignIn> {
   const { settings, records, transactions, page, clock, prefix } = ports
   const { state, url } = callback
   const clean = (returnTo = cleanUrl(url)) => {

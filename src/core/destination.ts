@@ -55,3 +55,6 @@ export const isOrigin = (text: unknown): text is string => {
   const url = new URL(text)
   return isConfidential(url) && url.href === `${url.origin}/`
 }
+
+/** A URL that others begin with, in one spelling: without a slash at the end. @throws TypeError for what is no URL. */
+export const baseOf = (url: string): string => new URL(url).href.replace(/\/$/, '')

@@ -168,3 +168,28 @@ export interface Environment {
   readonly isReadable?: boolean
   readonly hash: (text: string) => Promise<string>
 }
+
+/** The access tokens of a session, as calls use them. */
+export interface AccessTokens {
+  /** Which session `ready` and `acquire` are about, as far as this realm knows. */
+  sessionId(): string | undefined
+  /**
+   * A usable access token from memory, or `undefined`. Costs nothing; begins a refresh in the background when one is due.
+   * @param resource for one API of `resources`.
+   */
+  ready(resource?: string): string | undefined
+  /**
+   * A usable access token, after a refresh if there is none.
+   * @param options.rejected the access token that a 401 came back for.
+   * @param options.sessionId the session that it has to be of.
+   * @throws AuthorizationRequiredError, NetworkError, ServerError, StorageError, LockTimeoutError; `signal.reason`.
+   */
+  acquire(options?: {
+    rejected?: string
+    resource?: string
+    sessionId?: string
+    signal?: AbortSignal | null
+  }): Promise<string>
+  /** When the refresh was begun that brought the newest tokens; 0 where it was not one of this realm. */
+  begunAt(): EpochMs
+}

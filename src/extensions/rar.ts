@@ -1,5 +1,6 @@
 import type { LentParts } from '../actions/context.ts'
 import type { Client } from '../core/client.ts'
+import { baseOf } from '../core/destination.ts'
 import { actionContext, type Extension, type ExtensionContext } from '../core/extension.ts'
 import { accessTokenOf } from '../core/session.ts'
 import { ConfigurationError } from '../errors.ts'
@@ -141,7 +142,7 @@ export async function grantedAuthorizationDetails(
   const { calls, current } = client[actionContext] as LentParts
   await calls.started()
   const session = current()
-  const name = resource === undefined ? undefined : new URL(resource).href.replace(/\/$/, '')
+  const name = resource === undefined ? undefined : baseOf(resource)
   const granted = session && accessTokenOf(session, name)?.authorizationDetails
   return Array.isArray(granted) ? structuredClone(granted.filter(isDetail)) : undefined
 }

@@ -2,7 +2,7 @@ import type { Verdict } from '../core/challenge.ts'
 import { type Destination, findDestination } from '../core/destination.ts'
 import type { Emit } from '../core/events.ts'
 import type { Presentation } from '../core/extension.ts'
-import type { Clock, EpochMs, Fetch } from '../core/ports.ts'
+import type { AccessTokens, Clock, EpochMs, Fetch } from '../core/ports.ts'
 import { abortable, pause } from '../core/waiting.ts'
 import { LatchkeyError } from '../errors.ts'
 import { cancelBody, holdBack, keepBodyOf, takeOne } from './body.ts'
@@ -16,22 +16,6 @@ import {
   readTarget,
   withHeaders,
 } from './call.ts'
-
-/** What the fetch part asks of the refresh part. `resource`: for one API of `resources`. */
-export interface AccessTokens {
-  /** The session as this realm knows it: `ready` and `acquire` are about it. */
-  sessionId(): string | undefined
-  ready(resource: string | undefined): string | undefined
-  /** @param options.sessionId rejects where another session has taken the place of this one. */
-  acquire(options: {
-    rejected?: string
-    resource?: string
-    sessionId?: string
-    signal?: AbortSignal | null
-  }): Promise<string>
-  /** When the refresh was begun that brought the newest access tokens; 0 where it was somebody else's. */
-  begunAt(): EpochMs
-}
 
 export interface AuthFetchPorts {
   readonly send: Fetch

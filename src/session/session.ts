@@ -2,7 +2,7 @@ import type { LeftSession, SecondHalf, SessionRecords } from '../core/authorizat
 import { decide } from '../core/decide.ts'
 import type { Emit } from '../core/events.ts'
 import { createListeners, type Listeners } from '../core/listeners.ts'
-import type { Channel, Clock, EpochMs, News, Wake } from '../core/ports.ts'
+import type { AccessTokens, Channel, Clock, EpochMs, News, Wake } from '../core/ports.ts'
 import { accessTokenOf, endOf, type Session, type SessionRecord } from '../core/session.ts'
 import {
   isSameState,
@@ -36,7 +36,7 @@ export interface LiveSessionPorts {
 }
 
 /** The session of one client as it lives in one realm: the only owner of its state. */
-export interface LiveSession {
+export interface LiveSession extends AccessTokens {
   readonly session: Session
   subscribe(listener: (session: Session) => void): () => void
   /** Waits for `arrival`, after which the store may hold another session, then reads the store. */
@@ -45,27 +45,6 @@ export interface LiveSession {
   started(): Promise<void>
   /** Reads the store and shows what is there. */
   refreshView(): Promise<Session>
-  /** Which session `ready` and `acquire` are about, as far as this realm knows. */
-  sessionId(): string | undefined
-  /**
-   * A usable access token from memory, or `undefined`. Costs nothing; begins a refresh in the background when one is due.
-   * @param resource for one API of `resources`.
-   */
-  ready(resource?: string): string | undefined
-  /**
-   * A usable access token, after a refresh if there is none.
-   * @param options.rejected the access token that a 401 came back for.
-   * @param options.sessionId the session that it has to be of.
-   * @throws AuthorizationRequiredError, NetworkError, ServerError, StorageError, LockTimeoutError; `signal.reason`.
-   */
-  acquire(options?: {
-    rejected?: string
-    resource?: string
-    sessionId?: string
-    signal?: AbortSignal | null
-  }): Promise<string>
-  /** When the refresh was begun that brought the newest tokens; 0 where it was not one of this realm. */
-  begunAt(): EpochMs
   /** Shows `signing-in` until `work` settles, unless somebody is signed in. */
   signingIn<T>(work: () => Promise<T>): Promise<T>
   /** Settles when no sign-out is under way, here or in another tab. */

@@ -1,41 +1,13 @@
-import { spawn } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { tempFolders } from '../support/temp-folder.ts'
+import { startTool } from '../support/tool-with-opener.ts'
 
 const tempFolder = tempFolders()
-const script = fileURLToPath(new URL('../support/processes/sign-out.ts', import.meta.url))
 
 /** A tool that signs out, in a process of its own, with an opener that notes its argument. */
 function signOut(choice: object, env: Record<string, string>, options: object = {}) {
-  const folder = tempFolder()
-  const noted = join(folder, 'noted')
-  const opener = join(folder, 'xdg-open')
-  writeFileSync(
-    opener,
-    `#!/bin/sh\nprintf '%s' "$@" > '${noted}.part' && /bin/mv '${noted}.part' '${noted}'\n`,
-  )
-  chmodSync(opener, 0o755)
-  const { SSH_CONNECTION: _a, SSH_TTY: _b, DISPLAY: _c, WAYLAND_DISPLAY: _d, ...rest } = process.env
   const args = [JSON.stringify(choice), JSON.stringify(options)]
-  const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
-    env: { ...rest, ...env, PATH: folder },
-  })
-  const ended = new Promise(resolve => child.on('close', resolve))
-  onTestFinished(async () => {
-    child.kill('SIGKILL')
-    await ended
-  })
-  const said = { out: '', err: '' }
-  child.stdout.on('data', text => {
-    said.out += text
-  })
-  child.stderr.on('data', text => {
-    said.err += text
-  })
-  return { said, ended, noted: () => (existsSync(noted) ? readFileSync(noted, 'utf8') : undefined) }
+  return startTool({ folder: tempFolder(), script: 'sign-out.ts', args, env, notes: `'%s' "$@"` })
 }
 
 // how a browser is opened differs by system; these are the rules of Linux

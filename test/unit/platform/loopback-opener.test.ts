@@ -1,47 +1,19 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { spawnSync } from 'node:child_process'
+import { describe, expect, test } from 'vitest'
 import { tempFolders } from '../../support/temp-folder.ts'
+import { startTool } from '../../support/tool-with-opener.ts'
 
 const tempFolder = tempFolders()
-const script = fileURLToPath(new URL('../../support/processes/sign-in-by-loopback.ts', import.meta.url))
 const STATE = 'lk.loopback.abc'
 
 /** A tool in a process of its own, with an opener that notes its arguments, or with none. */
 function signIn(url: string, env: Record<string, string>, { opener = true, open = '' } = {}) {
-  const folder = tempFolder()
-  const noted = join(folder, 'noted')
-  if (opener) {
-    const path = join(folder, 'xdg-open')
-    writeFileSync(
-      path,
-      `#!/bin/sh\nprintf '%s\\n' "$#" "$@" > '${noted}.part' && /bin/mv '${noted}.part' '${noted}'\n`,
-    )
-    chmodSync(path, 0o755)
-  }
-  const { SSH_CONNECTION: _a, SSH_TTY: _b, DISPLAY: _c, WAYLAND_DISPLAY: _d, ...rest } = process.env
-  const child = spawn(process.execPath, ['--import', 'tsx', script, url, STATE, open], {
-    env: { ...rest, ...env, PATH: folder },
-    cwd: fileURLToPath(new URL('../../..', import.meta.url)),
-  })
-  const ended = new Promise(resolve => child.on('close', resolve))
-  onTestFinished(async () => {
-    child.kill('SIGKILL')
-    await ended
-  })
-  const said = { out: '', err: '' }
-  child.stdout.on('data', text => {
-    said.out += text
-  })
-  child.stderr.on('data', text => {
-    said.err += text
-  })
+  const notes = opener ? `'%s\\n' "$#" "$@"` : undefined
+  const script = 'sign-in-by-loopback.ts'
+  const tool = startTool({ folder: tempFolder(), script, args: [url, STATE, open], env, notes })
+  const { said, ended } = tool
   return {
-    said,
-    ended,
-    noted: () => (existsSync(noted) ? readFileSync(noted, 'utf8') : undefined),
+    ...tool,
     async finish() {
       await expect.poll(() => said.err).toContain('sign in')
       const [, listening] = /listening (\S+)/.exec(said.out) ?? []

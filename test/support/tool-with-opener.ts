@@ -1,0 +1,47 @@
+import { spawn } from 'node:child_process'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
+
+/** A script of test/support/processes in a process of its own, on whose PATH there is nothing but an opener. */
+export interface ToolOptions {
+  /** An empty folder. */
+  readonly folder: string
+  readonly script: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** What the opener notes when it is started, as arguments of `printf`; `undefined`: there is no opener. */
+  readonly notes: string | undefined
+}
+
+export function startTool({ folder, script, args, env, notes }: ToolOptions) {
+  const noted = join(folder, 'noted')
+  if (notes !== undefined) {
+    const opener = join(folder, 'xdg-open')
+    writeFileSync(
+      opener,
+      `#!/bin/sh\nprintf ${notes} > '${noted}.part' && /bin/mv '${noted}.part' '${noted}'\n`,
+    )
+    chmodSync(opener, 0o755)
+  }
+  const { SSH_CONNECTION: _a, SSH_TTY: _b, DISPLAY: _c, WAYLAND_DISPLAY: _d, ...rest } = process.env
+  const path = fileURLToPath(new URL(`processes/${script}`, import.meta.url))
+  const child = spawn(process.execPath, ['--import', 'tsx', path, ...args], {
+    env: { ...rest, ...env, PATH: folder },
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+  })
+  const ended = new Promise(resolve => child.on('close', resolve))
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  const said = { out: '', err: '' }
+  child.stdout.on('data', text => {
+    said.out += text
+  })
+  child.stderr.on('data', text => {
+    said.err += text
+  })
+  return { said, ended, noted: () => (existsSync(noted) ? readFileSync(noted, 'utf8') : undefined) }
+}
