@@ -57,7 +57,7 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
   return {
     ...{ clientId, strict, clientAuthentication: options.clientAuthentication },
     issuer: String(issuer),
-    quirks: new Set(quirks),
+    quirks: new Set([quirks ?? []].flat()),
     extensions: [options.extensions ?? []].flat().filter(one => typeof one === 'function'),
     redirectUri: base && URL.canParse(redirectUri, base) ? new URL(redirectUri, base).href : redirectUri,
     endsProviderSession: postLogoutRedirectUri !== undefined,
@@ -97,12 +97,9 @@ export function composeClient(
   // what is there at once checks all options before anything is made of them
   const checked = typeof module === 'function' ? undefined : check(module)
   const settings = readOptions(options, base)
-  const {
-    clock = environment.clock,
-    fetch = environment.fetch,
-    userAgent = environment.userAgent(),
-  } = options
-  const store = options.store ?? environment.store()
+  const { clock = environment.clock, fetch = environment.fetch } = options
+  const store = options.store?.keyValue ? options.store : environment.store()
+  const userAgent = options.userAgent?.begin ? options.userAgent : environment.userAgent()
   const keyValue = limited(store.keyValue, clock)
   const lock = typedLock(store.lock)
   const prefix = `latchkey ${settings.issuer} ${settings.clientId}` // what belongs to another client is never read

@@ -3,7 +3,7 @@ import type { CallbackResult, Client, SignInOptions } from '../core/client.ts'
 import type { Page, UserAgent } from '../core/ports.ts'
 import type { Session } from '../core/session.ts'
 import { singleFlight } from '../core/waiting.ts'
-import { CallbackError } from '../errors.ts'
+import { CallbackError, ConfigurationError } from '../errors.ts'
 import type { LiveSession } from './session.ts'
 
 export interface SignInPorts {
@@ -27,6 +27,7 @@ export function createSignIn(
     subject: string | undefined,
     { userAgent: agent = userAgent, ...options }: SignInOptions,
   ): Promise<Session> => {
+    if (!agent.begin) throw new ConfigurationError('"userAgent" must be a user agent such as popup().')
     const { name, leaves = false } = agent
     const request = { ...options, userAgent: name, leaves, subject }
     authorization.loaded?.checkSignIn(request) // where it is there, before a window opens
@@ -43,7 +44,8 @@ export function createSignIn(
       return live.refreshView()
     })
   }
-  const signIn = (options: SignInOptions = {}) => signInAs(undefined, options)
+  // as a listener of clicks it is given an event
+  const signIn = (options: SignInOptions = {}) => signInAs(undefined, 'isTrusted' in options ? {} : options)
 
   const restartable = (error: unknown): never => {
     if (error instanceof CallbackError && error.lost) error.restart = () => signIn()

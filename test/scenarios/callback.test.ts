@@ -25,6 +25,15 @@ async function callbackOf(here: World, one: TestClient): Promise<string> {
   return callback
 }
 
+test('signIn() as a listener of clicks takes no options from the event [F4.8]', async () => {
+  const click = { isTrusted: true, nativeEvent: {}, target: { returnTo: 'elsewhere' }, returnTo: 42 }
+  expect(
+    await world()
+      .client()
+      .signIn(click as object),
+  ).toMatchObject({ status: 'signed-in' })
+})
+
 describe('a callback', () => {
   test('that is handled twice at once exchanges its code once, with the same outcome [RS03]', async () => {
     const here = world()
