@@ -72,6 +72,8 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
   }
 }
 
+const originOf = (url = '') => (URL.canParse(url) ? new URL(url).origin : undefined)
+
 /** @throws ConfigurationError unless `resources` has an API of this name. */
 function parseResourceName(name: string, resources: readonly string[]): string {
   const url = URL.canParse(name) ? baseOf(name) : name
@@ -139,6 +141,7 @@ export function composeClient(
       adopted: () => changes.tell(undefined),
       wokeAt: () => wokeAt,
       home: (page ? undefined : environment.baseUrl()) ?? settings.redirectUri,
+      origin: isReadable ? originOf(environment.baseUrl()) : undefined,
       isKept: () => store.reach?.() !== 'page',
     }),
   )

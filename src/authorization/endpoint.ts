@@ -16,32 +16,51 @@ const MAX_ANSWER_BYTES = 262_144
  */
 export type Transport = (url: string, init: object, isRepeatable?: boolean) => Promise<Response>
 
+/** A certificate that is not trusted stays so (the codes of OpenSSL and Node). */
+const CERTIFICATE = /CERT|ERR_TLS|SELF_SIGNED|UNABLE_TO_/
+
+/** Why a request found no answer, in words that lead to the cause. */
+function unreachable(endpoint: string, origin: string | undefined, thrown: unknown): NetworkError {
+  const cause = withoutWords(thrown)
+  const code = codeOf(thrown)
+  const retryable = !CERTIFICATE.test(code)
+  const from = origin ? ` from ${origin}` : ''
+  const look = !retryable
+    ? 'Its certificate is not trusted here.'
+    : origin
+      ? "The address, CORS (the server must allow this page's origin) or the network: the browser's console says which."
+      : 'Check the address and the network.'
+  const message = `${endpoint} could not be reached${from}${code && ` (${code})`}. ${look}`
+  return new NetworkError(message, 'unreachable', { cause, retryable })
+}
+
 /**
  * Sends with a limit on time and size over headers and body. What may be repeated is sent once more where it found no
  * answer; a token request is never sent again here.
+ * @param ports.origin of the page whose requests the server has to allow (CORS).
  * @throws NetworkError only, which names the endpoint.
  */
-export function createTransport({ fetch, clock }: { fetch: Fetch; clock: Clock }): Transport {
+export function createTransport(ports: {
+  fetch: Fetch
+  clock: Clock
+  origin?: string | undefined
+}): Transport {
+  const { fetch, clock, origin } = ports
   const once = (url: string, init: RequestInit): Promise<Response> => {
-    const endpoint = url.split('?')[0] // nothing but the endpoint belongs in a message
+    const [endpoint = ''] = url.split('?') // nothing but the endpoint belongs in a message
+    const send = async (signal: AbortSignal) => {
+      const maxBytes = init.method === 'POST' ? MAX_ANSWER_BYTES : MAX_BYTES
+      try {
+        return await readWhole(await fetch(url, { ...init, signal, cache: 'no-store' }), endpoint, maxBytes)
+      } catch (cause) {
+        if (cause instanceof NetworkError) throw cause
+        throw unreachable(endpoint, origin, cause)
+      }
+    }
     return withTimeLimit(
       clock,
       REQUEST_MS,
-      async late => {
-        try {
-          const signal = init.signal ? AbortSignal.any([init.signal, late]) : late
-          return await readWhole(
-            await fetch(url, { ...init, signal, cache: 'no-store' }),
-            endpoint,
-            init.method === 'POST' ? MAX_ANSWER_BYTES : MAX_BYTES,
-          )
-        } catch (cause) {
-          if (cause instanceof NetworkError) throw cause
-          throw new NetworkError(`${endpoint} could not be reached. Try again later.`, 'unreachable', {
-            cause: withoutWords(cause),
-          })
-        }
-      },
+      late => send(eitherOf(late, init.signal)),
       () => new NetworkError(`${endpoint} did not answer within 8 s. Try again later.`, 'timeout'),
     )
   }
@@ -50,10 +69,30 @@ export function createTransport({ fetch, clock }: { fetch: Fetch; clock: Clock }
     try {
       return await once(url, init)
     } catch (error) {
-      if (!isRepeatable || (error as NetworkError).reason === 'not_the_server') throw error
+      const { reason, retryable } = error as NetworkError
+      if (!isRepeatable || !retryable || reason === 'not_the_server') throw error
       return once(url, init)
     }
   }
+}
+
+/** Aborted when either is. `AbortSignal.any` is not in Safari before 17.4. */
+function eitherOf(own: AbortSignal, given: AbortSignal | null | undefined): AbortSignal {
+  if (!given) return own
+  const controller = new AbortController()
+  for (const signal of [own, given]) {
+    const abort = () => controller.abort(signal.reason)
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true, signal: controller.signal })
+  }
+  return controller.signal
+}
+
+/** The code of the innermost error that has one, such as ENOTFOUND. */
+function codeOf(thrown: unknown): string {
+  const { code, cause } = Object(thrown) as { code?: unknown; cause?: unknown }
+  const inner = cause ? codeOf(cause) : ''
+  return inner || (/^[A-Z\d_]+$/.exec(String(code))?.[0] ?? '')
 }
 
 /** The names and codes of what was thrown at us: its text may repeat what was sent. */
@@ -64,15 +103,12 @@ function withoutWords(thrown: unknown): unknown {
 }
 
 /** The same answer with its body read, so that nothing after this waits for the network. */
-async function readWhole(
-  response: Response,
-  endpoint: string | undefined,
-  maxBytes: number,
-): Promise<Response> {
+async function readWhole(response: Response, endpoint: string, maxBytes: number): Promise<Response> {
   const { status, headers, body } = response
-  const unfit = (what: string) =>
-    new NetworkError(`${endpoint} answered with ${what}. Try again later.`, 'not_the_server', { status })
-  if (response.type === 'opaqueredirect' || (status >= 300 && status < 400)) throw unfit('a redirect')
+  const unfit = (what: string, retryable?: boolean) =>
+    new NetworkError(`${endpoint} answered with ${what}.`, 'not_the_server', { status, retryable })
+  const to = whereTo(response, endpoint)
+  if (to !== undefined) throw unfit(`a redirect${to && ` to ${to}`}`, status !== 301 && status !== 308)
   const chunks: BlobPart[] = []
   let size = 0
   const reader = body?.getReader()
@@ -86,6 +122,17 @@ async function readWhole(
   }
   return new Response(size ? new Blob(chunks) : null, { status, headers })
 }
+
+/** Where an answer redirects to, or was redirected to although that is another origin: empty where nobody can tell. */
+function whereTo({ type, status, headers, redirected, url }: Response, endpoint: string): string | undefined {
+  const place = (address: string | null) => (parse(address, endpoint) ?? '').split(/[?#]/)[0] ?? ''
+  if (type === 'opaqueredirect' || (status >= 300 && status < 400)) return place(headers.get('location'))
+  const isElsewhere = redirected && new URL(url).origin !== new URL(endpoint).origin
+  return isElsewhere ? place(url) : undefined
+}
+
+const parse = (address: string | null, base: string) =>
+  address !== null && URL.canParse(address, base) ? new URL(address, base).href : undefined
 
 /** What is known of the authorization server's clock: this device's may be hours off. */
 export interface ServerTime {

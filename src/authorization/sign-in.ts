@@ -19,7 +19,7 @@ import {
 import type { parseSignIn } from '../options.ts'
 import { beginAuthorization, refuseLoop } from './authorization-request.ts'
 import { exchangeCode } from './code-exchange.ts'
-import { tidy } from './failure.ts'
+import { refusalOf, tidy } from './failure.ts'
 import { noteReason } from './recovery.ts'
 import { toTokenSet, unasked } from './renewal.ts'
 import type { TokenRequestPorts } from './token-request.ts'
@@ -74,11 +74,7 @@ async function rejectErrorWithoutState(ports: SignInPorts, url: URL): Promise<vo
   if (page?.location() === url.href) page.replaceLocation(cleanUrl(url))
   const name = tidy(error) as string
   const description = tidy(url.searchParams.get('error_description') ?? undefined)
-  throw new CallbackError(
-    `The authorization server refused the sign-in: ${name}${description ? ` (${description})` : ''}. Call signIn() to try again.`,
-    'authorization_error',
-    { error: name },
-  )
+  throw new CallbackError(refusalOf('The sign-in', name, description), 'authorization_error', { error: name })
 }
 
 /** Handles what comes back from the authorization server. */
@@ -202,6 +198,10 @@ async function exchange(ports: SignInPorts, { state, url }: Callback): Promise<S
     return record
   } catch (error) {
     await transactions.move(transaction, isRetryable(error) ? 'returned' : 'failed')
+    if (error instanceof CallbackError && error.reason === 'authorization_error') {
+      const { error: name = '', errorDescription } = error
+      ports.emit({ type: 'authorization-error', error: name, errorDescription })
+    }
     if (transaction.silent && needsUser(error)) throw new AuthorizationRequiredError('interaction_required')
     throw error
   }

@@ -138,6 +138,8 @@ export interface AuthorizationPorts {
   readonly watchLeaving: WatchLeaving | undefined
   /** The time by which tokens in memory are judged. */
   now(): EpochMs
+  /** The origin of the page whose requests servers have to allow (CORS), where there is one. */
+  readonly origin: string | undefined
   /** From 0 to 1. */
   random(): number
   /** A digest that tells refresh tokens apart without giving them away. */

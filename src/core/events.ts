@@ -57,6 +57,12 @@ export type EventBody =
   /** latchkey sends the user to the authorization server (RFC 6749 section 4.1.1); the user came back (section 4.1.2). */
   | { readonly type: 'authorization-request'; readonly scope: string; readonly userAgent: string }
   | { readonly type: 'authorization-response'; readonly refused: boolean }
+  /** The authorization server refused the sign-in (RFC 6749 section 4.1.2.1). */
+  | {
+      readonly type: 'authorization-error'
+      readonly error: string
+      readonly errorDescription?: string | undefined
+    }
   /** latchkey pushed the authorization request to the server (RFC 9126); the server's reference expires after this time. */
   | { readonly type: 'pushed-authorization-request' }
   | { readonly type: 'pushed-authorization-response'; readonly expiresInSeconds: number }
@@ -74,6 +80,7 @@ export type EventBody =
       readonly grantType: GrantType
       readonly code: ErrorCode
       readonly error?: string
+      readonly errorDescription?: string | undefined
       readonly status?: number
     }
   /** Another client of the store had already refreshed. latchkey sent nothing and uses those tokens. */

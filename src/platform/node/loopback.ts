@@ -55,7 +55,7 @@ export const loopback = ({ open, timeoutMs = 300_000 }: LoopbackOptions = {}): U
         routes.set(wanted.pathname, answers(state, resolve))
         show(url, here).catch(cause =>
           reject(
-            new CallbackError('The browser could not be opened. Call signIn() to try again.', 'cancelled', {
+            new CallbackError('The browser could not be opened.', 'cancelled', {
               cause,
             }),
           ),
@@ -75,7 +75,7 @@ export const loopback = ({ open, timeoutMs = 300_000 }: LoopbackOptions = {}): U
             ),
         ).finally(() => way?.close()),
       close() {
-        closing.abort(new CallbackError('The sign-in was closed. Call signIn() to try again.', 'cancelled'))
+        closing.abort(new CallbackError('The sign-in was closed.', 'cancelled'))
         way?.close()
         listener.close()
       },
