@@ -101,11 +101,12 @@ describe('the metadata of a server', () => {
 
   test('is nowhere, or of another issuer: the app is wrong, and trying again does not help [F4.1, F8.15]', async () => {
     const other = () => Response.json({ ...metadata, issuer: 'https://other.example' })
-    for (const documents of [
+    const wrong: Record<string, () => Response>[] = [
       {},
       { [OIDC]: other },
       { [OIDC]: () => new Response('no', { status: 403 }), [OAUTH]: other },
-    ]) {
+    ]
+    for (const documents of wrong) {
       await expect(setUp(documents).server()).rejects.toMatchObject({
         code: 'ERR_CONFIGURATION',
         retryable: false,
