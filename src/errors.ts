@@ -74,6 +74,8 @@ export type CallbackReason =
   | 'authorization_error'
   /** The answer or the ID Token failed a check, or the token endpoint refused the code. */
   | 'invalid_response'
+  /** The answer came to another address of the app than the sign-in's redirect URI. */
+  | 'wrong_address'
   /** The server authenticated the user in another way than `acrValues` or essential `claims` asked for. */
   | 'acr_not_met'
   /** The user closed the window, or no answer came in time. */

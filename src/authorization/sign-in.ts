@@ -4,7 +4,14 @@ import type {
   FinishedSignIn,
   SignInRequest,
 } from '../core/authorization.ts'
-import { type Callback, cleanSignedOut, cleanUrl, isAt, parseCallback } from '../core/callback.ts'
+import {
+  type Callback,
+  cleanSignedOut,
+  cleanUrl,
+  isAt,
+  parseCallback,
+  withFragmentAsQuery,
+} from '../core/callback.ts'
 import type { KeyValue, SignInAttempt } from '../core/ports.ts'
 import { type SessionRecord, sessionOf } from '../core/session.ts'
 import type { Granted } from '../core/token-set.ts'
@@ -64,8 +71,9 @@ export async function signIn(
  * @throws CallbackError where a sign-in is under way that it may answer.
  */
 async function rejectErrorWithoutState(ports: SignInPorts, url: URL): Promise<void> {
-  const error = url.searchParams.get('error')
-  if (!error || url.searchParams.has('state')) return
+  const { searchParams: parameters } = withFragmentAsQuery(url)
+  const error = parameters.get('error')
+  if (!error || parameters.has('state')) return
   const all = await ports.transactions.all()
   const awaited = all.find(({ stage, redirectUri }) => stage === 'waiting' && isAt(url, redirectUri))
   if (!awaited) return
@@ -73,7 +81,7 @@ async function rejectErrorWithoutState(ports: SignInPorts, url: URL): Promise<vo
   const { page } = ports
   if (page?.location() === url.href) page.replaceLocation(cleanUrl(url))
   const name = tidy(error) as string
-  const description = tidy(url.searchParams.get('error_description') ?? undefined)
+  const description = tidy(parameters.get('error_description') ?? undefined)
   throw new CallbackError(refusalOf('The sign-in', name, description), 'authorization_error', { error: name })
 }
 
@@ -86,8 +94,8 @@ export function createArrival(ports: SignInPorts): Pick<Authorization, 'arrive' 
       const here = page.location()
       const callback = parseCallback(here)
       if (callback) {
-        const { url, state, userAgent } = callback
-        if (userAgent === 'popup' && (await page.relay(url.href, state))) return
+        const { state, userAgent } = callback
+        if (userAgent === 'popup' && (await page.relay(here, state))) return
         try {
           await finishOnce(callback)
         } catch (error) {
@@ -113,13 +121,21 @@ export function createArrival(ports: SignInPorts): Pick<Authorization, 'arrive' 
 /** Finishes the sign-in that this callback answers: once, however often and from however many tabs it is asked. */
 async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedSignIn> {
   const { settings, records, transactions, page, clock, prefix } = ports
-  const { state, url } = callback
-  const clean = (returnTo = cleanUrl(url)) => {
-    if (page?.location() === url.href) page.replaceLocation(returnTo)
+  const { state, address } = callback
+  const clean = (returnTo = cleanUrl(address)) => {
+    if (page?.location() === address.href) page.replaceLocation(returnTo)
   }
 
   const found = await transactions.find(state)
-  if (!isAt(url, found?.redirectUri ?? settings.redirectUri)) return undefined
+  if (!isAt(address, found?.redirectUri ?? settings.redirectUri)) {
+    if (!found) return undefined
+    // ours wherever it arrives: an app that does not know it would begin the next one, and so for ever
+    clean()
+    if (isOpen(found.stage)) {
+      await transactions.move(found, 'returned')
+      throw arrivedElsewhere(address, found.redirectUri)
+    }
+  }
   if (!found) {
     if (await isAwaitedElsewhere(ports.keyValue, state, `${prefix} transaction ${state}`)) return undefined
     clean()
@@ -147,6 +163,14 @@ async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedS
   clean(found.returnTo)
   if (started) ports.changed(started.sessionId)
   return { returnTo: found.returnTo }
+}
+
+const arrivedElsewhere = ({ origin, host, protocol, pathname }: URL, redirectUri: string): CallbackError => {
+  const here = (origin === 'null' ? `${protocol}//${host}` : origin) + pathname
+  return new CallbackError(
+    `The answer to this sign-in came to ${here}, not to its redirect URI ${redirectUri}. Set "redirectUri" to the address that the page has in the end, or have the page served there without a redirect.`,
+    'wrong_address',
+  )
 }
 
 const LIKELY = {

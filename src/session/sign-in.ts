@@ -55,7 +55,7 @@ export function createSignIn(
   const arrive = async (): Promise<void> => {
     await page?.shown()
     // most pages are opened by no answer of a server
-    if (!page || !/[?&](state|error)=/.test(page.location())) return
+    if (!page || !/[?&#](state|error)=/.test(page.location())) return
     await (await authorization.get()).arrive(page, live.returned).catch(restartable)
   }
 

@@ -96,7 +96,7 @@ describe('a callback', () => {
     expect(as.count('authorization_code')).toBe(1)
   })
 
-  test('at another address than the redirect URI is untouched', async () => {
+  test('at another address than the redirect URI is rejected, and its code is not sent', async () => {
     const here = world()
     const one = here.client()
     const callback = await callbackOf(here, one)
@@ -105,9 +105,8 @@ describe('a callback', () => {
       'https://evil.example/callback',
       'http://app.example.com/callback',
     ]) {
-      expect(await one.handleCallback(callback.replace('https://app.example.com/callback', place))).toEqual({
-        handled: false,
-      })
+      const elsewhere = callback.replace('https://app.example.com/callback', place)
+      await expect(one.handleCallback(elsewhere)).rejects.toMatchObject({ reason: 'wrong_address' })
     }
     expect(here.as.count('authorization_code')).toBe(0)
     expect(await one.handleCallback(callback)).toMatchObject({ handled: true })
