@@ -5,12 +5,13 @@ import type {
   SecondHalf,
   ServerSettings,
 } from './core/authorization.ts'
+import { showBy } from './core/callback.ts'
 import type { Client } from './core/client.ts'
 import { baseOf, isOrigin } from './core/destination.ts'
 import { createEventLog } from './core/event-log.ts'
 import { actionContext } from './core/extension.ts'
 import { createListeners } from './core/listeners.ts'
-import type { Environment } from './core/ports.ts'
+import type { Environment, Page } from './core/ports.ts'
 import { sessionOf } from './core/session.ts'
 import { abortable, once, singleFlight } from './core/waiting.ts'
 import { ConfigurationError } from './errors.ts'
@@ -72,6 +73,12 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
   }
 }
 
+/** The page, which the app's own router shows. */
+const withRouter = (page: Page | undefined, navigate: ClientOptions['navigate']): Page | undefined =>
+  page && typeof navigate === 'function'
+    ? { ...page, navigate: url => showBy(navigate, url, page.replaceLocation) }
+    : page
+
 const originOf = (url = '') => (URL.canParse(url) ? new URL(url).origin : undefined)
 
 /** @throws ConfigurationError unless `resources` has an API of this name. */
@@ -93,7 +100,8 @@ export function composeClient(
   module: SecondHalfModule | (() => Promise<SecondHalfModule>),
 ): Client {
   if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
-  const { page, watchLeaving, hash, isReadable = false } = environment
+  const { watchLeaving, hash, isReadable = false } = environment
+  const page = withRouter(environment.page, options.navigate)
   const base = page?.location()
   const check = ({ parseOptions }: SecondHalfModule) => parseOptions(options, base, isReadable)
   // what is there at once checks all options before anything is made of them
@@ -107,7 +115,8 @@ export function composeClient(
   const prefix = `latchkey ${settings.issuer} ${settings.clientId}` // what belongs to another client is never read
   const realm = Math.random().toString(36).slice(2, 8)
   const { random } = Math
-  const log = createEventLog(clock, realm)
+  const { logger = environment.logger } = options
+  const log = createEventLog(clock, realm, logger || undefined)
   const { emit, warn } = log
   store.onDegraded?.(message => emit({ type: 'storage-degraded', message }))
 
@@ -136,7 +145,7 @@ export function composeClient(
     half.createAuthorization({
       settings: checked ?? check(half),
       ...{ extensions, fetch, clock, emit, warn, keyValue, lock, prefix, realm, records, page },
-      ...{ watchLeaving, now, random, hash, left },
+      ...{ watchLeaving, now, random, hash, left, warnings: log.warnings },
       changed: changes.tell,
       adopted: () => changes.tell(undefined),
       wokeAt: () => wokeAt,
@@ -163,7 +172,7 @@ export function composeClient(
     redirectUri: settings.redirectUri,
   })
   const calls: AuthFetchPorts = {
-    ...{ tokens: live, presentation, emit, clock, started },
+    ...{ tokens: live, presentation, emit, warn, clock, started },
     send: fetch,
     judge: async (...answer) => (await authorization.get()).judgeAnswer(...answer),
     allowedOrigins: settings.allowedOrigins,

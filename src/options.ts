@@ -3,7 +3,7 @@ import type { StepUp } from './core/challenge.ts'
 import type { SignInOptions } from './core/client.ts'
 import { baseOf, isConfidential, isOrigin, type Resource } from './core/destination.ts'
 import type { ClientAuthentication, Extension } from './core/extension.ts'
-import type { Clock, Fetch, Store, UserAgent } from './core/ports.ts'
+import type { Clock, Fetch, Logger, Store, UserAgent } from './core/ports.ts'
 import { QUIRKS, type Quirk } from './core/quirks.ts'
 import { ConfigurationError } from './errors.ts'
 
@@ -66,6 +66,13 @@ interface CommonOptions {
   store?: Store
   /** How to send the user to the authorization server. Default: a redirect in browsers, a loopback listener in Node. */
   userAgent?: UserAgent
+  /**
+   * Shows a page of your app after a sign-in, such as `path => router.navigate(path)`. It gets the path of `returnTo` with its
+   * query and fragment. Default: latchkey changes the address, and loads nothing.
+   */
+  navigate?: (path: string) => unknown
+  /** Where to write warnings for developers, the first of each topic. `false`: nowhere. Default: the console. */
+  logger?: Logger | false
   /** The function that sends all requests. Default: the global `fetch` at the time you create the client. */
   fetch?: Fetch
   /** The source of time. Default: the device's clock. */
@@ -99,6 +106,8 @@ const OPTIONS = {
   quirks: '',
   store: 'storage userStore tokenStorage stateStore cache cacheLocation',
   userAgent: 'popup redirect flow',
+  navigate: 'navigateTo onRedirectCallback onSigninCallback router',
+  logger: 'log logLevel debug',
   fetch: '',
   clock: '',
 } satisfies Record<keyof ClientOptions, string>
@@ -109,6 +118,7 @@ const SIGN_IN_OPTIONS = {
   authorizationParameters: 'authorizationParams extraQueryParams prompt loginHint acrValues audience',
   stepUp: 'scope maxAge',
   userAgent: '',
+  signal: '',
   leaves: '',
   subject: '',
 } satisfies Record<keyof SignInOptions | 'leaves' | 'subject', string>
@@ -259,7 +269,9 @@ export function parseOptions(
 }
 
 /** What the app brings of its own: an object of the right kind, or nothing. */
-function checkPorts({ store, userAgent, fetch, clock }: ClientOptions): void {
+function checkPorts({ store, userAgent, fetch, clock, navigate, logger }: ClientOptions): void {
+  check(navigate === undefined || isFunction(navigate), 'navigate', 'a function', navigate)
+  check(!logger || isFunction(logger.warn), 'logger', 'false, or an object with warn()', logger)
   const isStore = store === undefined || isFunction(Object(store).keyValue?.update)
   check(isStore, 'store', 'a store such as memory() or indexedDb()', store)
   const isAgent = userAgent === undefined || isFunction(Object(userAgent).begin)

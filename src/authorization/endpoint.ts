@@ -50,12 +50,17 @@ export function createTransport(ports: {
     const [endpoint = ''] = url.split('?') // nothing but the endpoint belongs in a message
     const send = async (signal: AbortSignal) => {
       const maxBytes = init.method === 'POST' ? MAX_ANSWER_BYTES : MAX_BYTES
-      try {
-        return await readWhole(await fetch(url, { ...init, signal, cache: 'no-store' }), endpoint, maxBytes)
-      } catch (cause) {
-        if (cause instanceof NetworkError) throw cause
-        throw unreachable(endpoint, origin, cause)
+      const work = async () => {
+        const response = await fetch(url, { ...init, signal, cache: 'no-store' })
+        if (response.type === 'error') throw new TypeError() // the app's own fetch may give one
+        return { response, body: await readBody(response, endpoint, maxBytes) }
       }
+      const answered = await work().catch(cause => {
+        throw cause instanceof NetworkError ? cause : unreachable(endpoint, origin, cause)
+      })
+      const { status, headers } = answered.response
+      // with its body read, so that nothing after this waits for the network
+      return new Response(answered.body, { status, headers })
     }
     return withTimeLimit(
       clock,
@@ -102,14 +107,18 @@ function withoutWords(thrown: unknown): unknown {
   return Object.assign(new Error(String(code ?? name), { cause: withoutWords(cause) }), { name })
 }
 
-/** The same answer with its body read, so that nothing after this waits for the network. */
-async function readWhole(response: Response, endpoint: string, maxBytes: number): Promise<Response> {
-  const { status, headers, body } = response
+/** @returns the bytes of an answer, if it has any. @throws NetworkError for a redirect, and for too many. */
+async function readBody(
+  response: Response,
+  endpoint: string,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  const { status, body } = response
   const unfit = (what: string, retryable?: boolean) =>
     new NetworkError(`${endpoint} answered with ${what}.`, 'not_the_server', { status, retryable })
   const to = whereTo(response, endpoint)
   if (to !== undefined) throw unfit(`a redirect${to && ` to ${to}`}`, status !== 301 && status !== 308)
-  const chunks: BlobPart[] = []
+  const chunks: Uint8Array[] = []
   let size = 0
   const reader = body?.getReader()
   for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
@@ -120,7 +129,14 @@ async function readWhole(response: Response, endpoint: string, maxBytes: number)
     }
     chunks.push(part.value)
   }
-  return new Response(size ? new Blob(chunks) : null, { status, headers })
+  if (!size) return null
+  const whole = new Uint8Array(size)
+  let at = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, at)
+    at += chunk.length
+  }
+  return whole
 }
 
 /** Where an answer redirects to, or was redirected to although that is another origin: empty where nobody can tell. */

@@ -48,10 +48,20 @@ const ABSENT = [400, 404, 405, 410]
 
 /** An address without metadata of the issuer, and what came back. */
 interface Miss {
+  readonly url: string
   readonly message: string
   readonly error?: LatchkeyError
   /** What makes it certain: nothing is there, or the document of another issuer. */
   readonly certain?: 'absent' | 'other' | undefined
+}
+
+/** What came back, and once where both addresses answered the same. */
+function toldOf(misses: readonly Miss[]): string {
+  const [first, second] = misses
+  const isSame = first && second && first.message.replace(first.url, second.url) === second.message
+  return isSame
+    ? first.message.replace(first.url, `${first.url} and ${second.url}`)
+    : misses.map(({ message }) => message).join(' ')
 }
 
 /** Neither address had it: all that came back, and what to do. */
@@ -60,7 +70,7 @@ function notFound(issuer: string, misses: readonly Miss[]): LatchkeyError {
   const refused = errors.find(error => error instanceof ServerError)
   if (refused) return refused
   const advice = 'Correct "issuer", or give "server" where there is no such document.'
-  const message = `No metadata of the issuer ${issuer} was found. ${misses.map(miss => miss.message).join(' ')} ${advice}`
+  const message = `No metadata of the issuer ${issuer} was found. ${toldOf(misses)} ${advice}`
   const isCertain = ({ certain }: Miss) => certain === 'other'
   if (misses.some(isCertain) || misses.every(({ certain }) => certain)) return new ConfigurationError(message)
   const all = errors.filter(error => error instanceof NetworkError)
@@ -100,15 +110,15 @@ export function createServer(ports: MetadataPorts): Server {
       const named = members?.issuer
       if (status === 200 && isExpected(named)) return { found: members as unknown as AuthorizationServer }
       if (status === 200 && typeof named === 'string') {
-        return { miss: { message: `${url} is of the issuer ${named.slice(0, 100)}.`, certain: 'other' } }
+        return { miss: { url, message: `${url} is of the issuer ${named.slice(0, 100)}.`, certain: 'other' } }
       }
       const error = toLatchkeyError({ code: 'NOT_CONFORM', response }, 'The metadata request', clock.now())
       const certain = ABSENT.includes(status) ? 'absent' : undefined
-      return { miss: { message: `${url} answered with the status ${status}.`, error, certain } }
+      return { miss: { url, message: `${url} answered with the status ${status}.`, error, certain } }
     } catch (thrown) {
       const error = toLatchkeyError(thrown, 'The metadata request', clock.now())
       const { message } = error
-      return { miss: { message: message.includes(url) ? message : `${url}: ${message}`, error } }
+      return { miss: { url, message: message.includes(url) ? message : `${url}: ${message}`, error } }
     }
   }
 

@@ -15,7 +15,7 @@ import {
 import type { KeyValue, SignInAttempt } from '../core/ports.ts'
 import { type SessionRecord, sessionOf } from '../core/session.ts'
 import type { Granted } from '../core/token-set.ts'
-import { HOLD_MS, singleFlight, WAIT_MS, withTimeLimit } from '../core/waiting.ts'
+import { abortable, HOLD_MS, singleFlight, WAIT_MS, withTimeLimit } from '../core/waiting.ts'
 import {
   AuthorizationRequiredError,
   CallbackError,
@@ -36,7 +36,17 @@ export interface SignInPorts
   extends TokenRequestPorts,
     Pick<
       AuthorizationPorts,
-      'keyValue' | 'lock' | 'prefix' | 'realm' | 'records' | 'changed' | 'isKept' | 'page' | 'now'
+      | 'keyValue'
+      | 'lock'
+      | 'prefix'
+      | 'realm'
+      | 'records'
+      | 'changed'
+      | 'isKept'
+      | 'page'
+      | 'now'
+      | 'origin'
+      | 'warnings'
     > {
   readonly transactions: Transactions
   /** Revokes a refresh token that nobody will use, without waiting for it. */
@@ -47,7 +57,7 @@ export interface SignInPorts
 export async function signIn(
   ports: SignInPorts,
   attempt: SignInAttempt,
-  { userAgent, leaves, subject }: SignInRequest,
+  { userAgent, leaves, subject, signal }: SignInRequest,
   demands: ReturnType<typeof parseSignIn>,
 ): Promise<void> {
   const { scope } = demands
@@ -59,8 +69,9 @@ export async function signIn(
       'What is stored here is gone when the page leaves, so a sign-in that leaves could not be finished. Sign in by popup(), or allow the page to store something.',
     )
   }
+  signal?.throwIfAborted()
   ports.emit({ type: 'authorization-request', scope, userAgent })
-  const answer = await attempt.authorize(url, state)
+  const answer = await abortable(attempt.authorize(url, state), signal)
   const callback = answer && parseCallback(answer)
   if (callback) await finish(ports, callback)
   else if (answer) await rejectErrorWithoutState(ports, new URL(answer))
@@ -122,8 +133,12 @@ export function createArrival(ports: SignInPorts): Pick<Authorization, 'arrive' 
 async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedSignIn> {
   const { settings, records, transactions, page, clock, prefix } = ports
   const { state, address } = callback
-  const clean = (returnTo = cleanUrl(address)) => {
-    if (page?.location() === address.href) page.replaceLocation(returnTo)
+  const isHere = page?.location() === address.href
+  const clean = (returnTo?: string) => {
+    if (isHere) page?.replaceLocation(returnTo && !page.navigate ? returnTo : cleanUrl(address))
+  }
+  const goOn = (returnTo: string | undefined) => {
+    if (isHere && returnTo) page?.navigate?.(returnTo)
   }
 
   const found = await transactions.find(state)
@@ -142,8 +157,11 @@ async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedS
     if (sessionOf(await records.read())) return { returnTo: undefined }
     throw await explainLost(ports, callback)
   }
+  for (const { about, message } of found.warnings ?? []) ports.warn(about, message)
+  const { returnTo } = found
   if (found.stage === 'signed-out') {
-    clean(found.returnTo)
+    clean(returnTo)
+    goOn(returnTo)
     throw new AuthorizationRequiredError('signed_out')
   }
   let started: SessionRecord | undefined
@@ -157,12 +175,16 @@ async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedS
     )
   } catch (error) {
     // what may succeed later keeps its address, so that a reload tries again
-    if (!isRetryable(error)) clean(found.returnTo)
+    if (!isRetryable(error)) {
+      clean(returnTo)
+      goOn(returnTo)
+    }
     throw error
   }
-  clean(found.returnTo)
+  clean(returnTo)
   if (started) ports.changed(started.sessionId)
-  return { returnTo: found.returnTo }
+  goOn(returnTo)
+  return { returnTo }
 }
 
 const arrivedElsewhere = ({ origin, host, protocol, pathname }: URL, redirectUri: string): CallbackError => {

@@ -63,6 +63,20 @@ export const isAt = (url: URL, redirectUri: string): boolean => {
 /** A fragment in which a server answers: nothing but parameters, with a `state` of ours, an error or tokens. */
 const FRAGMENT_ANSWER = /^#(?:[^/?#]*&)?(?:state=lk\.|error=|access_token=|id_token=)/
 
+/** Shows a URL of the app by its own router; where that throws, by `otherwise`. Nobody waits for it. */
+export function showBy(
+  navigate: (path: string) => unknown,
+  address: string,
+  otherwise: (address: string) => void,
+): void {
+  const { pathname, search, hash } = new URL(address)
+  try {
+    Promise.resolve(navigate(pathname + search + hash)).catch(() => {})
+  } catch {
+    otherwise(address)
+  }
+}
+
 /** What an answer may bring (RFC 6749 section 4.1.2, RFC 9207), and what nobody asked for but must not stay. */
 const ANSWER =
   /^(code|state|iss|session_state|error|error_description|error_uri|scope|access_token|refresh_token|id_token|token_type|expires_in)(=|$)/

@@ -7,7 +7,7 @@ import {
   memory,
   popup,
   type Store,
-  sessionStorage,
+  tabStorage,
 } from 'latchkey'
 import type { AppMode } from './e2e-pages.ts'
 
@@ -46,7 +46,7 @@ const make = (options: Partial<ClientOptions> = {}): Client =>
 if (config.mode === 'no-locks') Object.defineProperty(navigator, 'locks', { value: undefined })
 const stores: Partial<Record<AppMode, () => Store>> = {
   'popup-and-memory': memory,
-  'session-storage': sessionStorage,
+  'session-storage': tabStorage,
 }
 const hasPopup = config.mode.startsWith('popup')
 const client = make({
