@@ -129,7 +129,7 @@ export function createWatch(ports: WatchPorts): Watch {
       if (endOf(whatIs)?.ended === 'signed_out' && epochOf(whatIs) > epochOf(whatWas))
         lastSignOutAt = scheduler.now
       const isRemoval = before && !after && !isSignOut(realm, before.sessionId)
-      if (isRemoval && !presentations.isRefused(before.tokens.refreshToken)) {
+      if (isRemoval && !presentations.isRefused(before.tokens.refreshToken, realm)) {
         const { refreshToken } = before.tokens
         watch.violate(
           'only the server ends a session',
