@@ -42,6 +42,8 @@ export type WarningTopic =
   | 'scope'
   /** A server asks for a DPoP nonce that latchkey cannot read (RFC 9449 section 8). */
   | 'dpop_nonce'
+  /** The worker of `latchkey/worker` cannot be used: the page refreshes by itself. */
+  | 'host'
   /** latchkey ignored a member of the response to a refresh, because its value is invalid. */
   | 'token_response'
 
