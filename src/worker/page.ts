@@ -41,13 +41,16 @@ function connectShared(url: WorkerUrl, failed: Failed): Send {
 /** Under a scope of its own, in which no page is: it answers messages only. */
 async function connectService(url: WorkerUrl, base: string | undefined): Promise<Send> {
   const scope = new URL('latchkey-worker/', new URL(`${url}`, base)).href
-  const { active, waiting, installing } = await navigator.serviceWorker.register(url, { scope })
+  const registered = navigator.serviceWorker.register(url, { scope })
+  const { active, waiting, installing } = await registered.catch(cause => {
+    throw new Error(`${url} could not be installed as a service worker`, { cause })
+  })
   const coming = installing ?? waiting
   if (!active && coming) {
     await new Promise<void>((resolve, reject) => {
       const look = () => {
         if (coming.state === 'activated') resolve()
-        if (coming.state === 'redundant') reject(new Error(`${url} could not be installed`))
+        if (coming.state === 'redundant') reject(new Error(`${url} could not be started as a service worker`))
       }
       coming.addEventListener('statechange', look)
       look()

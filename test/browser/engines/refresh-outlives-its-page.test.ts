@@ -11,6 +11,7 @@ const modes: readonly (readonly [string, AppMode])[] = [
 
 /** Has a page begin a refresh that the server has worked for, but whose answer it holds. */
 async function refreshUnderWay(e2e: EngineE2e, profile: EngineProfile): Promise<EngineTab> {
+  await profile.newTab() // a browser without any tab ends
   const tab = await signedInTab(e2e, profile, 3)
   await untilExpired(tab)
   e2e.servers.issueFor(3600)
