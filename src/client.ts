@@ -113,7 +113,7 @@ export function composeClient(
   const keyValue = limited(store.keyValue, clock)
   const lock = typedLock(store.lock)
   const prefix = `latchkey ${settings.issuer} ${settings.clientId}` // what belongs to another client is never read
-  const realm = Math.random().toString(36).slice(2, 8)
+  const realm = (environment.realm ?? '') + Math.random().toString(36).slice(2, 8)
   const { random } = Math
   const { logger = environment.logger } = options
   const log = createEventLog(clock, realm, logger || undefined)
@@ -138,6 +138,10 @@ export function composeClient(
       },
     }),
   )
+  const host = options.host?.({
+    ...{ options, base, clock, database: store.database },
+    warn: message => warn('host', message),
+  })
   const { tokenType, presentation } = extensions.find(one => one.tokenType) ?? {}
   const records = createTokenStore(keyValue, `${prefix} session`, tokenType)
   const now = createWatchedTime(clock, records)
@@ -145,7 +149,7 @@ export function composeClient(
     half.createAuthorization({
       settings: checked ?? check(half),
       ...{ extensions, fetch, clock, emit, warn, keyValue, lock, prefix, realm, records, page },
-      ...{ watchLeaving, now, random, hash, left, warnings: log.warnings },
+      ...{ watchLeaving, now, random, hash, left, host, warnings: log.warnings },
       changed: changes.tell,
       adopted: () => changes.tell(undefined),
       wokeAt: () => wokeAt,
@@ -221,6 +225,7 @@ export function composeClient(
       live.dispose()
       log.dispose()
       for (const one of extensions) one.close?.()
+      host?.close()
       store.close?.()
     },
   }

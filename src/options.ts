@@ -3,7 +3,7 @@ import type { StepUp } from './core/challenge.ts'
 import type { SignInOptions } from './core/client.ts'
 import { baseOf, isConfidential, isOrigin, type Resource } from './core/destination.ts'
 import type { ClientAuthentication, Extension } from './core/extension.ts'
-import type { Clock, Fetch, Logger, Store, UserAgent } from './core/ports.ts'
+import type { Clock, ConnectHost, Fetch, Logger, Store, UserAgent } from './core/ports.ts'
 import { QUIRKS, type Quirk } from './core/quirks.ts'
 import { ConfigurationError } from './errors.ts'
 
@@ -73,6 +73,8 @@ interface CommonOptions {
   navigate?: (path: string) => unknown
   /** Where to write warnings for developers, the first of each topic. `false`: nowhere. Default: the console. */
   logger?: Logger | false
+  /** A worker that finishes a refresh when the page is closed meanwhile: `worker(…)` of `latchkey/worker`. Default: the page itself. */
+  host?: ConnectHost
   /** The function that sends all requests. Default: the global `fetch` at the time you create the client. */
   fetch?: Fetch
   /** The source of time. Default: the device's clock. */
@@ -108,6 +110,7 @@ const OPTIONS = {
   userAgent: 'popup redirect flow',
   navigate: 'navigateTo onRedirectCallback onSigninCallback router',
   logger: 'log logLevel debug',
+  host: 'worker',
   fetch: '',
   clock: '',
 } satisfies Record<keyof ClientOptions, string>
@@ -269,7 +272,8 @@ export function parseOptions(
 }
 
 /** What the app brings of its own: an object of the right kind, or nothing. */
-function checkPorts({ store, userAgent, fetch, clock, navigate, logger }: ClientOptions): void {
+function checkPorts({ store, userAgent, fetch, clock, navigate, logger, host }: ClientOptions): void {
+  check(host === undefined || isFunction(host), 'host', 'worker(…) of latchkey/worker', host)
   check(navigate === undefined || isFunction(navigate), 'navigate', 'a function', navigate)
   check(!logger || isFunction(logger.warn), 'logger', 'false, or an object with warn()', logger)
   const isStore = store === undefined || isFunction(Object(store).keyValue?.update)

@@ -44,6 +44,8 @@ export type WarningTopic =
   | 'dpop_nonce'
   /** An API that is in neither `allowedOrigins` nor `resources` answered 401: latchkey sent it no access token. */
   | 'origin_not_allowed'
+  /** The worker of `latchkey/worker` cannot be used: the page refreshes by itself. */
+  | 'host'
   /** latchkey ignored a member of the response to a refresh, because its value is invalid. */
   | 'token_response'
 

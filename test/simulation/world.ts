@@ -140,6 +140,7 @@ export function createWorld(
   })
   const lockService = createLockService({
     delayMs: () => random.between(0, 5),
+    now: () => scheduler.now,
     after: (ms, run) => void scheduler.after(ms, run),
     say: (who, what) => what.includes(' held ') || say(who, what),
   })
