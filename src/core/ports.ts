@@ -4,6 +4,11 @@ export type EpochMs = number
 /** A function with the signature of `fetch`. latchkey sends everything with it. */
 export type Fetch = typeof globalThis.fetch
 
+/** Where warnings for the app's developers are written, such as `console`. */
+export interface Logger {
+  warn(message: string): void
+}
+
 /** The only source of time and timers. */
 export interface Clock {
   now(): EpochMs
@@ -131,6 +136,8 @@ export interface Page {
   shown(): Promise<void>
   /** Shows another address of the same origin without loading it. */
   replaceLocation(url: string): void
+  /** Shows it by the app's own router, where the app has handed in how. */
+  navigate?(url: string): void
   /**
    * Leaves for another page. Settles if the user comes back to this one.
    * @param gone called when this page is left.
@@ -157,6 +164,7 @@ export interface Wake {
 export interface Environment {
   readonly fetch: Fetch
   readonly clock: Clock
+  readonly logger?: Logger
   readonly store: () => Store
   readonly userAgent: () => UserAgent
   readonly page: Page | undefined

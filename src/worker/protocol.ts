@@ -23,7 +23,7 @@ export type HostAnswer =
   | { readonly type: 'done' }
 
 /** Options that a host has its own of, or does without. */
-const PAGE_ONLY = new Set(['host', 'store', 'userAgent', 'postLogoutRedirectUri'])
+const PAGE_ONLY = new Set(['host', 'store', 'userAgent', 'postLogoutRedirectUri', 'navigate', 'logger'])
 /** Options that hold functions. */
 const OWN = new Set(['extensions', 'clientAuthentication', 'fetch', 'clock'])
 

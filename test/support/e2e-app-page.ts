@@ -7,7 +7,7 @@ import {
   memory,
   popup,
   type Store,
-  sessionStorage,
+  tabStorage,
 } from 'latchkey'
 import { worker } from 'latchkey/worker'
 import type { AppMode } from './e2e-pages.ts'
@@ -47,7 +47,7 @@ const make = (options: Partial<ClientOptions> = {}): Client =>
 if (config.mode === 'no-locks') Object.defineProperty(navigator, 'locks', { value: undefined })
 const stores: Partial<Record<AppMode, () => Store>> = {
   'popup-and-memory': memory,
-  'session-storage': sessionStorage,
+  'session-storage': tabStorage,
 }
 /** The address of a script of ours, as the page's policy demands it. */
 const workers = window.trustedTypes?.createPolicy('worker', { createScriptURL: (own: string) => own })
