@@ -187,13 +187,13 @@ export function composeClient(
       authorization: authorization.get,
     },
 
-    async getAccessToken({ resource: name, signal } = {}) {
+    async getAccessToken({ resource: name, rejected, forceRefresh, signal } = {}) {
       const resource = name === undefined ? undefined : parseResourceName(name, settings.resources)
-      const accessToken = live.ready(resource)
-      if (accessToken !== undefined) return accessToken
+      const accessToken = forceRefresh ? undefined : live.ready(resource)
+      if (accessToken !== undefined && accessToken !== rejected) return accessToken
       const sessionId = live.sessionId()
       await abortable(started(), signal)
-      return live.acquire({ resource, sessionId, signal })
+      return live.acquire({ resource, rejected, forceRefresh, sessionId, signal })
     },
 
     signOut: ({ endProviderSession = settings.endsProviderSession } = {}) =>

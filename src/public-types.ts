@@ -1,7 +1,14 @@
 /** What the entries `latchkey` and `latchkey/node` have in common. */
 
 export type { StepUp } from './core/challenge.ts'
-export type { CallbackResult, Client, MarkedResponse, SignInOptions, SignOutOptions } from './core/client.ts'
+export type {
+  AccessTokenOptions,
+  CallbackResult,
+  Client,
+  MarkedResponse,
+  SignInOptions,
+  SignOutOptions,
+} from './core/client.ts'
 export type { ClientEvent, Explanation, WarningTopic } from './core/events.ts'
 export type {
   AuthorizationRequest,

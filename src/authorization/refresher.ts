@@ -89,7 +89,11 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     return error
   }
 
-  const refresh = async (wanting: SessionRecord, resource: string | undefined): Promise<void> => {
+  const refresh = async (
+    wanting: SessionRecord,
+    resource: string | undefined,
+    isForced?: boolean,
+  ): Promise<void> => {
     const { sessionId } = wanting
     const key = keyOf(wanting, resource)
     const early = tooEarly(wanting, key)
@@ -98,7 +102,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     try {
       if (early) throw early
       await ports.prepare()
-      const request = { record: wanting, resource, wokeAt: ports.wokeAt() }
+      const request = { record: wanting, resource, wokeAt: ports.wokeAt(), isForced }
       ending = await lock.run(prefix, () => ports.redeem(request), WAIT_MS)
     } catch (error) {
       ending = await withoutLock(wanting, resource, error, early)
@@ -145,9 +149,9 @@ export function createRefresher(ports: RefresherPorts): Refresher {
   }
 
   /** Shared by all who wait in this realm, and over for them as soon as the session is. */
-  const flight = (wanting: SessionRecord, resource: string | undefined) =>
+  const flight: Refresher['refresh'] = (wanting, resource, isForced) =>
     share(keyOf(wanting, resource), () =>
-      abortable(refresh(wanting, resource), leavingOf(wanting.sessionId).signal),
+      abortable(refresh(wanting, resource, isForced), leavingOf(wanting.sessionId).signal),
     )
 
   /** It is too early to try again, or the lock was not to be had. Someone else may have done the work. */

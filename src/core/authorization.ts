@@ -76,6 +76,8 @@ export interface RefreshRequest {
   readonly resource: string | undefined
   /** When the user or the network last came back. */
   readonly wokeAt: EpochMs
+  /** The access token of the record may still be good. */
+  readonly isForced?: boolean | undefined
 }
 
 /** How a refresh ended, reported after the lock was released. */
@@ -151,9 +153,10 @@ export interface Authorization {
    * Afterwards `records.current` is what there is.
    * @param record the one whose access token cannot be used.
    * @param resource for one API of `resources`, or for all in general.
+   * @param isForced although nothing says that the access token cannot be used.
    * @throws AuthorizationRequiredError, NetworkError, ServerError, StorageError, LockTimeoutError.
    */
-  refresh(record: SessionRecord, resource: string | undefined): Promise<void>
+  refresh(record: SessionRecord, resource: string | undefined, isForced?: boolean): Promise<void>
   /** The same beside a call that does not need it yet, unless it is too early to try again. */
   refreshIfDue(record: SessionRecord, resource: string | undefined): void
   /** When the refresh was begun that brought the newest tokens; 0 where it was not one of this realm. */

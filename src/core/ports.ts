@@ -181,12 +181,14 @@ export interface AccessTokens {
   /**
    * A usable access token, after a refresh if there is none.
    * @param options.rejected the access token that a 401 came back for.
+   * @param options.forceRefresh a newer access token than the one in memory, whatever the clock says.
    * @param options.sessionId the session that it has to be of.
    * @throws AuthorizationRequiredError, NetworkError, ServerError, StorageError, LockTimeoutError; `signal.reason`.
    */
   acquire(options?: {
-    rejected?: string
-    resource?: string
+    rejected?: string | undefined
+    forceRefresh?: boolean | undefined
+    resource?: string | undefined
     sessionId?: string
     signal?: AbortSignal | null
   }): Promise<string>
