@@ -138,6 +138,7 @@ export function composeClient(
       settings: checked ?? check(half),
       ...{ extensions, fetch, clock, emit, warn, keyValue, lock, prefix, realm, records, page },
       ...{ watchLeaving, now, random, hash, left },
+      owner: `${prefix} in ${store.name}`,
       changed: changes.tell,
       adopted: () => changes.tell(undefined),
       wokeAt: () => wokeAt,

@@ -37,7 +37,18 @@ export interface AuthorizationRequestPorts {
   readonly keyValue: KeyValue
   readonly clock: Clock
   readonly warn: Warn
+  /** This client and its store. */
+  readonly owner: string
+  hash(text: string): Promise<string>
 }
+
+/**
+ * The mark of one client's `state`: only who knows that client sees whose it is, so that others of the page leave it alone.
+ */
+export const markOf = async (
+  { hash, owner }: Pick<AuthorizationRequestPorts, 'hash' | 'owner'>,
+  random: string,
+): Promise<string> => (await hash(`${owner} ${random}`)).slice(0, 8)
 
 /**
  * So many sign-ins that came back within this time, or that never did, and still nobody is signed in. Who goes Back at the
@@ -124,7 +135,8 @@ export async function beginAuthorization(
   endpointOf(as, 'token_endpoint', clientAuthentication?.mtls) // better to fail before the user has signed in than after
   await checkSignIn(ports, as, redirectUri)
   const createdAt = clock.now()
-  const state = nameState(userAgent, generateRandomState())
+  const random = generateRandomState()
+  const state = nameState(userAgent, random, await markOf(ports, random))
   const codeVerifier = generateRandomCodeVerifier()
   const nonce = scope.split(' ').includes('openid') ? generateRandomNonce() : undefined
   const own = {

@@ -123,6 +123,8 @@ export interface AuthorizationPorts {
   readonly lock: Lock
   /** Begins the names of all locks and records of this client. */
   readonly prefix: string
+  /** This client and its store, as no other client of the page has them. */
+  readonly owner: string
   /** Names this tab, worker or process in the records that it stores. */
   readonly realm: string
   readonly records: SessionRecords

@@ -81,7 +81,10 @@ export type Reach = 'page' | 'tab' | 'origin' | 'device'
  * the same lock and hear the same news.
  */
 export interface Store {
-  /** The kind of store, for events and reports. */
+  /**
+   * The kind of store, for reports. Two stores of one page need two names: the answer to a sign-in belongs to the client
+   * whose store has the name that the sign-in began with.
+   */
   readonly name: string
   readonly keyValue: KeyValue
   readonly lock: Lock

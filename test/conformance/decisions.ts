@@ -41,7 +41,6 @@ export const notYet: readonly string[] = [
   'F8.11',
   'F8.12',
   'F8.13',
-  'F8.14',
   'F8.16',
   'F8.17',
   'F8.18',
