@@ -105,7 +105,7 @@ export class CallbackError extends LatchkeyError {
     super(message, options)
     this.reason = reason
     this.error = options?.error
-    this.retryable = isPassing(this.error)
+    this.retryable = isPassing(this.error) || this.cause instanceof NetworkError
     this.lost = options?.lost
     // a function is nothing to log
     Object.defineProperty(this, 'restart', { value: undefined, writable: true, enumerable: false })
