@@ -1,6 +1,6 @@
 import type { EndReason, LatchkeyError, StorageError } from '../errors.ts'
 import type { Verdict } from './challenge.ts'
-import type { SignInOptions } from './client.ts'
+import type { SignInOptions, SignOutOptions } from './client.ts'
 import type { Resource } from './destination.ts'
 import type { Emit, Warn, WarningTopic } from './events.ts'
 import type { ClientAuthentication, ExtensionHooks } from './extension.ts'
@@ -20,6 +20,7 @@ export interface ServerSettings {
   readonly postLogoutRedirectUri: string | undefined
   readonly scope: string
   readonly authorizationParameters: Readonly<Record<string, string>>
+  readonly logoutParameters: Readonly<Record<string, string>>
   /** The more specific ones first. */
   readonly resources: readonly Resource[]
   readonly leewaySeconds: number
@@ -99,6 +100,15 @@ export interface SignInRequest extends Omit<SignInOptions, 'userAgent'> {
   /** With `prompt=none`: nobody else than this user. */
   readonly subject: string | undefined
 }
+
+/** One sign-out, as the app asks for it. */
+export type SignOutRequest = Omit<SignOutOptions, 'endProviderSession'>
+
+/**
+ * Shows the user the page where the provider's own session ends. Settles when they are back, or will not be.
+ * @param returnUri where that page sends them.
+ */
+export type LeaveForSignOut = (url: string, returnUri: string | undefined) => Promise<void>
 
 /** What became of a callback: `undefined` when it answers no sign-in of this client. */
 export type FinishedSignIn = { readonly returnTo: string | undefined } | undefined
@@ -184,13 +194,16 @@ export interface Authorization {
   beginRecovery(): Promise<string | undefined>
   /** Finishes the sign-in that a URL answers: once, however often it comes. */
   handleCallback(url: string | URL): Promise<FinishedSignIn>
+  /** @throws ConfigurationError for a sign-out that cannot be asked for like this. */
+  checkSignOut(request: SignOutRequest): void
   /**
    * After the session was removed here: ends sign-ins under way, revokes the tokens, and leaves for the end of the
-   * provider's own session. Best effort, bounded, never rejects.
+   * provider's own session. Best effort, bounded; rejects only as `checkSignOut`.
    */
   signOut(
     ended: SessionRecord | undefined,
-    leave: ((url: string) => Promise<void>) | undefined,
+    request: SignOutRequest,
+    leave: LeaveForSignOut | undefined,
   ): Promise<void>
   /** What an API's answer leads to, by its challenges. */
   judgeAnswer(status: number, header: string | null, sent: readonly unknown[]): Verdict

@@ -40,10 +40,14 @@ export interface AccessTokenOptions {
 /** Options of a sign-out. */
 export interface SignOutOptions {
   /**
-   * Whether to open the provider's sign-out page, which also ends the provider's own session. Default: true if the client
-   * has a `postLogoutRedirectUri` to come back to, otherwise false.
+   * Whether to open the provider's sign-out page, which also ends the provider's own session. Default: true if there is a
+   * `postLogoutRedirectUri` to come back to, or there are `logoutParameters`; otherwise false.
    */
   endProviderSession?: boolean
+  /** Where to come back to after this sign-out. Default: the client's own `postLogoutRedirectUri`. */
+  postLogoutRedirectUri?: string
+  /** Extra parameters for this request to the provider's sign-out page, such as `logout_hint`. They replace those of the same name in `logoutParameters`. */
+  parameters?: Readonly<Record<string, string>>
 }
 
 /** The result of handling a callback URL. */
@@ -111,7 +115,8 @@ export interface Client {
   /**
    * Ends the session here and in every tab and process that shares its store, then revokes the tokens (RFC 7009). Opens the
    * provider's sign-out page if `endProviderSession` says so.
-   * @throws StorageError if the stored session could not be removed: call it again.
+   * @throws StorageError if the stored session could not be removed: call it again; ConfigurationError for an option that
+   * is wrong.
    */
   signOut(options?: SignOutOptions): Promise<void>
   /** Reports every event in order, without secrets. */

@@ -161,8 +161,11 @@ export interface Environment {
   readonly store: () => Store
   readonly userAgent: () => UserAgent
   readonly page: Page | undefined
-  /** How to open the provider's sign-out page, if the page itself does not leave for it. */
-  readonly leave?: (url: string, gone: () => void) => Promise<void>
+  /**
+   * How to open the provider's sign-out page, if the page itself does not leave for it.
+   * @param returnUri where that page sends the user.
+   */
+  readonly leave?: (url: string, gone: () => void, returnUri: string | undefined) => Promise<void>
   /** The base of relative URLs for `fetch`, if it resolves them. */
   readonly baseUrl: () => string | undefined
   readonly wake: Wake | undefined

@@ -44,6 +44,7 @@ async function begin(
         postLogoutRedirectUri: undefined,
         scope: '',
         authorizationParameters: {},
+        logoutParameters: {},
         resources,
         leewaySeconds: 60,
         strict: false,
