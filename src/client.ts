@@ -1,6 +1,7 @@
 import type {
   Authorization,
   AuthorizationPorts,
+  LeaveForSignOut,
   LeftSession,
   SecondHalf,
   ServerSettings,
@@ -52,7 +53,13 @@ function createSecondHalf(
  * what is wrong.
  */
 export function readOptions(options: ClientOptions, base: string | undefined) {
-  const { issuer = options.server?.issuer, clientId, redirectUri, postLogoutRedirectUri } = options
+  const {
+    issuer = options.server?.issuer,
+    clientId,
+    redirectUri,
+    postLogoutRedirectUri,
+    logoutParameters,
+  } = options
   const { allowedOrigins = [], resources = {}, quirks, strict = false } = options
   const urls = Object.keys(Object(resources)).filter(name => URL.canParse(name))
   return {
@@ -61,7 +68,7 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
     quirks: new Set([quirks ?? []].flat()),
     extensions: [options.extensions ?? []].flat().filter(one => typeof one === 'function'),
     redirectUri: base && URL.canParse(redirectUri, base) ? new URL(redirectUri, base).href : redirectUri,
-    endsProviderSession: postLogoutRedirectUri !== undefined,
+    endsProviderSession: postLogoutRedirectUri !== undefined || logoutParameters !== undefined,
     allowedOrigins: new Set(
       [allowedOrigins]
         .flat()
@@ -150,6 +157,7 @@ export function composeClient(
       settings: checked ?? check(half),
       ...{ extensions, fetch, clock, emit, warn, keyValue, lock, prefix, realm, records, page },
       ...{ watchLeaving, now, random, hash, left, host, warnings: log.warnings },
+      owner: `${prefix} in ${store.name}`,
       changed: changes.tell,
       adopted: () => changes.tell(undefined),
       wokeAt: () => wokeAt,
@@ -200,23 +208,27 @@ export function composeClient(
       authorization: authorization.get,
     },
 
-    async getAccessToken({ resource: name, signal } = {}) {
+    async getAccessToken({ resource: name, rejected, forceRefresh, signal } = {}) {
       const resource = name === undefined ? undefined : parseResourceName(name, settings.resources)
-      const accessToken = live.ready(resource)
-      if (accessToken !== undefined) return accessToken
+      const accessToken = forceRefresh ? undefined : live.ready(resource)
+      if (accessToken !== undefined && accessToken !== rejected) return accessToken
       const sessionId = live.sessionId()
       await abortable(started(), signal)
-      return live.acquire({ resource, sessionId, signal })
+      return live.acquire({ resource, rejected, forceRefresh, sessionId, signal })
     },
 
-    signOut: ({ endProviderSession = settings.endsProviderSession } = {}) =>
-      shareSignOut('', () =>
+    async signOut({ endProviderSession, ...request } = {}) {
+      authorization.loaded?.checkSignOut(request) // where it is there, before anything is removed
+      const isAsked = request.postLogoutRedirectUri !== undefined || request.parameters !== undefined
+      const isLeaving = endProviderSession ?? (settings.endsProviderSession || isAsked)
+      await shareSignOut('', () =>
         live.signOut(async (ended, gone) => {
-          const leaving = endProviderSession && leave && ((url: string) => leave(url, gone))
+          const leaving: LeaveForSignOut = async (url, returnUri) => leave?.(url, gone, returnUri)
           const { signOut } = await authorization.get()
-          await signOut(ended, leaving || undefined)
+          await signOut(ended, request, isLeaving && leave ? leaving : undefined)
         }),
-      ),
+      )
+    },
 
     events: { subscribe: log.subscribe },
     explain: () => log.explain(live.session),

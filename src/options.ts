@@ -1,6 +1,6 @@
 import type { ServerSettings } from './core/authorization.ts'
 import type { StepUp } from './core/challenge.ts'
-import type { SignInOptions } from './core/client.ts'
+import type { SignInOptions, SignOutOptions } from './core/client.ts'
 import { baseOf, isConfidential, isOrigin, type Resource } from './core/destination.ts'
 import type { ClientAuthentication, Extension } from './core/extension.ts'
 import type { Clock, ConnectHost, Fetch, Logger, Store, UserAgent } from './core/ports.ts'
@@ -47,6 +47,11 @@ interface CommonOptions {
    * provider's sign-out page. Default: not set, and the page stays.
    */
   postLogoutRedirectUri?: string
+  /**
+   * Extra parameters for every request to the provider's sign-out page, such as Cognito's `logout_uri`. If they are set,
+   * `signOut()` opens that page. Default: none.
+   */
+  logoutParameters?: Readonly<Record<string, string>>
   /** Extra parameters for every authorization request, such as `audience`. */
   authorizationParameters?: Readonly<Record<string, string>>
   /** How many seconds before expiry to refresh, 0 or more. latchkey uses at most a fifth of the token's lifetime. Default 60. */
@@ -99,6 +104,7 @@ const OPTIONS = {
   allowedOrigins: 'apis baseUrl apiUrl allowedUrls secureRoutes',
   resources: '',
   postLogoutRedirectUri: 'postLogoutUrl logoutUrl logoutUri',
+  logoutParameters: 'logoutParams extraLogoutParams signoutParams',
   authorizationParameters:
     'authorizationParams extraQueryParams customParams audience prompt acrValues loginHint',
   refreshLeewaySeconds: 'leeway',
@@ -265,6 +271,7 @@ export function parseOptions(
       [options.scope ?? 'openid', ...resources.map(known => known.parameters.scope ?? '')].flat(),
     ),
     authorizationParameters: checkAuthorizationParameters({ ...options.authorizationParameters }),
+    logoutParameters: checkLogoutParameters({ ...options.logoutParameters }, 'logoutParameters'),
     leewaySeconds: refreshLeewaySeconds,
     quirks: new Set(quirks),
     warnings: isExposed ? [EXPOSED] : [],
@@ -325,6 +332,40 @@ export function checkAuthorizationParameters(
     if (name === 'resource') checkIndicator(value, option)
   }
   return parameters
+}
+
+/** What latchkey itself puts into a request for the end of the provider's session, and what has no place in a URL. */
+const RESERVED_AT_SIGN_OUT =
+  /^(client_id|client_secret|post_logout_redirect_uri|state|.*_token|id_token_hint)$/
+
+function checkLogoutParameters(
+  parameters: Readonly<Record<string, string>>,
+  option: string,
+): Readonly<Record<string, string>> {
+  for (const [name, value] of Object.entries(parameters)) {
+    const right = 'left out: latchkey sets it, or it has no place in a URL'
+    check(!RESERVED_AT_SIGN_OUT.test(name), `${option}.${name}`, right, name)
+    check(typeof value === 'string', `${option}.${name}`, 'a string', value)
+  }
+  return parameters
+}
+
+/**
+ * What one sign-out asks for.
+ * @param base what relative URLs are resolved against, where there is a page.
+ * @throws ConfigurationError
+ */
+export function parseSignOut(
+  { postLogoutRedirectUri: own, parameters = {} }: Omit<SignOutOptions, 'endProviderSession'>,
+  settings: ServerSettings,
+  base: string | undefined,
+) {
+  const postLogoutRedirectUri =
+    own === undefined
+      ? settings.postLogoutRedirectUri
+      : parseRedirectUri(own, base, 'signOut.postLogoutRedirectUri')
+  const checked = checkLogoutParameters(parameters, 'signOut.parameters')
+  return { postLogoutRedirectUri, parameters: { ...settings.logoutParameters, ...checked } }
 }
 
 /**

@@ -38,6 +38,8 @@ export type WarningTopic =
   | 'metadata_downgrade'
   /** A refreshed ID Token failed a check: latchkey keeps the previous one. */
   | 'id_token'
+  /** The ID Token is too long for the address of the provider's sign-out page. */
+  | 'id_token_hint'
   /** The server granted more than latchkey asked for. */
   | 'scope'
   /** A server asks for a DPoP nonce that latchkey cannot read (RFC 9449 section 8). */

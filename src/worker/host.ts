@@ -20,7 +20,7 @@ function createRefresh({ options, database }: HostRequest, own: HostOptions, rea
   let wake = () => {}
   const environment = browserEnvironment(() => indexedDb({ database }))
   const client = composeClient(
-    { ...options, ...own } as ClientOptions,
+    { ...options, ...own, logger: false } as ClientOptions,
     {
       ...{ ...environment, realm },
       // a page that asks has waited for as long as it had to
@@ -35,14 +35,14 @@ function createRefresh({ options, database }: HostRequest, own: HostOptions, rea
   )
   const { current, authorization } = client[actionContext] as LentParts
 
-  return async ({ sessionId, unusable, resource }) => {
+  return async ({ sessionId, unusable, resource, isForced }) => {
     wake()
     await client.start()
     const found = current()
     if (found?.sessionId !== sessionId) return
     const accessToken = accessTokenOf(found, resource)?.accessToken
     if ((await sha256(accessToken ?? '')) !== unusable) return // somebody has refreshed already
-    await (await authorization()).refresh(found, resource)
+    await (await authorization()).refresh(found, resource, isForced)
   }
 }
 
