@@ -8,10 +8,10 @@ import type {
 import type { Client } from './core/client.ts'
 import { baseOf, isOrigin } from './core/destination.ts'
 import { createEventLog } from './core/event-log.ts'
-import { actionContext } from './core/extension.ts'
+import { actionContext, type Extension } from './core/extension.ts'
 import { createListeners } from './core/listeners.ts'
 import type { Environment } from './core/ports.ts'
-import { sessionOf } from './core/session.ts'
+import { emptySession, sessionOf } from './core/session.ts'
 import { abortable, once, singleFlight } from './core/waiting.ts'
 import { ConfigurationError } from './errors.ts'
 import { type AuthFetchPorts, createAuthFetch } from './fetch/auth-fetch.ts'
@@ -51,15 +51,19 @@ function createSecondHalf(
  * what is wrong.
  */
 export function readOptions(options: ClientOptions, base: string | undefined) {
-  const { issuer = options.server?.issuer, clientId, redirectUri, postLogoutRedirectUri } = options
-  const { allowedOrigins = [], resources = {}, quirks, strict = false } = options
+  const { issuer = options.server?.issuer, clientId, redirectUri = '', postLogoutRedirectUri } = options
+  const { allowedOrigins = [], resources = {}, quirks, strict = false, grant, session } = options
   const urls = Object.keys(Object(resources)).filter(name => URL.canParse(name))
   return {
-    ...{ clientId, strict, clientAuthentication: options.clientAuthentication },
+    ...{ clientId, strict, clientAuthentication: options.clientAuthentication, grant, session },
     issuer: String(issuer),
     quirks: new Set(quirks),
-    extensions: [options.extensions ?? []].flat().filter(one => typeof one === 'function'),
+    extensions: [options.extensions ?? [], grant?.extension]
+      .flat()
+      .filter((one): one is Extension => typeof one === 'function'),
     redirectUri: base && URL.canParse(redirectUri, base) ? new URL(redirectUri, base).href : redirectUri,
+    // what a grant asks for that latchkey runs by itself
+    scope: [options.scope ?? []].flat().join(' '),
     endsProviderSession: postLogoutRedirectUri !== undefined,
     allowedOrigins: new Set(
       [allowedOrigins]
@@ -97,15 +101,22 @@ export function composeClient(
   // what is there at once checks all options before anything is made of them
   const checked = typeof module === 'function' ? undefined : check(module)
   const settings = readOptions(options, base)
+  const { grant, session, scope } = settings
   const {
     clock = environment.clock,
     fetch = environment.fetch,
-    userAgent = environment.userAgent(),
+    userAgent = grant?.userAgent ?? environment.userAgent(),
   } = options
-  const store = options.store ?? environment.store()
+  const chosen = { scope, session, store: options.store, defaultStore: environment.store }
+  const store = grant?.store?.(chosen) ?? options.store ?? environment.store()
   const keyValue = limited(store.keyValue, clock)
   const lock = typedLock(store.lock)
-  const prefix = `latchkey ${settings.issuer} ${settings.clientId}` // what belongs to another client is never read
+  // what belongs to another client, grant or session is never read
+  const prefix = [
+    `latchkey ${settings.issuer} ${settings.clientId}`,
+    ...(grant?.parameters ? [`by ${grant.type}`] : []),
+    ...(session === undefined ? [] : [`of ${encodeURIComponent(session)}`]),
+  ].join(' ')
   const realm = Math.random().toString(36).slice(2, 8)
   const { random } = Math
   const log = createEventLog(clock, realm)
@@ -148,6 +159,7 @@ export function composeClient(
   const live = createLiveSession({
     ...{ records, clock, now, emit, authorization, changes, left },
     isEager: environment.wake !== undefined,
+    begin: grant?.parameters && (epoch => records.begin(emptySession(grant.type, epoch, scope))),
     channel: () => store.channel(prefix),
     wake: environment.wake,
     woke() {
@@ -178,6 +190,13 @@ export function composeClient(
       return live.session
     },
     ...signingIn,
+    ...(grant?.parameters && {
+      async signIn() {
+        await started()
+        await live.acquire()
+        return live.session
+      },
+    }),
     subscribe: live.subscribe,
     fetch: createAuthFetch(calls),
     [actionContext]: {

@@ -3,6 +3,7 @@ import type { StepUp } from './core/challenge.ts'
 import type { SignInOptions } from './core/client.ts'
 import { baseOf, isConfidential, isOrigin, type Resource } from './core/destination.ts'
 import type { ClientAuthentication, Extension } from './core/extension.ts'
+import type { Grant } from './core/grant.ts'
 import type { Clock, Fetch, Store, UserAgent } from './core/ports.ts'
 import { QUIRKS, type Quirk } from './core/quirks.ts'
 import { ConfigurationError } from './errors.ts'
@@ -31,8 +32,6 @@ export interface ResourceParameters {
 interface CommonOptions {
   /** This app's `client_id` at the authorization server. */
   clientId: string
-  /** The URL that the authorization server sends the user back to. A relative URL is resolved against the page. */
-  redirectUri: string
   /** The scopes to ask for: one string or a list. Default `openid`. Add `offline_access` if your server needs it for refresh tokens. */
   scope?: string | readonly string[]
   /** The origins of your APIs, such as `https://api.example.com`. latchkey sends access tokens only there and to `resources`. */
@@ -62,6 +61,11 @@ interface CommonOptions {
   strict?: boolean
   /** Deviations from the specifications to accept from this server. Default: none. */
   quirks?: readonly Quirk[]
+  /**
+   * Names this client's session among those of other users in the same store: a user id, or the id of your own session. Default:
+   * one session per client ID.
+   */
+  session?: string
   /** Where to store tokens. Default: IndexedDB in browsers, a private file in Node. */
   store?: Store
   /** How to send the user to the authorization server. Default: a redirect in browsers, a loopback listener in Node. */
@@ -72,13 +76,26 @@ interface CommonOptions {
   clock?: Clock
 }
 
+/** How tokens are obtained: by the authorization code flow, which needs a `redirectUri`, or by a grant. */
+export type GrantChoice =
+  | {
+      /** The URL that the authorization server sends the user back to. A relative URL is resolved against the page. */
+      redirectUri: string
+      grant?: undefined
+    }
+  | {
+      /** Another way to tokens than the authorization code flow, from `latchkey/grants`. Default: the authorization code flow. */
+      grant: Grant
+      redirectUri?: string
+    }
+
 /** Either `issuer`, whose metadata latchkey then discovers, or `server`, the metadata itself. */
 export type ServerChoice =
   | { issuer: string; server?: undefined }
   | { server: ServerMetadata; issuer?: undefined }
 
 /** The options of `createClient()`. Set either `issuer`, whose metadata latchkey then discovers, or `server`, the metadata itself. */
-export type ClientOptions = CommonOptions & ServerChoice
+export type ClientOptions = CommonOptions & ServerChoice & GrantChoice
 
 const ONLY_LOOPBACK = ' (http only on loopback)'
 
@@ -154,7 +171,11 @@ export function parseOptions(
   if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
   const { server, clientId, clientAuthentication, postLogoutRedirectUri } = options
   const { refreshLeewaySeconds = 60, strict = false, quirks = [], extensions = [] } = options
+  const { grant, session } = options
   const issuer = parseIssuer(options)
+  const isGrant = !grant || (typeof grant.type === 'string' && Boolean(grant.parameters ?? grant.userAgent))
+  check(isGrant, 'grant', 'one of latchkey/grants, such as clientCredentials()', grant)
+  check(session === undefined || (typeof session === 'string' && session), 'session', 'a name', session)
   check(typeof clientId === 'string' && clientId.trim(), 'clientId', 'the client_id of this app', clientId)
   check(refreshLeewaySeconds >= 0, 'refreshLeewaySeconds', '0 or more (default 60)', refreshLeewaySeconds)
   const resources = parseResources(options.resources)
@@ -167,13 +188,18 @@ export function parseOptions(
   checkOrigins(options.allowedOrigins)
   for (const quirk of quirks) check(QUIRKS.includes(quirk), 'quirks', `a list of ${QUIRKS.join(', ')}`, quirk)
   return {
-    ...{ issuer, metadata: server, clientId, clientAuthentication, resources, strict },
-    redirectUri: parseRedirectUri(options.redirectUri, base, 'redirectUri'),
+    ...{ issuer, metadata: server, clientId, clientAuthentication, resources, strict, grant, session },
+    redirectUri:
+      grant && options.redirectUri === undefined
+        ? ''
+        : parseRedirectUri(options.redirectUri as string, base, 'redirectUri'),
     postLogoutRedirectUri:
       postLogoutRedirectUri && parseRedirectUri(postLogoutRedirectUri, base, 'postLogoutRedirectUri'),
-    // what is asked for later has to be granted now
+    // what is asked for later has to be granted now, unless latchkey runs the grant for each API
     scope: parseScope(
-      [options.scope ?? 'openid', ...resources.map(known => known.parameters.scope ?? '')].flat(),
+      grant?.parameters
+        ? (options.scope ?? '')
+        : [options.scope ?? 'openid', ...resources.map(known => known.parameters.scope ?? '')].flat(),
     ),
     authorizationParameters: checkAuthorizationParameters({ ...options.authorizationParameters }),
     leewaySeconds: refreshLeewaySeconds,

@@ -33,7 +33,7 @@ export interface RefresherPorts
     | 'wokeAt'
   > {
   /** Fetches what can be fetched before the lock is taken. */
-  prepare(): Promise<unknown>
+  prepare(record: SessionRecord): Promise<unknown>
   /** What happens while the lock is held. */
   redeem(request: RefreshRequest): Promise<RefreshResult>
   /** Revokes a refresh token that nobody will use, without waiting for it. */
@@ -97,7 +97,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     let ending: RefreshResult
     try {
       if (early) throw early
-      await ports.prepare()
+      await ports.prepare(wanting)
       const request = { record: wanting, resource, wokeAt: ports.wokeAt() }
       ending = await lock.run(prefix, () => ports.redeem(request), WAIT_MS)
     } catch (error) {

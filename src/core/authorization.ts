@@ -4,6 +4,7 @@ import type { SignInOptions } from './client.ts'
 import type { Resource } from './destination.ts'
 import type { Emit, Warn, WarningTopic } from './events.ts'
 import type { ClientAuthentication, ExtensionHooks } from './extension.ts'
+import type { Grant } from './grant.ts'
 import type { Listeners } from './listeners.ts'
 import type { Clock, EpochMs, Fetch, KeyValue, Lock, Page, SignInAttempt, WatchLeaving } from './ports.ts'
 import type { Quirk } from './quirks.ts'
@@ -25,6 +26,9 @@ export interface ServerSettings {
   readonly leewaySeconds: number
   readonly strict: boolean
   readonly quirks: ReadonlySet<Quirk>
+  /** In place of the authorization code flow. */
+  readonly grant?: Grant | undefined
+  readonly session?: string | undefined
   /** What the app's developers should look at, although nothing is refused. */
   readonly warnings: readonly { readonly about: WarningTopic; readonly message: string }[]
 }

@@ -2,8 +2,8 @@ import type { EndReason, ErrorCode } from '../errors.ts'
 import type { StepUp } from './challenge.ts'
 import type { EpochMs } from './ports.ts'
 
-/** The grant of a token request. */
-export type GrantType = 'authorization_code' | 'refresh_token'
+/** The `grant_type` of a token request: these two, and that of the option `grant`. */
+export type GrantType = 'authorization_code' | 'refresh_token' | (string & {})
 
 /** An event of a client, with its time. No event contains a secret. */
 export type ClientEvent = { readonly at: EpochMs } & EventBody
@@ -42,6 +42,8 @@ export type WarningTopic =
   | 'scope'
   /** A server asks for a DPoP nonce that latchkey cannot read (RFC 9449 section 8). */
   | 'dpop_nonce'
+  /** The program uses the password grant, which RFC 9700 section 2.4 forbids. */
+  | 'password_grant'
   /** latchkey ignored a member of the response to a refresh, because its value is invalid. */
   | 'token_response'
 
