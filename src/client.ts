@@ -63,7 +63,7 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
       .filter((one): one is Extension => typeof one === 'function'),
     redirectUri: base && URL.canParse(redirectUri, base) ? new URL(redirectUri, base).href : redirectUri,
     // what a grant asks for that latchkey runs by itself
-    scope: [options.scope ?? []].flat().join(' '),
+    grantScope: [options.scope ?? []].flat().join(' '),
     endsProviderSession: postLogoutRedirectUri !== undefined,
     allowedOrigins: new Set(
       [allowedOrigins]
@@ -101,7 +101,7 @@ export function composeClient(
   // what is there at once checks all options before anything is made of them
   const checked = typeof module === 'function' ? undefined : check(module)
   const settings = readOptions(options, base)
-  const { grant, session, scope } = settings
+  const { grant, session, grantScope: scope } = settings
   const {
     clock = environment.clock,
     fetch = environment.fetch,
@@ -117,7 +117,7 @@ export function composeClient(
     ...(grant?.parameters ? [`by ${grant.type}`] : []),
     ...(session === undefined ? [] : [`of ${encodeURIComponent(session)}`]),
   ].join(' ')
-  const realm = Math.random().toString(36).slice(2, 8)
+  const realm = (environment.realm ?? '') + Math.random().toString(36).slice(2, 8)
   const { random } = Math
   const log = createEventLog(clock, realm)
   const { emit, warn } = log
@@ -141,6 +141,10 @@ export function composeClient(
       },
     }),
   )
+  const host = options.host?.({
+    ...{ options, base, clock, database: store.database },
+    warn: message => warn('host', message),
+  })
   const { tokenType, presentation } = extensions.find(one => one.tokenType) ?? {}
   const records = createTokenStore(keyValue, `${prefix} session`, tokenType)
   const now = createWatchedTime(clock, records)
@@ -148,7 +152,7 @@ export function composeClient(
     half.createAuthorization({
       settings: checked ?? check(half),
       ...{ extensions, fetch, clock, emit, warn, keyValue, lock, prefix, realm, records, page },
-      ...{ watchLeaving, now, random, hash, left },
+      ...{ watchLeaving, now, random, hash, left, host },
       changed: changes.tell,
       adopted: () => changes.tell(undefined),
       wokeAt: () => wokeAt,
@@ -231,6 +235,7 @@ export function composeClient(
       live.dispose()
       log.dispose()
       for (const one of extensions) one.close?.()
+      host?.close()
       store.close?.()
     },
   }

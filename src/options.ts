@@ -4,7 +4,7 @@ import type { SignInOptions } from './core/client.ts'
 import { baseOf, isConfidential, isOrigin, type Resource } from './core/destination.ts'
 import type { ClientAuthentication, Extension } from './core/extension.ts'
 import type { Grant } from './core/grant.ts'
-import type { Clock, Fetch, Store, UserAgent } from './core/ports.ts'
+import type { Clock, ConnectHost, Fetch, Store, UserAgent } from './core/ports.ts'
 import { QUIRKS, type Quirk } from './core/quirks.ts'
 import { ConfigurationError } from './errors.ts'
 
@@ -70,6 +70,8 @@ interface CommonOptions {
   store?: Store
   /** How to send the user to the authorization server. Default: a redirect in browsers, a loopback listener in Node. */
   userAgent?: UserAgent
+  /** A worker that finishes a refresh when the page is closed meanwhile: `worker(…)` of `latchkey/worker`. Default: the page itself. */
+  host?: ConnectHost
   /** The function that sends all requests. Default: the global `fetch` at the time you create the client. */
   fetch?: Fetch
   /** The source of time. Default: the device's clock. */

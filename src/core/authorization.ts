@@ -6,7 +6,17 @@ import type { Emit, Warn, WarningTopic } from './events.ts'
 import type { ClientAuthentication, ExtensionHooks } from './extension.ts'
 import type { Grant } from './grant.ts'
 import type { Listeners } from './listeners.ts'
-import type { Clock, EpochMs, Fetch, KeyValue, Lock, Page, SignInAttempt, WatchLeaving } from './ports.ts'
+import type {
+  Clock,
+  EpochMs,
+  Fetch,
+  Host,
+  KeyValue,
+  Lock,
+  Page,
+  SignInAttempt,
+  WatchLeaving,
+} from './ports.ts'
 import type { Quirk } from './quirks.ts'
 import type { EndedSession, SessionRecord, Stored } from './session.ts'
 
@@ -134,6 +144,8 @@ export interface AuthorizationPorts {
   adopted(): void
   /** This realm has a session no more. */
   readonly left: Pick<Listeners<LeftSession>, 'add'>
+  /** Refreshes in this page's place while the store is shared. */
+  readonly host: Host | undefined
   /** When the user or the network last came back. */
   wokeAt(): EpochMs
   /** Whether what is stored survives that the page leaves. */

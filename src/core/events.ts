@@ -44,6 +44,8 @@ export type WarningTopic =
   | 'dpop_nonce'
   /** The program uses the password grant, which RFC 9700 section 2.4 forbids. */
   | 'password_grant'
+  /** The worker of `latchkey/worker` cannot be used: the page refreshes by itself. */
+  | 'host'
   /** latchkey ignored a member of the response to a refresh, because its value is invalid. */
   | 'token_response'
 

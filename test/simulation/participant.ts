@@ -102,6 +102,7 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
   const changes = createListeners<string | undefined>()
   const left = createListeners<LeftSession>()
   let wokeAt = clock.now()
+  const hash = async (text: string) => `hash of ${text}`
   const redeemUnderLock = createRedemption({
     records,
     lock: weakened.lock,
@@ -119,7 +120,7 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
         throw error
       }
     },
-    hash: async text => `hash of ${text}`,
+    hash,
     random: random.next,
     revoke,
     changed: changes.tell,
@@ -140,6 +141,8 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
     prepare: () => passes(5),
     redeem: redeemUnderLock,
     revoke,
+    hash,
+    host: undefined,
   })
   const live = createLiveSession({
     records,

@@ -9,6 +9,7 @@ import {
   type Store,
   sessionStorage,
 } from 'latchkey'
+import { worker } from 'latchkey/worker'
 import type { AppMode } from './e2e-pages.ts'
 
 /** An error as it can be handed from a page to a test. */
@@ -48,17 +49,21 @@ const stores: Partial<Record<AppMode, () => Store>> = {
   'popup-and-memory': memory,
   'session-storage': sessionStorage,
 }
+/** The address of a script of ours, as the page's policy demands it. */
+const workers = window.trustedTypes?.createPolicy('worker', { createScriptURL: (own: string) => own })
+const trusted = (url: string): string => workers?.createScriptURL(url) ?? url
+
+const isHosted = config.mode.startsWith('host')
+if (config.mode === 'host-in-service-worker')
+  Object.defineProperty(window, 'SharedWorker', { value: undefined })
 const hasPopup = config.mode.startsWith('popup')
 const client = make({
   userAgent: hasPopup ? popup() : undefined,
   store: stores[config.mode]?.(),
+  host: isHosted ? worker(trusted('/latchkey-worker.js')) : undefined,
 })
 const events: ClientEvent[] = []
 client.events.subscribe(event => events.push(event))
-
-/** The address of a script of ours, as the page's policy demands it. */
-const workers = window.trustedTypes?.createPolicy('worker', { createScriptURL: (own: string) => own })
-const trusted = (url: string): string => workers?.createScriptURL(url) ?? url
 
 const app = {
   client,

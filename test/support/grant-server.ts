@@ -1,3 +1,4 @@
+import { errors } from 'oidc-provider'
 import { createScriptedUserAgent } from '../../examples/demo/scripted-user-agent.ts'
 import {
   type AuthorizationServer,
@@ -71,8 +72,7 @@ export async function startGrantServer(options: { accessTokenSeconds?: number } 
             const decision = own.decide(request.accountId)
             if (decision === 'wait') return
             if (decision === 'refuse') {
-              const { AccessDenied } = await import('oidc-provider/lib/helpers/errors.js')
-              await provider.backchannelResult(request.jti, new AccessDenied() as never)
+              await provider.backchannelResult(request.jti, new errors.AccessDenied() as never)
               return
             }
             const grant = new provider.Grant({ accountId: request.accountId, clientId: request.clientId })
