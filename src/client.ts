@@ -6,7 +6,7 @@ import type {
   ServerSettings,
 } from './core/authorization.ts'
 import type { Client } from './core/client.ts'
-import { baseOf, isOrigin } from './core/destination.ts'
+import { baseOf, isOrigin, tokenName } from './core/destination.ts'
 import { createEventLog } from './core/event-log.ts'
 import { actionContext, type Extension } from './core/extension.ts'
 import { createListeners } from './core/listeners.ts'
@@ -210,8 +210,9 @@ export function composeClient(
       authorization: authorization.get,
     },
 
-    async getAccessToken({ resource: name, signal } = {}) {
-      const resource = name === undefined ? undefined : parseResourceName(name, settings.resources)
+    async getAccessToken({ resource: name, scope: part, signal } = {}) {
+      const url = name === undefined ? undefined : parseResourceName(name, settings.resources)
+      const resource = part === undefined ? url : tokenName(url, [part].flat())
       const accessToken = live.ready(resource)
       if (accessToken !== undefined) return accessToken
       const sessionId = live.sessionId()

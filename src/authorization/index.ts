@@ -1,5 +1,6 @@
 import type { Authorization, AuthorizationPorts, SignInRequest } from '../core/authorization.ts'
 import { judgeAnswer } from '../core/challenge.ts'
+import { resourceOf } from '../core/destination.ts'
 import { runsGrant, type SessionRecord } from '../core/session.ts'
 import { parseSignIn } from '../options.ts'
 import { createServerTime, createTransport } from './endpoint.ts'
@@ -48,7 +49,7 @@ export function createAuthorization(ports: AuthorizationPorts): Authorization {
     tokenType: extensions.tokenType,
     revoke,
     async redeem(record, url, attempt, signal) {
-      const resource = resources.find(known => known.url === url)
+      const resource = url === undefined ? undefined : resourceOf(url, resources)
       const parameters = resource && requestFor(resource, record)
       const granted = runsGrant(record)
         ? await grants.run(record, attempt, signal, parameters)

@@ -87,11 +87,16 @@ export interface Client {
    * Returns a valid access token, for requests that do not use `fetch`, such as a WebSocket. Refreshes first if necessary.
    * Your code then decides where the token goes.
    * @param options.resource the name of an API in `resources`. Default: the access token for `allowedOrigins`.
+   * @param options.scope only this part of the scope: a token of its own, with a refresh of its own. Default: everything.
    * @param options.signal stops waiting.
    * @throws AuthorizationRequiredError if there is no session; ServerError, NetworkError, StorageError or LockTimeoutError if
-   * the refresh failed; ConfigurationError for an unknown `resource`.
+   * the refresh failed; ConfigurationError for an unknown `resource` or a `scope` that is none.
    */
-  getAccessToken(options?: { resource?: string; signal?: AbortSignal }): Promise<string>
+  getAccessToken(options?: {
+    resource?: string
+    scope?: string | readonly string[]
+    signal?: AbortSignal
+  }): Promise<string>
   /**
    * Ends the session here and in every tab and process that shares its store, then revokes the tokens (RFC 7009). Opens the
    * provider's sign-out page if `endProviderSession` says so.
