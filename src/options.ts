@@ -3,6 +3,7 @@ import type { StepUp } from './core/challenge.ts'
 import type { SignInOptions, SignOutOptions } from './core/client.ts'
 import { baseOf, isConfidential, isOrigin, type Resource } from './core/destination.ts'
 import type { ClientAuthentication, Extension } from './core/extension.ts'
+import type { Grant } from './core/grant.ts'
 import type { Clock, ConnectHost, Fetch, Logger, Store, UserAgent } from './core/ports.ts'
 import { QUIRKS, type Quirk } from './core/quirks.ts'
 import { ConfigurationError } from './errors.ts'
@@ -31,8 +32,6 @@ export interface ResourceParameters {
 interface CommonOptions {
   /** This app's `client_id` at the authorization server. */
   clientId: string
-  /** The URL that the authorization server sends the user back to. A relative URL is resolved against the page. */
-  redirectUri: string
   /** The scopes to ask for: one string or a list. Default `openid`. Add `offline_access` if your server needs it for refresh tokens. */
   scope?: string | readonly string[]
   /** The origins of your APIs, such as `https://api.example.com`. latchkey sends access tokens only there and to `resources`. */
@@ -67,6 +66,11 @@ interface CommonOptions {
   strict?: boolean
   /** Deviations from the specifications to accept from this server. Default: none. */
   quirks?: readonly Quirk[]
+  /**
+   * Names this client's session among those of other users in the same store: a user id, or the id of your own session. Default:
+   * one session per client ID.
+   */
+  session?: string
   /** Where to store tokens. Default: IndexedDB in browsers, a private file in Node. */
   store?: Store
   /** How to send the user to the authorization server. Default: a redirect in browsers, a loopback listener in Node. */
@@ -86,13 +90,26 @@ interface CommonOptions {
   clock?: Clock
 }
 
+/** How tokens are obtained: by the authorization code flow, which needs a `redirectUri`, or by a grant. */
+export type GrantChoice =
+  | {
+      /** The URL that the authorization server sends the user back to. A relative URL is resolved against the page. */
+      redirectUri: string
+      grant?: undefined
+    }
+  | {
+      /** Another way to tokens than the authorization code flow, from `latchkey/grants`. Default: the authorization code flow. */
+      grant: Grant
+      redirectUri?: string
+    }
+
 /** Either `issuer`, whose metadata latchkey then discovers, or `server`, the metadata itself. */
 export type ServerChoice =
   | { issuer: string; server?: undefined }
   | { server: ServerMetadata; issuer?: undefined }
 
 /** The options of `createClient()`. Set either `issuer`, whose metadata latchkey then discovers, or `server`, the metadata itself. */
-export type ClientOptions = CommonOptions & ServerChoice
+export type ClientOptions = CommonOptions & ServerChoice & GrantChoice
 
 /** Every option of `createClient()`, with names that other libraries have for it. */
 const OPTIONS = {
@@ -113,10 +130,12 @@ const OPTIONS = {
   strict: '',
   quirks: '',
   store: 'storage userStore tokenStorage stateStore cache cacheLocation',
-  userAgent: 'popup redirect flow',
+  userAgent: 'popup redirect',
   navigate: 'navigateTo onRedirectCallback onSigninCallback router',
   logger: 'log logLevel debug',
   host: 'worker',
+  grant: 'grantType flow',
+  session: 'sessionId user',
   fetch: '',
   clock: '',
 } satisfies Record<keyof ClientOptions, string>
@@ -243,7 +262,11 @@ export function parseOptions(
   checkNames(options, OPTIONS, 'createClient()')
   const { server, clientId, clientAuthentication, postLogoutRedirectUri } = options
   const { refreshLeewaySeconds = 60, strict = false, quirks = [], extensions = [] } = options
+  const { grant, session } = options
   const issuer = parseIssuer(options)
+  const isGrant = !grant || (typeof grant.type === 'string' && Boolean(grant.parameters ?? grant.userAgent))
+  check(isGrant, 'grant', 'one of latchkey/grants, such as clientCredentials()', grant)
+  check(session === undefined || (typeof session === 'string' && session), 'session', 'a name', session)
   check(typeof clientId === 'string' && clientId.trim(), 'clientId', 'the client_id of this app', clientId)
   const isLeeway = Number.isFinite(refreshLeewaySeconds) && refreshLeewaySeconds >= 0
   check(isLeeway, 'refreshLeewaySeconds', '0 or more (default 60)', refreshLeewaySeconds)
@@ -260,15 +283,20 @@ export function parseOptions(
   check(Array.isArray(quirks), 'quirks', `a list of ${QUIRKS.join(', ')}`, quirks)
   for (const quirk of quirks) check(QUIRKS.includes(quirk), 'quirks', `a list of ${QUIRKS.join(', ')}`, quirk)
   return {
-    ...{ issuer, metadata: server, clientId, clientAuthentication, resources, strict },
-    redirectUri: parseRedirectUri(options.redirectUri, base, 'redirectUri'),
+    ...{ issuer, metadata: server, clientId, clientAuthentication, resources, strict, grant, session },
+    redirectUri:
+      grant && options.redirectUri === undefined
+        ? ''
+        : parseRedirectUri(options.redirectUri as string, base, 'redirectUri'),
     postLogoutRedirectUri:
       postLogoutRedirectUri === undefined
         ? undefined
         : parseRedirectUri(postLogoutRedirectUri, base, 'postLogoutRedirectUri'),
-    // what is asked for later has to be granted now
+    // what is asked for later has to be granted now, unless latchkey runs the grant for each API
     scope: parseScope(
-      [options.scope ?? 'openid', ...resources.map(known => known.parameters.scope ?? '')].flat(),
+      grant?.parameters
+        ? (options.scope ?? '')
+        : [options.scope ?? 'openid', ...resources.map(known => known.parameters.scope ?? '')].flat(),
     ),
     authorizationParameters: checkAuthorizationParameters({ ...options.authorizationParameters }),
     logoutParameters: checkLogoutParameters({ ...options.logoutParameters }, 'logoutParameters'),

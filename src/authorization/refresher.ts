@@ -35,7 +35,7 @@ export interface RefresherPorts
     | 'host'
   > {
   /** Fetches what can be fetched before the lock is taken. */
-  prepare(): Promise<unknown>
+  prepare(record: SessionRecord): Promise<unknown>
   /** What happens while the lock is held. */
   redeem(request: RefreshRequest): Promise<RefreshResult>
   /** Revokes a refresh token that nobody will use, without waiting for it. */
@@ -155,7 +155,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     )
 
   const underLock = async (record: SessionRecord, resource: string | undefined, isForced?: boolean) => {
-    await ports.prepare()
+    await ports.prepare(record)
     const request = { record, resource, wokeAt: ports.wokeAt(), isForced }
     return lock.run(prefix, () => ports.redeem(request), WAIT_MS)
   }

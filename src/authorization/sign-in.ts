@@ -56,6 +56,19 @@ export interface SignInPorts
   revoke(refreshToken: string): void
 }
 
+/** What a sign-in works with that needs no authorization response. */
+export interface ObtainPorts extends TokenRequestPorts, Pick<AuthorizationPorts, 'records' | 'changed'> {
+  readonly demands: Pick<ReturnType<typeof parseSignIn>, 'scope' | 'parameters'>
+  /**
+   * Stores the session that was granted.
+   * @param epoch of the store when the sign-in began.
+   * @throws AuthorizationRequiredError where somebody has signed out since.
+   */
+  begin(state: string, epoch: number | undefined, granted: Granted): Promise<SessionRecord>
+  /** Revokes a refresh token that nobody will use, without waiting for it. */
+  revoke(refreshToken: string): void
+}
+
 /** Sends the user to the authorization server. Resolves when the answer was handled, or when it never comes here. */
 export async function signIn(
   ports: SignInPorts,
@@ -65,6 +78,11 @@ export async function signIn(
 ): Promise<void> {
   const { scope } = demands
   await refuseLoop(ports)
+  if (attempt.obtain) {
+    const begin: ObtainPorts['begin'] = (state, epoch, granted) =>
+      beginSession(ports, { state, epoch, scope, subject }, granted, undefined)
+    if (await attempt.obtain({ ...ports, demands, begin } satisfies ObtainPorts)) return
+  }
   const choice = { ...demands, userAgent, subject }
   const { url, state } = await beginAuthorization(ports, choice, await attempt.redirectUri)
   if (leaves && !ports.isKept()) {
@@ -263,7 +281,13 @@ async function exchange(ports: SignInPorts, { state, url }: Callback): Promise<S
  */
 async function beginSession(
   ports: SignInPorts,
-  { state, scope, silent, subject: required, epoch }: Transaction,
+  {
+    state,
+    scope,
+    silent,
+    subject: required,
+    epoch,
+  }: Pick<Transaction, 'state' | 'scope' | 'silent' | 'subject' | 'epoch'>,
   granted: Granted,
   subject: string | undefined,
 ): Promise<SessionRecord> {

@@ -4,6 +4,7 @@ import type { SignInOptions, SignOutOptions } from './client.ts'
 import type { Resource } from './destination.ts'
 import type { Emit, Warn, Warning } from './events.ts'
 import type { ClientAuthentication, ExtensionHooks } from './extension.ts'
+import type { Grant } from './grant.ts'
 import type { Listeners } from './listeners.ts'
 import type {
   Clock,
@@ -36,6 +37,9 @@ export interface ServerSettings {
   readonly leewaySeconds: number
   readonly strict: boolean
   readonly quirks: ReadonlySet<Quirk>
+  /** In place of the authorization code flow. */
+  readonly grant?: Grant | undefined
+  readonly session?: string | undefined
   /** What the app's developers should look at, although nothing is refused. */
   readonly warnings: readonly Warning[]
 }

@@ -25,6 +25,8 @@ export interface SignInOptions {
 export interface AccessTokenOptions {
   /** The name of an API in `resources`. Default: the access token for `allowedOrigins`. */
   resource?: string
+  /** Only this part of the scope: a token of its own, with a refresh of its own. Default: everything. */
+  scope?: string | readonly string[]
   /**
    * An access token that an API rejected, for example in the answer to an `XMLHttpRequest` or by closing a WebSocket.
    * latchkey refreshes only if this is still its newest one. Default: none.
@@ -111,7 +113,8 @@ export interface Client {
    * Returns a valid access token, for requests that do not use `fetch`, such as a WebSocket. Refreshes first if necessary.
    * Your code then decides where the token goes.
    * @throws AuthorizationRequiredError if there is no session, or no refresh token where a refresh is necessary; ServerError,
-   * NetworkError, StorageError or LockTimeoutError if the refresh failed; ConfigurationError for an unknown `resource`.
+   * NetworkError, StorageError or LockTimeoutError if the refresh failed; ConfigurationError for an unknown `resource`
+   * or a `scope` that is none.
    */
   getAccessToken(options?: AccessTokenOptions): Promise<string>
   /**

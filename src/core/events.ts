@@ -2,8 +2,8 @@ import type { EndReason, ErrorCode } from '../errors.ts'
 import type { StepUp } from './challenge.ts'
 import type { EpochMs } from './ports.ts'
 
-/** The grant of a token request. */
-export type GrantType = 'authorization_code' | 'refresh_token'
+/** The `grant_type` of a token request: these two, and that of the option `grant`. */
+export type GrantType = 'authorization_code' | 'refresh_token' | (string & {})
 
 /** An event of a client, with its time. No event contains a secret. */
 export type ClientEvent = { readonly at: EpochMs } & EventBody
@@ -46,6 +46,8 @@ export type WarningTopic =
   | 'dpop_nonce'
   /** An API that is in neither `allowedOrigins` nor `resources` answered 401: latchkey sent it no access token. */
   | 'origin_not_allowed'
+  /** The program uses the password grant, which RFC 9700 section 2.4 forbids. */
+  | 'password_grant'
   /** The worker of `latchkey/worker` cannot be used: the page refreshes by itself. */
   | 'host'
   /** latchkey ignored a member of the response to a refresh, because its value is invalid. */

@@ -11,7 +11,10 @@ import { sha256 } from '../platform/device.ts'
 import { type HostAnswer, type HostRequest, namesOfOwn, PROTOCOL } from './protocol.ts'
 
 /** Options of the pages' client that hold functions, which no message can carry: the same ones as in the pages. */
-export type HostOptions = Pick<ClientOptions, 'extensions' | 'clientAuthentication' | 'fetch' | 'clock'>
+export type HostOptions = Pick<
+  ClientOptions,
+  'extensions' | 'clientAuthentication' | 'grant' | 'fetch' | 'clock'
+>
 
 type Refresh = (request: HostedRefresh) => Promise<void>
 
