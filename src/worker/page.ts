@@ -1,11 +1,11 @@
 import type { ConnectHost, Host, HostedRefresh, HostPorts } from '../core/ports.ts'
-import { HOLD_MS, once, WAIT_MS } from '../core/waiting.ts'
+import { once } from '../core/waiting.ts'
 import { type HostAnswer, type HostRequest, namesOfOwn, PROTOCOL, sendable } from './protocol.ts'
 
 /** How long the host may take to say that it refreshes. It may have to start first. */
 const TAKEN_MS = 2000
-/** How long it may take then: it waits for the lock, and holds it. */
-const DONE_MS = WAIT_MS + HOLD_MS
+/** How long it may take then, before the page stands in line for the lock itself: longer than one token request. */
+const DONE_MS = 10_000
 /** After a host said nothing, for how long it is not asked again. */
 const SILENT_MS = 60_000
 
@@ -139,7 +139,10 @@ function createHost(url: WorkerUrl, ports: HostPorts): Host {
       try {
         const sent = requestFor(request)
         const answer = sent && (await ask(ports, connection, sent))
-        if (sent && answer === undefined) silentUntil = clock.now() + SILENT_MS
+        if (sent && answer === undefined) {
+          silentUntil = clock.now() + SILENT_MS
+          warn('The worker of "host" did not answer in time. This page refreshes by itself for a minute.')
+        }
         return answer ?? false
       } catch (error) {
         give(error)

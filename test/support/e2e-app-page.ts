@@ -53,6 +53,7 @@ const stores: Partial<Record<AppMode, () => Store>> = {
 const workers = window.trustedTypes?.createPolicy('worker', { createScriptURL: (own: string) => own })
 const trusted = (url: string): string => workers?.createScriptURL(url) ?? url
 
+const host = worker(trusted('/latchkey-worker.js'))
 const isHosted = config.mode.startsWith('host')
 if (config.mode === 'host-in-service-worker')
   Object.defineProperty(window, 'SharedWorker', { value: undefined })
@@ -60,13 +61,14 @@ const hasPopup = config.mode.startsWith('popup')
 const client = make({
   userAgent: hasPopup ? popup() : undefined,
   store: stores[config.mode]?.(),
-  host: isHosted ? worker(trusted('/latchkey-worker.js')) : undefined,
+  host: isHosted ? host : undefined,
 })
 const events: ClientEvent[] = []
 client.events.subscribe(event => events.push(event))
 
 const app = {
   client,
+  host,
   trusted,
   /** Of this page. */
   events,
