@@ -44,8 +44,9 @@ export async function setup(project: TestProject): Promise<void> {
   // Only what latchkey declares: a dependency that is missing in its package.json is missing here too.
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
     dependencies?: Record<string, string>
+    peerDependencies?: Record<string, string>
   }
-  for (const name of Object.keys(manifest.dependencies ?? {})) link(app, name)
+  for (const name of Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })) link(app, name)
   project.provide('packed', { tarball: join(temporary, tarball), app, folder })
 }
 
