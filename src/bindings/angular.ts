@@ -144,11 +144,8 @@ export function requireSession(options: GuardOptions): SessionGuard {
   const guard: SessionGuard = async (_route, state) => {
     const [client, router, location] = [inject(LATCHKEY), inject(Router), inject(Location)]
     const steer = async (url: string, how: GuardOptions) => {
-      const toRouter = (address: string) => {
-        const { pathname, search, hash } = new URL(address)
-        return location.normalize(pathname + search + hash)
-      }
-      const instead = await admit(client, url, how, { address: location.prepareExternalUrl(url), toRouter })
+      const address = location.prepareExternalUrl(url)
+      const instead = await admit(client, url, how, { address, toRouter: to => location.normalize(to) })
       return instead === undefined || router.parseUrl(instead)
     }
     leaveWithUser(router, steer)

@@ -51,6 +51,9 @@ export interface Entrance {
   enter(request: EntryRequest): Promise<boolean>
 }
 
+const PAGE = 'http://page.invalid'
+const pathOf = (address: string) => new URL(address, PAGE).pathname
+
 export const STARTING: View = Object.freeze({
   session: Object.freeze({ status: 'starting' } as const),
   user: undefined,
@@ -66,15 +69,13 @@ const isAboutSignIn = (error: unknown) =>
 /** What the address bar shows; `undefined` where there is none. */
 export const addressOfPage = (): string | undefined => globalThis.location?.href
 
-const withoutFragment = (address = '', base?: string) => new URL(address, base).href.split('#')[0]
-
 function createEntrance(client: Client): Entrance {
   const listeners = new Set<() => void>()
   let view = STARTING
   let error: Error | undefined
   let begun: unknown
   let sessions = 0
-  let starting: Promise<void> | undefined
+  let starting: Promise<unknown> | undefined
   let signingIn: Promise<unknown> | undefined
   let arrival: { from: string; to: string } | undefined
   let mayBegin = true
@@ -97,19 +98,25 @@ function createEntrance(client: Client): Entrance {
     for (const listener of [...listeners]) listener()
   }
 
-  const start = async () => {
+  /** @returns the error, if the client could not find out who is signed in and has to be started again. */
+  const start = async (): Promise<unknown> => {
+    let failure: unknown
     const before = addressOfPage()
     // a sign-in that the app has finished by itself, and that left nobody signed in, has failed
     if (client.explain().events.some(({ type }) => type === 'authorization-response')) mayBegin = false
     try {
-      error = undefined
       await client.start()
     } catch (reason) {
       fail(reason)
-      if (!isAboutSignIn(reason)) starting = undefined
+      if (!isAboutSignIn(reason)) {
+        starting = undefined
+        failure = reason
+      }
     }
     const after = addressOfPage()
-    if (before && after && after !== before) arrival = { from: before, to: after }
+    if (before && after && after !== before)
+      arrival = { from: pathOf(before), to: after.replace(/^[^/]*\/\/[^/]*/, '') }
+    return failure
   }
   const started = () => {
     starting ??= start()
@@ -154,20 +161,20 @@ function createEntrance(client: Client): Entrance {
         for (const stop of stops) stop()
       }
     },
-    start: started,
-    takeArrival(callback = arrival?.from) {
-      if (!arrival || withoutFragment(callback, arrival.from) !== withoutFragment(arrival.from))
-        return undefined
+    start: async () => void (await started()),
+    takeArrival(callback) {
+      // routers write a query in their own way
+      if (!arrival || (callback !== undefined && pathOf(callback) !== arrival.from)) return undefined
       const { to } = arrival
       arrival = undefined
       return to
     },
     async enter({ returnTo, beginSignIn = true, isPreload = false }) {
-      await started()
+      const failure = await started()
       if (look().session.status === 'signing-in' && !signingIn && !isPreload) await signInEnded()
       const { session } = look()
       if (session.status === 'signed-in') return true
-      if (error && !isAboutSignIn(error)) throw error
+      if (failure) throw failure
       const isNew = mayBegin && session.status === 'signed-out' && session.reason !== 'signed_out'
       if (isPreload || !beginSignIn || !(isNew || signingIn)) return false
       try {
@@ -233,7 +240,11 @@ export interface Addresses {
   toRouter(address: string): string
 }
 
-const PAGE = 'http://page.invalid'
+/** Removes the base that a router adds to its addresses. */
+export const withoutBase =
+  (base: string) =>
+  (address: string): string =>
+    (address.startsWith(base) ? address.slice(base.length) : address) || '/'
 
 /**
  * Applies a guard's rules to one navigation.
@@ -254,7 +265,7 @@ export async function admit(
   const target = arrival === undefined ? path : toRouter(arrival)
   if (isAdmitted) return target === path ? undefined : target
   const url = new URL(signedOutPath, PAGE)
-  if (url.pathname === new URL(path, PAGE).pathname) return undefined // it would lead to itself for ever
+  if (url.pathname === pathOf(path)) return undefined // it would lead to itself for ever
   url.searchParams.set('returnTo', arrival ?? address)
   return url.href.slice(PAGE.length)
 }

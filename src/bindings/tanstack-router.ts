@@ -1,5 +1,5 @@
 import type { Client } from '../public-types.ts'
-import { admit, type GuardOptions } from './entrance.ts'
+import { admit, type GuardOptions, withoutBase } from './entrance.ts'
 
 /** What TanStack Router passes to `beforeLoad`, as far as a guard reads it. */
 export interface BeforeLoadArguments {
@@ -23,11 +23,7 @@ const guard = (client: Client, options: GuardOptions, { location, preload }: Bef
   const { href, publicHref: address = href } = location
   // what comes before the router's own address is the base path
   const base = address.endsWith(href) ? address.slice(0, -href.length) : ''
-  const toRouter = (arrival: string) => {
-    const { pathname, search, hash } = new URL(arrival)
-    return (pathname.startsWith(base) ? pathname.slice(base.length) : pathname) + search + hash
-  }
-  return admit(client, href, options, { address, toRouter }, preload)
+  return admit(client, href, options, { address, toRouter: withoutBase(base) }, preload)
 }
 
 /**

@@ -10,7 +10,15 @@ import {
   shallowRef,
 } from 'vue'
 import { type Client, ConfigurationError, type Session } from '../public-types.ts'
-import { admit, type Entrance, entranceOf, type GuardOptions, onUserChange, STARTING } from './entrance.ts'
+import {
+  admit,
+  type Entrance,
+  entranceOf,
+  type GuardOptions,
+  onUserChange,
+  STARTING,
+  withoutBase,
+} from './entrance.ts'
 
 const CLIENT: InjectionKey<Client> = Symbol('latchkey client')
 
@@ -104,10 +112,7 @@ export interface GuardedRouter {
 export function guardRoutes(router: GuardedRouter, client: Client, options: GuardOptions): () => void {
   const base = router.options.history.base
   const isGuarded = ({ meta }: Route) => meta.requiresSession === true
-  const toRouter = (address: string) => {
-    const { pathname, search, hash } = new URL(address)
-    return (pathname.startsWith(base) ? pathname.slice(base.length) : pathname) + search + hash
-  }
+  const toRouter = withoutBase(base)
   const steer = async (to: Route, beginSignIn = options.beginSignIn): Promise<string | undefined> => {
     const { fullPath } = to
     const addresses = { address: base + fullPath, toRouter }

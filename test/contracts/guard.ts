@@ -47,8 +47,7 @@ export function guardContract({ name, open }: RouterDriver): void {
   const address = () => location.pathname + location.search + location.hash
   const untilPage = (shown: string) => expect.poll(page).toBe(shown)
   const untilWelcome = async (returnTo = '/notes?x=1') => {
-    await untilPage('welcome')
-    expect(location.pathname).toBe('/welcome')
+    await expect.poll(() => [page(), location.pathname]).toEqual(['welcome', '/welcome'])
     expect(new URLSearchParams(location.search).get('returnTo')).toBe(returnTo)
   }
   /** Loads the page at `path`, or where the address bar is. */

@@ -19,7 +19,9 @@ guardContract({
     })
     const stop = guardRoutes(router, client, guard)
     router.onError(() => {})
-    const app = createApp(RouterView).use(latchkey(client)).use(router)
+    const app = createApp({ render: () => h(RouterView) })
+      .use(latchkey(client))
+      .use(router)
     app.mount(root)
     return {
       go: path => router.push(path).catch(() => {}),

@@ -50,6 +50,7 @@ function counted(client: Client): CountedClient {
 }
 
 const key = signingKey()
+const API = 'https://api.example.com'
 
 /** A page's surroundings: an authorization server, a store that tabs share, and the address bar. After each test, it is as it was. */
 export function pageWorld() {
@@ -96,18 +97,23 @@ export function pageWorld() {
     setOffline(value: boolean) {
       isOffline = value
     },
-    /** A page or tab that has just been opened. */
-    client(options: Partial<ClientOptions> = {}): CountedClient {
+    /** A page or tab that has just been opened. @param api answers what is sent to the API. */
+    client(
+      options: Partial<ClientOptions> = {},
+      api: (request: Request) => Promise<Response> = async () => new Response('{}'),
+    ): CountedClient {
       const client = createClient({
         issuer: as.issuer,
         clientId: as.clientId,
         redirectUri: '/callback',
         scope: 'openid read',
-        allowedOrigins: ['https://api.example.com'],
+        allowedOrigins: [API],
         userAgent: leaving,
         fetch: (...call) => {
           attempts++
-          return isOffline ? Promise.reject(new TypeError('Failed to fetch')) : answer(...call)
+          if (isOffline) return Promise.reject(new TypeError('Failed to fetch'))
+          const request = new Request(...call)
+          return request.url.startsWith(API) ? api(request) : answer(request)
         },
         ...{ clock, store, ...options },
       } as ClientOptions)
