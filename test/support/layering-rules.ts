@@ -45,6 +45,7 @@ export const layers: readonly Layer[] = [
     files: 'client.ts',
     mayImport: ['options.ts', 'core/', 'errors.ts', 'session/', 'fetch/', 'storage/limited.ts'],
   },
+  { files: 'bindings/', mayImport: ['public-types.ts'] },
   { files: 'ky.ts', mayImport: ['core/client.ts'] },
   { files: 'sealed.ts', mayImport: ['core/', 'storage/', 'platform/device.ts'] },
 ]
@@ -53,6 +54,16 @@ export const layers: readonly Layer[] = [
 export const doors: Readonly<Record<string, readonly string[]>> = {
   'idb-keyval': ['storage/indexeddb.ts'],
   ky: ['ky.ts'],
+  ...Object.fromEntries(
+    ['react', 'vue', 'svelte', 'solid'].map(name => [
+      name === 'solid' ? 'solid-js' : name,
+      [`bindings/${name}.ts`],
+    ]),
+  ),
+  '@angular/core': ['bindings/angular.ts'],
+  '@angular/common': ['bindings/angular.ts'],
+  '@angular/router': ['bindings/angular.ts'],
+  rxjs: ['bindings/angular.ts'],
   oauth4webapi: ['authorization/', 'grants/', 'extensions/', 'actions/', 'resource-server/'],
 }
 
@@ -66,6 +77,7 @@ export const edges: readonly string[] = [
   'webview.ts',
   'dpop.ts',
   'lazy.ts',
+  'bindings/entrance.ts',
 ]
 
 /** Entries that need Node; all others have to load where there is none. */
