@@ -58,7 +58,10 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
     ...{ clientId, strict, clientAuthentication: options.clientAuthentication },
     issuer: String(issuer),
     quirks: new Set(quirks),
-    extensions: [options.extensions ?? []].flat().filter(one => typeof one === 'function'),
+    // extensions see an answer as the provider respells it
+    extensions: [options.provider ?? [], options.extensions ?? []]
+      .flat()
+      .filter(one => typeof one === 'function'),
     redirectUri: base && URL.canParse(redirectUri, base) ? new URL(redirectUri, base).href : redirectUri,
     endsProviderSession: postLogoutRedirectUri !== undefined,
     allowedOrigins: new Set(

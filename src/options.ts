@@ -51,6 +51,8 @@ interface CommonOptions {
   authorizationParameters?: Readonly<Record<string, string>>
   /** How many seconds before expiry to refresh, 0 or more. latchkey uses at most a fifth of the token's lifetime. Default 60. */
   refreshLeewaySeconds?: number
+  /** What a hosted system does differently, from `latchkey/providers`: its functions set it. Default: nothing. */
+  provider?: Extension
   /** Extensions of the protocol, each from its own entry, such as `dpop()` and `par()`. Default: none. */
   extensions?: readonly Extension[]
   /** How a client with credentials authenticates, from `latchkey/client-authentication`. Default: a public client without credentials. */
@@ -159,6 +161,8 @@ export function parseOptions(
   check(refreshLeewaySeconds >= 0, 'refreshLeewaySeconds', '0 or more (default 60)', refreshLeewaySeconds)
   const resources = parseResources(options.resources)
   for (const one of extensions) check(typeof one === 'function', 'extensions', 'a list such as [dpop()]', one)
+  const { provider } = options
+  check(!provider || typeof provider === 'function', 'provider', 'set by latchkey/providers', provider)
   const isMeans = !clientAuthentication || typeof clientAuthentication.authenticate === 'function'
   check(isMeans, 'clientAuthentication', 'such as clientSecretPost(…)', clientAuthentication)
   check(typeof strict === 'boolean', 'strict', 'true or false (default false)', strict)

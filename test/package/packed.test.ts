@@ -33,6 +33,7 @@ test('the package has its entries', () => {
     'latchkey/front-channel-logout',
     'latchkey/ky',
     'latchkey/par',
+    'latchkey/providers',
     'latchkey/rar',
     'latchkey/sealed',
     'latchkey/third-party-login',

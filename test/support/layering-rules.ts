@@ -39,6 +39,10 @@ export const layers: readonly Layer[] = [
     mayImport: ['core/', 'errors.ts', 'options.ts', 'authorization/', 'storage/', 'platform/device.ts'],
   },
   { files: 'actions/', mayImport: DOOR },
+  {
+    files: 'providers/',
+    mayImport: ['core/', 'errors.ts', 'options.ts'],
+  },
   { files: 'resource-server/', mayImport: ['core/', 'errors.ts'] },
   { files: 'options.ts', mayImport: ['core/', 'errors.ts'] },
   {
@@ -53,7 +57,14 @@ export const layers: readonly Layer[] = [
 export const doors: Readonly<Record<string, readonly string[]>> = {
   'idb-keyval': ['storage/indexeddb.ts'],
   ky: ['ky.ts'],
-  oauth4webapi: ['authorization/', 'grants/', 'extensions/', 'actions/', 'resource-server/'],
+  oauth4webapi: [
+    'authorization/',
+    'grants/',
+    'extensions/',
+    'actions/',
+    'providers/apple.ts',
+    'resource-server/',
+  ],
 }
 
 /** Where the environment may be named, in globals and in `node:` imports. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { addFailure } from '../../../src/core/back-off.ts'
 import type { EndedSession, SessionRecord, Stored } from '../../../src/core/session.ts'
-import { isSameState, type SessionState, transition } from '../../../src/core/session-state.ts'
+import { isSameState, type SessionState, toSession, transition } from '../../../src/core/session-state.ts'
 import { NetworkError } from '../../../src/errors.ts'
 
 const NOW = 1000
@@ -111,4 +111,19 @@ test('only what an app would see makes a difference', () => {
   }
   expect(isSameState(signedOut, { status: 'signed-out', reason: 'signed_out' })).toBe(false)
   expect(isSameState(starting, signedOut)).toBe(false)
+})
+
+test.each([
+  ['all that it asked for', 'read write', 'write read', undefined],
+  ['more than it asked for', 'read', 'read write', undefined],
+  ['less than it asked for', 'read write admin', 'read', ['write', 'admin']],
+  ['nothing of what it asked for', 'read', '', ['read']],
+  ['something, and the record is from before it said what was asked for', undefined, 'read', undefined],
+])('a session that was granted %s says what is missing', (_what, requested, scope, missing) => {
+  const tokens = { ...record().tokens, scope }
+  const session = toSession({
+    status: 'signed-in',
+    record: record({ tokens, ...(requested && { requested }) }),
+  })
+  expect('missingScope' in session ? session.missingScope : undefined).toEqual(missing)
 })
