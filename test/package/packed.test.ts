@@ -35,6 +35,7 @@ test('the package has its entries', () => {
     'latchkey/par',
     'latchkey/providers',
     'latchkey/rar',
+    'latchkey/resource-server',
     'latchkey/sealed',
     'latchkey/third-party-login',
     'latchkey/userinfo',

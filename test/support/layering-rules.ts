@@ -43,7 +43,17 @@ export const layers: readonly Layer[] = [
     files: 'providers/',
     mayImport: ['core/', 'errors.ts', 'options.ts'],
   },
-  { files: 'resource-server/', mayImport: ['core/', 'errors.ts'] },
+  {
+    files: 'resource-server/',
+    mayImport: [
+      'core/',
+      'errors.ts',
+      'authorization/endpoint.ts',
+      'authorization/failure.ts',
+      'authorization/metadata.ts',
+      'authorization/token-response.ts',
+    ],
+  },
   { files: 'options.ts', mayImport: ['core/', 'errors.ts'] },
   {
     files: 'client.ts',
