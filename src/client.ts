@@ -5,12 +5,13 @@ import type {
   SecondHalf,
   ServerSettings,
 } from './core/authorization.ts'
+import { showBy } from './core/callback.ts'
 import type { Client } from './core/client.ts'
 import { baseOf, isOrigin } from './core/destination.ts'
 import { createEventLog } from './core/event-log.ts'
 import { actionContext } from './core/extension.ts'
 import { createListeners } from './core/listeners.ts'
-import type { Environment } from './core/ports.ts'
+import type { Environment, Page } from './core/ports.ts'
 import { sessionOf } from './core/session.ts'
 import { abortable, once, singleFlight } from './core/waiting.ts'
 import { ConfigurationError } from './errors.ts'
@@ -57,7 +58,7 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
   return {
     ...{ clientId, strict, clientAuthentication: options.clientAuthentication },
     issuer: String(issuer),
-    quirks: new Set(quirks),
+    quirks: new Set([quirks ?? []].flat()),
     // extensions see an answer as the provider respells it
     extensions: [options.provider ?? [], options.extensions ?? []]
       .flat()
@@ -74,6 +75,14 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
     resources: urls.map(baseOf).sort((a, b) => b.length - a.length),
   }
 }
+
+/** The page, which the app's own router shows. */
+const withRouter = (page: Page | undefined, navigate: ClientOptions['navigate']): Page | undefined =>
+  page && typeof navigate === 'function'
+    ? { ...page, navigate: url => showBy(navigate, url, page.replaceLocation) }
+    : page
+
+const originOf = (url = '') => (URL.canParse(url) ? new URL(url).origin : undefined)
 
 /** @throws ConfigurationError unless `resources` has an API of this name. */
 function parseResourceName(name: string, resources: readonly string[]): string {
@@ -94,24 +103,23 @@ export function composeClient(
   module: SecondHalfModule | (() => Promise<SecondHalfModule>),
 ): Client {
   if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
-  const { page, watchLeaving, hash, isReadable = false } = environment
+  const { watchLeaving, hash, isReadable = false } = environment
+  const page = withRouter(environment.page, options.navigate)
   const base = page?.location()
   const check = ({ parseOptions }: SecondHalfModule) => parseOptions(options, base, isReadable)
   // what is there at once checks all options before anything is made of them
   const checked = typeof module === 'function' ? undefined : check(module)
   const settings = readOptions(options, base)
-  const {
-    clock = environment.clock,
-    fetch = environment.fetch,
-    userAgent = environment.userAgent(),
-  } = options
-  const store = options.store ?? environment.store()
+  const { clock = environment.clock, fetch = environment.fetch } = options
+  const store = options.store?.keyValue ? options.store : environment.store()
+  const userAgent = options.userAgent?.begin ? options.userAgent : environment.userAgent()
   const keyValue = limited(store.keyValue, clock)
   const lock = typedLock(store.lock)
   const prefix = `latchkey ${settings.issuer} ${settings.clientId}` // what belongs to another client is never read
-  const realm = Math.random().toString(36).slice(2, 8)
+  const realm = (environment.realm ?? '') + Math.random().toString(36).slice(2, 8)
   const { random } = Math
-  const log = createEventLog(clock, realm)
+  const { logger = environment.logger } = options
+  const log = createEventLog(clock, realm, logger || undefined)
   const { emit, warn } = log
   store.onDegraded?.(message => emit({ type: 'storage-degraded', message }))
 
@@ -133,6 +141,10 @@ export function composeClient(
       },
     }),
   )
+  const host = options.host?.({
+    ...{ options, base, clock, database: store.database },
+    warn: message => warn('host', message),
+  })
   const { tokenType, presentation } = extensions.find(one => one.tokenType) ?? {}
   const records = createTokenStore(keyValue, `${prefix} session`, tokenType)
   const now = createWatchedTime(clock, records)
@@ -140,11 +152,12 @@ export function composeClient(
     half.createAuthorization({
       settings: checked ?? check(half),
       ...{ extensions, fetch, clock, emit, warn, keyValue, lock, prefix, realm, records, page },
-      ...{ watchLeaving, now, random, hash, left },
+      ...{ watchLeaving, now, random, hash, left, host, warnings: log.warnings },
       changed: changes.tell,
       adopted: () => changes.tell(undefined),
       wokeAt: () => wokeAt,
       home: (page ? undefined : environment.baseUrl()) ?? settings.redirectUri,
+      origin: isReadable ? originOf(environment.baseUrl()) : undefined,
       isKept: () => store.reach?.() !== 'page',
     }),
   )
@@ -166,7 +179,7 @@ export function composeClient(
     redirectUri: settings.redirectUri,
   })
   const calls: AuthFetchPorts = {
-    ...{ tokens: live, presentation, emit, clock, started },
+    ...{ tokens: live, presentation, emit, warn, clock, started },
     send: fetch,
     judge: async (...answer) => (await authorization.get()).judgeAnswer(...answer),
     allowedOrigins: settings.allowedOrigins,
@@ -215,6 +228,7 @@ export function composeClient(
       live.dispose()
       log.dispose()
       for (const one of extensions) one.close?.()
+      host?.close()
       store.close?.()
     },
   }

@@ -10,6 +10,9 @@ import type { Transaction } from './transaction.ts'
 const isAcrMet = (asked: Transaction['acr'], claims: IdTokenClaims | undefined): boolean =>
   !asked || (typeof claims?.acr === 'string' && (!asked.length || asked.includes(claims.acr)))
 
+const NO_ID_TOKEN =
+  'has no ID Token, which the scope "openid" asks for. If this server supports OAuth 2 only, set a "scope" without "openid"'
+
 /**
  * Checks the authorization response (RFC 6749 section 4.1.2, RFC 9207) and exchanges its code (RFC 7636 section 4.5),
  * which is sent once: only a reload by the user sends it again. The ID Token is checked with its signature
@@ -24,7 +27,7 @@ export async function exchangeCode(
   const received: TokenRequest['received'] = {}
   const judge: TokenRequest['judge'] = async (as, response) => {
     if (response.id_token === undefined) {
-      if (nonce) throw unfit('has no ID Token')
+      if (nonce) throw unfit(NO_ID_TOKEN)
       return { claims: undefined }
     }
     const { claims, verify } = await ports.idTokens.judge(as, response, { nonce, maxAge })
@@ -42,8 +45,10 @@ export async function exchangeCode(
       secrets: [codeVerifier, code],
     })
     if (!isAcrMet(acr, granted.claims)) {
-      const message = 'The user was not authenticated in the way that was asked for ("acr").'
-      throw new CallbackError(`${message} Call signIn() to try again.`, 'acr_not_met')
+      throw new CallbackError(
+        'The user was not authenticated in a way that "acrValues" or the essential claim "acr" asked for.',
+        'acr_not_met',
+      )
     }
     return granted
   } catch (cause) {
@@ -52,11 +57,8 @@ export async function exchangeCode(
     if (unused) ports.revoke(unused.refresh_token)
     const error = toLatchkeyError(cause, 'The sign-in', ports.clock.now())
     if (!(error instanceof ServerError) || error.retryable) throw error
-    const injected =
-      error.error === 'invalid_grant'
-        ? ' If this page was not loaded twice, somebody may have slipped in a stolen code (RFC 9700 section 4.5).'
-        : ''
-    const message = `${error.message}${injected} Call signIn() to begin anew.`
-    throw new CallbackError(message, 'invalid_response', { cause: error, error: error.error })
+    const { message, errorDescription } = error
+    const details = { cause: error, error: error.error, errorDescription }
+    throw new CallbackError(message, 'invalid_response', details)
   }
 }

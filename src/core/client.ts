@@ -17,6 +17,8 @@ export interface SignInOptions {
   stepUp?: StepUp
   /** How to reach the authorization server, such as `popup()`. Default: the client's own `userAgent`. */
   userAgent?: UserAgent
+  /** Ends the sign-in; then `signIn()` rejects with its reason. A page that has left for the server does not come back. */
+  signal?: AbortSignal
 }
 
 /** Options of a sign-out. */
@@ -67,7 +69,7 @@ export interface Client {
    * @throws AuthorizationRequiredError if there is nothing to restore: nobody was signed in, the user signed out, or
    * latchkey has tried already.
    */
-  recover(options?: Pick<SignInOptions, 'returnTo' | 'userAgent'>): Promise<Session>
+  recover(options?: Pick<SignInOptions, 'returnTo' | 'userAgent' | 'signal'>): Promise<Session>
   /**
    * Finishes a sign-in from its callback URL. `start()` does this for the page's own URL.
    * @throws the same errors as `signIn()`.
@@ -102,8 +104,8 @@ export interface Client {
   readonly events: { subscribe(listener: (event: ClientEvent) => void): () => void }
   /** Returns the newest events and the session's status, without secrets, as JSON to paste into a bug report. */
   explain(): Explanation
-  /** For functions of other entries that use a client, such as `userInfo(client)`. */
-  readonly [actionContext]: unknown
+  /** For functions of other entries that use a client, such as `userInfo(client)`. A client of your own has none. */
+  readonly [actionContext]?: unknown
   /** Stops all listeners and timers of this client. The session stays in the store. */
   dispose(): void
 }

@@ -1,4 +1,4 @@
-import { indexedDb, sessionStorage } from 'latchkey'
+import { indexedDb, tabStorage } from 'latchkey'
 import { afterAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { databaseStore } from '../../src/platform/browser/stores.ts'
 import { deviceClock } from '../../src/platform/device.ts'
@@ -32,9 +32,9 @@ keyValueContract('sessionStorage', {
 })
 
 test('two clients of one page keep their tokens in the same sessionStorage, and neither takes the other for a copy of its tab', async () => {
-  const one = sessionStorage().keyValue
+  const one = tabStorage().keyValue
   await one.update('latchkey one session', () => 'of one')
-  const other = sessionStorage().keyValue
+  const other = tabStorage().keyValue
   await other.update('latchkey other session', () => 'of the other')
   expect(await one.get('latchkey one session')).toBe('of one')
   expect(await other.get('latchkey one session')).toBe('of one')

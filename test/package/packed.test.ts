@@ -30,6 +30,7 @@ test('the package has its entries', () => {
     'latchkey/capabilities',
     'latchkey/client-authentication',
     'latchkey/dpop',
+    'latchkey/extending',
     'latchkey/front-channel-logout',
     'latchkey/ky',
     'latchkey/par',
@@ -43,14 +44,33 @@ test('the package has its entries', () => {
   ])
 })
 
-test('the package holds dist, README, LICENSE and package.json, and no more', () => {
+test('the package holds dist, docs, README, LICENSE and package.json, and no more [F4.14]', () => {
   const files = filesIn(folder)
-  expect(files.filter(file => !file.startsWith('dist/')).sort()).toEqual([
+  expect(files.filter(file => file.startsWith('docs/') && !file.endsWith('.md'))).toEqual([])
+  expect(files).toContain('docs/errors.md')
+  expect(files.filter(file => !/^(dist|docs)\//.test(file)).sort()).toEqual([
     'LICENSE',
     'README.md',
     'package.json',
   ])
   expect(files.filter(file => file.startsWith('dist/') && !/\.(js|js\.map|d\.ts)$/.test(file))).toEqual([])
+})
+
+test('whatever is installed with the package runs on the lowest Node that it supports [F4.7]', () => {
+  const manifestOf = (place: string) => JSON.parse(readFileSync(join(place, 'package.json'), 'utf8'))
+  const { dependencies, engines, peerDependencies, peerDependenciesMeta } = manifestOf(folder)
+  expect(engines.node).toBe('>=20.19')
+  for (const name of Object.keys(dependencies)) {
+    const dependency = manifestOf(join(app, 'node_modules', name))
+    // no dependencies of its own, and no engine that `npm install --engine-strict` would refuse
+    expect([name, dependency.dependencies ?? {}, dependency.engines?.node ?? 'any']).toEqual([
+      name,
+      {},
+      'any',
+    ])
+  }
+  for (const name of Object.keys(peerDependencies))
+    expect(peerDependenciesMeta[name]).toEqual({ optional: true })
 })
 
 /** Follows the relative imports of built files. */

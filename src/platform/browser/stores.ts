@@ -47,6 +47,7 @@ export function databaseStore(load: LoadPlaces, { database = 'latchkey' }: Index
 
   return {
     name: 'indexedDb',
+    database,
     keyValue: {
       async get(key) {
         // the database is asked first: to look into sessionStorage for the first time takes a while too
