@@ -87,13 +87,18 @@ function frozen<T>(whole: T): T {
   return whole
 }
 
-const signedIn = ({ tokens, trouble }: SessionRecord): Session => ({
-  status: 'signed-in',
-  claims: frozen(tokens.claims),
-  scope: Object.freeze(tokens.scope.split(' ').filter(Boolean)),
-  accessTokenExpiresAt: tokens.expiresAt,
-  ...(trouble && { trouble: Object.freeze({ since: trouble.since, error: toError(trouble) }) }),
-})
+const signedIn = ({ tokens, requested = '', trouble }: SessionRecord): Session => {
+  const scope = tokens.scope.split(' ').filter(Boolean)
+  const missing = requested.split(' ').filter(name => name && !scope.includes(name))
+  return {
+    status: 'signed-in',
+    claims: frozen(tokens.claims),
+    scope: Object.freeze(scope),
+    ...(missing.length && { missingScope: Object.freeze(missing) }),
+    accessTokenExpiresAt: tokens.expiresAt,
+    ...(trouble && { trouble: Object.freeze({ since: trouble.since, error: toError(trouble) }) }),
+  }
+}
 
 /** The snapshot for a state. */
 export function toSession(state: SessionState): Session {
