@@ -137,7 +137,7 @@ function createUpkeep(ports: LiveSessionPorts) {
       : (recordOf(view.state)?.trouble?.until ?? 0) - clock.now()
     if (waitMs > 0 && channel) {
       const due = () => {
-        show()
+        show(leaving !== undefined) // it has been waited for, whatever the clock says by now
         ready()
       }
       cancelTimer = clock.after(waitMs, due, true)
