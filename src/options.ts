@@ -55,6 +55,8 @@ interface CommonOptions {
   authorizationParameters?: Readonly<Record<string, string>>
   /** How many seconds before expiry to refresh, 0 or more. latchkey uses at most a fifth of the token's lifetime. Default 60. */
   refreshLeewaySeconds?: number
+  /** What a hosted system does differently, from `latchkey/providers`: its functions set it. Default: nothing. */
+  provider?: Extension
   /** Extensions of the protocol, each from its own entry, such as `dpop()` and `par()`. Default: none. */
   extensions?: readonly Extension[]
   /** How a client with credentials authenticates, from `latchkey/client-authentication`. Default: a public client without credentials. */
@@ -124,6 +126,7 @@ const OPTIONS = {
   logoutParameters: 'logoutParams extraLogoutParams',
   authorizationParameters: 'authorizationParams extraQueryParams audience prompt acrValues loginHint',
   refreshLeewaySeconds: 'leeway',
+  provider: '',
   extensions: 'dpop useDpop',
   clientAuthentication: 'clientSecret tokenEndpointAuthMethod',
   strict: '',
@@ -266,6 +269,8 @@ export function parseOptions(
   const resources = parseResources(options.resources)
   check(Array.isArray(extensions), 'extensions', 'a list such as [dpop()]', extensions)
   for (const one of extensions) check(isFunction(one), 'extensions', 'a list such as [dpop()]', one)
+  const { provider } = options
+  check(!provider || isFunction(provider), 'provider', 'set by latchkey/providers', provider)
   const isMeans = !clientAuthentication || isFunction(clientAuthentication.authenticate)
   check(isMeans, 'clientAuthentication', 'such as clientSecretPost(…)', clientAuthentication)
   check(typeof strict === 'boolean', 'strict', 'true or false (default false)', strict)
