@@ -193,6 +193,7 @@ export function composeClient(
       calls,
       current: () => records.current,
       authorization: authorization.get,
+      signIn: signingIn.signIn,
     },
 
     async getAccessToken({ resource: name, rejected, forceRefresh, signal } = {}) {

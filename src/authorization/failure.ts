@@ -1,6 +1,7 @@
 import { AuthorizationResponseError, ResponseBodyError } from 'oauth4webapi'
 import type { Warn } from '../core/events.ts'
 import type { Quirk } from '../core/quirks.ts'
+import { needsUser } from '../core/trouble.ts'
 import { CallbackError, LatchkeyError, NetworkError, ServerError } from '../errors.ts'
 
 /** What these do not say, the server will answer another time. */
@@ -30,6 +31,13 @@ export const tidy = (text: string | undefined, secrets: readonly string[] = []):
     ?.slice(0, 200)
     .replace(/[^ -~…]|[<>]/g, '?')
 
+/** What the token endpoint asks for where the user is needed, as Microsoft Entra does: JSON that repeats nothing of ours. */
+function claimsOf({ cause, error }: ResponseBodyError, secrets: readonly string[]): string | undefined {
+  const { claims } = cause
+  const isFit = needsUser(error) && typeof claims === 'string' && /^[ -~]{2,4000}$/.test(claims)
+  return isFit && !secrets.some(secret => claims.includes(secret)) ? claims : undefined
+}
+
 /**
  * The one translation of what went wrong between us and the authorization server. oauth4webapi's own error is left
  * behind, because its message, cause and response may hold what was sent.
@@ -57,8 +65,11 @@ export function toLatchkeyError(
     const name = tidy(error.error, secrets) as string
     const refusal = `${what} was refused: ${name}.`
     const details = { error: name, errorDescription: tidy(error.error_description, secrets), status }
+    const advice = needsUser(name)
+      ? 'The user has to do something there: call signIn({ stepUp: error }).'
+      : 'Check how this client is registered at the server.'
     return error instanceof ResponseBodyError
-      ? new ServerError(`${refusal} Check how this client is registered at the server.`, details)
+      ? new ServerError(`${refusal} ${advice}`, { ...details, claims: claimsOf(error, secrets) })
       : new CallbackError(`${refusal} Call signIn() to try again.`, 'authorization_error', details)
   }
   // the messages of oauth4webapi's own checks hold nothing that was sent or received

@@ -8,6 +8,7 @@ import { type Callback, cleanSignedOut, cleanUrl, isAt, parseCallback, readMark 
 import type { SignInAttempt } from '../core/ports.ts'
 import { type SessionRecord, sessionOf } from '../core/session.ts'
 import type { Granted } from '../core/token-set.ts'
+import { needsUser } from '../core/trouble.ts'
 import { HOLD_MS, singleFlight, WAIT_MS, withTimeLimit } from '../core/waiting.ts'
 import {
   AuthorizationRequiredError,
@@ -46,6 +47,19 @@ export interface SignInPorts
   revoke(refreshToken: string): void
 }
 
+/** What a sign-in works with that needs no authorization response. */
+export interface ObtainPorts extends TokenRequestPorts, Pick<AuthorizationPorts, 'records' | 'changed'> {
+  readonly demands: Pick<ReturnType<typeof parseSignIn>, 'scope' | 'parameters'>
+  /**
+   * Stores the session that was granted.
+   * @param epoch of the store when the sign-in began.
+   * @throws AuthorizationRequiredError where somebody has signed out since.
+   */
+  begin(state: string, epoch: number | undefined, granted: Granted): Promise<SessionRecord>
+  /** Revokes a refresh token that nobody will use, without waiting for it. */
+  revoke(refreshToken: string): void
+}
+
 /** Sends the user to the authorization server. Resolves when the answer was handled, or when it never comes here. */
 export async function signIn(
   ports: SignInPorts,
@@ -55,6 +69,11 @@ export async function signIn(
 ): Promise<void> {
   const { scope } = demands
   await refuseLoop(ports)
+  if (attempt.obtain) {
+    const begin: ObtainPorts['begin'] = (state, epoch, granted) =>
+      beginSession(ports, { state, epoch, scope, subject }, granted, undefined)
+    if (await attempt.obtain({ ...ports, demands, begin } satisfies ObtainPorts)) return
+  }
   const choice = { ...demands, userAgent, subject }
   const { url, state } = await beginAuthorization(ports, choice, await attempt.redirectUri)
   if (leaves && !ports.isKept()) {
@@ -212,7 +231,8 @@ async function exchange(ports: SignInPorts, { state, url }: Callback): Promise<S
     return record
   } catch (error) {
     await transactions.move(transaction, isRetryable(error) ? 'returned' : 'failed')
-    if (transaction.silent && needsUser(error)) throw new AuthorizationRequiredError('interaction_required')
+    if (transaction.silent && error instanceof CallbackError && needsUser(error.error))
+      throw new AuthorizationRequiredError('interaction_required')
     throw error
   }
 }
@@ -224,7 +244,14 @@ async function exchange(ports: SignInPorts, { state, url }: Callback): Promise<S
  */
 async function beginSession(
   ports: SignInPorts,
-  { state, scope, silent, subject: required, epoch }: Transaction,
+  {
+    state,
+    scope,
+    silent,
+    subject: required,
+    epoch,
+    parameters,
+  }: Pick<Transaction, 'state' | 'scope' | 'silent' | 'subject' | 'epoch' | 'parameters'>,
   granted: Granted,
   subject: string | undefined,
 ): Promise<SessionRecord> {
@@ -237,7 +264,7 @@ async function beginSession(
   const record: SessionRecord = {
     // named after its state: a callback that comes again is known by the session it began
     ...{ schema: 1, sessionId: state, version: 1, by: ports.realm, epoch },
-    ...{ tokenType: ports.extensions.tokenType, tokens, requested: scope },
+    ...{ tokenType: ports.extensions.tokenType, tokens, requested: scope, parameters },
   }
   await storeSignIn(ports, record)
   if (!tokens.refreshToken) {
@@ -264,10 +291,6 @@ export async function storeSignIn(
     emit({ type: 'storage-degraded', message: error.message })
   }
 }
-
-/** What `prompt=none` is answered with where the user would have had to do something (OpenID Connect Core 3.1.2.6). */
-const needsUser = (error: unknown) =>
-  error instanceof CallbackError && /^(login|consent|interaction|account_selection)_/.test(error.error ?? '')
 
 /** Whether the same answer may succeed when it comes again. */
 const isRetryable = (error: unknown) =>

@@ -120,6 +120,12 @@ export interface SignInAttempt {
    * @returns the callback URL, or `undefined` if another page load receives the answer.
    */
   authorize(url: string, state: string): Promise<string | undefined>
+  /**
+   * Signs in without an authorization response, as the grants of `latchkey/grants` do.
+   * @param ports what those grants work with.
+   * @returns whether the user is signed in. `false`: latchkey goes on with `redirectUri` and `authorize`.
+   */
+  obtain?(ports: unknown): Promise<boolean>
   /** Ends the attempt and frees its resources. You may call it again. */
   close(): void
 }
