@@ -229,6 +229,7 @@ export function composeClient(
       calls,
       current: () => records.current,
       authorization: authorization.get,
+      signIn: signingIn.signIn,
     },
 
     async getAccessToken({ resource: name, scope: part, rejected, forceRefresh, signal } = {}) {

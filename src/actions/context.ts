@@ -1,4 +1,5 @@
 import type { Authorization } from '../core/authorization.ts'
+import type { Client } from '../core/client.ts'
 import { type ActionContext, actionContext } from '../core/extension.ts'
 import type { SessionRecord } from '../core/session.ts'
 import { ConfigurationError } from '../errors.ts'
@@ -12,6 +13,8 @@ export interface LentParts {
   readonly calls: AuthFetchPorts
   current(): SessionRecord | undefined
   authorization(): Promise<Authorization>
+  /** In any way, also one that leaves no webview. */
+  readonly signIn: Client['signIn']
 }
 
 /** @throws ConfigurationError for a client of somebody else's making. */

@@ -16,7 +16,11 @@ import {
 import type { SignInAttempt } from '../core/ports.ts'
 import { type SessionRecord, sessionOf } from '../core/session.ts'
 import type { Granted } from '../core/token-set.ts'
+
+import { needsUser } from '../core/trouble.ts'
+
 import { abortable, HOLD_MS, singleFlight, WAIT_MS, withTimeLimit } from '../core/waiting.ts'
+
 import {
   AuthorizationRequiredError,
   CallbackError,
@@ -269,7 +273,8 @@ async function exchange(ports: SignInPorts, { state, url }: Callback): Promise<S
       const { error: name = '', errorDescription } = error
       ports.emit({ type: 'authorization-error', error: name, errorDescription })
     }
-    if (transaction.silent && needsUser(error)) throw new AuthorizationRequiredError('interaction_required')
+    if (transaction.silent && error instanceof CallbackError && needsUser(error.error))
+      throw new AuthorizationRequiredError('interaction_required')
     throw error
   }
 }
@@ -287,7 +292,8 @@ async function beginSession(
     silent,
     subject: required,
     epoch,
-  }: Pick<Transaction, 'state' | 'scope' | 'silent' | 'subject' | 'epoch'>,
+    parameters,
+  }: Pick<Transaction, 'state' | 'scope' | 'silent' | 'subject' | 'epoch' | 'parameters'>,
   granted: Granted,
   subject: string | undefined,
 ): Promise<SessionRecord> {
@@ -300,7 +306,7 @@ async function beginSession(
   const record: SessionRecord = {
     // named after its state: a callback that comes again is known by the session it began
     ...{ schema: 1, sessionId: state, version: 1, by: ports.realm, epoch },
-    ...{ tokenType: ports.extensions.tokenType, tokens, requested: scope },
+    ...{ tokenType: ports.extensions.tokenType, tokens, requested: scope, parameters },
   }
   await storeSignIn(ports, record)
   if (!tokens.refreshToken) {
@@ -327,10 +333,6 @@ export async function storeSignIn(
     emit({ type: 'storage-degraded', message: error.message })
   }
 }
-
-/** What `prompt=none` is answered with where the user would have had to do something (OpenID Connect Core 3.1.2.6). */
-const needsUser = (error: unknown) =>
-  error instanceof CallbackError && /^(login|consent|interaction|account_selection)_/.test(error.error ?? '')
 
 /** Whether the same answer may succeed when it comes again. */
 const isRetryable = (error: unknown) =>

@@ -38,6 +38,10 @@ export const layers: readonly Layer[] = [
     files: 'actions/back-channel-logout.ts',
     mayImport: ['core/', 'errors.ts', 'options.ts', 'authorization/', 'storage/', 'platform/device.ts'],
   },
+  {
+    files: 'actions/adoption.ts',
+    mayImport: [...DOOR, 'authorization/sign-in.ts', 'authorization/id-token.ts'],
+  },
   { files: 'actions/', mayImport: DOOR },
   {
     files: 'providers/',
