@@ -36,6 +36,9 @@ async function verifyPatiently(clock: Clock, verify: () => Promise<void>, giveUp
 const isAcrMet = (asked: Transaction['acr'], claims: IdTokenClaims | undefined): boolean =>
   !asked || (typeof claims?.acr === 'string' && (!asked.length || asked.includes(claims.acr)))
 
+const NO_ID_TOKEN =
+  'has no ID Token, which the scope "openid" asks for. If this server supports OAuth 2 only, set a "scope" without "openid"'
+
 /**
  * Checks the authorization response (RFC 6749 section 4.1.2, RFC 9207) and exchanges its code (RFC 7636 section 4.5),
  * which is sent once: only a reload by the user sends it again. The ID Token is checked with its signature
@@ -53,7 +56,7 @@ export async function exchangeCode(
   let isAnswered = false
   const judge: TokenRequest['judge'] = async (as, response) => {
     if (response.id_token === undefined) {
-      if (nonce) throw unfit('has no ID Token')
+      if (nonce) throw unfit(NO_ID_TOKEN)
       return { claims: undefined }
     }
     isAnswered = true
@@ -74,8 +77,10 @@ export async function exchangeCode(
       secrets: [codeVerifier, code],
     })
     if (!isAcrMet(acr, granted.claims)) {
-      const message = 'The user was not authenticated in the way that was asked for ("acr").'
-      throw new CallbackError(`${message} Call signIn() to try again.`, 'acr_not_met')
+      throw new CallbackError(
+        'The user was not authenticated in a way that "acrValues" or the essential claim "acr" asked for.',
+        'acr_not_met',
+      )
     }
     return granted
   } catch (cause) {
@@ -94,7 +99,12 @@ export async function exchangeCode(
         : stage === 'returned'
           ? ' An earlier try may have sent this code, and its answer was lost.'
           : ' If this page was not loaded twice, somebody may have slipped in a stolen code (RFC 9700 section 4.5).'
+    const { errorDescription } = error
     const message = `${error.message}${injected} Call signIn() to begin anew.`
-    throw new CallbackError(message, 'invalid_response', { cause: error, error: error.error })
+    throw new CallbackError(message, 'invalid_response', {
+      cause: error,
+      error: error.error,
+      errorDescription,
+    })
   }
 }

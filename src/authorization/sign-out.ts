@@ -69,7 +69,7 @@ export async function endAtServer(
   const emitResponse = (ok: boolean) => emit({ type: 'revocation-response', ok })
   const revokeBoth = async () => {
     const { revocation_endpoint: endpoint } = await ports.server()
-    if (!endpoint) return // not every server offers it
+    if (!endpoint || !accessToken) return // not every server offers it; not every session has had a token
     emit({ type: 'revocation-request' })
     const isRevoked =
       refreshToken &&

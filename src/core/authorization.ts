@@ -2,10 +2,21 @@ import type { EndReason, LatchkeyError, StorageError } from '../errors.ts'
 import type { Verdict } from './challenge.ts'
 import type { SignInOptions, SignOutOptions } from './client.ts'
 import type { Resource } from './destination.ts'
-import type { Emit, Warn, WarningTopic } from './events.ts'
+import type { Emit, Warn, Warning } from './events.ts'
 import type { ClientAuthentication, ExtensionHooks } from './extension.ts'
+import type { Grant } from './grant.ts'
 import type { Listeners } from './listeners.ts'
-import type { Clock, EpochMs, Fetch, KeyValue, Lock, Page, SignInAttempt, WatchLeaving } from './ports.ts'
+import type {
+  Clock,
+  EpochMs,
+  Fetch,
+  Host,
+  KeyValue,
+  Lock,
+  Page,
+  SignInAttempt,
+  WatchLeaving,
+} from './ports.ts'
 import type { Quirk } from './quirks.ts'
 import type { EndedSession, SessionRecord, Stored } from './session.ts'
 
@@ -26,8 +37,11 @@ export interface ServerSettings {
   readonly leewaySeconds: number
   readonly strict: boolean
   readonly quirks: ReadonlySet<Quirk>
+  /** In place of the authorization code flow. */
+  readonly grant?: Grant | undefined
+  readonly session?: string | undefined
   /** What the app's developers should look at, although nothing is refused. */
-  readonly warnings: readonly { readonly about: WarningTopic; readonly message: string }[]
+  readonly warnings: readonly Warning[]
 }
 
 /** The stored session, as the two halves of a client share it. */
@@ -132,6 +146,8 @@ export interface AuthorizationPorts {
   readonly clock: Clock
   readonly emit: Emit
   readonly warn: Warn
+  /** What was warned of so far: it goes with a sign-in whose page leaves. */
+  warnings(): readonly Warning[]
   readonly keyValue: KeyValue
   readonly lock: Lock
   /** Begins the names of all locks and records of this client. */
@@ -147,6 +163,8 @@ export interface AuthorizationPorts {
   adopted(): void
   /** This realm has a session no more. */
   readonly left: Pick<Listeners<LeftSession>, 'add'>
+  /** Refreshes in this page's place while the store is shared. */
+  readonly host: Host | undefined
   /** When the user or the network last came back. */
   wokeAt(): EpochMs
   /** Whether what is stored survives that the page leaves. */
@@ -155,6 +173,8 @@ export interface AuthorizationPorts {
   readonly watchLeaving: WatchLeaving | undefined
   /** The time by which tokens in memory are judged. */
   now(): EpochMs
+  /** The origin of the page whose requests servers have to allow (CORS), where there is one. */
+  readonly origin: string | undefined
   /** From 0 to 1. */
   random(): number
   /** A digest that tells refresh tokens apart without giving them away. */

@@ -18,12 +18,16 @@ export interface SignInOptions {
   stepUp?: StepUp
   /** How to reach the authorization server, such as `popup()`. Default: the client's own `userAgent`. */
   userAgent?: UserAgent
+  /** Ends the sign-in; then `signIn()` rejects with its reason. A page that has left for the server does not come back. */
+  signal?: AbortSignal
 }
 
 /** Which access token `getAccessToken()` returns. */
 export interface AccessTokenOptions {
   /** The name of an API in `resources`. Default: the access token for `allowedOrigins`. */
   resource?: string
+  /** Only this part of the scope: a token of its own, with a refresh of its own. Default: everything. */
+  scope?: string | readonly string[]
   /**
    * An access token that an API rejected, for example in the answer to an `XMLHttpRequest` or by closing a WebSocket.
    * latchkey refreshes only if this is still its newest one. Default: none.
@@ -92,7 +96,7 @@ export interface Client {
    * latchkey has tried already.
    */
   recover(
-    options?: Pick<SignInOptions, 'returnTo' | 'userAgent' | 'authorizationParameters'>,
+    options?: Pick<SignInOptions, 'returnTo' | 'userAgent' | 'authorizationParameters' | 'signal'>,
   ): Promise<Session>
   /**
    * Finishes a sign-in from its callback URL. `start()` does this for the page's own URL.
@@ -113,7 +117,8 @@ export interface Client {
    * Returns a valid access token, for requests that do not use `fetch`, such as a WebSocket. Refreshes first if necessary.
    * Your code then decides where the token goes.
    * @throws AuthorizationRequiredError if there is no session, or no refresh token where a refresh is necessary; ServerError,
-   * NetworkError, StorageError or LockTimeoutError if the refresh failed; ConfigurationError for an unknown `resource`.
+   * NetworkError, StorageError or LockTimeoutError if the refresh failed; ConfigurationError for an unknown `resource`
+   * or a `scope` that is none.
    */
   getAccessToken(options?: AccessTokenOptions): Promise<string>
   /**
@@ -127,8 +132,8 @@ export interface Client {
   readonly events: { subscribe(listener: (event: ClientEvent) => void): () => void }
   /** Returns the newest events and the session's status, without secrets, as JSON to paste into a bug report. */
   explain(): Explanation
-  /** For functions of other entries that use a client, such as `userInfo(client)`. */
-  readonly [actionContext]: unknown
+  /** For functions of other entries that use a client, such as `userInfo(client)`. A client of your own has none. */
+  readonly [actionContext]?: unknown
   /** Stops all listeners and timers of this client. The session stays in the store. */
   dispose(): void
 }

@@ -4,6 +4,11 @@ export type EpochMs = number
 /** A function with the signature of `fetch`. latchkey sends everything with it. */
 export type Fetch = typeof globalThis.fetch
 
+/** Where warnings for the app's developers are written, such as `console`. */
+export interface Logger {
+  warn(message: string): void
+}
+
 /** The only source of time and timers. */
 export interface Clock {
   now(): EpochMs
@@ -92,6 +97,8 @@ export interface Store {
   channel(name: string): Channel
   /** Who sees the stored records now. Default `device`. */
   reach?(): Reach
+  /** The name of the IndexedDB database that any worker of this origin can open as it is, if the records are in one. */
+  readonly database?: string
   /** For a store that may switch to another place: calls `tell` once when it has switched. */
   onDegraded?(tell: (message: string) => void): void
   /** Closes open resources, such as a database connection. A later call opens them again. */
@@ -138,6 +145,8 @@ export interface Page {
   shown(): Promise<void>
   /** Shows another address of the same origin without loading it. */
   replaceLocation(url: string): void
+  /** Shows it by the app's own router, where the app has handed in how. */
+  navigate?(url: string): void
   /**
    * Leaves for another page. Settles if the user comes back to this one.
    * @param gone called when this page is left.
@@ -164,6 +173,7 @@ export interface Wake {
 export interface Environment {
   readonly fetch: Fetch
   readonly clock: Clock
+  readonly logger?: Logger
   readonly store: () => Store
   readonly userAgent: () => UserAgent
   readonly page: Page | undefined
@@ -179,7 +189,46 @@ export interface Environment {
   /** Whether anyone can read the app's code and everything in it. */
   readonly isReadable?: boolean
   readonly hash: (text: string) => Promise<string>
+  /** What the name of this realm begins with, in the records that it writes. Default: nothing. */
+  readonly realm?: string
 }
+
+/** A refresh that a page asks its host for. There is no token in it. */
+export interface HostedRefresh {
+  readonly sessionId: string
+  /** A digest of the access token that cannot be used. */
+  readonly unusable: string
+  /** The API of `resources` that it is for, if it is for one. */
+  readonly resource: string | undefined
+  /** Whether the app asks for it although the access token has not expired. */
+  readonly isForced: boolean | undefined
+}
+
+/** A worker that refreshes in a page's place, and goes on when the page is gone. */
+export interface Host {
+  /**
+   * @returns whether the host has done what it could: its result is in the store. `false`: the page refreshes by itself.
+   * Settles in time and never rejects.
+   */
+  refresh(request: HostedRefresh): Promise<boolean>
+  /** The client is not used any more. */
+  close(): void
+}
+
+/** What a host is connected with. */
+export interface HostPorts {
+  /** The options of the client. */
+  readonly options: object
+  readonly database: string | undefined
+  /** What a relative `redirectUri` is resolved against. */
+  readonly base: string | undefined
+  readonly clock: Clock
+  /** Reports why there is no host: once. */
+  warn(message: string): void
+}
+
+/** Connects a client with its host: `worker(url)`. */
+export type ConnectHost = (ports: HostPorts) => Host
 
 /** The access tokens of a session, as calls use them. */
 export interface AccessTokens {

@@ -1,4 +1,4 @@
-import { indexedDb, sessionStorage } from 'latchkey'
+import { indexedDb, tabStorage } from 'latchkey'
 import { afterAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { createPlaces } from '../../src/platform/browser/places.ts'
 import { databaseStore } from '../../src/platform/browser/stores.ts'
@@ -33,9 +33,9 @@ keyValueContract('sessionStorage', {
 })
 
 test('two clients of one page keep their tokens in the same sessionStorage, and neither takes the other for a copy of its tab', async () => {
-  const one = sessionStorage().keyValue
+  const one = tabStorage().keyValue
   await one.update('latchkey one session', () => 'of one')
-  const other = sessionStorage().keyValue
+  const other = tabStorage().keyValue
   await other.update('latchkey other session', () => 'of the other')
   expect(await one.get('latchkey one session')).toBe('of one')
   expect(await other.get('latchkey one session')).toBe('of one')
@@ -154,7 +154,7 @@ test('what one database keeps for the way back in sessionStorage is not found by
   expect(Object.keys(area()).some(key => key.includes('lk.1'))).toBe(true)
   expect(await other?.get(`${KEY} transaction lk.1`)).toBeUndefined()
   expect(await indexedDb().keyValue.get(`${KEY} transaction lk.1`)).toBeUndefined()
-  expect(await sessionStorage().keyValue.get(`${KEY} transaction lk.1`)).toBeUndefined()
+  expect(await tabStorage().keyValue.get(`${KEY} transaction lk.1`)).toBeUndefined()
   expect(await work?.get(`${KEY} transaction lk.1`)).toEqual({ schema: 1, state: 'lk.1' })
 })
 
@@ -178,7 +178,7 @@ test('two databases that do not work keep their sessions apart in sessionStorage
 
 test('a client that keeps its session in sessionStorage does not give it to one with a database [F8.14]', async () => {
   const [database] = accounts()
-  await sessionStorage().keyValue.update(`${KEY} session`, () => ({ schema: 1, subject: 'alice' }))
+  await tabStorage().keyValue.update(`${KEY} session`, () => ({ schema: 1, subject: 'alice' }))
   expect(await indexedDb({ database }).keyValue.get(`${KEY} session`)).toBeUndefined()
   expect(await indexedDb().keyValue.get(`${KEY} session`)).toBeUndefined()
 })

@@ -32,8 +32,8 @@ export const layers: readonly Layer[] = [
   { files: 'storage/', mayImport: ['core/', 'errors.ts'] },
   { files: 'platform/', mayImport: ['core/', 'errors.ts', 'storage/', 'lock/'] },
   { files: 'extensions/', mayImport: [...DOOR, 'actions/context.ts'] },
-  { files: 'grants/', mayImport: DOOR },
-  { files: 'actions/context.ts', mayImport: ['core/', 'fetch/'] },
+  { files: 'grants/', mayImport: [...DOOR, 'authorization/sign-in.ts'] },
+  { files: 'actions/context.ts', mayImport: ['core/', 'errors.ts', 'fetch/'] },
   {
     files: 'actions/back-channel-logout.ts',
     mayImport: ['core/', 'errors.ts', 'options.ts', 'authorization/', 'storage/', 'platform/device.ts'],
@@ -49,6 +49,7 @@ export const layers: readonly Layer[] = [
     files: 'client.ts',
     mayImport: ['options.ts', 'core/', 'errors.ts', 'session/', 'fetch/', 'storage/limited.ts'],
   },
+  { files: 'bindings/', mayImport: ['public-types.ts'] },
   { files: 'ky.ts', mayImport: ['core/client.ts'] },
   { files: 'sealed.ts', mayImport: ['core/', 'storage/', 'platform/device.ts'] },
 ]
@@ -57,6 +58,16 @@ export const layers: readonly Layer[] = [
 export const doors: Readonly<Record<string, readonly string[]>> = {
   'idb-keyval': ['storage/indexeddb.ts'],
   ky: ['ky.ts'],
+  ...Object.fromEntries(
+    ['react', 'vue', 'svelte', 'solid'].map(name => [
+      name === 'solid' ? 'solid-js' : name,
+      [`bindings/${name}.ts`],
+    ]),
+  ),
+  '@angular/core': ['bindings/angular.ts'],
+  '@angular/common': ['bindings/angular.ts'],
+  '@angular/router': ['bindings/angular.ts'],
+  rxjs: ['bindings/angular.ts'],
   oauth4webapi: ['authorization/', 'grants/', 'extensions/', 'actions/', 'resource-server/'],
 }
 
@@ -70,6 +81,7 @@ export const edges: readonly string[] = [
   'webview.ts',
   'dpop.ts',
   'lazy.ts',
+  'bindings/entrance.ts',
 ]
 
 /** Entries that need Node; all others have to load where there is none. */

@@ -49,6 +49,7 @@ export function databaseStore(load: LoadPlaces, { database = DATABASE }: Indexed
 
   return {
     name: database === DATABASE ? 'indexedDb' : `indexedDb ${database}`,
+    database,
     keyValue: {
       async get(key) {
         // the database is asked first: to look into sessionStorage for the first time takes a while too

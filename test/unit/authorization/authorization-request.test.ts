@@ -53,6 +53,8 @@ async function begin(
       },
       keyValue: place,
       warn() {},
+      warnings: () => [],
+      origin: undefined,
       extensions,
       transactions,
       records: { current: undefined, read: async () => undefined },
