@@ -102,8 +102,8 @@ export interface Client {
   readonly events: { subscribe(listener: (event: ClientEvent) => void): () => void }
   /** Returns the newest events and the session's status, without secrets, as JSON to paste into a bug report. */
   explain(): Explanation
-  /** For functions of other entries that use a client, such as `userInfo(client)`. */
-  readonly [actionContext]: unknown
+  /** For functions of other entries that use a client, such as `userInfo(client)`. Other implementations leave it out. */
+  readonly [actionContext]?: unknown
   /** Stops all listeners and timers of this client. The session stays in the store. */
   dispose(): void
 }

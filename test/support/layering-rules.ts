@@ -33,13 +33,14 @@ export const layers: readonly Layer[] = [
   { files: 'platform/', mayImport: ['core/', 'errors.ts', 'storage/', 'lock/'] },
   { files: 'extensions/', mayImport: [...DOOR, 'actions/context.ts'] },
   { files: 'grants/', mayImport: DOOR },
-  { files: 'actions/context.ts', mayImport: ['core/', 'fetch/'] },
+  { files: 'actions/context.ts', mayImport: ['core/', 'errors.ts', 'fetch/'] },
   {
     files: 'actions/back-channel-logout.ts',
     mayImport: ['core/', 'errors.ts', 'options.ts', 'authorization/', 'storage/', 'platform/device.ts'],
   },
   { files: 'actions/', mayImport: DOOR },
   { files: 'resource-server/', mayImport: ['core/', 'errors.ts'] },
+  { files: 'testing/', mayImport: ['index.ts'] },
   { files: 'options.ts', mayImport: ['core/', 'errors.ts'] },
   {
     files: 'client.ts',
