@@ -16,7 +16,7 @@ import { abortable, withTimeLimit } from '../core/waiting.ts'
 import { LatchkeyError, NetworkError, ServerError } from '../errors.ts'
 import { identityOf, type ServerTime, type Transport } from './endpoint.ts'
 import type { JoinedExtensions } from './extensions.ts'
-import { type AcceptDeviation, toLatchkeyError } from './failure.ts'
+import { type AcceptDeviation, tidy, toLatchkeyError } from './failure.ts'
 import { type IdTokens, type JudgedIdToken, peek } from './id-token.ts'
 import { endpointOf, type Server } from './metadata.ts'
 import { readRefreshToken, readTokenAnswer, withMembers } from './token-response.ts'
@@ -85,7 +85,8 @@ export async function tokenRequest(ports: TokenRequestPorts, request: TokenReque
     const refused = ofAnotherType(response, extensions)
     if (refused && grantType !== 'refresh_token') throw refused
     await extensions.tokenResponse(sessionId, response)
-    const { expires_in, scope = '', refresh_token } = response
+    const { expires_in, refresh_token } = response
+    const scope = tidy(response.scope, secrets) ?? ''
     const rotated = refresh_token !== undefined && !secrets.includes(refresh_token)
     emit({ type: 'token-response', grantType, expiresInSeconds: expires_in, scope, rotated })
     return { ...granted, refused: refused ?? granted.refused }

@@ -24,7 +24,8 @@ export interface Presentations {
   dropped(refreshToken: string): void
   /** It was brought back by who could not know what became of it. */
   forget(refreshToken: string | undefined): void
-  isRefused(refreshToken: string | undefined): boolean
+  /** Whether the server refused it, or refused `by` the successor which `by` was granted and could not store. */
+  isRefused(refreshToken: string | undefined, by?: Realm): boolean
   /** Whether an earlier answer for the same refresh token, a rotation, reached nobody. */
   wasInterrupted(refused: Presentation): boolean
 }
@@ -56,6 +57,12 @@ export function createPresentations(
       state === 'answered' && !earlier.dropped && !refused.has(earlier.granted ?? '') && lock !== 'lease'
     if (state !== 'waiting' && !isKept && failedSince(sender, sentAt)) return 'storage'
     return undefined
+  }
+
+  const isRefused = (refreshToken: string, by?: Realm): boolean => {
+    if (refused.has(refreshToken)) return true
+    const kept = (all.get(refreshToken) ?? []).filter(one => one.by === by && one.granted && !one.stored)
+    return kept.some(one => one.state === 'answered' && isRefused(one.granted ?? '', by))
   }
 
   return {
@@ -99,7 +106,7 @@ export function createPresentations(
       all.delete(refreshToken)
       refused.delete(refreshToken)
     },
-    isRefused: refreshToken => refreshToken !== undefined && refused.has(refreshToken),
+    isRefused: (refreshToken, by) => refreshToken !== undefined && isRefused(refreshToken, by),
     wasInterrupted: ({ refreshToken, sentAt }) =>
       (all.get(refreshToken) ?? []).some(
         one => one.sentAt < sentAt && one.granted !== undefined && one.state !== 'answered',

@@ -129,7 +129,7 @@ export function createWatch(ports: WatchPorts): Watch {
       if (endOf(whatIs)?.ended === 'signed_out' && epochOf(whatIs) > epochOf(whatWas))
         lastSignOutAt = scheduler.now
       const isRemoval = before && !after && !isSignOut(realm, before.sessionId)
-      if (isRemoval && !presentations.isRefused(before.tokens.refreshToken)) {
+      if (isRemoval && !presentations.isRefused(before.tokens.refreshToken, realm)) {
         const { refreshToken } = before.tokens
         watch.violate(
           'only the server ends a session',
@@ -192,7 +192,7 @@ export function createWatch(ports: WatchPorts): Watch {
       const stored = ports.stored()?.sessionId
       const since = sessions.get(stored ?? '')?.since ?? Infinity
       const missed = before ?? (since < participant.realm.bornAt ? stored : undefined)
-      if (missed && !isLost(missed)) {
+      if (missed && !isLost(missed) && !isSignOut(participant.realm, missed)) {
         watch.violate('only the server ends a session', `${participant.id} shows none, but ${missed} lives`)
       }
     },

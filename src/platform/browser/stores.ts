@@ -49,7 +49,10 @@ export function databaseStore(load: LoadPlaces, { database = 'latchkey' }: Index
     name: 'indexedDb',
     keyValue: {
       async get(key) {
-        const begun = isAlone(key) ? first.get(key) : undefined
+        // the database is asked first: to look into sessionStorage for the first time takes a while too
+        const asked = places ? undefined : first.get(key)
+        asked?.catch(() => {})
+        const begun = isAlone(key) ? asked : undefined
         try {
           const found = await begun
           if (found !== undefined || (begun && isSession(key))) return found
