@@ -36,7 +36,10 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'node',
-          include: ['test/{unit,contracts,scenarios,simulation,fuzz,hostile,http-clients}/**/*.test.ts'],
+          include: [
+            'test/{unit,contracts,scenarios,simulation,fuzz,hostile,http-clients}/**/*.test.ts',
+            'examples/testing/*.test.ts', // the samples of docs/testing.md
+          ],
           sequence: { groupOrder: 1 },
         },
       },
