@@ -184,6 +184,7 @@ export function composeClient(
       clientId: settings.clientId,
       calls,
       current: () => records.current,
+      amend: records.amend,
       authorization: authorization.get,
     },
 

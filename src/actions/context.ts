@@ -1,4 +1,4 @@
-import type { Authorization } from '../core/authorization.ts'
+import type { Authorization, SessionRecords } from '../core/authorization.ts'
 import { type ActionContext, actionContext } from '../core/extension.ts'
 import type { SessionRecord } from '../core/session.ts'
 import { ConfigurationError } from '../errors.ts'
@@ -11,6 +11,7 @@ export interface LentParts {
   readonly clientId: string
   readonly calls: AuthFetchPorts
   current(): SessionRecord | undefined
+  readonly amend: SessionRecords['amend']
   authorization(): Promise<Authorization>
 }
 

@@ -41,6 +41,10 @@ export const layers: readonly Layer[] = [
   { files: 'actions/', mayImport: DOOR },
   { files: 'resource-server/', mayImport: ['core/', 'errors.ts'] },
   { files: 'testing/', mayImport: ['index.ts'] },
+  {
+    files: 'inspector/',
+    mayImport: ['index.ts', 'core/', 'actions/context.ts', 'fetch/auth-fetch.ts'],
+  },
   { files: 'options.ts', mayImport: ['core/', 'errors.ts'] },
   {
     files: 'client.ts',
@@ -62,6 +66,7 @@ export const edges: readonly string[] = [
   'platform/',
   'storage/',
   'lock/',
+  'inspector/',
   'actions/third-party',
   'node.ts',
   'webview.ts',
