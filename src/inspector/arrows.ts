@@ -66,7 +66,7 @@ export function arrowOf(event: ClientEvent): Arrow {
     case 'token-error':
       return arrow(fromAuthorizationServer, 'token error', together(event.error ?? event.code), 'bad')
     case 'tokens-adopted':
-      return arrow(atClient, 'tokens adopted', 'refreshed elsewhere')
+      return arrow(atClient, 'tokens adopted', `refreshed by ${event.from ?? 'another tab'}`)
     case 'step-up-required':
       return arrow(atClient, 'another sign-in needed', event.error, 'bad')
     case 'body-not-replayable':

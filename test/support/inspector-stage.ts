@@ -9,8 +9,8 @@ const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import
 
 const html = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>an app</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
-<style>body { margin: 0; min-height: 100vh; font-family: sans-serif } main { height: 100vh; padding: 12px; box-sizing: border-box }</style>
-</head><body><main><h1 hidden>an app</h1></main><script type="module" src="/page.js"></script></body></html>`
+<style>body { margin: 0; min-height: 100vh; font-family: sans-serif } h1 { position: absolute; clip-path: inset(50%) } main { height: 100vh; padding: 12px; box-sizing: border-box }</style>
+</head><body><main><h1>an app</h1></main><script type="module" src="/page.js"></script></body></html>`
 
 /** Starts a page with a client, a server of the test kit, and the inspector, in Chromium. */
 export async function startInspectorStage() {
