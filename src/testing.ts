@@ -11,6 +11,8 @@ export {
 export type {
   AuthorizationServerOptions,
   Endpoint,
+  GrantHandler,
+  GrantTools,
   TokenRequestEntry,
 } from './testing/authorization-server.ts'
 export {

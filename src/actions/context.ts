@@ -15,13 +15,16 @@ export interface LentParts {
   authorization(): Promise<Authorization>
 }
 
-/**
- * What an action is given to work with, made of what the client lends it.
- * @throws ConfigurationError for a client that is not one of latchkey's own, such as a test client.
- */
-export function actionContextOf(client: { readonly [actionContext]?: unknown }): ActionContext {
+/** @throws ConfigurationError for a client of somebody else's making. */
+export function lentPartsOf(client: { readonly [actionContext]?: unknown }): LentParts {
   const parts = client[actionContext] as LentParts | undefined
-  if (!parts) throw new ConfigurationError('"client" must come from createClient() of latchkey.')
+  if (parts) return parts
+  throw new ConfigurationError('"client" must be one that createClient() returned.')
+}
+
+/** What an action is given to work with, made of what the client lends it. */
+export function actionContextOf(client: { readonly [actionContext]?: unknown }): ActionContext {
+  const parts = lentPartsOf(client)
   parts.context ??= createActionContext(parts)
   return parts.context
 }

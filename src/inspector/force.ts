@@ -1,8 +1,9 @@
 import type { LentParts } from '../actions/context.ts'
 import { actionContext } from '../core/extension.ts'
 import { sessionOf } from '../core/session.ts'
+import type { Fetch } from '../extending.ts'
 import { createAuthFetch } from '../fetch/auth-fetch.ts'
-import type { Client, Fetch } from '../index.ts'
+import type { Client } from '../index.ts'
 
 /** What a developer can learn of a client and make happen to it. */
 export interface Force {

@@ -1,4 +1,4 @@
-import type { Clock } from '../index.ts'
+import type { Clock } from '../extending.ts'
 import { createDeviceRequests } from './device-requests.ts'
 import { createDpopProofs } from './dpop-proofs.ts'
 import { createPushedRequests } from './pushed-requests.ts'
@@ -47,9 +47,28 @@ export interface AuthorizationServerOptions {
   graceMs?: number
   /** The key for ID Tokens. Default: a new one for RS256. Web Crypto needs up to a second for it: share one between tests. */
   key?: SigningKey
+  /** Further grants of the token endpoint, by their `grant_type`. They come before the server's own. Default: none. */
+  grants?: Readonly<Record<string, GrantHandler>>
   /** Whether a request comes from the client. Default: a public client, which sends its `client_id`. */
   isClient?: (form: URLSearchParams, headers: Headers) => boolean | Promise<boolean>
 }
+
+/** What a further grant works with. */
+export interface GrantTools {
+  readonly clientId: string
+  readonly issuer: string
+  readonly clock: Clock
+  /** Issues an access token without a refresh token. @returns the members of the answer. */
+  issue(subject: string, scope: string, resource?: string): Promise<Record<string, unknown>>
+  introspect(accessToken: string): AccessTokenInfo | undefined
+  /** An OAuth error as an answer. The status is 400 by default. */
+  refuse(error: string, status?: number): Response
+  /** Notes a secret, which must never be shown. @returns it. */
+  keep(secret: string): string
+}
+
+/** Answers the token request of a further grant. */
+export type GrantHandler = (form: URLSearchParams, tools: GrantTools) => Response | Promise<Response>
 
 /** One request to the token endpoint. */
 export interface TokenRequestEntry {
@@ -189,8 +208,10 @@ interface AuthorizationServerPorts {
 function createTokenEndpoint(
   state: ReturnType<typeof createState>,
   grants: ReturnType<typeof createGrants>,
-  { clientId, isClient, clock }: AuthorizationServerOptions & { clock: Clock },
+  { clientId, isClient, grants: further = {} }: AuthorizationServerOptions,
+  tools: GrantTools,
 ) {
+  const { clock } = tools
   const tokenRequests: TokenRequestEntry[] = []
   const complaints: string[] = []
   const proofs = createDpopProofs(clock)
@@ -209,6 +230,8 @@ function createTokenEndpoint(
     /** @param work how the request is answered, unless a fault comes first. */
     async answer(request: Request, form: URLSearchParams): Promise<Response> {
       if (isClient && !(await isClient(form, request.headers))) return invalidClient(form, request.headers)
+      const own = further[form.get('grant_type') ?? '']
+      if (own) return own(form, tools)
       const grant = grants[form.get('grant_type') ?? '']
       if (!grant) return refuse('unsupported_grant_type')
       const key = await keyOf(request)
@@ -298,6 +321,7 @@ export function createAuthorizationServer({
   graceMs = 0,
   key = signingKey(),
   isClient,
+  grants: further,
 }: AuthorizationServerOptions & { clock: Clock }) {
   const state = createState(key, accessTokenSeconds)
   /** The server's own clock. */
@@ -317,7 +341,12 @@ export function createAuthorizationServer({
   const devices = createDeviceRequests(ahead, issuer, keep)
   const par = createPushedRequests(ahead)
   const grants = createGrants(state, families, devices, { codes, clock: ahead, clientId, keep })
-  const tokens = createTokenEndpoint(state, grants, { clientId, isClient, clock: ahead })
+  const tools: GrantTools = {
+    ...{ clientId, issuer, clock: ahead, keep, refuse, introspect: families.introspect },
+    issue: async (user, scope, resource) =>
+      (await families.begin({ user, scope, isRefreshable: false }, resource)).answer,
+  }
+  const tokens = createTokenEndpoint(state, grants, { clientId, isClient, grants: further }, tools)
   const isOurs = async (request: Request, form: URLSearchParams) =>
     !isClient || (await isClient(form, request.headers))
 

@@ -1,11 +1,10 @@
+import type { Clock, Fetch } from '../extending.ts'
 import {
   AuthorizationRequiredError,
   type CallbackResult,
   type Client,
   type ClientEvent,
-  type Clock,
   type EndReason,
-  type Fetch,
   type LatchkeyError,
   type Session,
 } from '../index.ts'

@@ -1,4 +1,4 @@
-import type { Clock, EpochMs } from '../index.ts'
+import type { Clock, EpochMs } from '../extending.ts'
 
 /** A clock that the test moves. Pass it to the client and to the server as `clock`. */
 export interface HandClock extends Clock {

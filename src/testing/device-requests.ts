@@ -1,4 +1,4 @@
-import type { Clock } from '../index.ts'
+import type { Clock } from '../extending.ts'
 import { secret, type User } from './token-families.ts'
 
 /** How many seconds the user has. */

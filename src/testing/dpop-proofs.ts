@@ -1,4 +1,4 @@
-import type { Clock } from '../index.ts'
+import type { Clock } from '../extending.ts'
 import { fromBase64url, sha256 } from './signing-key.ts'
 
 /** A judged DPoP proof: its key, or what is wrong with it. */

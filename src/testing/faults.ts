@@ -1,4 +1,4 @@
-import type { Clock } from '../index.ts'
+import type { Clock } from '../extending.ts'
 import { deviceClock } from './clock.ts'
 
 /** Something that goes wrong with one request, on order: push it to `server.faults`. */

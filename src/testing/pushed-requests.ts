@@ -1,4 +1,4 @@
-import type { Clock } from '../index.ts'
+import type { Clock } from '../extending.ts'
 import { secret } from './token-families.ts'
 
 /** How many seconds a pushed request can be used. */

@@ -1,4 +1,5 @@
-import type { ClientOptions, Fetch, UserAgent } from '../index.ts'
+import type { Fetch } from '../extending.ts'
+import type { ClientOptions, UserAgent } from '../index.ts'
 import {
   type AuthorizationServer,
   type AuthorizationServerOptions,

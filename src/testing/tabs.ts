@@ -1,4 +1,5 @@
-import { type Channel, type ClientOptions, type Fetch, memory, type News, type Store } from '../index.ts'
+import type { Channel, Fetch, News } from '../extending.ts'
+import { type ClientOptions, memory, type Store } from '../index.ts'
 import type { TestServer } from './server.ts'
 
 /** Opens channels whose news go to all other clients in this process. */

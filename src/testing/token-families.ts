@@ -1,4 +1,4 @@
-import type { Clock } from '../index.ts'
+import type { Clock } from '../extending.ts'
 import type { SigningKey } from './signing-key.ts'
 
 /** A user who signs in: the subject, or the claims of the ID Token (OpenID Connect Core section 2). */
@@ -118,10 +118,10 @@ export function createTokenFamilies(ports: TokenFamiliesPorts) {
   return {
     end,
     /** Begins a family. @returns it and its first tokens. */
-    async begin(grant: Grant): Promise<{ family: Family; answer: TokenAnswer }> {
+    async begin(grant: Grant, resource?: string): Promise<{ family: Family; answer: TokenAnswer }> {
       const family: Family = { ...grant, rotated: new Map(), refreshToken: '', alive: true }
       families.push(family)
-      return { family, answer: await issue(family, grant.nonce) }
+      return { family, answer: await issue(family, grant.nonce, resource) }
     },
     /** Rotates a refresh token. @returns the OAuth error if the server refuses it. */
     async rotate(sent: string, jkt: string | undefined, resource?: string): Promise<TokenAnswer | string> {

@@ -1,6 +1,6 @@
 import { createScriptedUserAgent } from '../../examples/demo/scripted-user-agent.ts'
 import { startAuthorizationServer } from '../../examples/demo/servers/authorization-server.ts'
-import type { Fetch } from '../../src/index.ts'
+import type { Fetch } from '../../src/extending.ts'
 import { loopback } from '../../src/node.ts'
 import { createTestServer } from '../../src/testing.ts'
 import { authorizationServerContract } from './authorization-server.ts'

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { dpop } from '../../src/dpop.ts'
-import type { ClientEvent, ClientOptions, Fetch } from '../../src/index.ts'
+import type { Fetch } from '../../src/extending.ts'
+import type { ClientEvent, ClientOptions } from '../../src/index.ts'
 import { type Client, createClient, memory } from '../../src/node.ts'
 import { par } from '../../src/par.ts'
 

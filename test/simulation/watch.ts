@@ -30,6 +30,8 @@ export type Invariant =
  * what the model itself takes.
  */
 const LONGEST_WAIT_MS = (4 + 15 + 2 + 12 + 2 + 4 + 1) * 1000
+/** Before that, for a host that does not end its work. */
+const HOST_MS = (2 + 10 + 1) * 1000
 
 /** What the watch knows of one client. */
 export interface Participant {
@@ -154,7 +156,7 @@ export function createWatch(ports: WatchPorts): Watch {
       }
       if (isNew) sessions.set(after.sessionId, { since: scheduler.now, over: false })
       durable.set(after.tokens.accessToken, after.sessionId)
-      presentations.stored(after.tokens.refreshToken)
+      presentations.stored(after.tokens.refreshToken, scheduler.now)
     },
     kept(participant, accessToken, signIn) {
       participant.kept.add(accessToken)
@@ -181,7 +183,10 @@ export function createWatch(ports: WatchPorts): Watch {
       const before = participant.shown
       const now = session.status === 'signed-in' ? record?.sessionId : undefined
       participant.shown = now
-      if (before && before !== now) participant.left.add(before)
+      if (before && before !== now) {
+        participant.left.add(before)
+        presentations.left(participant.realm, before)
+      }
       if (now && !isOver(now)) participant.left.delete(now) // a sign-out that failed
       if (now && isOver(now) && participant.left.has(now)) {
         watch.violate('what is over stays over', `${participant.id} shows ${now} again`)
@@ -221,6 +226,7 @@ export function createWatch(ports: WatchPorts): Watch {
         return watch.violate('every failure has a name', `${participant.id}: ${error}`)
       }
       if (!(error instanceof AuthorizationRequiredError) || !wanted) return
+      if (error.reason === 'replaced' && participant.shown && participant.shown !== wanted) return
       // what it left by a sign-in of its own may live in the store, where that could not be written
       if (isLost(wanted) || participant.left.has(wanted) || isSignOut(participant.realm, wanted)) return
       const what = `${participant.id} was told "${error.reason}", but ${wanted} lives`
@@ -236,7 +242,7 @@ export function createWatch(ports: WatchPorts): Watch {
       for (const call of pending) {
         const { realm, id } = call.participant
         if (realm.state === 'dead') pending.delete(call)
-        else if (realm.awakeMs - call.awake > LONGEST_WAIT_MS) {
+        else if (realm.awakeMs - call.awake > LONGEST_WAIT_MS + (parameters.hosted ? HOST_MS : 0)) {
           const seconds = (realm.awakeMs - call.awake) / 1000
           watch.violate('no wait without a bound', `${id}: ${call.what} has waited ${seconds} s`)
         }

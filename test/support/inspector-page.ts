@@ -1,4 +1,5 @@
-import { type Client, createClient, type Fetch } from 'latchkey'
+import { type Client, createClient } from 'latchkey'
+import type { Fetch } from 'latchkey/extending'
 import { mountInspector } from 'latchkey/inspector'
 import { createTestServer, slow, status, tabs } from 'latchkey/testing'
 

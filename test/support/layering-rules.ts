@@ -32,24 +32,39 @@ export const layers: readonly Layer[] = [
   { files: 'storage/', mayImport: ['core/', 'errors.ts'] },
   { files: 'platform/', mayImport: ['core/', 'errors.ts', 'storage/', 'lock/'] },
   { files: 'extensions/', mayImport: [...DOOR, 'actions/context.ts'] },
-  { files: 'grants/', mayImport: DOOR },
+  { files: 'grants/', mayImport: [...DOOR, 'authorization/sign-in.ts'] },
   { files: 'actions/context.ts', mayImport: ['core/', 'errors.ts', 'fetch/'] },
   {
     files: 'actions/back-channel-logout.ts',
     mayImport: ['core/', 'errors.ts', 'options.ts', 'authorization/', 'storage/', 'platform/device.ts'],
   },
   { files: 'actions/', mayImport: DOOR },
-  { files: 'resource-server/', mayImport: ['core/', 'errors.ts'] },
-  { files: 'testing/', mayImport: ['index.ts'] },
+  { files: 'testing/', mayImport: ['index.ts', 'extending.ts'] },
   {
     files: 'inspector/',
-    mayImport: ['index.ts', 'core/', 'actions/context.ts', 'fetch/auth-fetch.ts'],
+    mayImport: ['index.ts', 'extending.ts', 'core/', 'actions/context.ts', 'fetch/auth-fetch.ts'],
+  },
+  {
+    files: 'providers/',
+    mayImport: ['core/', 'errors.ts', 'options.ts'],
+  },
+  {
+    files: 'resource-server/',
+    mayImport: [
+      'core/',
+      'errors.ts',
+      'authorization/endpoint.ts',
+      'authorization/failure.ts',
+      'authorization/metadata.ts',
+      'authorization/token-response.ts',
+    ],
   },
   { files: 'options.ts', mayImport: ['core/', 'errors.ts'] },
   {
     files: 'client.ts',
     mayImport: ['options.ts', 'core/', 'errors.ts', 'session/', 'fetch/', 'storage/limited.ts'],
   },
+  { files: 'bindings/', mayImport: ['public-types.ts'] },
   { files: 'ky.ts', mayImport: ['core/client.ts'] },
   { files: 'sealed.ts', mayImport: ['core/', 'storage/', 'platform/device.ts'] },
 ]
@@ -58,7 +73,24 @@ export const layers: readonly Layer[] = [
 export const doors: Readonly<Record<string, readonly string[]>> = {
   'idb-keyval': ['storage/indexeddb.ts'],
   ky: ['ky.ts'],
-  oauth4webapi: ['authorization/', 'grants/', 'extensions/', 'actions/', 'resource-server/'],
+  ...Object.fromEntries(
+    ['react', 'vue', 'svelte', 'solid'].map(name => [
+      name === 'solid' ? 'solid-js' : name,
+      [`bindings/${name}.ts`],
+    ]),
+  ),
+  '@angular/core': ['bindings/angular.ts'],
+  '@angular/common': ['bindings/angular.ts'],
+  '@angular/router': ['bindings/angular.ts'],
+  rxjs: ['bindings/angular.ts'],
+  oauth4webapi: [
+    'authorization/',
+    'grants/',
+    'extensions/',
+    'actions/',
+    'providers/apple.ts',
+    'resource-server/',
+  ],
 }
 
 /** Where the environment may be named, in globals and in `node:` imports. */
@@ -72,6 +104,7 @@ export const edges: readonly string[] = [
   'webview.ts',
   'dpop.ts',
   'lazy.ts',
+  'bindings/entrance.ts',
 ]
 
 /** Entries that need Node; all others have to load where there is none. */

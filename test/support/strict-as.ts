@@ -2,6 +2,8 @@ import { delay, http, type RequestHandler } from 'msw'
 import type { Clock } from '../../src/core/ports.ts'
 import { type AuthorizationServerOptions, createTestServer, mswHandlers } from '../../src/testing.ts'
 
+export type { GrantHandler as StrictGrant } from '../../src/testing.ts'
+
 export interface StrictAsOptions extends AuthorizationServerOptions {
   clock: Clock
   /** How long every answer takes, in real time. Default 0. */
