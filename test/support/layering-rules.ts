@@ -43,6 +43,11 @@ export const layers: readonly Layer[] = [
     mayImport: [...DOOR, 'authorization/sign-in.ts', 'authorization/id-token.ts'],
   },
   { files: 'actions/', mayImport: DOOR },
+  { files: 'testing/', mayImport: ['index.ts', 'extending.ts'] },
+  {
+    files: 'inspector/',
+    mayImport: ['index.ts', 'extending.ts', 'core/', 'actions/context.ts', 'fetch/auth-fetch.ts'],
+  },
   {
     files: 'providers/',
     mayImport: ['core/', 'errors.ts', 'options.ts'],
@@ -97,6 +102,7 @@ export const edges: readonly string[] = [
   'platform/',
   'storage/',
   'lock/',
+  'inspector/',
   'actions/third-party',
   'node.ts',
   'webview.ts',
