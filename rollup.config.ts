@@ -7,7 +7,7 @@ import esbuild from 'rollup-plugin-esbuild'
 const { exports } = JSON.parse(readFileSync('package.json', 'utf8'))
 
 /** One input per entry in package.json `exports`: the file of its name at the root of src. */
-const names = Object.keys(exports).filter(entry => entry !== './package.json')
+const names = Object.keys(exports).filter(entry => !/\.js(on)?$/.test(entry))
 const input = Object.fromEntries(
   names.map(entry => (entry === '.' ? 'index' : entry.slice(2))).map(name => [name, `src/${name}.ts`]),
 )
@@ -36,6 +36,12 @@ const build: RollupOptions[] = [
     external,
     plugins: [dts()],
     output: { dir: 'dist', format: 'es', chunkFileNames: 'chunks/[name].d.ts' },
+  },
+  {
+    // one file without imports, for a SharedWorker or a service worker as it is
+    input: 'src/latchkey-worker.ts',
+    plugins: [esbuild({ target: 'es2022', minify: true }), nodeResolve({ browser: true })],
+    output: { dir: 'dist', format: 'iife', inlineDynamicImports: true },
   },
   {
     input: 'examples/demo/page/main.ts',

@@ -8,7 +8,7 @@ import { ensureRuntimes } from './runtimes/install.ts'
 import { CHROMIUM_VARIABLE, ensureChromium } from './support/chromium.ts'
 import { type CommandOptions, runCommand } from './support/command.ts'
 import { ensureEngines } from './support/engines/find.ts'
-import { closingLine, judgeRun, type RunReport } from './support/run-report.ts'
+import { closingLine, judgeRun, type RunReport, slowestFiles } from './support/run-report.ts'
 import { REPORT_VARIABLE } from './support/summary-reporter.ts'
 
 interface Step {
@@ -80,7 +80,7 @@ async function runTests(): Promise<string> {
       [vitest, 'run', '--config', 'test/vitest.config.ts', '--allowOnly=false', ...filters],
       // LATCHKEY_BUILT spares the package tests a second build: the step before has just made one.
       {
-        timeoutMs: 30 * MINUTE,
+        timeoutMs: 70 * MINUTE,
         env: { [REPORT_VARIABLE]: target, LATCHKEY_BUILT: filters.length ? '' : '1' },
       },
     )
@@ -149,6 +149,7 @@ for (const step of filters.length > 0 ? [browser, tests] : [...checks, browser, 
 say(`\n${summary.join('\n')}`)
 say(`node: ${process.version}`)
 if (report?.files.browser || report?.files['end-to-end']) say(`browsers: ${engine}`)
+if (report && filters.length === 0) say(`the slowest test files:\n${slowestFiles(report).join('\n')}`)
 if (problem) say(problem)
 if (report) say(closingLine(report))
 process.exitCode = problem ? 1 : 0

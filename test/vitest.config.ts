@@ -38,7 +38,9 @@ export default defineConfig({
         plugins: [svelte({ configFile: false })],
         test: {
           name: 'node',
-          include: ['test/{unit,contracts,scenarios,simulation,fuzz,hostile,http-clients}/**/*.test.ts'],
+          include: [
+            'test/{unit,contracts,scenarios,servers,simulation,fuzz,hostile,http-clients}/**/*.test.ts',
+          ],
           sequence: { groupOrder: 1 },
         },
       },

@@ -4,7 +4,7 @@ import { asSigner, type LoggedOut, OLDEST_SECONDS, parseLogoutToken } from '../a
 import { createServer } from '../authorization/metadata.ts'
 import type { Clock, Fetch, KeyValue } from '../core/ports.ts'
 import { once, withTimeLimit } from '../core/waiting.ts'
-import { ConfigurationError, LatchkeyError, ServerError } from '../errors.ts'
+import { ConfigurationError, LatchkeyError, NetworkError, ServerError } from '../errors.ts'
 import { parseIssuer, type ServerChoice } from '../options.ts'
 import { device } from '../platform/device.ts'
 import { limited } from '../storage/limited.ts'
@@ -16,7 +16,10 @@ export type { KeyValue } from '../core/ports.ts'
 interface CommonOptions {
   /** The `client_id` that the provider knows this service by: what logout tokens are for. */
   clientId: string
-  /** Ends the sessions that are meant, in whatever way this service keeps them. May be called again for the same ones. */
+  /**
+   * Ends the sessions that are meant, in whatever way this service keeps them. May be called again for the same ones, and
+   * has 30 seconds to settle.
+   */
   endSessions: (who: LoggedOut) => unknown
   /** The `alg` that ID Tokens are signed with. Default: those that the provider announces, else RS256. */
   signingAlgorithm?: string
@@ -51,6 +54,11 @@ const SWEEP_MS = 60_000
 const MAX_CHARS = 20_000
 /** How long a provider may take to send its request: it is one form. */
 const BODY_MS = 10_000
+/** How long the app may take to end the sessions: no provider waits longer for the answer. */
+const END_MS = 30_000
+
+const endedTooLate = () =>
+  new NetworkError(`endSessions() did not settle within ${END_MS / 1000} s. Send the token again.`, 'timeout')
 
 /**
  * For a service that the provider tells when a user signs out elsewhere (OpenID Connect Back-Channel Logout 1.0). Every
@@ -110,7 +118,7 @@ export function createBackChannelLogout(options: BackChannelLogoutOptions): Back
     } = await parseLogoutToken({ clientId, transport, clock }, await asOnce(), logoutToken)
     if (!(await remember(id))) throw refuse('it was accepted before')
     try {
-      await endSessions(who)
+      await withTimeLimit(clock, END_MS, async () => endSessions(who), endedTooLate)
     } catch (error) {
       await ids.update(prefix + id, () => undefined).catch(() => {}) // the provider may send it again
       throw error

@@ -16,7 +16,7 @@ import { abortable, withTimeLimit } from '../core/waiting.ts'
 import { LatchkeyError, NetworkError, ServerError } from '../errors.ts'
 import { identityOf, type ServerTime, type Transport } from './endpoint.ts'
 import type { JoinedExtensions } from './extensions.ts'
-import { type AcceptDeviation, toLatchkeyError } from './failure.ts'
+import { type AcceptDeviation, tidy, toLatchkeyError } from './failure.ts'
 import { type IdTokens, type JudgedIdToken, peek } from './id-token.ts'
 import { endpointOf, type Server } from './metadata.ts'
 import { readRefreshToken, readTokenAnswer, withMembers } from './token-response.ts'
@@ -85,19 +85,25 @@ export async function tokenRequest(ports: TokenRequestPorts, request: TokenReque
     const refused = ofAnotherType(response, extensions)
     if (refused && grantType !== 'refresh_token') throw refused
     await extensions.tokenResponse(sessionId, response)
-    const { expires_in, scope = '', refresh_token } = response
+    const { expires_in, refresh_token } = response
+    const scope = tidy(response.scope, secrets) ?? ''
     const rotated = refresh_token !== undefined && !secrets.includes(refresh_token)
     emit({ type: 'token-response', grantType, expiresInSeconds: expires_in, scope, rotated })
     return { ...granted, refused: refused ?? granted.refused }
   } catch (cause) {
     const sent = [...secrets, ...(clientAuthentication?.secrets?.() ?? [])]
     const failure = toLatchkeyError(cause, 'The token request', clock.now(), sent)
-    const { code, error, status, reason } = failure as typeof failure & Partial<ServerError & NetworkError>
+    const { code, error, errorDescription, status, reason } = failure as typeof failure &
+      Partial<ServerError & NetworkError>
     const isOther = reason === 'not_the_server'
+    // RFC 6749 section 2.3.1 encodes the secret once more, which some servers do not undo
+    if (error === 'invalid_client' && clientAuthentication?.method === 'client_secret_basic')
+      failure.message +=
+        ' Some servers do not decode the secret of client_secret_basic: try clientSecretPost().'
     const isRefresh = grantType === 'refresh_token'
     if (isRefresh && (isOther || code === 'ERR_SERVER'))
       failure.message += ' If this lasts, signIn() begins anew.'
-    emit({ type: 'token-error', grantType, code, error, status })
+    emit({ type: 'token-error', grantType, code, error, errorDescription, status })
     // the server may have moved: a refresh token that it has not seen is sent where it is now, a code is not
     if (isOther) {
       const [old, now] = [await as, await server(await as)]
@@ -171,7 +177,7 @@ export async function refreshTokens(
       return { ...distrusted(response.id_token), refused: isUsable ? undefined : error }
     }
   }
-  if (idToken) ports.idTokens.prepare()
+  if (idToken) ports.idTokens.prepare().catch(() => {})
   try {
     const form = { ...parameters, refresh_token: sent }
     const common = { sessionId, attempt, secrets: [sent], signal, received, judge }

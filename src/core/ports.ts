@@ -4,6 +4,11 @@ export type EpochMs = number
 /** A function with the signature of `fetch`. latchkey sends everything with it. */
 export type Fetch = typeof globalThis.fetch
 
+/** Where warnings for the app's developers are written, such as `console`. */
+export interface Logger {
+  warn(message: string): void
+}
+
 /** The only source of time and timers. */
 export interface Clock {
   now(): EpochMs
@@ -81,7 +86,10 @@ export type Reach = 'page' | 'tab' | 'origin' | 'device'
  * the same lock and hear the same news.
  */
 export interface Store {
-  /** The kind of store, for events and reports. */
+  /**
+   * The kind of store, for reports. Two stores of one page need two names: the answer to a sign-in belongs to the client
+   * whose store has the name that the sign-in began with.
+   */
   readonly name: string
   readonly keyValue: KeyValue
   readonly lock: Lock
@@ -89,6 +97,8 @@ export interface Store {
   channel(name: string): Channel
   /** Who sees the stored records now. Default `device`. */
   reach?(): Reach
+  /** The name of the IndexedDB database that any worker of this origin can open as it is, if the records are in one. */
+  readonly database?: string
   /** For a store that may switch to another place: calls `tell` once when it has switched. */
   onDegraded?(tell: (message: string) => void): void
   /** Closes open resources, such as a database connection. A later call opens them again. */
@@ -117,6 +127,12 @@ export interface SignInAttempt {
    * @returns the callback URL, or `undefined` if another page load receives the answer.
    */
   authorize(url: string, state: string): Promise<string | undefined>
+  /**
+   * Signs in without an authorization response, as the grants of `latchkey/grants` do.
+   * @param ports what those grants work with.
+   * @returns whether the user is signed in. `false`: latchkey goes on with `redirectUri` and `authorize`.
+   */
+  obtain?(ports: unknown): Promise<boolean>
   /** Ends the attempt and frees its resources. You may call it again. */
   close(): void
 }
@@ -129,6 +145,8 @@ export interface Page {
   shown(): Promise<void>
   /** Shows another address of the same origin without loading it. */
   replaceLocation(url: string): void
+  /** Shows it by the app's own router, where the app has handed in how. */
+  navigate?(url: string): void
   /**
    * Leaves for another page. Settles if the user comes back to this one.
    * @param gone called when this page is left.
@@ -155,11 +173,15 @@ export interface Wake {
 export interface Environment {
   readonly fetch: Fetch
   readonly clock: Clock
+  readonly logger?: Logger
   readonly store: () => Store
   readonly userAgent: () => UserAgent
   readonly page: Page | undefined
-  /** How to open the provider's sign-out page, if the page itself does not leave for it. */
-  readonly leave?: (url: string, gone: () => void) => Promise<void>
+  /**
+   * How to open the provider's sign-out page, if the page itself does not leave for it.
+   * @param returnUri where that page sends the user.
+   */
+  readonly leave?: (url: string, gone: () => void, returnUri: string | undefined) => Promise<void>
   /** The base of relative URLs for `fetch`, if it resolves them. */
   readonly baseUrl: () => string | undefined
   readonly wake: Wake | undefined
@@ -167,7 +189,46 @@ export interface Environment {
   /** Whether anyone can read the app's code and everything in it. */
   readonly isReadable?: boolean
   readonly hash: (text: string) => Promise<string>
+  /** What the name of this realm begins with, in the records that it writes. Default: nothing. */
+  readonly realm?: string
 }
+
+/** A refresh that a page asks its host for. There is no token in it. */
+export interface HostedRefresh {
+  readonly sessionId: string
+  /** A digest of the access token that cannot be used. */
+  readonly unusable: string
+  /** The API of `resources` that it is for, if it is for one. */
+  readonly resource: string | undefined
+  /** Whether the app asks for it although the access token has not expired. */
+  readonly isForced: boolean | undefined
+}
+
+/** A worker that refreshes in a page's place, and goes on when the page is gone. */
+export interface Host {
+  /**
+   * @returns whether the host has done what it could: its result is in the store. `false`: the page refreshes by itself.
+   * Settles in time and never rejects.
+   */
+  refresh(request: HostedRefresh): Promise<boolean>
+  /** The client is not used any more. */
+  close(): void
+}
+
+/** What a host is connected with. */
+export interface HostPorts {
+  /** The options of the client. */
+  readonly options: object
+  readonly database: string | undefined
+  /** What a relative `redirectUri` is resolved against. */
+  readonly base: string | undefined
+  readonly clock: Clock
+  /** Reports why there is no host: once. */
+  warn(message: string): void
+}
+
+/** Connects a client with its host: `worker(url)`. */
+export type ConnectHost = (ports: HostPorts) => Host
 
 /** The access tokens of a session, as calls use them. */
 export interface AccessTokens {
@@ -181,12 +242,14 @@ export interface AccessTokens {
   /**
    * A usable access token, after a refresh if there is none.
    * @param options.rejected the access token that a 401 came back for.
+   * @param options.forceRefresh a newer access token than the one in memory, whatever the clock says.
    * @param options.sessionId the session that it has to be of.
    * @throws AuthorizationRequiredError, NetworkError, ServerError, StorageError, LockTimeoutError; `signal.reason`.
    */
   acquire(options?: {
-    rejected?: string
-    resource?: string
+    rejected?: string | undefined
+    forceRefresh?: boolean | undefined
+    resource?: string | undefined
     sessionId?: string
     signal?: AbortSignal | null
   }): Promise<string>

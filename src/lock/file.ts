@@ -8,46 +8,28 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
-  readlinkSync,
   readSync,
   renameSync,
   unlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { carefully, codeOf, fileTrouble, refuseFile } from '../core/file-trouble.ts'
 import type { Clock, Lock } from '../core/ports.ts'
 import { pause } from '../core/waiting.ts'
 import { LockTimeoutError } from '../errors.ts'
+import { createOwners, LEASE_MS } from './file-owner.ts'
 import { localLock } from './local.ts'
 
-/** A holder works for 12 s at most: one that keeps its lock for longer is frozen, or died where nobody here can see it. */
-const LEASE_MS = 14_000
-/** How long a lock file may be without its owner's name: from its creation until the next line of the same code. */
-const UNNAMED_MS = 500
 /** A process that took longer to create and name its lock file may have been overtaken meanwhile. */
 const TAKING_MS = 200
-/** Between two looks, at most so much counts as watched: a machine that sleeps watches nothing. */
-const GAP_MS = 1000
 const POLL_MS = 5
 /** Who has waited for a while looks less often: ten who wait must not slow down the one they wait for. */
 const MOST_POLL_MS = 15
 /** More than the name of any owner. */
 const MOST_BYTES = 2048
 const HIGHEST = 999_999_999_999_999
-
-interface Owner {
-  readonly pid: number
-  /** Tells the owner from a later process that got the same number. */
-  readonly startTime?: string | undefined
-  /** Where its pid means this process. */
-  readonly place?: string | undefined
-  /** Set when the owner has let go. */
-  readonly free?: true
-}
 
 interface Taken {
   readonly path: string
@@ -66,47 +48,6 @@ export interface FileLock extends Lock {
     waitMs: number,
     leaseMs?: number,
   ): Promise<T>
-}
-
-/** Start times are counted in the time namespace; a kernel before 5.6 has but one. */
-const timeNamespace = (): string => {
-  try {
-    return readlinkSync('/proc/self/ns/time')
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return 'time'
-    throw error
-  }
-}
-
-/** Where process numbers are counted as here: this boot of this machine, this PID namespace. `undefined` where the system does not tell. */
-function findPlace(): string | undefined {
-  try {
-    if (readlinkSync('/proc/self') !== String(process.pid)) return undefined // this /proc is of another namespace
-    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-    return [hostname(), bootId, readlinkSync('/proc/self/ns/pid'), timeNamespace()].join(' ')
-  } catch {
-    return undefined
-  }
-}
-
-/** A process in the kernel's words: its state, and when it started, in ticks; undefined where the system does not tell. */
-function statOf(pid: number): { readonly state: string; readonly startTime: string } | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const [state = '', ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ') // the name before it may hold spaces
-    return { state, startTime: fields[18] ?? '' }
-  } catch {
-    return undefined
-  }
-}
-
-const isRunning = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return codeOf(error) === 'EPERM'
-  }
 }
 
 /** The numbered names of a folder, and those of files that were left beside them. */
@@ -140,19 +81,6 @@ function readLock(path: string): string | undefined {
   }
 }
 
-function parseOwner(text: string | undefined): Owner | undefined {
-  try {
-    const owner: unknown = JSON.parse(text ?? '')
-    if (typeof owner !== 'object' || owner === null) return undefined
-    const { pid } = owner as Partial<Owner>
-    return Number.isInteger(pid) && (pid as number) > 0 && (pid as number) < 2 ** 31
-      ? (owner as Owner)
-      : undefined
-  } catch {
-    return undefined
-  }
-}
-
 /** Recursive only where it has to be: of a read-only file system, that says no more than ENOENT. */
 const makeFolder = (path: string) => {
   try {
@@ -167,6 +95,67 @@ const removeIfThere = (path: string) => {
   try {
     unlinkSync(path)
   } catch {} // it is in nobody's way
+}
+
+/** Makes the folder of a lock, and refuses what somebody else put in its place. */
+const prepare = (folder: string, directory: string) => {
+  const user = process.getuid?.()
+  for (const path of [folder, directory]) {
+    let stats = lstatSync(path, { throwIfNoEntry: false })
+    if (!stats) {
+      makeFolder(path)
+      stats = lstatSync(path)
+    }
+    if (stats.isSymbolicLink()) throw refuseFile(path, 'is a symbolic link')
+    if (!stats.isDirectory()) throw refuseFile(path, 'is not a folder')
+    if (user !== undefined && stats.uid !== user) throw refuseFile(path, 'belongs to another user')
+  }
+}
+
+const create = (path: string, text: string) => {
+  const handle = openSync(path, 'wx', 0o600)
+  try {
+    writeSync(handle, text)
+  } catch (error) {
+    removeIfThere(path)
+    throw error
+  } finally {
+    closeSync(handle)
+  }
+}
+
+/** Whether nobody has taken it over. */
+const isHeld = (directory: string, { path, number, text }: Taken): boolean => {
+  try {
+    return listOf(directory).highest === number && readLock(path) === text
+  } catch {
+    return false
+  }
+}
+
+/** Never throws: what the work came to counts, and the lock ends by its lease. */
+const letGo = ({ path, text }: Taken, free: string) => {
+  const beside = `${path}.${randomUUID()}.free`
+  try {
+    if (readLock(path) !== text) return // somebody has removed it, or the whole folder
+    try {
+      // by rename, so that nobody reads half of it; where the lock was overtaken meanwhile, a higher number stands
+      writeFileSync(beside, free, {
+        flag: 'wx',
+        mode: 0o600,
+      })
+      renameSync(beside, path)
+    } catch {
+      removeIfThere(beside)
+      // on a full disk: as a lock that was never named
+      const handle = openSync(path, constants.O_WRONLY | carefully(constants))
+      try {
+        ftruncateSync(handle)
+      } finally {
+        closeSync(handle)
+      }
+    }
+  } catch {}
 }
 
 /**
@@ -184,72 +173,18 @@ export function fileLock(
   clock: Clock,
   elapsed: () => number = () => performance.now(),
 ): FileLock {
-  const place = findPlace()
-  const me: Owner = { pid: process.pid, startTime: place && statOf(process.pid)?.startTime, place }
-  const watched = new Map<string, { readonly sight: string; readonly at: number; readonly forMs: number }>()
-
-  /** How long this process has seen the same. */
-  const watch = (directory: string, sight: string): number => {
-    const at = elapsed()
-    const last = watched.get(directory)
-    const forMs = last?.sight === sight ? last.forMs + Math.min(at - last.at, GAP_MS) : 0
-    watched.set(directory, { sight, at, forMs })
-    return forMs
-  }
-
-  /** How long an owner is waited for, watched from now on; 0 for one that is dead. */
-  const patienceFor = (owner: Owner, leaseMs: number): number => {
-    if (!place || owner.place !== place) return leaseMs
-    if (!isRunning(owner.pid)) return 0
-    const stat = statOf(owner.pid)
-    if (!stat) return LEASE_MS
-    if ('ZX'.includes(stat.state) || stat.startTime !== owner.startTime) return 0
-    return 'Tt'.includes(stat.state) ? leaseMs : LEASE_MS
-  }
-
-  const isFree = (directory: string, number: number, leaseMs: number): boolean => {
-    const text = readLock(join(directory, String(number)))
-    const owner = parseOwner(text)
-    const forMs = watch(directory, `${number} ${text}`)
-    if (!owner) return forMs > UNNAMED_MS
-    return owner.free === true || forMs >= patienceFor(owner, leaseMs)
-  }
-
-  const prepare = (directory: string) => {
-    const user = process.getuid?.()
-    for (const path of [folder, directory]) {
-      let stats = lstatSync(path, { throwIfNoEntry: false })
-      if (!stats) {
-        makeFolder(path)
-        stats = lstatSync(path)
-      }
-      if (stats.isSymbolicLink()) throw refuseFile(path, 'is a symbolic link')
-      if (!stats.isDirectory()) throw refuseFile(path, 'is not a folder')
-      if (user !== undefined && stats.uid !== user) throw refuseFile(path, 'belongs to another user')
-    }
-  }
-
-  const create = (path: string, text: string) => {
-    const handle = openSync(path, 'wx', 0o600)
-    try {
-      writeSync(handle, text)
-    } catch (error) {
-      removeIfThere(path)
-      throw error
-    } finally {
-      closeSync(handle)
-    }
-  }
+  const owners = createOwners(elapsed)
 
   /** @returns the lock that is now ours, or undefined. */
   const take = (directory: string, leaseMs: number): Taken | undefined => {
     const { highest } = listOf(directory)
     if (highest >= HIGHEST) throw refuseFile(join(directory, String(highest)), 'is no lock of latchkey')
-    if (highest && !isFree(directory, highest, leaseMs)) return undefined
+    const text = highest ? readLock(join(directory, String(highest))) : undefined
+    if (highest && !owners.isFree(directory, highest, text, leaseMs)) return undefined
     const began = elapsed()
     const number = highest + 1
     const path = join(directory, String(number))
-    const mine: Taken = { path, number, text: JSON.stringify({ ...me, id: randomUUID() }) }
+    const mine: Taken = { path, number, text: owners.name(randomUUID()) }
     create(path, mine.text)
     const now = listOf(directory)
     if (now.highest !== number) {
@@ -257,10 +192,10 @@ export function fileLock(
       return undefined
     }
     if (elapsed() - began > TAKING_MS) {
-      letGo(mine)
+      letGo(mine, owners.free)
       return undefined
     }
-    watched.delete(directory)
+    owners.forget(directory)
     // one generation is left behind for those who are listing the folder right now
     for (const name of now.before) removeIfThere(join(directory, name))
     return mine
@@ -271,43 +206,10 @@ export function fileLock(
     try {
       return take(directory, leaseMs)
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') prepare(directory)
+      if (codeOf(error) === 'ENOENT') prepare(folder, directory)
       else if (codeOf(error) !== 'EEXIST') throw error
       return undefined
     }
-  }
-
-  const isHeld = (directory: string, { path, number, text }: Taken): boolean => {
-    try {
-      return listOf(directory).highest === number && readLock(path) === text
-    } catch {
-      return false
-    }
-  }
-
-  /** Never throws: what the work came to counts, and the lock ends by its lease. */
-  const letGo = ({ path, text }: Taken) => {
-    const beside = `${path}.${randomUUID()}.free`
-    try {
-      if (readLock(path) !== text) return // somebody has removed it, or the whole folder
-      try {
-        // by rename, so that nobody reads half of it; where the lock was overtaken meanwhile, a higher number stands
-        writeFileSync(beside, JSON.stringify({ ...me, free: true } satisfies Owner), {
-          flag: 'wx',
-          mode: 0o600,
-        })
-        renameSync(beside, path)
-      } catch {
-        removeIfThere(beside)
-        // on a full disk: as a lock that was never named
-        const handle = openSync(path, constants.O_WRONLY | carefully(constants))
-        try {
-          ftruncateSync(handle)
-        } finally {
-          closeSync(handle)
-        }
-      }
-    } catch {}
   }
 
   /** Callers of this process take turns; only the first of them stands in line with other processes. */
@@ -326,7 +228,7 @@ export function fileLock(
       // who has just let go lets other processes look first
       const left = leftAt.get(name)
       if (left !== undefined && elapsed() - left < POLL_MS) await pause(clock, POLL_MS * 1.5)
-      prepare(directory)
+      prepare(folder, directory)
       mine = tryToTake(directory, leaseMs)
       for (
         let pollMs = POLL_MS;
@@ -345,7 +247,7 @@ export function fileLock(
       return await work(() => isHeld(directory, taken))
     } finally {
       leftAt.set(name, elapsed())
-      letGo(taken)
+      letGo(taken, owners.free)
     }
   }
 

@@ -38,16 +38,23 @@ export function localStorageMarks(database: string): Marks {
 
 /** The same place, of which `marks` remember whether a session is in it. */
 export const marked = (keyValue: KeyValue, marks: Marks): KeyValue => {
+  const due = new Set<string>()
   const note = (key: string, value: unknown) => {
     if (isSession(key)) marks.note(key, isLive(value))
   }
   return {
     async get(key) {
       const found = await keyValue.get(key)
-      note(key, found)
+      // the first look into localStorage takes a while, and the page waits for what was found
+      due.add(key)
+      setTimeout(() => due.delete(key) && note(key, found))
       return found
     },
-    update: async (key, change) => note(key, await updateAndGet(keyValue, key, change)),
+    async update(key, change) {
+      const next = await updateAndGet(keyValue, key, change)
+      due.delete(key)
+      note(key, next)
+    },
     keys: keyValue.keys,
   }
 }

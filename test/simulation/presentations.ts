@@ -7,6 +7,8 @@ export interface Presentation {
   readonly refreshToken: string
   readonly by: Realm
   readonly sentAt: number
+  /** When its sender got the lock, unless that is a lease. */
+  readonly lockedAt: number
   /** What its sender knows: nothing yet, an answer with tokens, `invalid_grant`, another failure, or it gave up. */
   state: 'waiting' | 'answered' | 'refused' | 'failed' | 'given up'
   /** The refresh token that the server gave for it. */
@@ -24,7 +26,8 @@ export interface Presentations {
   dropped(refreshToken: string): void
   /** It was brought back by who could not know what became of it. */
   forget(refreshToken: string | undefined): void
-  isRefused(refreshToken: string | undefined): boolean
+  /** Whether the server refused it, or refused `by` the successor which `by` was granted and could not store. */
+  isRefused(refreshToken: string | undefined, by?: Realm): boolean
   /** Whether an earlier answer for the same refresh token, a rotation, reached nobody. */
   wasInterrupted(refused: Presentation): boolean
 }
@@ -44,18 +47,24 @@ export function createPresentations(
 
   /** Why it was right to send again what `earlier` had sent; `undefined` if it was not. */
   const excuse = (earlier: Presentation, now: number): string | undefined => {
-    const { state, by: sender, sentAt } = earlier
+    const { state, by: sender, sentAt, lockedAt } = earlier
     if (state === 'failed' || state === 'given up') return 'no answer'
     if (state === 'answered' && earlier.stored) return undefined
     if (sender.state === 'dead') return 'crash'
     // a lease runs out under a holder that is frozen; who waits for its Web Lock goes around it after the longest hold
-    const isOverdue = lock === 'lease' || state !== 'waiting' || now - sentAt > HOLD_MS
+    const isOverdue = lock === 'lease' || state !== 'waiting' || now - lockedAt > HOLD_MS
     if (isOverdue && sender.wasFrozenSince(sentAt)) return 'freeze'
     // with an answer in memory only, it holds a lock that says so; a lease cannot be written either then
     const isKept =
       state === 'answered' && !earlier.dropped && !refused.has(earlier.granted ?? '') && lock !== 'lease'
     if (state !== 'waiting' && !isKept && failedSince(sender, sentAt)) return 'storage'
     return undefined
+  }
+
+  const isRefused = (refreshToken: string, by?: Realm): boolean => {
+    if (refused.has(refreshToken)) return true
+    const kept = (all.get(refreshToken) ?? []).filter(one => one.by === by && one.granted && !one.stored)
+    return kept.some(one => one.state === 'answered' && isRefused(one.granted ?? '', by))
   }
 
   return {
@@ -70,6 +79,7 @@ export function createPresentations(
         refreshToken,
         by,
         sentAt: now,
+        lockedAt: by.lockedAt,
         granted: undefined,
         stored: false,
         dropped: false,
@@ -99,7 +109,7 @@ export function createPresentations(
       all.delete(refreshToken)
       refused.delete(refreshToken)
     },
-    isRefused: refreshToken => refreshToken !== undefined && refused.has(refreshToken),
+    isRefused: (refreshToken, by) => refreshToken !== undefined && isRefused(refreshToken, by),
     wasInterrupted: ({ refreshToken, sentAt }) =>
       (all.get(refreshToken) ?? []).some(
         one => one.sentAt < sentAt && one.granted !== undefined && one.state !== 'answered',

@@ -18,6 +18,9 @@ export type AppMode =
   | 'no-locks'
   /** As `start`, with tokens in sessionStorage. */
   | 'session-storage'
+  /** As `start`, with the worker of `latchkey/worker`; in the second, the browser has no SharedWorker. */
+  | 'host'
+  | 'host-in-service-worker'
   /** As `start`, with storage that fails in one way: see `faults`. */
   | 'indexeddb-hangs'
   | 'indexeddb-throws'
@@ -45,19 +48,24 @@ export interface E2ePages {
   failSecondHalf(isFailing: boolean): void
   /** How often it was asked for. */
   readonly secondHalfRequests: number
+  /** What is at `/latchkey-worker.js`: the file of the host, nothing, or a worker that never answers. */
+  serveHost(what: 'host' | 'nothing' | 'silence'): void
   close(): Promise<void>
 }
 
 const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
+/** Entries beside `latchkey`. */
+const others = { 'latchkey/ky': fromRoot('src/ky.ts'), 'latchkey/worker': fromRoot('src/worker.ts') }
+
 /** What a browser runs of these sources; `latchkey` in them is src. */
-export async function bundle(entry: string): Promise<string> {
+export async function bundle(entry: string, format: 'esm' | 'iife' = 'esm'): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [fromRoot(entry)],
-    alias: { 'latchkey/ky': fromRoot('src/ky.ts'), latchkey: fromRoot('src/index.ts') },
+    alias: { ...others, latchkey: fromRoot('src/index.ts') },
     bundle: true,
     write: false,
-    format: 'esm',
+    format,
     target: 'es2022',
     platform: 'browser',
     logLevel: 'error',
@@ -69,7 +77,7 @@ export async function bundle(entry: string): Promise<string> {
 async function bundleLazy(entry: string): Promise<ReadonlyMap<string, string>> {
   const { outputFiles } = await build({
     entryPoints: { lazy: fromRoot(entry) },
-    alias: { 'latchkey/ky': fromRoot('src/ky.ts'), latchkey: fromRoot('src/lazy.ts') },
+    alias: { ...others, latchkey: fromRoot('src/lazy.ts') },
     bundle: true,
     splitting: true,
     write: false,
@@ -154,18 +162,22 @@ function forward(request: IncomingMessage, response: ServerResponse, origin: str
 
 /** Starts the demo page and the test app, both made from src, and the servers that they sign in to. */
 export async function startE2ePages(): Promise<E2ePages> {
-  const [demoScript, appScript, workerScript, serviceWorkerScript, lazyFiles] = await Promise.all([
-    bundle('examples/demo/page/main.ts'),
-    bundle('test/support/e2e-app-page.ts'),
-    bundle('test/support/e2e-app-worker.ts'),
-    bundle('test/support/e2e-app-service-worker.ts'),
-    bundleLazy('test/support/e2e-app-page.ts'),
-  ])
+  const [demoScript, appScript, workerScript, serviceWorkerScript, hostScript, lazyFiles] = await Promise.all(
+    [
+      bundle('examples/demo/page/main.ts'),
+      bundle('test/support/e2e-app-page.ts'),
+      bundle('test/support/e2e-app-worker.ts'),
+      bundle('test/support/e2e-app-service-worker.ts'),
+      bundle('src/latchkey-worker.ts', 'iife'),
+      bundleLazy('test/support/e2e-app-page.ts'),
+    ],
+  )
   let mode: AppMode = 'start'
   let prelude = ''
   let isLazy = false
   let isFailing = false
   let secondHalfRequests = 0
+  let host: 'host' | 'nothing' | 'silence' = 'host'
   const ready: { servers?: TestServers; demoPage?: Listening } = {}
 
   const demo = await listen(
@@ -193,6 +205,11 @@ export async function startE2ePages(): Promise<E2ePages> {
       }
       if (pathname === '/worker.js')
         return sendScript(response, prelude + workerScript, { 'content-security-policy': csp })
+      if (pathname === '/latchkey-worker.js') {
+        if (host === 'nothing') return response.writeHead(404).end()
+        const script = host === 'host' ? hostScript : ''
+        return sendScript(response, script, { 'content-security-policy': csp })
+      }
       if (pathname === '/service-worker.js')
         return sendScript(response, serviceWorkerScript, { 'content-security-policy': csp })
       if (pathname === '/prerenders')
@@ -226,6 +243,9 @@ export async function startE2ePages(): Promise<E2ePages> {
     },
     failSecondHalf(next) {
       isFailing = next
+    },
+    serveHost(what) {
+      host = what
     },
     get secondHalfRequests() {
       return secondHalfRequests

@@ -32,8 +32,8 @@ export const layers: readonly Layer[] = [
   { files: 'storage/', mayImport: ['core/', 'errors.ts'] },
   { files: 'platform/', mayImport: ['core/', 'errors.ts', 'storage/', 'lock/'] },
   { files: 'extensions/', mayImport: [...DOOR, 'actions/context.ts'] },
-  { files: 'grants/', mayImport: DOOR },
-  { files: 'actions/context.ts', mayImport: ['core/', 'fetch/'] },
+  { files: 'grants/', mayImport: [...DOOR, 'authorization/sign-in.ts'] },
+  { files: 'actions/context.ts', mayImport: ['core/', 'errors.ts', 'fetch/'] },
   {
     files: 'actions/back-channel-logout.ts',
     mayImport: ['core/', 'errors.ts', 'options.ts', 'authorization/', 'storage/', 'platform/device.ts'],

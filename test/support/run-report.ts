@@ -10,6 +10,8 @@ export interface RunReport {
   readonly errors: number
   /** Test files that were run, relative to the repository, by project. */
   readonly files: Readonly<Record<string, readonly string[]>>
+  /** How long the tests of each file took, by project and file. */
+  readonly seconds: Readonly<Record<string, number>>
   /** The tests that name cases of test/conformance. */
   readonly evidence: readonly Evidence[]
 }
@@ -39,3 +41,10 @@ export function judgeRun(report: RunReport, exitCode: number, onDisk: readonly s
 /** The closing line that CI reads. Errors outside of tests count as failures. */
 export const closingLine = ({ passed, failed, errors, skipped }: RunReport): string =>
   `${passed} passed, ${failed + errors} failed${skipped ? `, ${skipped} skipped` : ''}`
+
+/** The files whose tests took longest, for whoever wants to make a run shorter. */
+export const slowestFiles = ({ seconds }: RunReport, count = 12): string[] =>
+  Object.entries(seconds)
+    .sort(([, one], [, other]) => other - one)
+    .slice(0, count)
+    .map(([file, took]) => `${String(took).padStart(5)} s  ${file}`)

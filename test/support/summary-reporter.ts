@@ -10,6 +10,7 @@ export const REPORT_VARIABLE = 'LATCHKEY_RUN_REPORT'
 const report = (modules: readonly TestModule[], unhandled: number): RunReport => {
   const count = { passed: 0, failed: 0, skipped: 0, pending: 0 }
   const files: Record<string, string[]> = {}
+  const seconds: Record<string, number> = {}
   const evidence: Evidence[] = []
   let errors = unhandled
   for (const module of modules) {
@@ -18,6 +19,7 @@ const report = (modules: readonly TestModule[], unhandled: number): RunReport =>
     for (const suite of module.children.allSuites()) errors += suite.errors().length
     errors += module.errors().length
     const file = relative(module.project.vitest.config.root, module.moduleId)
+    seconds[`${module.project.name} ${file}`] = Math.round(module.diagnostic().duration / 1000)
     for (const test of tests) {
       const { ids, title } = readTitle(test.name)
       if (ids.length) evidence.push({ ids, file, title, passed: test.result().state === 'passed' })
@@ -31,6 +33,7 @@ const report = (modules: readonly TestModule[], unhandled: number): RunReport =>
     skipped: count.skipped,
     errors,
     files,
+    seconds,
     evidence,
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { closingLine, judgeRun, type RunReport } from '../support/run-report.ts'
+import { closingLine, judgeRun, type RunReport, slowestFiles } from '../support/run-report.ts'
 
 const files = {
   node: ['test/unit/a.test.ts'],
@@ -8,7 +8,7 @@ const files = {
   'end-to-end': ['test/browser/e2e/d.test.ts'],
 }
 const onDisk = Object.values(files).flat()
-const green: RunReport = { passed: 4, failed: 0, skipped: 0, errors: 0, files, evidence: [] }
+const green: RunReport = { passed: 4, failed: 0, skipped: 0, errors: 0, files, seconds: {}, evidence: [] }
 
 describe('a full run', () => {
   test('is green when every file ran and every test passed', () => {
@@ -41,4 +41,12 @@ describe('a full run', () => {
   test('counts errors outside of tests as failures in its closing line', () => {
     expect(closingLine({ ...green, failed: 1, errors: 2, skipped: 3 })).toBe('4 passed, 3 failed, 3 skipped')
   })
+})
+
+test('a full run names its slowest files, the slowest first', () => {
+  const seconds = { 'node a.test.ts': 3, 'engines b.test.ts': 41, 'package c.test.ts': 7 }
+  expect(slowestFiles({ ...green, seconds }, 2)).toEqual([
+    '   41 s  engines b.test.ts',
+    '    7 s  package c.test.ts',
+  ])
 })

@@ -46,6 +46,7 @@ export function browserPage(): Page | undefined {
         const settle = () => {
           cancel()
           removeEventListener('pageshow', back)
+          if (gone) removeEventListener('pagehide', gone)
           resolve()
         }
         addEventListener('pageshow', back)

@@ -156,6 +156,25 @@ describe('a logout token', () => {
     expect((await logout.handle(withToken(token))).status).toBe(200)
   })
 
+  test('whose sessions do not end within 30 seconds is answered, and may be sent again [LO10]', async () => {
+    let begun = () => {}
+    const hasBegun = new Promise<void>(resolve => {
+      begun = resolve
+    })
+    let endSessions = (): unknown => {
+      begun()
+      return new Promise(() => {})
+    }
+    const { logout, clock, claims } = setUp({ endSessions: () => endSessions() })
+    const token = await key.sign(claims())
+    const answer = logout.handle(withToken(token))
+    await hasBegun
+    clock.advance(30_000)
+    expect((await answer).status).toBe(400)
+    endSessions = () => undefined
+    expect((await logout.handle(withToken(token))).status).toBe(200)
+  })
+
   test('that met a provider which could not be reached may be sent again [LO10]', async () => {
     const { as, logout, claims } = setUp()
     const token = await key.sign(claims())

@@ -1,0 +1,1 @@
+export { type HostOptions, serve } from './worker/host.ts'

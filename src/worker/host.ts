@@ -1,0 +1,124 @@
+import type { LentParts } from '../actions/context.ts'
+import { createAuthorization } from '../authorization/index.ts'
+import { composeClient } from '../client.ts'
+import { actionContext } from '../core/extension.ts'
+import type { HostedRefresh } from '../core/ports.ts'
+import { accessTokenOf } from '../core/session.ts'
+import { type ClientOptions, parseOptions } from '../options.ts'
+import { browserEnvironment } from '../platform/browser/environment.ts'
+import { indexedDb } from '../platform/browser/places.ts'
+import { sha256 } from '../platform/device.ts'
+import { type HostAnswer, type HostRequest, namesOfOwn, PROTOCOL } from './protocol.ts'
+
+/** Options of the pages' client that hold functions, which no message can carry: the same ones as in the pages. */
+export type HostOptions = Pick<
+  ClientOptions,
+  'extensions' | 'clientAuthentication' | 'grant' | 'fetch' | 'clock'
+>
+
+type Refresh = (request: HostedRefresh) => Promise<void>
+
+/** Refreshes as a client of the same options does, for as long as this worker lives. */
+function createRefresh({ options, database }: HostRequest, own: HostOptions, realm: string): Refresh {
+  let wake = () => {}
+  const environment = browserEnvironment(() => indexedDb({ database }))
+  const client = composeClient(
+    { ...options, ...own, logger: false } as ClientOptions,
+    {
+      ...{ ...environment, realm },
+      // a page that asks has waited for as long as it had to
+      wake: {
+        listen(hear) {
+          wake = hear
+          return () => {}
+        },
+      },
+    },
+    { parseOptions, createAuthorization },
+  )
+  const { current, authorization } = client[actionContext] as LentParts
+
+  return async ({ sessionId, unusable, resource, isForced }) => {
+    wake()
+    await client.start()
+    const found = current()
+    if (found?.sessionId !== sessionId) return
+    const accessToken = accessTokenOf(found, resource)?.accessToken
+    if ((await sha256(accessToken ?? '')) !== unusable) return // somebody has refreshed already
+    await (await authorization()).refresh(found, resource, isForced)
+  }
+}
+
+/** What a worker is asked for: a message, with the port for its answers. */
+type Ask = (data: unknown, port: MessagePort | undefined) => Promise<void>
+
+function createAnswers(own: HostOptions, realm: string): Ask {
+  const lock = `latchkey host ${crypto.randomUUID()}`
+  // held for as long as this worker lives, so that a page sees when it does no more
+  const held = new Promise<void>(resolve => {
+    const hold = () => {
+      resolve()
+      return new Promise(() => {})
+    }
+    if (navigator.locks) navigator.locks.request(lock, hold).catch(resolve)
+    else resolve()
+  })
+  const names = namesOfOwn(own).join(', ') || 'none'
+  const refreshes = new Map<string, Refresh>()
+
+  const refreshOf = (request: HostRequest): Refresh => {
+    const theirs = request.own.join(', ') || 'none'
+    if (theirs !== names)
+      throw new Error(
+        `the page has the options ${theirs} of its own, but the worker ${names}: see docs/worker.md`,
+      )
+    const key = JSON.stringify([request.database, request.options])
+    const refresh = refreshes.get(key) ?? createRefresh(request, own, realm)
+    refreshes.set(key, refresh)
+    return refresh
+  }
+
+  return async (data, port) => {
+    const request = data as Partial<HostRequest> | null
+    if (!port || typeof request?.latchkey !== 'number') return // somebody else's message
+    const answer = (message: HostAnswer) => port.postMessage(message)
+    let refresh: Refresh
+    try {
+      if (request.latchkey !== PROTOCOL) throw new Error('the worker is of another version of latchkey')
+      refresh = refreshOf(request as HostRequest)
+    } catch (error) {
+      return answer({ type: 'unfit', why: error instanceof Error ? error.message : String(error) })
+    }
+    await held
+    answer({ type: 'taken', lock })
+    await refresh(request as HostRequest).catch(() => {}) // what failed is in the store too
+    answer({ type: 'done' })
+  }
+}
+
+interface WorkerScope {
+  onconnect?: (event: { readonly ports: readonly MessagePort[] }) => void
+  addEventListener(type: string, listener: (event: never) => void): void
+  readonly registration?: unknown
+  skipWaiting?(): Promise<void>
+}
+
+/**
+ * Makes this SharedWorker or service worker the host of the pages that were given `worker(url)` of its file.
+ * @param own the pages' options that hold functions, such as `extensions`: the same ones. Default: none.
+ */
+export function serve(own: HostOptions = {}): void {
+  const scope = globalThis as unknown as WorkerScope
+  const isService = scope.registration !== undefined
+  const answer = createAnswers(own, isService ? 'service worker ' : 'shared worker ')
+  if (!isService) {
+    scope.onconnect = ({ ports: [page] }) => {
+      if (page) page.onmessage = ({ data, ports }) => void answer(data, ports[0])
+    }
+    return
+  }
+  scope.addEventListener('install', () => void scope.skipWaiting?.())
+  scope.addEventListener('message', (event: MessageEvent & { waitUntil(work: Promise<unknown>): void }) =>
+    event.waitUntil(answer(event.data, event.ports[0])),
+  )
+}

@@ -1,0 +1,170 @@
+import type { ConnectHost, Host, HostedRefresh, HostPorts } from '../core/ports.ts'
+import { once } from '../core/waiting.ts'
+import { type HostAnswer, type HostRequest, namesOfOwn, PROTOCOL, sendable } from './protocol.ts'
+
+/** How long the host may take to say that it refreshes. It may have to start first. */
+const TAKEN_MS = 2000
+/** How long it may take then, before the page stands in line for the lock itself: longer than one token request. */
+const DONE_MS = 10_000
+/** After a host said nothing, for how long it is not asked again. */
+const SILENT_MS = 60_000
+
+type Send = (request: HostRequest, port: MessagePort) => void
+type Failed = (why: string) => void
+
+/** Whether a SharedWorker may outlive its pages here: a browser reads the option only if it knows it. */
+function canOutlive(): boolean {
+  let isKnown = false
+  const options = {
+    get extendedLifetime() {
+      isKnown = true
+      return true
+    },
+  }
+  try {
+    new SharedWorker('http://[', options as WorkerOptions) // no worker: this is no URL
+  } catch {}
+  return isKnown
+}
+
+/** A URL, or what a page with `require-trusted-types-for` has to pass in its place. */
+type WorkerUrl = string | URL
+
+function connectShared(url: WorkerUrl, failed: Failed): Send {
+  const options: WorkerOptions & { extendedLifetime: true } = { name: 'latchkey', extendedLifetime: true }
+  const worker = new SharedWorker(url, options)
+  worker.onerror = () => failed(`${url} could not be loaded as a SharedWorker`)
+  worker.port.start()
+  return (request, port) => worker.port.postMessage(request, [port])
+}
+
+/** Under a scope of its own, in which no page is: it answers messages only. */
+async function connectService(url: WorkerUrl, base: string | undefined): Promise<Send> {
+  const scope = new URL('latchkey-worker/', new URL(`${url}`, base)).href
+  const registered = navigator.serviceWorker.register(url, { scope })
+  const { active, waiting, installing } = await registered.catch(cause => {
+    throw new Error(`${url} could not be installed as a service worker`, { cause })
+  })
+  const coming = installing ?? waiting
+  if (!active && coming) {
+    await new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (coming.state === 'activated') resolve()
+        if (coming.state === 'redundant') reject(new Error(`${url} could not be started as a service worker`))
+      }
+      coming.addEventListener('statechange', look)
+      look()
+    })
+  }
+  const worker = active ?? coming
+  return (request, port) => worker?.postMessage(request, [port])
+}
+
+/** Calls `died` when the host is gone, by the lock that it holds for as long as it lives. */
+function watchLife(lock: string, signal: AbortSignal, died: () => void): void {
+  navigator.locks?.request(lock, { signal }, () => died()).catch(() => {})
+}
+
+interface Connection {
+  readonly send: Send
+  /** Rejects when it turns out that nothing is there. */
+  readonly lost: Promise<never>
+}
+
+const connect = (url: WorkerUrl, base: string | undefined) =>
+  once(async (): Promise<Connection> => {
+    let failed: Failed = () => {}
+    const lost = new Promise<never>((_, reject) => {
+      failed = why => reject(new Error(why))
+    })
+    lost.catch(() => {})
+    if (typeof SharedWorker === 'function' && canOutlive()) return { send: connectShared(url, failed), lost }
+    if (!globalThis.navigator?.serviceWorker)
+      throw new Error('this browser has no worker that outlives a page')
+    return { send: await connectService(url, base), lost }
+  })
+
+/** Whether the host has refreshed, or `undefined` if it said nothing in time. @throws why it cannot. */
+const ask = ({ clock }: HostPorts, connection: () => Promise<Connection>, request: HostRequest) =>
+  new Promise<boolean | undefined>((resolve, reject) => {
+    const { port1, port2 } = new MessageChannel()
+    const ended = new AbortController()
+    const settle = (answer: boolean | undefined, error?: unknown) => {
+      cancel()
+      ended.abort()
+      port1.close()
+      if (error) reject(error)
+      else resolve(answer)
+    }
+    let cancel = clock.after(TAKEN_MS, () => settle(undefined))
+    port1.onmessage = ({ data }: MessageEvent<HostAnswer>) => {
+      if (data.type === 'done') return settle(true)
+      if (data.type === 'unfit') return settle(false, new Error(data.why))
+      cancel()
+      cancel = clock.after(DONE_MS, () => settle(undefined))
+      watchLife(data.lock, ended.signal, () => settle(undefined))
+    }
+    connection().then(
+      ({ send, lost }) => {
+        lost.catch(error => settle(false, error))
+        send(request, port2)
+      },
+      error => settle(false, error),
+    )
+  })
+
+function createHost(url: WorkerUrl, ports: HostPorts): Host {
+  const { options, database, base, clock, warn } = ports
+  const connection = connect(url, base)
+  let isOut = false
+  let silentUntil = 0
+
+  const give = (error: unknown) => {
+    isOut = true
+    const why = error instanceof Error ? error.message : String(error)
+    warn(`The worker of "host" is not used, because ${why}. This page refreshes by itself.`)
+  }
+  const requestFor = (request: HostedRefresh): HostRequest | undefined => {
+    if (database === undefined) {
+      give('its store is not indexedDb()')
+      return undefined
+    }
+    const sent = sendable(options, base)
+    return { ...request, latchkey: PROTOCOL, database, options: sent, own: namesOfOwn(options) }
+  }
+
+  return {
+    async refresh(request) {
+      if (isOut || clock.now() < silentUntil) return false
+      try {
+        const sent = requestFor(request)
+        const answer = sent && (await ask(ports, connection, sent))
+        if (sent && answer === undefined) {
+          silentUntil = clock.now() + SILENT_MS
+          warn('The worker of "host" did not answer in time. This page refreshes by itself for a minute.')
+        }
+        return answer ?? false
+      } catch (error) {
+        give(error)
+        return false
+      }
+    },
+    close() {
+      isOut = true
+    },
+  }
+}
+
+/**
+ * Refreshes in a worker that goes on when the page is closed, reloaded or killed, so that the answer of a server that
+ * rotates refresh tokens is stored all the same: `createClient({ …, host: worker('/latchkey-worker.js') })`.
+ *
+ * It is a SharedWorker with `extendedLifetime` where the browser has that, else a service worker. Where there is neither, or
+ * the worker cannot be loaded, the page refreshes by itself, and one warning says so.
+ * @param url of the worker's file on the page's own origin: see docs/worker.md. Under `require-trusted-types-for 'script'`, a
+ * `TrustedScriptURL`.
+ */
+export const worker =
+  (url: string | URL | { toString(): string }): ConnectHost =>
+  ports =>
+    createHost(url as WorkerUrl, ports)
