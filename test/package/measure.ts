@@ -10,6 +10,9 @@ export interface Measured {
 
 const KB = 1024
 
+/** An app that has a client. */
+const CLIENT = "export { createClient } from 'latchkey'"
+
 /** What an app that uses everything of an entry may weigh, minified and with gzip. */
 const budgets: Readonly<Record<string, number>> = {
   latchkey: 37.6 * KB,
@@ -26,15 +29,14 @@ const budgets: Readonly<Record<string, number>> = {
   'latchkey/rar': 1.24 * KB,
   'latchkey/sealed': 2.1 * KB,
   'latchkey/userinfo': 11.3 * KB,
-  // without the framework
-  'latchkey/react': 2 * KB,
-  'latchkey/react-router': 2 * KB,
-  'latchkey/tanstack-router': 2 * KB,
-  'latchkey/vue': 2 * KB,
-  'latchkey/svelte': 2 * KB,
-  'latchkey/solid': 2 * KB,
-  'latchkey/angular': 2 * KB,
 }
+
+/** What a binding may add to an app that has a client, minified and with gzip, without its framework. */
+const bindings: Readonly<Record<string, number>> = Object.fromEntries(
+  ['react', 'react-router', 'tanstack-router', 'vue', 'svelte', 'solid', 'angular', 'angular-http'].map(
+    name => [`latchkey/${name}`, 1.5 * KB],
+  ),
+)
 
 const used = (built: Bundle, name: string): string[] =>
   [...built.modules]
@@ -54,7 +56,7 @@ export async function measure(folder: string): Promise<Measured[]> {
     .filter(({ exports }) => exports.length > 0)
     .map(({ name, exports }) => `export { ${exports.join(', ')} } from '${name}'`)
   const shown: [what: string, source: string][] = [
-    ['latchkey, createClient alone', "export { createClient } from 'latchkey'"],
+    ['latchkey, createClient alone', CLIENT],
     ['its floor: the used parts of oauth4webapi and idb-keyval', floor.join('\n')],
     ['the floor of latchkey/ky: ky', "export { default } from 'ky'"],
   ]
@@ -64,7 +66,14 @@ export async function measure(folder: string): Promise<Measured[]> {
   const others = shown.map(async ([what, source]): Promise<Measured> => {
     return { what, size: (await weigh(source)).size, budget: undefined }
   })
-  return Promise.all([...entries, ...others])
+  const client = await weigh(CLIENT)
+  const added = Object.entries(bindings).map(async ([entry, budget]): Promise<Measured> => {
+    const { size } = await weigh(`${CLIENT}\nexport * from '${entry}'`)
+    const beside = (kind: keyof Bundle['size']) => size[kind] - client.size[kind]
+    const more = { min: beside('min'), gzip: beside('gzip'), brotli: beside('brotli') }
+    return { what: `${entry}, beside the client`, size: more, budget }
+  })
+  return Promise.all([...entries, ...added, ...others])
 }
 
 /** A sentence for every entry that is over its budget. */

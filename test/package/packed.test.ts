@@ -20,7 +20,7 @@ const node = (...args: string[]) =>
   runCommand(process.execPath, args, { cwd: app, timeoutMs: 15_000, env: { NODE_OPTIONS: '' } })
 
 /** Angular's packages want its compiler, or an app's build, before they are imported. */
-const compilerOf = (name: string) => (name === 'latchkey/angular' ? '@angular/compiler' : undefined)
+const compilerOf = (name: string) => (name.startsWith('latchkey/angular') ? '@angular/compiler' : undefined)
 
 const clean = { code: 0, timedOut: false, output: '' }
 
@@ -46,6 +46,7 @@ test('the package has its entries', () => {
     'latchkey/worker',
     'latchkey/worker-host',
     'latchkey/angular',
+    'latchkey/angular-http',
     'latchkey/react',
     'latchkey/react-router',
     'latchkey/solid',
