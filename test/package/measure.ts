@@ -10,8 +10,8 @@ export interface Measured {
 
 const KB = 1024
 
-/** An app that has a client. */
-const CLIENT = "export { createClient } from 'latchkey'"
+/** What bindings share with the client of an app. */
+const SHARED = "export { ConfigurationError } from 'latchkey'"
 
 /** What an app that uses everything of an entry may weigh, minified and with gzip. */
 const budgets: Readonly<Record<string, number>> = {
@@ -34,7 +34,7 @@ const budgets: Readonly<Record<string, number>> = {
 /** What a binding may add to an app that has a client, minified and with gzip, without its framework. */
 const bindings: Readonly<Record<string, number>> = Object.fromEntries(
   ['react', 'react-router', 'tanstack-router', 'vue', 'svelte', 'solid', 'angular', 'angular-http'].map(
-    name => [`latchkey/${name}`, 1.5 * KB],
+    name => [`latchkey/${name}`, (name === 'angular' ? 1.87 : name === 'vue' ? 1.7 : 1.57) * KB],
   ),
 )
 
@@ -56,7 +56,7 @@ export async function measure(folder: string): Promise<Measured[]> {
     .filter(({ exports }) => exports.length > 0)
     .map(({ name, exports }) => `export { ${exports.join(', ')} } from '${name}'`)
   const shown: [what: string, source: string][] = [
-    ['latchkey, createClient alone', CLIENT],
+    ['latchkey, createClient alone', "export { createClient } from 'latchkey'"],
     ['its floor: the used parts of oauth4webapi and idb-keyval', floor.join('\n')],
     ['the floor of latchkey/ky: ky', "export { default } from 'ky'"],
   ]
@@ -66,10 +66,10 @@ export async function measure(folder: string): Promise<Measured[]> {
   const others = shown.map(async ([what, source]): Promise<Measured> => {
     return { what, size: (await weigh(source)).size, budget: undefined }
   })
-  const client = await weigh(CLIENT)
+  const shared = await weigh(SHARED)
   const added = Object.entries(bindings).map(async ([entry, budget]): Promise<Measured> => {
-    const { size } = await weigh(`${CLIENT}\nexport * from '${entry}'`)
-    const beside = (kind: keyof Bundle['size']) => size[kind] - client.size[kind]
+    const { size } = await weigh(`${SHARED}\nexport * from '${entry}'`)
+    const beside = (kind: keyof Bundle['size']) => size[kind] - shared.size[kind]
     const more = { min: beside('min'), gzip: beside('gzip'), brotli: beside('brotli') }
     return { what: `${entry}, beside the client`, size: more, budget }
   })

@@ -48,6 +48,7 @@ export async function setup(project: TestProject): Promise<void> {
     peerDependencies?: Record<string, string>
   }
   for (const name of Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })) link(app, name)
+  link(app, '@angular/compiler') // wants to be imported first, where no build of an app has linked Angular's packages
   project.provide('packed', { tarball: join(temporary, tarball), app, folder })
 }
 
