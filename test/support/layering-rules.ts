@@ -83,10 +83,10 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
       [`bindings/${name}.ts`],
     ]),
   ),
-  '@angular/core': ['bindings/angular.ts'],
-  '@angular/common': ['bindings/angular.ts'],
+  '@angular/core': ['bindings/angular'],
+  '@angular/common': ['bindings/angular'],
   '@angular/router': ['bindings/angular.ts'],
-  rxjs: ['bindings/angular.ts'],
+  rxjs: ['bindings/angular-http.ts'],
   oauth4webapi: [
     'authorization/',
     'grants/',
