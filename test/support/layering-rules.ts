@@ -69,7 +69,7 @@ export const edges: readonly string[] = [
 ]
 
 /** Entries that need Node; all others have to load where there is none. */
-export const nodeEntries: readonly string[] = ['node.ts']
+export const nodeEntries: readonly string[] = ['node.ts', 'redis.ts', 'keychain.ts']
 
 /** Globals of one environment. */
 export const environmentGlobals: ReadonlySet<string> = new Set([
