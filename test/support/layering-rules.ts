@@ -53,6 +53,7 @@ export const layers: readonly Layer[] = [
 export const doors: Readonly<Record<string, readonly string[]>> = {
   'idb-keyval': ['storage/indexeddb.ts'],
   ky: ['ky.ts'],
+  '@napi-rs/keyring': ['storage/keychain.ts'],
   oauth4webapi: ['authorization/', 'grants/', 'extensions/', 'actions/', 'resource-server/'],
 }
 
