@@ -1,16 +1,18 @@
 import type {
   Authorization,
   AuthorizationPorts,
+  LeaveForSignOut,
   LeftSession,
   SecondHalf,
   ServerSettings,
 } from './core/authorization.ts'
+import { showBy } from './core/callback.ts'
 import type { Client } from './core/client.ts'
 import { baseOf, isOrigin, tokenName } from './core/destination.ts'
 import { createEventLog } from './core/event-log.ts'
 import { actionContext, type Extension } from './core/extension.ts'
 import { createListeners } from './core/listeners.ts'
-import type { Environment } from './core/ports.ts'
+import type { Environment, Page } from './core/ports.ts'
 import { emptySession, sessionOf } from './core/session.ts'
 import { abortable, once, singleFlight } from './core/waiting.ts'
 import { ConfigurationError } from './errors.ts'
@@ -51,20 +53,26 @@ function createSecondHalf(
  * what is wrong.
  */
 export function readOptions(options: ClientOptions, base: string | undefined) {
-  const { issuer = options.server?.issuer, clientId, redirectUri = '', postLogoutRedirectUri } = options
+  const {
+    issuer = options.server?.issuer,
+    clientId,
+    redirectUri = '',
+    postLogoutRedirectUri,
+    logoutParameters,
+  } = options
   const { allowedOrigins = [], resources = {}, quirks, strict = false, grant, session } = options
   const urls = Object.keys(Object(resources)).filter(name => URL.canParse(name))
   return {
     ...{ clientId, strict, clientAuthentication: options.clientAuthentication, grant, session },
     issuer: String(issuer),
-    quirks: new Set(quirks),
+    quirks: new Set([quirks ?? []].flat()),
     extensions: [options.extensions ?? [], grant?.extension]
       .flat()
       .filter((one): one is Extension => typeof one === 'function'),
     redirectUri: base && URL.canParse(redirectUri, base) ? new URL(redirectUri, base).href : redirectUri,
     // what a grant asks for that latchkey runs by itself
     grantScope: [options.scope ?? []].flat().join(' '),
-    endsProviderSession: postLogoutRedirectUri !== undefined,
+    endsProviderSession: postLogoutRedirectUri !== undefined || logoutParameters !== undefined,
     allowedOrigins: new Set(
       [allowedOrigins]
         .flat()
@@ -75,6 +83,14 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
     resources: urls.map(baseOf).sort((a, b) => b.length - a.length),
   }
 }
+
+/** The page, which the app's own router shows. */
+const withRouter = (page: Page | undefined, navigate: ClientOptions['navigate']): Page | undefined =>
+  page && typeof navigate === 'function'
+    ? { ...page, navigate: url => showBy(navigate, url, page.replaceLocation) }
+    : page
+
+const originOf = (url = '') => (URL.canParse(url) ? new URL(url).origin : undefined)
 
 /** @throws ConfigurationError unless `resources` has an API of this name. */
 function parseResourceName(name: string, resources: readonly string[]): string {
@@ -95,20 +111,21 @@ export function composeClient(
   module: SecondHalfModule | (() => Promise<SecondHalfModule>),
 ): Client {
   if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
-  const { page, watchLeaving, hash, isReadable = false } = environment
+  const { watchLeaving, hash, isReadable = false } = environment
+  const page = withRouter(environment.page, options.navigate)
   const base = page?.location()
   const check = ({ parseOptions }: SecondHalfModule) => parseOptions(options, base, isReadable)
   // what is there at once checks all options before anything is made of them
   const checked = typeof module === 'function' ? undefined : check(module)
   const settings = readOptions(options, base)
   const { grant, session, grantScope: scope } = settings
-  const {
-    clock = environment.clock,
-    fetch = environment.fetch,
-    userAgent = grant?.userAgent ?? environment.userAgent(),
-  } = options
-  const chosen = { scope, session, store: options.store, defaultStore: environment.store }
-  const store = grant?.store?.(chosen) ?? options.store ?? environment.store()
+  const { clock = environment.clock, fetch = environment.fetch } = options
+  const given = options.store?.keyValue ? options.store : undefined
+  const chosen = { scope, session, store: given, defaultStore: environment.store }
+  const store = grant?.store?.(chosen) ?? given ?? environment.store()
+  const userAgent = options.userAgent?.begin
+    ? options.userAgent
+    : (grant?.userAgent ?? environment.userAgent())
   const keyValue = limited(store.keyValue, clock)
   const lock = typedLock(store.lock)
   // what belongs to another client, grant or session is never read
@@ -119,7 +136,8 @@ export function composeClient(
   ].join(' ')
   const realm = (environment.realm ?? '') + Math.random().toString(36).slice(2, 8)
   const { random } = Math
-  const log = createEventLog(clock, realm)
+  const { logger = environment.logger } = options
+  const log = createEventLog(clock, realm, logger || undefined)
   const { emit, warn } = log
   store.onDegraded?.(message => emit({ type: 'storage-degraded', message }))
 
@@ -152,11 +170,13 @@ export function composeClient(
     half.createAuthorization({
       settings: checked ?? check(half),
       ...{ extensions, fetch, clock, emit, warn, keyValue, lock, prefix, realm, records, page },
-      ...{ watchLeaving, now, random, hash, left, host },
+      ...{ watchLeaving, now, random, hash, left, host, warnings: log.warnings },
+      owner: `${prefix} in ${store.name}`,
       changed: changes.tell,
       adopted: () => changes.tell(undefined),
       wokeAt: () => wokeAt,
       home: (page ? undefined : environment.baseUrl()) ?? settings.redirectUri,
+      origin: isReadable ? originOf(environment.baseUrl()) : undefined,
       isKept: () => store.reach?.() !== 'page',
     }),
   )
@@ -179,7 +199,7 @@ export function composeClient(
     redirectUri: settings.redirectUri,
   })
   const calls: AuthFetchPorts = {
-    ...{ tokens: live, presentation, emit, clock, started },
+    ...{ tokens: live, presentation, emit, warn, clock, started },
     send: fetch,
     judge: async (...answer) => (await authorization.get()).judgeAnswer(...answer),
     allowedOrigins: settings.allowedOrigins,
@@ -210,24 +230,28 @@ export function composeClient(
       authorization: authorization.get,
     },
 
-    async getAccessToken({ resource: name, scope: part, signal } = {}) {
+    async getAccessToken({ resource: name, scope: part, rejected, forceRefresh, signal } = {}) {
       const url = name === undefined ? undefined : parseResourceName(name, settings.resources)
       const resource = part === undefined ? url : tokenName(url, [part].flat())
-      const accessToken = live.ready(resource)
-      if (accessToken !== undefined) return accessToken
+      const accessToken = forceRefresh ? undefined : live.ready(resource)
+      if (accessToken !== undefined && accessToken !== rejected) return accessToken
       const sessionId = live.sessionId()
       await abortable(started(), signal)
-      return live.acquire({ resource, sessionId, signal })
+      return live.acquire({ resource, rejected, forceRefresh, sessionId, signal })
     },
 
-    signOut: ({ endProviderSession = settings.endsProviderSession } = {}) =>
-      shareSignOut('', () =>
+    async signOut({ endProviderSession, ...request } = {}) {
+      authorization.loaded?.checkSignOut(request) // where it is there, before anything is removed
+      const isAsked = request.postLogoutRedirectUri !== undefined || request.parameters !== undefined
+      const isLeaving = endProviderSession ?? (settings.endsProviderSession || isAsked)
+      await shareSignOut('', () =>
         live.signOut(async (ended, gone) => {
-          const leaving = endProviderSession && leave && ((url: string) => leave(url, gone))
+          const leaving: LeaveForSignOut = async (url, returnUri) => leave?.(url, gone, returnUri)
           const { signOut } = await authorization.get()
-          await signOut(ended, leaving || undefined)
+          await signOut(ended, request, isLeaving && leave ? leaving : undefined)
         }),
-      ),
+      )
+    },
 
     events: { subscribe: log.subscribe },
     explain: () => log.explain(live.session),

@@ -31,9 +31,19 @@ export type ErrorCode =
   | 'ERR_STORAGE'
   | 'ERR_LOCK_TIMEOUT'
 
-/** The base class of every rejection by latchkey. It never contains a token, a code, a verifier or a body. */
+/** Where `docs` leads: the page is in the package too. */
+const DOCS = 'latchkey/docs/errors.md'
+
+/**
+ * The base class of every rejection by latchkey. It never contains a token, a code, a verifier or a body. Its message is for
+ * developers: make one for users from `code` and `reason`.
+ */
 export abstract class LatchkeyError extends Error {
   abstract readonly code: ErrorCode
+  /** The section of the documentation about this code, as a path from `node_modules`. */
+  get docs(): string {
+    return `${DOCS}#${this.code.toLowerCase()}`
+  }
   /**
    * Whether the same call may succeed later without a change to the app or a new sign-in. On a CallbackError: whether a new
    * `signIn()` may succeed later.
@@ -64,6 +74,8 @@ export type CallbackReason =
   | 'authorization_error'
   /** The answer or the ID Token failed a check, or the token endpoint refused the code. */
   | 'invalid_response'
+  /** The answer came to another address of the app than the sign-in's redirect URI. */
+  | 'wrong_address'
   /** The server authenticated the user in another way than `acrValues` or essential `claims` asked for. */
   | 'acr_not_met'
   /** The user closed the window, or no answer came in time. */
@@ -93,6 +105,10 @@ export class CallbackError extends LatchkeyError {
   readonly reason: CallbackReason
   /** The `error` of the authorization response or of the token endpoint (RFC 6749 sections 4.1.2.1 and 5.2), if there was one. */
   readonly error: string | undefined
+  /** What the server says about its `error`, such as "Verify your e-mail address first." Short and without markup. */
+  readonly errorDescription: string | undefined
+  /** The server's web page about its `error`, always https. */
+  readonly errorUri: string | undefined
   /** With `state_not_found`: what probably happened. */
   readonly lost: LostSignIn | undefined
   /** With `state_not_found`: begins a new sign-in in the same way. If that way is a popup, call it in a click handler. */
@@ -100,12 +116,19 @@ export class CallbackError extends LatchkeyError {
   constructor(
     message: string,
     reason: CallbackReason,
-    options?: ErrorOptions & { error?: string; lost?: LostSignIn },
+    options?: ErrorOptions & {
+      error?: string
+      errorDescription?: string | undefined
+      errorUri?: string | undefined
+      lost?: LostSignIn
+    },
   ) {
     super(message, options)
     this.reason = reason
     this.error = options?.error
-    this.retryable = isPassing(this.error)
+    this.errorDescription = options?.errorDescription
+    this.errorUri = options?.errorUri
+    this.retryable = isPassing(this.error) || this.cause instanceof NetworkError
     this.lost = options?.lost
     // a function is nothing to log
     Object.defineProperty(this, 'restart', { value: undefined, writable: true, enumerable: false })
@@ -160,11 +183,12 @@ export type NetworkReason =
   /** Something else answered, for example the sign-in page of a Wi-Fi network. */
   | 'not_the_server'
 
-/** latchkey could not reach the authorization server, or the server gave no answer of its own. The session is kept; try again later. */
+/** latchkey could not reach the authorization server, or the server gave no answer of its own. The session is kept. */
 export class NetworkError extends LatchkeyError {
   override readonly name = 'NetworkError'
   readonly code = 'ERR_NETWORK'
-  override readonly retryable = true
+  /** False where only a change helps: a certificate that is not trusted, a document that has moved for good. */
+  override readonly retryable: boolean
   readonly reason: NetworkReason
   /** The HTTP status of the answer, if there was one. */
   readonly status: number | undefined
@@ -173,10 +197,11 @@ export class NetworkError extends LatchkeyError {
   constructor(
     message: string,
     reason: NetworkReason,
-    options?: ErrorOptions & { status?: number; retryAfterMs?: number },
+    options?: ErrorOptions & { status?: number; retryAfterMs?: number; retryable?: boolean },
   ) {
     super(message, options)
     this.reason = reason
+    this.retryable = options?.retryable ?? true
     this.status = options?.status
     this.retryAfterMs = options?.retryAfterMs
   }

@@ -8,7 +8,7 @@ import { indexedDb } from './platform/browser/places.ts'
 export { indexedDb } from './platform/browser/places.ts'
 export { type PopupOptions, popup } from './platform/browser/popup.ts'
 export { redirect } from './platform/browser/redirect.ts'
-export { sessionStorage } from './platform/browser/session-storage.ts'
+export { tabStorage } from './platform/browser/session-storage.ts'
 export { memory } from './platform/memory.ts'
 export * from './public-types.ts'
 

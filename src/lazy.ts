@@ -18,15 +18,16 @@ const load = () => import('./second-half.ts').catch(notLoaded)
 export const indexedDb = (options?: IndexedDbOptions): Store =>
   databaseStore(async () => (await load()).createPlaces, options)
 
-/** As `sessionStorage()` of `latchkey`: loaded with the second half, which finds out whose tab this is. */
-export const sessionStorage = (): Store =>
-  deferredStore('sessionStorage', 'tab', async () => (await load()).sessionStorage())
+/** As `tabStorage()` of `latchkey`: loaded with the second half, which finds out whose tab this is. */
+export const tabStorage = (): Store =>
+  deferredStore('sessionStorage', 'tab', async () => (await load()).tabStorage())
 
 /** What the app changes in its options later must not count: the second half reads them when it is there. */
 const readOnce = (options: ClientOptions): ClientOptions => {
-  const { server, scope, allowedOrigins, resources, authorizationParameters, quirks } = options
-  const own = structuredClone({ server, scope, allowedOrigins, resources, authorizationParameters, quirks })
-  return { ...options, ...own } as ClientOptions
+  const { server, scope, allowedOrigins, resources, authorizationParameters, logoutParameters, quirks } =
+    options
+  const own = { server, scope, allowedOrigins, resources, authorizationParameters, logoutParameters, quirks }
+  return { ...options, ...structuredClone(own) } as ClientOptions
 }
 
 /**

@@ -1,10 +1,10 @@
 import type { ServerSettings } from './core/authorization.ts'
 import type { StepUp } from './core/challenge.ts'
-import type { SignInOptions } from './core/client.ts'
+import type { SignInOptions, SignOutOptions } from './core/client.ts'
 import { baseOf, isConfidential, isOrigin, type Resource } from './core/destination.ts'
 import type { ClientAuthentication, Extension } from './core/extension.ts'
 import type { Grant } from './core/grant.ts'
-import type { Clock, ConnectHost, Fetch, Store, UserAgent } from './core/ports.ts'
+import type { Clock, ConnectHost, Fetch, Logger, Store, UserAgent } from './core/ports.ts'
 import { QUIRKS, type Quirk } from './core/quirks.ts'
 import { ConfigurationError } from './errors.ts'
 
@@ -46,6 +46,11 @@ interface CommonOptions {
    * provider's sign-out page. Default: not set, and the page stays.
    */
   postLogoutRedirectUri?: string
+  /**
+   * Extra parameters for every request to the provider's sign-out page, such as Cognito's `logout_uri`. If they are set,
+   * `signOut()` opens that page. Default: none.
+   */
+  logoutParameters?: Readonly<Record<string, string>>
   /** Extra parameters for every authorization request, such as `audience`. */
   authorizationParameters?: Readonly<Record<string, string>>
   /** How many seconds before expiry to refresh, 0 or more. latchkey uses at most a fifth of the token's lifetime. Default 60. */
@@ -70,6 +75,13 @@ interface CommonOptions {
   store?: Store
   /** How to send the user to the authorization server. Default: a redirect in browsers, a loopback listener in Node. */
   userAgent?: UserAgent
+  /**
+   * Shows a page of your app after a sign-in, such as `path => router.navigate(path)`. It gets the path of `returnTo` with its
+   * query and fragment. Default: latchkey changes the address, and loads nothing.
+   */
+  navigate?: (path: string) => unknown
+  /** Where to write warnings for developers, the first of each topic. `false`: nowhere. Default: the console. */
+  logger?: Logger | false
   /** A worker that finishes a refresh when the page is closed meanwhile: `worker(…)` of `latchkey/worker`. Default: the page itself. */
   host?: ConnectHost
   /** The function that sends all requests. Default: the global `fetch` at the time you create the client. */
@@ -99,6 +111,77 @@ export type ServerChoice =
 /** The options of `createClient()`. Set either `issuer`, whose metadata latchkey then discovers, or `server`, the metadata itself. */
 export type ClientOptions = CommonOptions & ServerChoice & GrantChoice
 
+/** Every option of `createClient()`, with names that other libraries have for it. */
+const OPTIONS = {
+  issuer: 'authority domain issuerUrl authServerUrl',
+  server: 'metadata serverMetadata',
+  clientId: 'client appId',
+  redirectUri: 'redirectUrl callbackUrl callback',
+  scope: '',
+  allowedOrigins: 'apis baseUrl apiUrl allowedUrls secureRoutes',
+  resources: '',
+  postLogoutRedirectUri: 'postLogoutUrl logoutUrl logoutUri',
+  logoutParameters: 'logoutParams extraLogoutParams signoutParams',
+  authorizationParameters:
+    'authorizationParams extraQueryParams customParams audience prompt acrValues loginHint',
+  refreshLeewaySeconds: 'leeway',
+  extensions: 'dpop useDpop plugins',
+  clientAuthentication: 'clientSecret clientAssertion tokenEndpointAuthMethod',
+  strict: '',
+  quirks: '',
+  store: 'storage userStore tokenStorage stateStore cache cacheLocation',
+  userAgent: 'popup redirect',
+  navigate: 'navigateTo onRedirectCallback onSigninCallback router',
+  logger: 'log logLevel debug',
+  host: 'worker',
+  grant: 'grantType flow',
+  session: 'sessionId user',
+  fetch: '',
+  clock: '',
+} satisfies Record<keyof ClientOptions, string>
+
+/** Every option of `signIn()`, in the same way. The last ones are latchkey's own. */
+const SIGN_IN_OPTIONS = {
+  returnTo: 'redirectTo redirectUri returnUrl appState state target',
+  authorizationParameters: 'authorizationParams extraQueryParams prompt loginHint acrValues audience',
+  stepUp: 'scope maxAge',
+  userAgent: '',
+  signal: '',
+  leaves: '',
+  subject: '',
+} satisfies Record<keyof SignInOptions | 'leaves' | 'subject', string>
+
+const plain = (name: string) => name.replace(/[_-]/g, '').toLowerCase()
+
+/** How many letters of one name have to be changed, added or left out to have the other. */
+function distanceOf(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index)
+  for (const [index, letter] of [...one].entries()) {
+    const next = [index + 1]
+    for (const [at, its] of [...other].entries()) {
+      const [left = 0, above = 0, both = 0] = [next[at], row[at + 1], row[at]]
+      next.push(Math.min(left + 1, above + 1, both + (letter === its ? 0 : 1)))
+    }
+    row = next
+  }
+  return row[other.length] ?? 0
+}
+
+/** @throws ConfigurationError for an option that does not exist; it names the one that was probably meant. */
+function checkNames(options: object, known: Readonly<Record<string, string>>, call: string): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || Object.hasOwn(known, name)) continue
+    const namesOf = ([option, others]: [string, string]) => [option, ...others.split(' ')].map(plain)
+    const meant =
+      Object.entries(known).find(entry => namesOf(entry).includes(plain(name))) ??
+      Object.entries(known).find(([option]) => distanceOf(plain(option), plain(name)) < 3)
+    const advice = meant ? `Did you mean "${meant[0]}"?` : `The options are ${Object.keys(known).join(', ')}.`
+    throw new ConfigurationError(`"${name.slice(0, 50)}" is not an option of ${call}. ${advice}`)
+  }
+}
+
+const isFunction = (value: unknown) => typeof value === 'function'
+
 const ONLY_LOOPBACK = ' (http only on loopback)'
 
 /** @throws ConfigurationError that names the option, what it got and what would be right. */
@@ -123,6 +206,8 @@ function parseBase(value: unknown, option: string, right: string): URL {
 export function parseIssuer({ server, issuer: named }: ServerChoice): string {
   const issuer = server?.issuer ?? named
   parseBase(issuer, server ? 'server.issuer' : 'issuer', 'an https URL such as "https://id.example.com"')
+  const isDocument = String(issuer).includes('/.well-known/')
+  check(!isDocument, server ? 'server.issuer' : 'issuer', 'the address in front of "/.well-known/"', issuer)
   check(!server || !named, 'issuer', 'left out where "server" is given', named)
   return issuer as string
 }
@@ -140,6 +225,8 @@ function parseRedirectUri(value: string, base: string | undefined, option: strin
 
 /** One space between, no duplicates, only characters of RFC 6749 section 3.3. */
 function parseScope(scope: string | readonly string[], option = 'scope'): string {
+  const isText = [scope].flat().every(one => typeof one === 'string')
+  check(isText, option, 'a string or a list of strings such as "openid profile"', scope)
   const names = new Set([scope].flat().join(' ').split(/\s+/).filter(Boolean))
   for (const name of names) check(/^[!#-[\]-~]+$/.test(name), option, 'names such as "openid profile"', name)
   return [...names].join(' ')
@@ -170,7 +257,9 @@ export function parseOptions(
   base: string | undefined,
   isReadable = false,
 ): ServerSettings {
-  if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
+  const isObject = typeof options === 'object' && options
+  if (!isObject) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
+  checkNames(options, OPTIONS, 'createClient()')
   const { server, clientId, clientAuthentication, postLogoutRedirectUri } = options
   const { refreshLeewaySeconds = 60, strict = false, quirks = [], extensions = [] } = options
   const { grant, session } = options
@@ -179,15 +268,19 @@ export function parseOptions(
   check(isGrant, 'grant', 'one of latchkey/grants, such as clientCredentials()', grant)
   check(session === undefined || (typeof session === 'string' && session), 'session', 'a name', session)
   check(typeof clientId === 'string' && clientId.trim(), 'clientId', 'the client_id of this app', clientId)
-  check(refreshLeewaySeconds >= 0, 'refreshLeewaySeconds', '0 or more (default 60)', refreshLeewaySeconds)
+  const isLeeway = Number.isFinite(refreshLeewaySeconds) && refreshLeewaySeconds >= 0
+  check(isLeeway, 'refreshLeewaySeconds', '0 or more (default 60)', refreshLeewaySeconds)
   const resources = parseResources(options.resources)
-  for (const one of extensions) check(typeof one === 'function', 'extensions', 'a list such as [dpop()]', one)
-  const isMeans = !clientAuthentication || typeof clientAuthentication.authenticate === 'function'
+  check(Array.isArray(extensions), 'extensions', 'a list such as [dpop()]', extensions)
+  for (const one of extensions) check(isFunction(one), 'extensions', 'a list such as [dpop()]', one)
+  const isMeans = !clientAuthentication || isFunction(clientAuthentication.authenticate)
   check(isMeans, 'clientAuthentication', 'such as clientSecretPost(…)', clientAuthentication)
   check(typeof strict === 'boolean', 'strict', 'true or false (default false)', strict)
   const isExposed = isReadable && clientAuthentication?.isShared
   if (strict && isExposed) throw new ConfigurationError(EXPOSED.message)
   checkOrigins(options.allowedOrigins)
+  checkPorts(options)
+  check(Array.isArray(quirks), 'quirks', `a list of ${QUIRKS.join(', ')}`, quirks)
   for (const quirk of quirks) check(QUIRKS.includes(quirk), 'quirks', `a list of ${QUIRKS.join(', ')}`, quirk)
   return {
     ...{ issuer, metadata: server, clientId, clientAuthentication, resources, strict, grant, session },
@@ -196,7 +289,9 @@ export function parseOptions(
         ? ''
         : parseRedirectUri(options.redirectUri as string, base, 'redirectUri'),
     postLogoutRedirectUri:
-      postLogoutRedirectUri && parseRedirectUri(postLogoutRedirectUri, base, 'postLogoutRedirectUri'),
+      postLogoutRedirectUri === undefined
+        ? undefined
+        : parseRedirectUri(postLogoutRedirectUri, base, 'postLogoutRedirectUri'),
     // what is asked for later has to be granted now, unless latchkey runs the grant for each API
     scope: parseScope(
       grant?.parameters
@@ -204,13 +299,29 @@ export function parseOptions(
         : [options.scope ?? 'openid', ...resources.map(known => known.parameters.scope ?? '')].flat(),
     ),
     authorizationParameters: checkAuthorizationParameters({ ...options.authorizationParameters }),
+    logoutParameters: checkLogoutParameters({ ...options.logoutParameters }, 'logoutParameters'),
     leewaySeconds: refreshLeewaySeconds,
     quirks: new Set(quirks),
     warnings: isExposed ? [EXPOSED] : [],
   }
 }
 
+/** What the app brings of its own: an object of the right kind, or nothing. */
+function checkPorts({ store, userAgent, fetch, clock, navigate, logger, host }: ClientOptions): void {
+  check(host === undefined || isFunction(host), 'host', 'worker(…) of latchkey/worker', host)
+  check(navigate === undefined || isFunction(navigate), 'navigate', 'a function', navigate)
+  check(!logger || isFunction(logger.warn), 'logger', 'false, or an object with warn()', logger)
+  const isStore = store === undefined || isFunction(Object(store).keyValue?.update)
+  check(isStore, 'store', 'a store such as memory() or indexedDb()', store)
+  const isAgent = userAgent === undefined || isFunction(Object(userAgent).begin)
+  check(isAgent, 'userAgent', 'a user agent such as popup() or redirect()', userAgent)
+  check(fetch === undefined || isFunction(fetch), 'fetch', 'a function', fetch)
+  const isClock = clock === undefined || (isFunction(Object(clock).now) && isFunction(Object(clock).after))
+  check(isClock, 'clock', 'an object with now() and after()', clock)
+}
+
 function parseResources(resources: ClientOptions['resources'] = {}): readonly Resource[] {
+  check(typeof resources === 'object' && resources, 'resources', 'an object', resources)
   const parsed = Object.entries(resources).map(([name, { resource, audience, scope }]) => {
     const option = `resources["${name}"]`
     const url = parseBase(name, option, 'named by the URL that requests to it begin with')
@@ -249,6 +360,40 @@ export function checkAuthorizationParameters(
     if (name === 'resource') checkIndicator(value, option)
   }
   return parameters
+}
+
+/** What latchkey itself puts into a request for the end of the provider's session, and what has no place in a URL. */
+const RESERVED_AT_SIGN_OUT =
+  /^(client_id|client_secret|post_logout_redirect_uri|state|.*_token|id_token_hint)$/
+
+function checkLogoutParameters(
+  parameters: Readonly<Record<string, string>>,
+  option: string,
+): Readonly<Record<string, string>> {
+  for (const [name, value] of Object.entries(parameters)) {
+    const right = 'left out: latchkey sets it, or it has no place in a URL'
+    check(!RESERVED_AT_SIGN_OUT.test(name), `${option}.${name}`, right, name)
+    check(typeof value === 'string', `${option}.${name}`, 'a string', value)
+  }
+  return parameters
+}
+
+/**
+ * What one sign-out asks for.
+ * @param base what relative URLs are resolved against, where there is a page.
+ * @throws ConfigurationError
+ */
+export function parseSignOut(
+  { postLogoutRedirectUri: own, parameters = {} }: Omit<SignOutOptions, 'endProviderSession'>,
+  settings: ServerSettings,
+  base: string | undefined,
+) {
+  const postLogoutRedirectUri =
+    own === undefined
+      ? settings.postLogoutRedirectUri
+      : parseRedirectUri(own, base, 'signOut.postLogoutRedirectUri')
+  const checked = checkLogoutParameters(parameters, 'signOut.parameters')
+  return { postLogoutRedirectUri, parameters: { ...settings.logoutParameters, ...checked } }
 }
 
 /**
@@ -291,11 +436,13 @@ export function parseStepUp(
  * @throws ConfigurationError
  */
 export function parseSignIn(
-  { returnTo, authorizationParameters = {}, stepUp = {} }: Omit<SignInOptions, 'userAgent'>,
+  options: Omit<SignInOptions, 'userAgent'>,
   settings: ServerSettings,
   own: string,
   granted: string | undefined,
 ) {
+  checkNames(options, SIGN_IN_OPTIONS, 'signIn()')
+  const { returnTo, authorizationParameters = {}, stepUp = {} } = options
   const more = parseStepUp(stepUp, settings.scope, granted)
   return {
     scope: more.scope,

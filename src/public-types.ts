@@ -1,32 +1,19 @@
-/** What the entries `latchkey` and `latchkey/node` have in common. */
+/** What the entries `latchkey` and `latchkey/node` have in common: what an app needs. `extending.ts` has the rest. */
 
 export type { StepUp } from './core/challenge.ts'
-export type { CallbackResult, Client, MarkedResponse, SignInOptions, SignOutOptions } from './core/client.ts'
+export type {
+  AccessTokenOptions,
+  CallbackResult,
+  Client,
+  MarkedResponse,
+  SignInOptions,
+  SignOutOptions,
+} from './core/client.ts'
 export type { ClientEvent, Explanation, WarningTopic } from './core/events.ts'
-export type {
-  AuthorizationRequest,
-  ClientAuthentication,
-  Extension,
-  ExtensionContext,
-  ExtensionHooks,
-  Presentation,
-} from './core/extension.ts'
-export type { Grant, GrantContext, GrantScope } from './core/grant.ts'
-export type {
-  Channel,
-  Clock,
-  EpochMs,
-  Fetch,
-  KeyValue,
-  Lock,
-  News,
-  Reach,
-  SignInAttempt,
-  Store,
-  UserAgent,
-} from './core/ports.ts'
+export type { Extension } from './core/extension.ts'
+export type { Store, UserAgent } from './core/ports.ts'
 export type { Quirk } from './core/quirks.ts'
-export type { Session, SessionRecord } from './core/session.ts'
-export type { IdTokenClaims } from './core/token-set.ts'
+export type { Session } from './core/session.ts'
+export type { IdTokenClaims, StandardClaims } from './core/token-set.ts'
 export * from './errors.ts'
 export type { ClientOptions, ResourceParameters, ServerMetadata } from './options.ts'

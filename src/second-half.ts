@@ -2,4 +2,4 @@
 export { createAuthorization } from './authorization/index.ts'
 export { parseOptions } from './options.ts'
 export { createPlaces } from './platform/browser/places.ts'
-export { sessionStorage } from './platform/browser/session-storage.ts'
+export { tabStorage } from './platform/browser/session-storage.ts'

@@ -1,5 +1,6 @@
 import { createAuthorization } from './authorization/index.ts'
 import { composeClient } from './client.ts'
+import { showBy } from './core/callback.ts'
 import type { Client } from './core/client.ts'
 import type { Environment, Store, UserAgent } from './core/ports.ts'
 import { singleFlight, withTimeLimit } from './core/waiting.ts'
@@ -64,7 +65,7 @@ export function createClient(options: WebviewClientOptions): Client {
     store: indexedDb,
     userAgent: () => userAgent,
     page: undefined,
-    leave: url => userAgent.leave(url, options.postLogoutRedirectUri),
+    leave: (url, _gone, returnUri) => userAgent.leave(url, returnUri),
     baseUrl: () => globalThis.document?.baseURI,
     wake: browserWake,
     watchLeaving,
@@ -79,6 +80,11 @@ export function createClient(options: WebviewClientOptions): Client {
     const late = () => new Error('The URL of the launch is not told.')
     return withTimeLimit(deviceClock, LAUNCH_MS, async () => links.launchUrl?.(), late).catch(() => undefined)
   }
+  const showPage = (url: string) => {
+    const replace = (address: string) => browserPage()?.replaceLocation(address)
+    if (options.navigate) showBy(options.navigate, url, replace)
+    else replace(url)
+  }
   let isLaunched = false
   // a webview may be loaded anew while the user is away; who waits for the answer in this life gets it too
   const stop = links.receive(url => void client.handleCallback(url).catch(() => {}))
@@ -90,7 +96,7 @@ export function createClient(options: WebviewClientOptions): Client {
         isLaunched = true
         try {
           const result = url ? await client.handleCallback(url) : undefined
-          if (result?.handled && result.returnTo) browserPage()?.replaceLocation(result.returnTo)
+          if (result?.handled && result.returnTo) showPage(result.returnTo)
         } catch (error) {
           isLaunched = !(error instanceof LatchkeyError && error.retryable)
           // Android opens an app from its list of recent ones with the link of long ago

@@ -43,6 +43,8 @@ export function arrowOf(event: ClientEvent): Arrow {
       return event.refused
         ? arrow(fromAuthorizationServer, 'authorization response', 'refused', 'bad')
         : arrow(fromAuthorizationServer, 'authorization response', 'grant: a code')
+    case 'authorization-error':
+      return arrow(atClient, 'sign-in refused', event.errorDescription ?? event.error, 'bad')
     case 'pushed-authorization-request':
       return arrow(toAuthorizationServer, 'pushed authorization request')
     case 'pushed-authorization-response':

@@ -1,6 +1,7 @@
 import type { Authorization } from '../core/authorization.ts'
 import { type ActionContext, actionContext } from '../core/extension.ts'
 import type { SessionRecord } from '../core/session.ts'
+import { ConfigurationError } from '../errors.ts'
 import { type AuthFetchPorts, createAuthFetch } from '../fetch/auth-fetch.ts'
 
 /** Parts of a client that its actions work with. Nothing that holds a secret hangs on them. */
@@ -13,9 +14,16 @@ export interface LentParts {
   authorization(): Promise<Authorization>
 }
 
+/** @throws ConfigurationError for a client of somebody else's making. */
+export function lentPartsOf(client: { readonly [actionContext]?: unknown }): LentParts {
+  const parts = client[actionContext] as LentParts | undefined
+  if (parts) return parts
+  throw new ConfigurationError('"client" must be one that createClient() returned.')
+}
+
 /** What an action is given to work with, made of what the client lends it. */
-export function actionContextOf(client: { readonly [actionContext]: unknown }): ActionContext {
-  const parts = client[actionContext] as LentParts
+export function actionContextOf(client: { readonly [actionContext]?: unknown }): ActionContext {
+  const parts = lentPartsOf(client)
   parts.context ??= createActionContext(parts)
   return parts.context
 }

@@ -9,10 +9,11 @@ import { identityOf } from '../authorization/endpoint.ts'
 import { toLatchkeyError } from '../authorization/failure.ts'
 import type { ActionContext } from '../core/extension.ts'
 import type { SessionRecord } from '../core/session.ts'
+import type { StandardClaims } from '../core/token-set.ts'
 import { ServerError } from '../errors.ts'
 
 /** Claims about the user who is signed in (OpenID Connect Core section 5.1). */
-export interface UserInfo {
+export interface UserInfo extends StandardClaims {
   readonly sub: string
   readonly [claim: string]: unknown
 }

@@ -1,13 +1,12 @@
 import {
   type AuthorizationServer,
-  calculatePKCECodeChallenge,
   generateRandomCodeVerifier,
   generateRandomNonce,
   generateRandomState,
 } from 'oauth4webapi'
 import type { ServerSettings, SessionRecords } from '../core/authorization.ts'
 import { nameState } from '../core/callback.ts'
-import type { Warn } from '../core/events.ts'
+import type { Warn, Warning } from '../core/events.ts'
 import type { Clock, KeyValue } from '../core/ports.ts'
 import { epochOf } from '../core/session.ts'
 import { CallbackError, ConfigurationError } from '../errors.ts'
@@ -37,7 +36,33 @@ export interface AuthorizationRequestPorts {
   readonly keyValue: KeyValue
   readonly clock: Clock
   readonly warn: Warn
+  warnings(): readonly Warning[]
+  readonly origin: string | undefined
+  /** This client and its store. */
+  readonly owner: string
+  hash(text: string): Promise<string>
 }
+
+/**
+ * S256 (RFC 7636 section 4.2). Not by oauth4webapi, which does not know the ArrayBuffer of another realm: in jsdom that is
+ * what Web Crypto returns.
+ */
+async function challengeOf(codeVerifier: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(codeVerifier))
+  const base64 = btoa(String.fromCharCode(...new Uint8Array(digest)))
+  return base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+}
+
+const noCrypto = (origin = 'This runtime') =>
+  `${origin} has no Web Crypto, which signing in needs. Serve the page over https or from localhost; in a test, give its environment Node's: globalThis.crypto = webcrypto.`
+
+/**
+ * The mark of one client's `state`: only who knows that client sees whose it is, so that others of the page leave it alone.
+ */
+export const markOf = async (
+  { hash, owner }: Pick<AuthorizationRequestPorts, 'hash' | 'owner'>,
+  random: string,
+): Promise<string> => (await hash(`${owner} ${random}`)).slice(0, 8)
 
 /**
  * So many sign-ins that came back within this time, or that never did, and still nobody is signed in. Who goes Back at the
@@ -119,12 +144,14 @@ export async function beginAuthorization(
 ): Promise<{ url: string; state: string }> {
   const { server, extensions, transactions, clock, records } = ports
   const { clientId, clientAuthentication, resources } = ports.settings
+  if (!globalThis.crypto?.subtle) throw new ConfigurationError(noCrypto(ports.origin))
   const as = await server()
   const url = endpointOf(as, 'authorization_endpoint')
   endpointOf(as, 'token_endpoint', clientAuthentication?.mtls) // better to fail before the user has signed in than after
   await checkSignIn(ports, as, redirectUri)
   const createdAt = clock.now()
-  const state = nameState(userAgent, generateRandomState())
+  const random = generateRandomState()
+  const state = nameState(userAgent, random, await markOf(ports, random))
   const codeVerifier = generateRandomCodeVerifier()
   const nonce = scope.split(' ').includes('openid') ? generateRandomNonce() : undefined
   const own = {
@@ -135,7 +162,7 @@ export async function beginAuthorization(
     scope: scope || undefined,
     state,
     nonce,
-    code_challenge: await calculatePKCECodeChallenge(codeVerifier),
+    code_challenge: await challengeOf(codeVerifier),
     code_challenge_method: 'S256',
   }
   const request = new URLSearchParams()
@@ -155,7 +182,7 @@ export async function beginAuthorization(
   const maxAge = nonce && /^\d+$/.test(parameters.max_age ?? '') ? Number(parameters.max_age) : undefined
   const demands = { silent, subject, acr, maxAge } as const
   const epoch = await records.read().then(epochOf, () => undefined)
-  const begun = { epoch, stage: 'waiting', createdAt } as const
+  const begun = { epoch, stage: 'waiting', createdAt, warnings: [...ports.warnings()] } as const
   await transactions.save({ schema: 1, ...secrets, redirectUri, scope, returnTo, ...begun, ...demands })
   // last of all: what it gives may hold for seconds only
   const sent = (await extensions.pushRequest?.(extended)) ?? request

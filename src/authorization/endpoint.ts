@@ -16,32 +16,56 @@ const MAX_ANSWER_BYTES = 262_144
  */
 export type Transport = (url: string, init: object, isRepeatable?: boolean) => Promise<Response>
 
+/** A certificate that is not trusted stays so (the codes of OpenSSL and Node). */
+const CERTIFICATE = /CERT|ERR_TLS|SELF_SIGNED|UNABLE_TO_/
+
+/** Why a request found no answer, in words that lead to the cause. */
+function unreachable(endpoint: string, origin: string | undefined, thrown: unknown): NetworkError {
+  const cause = withoutWords(thrown)
+  const code = codeOf(thrown)
+  const retryable = !CERTIFICATE.test(code)
+  const from = origin ? ` from ${origin}` : ''
+  const look = !retryable
+    ? 'Its certificate is not trusted here.'
+    : origin
+      ? "The address, CORS (the server must allow this page's origin) or the network: the browser's console says which."
+      : 'Check the address and the network.'
+  const message = `${endpoint} could not be reached${from}${code && ` (${code})`}. ${look}`
+  return new NetworkError(message, 'unreachable', { cause, retryable })
+}
+
 /**
  * Sends with a limit on time and size over headers and body. What may be repeated is sent once more where it found no
  * answer; a token request is never sent again here.
+ * @param ports.origin of the page whose requests the server has to allow (CORS).
  * @throws NetworkError only, which names the endpoint.
  */
-export function createTransport({ fetch, clock }: { fetch: Fetch; clock: Clock }): Transport {
+export function createTransport(ports: {
+  fetch: Fetch
+  clock: Clock
+  origin?: string | undefined
+}): Transport {
+  const { fetch, clock, origin } = ports
   const once = (url: string, init: RequestInit): Promise<Response> => {
-    const endpoint = url.split('?')[0] // nothing but the endpoint belongs in a message
+    const [endpoint = ''] = url.split('?') // nothing but the endpoint belongs in a message
+    const send = async (signal: AbortSignal) => {
+      const maxBytes = init.method === 'POST' ? MAX_ANSWER_BYTES : MAX_BYTES
+      const work = async () => {
+        const response = await fetch(url, { ...init, signal, cache: 'no-store' })
+        if (response.type === 'error') throw new TypeError() // the app's own fetch may give one
+        return { response, body: await readBody(response, endpoint, maxBytes) }
+      }
+      const answered = await work().catch(cause => {
+        throw cause instanceof NetworkError ? cause : unreachable(endpoint, origin, cause)
+      })
+      const { status, headers } = answered.response
+      // with its body read, so that nothing after this waits for the network
+      return new Response(answered.body, { status, headers })
+    }
     return withTimeLimit(
       clock,
       REQUEST_MS,
-      async late => {
-        try {
-          const signal = init.signal ? AbortSignal.any([init.signal, late]) : late
-          return await readWhole(
-            await fetch(url, { ...init, signal, cache: 'no-store' }),
-            endpoint,
-            init.method === 'POST' ? MAX_ANSWER_BYTES : MAX_BYTES,
-          )
-        } catch (cause) {
-          if (cause instanceof NetworkError) throw cause
-          throw new NetworkError(`${endpoint} could not be reached. Try again later.`, 'unreachable', {
-            cause: withoutWords(cause),
-          })
-        }
-      },
+      late => send(eitherOf(late, init.signal)),
       () => new NetworkError(`${endpoint} did not answer within 8 s. Try again later.`, 'timeout'),
     )
   }
@@ -50,10 +74,30 @@ export function createTransport({ fetch, clock }: { fetch: Fetch; clock: Clock }
     try {
       return await once(url, init)
     } catch (error) {
-      if (!isRepeatable || (error as NetworkError).reason === 'not_the_server') throw error
+      const { reason, retryable } = error as NetworkError
+      if (!isRepeatable || !retryable || reason === 'not_the_server') throw error
       return once(url, init)
     }
   }
+}
+
+/** Aborted when either is. `AbortSignal.any` is not in Safari before 17.4. */
+function eitherOf(own: AbortSignal, given: AbortSignal | null | undefined): AbortSignal {
+  if (!given) return own
+  const controller = new AbortController()
+  for (const signal of [own, given]) {
+    const abort = () => controller.abort(signal.reason)
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true, signal: controller.signal })
+  }
+  return controller.signal
+}
+
+/** The code of the innermost error that has one, such as ENOTFOUND. */
+function codeOf(thrown: unknown): string {
+  const { code, cause } = Object(thrown) as { code?: unknown; cause?: unknown }
+  const inner = cause ? codeOf(cause) : ''
+  return inner || (/^[A-Z\d_]+$/.exec(String(code))?.[0] ?? '')
 }
 
 /** The names and codes of what was thrown at us: its text may repeat what was sent. */
@@ -63,17 +107,18 @@ function withoutWords(thrown: unknown): unknown {
   return Object.assign(new Error(String(code ?? name), { cause: withoutWords(cause) }), { name })
 }
 
-/** The same answer with its body read, so that nothing after this waits for the network. */
-async function readWhole(
+/** @returns the bytes of an answer, if it has any. @throws NetworkError for a redirect, and for too many. */
+async function readBody(
   response: Response,
-  endpoint: string | undefined,
+  endpoint: string,
   maxBytes: number,
-): Promise<Response> {
-  const { status, headers, body } = response
-  const unfit = (what: string) =>
-    new NetworkError(`${endpoint} answered with ${what}. Try again later.`, 'not_the_server', { status })
-  if (response.type === 'opaqueredirect' || (status >= 300 && status < 400)) throw unfit('a redirect')
-  const chunks: BlobPart[] = []
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  const { status, body } = response
+  const unfit = (what: string, retryable?: boolean) =>
+    new NetworkError(`${endpoint} answered with ${what}.`, 'not_the_server', { status, retryable })
+  const to = whereTo(response, endpoint)
+  if (to !== undefined) throw unfit(`a redirect${to && ` to ${to}`}`, status !== 301 && status !== 308)
+  const chunks: Uint8Array[] = []
   let size = 0
   const reader = body?.getReader()
   for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
@@ -84,8 +129,26 @@ async function readWhole(
     }
     chunks.push(part.value)
   }
-  return new Response(size ? new Blob(chunks) : null, { status, headers })
+  if (!size) return null
+  const whole = new Uint8Array(size)
+  let at = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, at)
+    at += chunk.length
+  }
+  return whole
 }
+
+/** Where an answer redirects to, or was redirected to although that is another origin: empty where nobody can tell. */
+function whereTo({ type, status, headers, redirected, url }: Response, endpoint: string): string | undefined {
+  const place = (address: string | null) => (parse(address, endpoint) ?? '').split(/[?#]/)[0] ?? ''
+  if (type === 'opaqueredirect' || (status >= 300 && status < 400)) return place(headers.get('location'))
+  const isElsewhere = redirected && new URL(url).origin !== new URL(endpoint).origin
+  return isElsewhere ? place(url) : undefined
+}
+
+const parse = (address: string | null, base: string) =>
+  address !== null && URL.canParse(address, base) ? new URL(address, base).href : undefined
 
 /** What is known of the authorization server's clock: this device's may be hours off. */
 export interface ServerTime {

@@ -30,6 +30,38 @@ export const tidy = (text: string | undefined, secrets: readonly string[] = []):
     ?.slice(0, 200)
     .replace(/[^ -~…]|[<>]/g, '?')
 
+const NO_PROMPT = 'The server needs the user: sign in without prompt=none.'
+const GRANT = 'Allow this client the grants authorization_code and refresh_token at the server.'
+
+/** What to do next about an OAuth error, for the developers of the app (docs/errors.md has more). */
+const ADVICE: Readonly<Record<string, string>> = {
+  access_denied: 'The user, or a rule of the server, said no.',
+  invalid_request:
+    'Compare "redirectUri" and "authorizationParameters" with the registration of this client.',
+  invalid_scope: 'Correct "scope", or allow this client these scopes at the server.',
+  invalid_client: 'Compare "clientId" and "clientAuthentication" with the registration of this client.',
+  invalid_grant:
+    'What was sent was used before, has expired, or belongs to another sign-in, client or redirect URI.',
+  invalid_target: 'Correct "resources", or allow this client these APIs at the server.',
+  unauthorized_client: GRANT,
+  unsupported_response_type: GRANT,
+  unsupported_grant_type: GRANT,
+  login_required: NO_PROMPT,
+  consent_required: NO_PROMPT,
+  interaction_required: NO_PROMPT,
+  account_selection_required: NO_PROMPT,
+  server_error: 'Try again later.',
+  temporarily_unavailable: 'Try again later.',
+}
+
+/** The web page of an error, where it is one that can be followed. */
+const pageOf = (uri: string | null | undefined): string | undefined =>
+  uri && uri.length < 500 && /^https:\/\/[!-~]+$/.test(uri) && URL.canParse(uri) ? uri : undefined
+
+/** A refusal in one sentence: the error, what the server says about it, and what to do next. */
+export const refusalOf = (what: string, name: string, description: string | undefined): string =>
+  `${what} was refused: ${name}${description ? ` (${description})` : ''}. ${ADVICE[name] ?? "The server's log may say more."}`
+
 /**
  * The one translation of what went wrong between us and the authorization server. oauth4webapi's own error is left
  * behind, because its message, cause and response may hold what was sent.
@@ -55,11 +87,13 @@ export function toLatchkeyError(
   }
   if (error instanceof ResponseBodyError || error instanceof AuthorizationResponseError) {
     const name = tidy(error.error, secrets) as string
-    const refusal = `${what} was refused: ${name}.`
-    const details = { error: name, errorDescription: tidy(error.error_description, secrets), status }
-    return error instanceof ResponseBodyError
-      ? new ServerError(`${refusal} Check how this client is registered at the server.`, details)
-      : new CallbackError(`${refusal} Call signIn() to try again.`, 'authorization_error', details)
+    const errorDescription = tidy(error.error_description, secrets)
+    const refusal = refusalOf(what, name, errorDescription)
+    const details = { error: name, errorDescription, status }
+    if (error instanceof ResponseBodyError) return new ServerError(refusal, details)
+    // its state and issuer have been checked by now
+    const errorUri = pageOf(error.cause.get('error_uri'))
+    return new CallbackError(refusal, 'authorization_error', { ...details, errorUri })
   }
   // the messages of oauth4webapi's own checks hold nothing that was sent or received
   const reason = String(code).startsWith('OAUTH_') ? message : code

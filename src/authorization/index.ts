@@ -1,8 +1,13 @@
-import type { Authorization, AuthorizationPorts, SignInRequest } from '../core/authorization.ts'
+import type {
+  Authorization,
+  AuthorizationPorts,
+  SignInRequest,
+  SignOutRequest,
+} from '../core/authorization.ts'
 import { judgeAnswer } from '../core/challenge.ts'
 import { resourceOf } from '../core/destination.ts'
 import { runsGrant, type SessionRecord } from '../core/session.ts'
-import { parseSignIn } from '../options.ts'
+import { parseSignIn, parseSignOut } from '../options.ts'
 import { createServerTime, createTransport } from './endpoint.ts'
 import { joinExtensions } from './extensions.ts'
 import { createAcceptDeviation } from './failure.ts'
@@ -43,6 +48,7 @@ export function createAuthorization(ports: AuthorizationPorts): Authorization {
   const transactions = createTransactions(keyValue, `${prefix} transaction `, clock)
   const parse = (request: SignInRequest) =>
     parseSignIn(request, settings, ports.home, ports.records.current?.tokens.scope)
+  const parseOut = (request: SignOutRequest) => parseSignOut(request, settings, ports.page?.location())
   const signIns: SignInPorts = { ...ports, ...requests, transactions, revoke }
   const redeem = createRedemption({
     ...ports,
@@ -68,9 +74,11 @@ export function createAuthorization(ports: AuthorizationPorts): Authorization {
     signIn: (attempt, request) => signIn(signIns, attempt, request, parse(request)),
     ...createArrival(signIns),
     beginRecovery: () => beginRecovery(ports),
-    async signOut(ended, leave) {
+    checkSignOut: request => void parseOut(request),
+    async signOut(ended, request, leave) {
+      const demands = parseOut(request)
       await endSignIns(transactions, extensions)
-      if (ended) await endAtServer(requests, ended, leave)
+      if (ended) await endAtServer(requests, ended, demands, leave)
     },
     judgeAnswer,
     server,

@@ -3,7 +3,7 @@ import type { ServerSettings } from '../core/authorization.ts'
 import { baseOf, isConfidential } from '../core/destination.ts'
 import type { Emit, Warn } from '../core/events.ts'
 import type { Clock, KeyValue } from '../core/ports.ts'
-import { ConfigurationError, NetworkError, ServerError } from '../errors.ts'
+import { ConfigurationError, type LatchkeyError, NetworkError, ServerError } from '../errors.ts'
 import type { Transport } from './endpoint.ts'
 import { type AcceptDeviation, toLatchkeyError } from './failure.ts'
 import { readMembers } from './token-response.ts'
@@ -29,8 +29,8 @@ export interface MetadataPorts {
 const METADATA_MS = 24 * 3_600_000
 const RETRY_MS = 300_000
 
-/** A request for a document in JSON. */
-export const JSON_REQUEST = { method: 'GET', redirect: 'manual', headers: { accept: 'application/json' } }
+/** A request for a document in JSON. A redirect to another place of the same origin is followed. */
+export const JSON_REQUEST = { method: 'GET', redirect: 'follow', headers: { accept: 'application/json' } }
 
 /** Where a server publishes its metadata. */
 const PLACES = {
@@ -43,9 +43,47 @@ const PLACES = {
 /** An object whose `toString` is no function cannot be made a text. */
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : typeof value)
 
+/** What says that there is no document at an address, and will not be one in a moment. */
+const ABSENT = [400, 404, 405, 410]
+
+/** An address without metadata of the issuer, and what came back. */
+interface Miss {
+  readonly url: string
+  readonly message: string
+  readonly error?: LatchkeyError
+  /** What makes it certain: nothing is there, or the document of another issuer. */
+  readonly certain?: 'absent' | 'other' | undefined
+}
+
+/** What came back, and once where both addresses answered the same. */
+function toldOf(misses: readonly Miss[]): string {
+  const [first, second] = misses
+  const isSame = first && second && first.message.replace(first.url, second.url) === second.message
+  return isSame
+    ? first.message.replace(first.url, `${first.url} and ${second.url}`)
+    : misses.map(({ message }) => message).join(' ')
+}
+
+/** Neither address had it: all that came back, and what to do. */
+function notFound(issuer: string, misses: readonly Miss[]): LatchkeyError {
+  const errors = misses.flatMap(({ error }) => error ?? [])
+  const refused = errors.find(error => error instanceof ServerError)
+  if (refused) return refused
+  const advice = 'Correct "issuer", or give "server" where there is no such document.'
+  const message = `No metadata of the issuer ${issuer} was found. ${toldOf(misses)} ${advice}`
+  const isCertain = ({ certain }: Miss) => certain === 'other'
+  if (misses.some(isCertain) || misses.every(({ certain }) => certain)) return new ConfigurationError(message)
+  const all = errors.filter(error => error instanceof NetworkError)
+  // what may pass counts for more than what stays
+  const { reason, status, retryAfterMs } =
+    all.find(({ reason, retryable }) => retryable && reason !== 'not_the_server') ?? all[0] ?? {}
+  const retryable = all.some(error => error.retryable)
+  return new NetworkError(message, reason ?? 'not_the_server', { status, retryAfterMs, retryable })
+}
+
 /**
  * Fetches the metadata once; a failed fetch is forgotten, so that the next call tries again. OpenID Connect Discovery
- * first, then RFC 8414 where that document does not exist.
+ * first, then RFC 8414, whatever the first address answers.
  */
 export function createServer(ports: MetadataPorts): Server {
   const { transport, clock, emit, acceptDeviation } = ports
@@ -63,32 +101,42 @@ export function createServer(ports: MetadataPorts): Server {
     return true
   }
 
-  const discover = async (place = PLACES.openid): Promise<AuthorizationServer> => {
-    const { origin, pathname } = new URL(issuer)
-    const url = place(origin, pathname.replace(/\/$/, ''))
-    let named: unknown
-    let server: AuthorizationServer
+  const fetchFrom = async (url: string): Promise<{ found?: AuthorizationServer; miss?: Miss }> => {
     try {
       emit({ type: 'metadata-request', url })
       const response = await transport(url, JSON_REQUEST)
-      if (response.status === 404 && place === PLACES.openid) return await discover(PLACES.oauth)
+      const { status } = response
       const members = await readMembers(response, acceptDeviation)
-      named = members?.issuer
-      if (response.status !== 200 || !isExpected(named)) {
-        throw toLatchkeyError({ code: 'NOT_CONFORM', response }, 'The metadata request', clock.now())
+      const named = members?.issuer
+      if (status === 200 && isExpected(named)) return { found: members as unknown as AuthorizationServer }
+      if (status === 200 && typeof named === 'string') {
+        return { miss: { url, message: `${url} is of the issuer ${named.slice(0, 100)}.`, certain: 'other' } }
       }
-      server = members as unknown as AuthorizationServer
-    } catch (error) {
-      // a document that was cut off is none
-      const isOther =
-        error instanceof NetworkError && (error.reason === 'not_the_server' || error.status === 200)
-      if (!isOther) throw error
-      const other = typeof named === 'string' ? ` (it is of ${named.slice(0, 100)})` : ''
-      throw new NetworkError(
-        `${url} is not the metadata of the issuer ${issuer}${other}. Correct "issuer", or give "server" where there is no such document.`,
-        'not_the_server',
-      )
+      const error = toLatchkeyError({ code: 'NOT_CONFORM', response }, 'The metadata request', clock.now())
+      const certain = ABSENT.includes(status) ? 'absent' : undefined
+      return { miss: { url, message: `${url} answered with the status ${status}.`, error, certain } }
+    } catch (thrown) {
+      const error = toLatchkeyError(thrown, 'The metadata request', clock.now())
+      const { message } = error
+      return { miss: { url, message: message.includes(url) ? message : `${url}: ${message}`, error } }
     }
+  }
+
+  const discover = async (): Promise<AuthorizationServer> => {
+    const { origin, pathname } = new URL(issuer)
+    const misses: Miss[] = []
+    for (const place of Object.values(PLACES)) {
+      const { found, miss } = await fetchFrom(place(origin, pathname.replace(/\/$/, '')))
+      if (found) return found
+      if (miss) misses.push(miss)
+      // nobody waits twice as long
+      if (miss?.error instanceof NetworkError && miss.error.reason === 'timeout') break
+    }
+    throw notFound(issuer, misses)
+  }
+
+  const learn = async (): Promise<AuthorizationServer> => {
+    const server = await discover()
     await ports.watch(server)
     emit({ type: 'metadata-response', issuer: server.issuer, tokenEndpoint: textOf(server.token_endpoint) })
     renewAt = clock.now() + METADATA_MS
@@ -100,14 +148,14 @@ export function createServer(ports: MetadataPorts): Server {
   const renew = async (): Promise<void> => {
     mayRenewAt = clock.now() + RETRY_MS
     renewAt = mayRenewAt
-    const server = await discover().catch(() => {})
+    const server = await learn().catch(() => {})
     if (server) known = Promise.resolve(server)
   }
   let renewing: Promise<void> | undefined
 
   return async stale => {
     if (known && clock.now() >= renewAt) renewing = renew()
-    known ??= (metadata ? Promise.resolve(metadata) : discover()).catch(error => {
+    known ??= (metadata ? Promise.resolve(metadata) : learn()).catch(error => {
       known = undefined
       throw error
     })

@@ -49,13 +49,13 @@ export interface RedemptionPorts
 }
 
 /** What went before a refresh that fails. */
-function before(record: SessionRecord, now: number): RefreshesBefore {
+function before(record: SessionRecord, now: number, isForced = false): RefreshesBefore {
   const { tokens, trouble } = record
   const { expiresAt = 0, refreshAt = 0 } = tokens
   return {
     refusals: trouble && now - trouble.at >= REPEATS_MS ? trouble.refusals : 0,
-    // one that is fresh is not renewed but for a 401
-    accessTokenExpired: now >= expiresAt || now < refreshAt,
+    // one that is fresh is not renewed but for a 401, or because the app wants a newer one
+    accessTokenExpired: now >= expiresAt || (now < refreshAt && !isForced),
     isGrant: runsGrant(record),
   }
 }
@@ -99,7 +99,7 @@ export function createRedemption(
   }
 
   const underLock = async (
-    { record: wanting, resource, wokeAt }: RefreshRequest,
+    { record: wanting, resource, wokeAt, isForced }: RefreshRequest,
     held: () => AbortSignal,
     isLeaving: () => boolean,
   ): Promise<RefreshResult> => {
@@ -175,7 +175,7 @@ export function createRedemption(
       } catch (error) {
         if (!(error instanceof LatchkeyError)) throw error
         const remainingMs = REDEEM_MS - (clock.now() - began)
-        const outcome = judgeRefreshFailure(error, attempt, remainingMs, before(found, clock.now()))
+        const outcome = judgeRefreshFailure(error, attempt, remainingMs, before(found, clock.now(), isForced))
         if (outcome.do === 'end') {
           const reason = outcome.reason ?? (interrupted || spent ? 'refresh_interrupted' : 'expired')
           refused.set(tokenHash, reason)

@@ -4,11 +4,19 @@ import type {
   FinishedSignIn,
   SignInRequest,
 } from '../core/authorization.ts'
-import { type Callback, cleanSignedOut, cleanUrl, isAt, parseCallback } from '../core/callback.ts'
-import type { KeyValue, SignInAttempt } from '../core/ports.ts'
+import {
+  type Callback,
+  cleanSignedOut,
+  cleanUrl,
+  isAt,
+  parseCallback,
+  readMark,
+  withFragmentAsQuery,
+} from '../core/callback.ts'
+import type { SignInAttempt } from '../core/ports.ts'
 import { type SessionRecord, sessionOf } from '../core/session.ts'
 import type { Granted } from '../core/token-set.ts'
-import { HOLD_MS, singleFlight, WAIT_MS, withTimeLimit } from '../core/waiting.ts'
+import { abortable, HOLD_MS, singleFlight, WAIT_MS, withTimeLimit } from '../core/waiting.ts'
 import {
   AuthorizationRequiredError,
   CallbackError,
@@ -17,9 +25,9 @@ import {
   StorageError,
 } from '../errors.ts'
 import type { parseSignIn } from '../options.ts'
-import { beginAuthorization, refuseLoop } from './authorization-request.ts'
+import { beginAuthorization, markOf, refuseLoop } from './authorization-request.ts'
 import { exchangeCode } from './code-exchange.ts'
-import { tidy } from './failure.ts'
+import { refusalOf, tidy } from './failure.ts'
 import { noteReason } from './recovery.ts'
 import { toTokenSet, unasked } from './renewal.ts'
 import type { TokenRequestPorts } from './token-request.ts'
@@ -29,7 +37,19 @@ export interface SignInPorts
   extends TokenRequestPorts,
     Pick<
       AuthorizationPorts,
-      'keyValue' | 'lock' | 'prefix' | 'realm' | 'records' | 'changed' | 'isKept' | 'page' | 'now'
+      | 'keyValue'
+      | 'lock'
+      | 'prefix'
+      | 'realm'
+      | 'records'
+      | 'changed'
+      | 'isKept'
+      | 'page'
+      | 'now'
+      | 'origin'
+      | 'warnings'
+      | 'owner'
+      | 'hash'
     > {
   readonly transactions: Transactions
   /** Revokes a refresh token that nobody will use, without waiting for it. */
@@ -53,7 +73,7 @@ export interface ObtainPorts extends TokenRequestPorts, Pick<AuthorizationPorts,
 export async function signIn(
   ports: SignInPorts,
   attempt: SignInAttempt,
-  { userAgent, leaves, subject }: SignInRequest,
+  { userAgent, leaves, subject, signal }: SignInRequest,
   demands: ReturnType<typeof parseSignIn>,
 ): Promise<void> {
   const { scope } = demands
@@ -70,8 +90,9 @@ export async function signIn(
       'What is stored here is gone when the page leaves, so a sign-in that leaves could not be finished. Sign in by popup(), or allow the page to store something.',
     )
   }
+  signal?.throwIfAborted()
   ports.emit({ type: 'authorization-request', scope, userAgent })
-  const answer = await attempt.authorize(url, state)
+  const answer = await abortable(attempt.authorize(url, state), signal)
   const callback = answer && parseCallback(answer)
   if (callback) await finish(ports, callback)
   else if (answer) await rejectErrorWithoutState(ports, new URL(answer))
@@ -82,8 +103,9 @@ export async function signIn(
  * @throws CallbackError where a sign-in is under way that it may answer.
  */
 async function rejectErrorWithoutState(ports: SignInPorts, url: URL): Promise<void> {
-  const error = url.searchParams.get('error')
-  if (!error || url.searchParams.has('state')) return
+  const { searchParams: parameters } = withFragmentAsQuery(url)
+  const error = parameters.get('error')
+  if (!error || parameters.has('state')) return
   const all = await ports.transactions.all()
   const awaited = all.find(({ stage, redirectUri }) => stage === 'waiting' && isAt(url, redirectUri))
   if (!awaited) return
@@ -91,12 +113,8 @@ async function rejectErrorWithoutState(ports: SignInPorts, url: URL): Promise<vo
   const { page } = ports
   if (page?.location() === url.href) page.replaceLocation(cleanUrl(url))
   const name = tidy(error) as string
-  const description = tidy(url.searchParams.get('error_description') ?? undefined)
-  throw new CallbackError(
-    `The authorization server refused the sign-in: ${name}${description ? ` (${description})` : ''}. Call signIn() to try again.`,
-    'authorization_error',
-    { error: name },
-  )
+  const description = tidy(parameters.get('error_description') ?? undefined)
+  throw new CallbackError(refusalOf('The sign-in', name, description), 'authorization_error', { error: name })
 }
 
 /** Handles what comes back from the authorization server. */
@@ -108,8 +126,8 @@ export function createArrival(ports: SignInPorts): Pick<Authorization, 'arrive' 
       const here = page.location()
       const callback = parseCallback(here)
       if (callback) {
-        const { url, state, userAgent } = callback
-        if (userAgent === 'popup' && (await page.relay(url.href, state))) return
+        const { state, userAgent } = callback
+        if (userAgent === 'popup' && (await page.relay(here, state))) return
         try {
           await finishOnce(callback)
         } catch (error) {
@@ -135,21 +153,36 @@ export function createArrival(ports: SignInPorts): Pick<Authorization, 'arrive' 
 /** Finishes the sign-in that this callback answers: once, however often and from however many tabs it is asked. */
 async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedSignIn> {
   const { settings, records, transactions, page, clock, prefix } = ports
-  const { state, url } = callback
-  const clean = (returnTo = cleanUrl(url)) => {
-    if (page?.location() === url.href) page.replaceLocation(returnTo)
+  const { state, address } = callback
+  const isHere = page?.location() === address.href
+  const clean = (returnTo?: string) => {
+    if (isHere) page?.replaceLocation(returnTo && !page.navigate ? returnTo : cleanUrl(address))
+  }
+  const goOn = (returnTo: string | undefined) => {
+    if (isHere && returnTo) page?.navigate?.(returnTo)
   }
 
   const found = await transactions.find(state)
-  if (!isAt(url, found?.redirectUri ?? settings.redirectUri)) return undefined
+  if (!isAt(address, found?.redirectUri ?? settings.redirectUri)) {
+    if (!found) return undefined
+    // ours wherever it arrives: an app that does not know it would begin the next one, and so for ever
+    clean()
+    if (isOpen(found.stage)) {
+      await transactions.move(found, 'returned')
+      throw arrivedElsewhere(address, found.redirectUri)
+    }
+  }
   if (!found) {
-    if (await isAwaitedElsewhere(ports.keyValue, state, `${prefix} transaction ${state}`)) return undefined
+    if (await isOfAnother(ports, state)) return undefined
     clean()
     if (sessionOf(await records.read())) return { returnTo: undefined }
     throw await explainLost(ports, callback)
   }
+  for (const { about, message } of found.warnings ?? []) ports.warn(about, message)
+  const { returnTo } = found
   if (found.stage === 'signed-out') {
-    clean(found.returnTo)
+    clean(returnTo)
+    goOn(returnTo)
     throw new AuthorizationRequiredError('signed_out')
   }
   let started: SessionRecord | undefined
@@ -163,12 +196,24 @@ async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedS
     )
   } catch (error) {
     // what may succeed later keeps its address, so that a reload tries again
-    if (!isRetryable(error)) clean(found.returnTo)
+    if (!isRetryable(error)) {
+      clean(returnTo)
+      goOn(returnTo)
+    }
     throw error
   }
-  clean(found.returnTo)
+  clean(returnTo)
   if (started) ports.changed(started.sessionId)
-  return { returnTo: found.returnTo }
+  goOn(returnTo)
+  return { returnTo }
+}
+
+const arrivedElsewhere = ({ origin, host, protocol, pathname }: URL, redirectUri: string): CallbackError => {
+  const here = (origin === 'null' ? `${protocol}//${host}` : origin) + pathname
+  return new CallbackError(
+    `The answer to this sign-in came to ${here}, not to its redirect URI ${redirectUri}. Set "redirectUri" to the address that the page has in the end, or have the page served there without a redirect.`,
+    'wrong_address',
+  )
 }
 
 const LIKELY = {
@@ -220,6 +265,10 @@ async function exchange(ports: SignInPorts, { state, url }: Callback): Promise<S
     return record
   } catch (error) {
     await transactions.move(transaction, isRetryable(error) ? 'returned' : 'failed')
+    if (error instanceof CallbackError && error.reason === 'authorization_error') {
+      const { error: name = '', errorDescription } = error
+      ports.emit({ type: 'authorization-error', error: name, errorDescription })
+    }
     if (transaction.silent && needsUser(error)) throw new AuthorizationRequiredError('interaction_required')
     throw error
   }
@@ -287,8 +336,8 @@ const needsUser = (error: unknown) =>
 const isRetryable = (error: unknown) =>
   error instanceof LatchkeyError && error.retryable && !(error instanceof CallbackError)
 
-/** Whether another client that shares the store waits for this answer. @param own the key that it has here. */
-export const isAwaitedElsewhere = async (keyValue: KeyValue, state: string, own: string): Promise<boolean> =>
-  (await keyValue.keys('latchkey ').catch(() => [])).some(
-    key => key.endsWith(` transaction ${state}`) && key !== own,
-  )
+/** Whether a state that is not known here says that it belongs to another client of this page, or to another store. */
+async function isOfAnother(ports: SignInPorts, state: string): Promise<boolean> {
+  const read = readMark(state)
+  return read !== undefined && (await markOf(ports, read.random)) !== read.mark
+}

@@ -93,12 +93,17 @@ export async function tokenRequest(ports: TokenRequestPorts, request: TokenReque
   } catch (cause) {
     const sent = [...secrets, ...(clientAuthentication?.secrets?.() ?? [])]
     const failure = toLatchkeyError(cause, 'The token request', clock.now(), sent)
-    const { code, error, status, reason } = failure as typeof failure & Partial<ServerError & NetworkError>
+    const { code, error, errorDescription, status, reason } = failure as typeof failure &
+      Partial<ServerError & NetworkError>
     const isOther = reason === 'not_the_server'
+    // RFC 6749 section 2.3.1 encodes the secret once more, which some servers do not undo
+    if (error === 'invalid_client' && clientAuthentication?.method === 'client_secret_basic')
+      failure.message +=
+        ' Some servers do not decode the secret of client_secret_basic: try clientSecretPost().'
     const isRefresh = grantType === 'refresh_token'
     if (isRefresh && (isOther || code === 'ERR_SERVER'))
       failure.message += ' If this lasts, signIn() begins anew.'
-    emit({ type: 'token-error', grantType, code, error, status })
+    emit({ type: 'token-error', grantType, code, error, errorDescription, status })
     // the server may have moved: a refresh token that it has not seen is sent where it is now, a code is not
     if (isOther) {
       const [old, now] = [await as, await server(await as)]
@@ -172,7 +177,7 @@ export async function refreshTokens(
       return { ...distrusted(response.id_token), refused: isUsable ? undefined : error }
     }
   }
-  if (idToken) ports.idTokens.prepare()
+  if (idToken) ports.idTokens.prepare().catch(() => {})
   try {
     const form = { ...parameters, refresh_token: sent }
     const common = { sessionId, attempt, secrets: [sent], signal, received, judge }

@@ -1,3 +1,4 @@
+import type { Warning } from '../core/events.ts'
 import type { Clock, EpochMs, KeyValue } from '../core/ports.ts'
 
 /** What must survive the way to the authorization server and back: one per sign-in. */
@@ -20,6 +21,8 @@ export interface Transaction {
   readonly maxAge?: number | undefined
   /** How often somebody had signed out of the store when it began, where that is known: a later sign-out ends it. */
   readonly epoch?: number | undefined
+  /** What was warned of before the page left, whose log is gone when the answer comes. */
+  readonly warnings?: readonly Warning[]
   readonly stage: Stage
 }
 

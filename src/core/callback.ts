@@ -5,32 +5,82 @@ const POPUP_PREFIX = `${STATE_PREFIX}p.`
 
 /** A URL that is the answer to one of our authorization requests, by its looks. */
 export interface Callback {
+  /** As it came. */
+  readonly address: URL
+  /** With the answer in its query: some servers put it into the fragment. */
   readonly url: URL
   readonly state: string
   /** `popup` where a page waits for it that opened this one. */
   readonly userAgent: 'popup' | undefined
 }
 
-export const nameState = (userAgent: string, random: string): string =>
-  `${userAgent === 'popup' ? POPUP_PREFIX : STATE_PREFIX}${random}`
+export const nameState = (userAgent: string, random: string, mark: string): string =>
+  `${userAgent === 'popup' ? POPUP_PREFIX : STATE_PREFIX}${random}.${mark}`
+
+/** What a state was made of. `undefined` for one of version 0.1.0, which says of no client that it is its own. */
+export function readMark(state: string): { random: string; mark: string } | undefined {
+  const [, random, mark] = /^lk\.(?:p\.)?([\w-]+)\.([\da-f]{8})$/.exec(state) ?? []
+  return random && mark ? { random, mark } : undefined
+}
 
 /** `undefined` for every URL that is not the answer to a sign-in of latchkey: it is nobody's business here. */
 export function parseCallback(address: string | URL): Callback | undefined {
   if (!URL.canParse(address)) return undefined
-  const url = new URL(address)
-  const state = url.searchParams.get('state')
-  if (!state?.startsWith(STATE_PREFIX)) return undefined
-  if (!['code', 'error', 'access_token'].some(name => url.searchParams.has(name))) return undefined
-  return { url, state, userAgent: state.startsWith(POPUP_PREFIX) ? 'popup' : undefined }
+  for (const url of [new URL(address), withFragmentAsQuery(address)]) {
+    const state = url.searchParams.get('state')
+    if (!state?.startsWith(STATE_PREFIX)) continue
+    if (!['code', 'error', 'access_token'].some(name => url.searchParams.has(name))) continue
+    const userAgent = state.startsWith(POPUP_PREFIX) ? 'popup' : undefined
+    return { address: new URL(address), url, state, userAgent }
+  }
+  return undefined
 }
 
-/** Whether a URL is at the redirect URI: its scheme, host and path, before any parameter is read. */
+/** The same URL with what its fragment has of parameters behind those of its query; a fragment that is none stays. */
+export function withFragmentAsQuery(address: string | URL): URL {
+  const url = new URL(address)
+  if (!FRAGMENT_ANSWER.test(url.hash)) return url
+  url.search = [url.search.slice(1), url.hash.slice(1)].filter(Boolean).join('&')
+  url.hash = ''
+  return url
+}
+
+/** Hosts add a slash, serve index.html, or write a path in another case. */
+const plainPath = (pathname: string): string =>
+  pathname
+    .toLowerCase()
+    .replace(/\/index\.html?$/, '')
+    .replace(/\/$/, '')
+
+/**
+ * Whether a URL is at the redirect URI, before any parameter is read: its scheme, host and path, which may differ by what
+ * hosts change.
+ */
 export const isAt = (url: URL, redirectUri: string): boolean => {
   if (!URL.canParse(redirectUri)) return false // relative, and no page to resolve it against
   const expected = new URL(redirectUri)
   return (
-    url.protocol === expected.protocol && url.host === expected.host && url.pathname === expected.pathname
+    url.protocol === expected.protocol &&
+    url.host.toLowerCase() === expected.host.toLowerCase() &&
+    plainPath(url.pathname) === plainPath(expected.pathname)
   )
+}
+
+/** A fragment in which a server answers: nothing but parameters, with a `state` of ours, an error or tokens. */
+const FRAGMENT_ANSWER = /^#(?:[^/?#]*&)?(?:state=lk\.|error=|access_token=|id_token=)/
+
+/** Shows a URL of the app by its own router; where that throws, by `otherwise`. Nobody waits for it. */
+export function showBy(
+  navigate: (path: string) => unknown,
+  address: string,
+  otherwise: (address: string) => void,
+): void {
+  const { pathname, search, hash } = new URL(address)
+  try {
+    Promise.resolve(navigate(pathname + search + hash)).catch(() => {})
+  } catch {
+    otherwise(address)
+  }
 }
 
 /** What an answer may bring (RFC 6749 section 4.1.2, RFC 9207), and what nobody asked for but must not stay. */
@@ -51,7 +101,7 @@ const withoutPairs = (part: string, pairs: RegExp) =>
 export function cleanUrl(address: URL): string {
   const url = new URL(address)
   url.search = withoutPairs(url.search, ANSWER)
-  if (/[#&](access|id)_token=/.test(url.hash)) url.hash = withoutPairs(url.hash, ANSWER)
+  if (FRAGMENT_ANSWER.test(url.hash)) url.hash = withoutPairs(url.hash, ANSWER)
   return url.href
 }
 

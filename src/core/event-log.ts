@@ -1,6 +1,6 @@
-import type { ClientEvent, Emit, EventBody, Explanation, Warn } from './events.ts'
+import type { ClientEvent, Emit, EventBody, Explanation, Warn, Warning } from './events.ts'
 import { createListeners } from './listeners.ts'
-import type { Clock } from './ports.ts'
+import type { Clock, Logger } from './ports.ts'
 import type { Session } from './session.ts'
 
 /** How many events are kept for `explain()`. */
@@ -9,29 +9,42 @@ const KEPT = 200
 export interface EventLog {
   readonly emit: Emit
   readonly warn: Warn
+  /** What was warned of so far. */
+  warnings(): readonly Warning[]
   subscribe(listener: (event: ClientEvent) => void): () => void
   explain(session: Session): Explanation
   dispose(): void
 }
 
-/** Reports events to everyone who listens, and keeps the newest ones. */
-export function createEventLog(clock: Clock, realm: string): EventLog {
+/**
+ * Reports events to everyone who listens, and keeps the newest ones.
+ * @param logger is told the first warning of each topic.
+ */
+export function createEventLog(clock: Clock, realm: string, logger?: Logger): EventLog {
   const listeners = createListeners<ClientEvent>()
   const events: ClientEvent[] = []
-  const warned = new Set<string>()
+  const warnings: Warning[] = []
   let count = 0
   const emit = (body: EventBody) => {
     const event: ClientEvent = Object.freeze({ at: clock.now(), ...body })
     events[count++ % KEPT] = event // in a ring, because every call emits events
     if (listeners.size()) queueMicrotask(() => listeners.tell(event)) // never inside a lock or in the middle of a step
   }
+  const tell = (message: string) => {
+    try {
+      logger?.warn(message)
+    } catch {} // it is the app's
+  }
   return {
     emit,
     warn(about, message) {
-      if (warned.has(about + message)) return
-      warned.add(about + message)
+      const alike = warnings.filter(known => known.about === about)
+      if (alike.some(known => known.message === message)) return
+      warnings.push({ about, message })
       emit({ type: 'warning', about, message })
+      if (!alike.length) tell(`latchkey: ${message} (warning "${about}")`)
     },
+    warnings: () => warnings,
     subscribe: listeners.add,
     explain(session) {
       const { status } = session

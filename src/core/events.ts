@@ -38,16 +38,26 @@ export type WarningTopic =
   | 'metadata_downgrade'
   /** A refreshed ID Token failed a check: latchkey keeps the previous one. */
   | 'id_token'
+  /** The ID Token is too long for the address of the provider's sign-out page. */
+  | 'id_token_hint'
   /** The server granted more than latchkey asked for. */
   | 'scope'
   /** A server asks for a DPoP nonce that latchkey cannot read (RFC 9449 section 8). */
   | 'dpop_nonce'
+  /** An API that is in neither `allowedOrigins` nor `resources` answered 401: latchkey sent it no access token. */
+  | 'origin_not_allowed'
   /** The program uses the password grant, which RFC 9700 section 2.4 forbids. */
   | 'password_grant'
   /** The worker of `latchkey/worker` cannot be used: the page refreshes by itself. */
   | 'host'
   /** latchkey ignored a member of the response to a refresh, because its value is invalid. */
   | 'token_response'
+
+/** A warning for the app's developers. */
+export interface Warning {
+  readonly about: WarningTopic
+  readonly message: string
+}
 
 export type EventBody =
   /** latchkey requested the server's metadata (RFC 8414), and received it. */
@@ -61,6 +71,12 @@ export type EventBody =
   /** latchkey sends the user to the authorization server (RFC 6749 section 4.1.1); the user came back (section 4.1.2). */
   | { readonly type: 'authorization-request'; readonly scope: string; readonly userAgent: string }
   | { readonly type: 'authorization-response'; readonly refused: boolean }
+  /** The authorization server refused the sign-in (RFC 6749 section 4.1.2.1). */
+  | {
+      readonly type: 'authorization-error'
+      readonly error: string
+      readonly errorDescription?: string | undefined
+    }
   /** latchkey pushed the authorization request to the server (RFC 9126); the server's reference expires after this time. */
   | { readonly type: 'pushed-authorization-request' }
   | { readonly type: 'pushed-authorization-response'; readonly expiresInSeconds: number }
@@ -78,6 +94,7 @@ export type EventBody =
       readonly grantType: GrantType
       readonly code: ErrorCode
       readonly error?: string
+      readonly errorDescription?: string | undefined
       readonly status?: number
     }
   /** Another client of the store had already refreshed. latchkey sent nothing and uses those tokens. */
@@ -102,12 +119,12 @@ export type EventBody =
   | { readonly type: 'session-started'; readonly subject: string | undefined }
   | { readonly type: 'session-ended'; readonly reason: EndReason }
   /** Something that the app's developers should look at. Nothing failed. With `strict`, latchkey refuses in most of these cases. */
-  | { readonly type: 'warning'; readonly about: WarningTopic; readonly message: string }
+  | ({ readonly type: 'warning' } & Warning)
   /** The store failed. latchkey keeps new tokens in another place, or in memory. */
   | { readonly type: 'storage-degraded'; readonly message: string }
 
 /** Reports an event to all listeners. */
 export type Emit = (event: EventBody) => void
 
-/** Warns the app's developers with an event `warning`. Each warning is emitted once. */
+/** Warns the app's developers with an event `warning` and in the log. Each warning is emitted once, and one of each topic is logged. */
 export type Warn = (about: WarningTopic, message: string) => void

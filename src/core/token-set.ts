@@ -1,13 +1,48 @@
 import type { LatchkeyError } from '../errors.ts'
 import type { EpochMs } from './ports.ts'
 
+/** The standard claims about a user (OpenID Connect Core section 5.1), as far as the server gives them. */
+export interface StandardClaims {
+  readonly name?: string
+  readonly given_name?: string
+  readonly family_name?: string
+  readonly middle_name?: string
+  readonly nickname?: string
+  readonly preferred_username?: string
+  readonly profile?: string
+  readonly picture?: string
+  readonly website?: string
+  readonly email?: string
+  readonly email_verified?: boolean
+  readonly gender?: string
+  readonly birthdate?: string
+  readonly zoneinfo?: string
+  readonly locale?: string
+  readonly phone_number?: string
+  readonly phone_number_verified?: boolean
+  readonly address?: {
+    readonly formatted?: string
+    readonly street_address?: string
+    readonly locality?: string
+    readonly region?: string
+    readonly postal_code?: string
+    readonly country?: string
+  }
+  /** In seconds since 1970. */
+  readonly updated_at?: number
+}
+
 /** The claims of a checked ID Token (OpenID Connect Core section 2). */
-export interface IdTokenClaims {
+export interface IdTokenClaims extends StandardClaims {
   readonly iss: string
   readonly sub: string
   readonly aud: string | readonly string[]
   readonly exp: number
   readonly iat: number
+  /** When the user authenticated, in seconds since 1970. */
+  readonly auth_time?: number
+  readonly acr?: string
+  readonly amr?: readonly string[]
   readonly [claim: string]: unknown
 }
 

@@ -1,7 +1,7 @@
-import type { LentParts } from '../actions/context.ts'
+import { lentPartsOf } from '../actions/context.ts'
 import type { Client } from '../core/client.ts'
 import { baseOf } from '../core/destination.ts'
-import { actionContext, type Extension, type ExtensionContext } from '../core/extension.ts'
+import type { actionContext, Extension, ExtensionContext } from '../core/extension.ts'
 import { accessTokenOf } from '../core/session.ts'
 import { ConfigurationError } from '../errors.ts'
 
@@ -139,7 +139,7 @@ export async function grantedAuthorizationDetails(
   client: Pick<Client, typeof actionContext>,
   { resource }: { resource?: string } = {},
 ): Promise<readonly AuthorizationDetail[] | undefined> {
-  const { calls, current } = client[actionContext] as LentParts
+  const { calls, current } = lentPartsOf(client)
   await calls.started()
   const session = current()
   const name = resource === undefined ? undefined : baseOf(resource)

@@ -1,6 +1,6 @@
 import type { Verdict } from '../core/challenge.ts'
 import { type Destination, findDestination } from '../core/destination.ts'
-import type { Emit } from '../core/events.ts'
+import type { Emit, Warn } from '../core/events.ts'
 import type { Presentation } from '../core/extension.ts'
 import type { AccessTokens, Clock, EpochMs, Fetch } from '../core/ports.ts'
 import { abortable, pause } from '../core/waiting.ts'
@@ -14,6 +14,8 @@ import {
   isOpen,
   memberOf,
   readTarget,
+  type Target,
+  tried,
   withHeaders,
 } from './call.ts'
 
@@ -28,6 +30,7 @@ export interface AuthFetchPorts {
   /** What relative URLs are resolved against. */
   baseUrl(): string | undefined
   readonly emit: Emit
+  readonly warn: Warn
   readonly clock: Clock
   /** Settles when the store has been read once. */
   started(): Promise<unknown>
@@ -68,7 +71,11 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
     const target = readTarget(args[0])
     const destination = destinationOf(target.address)
     const read = destination && reader.read(target, args[1])
-    if (!read) return send(target.foreign ?? target.input, ...(args.slice(1) as [Arguments[1]]))
+    if (!read) {
+      const response = await send(target.foreign ?? target.input, ...(args.slice(1) as [Arguments[1]]))
+      if (!destination && response?.status === 401) warnOf401(ports, target, args[1])
+      return response
+    }
     if (!isOpen(read)) return send(read.input, args[1] && read.init)
     const call = reader.own(read)
     const isHere = (url: string) =>
@@ -85,6 +92,20 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
   }
   // as the platform's: neither is to be seen from a function that takes what it gets
   return Object.defineProperties(authFetch, { name: { value: 'fetch' }, length: { value: 1 } })
+}
+
+/** A developer who has forgotten an origin sees bare 401s, unless the call was to have no access token of ours. */
+function warnOf401(
+  { tokens, warn, baseUrl }: AuthFetchPorts,
+  { input, address }: Target,
+  init: Arguments[1],
+): void {
+  if (!tokens.sessionId()) return
+  const headers = tried(() => new Headers(init?.headers ?? (input as Partial<Request>).headers))
+  const origin = tried(() => new URL(address, baseUrl()).origin)
+  if (!origin || !headers || headers.has('authorization')) return
+  const message = `${origin} answered 401. latchkey sent it no access token, because it is in neither "allowedOrigins" nor "resources".`
+  warn('origin_not_allowed', message)
 }
 
 /** What becomes `undefined` where latchkey itself has failed. The abort of a caller is passed on. */

@@ -21,12 +21,13 @@ export async function sha256(text: string): Promise<string> {
 }
 
 /** What every environment has of its own. */
-export const device: Pick<Environment, 'fetch' | 'clock' | 'hash'> = {
+export const device: Pick<Environment, 'fetch' | 'clock' | 'hash' | 'logger'> = {
   /** The one that is there when a client is created: `globalThis.fetch` may become that client's own. */
   get fetch(): Fetch {
     const known = globalThis.fetch
     return (...args) => (known ?? globalThis.fetch)(...args)
   },
   clock: deviceClock,
+  logger: { warn: message => console.warn(message) },
   hash: sha256,
 }

@@ -253,7 +253,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
   }
 
   const acquire: LiveSession['acquire'] = async (options = {}) => {
-    const { rejected, resource, sessionId, signal } = options
+    const { rejected, forceRefresh, resource, sessionId, signal } = options
     signal?.throwIfAborted()
     if (isLeaving()) throw new AuthorizationRequiredError('signed_out')
     const before = records.current
@@ -261,13 +261,14 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
     // a call goes out in the session that it was made in, or not at all
     if (sessionId !== undefined && before.sessionId !== sessionId)
       throw new AuthorizationRequiredError('replaced')
-    const decision = decide(before, now(), rejected, resource)
+    const unwanted = forceRefresh ? accessTokenOf(before, resource)?.accessToken : rejected
+    const decision = decide(before, now(), unwanted, resource)
     if (decision.do === 'use') return decision.accessToken
     if (decision.do === 'authorize') {
       show()
       throw new AuthorizationRequiredError(decision.reason)
     }
-    const refresh = async () => (await authorization.get()).refresh(before, resource)
+    const refresh = async () => (await authorization.get()).refresh(before, resource, forceRefresh)
     try {
       await abortable(refresh(), signal)
     } catch (error) {

@@ -2,8 +2,8 @@ import type { SecondHalf } from '../core/authorization.ts'
 import type { CallbackResult, Client, SignInOptions } from '../core/client.ts'
 import type { Page, UserAgent } from '../core/ports.ts'
 import type { Session } from '../core/session.ts'
-import { singleFlight } from '../core/waiting.ts'
-import { CallbackError } from '../errors.ts'
+import { abortable, singleFlight } from '../core/waiting.ts'
+import { CallbackError, ConfigurationError } from '../errors.ts'
 import type { LiveSession } from './session.ts'
 
 export interface SignInPorts {
@@ -25,25 +25,32 @@ export function createSignIn(
 
   const signInAs = async (
     subject: string | undefined,
-    { userAgent: agent = userAgent, ...options }: SignInOptions,
+    { userAgent: agent = userAgent, signal, ...options }: SignInOptions,
   ): Promise<Session> => {
+    if (!agent.begin) throw new ConfigurationError('"userAgent" must be a user agent such as popup().')
     const { name, leaves = false } = agent
     const request = { ...options, userAgent: name, leaves, subject }
     authorization.loaded?.checkSignIn(request) // where it is there, before a window opens
     // only equal demands are one: a caller that asks for more would not get it by somebody else's sign-in
-    return shareSession(`sign-in ${JSON.stringify({ ...request, returnTo: undefined })}`, async () => {
+    const demands = JSON.stringify({ ...request, returnTo: undefined })
+    // one that its caller may end is nobody else's
+    const share = signal ? singleFlight<Session>() : shareSession
+    signal?.throwIfAborted()
+    const signedIn = share(`sign-in ${demands}`, async () => {
       const attempt = agent.begin(ports.redirectUri) // before anything is awaited: see UserAgent
       Promise.resolve(attempt.redirectUri).catch(() => {}) // it may fail before it is awaited
       try {
         await live.signedOut()
-        await live.signingIn(async () => (await authorization.get()).signIn(attempt, request))
+        await live.signingIn(async () => (await authorization.get()).signIn(attempt, { ...request, signal }))
       } finally {
         attempt.close()
       }
       return live.refreshView()
     })
+    return abortable(signedIn, signal)
   }
-  const signIn = (options: SignInOptions = {}) => signInAs(undefined, options)
+  // as a listener of clicks it is given an event
+  const signIn = (options: SignInOptions = {}) => signInAs(undefined, 'isTrusted' in options ? {} : options)
 
   const restartable = (error: unknown): never => {
     if (error instanceof CallbackError && error.lost) error.restart = () => signIn()
@@ -53,7 +60,7 @@ export function createSignIn(
   const arrive = async (): Promise<void> => {
     await page?.shown()
     // most pages are opened by no answer of a server
-    if (!page || !/[?&](state|error)=/.test(page.location())) return
+    if (!page || !/[?&#](state|error)=/.test(page.location())) return
     await (await authorization.get()).arrive(page, live.returned).catch(restartable)
   }
 
@@ -71,11 +78,12 @@ export function createSignIn(
     async recover({
       returnTo = page?.location(),
       userAgent: agent = page && !userAgent.leaves ? ports.defaultUserAgent() : userAgent,
+      signal,
     } = {}) {
       await started()
       if (live.session.status === 'signed-in') return live.session
       const subject = await (await authorization.get()).beginRecovery()
-      const silent = { returnTo, userAgent: agent, authorizationParameters: { prompt: 'none' } }
+      const silent = { returnTo, userAgent: agent, signal, authorizationParameters: { prompt: 'none' } }
       return signInAs(subject, silent)
     },
 

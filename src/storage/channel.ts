@@ -6,7 +6,9 @@ export function broadcastChannel(name: string): Channel {
   const listeners = createListeners<News>()
   const channel = new BroadcastChannel(name)
   channel.onmessage = ({ data }) => {
-    if (/^session-(changed|ended|left)$/.test(data?.type)) listeners.tell(data)
+    // anything may be posted here, also what cannot be made a text
+    const type = data?.type
+    if (typeof type === 'string' && /^session-(changed|ended|left)$/.test(type)) listeners.tell(data)
   }
   // in Node an open channel would keep the process up
   ;(channel as { unref?: () => void }).unref?.()

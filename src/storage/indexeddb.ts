@@ -6,6 +6,8 @@ import { withTimeLimit } from '../core/waiting.ts'
 const TRY_MS = 900
 
 const STORE = 'latchkey'
+/** For what must not be lost with the browser or the machine: the server does not give a rotated refresh token twice. */
+const ON_DISK: IDBTransactionOptions = { durability: 'strict' }
 
 /** Opens the database. One that lacks its object store, for whatever reason, would lack it for good: it is made anew. */
 async function openDatabase(name: string, isSecond = false): Promise<IDBDatabase> {
@@ -48,12 +50,13 @@ export function indexedDbKeyValue(database: string, clock: Clock): IndexedDbKeyV
   const use = async <T>(
     mode: IDBTransactionMode,
     work: (store: IDBObjectStore, late: AbortSignal) => Promise<T>,
+    options?: IDBTransactionOptions,
   ): Promise<T> => {
     const once = () =>
       withTimeLimit(
         clock,
         TRY_MS,
-        async late => work((await open()).transaction(STORE, mode).objectStore(STORE), late),
+        async late => work((await open()).transaction(STORE, mode, options).objectStore(STORE), late),
         () => new Error('IndexedDB does not answer.'),
       )
     try {
@@ -92,6 +95,7 @@ export function indexedDbKeyValue(database: string, clock: Clock): IndexedDbKeyV
             }
             promisifyRequest(store.transaction).then(resolve, reject)
           }),
+        key.endsWith(' session') ? ON_DISK : undefined,
       ),
     close,
     keys: prefix =>

@@ -1,11 +1,11 @@
 import type { ConnectHost, Host, HostedRefresh, HostPorts } from '../core/ports.ts'
-import { HOLD_MS, once, WAIT_MS } from '../core/waiting.ts'
+import { once } from '../core/waiting.ts'
 import { type HostAnswer, type HostRequest, namesOfOwn, PROTOCOL, sendable } from './protocol.ts'
 
 /** How long the host may take to say that it refreshes. It may have to start first. */
 const TAKEN_MS = 2000
-/** How long it may take then: it waits for the lock, and holds it. */
-const DONE_MS = WAIT_MS + HOLD_MS
+/** How long it may take then, before the page stands in line for the lock itself: longer than one token request. */
+const DONE_MS = 10_000
 /** After a host said nothing, for how long it is not asked again. */
 const SILENT_MS = 60_000
 
@@ -41,13 +41,16 @@ function connectShared(url: WorkerUrl, failed: Failed): Send {
 /** Under a scope of its own, in which no page is: it answers messages only. */
 async function connectService(url: WorkerUrl, base: string | undefined): Promise<Send> {
   const scope = new URL('latchkey-worker/', new URL(`${url}`, base)).href
-  const { active, waiting, installing } = await navigator.serviceWorker.register(url, { scope })
+  const registered = navigator.serviceWorker.register(url, { scope })
+  const { active, waiting, installing } = await registered.catch(cause => {
+    throw new Error(`${url} could not be installed as a service worker`, { cause })
+  })
   const coming = installing ?? waiting
   if (!active && coming) {
     await new Promise<void>((resolve, reject) => {
       const look = () => {
         if (coming.state === 'activated') resolve()
-        if (coming.state === 'redundant') reject(new Error(`${url} could not be installed`))
+        if (coming.state === 'redundant') reject(new Error(`${url} could not be started as a service worker`))
       }
       coming.addEventListener('statechange', look)
       look()
@@ -136,7 +139,10 @@ function createHost(url: WorkerUrl, ports: HostPorts): Host {
       try {
         const sent = requestFor(request)
         const answer = sent && (await ask(ports, connection, sent))
-        if (sent && answer === undefined) silentUntil = clock.now() + SILENT_MS
+        if (sent && answer === undefined) {
+          silentUntil = clock.now() + SILENT_MS
+          warn('The worker of "host" did not answer in time. This page refreshes by itself for a minute.')
+        }
         return answer ?? false
       } catch (error) {
         give(error)

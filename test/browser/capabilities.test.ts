@@ -1,4 +1,4 @@
-import { indexedDb, memory, sessionStorage } from 'latchkey'
+import { indexedDb, memory, tabStorage } from 'latchkey'
 import { capabilities } from 'latchkey/capabilities'
 import { sealed } from 'latchkey/sealed'
 import { expect, test } from 'vitest'
@@ -30,7 +30,7 @@ test('sealed() over it promises the same', async () => {
 })
 
 test("what is one tab's own, or in memory, ends with it, which is said", async () => {
-  expect(await capabilities(sessionStorage())).toMatchObject({
+  expect(await capabilities(tabStorage())).toMatchObject({
     reach: 'tab',
     persistence: 'until-the-tab-closes',
   })

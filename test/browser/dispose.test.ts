@@ -1,4 +1,4 @@
-import { createClient, indexedDb, type Store, sessionStorage } from 'latchkey'
+import { createClient, indexedDb, type Store, tabStorage } from 'latchkey'
 import { dpop } from 'latchkey/dpop'
 import { sealed } from 'latchkey/sealed'
 import { afterEach, expect, test, vi } from 'vitest'
@@ -51,7 +51,7 @@ const isOpen = (connection: IDBDatabase): boolean => {
 test.each<[string, () => Store]>([
   ['indexedDb()', () => indexedDb({ database })],
   ['sealed(indexedDb())', () => sealed(indexedDb({ database }))],
-  ['sealed(sessionStorage())', () => sealed(sessionStorage())],
+  ['sealed(tabStorage())', () => sealed(tabStorage())],
 ])(
   'a client over %s that is disposed leaves no connection and no listener, and can be started again [F5.7]',
   async (_what, store) => {

@@ -1,4 +1,4 @@
-import { createClient, indexedDb, memory, type Store, sessionStorage, type UserAgent } from 'latchkey'
+import { createClient, indexedDb, memory, type Store, tabStorage, type UserAgent } from 'latchkey'
 import { dpop } from 'latchkey/dpop'
 import { sealed } from 'latchkey/sealed'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -74,7 +74,7 @@ afterEach(async () => {
 
 describe.each<[string, () => Store, string]>([
   ['indexedDb()', () => indexedDb(), 'latchkey'],
-  ['sessionStorage()', () => sessionStorage(), 'latchkey keys'],
+  ['tabStorage()', () => tabStorage(), 'latchkey keys'],
   ['sealed(indexedDb())', () => sealed(indexedDb()), 'latchkey keys'],
 ])('over %s', (_name, store, database) => {
   test('the key cannot be exported, is kept in IndexedDB for the next page, and is gone after sign-out [DP09]', async () => {

@@ -1,4 +1,4 @@
-import { createClient, indexedDb, memory, type Session, sessionStorage } from 'latchkey'
+import { createClient, indexedDb, memory, type Session, tabStorage } from 'latchkey'
 import { sealed } from 'latchkey/sealed'
 import { afterAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { session, storeSession } from '../../bench/support/stored-session.ts'
@@ -33,8 +33,8 @@ keyValueContract('sealed indexedDb', {
 })
 
 keyValueContract('sealed sessionStorage', {
-  create: () => sealed(sessionStorage()).keyValue,
-  again: () => sealed(sessionStorage()).keyValue,
+  create: () => sealed(tabStorage()).keyValue,
+  again: () => sealed(tabStorage()).keyValue,
   damage: key => globalThis.sessionStorage.setItem(key, '{"sealed": 1, "key": "'),
 })
 

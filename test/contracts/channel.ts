@@ -73,7 +73,17 @@ export function channelContract(name: string, { open, postForeign }: ChannelSubj
 
     test('messages that are not ours are ignored', async () => {
       const [sender, one] = [end(), end()]
-      const foreign = [null, undefined, 0, 'session-changed', [], {}, { type: 'other' }, { type: null }]
+      const foreign = [
+        null,
+        undefined,
+        0,
+        'session-changed',
+        [],
+        {},
+        { type: 'other' },
+        { type: null },
+        { type: { toString: null, valueOf: null } },
+      ]
       for (const message of foreign) postForeign(channelName, message)
       sender.channel.post(ended)
       await expect.poll(() => one.heard, PATIENCE).toEqual([ended])

@@ -26,6 +26,14 @@ const budgets: Readonly<Record<string, number>> = {
   'latchkey/rar': 1.24 * KB,
   'latchkey/sealed': 2.1 * KB,
   'latchkey/userinfo': 11.3 * KB,
+  // without the framework
+  'latchkey/react': 2 * KB,
+  'latchkey/react-router': 2 * KB,
+  'latchkey/tanstack-router': 2 * KB,
+  'latchkey/vue': 2 * KB,
+  'latchkey/svelte': 2 * KB,
+  'latchkey/solid': 2 * KB,
+  'latchkey/angular': 2 * KB,
 }
 
 const used = (built: Bundle, name: string): string[] =>

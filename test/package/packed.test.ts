@@ -19,6 +19,9 @@ const filesIn = (place: string) =>
 const node = (...args: string[]) =>
   runCommand(process.execPath, args, { cwd: app, timeoutMs: 15_000, env: { NODE_OPTIONS: '' } })
 
+/** Angular's packages want its compiler, or an app's build, before they are imported. */
+const compilerOf = (name: string) => (name === 'latchkey/angular' ? '@angular/compiler' : undefined)
+
 const clean = { code: 0, timedOut: false, output: '' }
 
 test('the package has its entries', () => {
@@ -26,29 +29,56 @@ test('the package has its entries', () => {
     'latchkey',
     'latchkey/lazy',
     'latchkey/node',
+    'latchkey/angular',
     'latchkey/back-channel-logout',
     'latchkey/capabilities',
     'latchkey/client-authentication',
     'latchkey/dpop',
+    'latchkey/extending',
     'latchkey/front-channel-logout',
     'latchkey/ky',
     'latchkey/par',
     'latchkey/rar',
+    'latchkey/react',
+    'latchkey/react-router',
     'latchkey/sealed',
+    'latchkey/solid',
+    'latchkey/svelte',
+    'latchkey/tanstack-router',
     'latchkey/third-party-login',
     'latchkey/userinfo',
+    'latchkey/vue',
     'latchkey/webview',
   ])
 })
 
-test('the package holds dist, README, LICENSE and package.json, and no more', () => {
+test('the package holds dist, docs, README, LICENSE and package.json, and no more [F4.14]', () => {
   const files = filesIn(folder)
-  expect(files.filter(file => !file.startsWith('dist/')).sort()).toEqual([
+  expect(files.filter(file => file.startsWith('docs/') && !file.endsWith('.md'))).toEqual([])
+  expect(files).toContain('docs/errors.md')
+  expect(files.filter(file => !/^(dist|docs)\//.test(file)).sort()).toEqual([
     'LICENSE',
     'README.md',
     'package.json',
   ])
   expect(files.filter(file => file.startsWith('dist/') && !/\.(js|js\.map|d\.ts)$/.test(file))).toEqual([])
+})
+
+test('whatever is installed with the package runs on the lowest Node that it supports [F4.7]', () => {
+  const manifestOf = (place: string) => JSON.parse(readFileSync(join(place, 'package.json'), 'utf8'))
+  const { dependencies, engines, peerDependencies, peerDependenciesMeta } = manifestOf(folder)
+  expect(engines.node).toBe('>=20.19')
+  for (const name of Object.keys(dependencies)) {
+    const dependency = manifestOf(join(app, 'node_modules', name))
+    // no dependencies of its own, and no engine that `npm install --engine-strict` would refuse
+    expect([name, dependency.dependencies ?? {}, dependency.engines?.node ?? 'any']).toEqual([
+      name,
+      {},
+      'any',
+    ])
+  }
+  for (const name of Object.keys(peerDependencies))
+    expect(peerDependenciesMeta[name]).toEqual({ optional: true })
 })
 
 /** Follows the relative imports of built files. */
@@ -96,13 +126,15 @@ test('are the types wrong? has no findings', async () => {
 })
 
 test.each(names)('%s is imported without a word, and Node exits by itself', async name => {
-  expect(await node('--input-type=module', '--eval', `await import('${name}')`)).toEqual(clean)
+  const before = compilerOf(name)
+  const source = [before, name].map(one => one && `await import('${one}')`).join('\n')
+  expect(await node('--input-type=module', '--eval', source)).toEqual(clean)
 })
 
 test.each(names)('%s can be required where Node requires ESM', async name => {
-  expect(
-    await node('--eval', `if (!Object.keys(require('${name}')).length) throw new Error('empty')`),
-  ).toEqual(clean)
+  const before = compilerOf(name)
+  const source = `${before ? `require('${before}')\n` : ''}if (!Object.keys(require('${name}')).length) throw new Error('empty')`
+  expect(await node('--eval', source)).toEqual(clean)
 })
 
 test.each(names)('%s touches no global of a browser when it is imported', async name => {

@@ -13,9 +13,9 @@ for (const name of ['localStorage', 'sessionStorage']) {
   if (broken) Object.defineProperty(globalThis, name, { configurable: true, ...shapes[broken] })
 }
 
-const { createClient, indexedDb, memory, sessionStorage } = await import('latchkey')
+const { createClient, indexedDb, memory, tabStorage } = await import('latchkey')
 const outcomes = {}
-for (const [name, store] of Object.entries({ default: undefined, indexedDb, memory, sessionStorage })) {
+for (const [name, store] of Object.entries({ default: undefined, indexedDb, memory, tabStorage })) {
   const client = createClient({
     issuer: 'https://id.example.com',
     clientId: 'app',

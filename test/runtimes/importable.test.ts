@@ -30,7 +30,7 @@ test.for(runtimes)(
           default: ['signed-out', 'ERR_CONFIGURATION'],
           indexedDb: ['signed-out', 'ERR_CONFIGURATION'],
           memory: ['signed-out', 'ERR_CONFIGURATION'],
-          sessionStorage: [expect.stringMatching(/^(signed-out|ERR_STORAGE)$/), 'ERR_CONFIGURATION'],
+          tabStorage: [expect.stringMatching(/^(signed-out|ERR_STORAGE)$/), 'ERR_CONFIGURATION'],
         },
       })
       expect(globals).toEqual([])

@@ -25,6 +25,15 @@ async function callbackOf(here: World, one: TestClient): Promise<string> {
   return callback
 }
 
+test('signIn() as a listener of clicks takes no options from the event [F4.8]', async () => {
+  const click = { isTrusted: true, nativeEvent: {}, target: { returnTo: 'elsewhere' }, returnTo: 42 }
+  expect(
+    await world()
+      .client()
+      .signIn(click as object),
+  ).toMatchObject({ status: 'signed-in' })
+})
+
 describe('a callback', () => {
   test('that is handled twice at once exchanges its code once, with the same outcome [RS03]', async () => {
     const here = world()
@@ -87,7 +96,7 @@ describe('a callback', () => {
     expect(as.count('authorization_code')).toBe(1)
   })
 
-  test('at another address than the redirect URI is untouched', async () => {
+  test('at another address than the redirect URI is rejected, and its code is not sent', async () => {
     const here = world()
     const one = here.client()
     const callback = await callbackOf(here, one)
@@ -96,9 +105,8 @@ describe('a callback', () => {
       'https://evil.example/callback',
       'http://app.example.com/callback',
     ]) {
-      expect(await one.handleCallback(callback.replace('https://app.example.com/callback', place))).toEqual({
-        handled: false,
-      })
+      const elsewhere = callback.replace('https://app.example.com/callback', place)
+      await expect(one.handleCallback(elsewhere)).rejects.toMatchObject({ reason: 'wrong_address' })
     }
     expect(here.as.count('authorization_code')).toBe(0)
     expect(await one.handleCallback(callback)).toMatchObject({ handled: true })

@@ -61,6 +61,11 @@ export interface Parameters {
   readonly sessionRevoked: number
   /** Whether some clients bind tokens to keys (DPoP), and some do not. */
   readonly mixed: boolean
+  /** Whether a host refreshes in the place of the contexts, as a worker does. */
+  readonly hosted: boolean
+  /** Per request to the host: whether it starts too late, and whether it is replaced by another one first. */
+  readonly hostLate: number
+  readonly hostReplaced: number
   /** Whether each context has a clock of its own: machines instead of tabs. */
   readonly ownClocks: boolean
 }
@@ -82,6 +87,7 @@ export type Safeguard =
   | 'unfit-answer-rotates'
   | 'replay-within-session'
   | 'sign-in-epoch'
+  | 'host-shares-the-lock'
 
 export function drawParameters(random: Random): Parameters {
   const { between, chance, pick } = random
@@ -131,6 +137,12 @@ export function drawParameters(random: Random): Parameters {
     sessionRevoked: gentle ? 0 : sometimes(0.15, 0.03),
     mixed: chance(0.1),
     ownClocks: chance(0.3),
-  } as const satisfies Omit<Parameters, 'storage'> & { storage: object }
-  return { ...drawn, storage: { ...drawn.storage, full: gentle ? 0 : sometimes(0.1, 0.05) } }
+  } as const satisfies Omit<Parameters, 'storage' | `host${string}`> & { storage: object }
+  return {
+    ...drawn,
+    storage: { ...drawn.storage, full: gentle ? 0 : sometimes(0.1, 0.05) },
+    hosted: lock !== 'local' && chance(0.25),
+    hostLate: sometimes(0.5, 0.1),
+    hostReplaced: sometimes(0.5, 0.1),
+  }
 }

@@ -5,7 +5,7 @@ import { storeSignIn } from '../../src/authorization/sign-in.ts'
 import type { LeftSession } from '../../src/core/authorization.ts'
 import type { EventBody } from '../../src/core/events.ts'
 import { createListeners } from '../../src/core/listeners.ts'
-import type { Lock, News } from '../../src/core/ports.ts'
+import type { Host, HostedRefresh, Lock, News } from '../../src/core/ports.ts'
 import { epochOf, type SessionRecord } from '../../src/core/session.ts'
 import { singleFlight } from '../../src/core/waiting.ts'
 import { AuthorizationRequiredError } from '../../src/errors.ts'
@@ -38,9 +38,17 @@ export interface Client extends Participant {
   /** The app may have slept. */
   wake(): Promise<unknown>
   hear(news: News): void
+  /** What the host does for a page that asks it: see `src/worker/host.ts`. */
+  refreshFor(request: HostedRefresh): Promise<void>
 }
 
-export function createClient(world: World, id: string, realm: Realm, lock: Lock, tokenType?: 'dpop'): Client {
+export function createClient(
+  world: World,
+  id: string,
+  realm: Realm,
+  lock: Lock,
+  { tokenType, host }: { tokenType?: 'dpop'; host?: Host } = {},
+): Client {
   const { watch, server, random, say, counts, parameters } = world
   const { clock } = realm
   const store = createTokenStore(limited(world.storage.openedBy(realm), clock), RECORD, tokenType)
@@ -142,7 +150,7 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
     redeem: redeemUnderLock,
     revoke,
     hash,
-    host: undefined,
+    host,
   })
   const live = createLiveSession({
     records,
@@ -293,6 +301,13 @@ export function createClient(world: World, id: string, realm: Realm, lock: Lock,
     async wake() {
       for (const wake of wakes) wake()
       await live.started()
+    },
+    async refreshFor({ sessionId, unusable }: HostedRefresh) {
+      for (const wake of wakes) wake()
+      await live.start(Promise.resolve())
+      const found = records.current
+      if (found?.sessionId !== sessionId || (await hash(found.tokens.accessToken)) !== unusable) return
+      await refresher.refresh(found, undefined)
     },
     hear(news: News) {
       for (const hear of hearing) hear(news)

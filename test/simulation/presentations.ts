@@ -7,6 +7,8 @@ export interface Presentation {
   readonly refreshToken: string
   readonly by: Realm
   readonly sentAt: number
+  /** When its sender got the lock, unless that is a lease. */
+  readonly lockedAt: number
   /** What its sender knows: nothing yet, an answer with tokens, `invalid_grant`, another failure, or it gave up. */
   state: 'waiting' | 'answered' | 'refused' | 'failed' | 'given up'
   /** The refresh token that the server gave for it. */
@@ -45,12 +47,12 @@ export function createPresentations(
 
   /** Why it was right to send again what `earlier` had sent; `undefined` if it was not. */
   const excuse = (earlier: Presentation, now: number): string | undefined => {
-    const { state, by: sender, sentAt } = earlier
+    const { state, by: sender, sentAt, lockedAt } = earlier
     if (state === 'failed' || state === 'given up') return 'no answer'
     if (state === 'answered' && earlier.stored) return undefined
     if (sender.state === 'dead') return 'crash'
     // a lease runs out under a holder that is frozen; who waits for its Web Lock goes around it after the longest hold
-    const isOverdue = lock === 'lease' || state !== 'waiting' || now - sentAt > HOLD_MS
+    const isOverdue = lock === 'lease' || state !== 'waiting' || now - lockedAt > HOLD_MS
     if (isOverdue && sender.wasFrozenSince(sentAt)) return 'freeze'
     // with an answer in memory only, it holds a lock that says so; a lease cannot be written either then
     const isKept =
@@ -77,6 +79,7 @@ export function createPresentations(
         refreshToken,
         by,
         sentAt: now,
+        lockedAt: by.lockedAt,
         granted: undefined,
         stored: false,
         dropped: false,

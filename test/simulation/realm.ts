@@ -27,6 +27,8 @@ export interface Realm {
   readonly bornAt: number
   /** Virtual time that it was running. */
   readonly awakeMs: number
+  /** When it got the Web Lock that it had last. */
+  lockedAt: number
   /** Whether it was frozen at any moment since then. */
   wasFrozenSince(at: number): boolean
   /** Runs `run` in the realm after that time, if it lives and when it is not frozen. */
@@ -75,6 +77,7 @@ export function createRealm(id: string, ports: RealmPorts): Realm {
   const realm: Realm = {
     id,
     bornAt,
+    lockedAt: bornAt,
     get state() {
       return state
     },

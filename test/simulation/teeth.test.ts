@@ -113,6 +113,16 @@ const teeth: {
       withMuch(parameters, { server: { ...parameters.server, unfit: 0.3, accessTokenSeconds: 3 } }),
   },
   {
+    // a page that goes around its host relies on the host's lock
+    missing: 'host-shares-the-lock',
+    finds: ['one redemption'],
+    adjust: parameters =>
+      withMuch(parameters, {
+        ...{ lock: 'web', contexts: 3, hosted: true, hostLate: 0.3, crash: 0, mixed: false },
+        server: { ...parameters.server, accessTokenSeconds: 3, thinksMs: 6000 },
+      }),
+  },
+  {
     // the row F1.2
     missing: 'replay-within-session',
     finds: ['no call as somebody else'],

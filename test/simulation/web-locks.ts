@@ -19,12 +19,13 @@ export interface LockService {
 
 export interface LockServicePorts {
   delayMs(): number
+  now(): number
   /** Runs what happens outside of all realms. */
   after(ms: number, run: () => void): void
   say(who: string, what: string): void
 }
 
-export function createLockService({ delayMs, after, say }: LockServicePorts): LockService {
+export function createLockService({ delayMs, now, after, say }: LockServicePorts): LockService {
   const queues = new Map<string, Request[]>()
 
   const leave = (name: string, request: Request) => {
@@ -50,6 +51,7 @@ export function createLockService({ delayMs, after, say }: LockServicePorts): Lo
             if (signal?.aborted) return // it left when it was aborted
             signal?.removeEventListener('abort', abort)
             say(realm.id, `holds the lock "${name}"`)
+            realm.lockedAt = now()
             try {
               resolve(await callback({ name, mode: 'exclusive' }))
             } catch (error) {

@@ -1,4 +1,4 @@
-import type { Lock, News } from '../../src/core/ports.ts'
+import type { Host, Lock, News } from '../../src/core/ports.ts'
 import { endOf, type SessionRecord, sessionOf } from '../../src/core/session.ts'
 import type { EndReason } from '../../src/errors.ts'
 import { leaseLock } from '../../src/lock/lease.ts'
@@ -17,6 +17,11 @@ import { createStorage, type SharedStorage } from './storage.ts'
 import { createWatch, type Invariant, type Watch } from './watch.ts'
 import { createLockService } from './web-locks.ts'
 
+/** How long a page waits for its host to begin. */
+const TAKEN_MS = 2000
+/** And then for its end. */
+const DONE_MS = 10_000
+
 /** What a schedule may meet. */
 export const FAULTS = [
   ...['lost request', 'lost answer', 'refusal', 'request given up', 'unfit answer', 'slow server'],
@@ -30,6 +35,7 @@ export const FAULTS = [
     'session revoked',
   ],
   ...['holder gone around', 'lock not to be had', 'clients with and without dpop'],
+  ...['refresh by a host', 'host gone around', 'host replaced'],
 ] as const
 export type Fault = (typeof FAULTS)[number]
 
@@ -140,6 +146,7 @@ export function createWorld(
   })
   const lockService = createLockService({
     delayMs: () => random.between(0, 5),
+    now: () => scheduler.now,
     after: (ms, run) => void scheduler.after(ms, run),
     say: (who, what) => what.includes(' held ') || say(who, what),
   })
@@ -163,6 +170,70 @@ export function createWorld(
     return webLock(weakened.locks, weakened.clock, around)
   }
 
+  const newRealm = (id: string, crashed: (dead: Realm) => void): Realm => {
+    const device = parameters.ownClocks ? { offMs: 0 } : sharedDevice
+    const realm = createRealm(id, {
+      ...{ scheduler, random, device, inOrder: disk.inOrder },
+      risk: () => (world.disturbed ? parameters : { crash: 0, freeze: 0 }),
+      crashed(dead) {
+        counts.crashes++
+        meet('crash')
+        say(dead.id, 'crashes')
+        crashed(dead)
+      },
+      frozen(cold, ms) {
+        counts.freezes++
+        meet('freeze')
+        say(cold.id, `freezes for ${ms / 1000} s`)
+      },
+    })
+    devices.set(realm, device)
+    return realm
+  }
+
+  let host: Client | undefined
+  /** The host that lives, or a new one. It may be frozen. */
+  const currentHost = (): Client => {
+    const isReplaced = world.disturbed && random.chance(parameters.hostReplaced)
+    if (host && host.realm.state !== 'dead' && !isReplaced) return host
+    if (host) meet('host replaced')
+    const realm = newRealm(`host${++opened}`, () => {})
+    const own = missing.includes('host-shares-the-lock') ? localLock(realm.clock) : lockFor(realm)
+    host = createClient(world, realm.id, realm, own)
+    say(realm.id, 'starts')
+    return host
+  }
+  /** What a page does with its host: see `src/worker/page.ts`. */
+  const hostOf = (page: Realm): Host => ({
+    refresh: request =>
+      new Promise(resolve => {
+        meet('refresh by a host')
+        const settle = (isDone: boolean) => {
+          cancel()
+          if (!isDone) meet('host gone around')
+          resolve(isDone)
+        }
+        let cancel = page.clock.after(TAKEN_MS, () => settle(false))
+        const isLate = world.disturbed && random.chance(parameters.hostLate)
+        const reply = (run: () => void) => page.later(random.between(1, 5), 'news', run)
+        scheduler.after(isLate ? 5000 : random.between(1, 20), () => {
+          const asked = currentHost()
+          asked.realm.later(0, 'news', () => {
+            reply(() => {
+              cancel()
+              cancel = page.clock.after(DONE_MS, () => settle(false))
+            })
+            asked.realm.onCrash(() => reply(() => settle(false)))
+            asked.refreshFor(request).then(
+              () => reply(() => settle(true)),
+              () => reply(() => settle(true)),
+            )
+          })
+        })
+      }),
+    close() {},
+  })
+
   const world: World = {
     ...{ parameters, random, scheduler, server, storage, presentations, watch, counts, missing, trace },
     meet,
@@ -174,8 +245,8 @@ export function createWorld(
     weather: () =>
       world.disturbed ? network : { ...network, slow: 0, lostBefore: 0, lostAfter: 0, refused: 0 },
     post(from, id, what) {
-      for (const client of clients) {
-        if (client.id === id) continue
+      for (const client of host ? [...clients, host] : clients) {
+        if (client.id === id || client.realm.state === 'dead') continue
         if (client.realm !== from && random.chance(news.lost)) {
           meet('lost news')
           continue
@@ -184,29 +255,19 @@ export function createWorld(
       }
     },
     open() {
-      const device = parameters.ownClocks ? { offMs: 0 } : sharedDevice
-      const realm = createRealm(`${lock === 'local' ? 'page' : 'tab'}${++opened}`, {
-        ...{ scheduler, random, device, inOrder: disk.inOrder },
-        risk: () => (world.disturbed ? parameters : { crash: 0, freeze: 0 }),
-        crashed(dead) {
-          counts.crashes++
-          meet('crash')
-          say(dead.id, 'crashes')
-          clients.splice(0, clients.length, ...clients.filter(({ realm: home }) => home !== dead))
-          scheduler.after(random.between(10, parameters.gentle ? 500 : 4000), world.open)
-        },
-        frozen(cold, ms) {
-          counts.freezes++
-          meet('freeze')
-          say(cold.id, `freezes for ${ms / 1000} s`)
-        },
+      const realm = newRealm(`${lock === 'local' ? 'page' : 'tab'}${++opened}`, dead => {
+        clients.splice(0, clients.length, ...clients.filter(({ realm: home }) => home !== dead))
+        scheduler.after(random.between(10, parameters.gentle ? 500 : 4000), world.open)
       })
-      devices.set(realm, device)
       const own = lockFor(realm)
       for (let index = 0; index < (lock === 'local' ? parameters.contexts : 1); index++) {
         const id = lock === 'local' ? `${realm.id}${'abc'[index]}` : realm.id
         const isBound = parameters.mixed && random.chance(0.5)
-        const client = createClient(world, id, realm, own, isBound ? 'dpop' : undefined)
+        const asked = parameters.hosted && !isBound ? hostOf(realm) : undefined
+        const client = createClient(world, id, realm, own, {
+          ...(isBound && { tokenType: 'dpop' }),
+          ...(asked && { host: asked }),
+        })
         if (isBound) meet('clients with and without dpop')
         clients.push(client)
         say(id, 'starts')

@@ -7,7 +7,7 @@ import {
   memory,
   popup,
   type Store,
-  sessionStorage,
+  tabStorage,
 } from 'latchkey'
 import { worker } from 'latchkey/worker'
 import type { AppMode } from './e2e-pages.ts'
@@ -47,12 +47,13 @@ const make = (options: Partial<ClientOptions> = {}): Client =>
 if (config.mode === 'no-locks') Object.defineProperty(navigator, 'locks', { value: undefined })
 const stores: Partial<Record<AppMode, () => Store>> = {
   'popup-and-memory': memory,
-  'session-storage': sessionStorage,
+  'session-storage': tabStorage,
 }
 /** The address of a script of ours, as the page's policy demands it. */
 const workers = window.trustedTypes?.createPolicy('worker', { createScriptURL: (own: string) => own })
 const trusted = (url: string): string => workers?.createScriptURL(url) ?? url
 
+const host = worker(trusted('/latchkey-worker.js'))
 const isHosted = config.mode.startsWith('host')
 if (config.mode === 'host-in-service-worker')
   Object.defineProperty(window, 'SharedWorker', { value: undefined })
@@ -60,13 +61,14 @@ const hasPopup = config.mode.startsWith('popup')
 const client = make({
   userAgent: hasPopup ? popup() : undefined,
   store: stores[config.mode]?.(),
-  host: isHosted ? worker(trusted('/latchkey-worker.js')) : undefined,
+  host: isHosted ? host : undefined,
 })
 const events: ClientEvent[] = []
 client.events.subscribe(event => events.push(event))
 
 const app = {
   client,
+  host,
   trusted,
   /** Of this page. */
   events,

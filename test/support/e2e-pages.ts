@@ -48,10 +48,8 @@ export interface E2ePages {
   failSecondHalf(isFailing: boolean): void
   /** How often it was asked for. */
   readonly secondHalfRequests: number
-  /** Whether `/latchkey-worker.js`, the file of the host, is there. */
-  serveHost(isThere: boolean): void
-  /** How often it was asked for. */
-  readonly hostRequests: number
+  /** What is at `/latchkey-worker.js`: the file of the host, nothing, or a worker that never answers. */
+  serveHost(what: 'host' | 'nothing' | 'silence'): void
   close(): Promise<void>
 }
 
@@ -179,8 +177,7 @@ export async function startE2ePages(): Promise<E2ePages> {
   let isLazy = false
   let isFailing = false
   let secondHalfRequests = 0
-  let hostRequests = 0
-  let hostAnswers = true
+  let host: 'host' | 'nothing' | 'silence' = 'host'
   const ready: { servers?: TestServers; demoPage?: Listening } = {}
 
   const demo = await listen(
@@ -209,9 +206,9 @@ export async function startE2ePages(): Promise<E2ePages> {
       if (pathname === '/worker.js')
         return sendScript(response, prelude + workerScript, { 'content-security-policy': csp })
       if (pathname === '/latchkey-worker.js') {
-        hostRequests++
-        if (!hostAnswers) return response.writeHead(404).end()
-        return sendScript(response, hostScript, { 'content-security-policy': csp })
+        if (host === 'nothing') return response.writeHead(404).end()
+        const script = host === 'host' ? hostScript : ''
+        return sendScript(response, script, { 'content-security-policy': csp })
       }
       if (pathname === '/service-worker.js')
         return sendScript(response, serviceWorkerScript, { 'content-security-policy': csp })
@@ -247,11 +244,8 @@ export async function startE2ePages(): Promise<E2ePages> {
     failSecondHalf(next) {
       isFailing = next
     },
-    serveHost(isThere) {
-      hostAnswers = isThere
-    },
-    get hostRequests() {
-      return hostRequests
+    serveHost(what) {
+      host = what
     },
     get secondHalfRequests() {
       return secondHalfRequests

@@ -48,7 +48,7 @@ export function endToEndIn<P extends { close(): Promise<void> }>(launch: () => P
     up().setMode('start')
     up().setPrelude('')
     up().setLazy(false)
-    up().serveHost(true)
+    up().serveHost('host')
     up().failSecondHalf(false)
   })
   afterAll(async () => {

@@ -1,4 +1,5 @@
-import { type Client, type ClientOptions, createClient, type Fetch, memory } from 'latchkey'
+import { type Client, type ClientOptions, createClient, memory } from 'latchkey'
+import type { Fetch } from 'latchkey/extending'
 import { session, storeSession } from '../../bench/support/stored-session.ts'
 
 export interface RecordedClient extends Client {

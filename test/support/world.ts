@@ -20,6 +20,9 @@ type OwnOptions = Partial<ClientOptions> & {
   wake?: Wake
   page?: Page
   watchLeaving?: WatchLeaving
+  /** What `leaving()` notes, which is no option. */
+  requests?: unknown
+  callbacks?: unknown
 }
 
 /** A client and what it told. */
@@ -99,7 +102,15 @@ export function worlds(): (options?: Partial<StrictAsOptions>) => World {
       return answering(input, init)
     }
 
-    const client: World['client'] = ({ subject, wake, page, watchLeaving, ...own } = {}) => {
+    const client: World['client'] = ({
+      subject,
+      wake,
+      page,
+      watchLeaving,
+      requests: _requests,
+      callbacks: _callbacks,
+      ...own
+    } = {}) => {
       const made = composeClient(
         {
           issuer: as.issuer,

@@ -14,6 +14,7 @@ import {
 import { createKy } from 'latchkey/ky'
 import { createClient as createNodeClient } from 'latchkey/node'
 import { sealed } from 'latchkey/sealed'
+import { userInfo } from 'latchkey/userinfo'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const holds = <_T extends true>(): void => undefined
@@ -76,6 +77,35 @@ export function signOutByHand(session: Session): void {
 }
 // @ts-expect-error: read-only
 client.session = { status: 'signed-out' }
+
+// The standard claims have their types, as a page shows them [F4.9]. Others are unknown.
+export function greeting(session: Session): string | undefined {
+  if (session.status !== 'signed-in') return undefined
+  if (!session.claims) return undefined
+  const { name, email_verified, auth_time, roles } = session.claims
+  holds<Equal<typeof name, string | undefined>>()
+  holds<Equal<typeof email_verified, boolean | undefined>>()
+  holds<Equal<typeof auth_time, number | undefined>>()
+  holds<Equal<typeof roles, unknown>>()
+  return name ?? session.claims.preferred_username
+}
+export const emailOf = async (): Promise<string | undefined> => (await userInfo(client)).email
+
+// Anyone can implement a client, for example for the tests of an app [F4.6].
+export class FakeClient implements Client {
+  readonly session: Session = { status: 'signed-out' }
+  readonly events = { subscribe: () => () => {} }
+  fetch = globalThis.fetch
+  start = async () => this.session
+  signIn = async () => this.session
+  recover = async () => this.session
+  handleCallback = async () => ({ handled: false }) as const
+  subscribe = () => () => {}
+  getAccessToken = async () => 'access token'
+  signOut = async () => {}
+  explain = () => ({ at: 0, context: 'fake', session: { status: 'signed-out' }, events: [] })
+  dispose() {}
+}
 
 // Listening gives back what ends it.
 holds<Equal<ReturnType<Client['subscribe']>, () => void>>()

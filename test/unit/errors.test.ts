@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import * as errors from '../../src/errors.ts'
 
@@ -24,6 +25,14 @@ test.each(all)(
     expect(error.message).not.toBe('')
   },
 )
+
+test.each(all)('%s names its section of the documentation, which is in the package [F4.14]', error => {
+  const [page, section] = error.docs.split('#')
+  const text = readFileSync(new URL(`../../${page?.replace(/^latchkey\//, '')}`, import.meta.url), 'utf8')
+  expect(text).toContain(`\n## ${section?.toUpperCase()}\n`)
+  const { files } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  expect(files).toContain('docs/*.md')
+})
 
 test('an error keeps its cause', () => {
   const cause = new Error('first')

@@ -64,7 +64,7 @@ export const popup = (options: PopupOptions = {}): UserAgent => ({
             }
             settle()
             const why = gone ? 'The sign-in window was closed' : `No answer came within ${timeoutMs / 1000} s`
-            reject(new CallbackError(`${why}. Call signIn() to try again.`, 'cancelled'))
+            reject(new CallbackError(`${why}.`, 'cancelled'))
           }
           check()
           opened.location.href = url

@@ -16,7 +16,7 @@ export const tabPlace = () => {
  * Tokens in sessionStorage: this tab's own, kept across reloads, gone when the tab is closed. A duplicated tab begins
  * signed out, where there are Web Locks to tell the two apart.
  */
-export function sessionStorage(): Store {
+export function tabStorage(): Store {
   return {
     name: 'sessionStorage',
     keyValue: tabPlace().keyValue,

@@ -28,9 +28,17 @@ export const loopback = ({ open, timeoutMs = 300_000 }: LoopbackOptions = {}): U
         `loopback() needs a "redirectUri" such as "http://127.0.0.1/callback" (an address, not a name); got "${redirectUri}".`,
       )
     }
+    const register = wanted.port
+      ? `${redirectUri}.`
+      : `${redirectUri} for any port, or register one with a port and set it as "redirectUri".`
+    const advice = `If the server's page refuses the redirect URI, register ${register}`
     const routes: Routes = new Map([[wanted.pathname, () => refuse(404)]])
     const listener = listen(wanted, routes)
-    const redirect = listener.url.then(url => url.href)
+    let used = redirectUri
+    const redirect = listener.url.then(url => {
+      used = url.href
+      return used
+    })
     redirect.catch(() => {}) // it may be waited for later than it fails
     const closing = new AbortController()
     let way: HandOver | undefined
@@ -38,6 +46,7 @@ export const loopback = ({ open, timeoutMs = 300_000 }: LoopbackOptions = {}): U
     const show = async (url: string, here: URL) => {
       if (typeof open === 'function') return open(url)
       process.stderr.write(`Open this address to sign in:\n${url}\n`)
+      process.stderr.write(`The sign-in comes back to ${here.href}\n${advice}\n`)
       if (open || !hasBrowser()) {
         const { port, hostname } = here
         process.stderr.write(
@@ -55,7 +64,7 @@ export const loopback = ({ open, timeoutMs = 300_000 }: LoopbackOptions = {}): U
         routes.set(wanted.pathname, answers(state, resolve))
         show(url, here).catch(cause =>
           reject(
-            new CallbackError('The browser could not be opened. Call signIn() to try again.', 'cancelled', {
+            new CallbackError('The browser could not be opened.', 'cancelled', {
               cause,
             }),
           ),
@@ -70,12 +79,12 @@ export const loopback = ({ open, timeoutMs = 300_000 }: LoopbackOptions = {}): U
           async () => abortable(answerTo(url, state, await listener.url), closing.signal),
           () =>
             new CallbackError(
-              `No answer came within ${timeoutMs / 1000} s. Call signIn() to try again.`,
+              `No answer came to ${used} within ${timeoutMs / 1000} s. ${advice}`,
               'cancelled',
             ),
         ).finally(() => way?.close()),
       close() {
-        closing.abort(new CallbackError('The sign-in was closed. Call signIn() to try again.', 'cancelled'))
+        closing.abort(new CallbackError('The sign-in was closed.', 'cancelled'))
         way?.close()
         listener.close()
       },

@@ -67,7 +67,7 @@ export function appLink(options: AppLinkOptions): AppLink {
         end()
       }
       const cancel = (why: string, cause?: unknown) =>
-        settle(() => reject(new CallbackError(`${why}. Call signIn() to try again.`, 'cancelled', { cause })))
+        settle(() => reject(new CallbackError(`${why}.`, 'cancelled', { cause })))
       const closed = () => {
         stops.push(deviceClock.after(AFTERWARDS_MS, () => cancel('The browser was closed')))
       }

@@ -11,6 +11,7 @@ const modes: readonly (readonly [string, AppMode])[] = [
 
 /** Has a page begin a refresh that the server has worked for, but whose answer it holds. */
 async function refreshUnderWay(e2e: EngineE2e, profile: EngineProfile): Promise<EngineTab> {
+  await profile.newTab() // a browser without any tab ends
   const tab = await signedInTab(e2e, profile, 3)
   await untilExpired(tab)
   e2e.servers.issueFor(3600)
@@ -74,17 +75,35 @@ inEveryEngine((e2e, name) => {
     )
   })
 
-  test('a page whose worker cannot be loaded refreshes by itself, and warns once', async () => {
+  test.each([
+    ['cannot be loaded', 'nothing', 'could not'],
+    ['never answers', 'silence', 'did not answer in time'],
+  ] as const)('a page whose worker %s refreshes by itself, and warns once', async (_how, what, why) => {
     e2e.pages.setMode('host')
-    e2e.pages.serveHost(false)
+    e2e.pages.serveHost(what)
     const tab = await signedInTab(e2e, await e2e.newProfile(), 3)
-    await untilExpired(tab)
-    expect(await tab.run(() => window.app.call())).toBe(200)
-    await untilExpired(tab)
-    expect(await tab.run(() => window.app.call())).toBe(200)
+    for (let round = 0; round < 2; round++) {
+      await untilExpired(tab)
+      expect(await tab.run(() => window.app.call())).toBe(200)
+    }
     const warnings = await tab.run(() =>
       window.app.events.flatMap(event => (event.type === 'warning' ? [event.message] : [])),
     )
-    expect(warnings).toEqual([expect.stringContaining('could not')])
+    expect(warnings).toEqual([expect.stringContaining(why)])
+  })
+
+  test('a page with options that its worker lacks refreshes by itself, and the warning names them', async () => {
+    e2e.pages.setMode('host')
+    const tab = await signedInTab(e2e, await e2e.newProfile(), 3)
+    await untilExpired(tab)
+    const [outcome, warnings] = await tab.run(async () => {
+      const other = window.app.make({ host: window.app.host, fetch: (...call) => fetch(...call) })
+      const seen: string[] = []
+      other.events.subscribe(event => event.type === 'warning' && seen.push(event.message))
+      const { status } = await window.app.callWith(other)
+      return [status, seen] as const
+    })
+    expect(outcome).toBe(200)
+    expect(warnings).toEqual([expect.stringContaining('the page has the options fetch of its own')])
   })
 })

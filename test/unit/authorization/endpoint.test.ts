@@ -111,3 +111,86 @@ describe('a request to the authorization server', () => {
     await expect(transport(url, { method: 'POST' })).rejects.toMatchObject({ reason: 'unreachable' })
   })
 })
+
+describe('a request that finds no answer', () => {
+  const failing = (thrown: unknown, origin?: string) => {
+    let sent = 0
+    const fetch: Fetch = async () => {
+      sent++
+      throw thrown
+    }
+    const transport = createTransport({ fetch, clock: handClock(), origin })
+    return transport(url, { method: 'GET' }).then(
+      () => undefined,
+      (error: Error) => ({ error, sent }),
+    )
+  }
+  const fetchFailed = (code: string) =>
+    new TypeError('fetch failed', { cause: Object.assign(new Error(`secret ${code}`), { code }) })
+
+  test('in a page tells its origin, CORS and the console, because a page cannot see which it is [F4.1]', async () => {
+    const failed = await failing(new TypeError('Failed to fetch'), 'https://app.example.com')
+    expect(failed?.error).toMatchObject({ reason: 'unreachable', retryable: true })
+    expect(failed?.error.message).toMatch(
+      /^https:\/\/id\.example\.com\/token could not be reached from https:\/\/app\.example\.com\..*CORS.*console/,
+    )
+  })
+
+  test('in Node tells the code of the system, and not its words [F4.1]', async () => {
+    const failed = await failing(fetchFailed('ENOTFOUND'))
+    expect(failed?.error.message).toBe(
+      'https://id.example.com/token could not be reached (ENOTFOUND). Check the address and the network.',
+    )
+    expect(failed?.sent).toBe(2)
+  })
+
+  test.for([
+    'CERT_HAS_EXPIRED',
+    'DEPTH_ZERO_SELF_SIGNED_CERT',
+    'SELF_SIGNED_CERT_IN_CHAIN',
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    'ERR_TLS_CERT_ALTNAME_INVALID',
+  ])(
+    'because of its certificate (%s) is not sent again, and does not ask to try later [F8.15]',
+    async code => {
+      const failed = await failing(fetchFailed(code))
+      expect(failed?.error).toMatchObject({ reason: 'unreachable', retryable: false })
+      expect(failed?.error.message).toContain(`(${code}). Its certificate is not trusted`)
+      expect(failed?.sent).toBe(1)
+    },
+  )
+})
+
+describe('a redirect', () => {
+  const place = 'https://id.example.com/token'
+  const answered = (answer: Response) => setUp(() => answer).transport(place, { redirect: 'follow' })
+  const followed = (to: string) =>
+    Object.defineProperties(Response.json({ a: 1 }), { redirected: { value: true }, url: { value: to } })
+
+  test('that was followed within the origin is an answer like any other [F4.4]', async () => {
+    expect(await (await answered(followed(`${place}/`))).json()).toEqual({ a: 1 })
+  })
+
+  test('that was followed to another origin is none of the server, and is named without its query [F4.4]', async () => {
+    await expect(answered(followed('https://other.example/x?secret=1'))).rejects.toMatchObject({
+      reason: 'not_the_server',
+      message: `${place} answered with a redirect to https://other.example/x.`,
+    })
+  })
+
+  test.for([
+    [301, false],
+    [308, false],
+    [302, true],
+    [307, true],
+  ] as const)(
+    'with the status %i may be another one the next time: %s [F8.15]',
+    async ([status, retryable]) => {
+      const answer = new Response(null, { status, headers: { location: '/elsewhere' } })
+      await expect(answered(answer)).rejects.toMatchObject({
+        retryable,
+        message: `${place} answered with a redirect to https://id.example.com/elsewhere.`,
+      })
+    },
+  )
+})

@@ -95,15 +95,89 @@ describe('the metadata of a server', () => {
   ])('%s is none: the error names the URL and what was expected', async (_what, document) => {
     const { server } = setUp({ [OIDC]: document })
     const error = await server().catch((reason: unknown) => reason)
-    expect(error).toMatchObject({ code: 'ERR_NETWORK', retryable: true })
+    expect(error).toMatchObject({ code: expect.stringMatching(/ERR_(NETWORK|CONFIGURATION)/) })
     expect((error as Error).message).toContain('https://id.example.com')
   })
 
-  test('is nowhere: the error names a URL that was tried', async () => {
-    await expect(setUp({}).server()).rejects.toMatchObject({
-      code: 'ERR_NETWORK',
-      message: expect.stringContaining('https://id.example.com/.well-known/'),
+  test('is nowhere, or of another issuer: the app is wrong, and trying again does not help [F4.1, F8.15]', async () => {
+    const other = () => Response.json({ ...metadata, issuer: 'https://other.example' })
+    const wrong: Record<string, () => Response>[] = [
+      {},
+      { [OIDC]: other },
+      { [OIDC]: () => new Response('no', { status: 403 }), [OAUTH]: other },
+    ]
+    for (const documents of wrong) {
+      await expect(setUp(documents).server()).rejects.toMatchObject({
+        code: 'ERR_CONFIGURATION',
+        retryable: false,
+        message: expect.stringContaining('Correct "issuer"'),
+      })
+    }
+  })
+})
+
+describe('metadata at one of two addresses', () => {
+  const answers: [string, () => Response | Promise<Response>][] = [
+    ['a 404 that CORS hides', () => Promise.reject(new TypeError('Failed to fetch'))],
+    ['400', () => new Response('no', { status: 400 })],
+    ['403', () => new Response('<h1>no</h1>', { status: 403 })],
+    ['405', () => new Response(null, { status: 405 })],
+    ['500', () => new Response('oops', { status: 500 })],
+    ['a redirect', () => new Response(null, { status: 302, headers: { location: '/sign-in' } })],
+    ['a page', () => new Response('<h1>App</h1>', { headers: { 'content-type': 'text/html' } })],
+    ['a document of another issuer', () => Response.json({ ...metadata, issuer: 'https://other.example' })],
+  ]
+
+  test.for(answers)('is found at the second where the first answers %s [F4.4]', async ([, first]) => {
+    const { server, asked } = setUp({
+      [OIDC]: first as () => Response,
+      [OAUTH]: () => Response.json(metadata),
     })
+    expect(await server()).toMatchObject(metadata)
+    expect(asked.at(-1)).toBe(OAUTH)
+  })
+
+  test.for(answers)('that answers %s twice is named with both addresses [F4.4]', async ([, answer]) => {
+    const both = answer as () => Response
+    const error = await setUp({ [OIDC]: both, [OAUTH]: both })
+      .server()
+      .catch((thrown: unknown) => thrown)
+    const { message } = error as Error
+    for (const part of [OIDC, OAUTH, metadata.issuer, 'Correct "issuer", or give "server"'])
+      expect(message).toContain(part)
+  })
+
+  test('is told with what each answered, the redirect with its place [F4.4]', async () => {
+    const moved = () => new Response(null, { status: 301, headers: { location: `${OIDC}/?secret=1` } })
+    const { server } = setUp({ [OIDC]: moved, [OAUTH]: () => new Response('no', { status: 403 }) })
+    await expect(server()).rejects.toMatchObject({
+      code: 'ERR_NETWORK',
+      reason: 'not_the_server',
+      message:
+        `No metadata of the issuer ${metadata.issuer} was found. ${OIDC} answered with a redirect to ${OIDC}/. ` +
+        `${OAUTH} answered with the status 403. Correct "issuer", or give "server" where there is no such document.`,
+    })
+  })
+
+  test('may be had later where one of them may only be down: the pause that it asks for is kept [F4.4, F8.15]', async () => {
+    const down = () => new Response('', { status: 503, headers: { 'retry-after': '7' } })
+    await expect(setUp({ [OIDC]: down }).server()).rejects.toMatchObject({
+      code: 'ERR_NETWORK',
+      reason: 'unavailable',
+      retryable: true,
+      retryAfterMs: 7000,
+    })
+  })
+
+  test('is not waited for twice where the first does not answer [F4.4]', async () => {
+    const { server, asked, clock } = setUp({ [OIDC]: () => new Promise<Response>(() => {}) as never })
+    const error = server().catch((thrown: unknown) => thrown)
+    for (const times of [1, 2]) {
+      await expect.poll(() => asked.length).toBe(times)
+      clock.advance(8000)
+    }
+    expect(await error).toMatchObject({ reason: 'timeout', retryable: true })
+    expect(asked).toEqual([OIDC, OIDC])
   })
 })
 
@@ -124,7 +198,7 @@ describe('an issuer that is spelt in another way', () => {
     async ([issuer, told]) => {
       expect((await setUp(at(told), issuer).server()).issuer).toBe(told)
       await expect(setUp(at(told), issuer, { strict: true }).server()).rejects.toMatchObject({
-        reason: 'not_the_server',
+        code: 'ERR_CONFIGURATION',
         message: expect.stringContaining(told),
       })
     },
@@ -137,7 +211,7 @@ describe('an issuer that is spelt in another way', () => {
     [TENANT, 'https://evil.example/{tenantid}'],
   ] as const)('%s as %s is another one [DM01]', async ([issuer, told]) => {
     await expect(setUp(at(told), issuer, { quirks: ['issuer_template'] }).server()).rejects.toMatchObject({
-      reason: 'not_the_server',
+      code: 'ERR_CONFIGURATION',
       message: expect.stringContaining(told),
     })
   })
@@ -150,7 +224,7 @@ describe('an issuer that is spelt in another way', () => {
 
   test('with a path is looked for where each of the two documents says, in their order [DM03]', async () => {
     const { server, asked } = setUp({}, TENANT)
-    await expect(server()).rejects.toMatchObject({ code: 'ERR_NETWORK' })
+    await expect(server()).rejects.toMatchObject({ code: 'ERR_CONFIGURATION' })
     expect(asked).toEqual([
       `${TENANT}/.well-known/openid-configuration`,
       'https://id.example.com/.well-known/oauth-authorization-server/tenant',
@@ -166,13 +240,13 @@ describe('metadata of the day before', () => {
     clock.advance(24 * 3_600_000)
     document = () => Response.error()
     expect(await Promise.all([server(), server(), server()])).toEqual([first, first, first])
-    await expect.poll(() => asked.length).toBe(3) // a GET that found no answer is sent once more
+    await expect.poll(() => asked.length).toBe(4) // a GET that found no answer is sent once more, then the other document
     expect(await server()).toBe(first)
     document = () => Response.json({ ...metadata, token_endpoint: 'https://id.example.com/new' })
     clock.advance(300_000)
     expect(await server()).toBe(first)
     await expect.poll(server).toMatchObject({ token_endpoint: 'https://id.example.com/new' })
-    expect(asked).toHaveLength(4)
+    expect(asked).toHaveLength(5)
   })
 })
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { cleanUrl, nameState, parseCallback } from '../../../src/core/callback.ts'
+import { cleanUrl, isAt, nameState, parseCallback } from '../../../src/core/callback.ts'
 
 const page = 'https://app.example.com/callback'
 
@@ -16,10 +16,50 @@ describe('a URL is a callback of ours', () => {
   })
 })
 
+test('a URL with the answer in its fragment is a callback too, with the answer in the query of its url [F8.2]', () => {
+  for (const [address, url] of [
+    [`${page}#code=a&state=lk.x`, `${page}?code=a&state=lk.x`],
+    [`${page}?a=b#state=lk.x&error=e`, `${page}?a=b&state=lk.x&error=e`],
+    [`${page}?code=b#state=lk.x&code=a`, `${page}?code=b&state=lk.x&code=a`],
+  ] as const) {
+    expect(parseCallback(address)).toMatchObject({
+      state: 'lk.x',
+      url: { href: url },
+      address: { href: address },
+    })
+    expect(cleanUrl(new URL(address))).toBe(address.includes('a=b') ? `${page}?a=b` : page)
+  }
+})
+
+describe('a URL is at the redirect URI', () => {
+  test.each([
+    ['https://app.example.com/callback', 'https://app.example.com/callback/'],
+    ['https://app.example.com/callback/', 'https://app.example.com/callback'],
+    ['https://app.example.com/callback', 'https://app.example.com/callback/index.html?a=b'],
+    ['https://app.example.com/', 'https://app.example.com/index.htm'],
+    ['https://app.example.com/Callback', 'https://app.example.com/callback'],
+    ['com.example.app://callback', 'com.example.app://Callback/'],
+  ])('%s when it is %s [F8.2]', (redirectUri, url) => {
+    expect(isAt(new URL(url), redirectUri)).toBe(true)
+  })
+
+  test.each([
+    ['https://app.example.com/callback', 'https://app.example.com/'],
+    ['https://app.example.com/callback', 'https://app.example.com/callback/more'],
+    ['https://app.example.com/callback', 'https://app.example.com:8443/callback'],
+    ['https://app.example.com/callback', 'http://app.example.com/callback'],
+    ['https://app.example.com/callback', 'https://evil.example/callback'],
+    ['/callback', 'https://app.example.com/callback'],
+  ])('%s not when it is %s', (redirectUri, url) => {
+    expect(isAt(new URL(url), redirectUri)).toBe(false)
+  })
+})
+
 test('a state says that it is of latchkey, whether a page waits for the answer, and nothing else [F9.6]', () => {
-  for (const agent of ['redirect', 'loopback', 'appLink', 'mine']) expect(nameState(agent, 'r')).toBe('lk.r')
-  const state = nameState('popup', 'r')
-  expect(state).toBe('lk.p.r')
+  for (const agent of ['redirect', 'loopback', 'appLink', 'mine'])
+    expect(nameState(agent, 'r', 'm')).toBe('lk.r.m')
+  const state = nameState('popup', 'r', 'm')
+  expect(state).toBe('lk.p.r.m')
   expect(parseCallback(`${page}?code=a&state=${state}`)).toMatchObject({ userAgent: 'popup', state })
 })
 
@@ -31,7 +71,9 @@ describe('a URL is none', () => {
     `${page}?code=abc&state=xyz`,
     `${page}?code=abc&state=xlk.redirect.1`,
     `${page}?state=lk.redirect.xyz`,
-    `${page}#code=abc&state=lk.redirect.xyz`,
+    `${page}#code=abc&state=xyz`,
+    `${page}#/notes?code=abc&state=lk.redirect.xyz`,
+    `${page}#state=lk.redirect.xyz`,
     `${page}?code=abc&state=other&state=lk.redirect.xyz`,
     'lk.redirect.xyz',
     '',

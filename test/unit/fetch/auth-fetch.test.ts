@@ -24,6 +24,7 @@ const authFetch = (judge: () => Promise<Verdict>) =>
     presentation: undefined,
     baseUrl: () => undefined,
     emit() {},
+    warn: () => {},
     clock: handClock(),
     started: async () => {},
     judge,

@@ -39,6 +39,9 @@ describe.runIf(process.platform === 'linux')('the address of a sign-in', () => {
     expect(answer.headers.get('referrer-policy')).toBe('no-referrer')
     expect((await follow()).status).toBe(404)
     expect(tool.said.err).toContain(`\n${url}\n`)
+    expect(tool.said.err).toMatch(
+      /The sign-in comes back to http:\/\/127\.0\.0\.1:\d+\/callback\nIf the server's page refuses .* register http:\/\/127\.0\.0\.1\/callback for any port/,
+    ) // [F4.11]
     expect(tool.said.err).not.toContain('ssh')
     expect(tool.said.err).not.toContain(link)
     await tool.finish()

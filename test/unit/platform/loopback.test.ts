@@ -113,6 +113,22 @@ describe('the loopback user agent', () => {
     expect(error).toMatchObject({ reason: 'cancelled' })
   })
 
+  test('gives up with the redirect URI that was used, and what has to be registered [F4.11]', async () => {
+    const failureAt = async (redirectUri: string) => {
+      const { attempt, listening } = await begin(redirectUri, { timeoutMs: 20 })
+      const error = await attempt.authorize('https://id.example.com/', STATE).catch((thrown: Error) => thrown)
+      attempt.close()
+      return { message: (error as Error).message, listening }
+    }
+    const free = await failureAt('http://127.0.0.1/callback')
+    expect(free.message).toBe(
+      `No answer came to ${free.listening} within 0.02 s. If the server's page refuses the redirect URI, register http://127.0.0.1/callback for any port, or register one with a port and set it as "redirectUri".`,
+    )
+    const port = new URL(free.listening).port
+    const fixed = await failureAt(`http://127.0.0.1:${port}/callback`)
+    expect(fixed.message).toContain(`register http://127.0.0.1:${port}/callback.`)
+  })
+
   test.for(['http://localhost/callback', 'https://127.0.0.1/callback', 'https://app.example.com/callback'])(
     'refuses %s, because only a literal loopback address stays on this machine [NA01]',
     redirectUri => {

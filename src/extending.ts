@@ -1,0 +1,26 @@
+/** Types for those who write a store, a lock, a way to sign in or an extension (docs/extending.md). */
+
+export type {
+  AuthorizationRequest,
+  ClientAuthentication,
+  Extension,
+  ExtensionContext,
+  ExtensionHooks,
+  Presentation,
+} from './core/extension.ts'
+export type { Grant, GrantContext, GrantScope } from './core/grant.ts'
+export type {
+  Channel,
+  Clock,
+  EpochMs,
+  Fetch,
+  KeyValue,
+  Lock,
+  Logger,
+  News,
+  Reach,
+  SignInAttempt,
+  Store,
+  UserAgent,
+} from './core/ports.ts'
+export type { SessionRecord } from './core/session.ts'

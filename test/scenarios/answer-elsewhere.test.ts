@@ -1,0 +1,125 @@
+import { describe, expect, test } from 'vitest'
+import { CallbackError } from '../../src/errors.ts'
+import { leaving, pageAt } from '../support/leaving.ts'
+import { worlds } from '../support/world.ts'
+
+const world = worlds()
+
+/** What a host, a server or a relay makes of the address of an answer. */
+type Change = (answer: URL) => string
+
+/** A page load with this answer, of an app that signs in by itself whenever nobody is signed in. */
+async function rounds(change: Change, most = 12) {
+  const here = world()
+  const away = leaving(here.as)
+  const errors: unknown[] = []
+  let address = 'https://app.example.com/'
+  for (let round = 1; round <= most; round++) {
+    const page = pageAt(address)
+    const client = here.client({ page, userAgent: away.userAgent })
+    const { status } = await client.start().catch(error => {
+      errors.push(error)
+      return client.session
+    })
+    if (status === 'signed-in') return { here, away, errors, page, client, status }
+    const stopped = await client.signIn().then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    if (stopped) return { here, away, errors: [...errors, stopped], page, client, status }
+    address = change(new URL(away.callbacks.at(-1) as string))
+  }
+  throw new Error('It never stopped.')
+}
+
+const toFragment: Change = ({ origin, pathname, searchParams }) => `${origin}${pathname}#${searchParams}`
+const at =
+  (pathname: string): Change =>
+  ({ origin, search }) =>
+    origin + pathname + search
+
+describe('an answer to a sign-in of ours is finished at once', () => {
+  test.for<[string, Change]>([
+    ['as it is', url => url.href],
+    ['with a slash that the host adds', at('/callback/')],
+    ['where the host serves index.html', at('/callback/index.html')],
+    ['in another case', at('/Callback')],
+    ['in the fragment', toFragment],
+  ])('%s [F8.2]', async ([, change]) => {
+    const { status, away, errors, page } = await rounds(change)
+    expect([status, away.requests.length, errors]).toEqual(['signed-in', 1, []])
+    expect(page.location()).not.toMatch(/code=|state=/)
+  })
+})
+
+describe('an answer that cannot be finished never loops', () => {
+  test.for<[string, Change, string]>([
+    ['at another path', at('/welcome'), 'wrong_address'],
+    ['at the root', at('/'), 'wrong_address'],
+    ['at another path and in the fragment', url => toFragment(new URL(at('/welcome')(url))), 'wrong_address'],
+    [
+      'that is an error without state',
+      ({ origin, pathname }) => `${origin}${pathname}/?error=server_error`,
+      'authorization_error',
+    ],
+    [
+      'that is an error without state in the fragment',
+      ({ origin, pathname }) => `${origin}${pathname}#error=server_error`,
+      'authorization_error',
+    ],
+  ])('%s [F8.2]', async ([, change, reason]) => {
+    const { errors, away, page, here } = await rounds(change)
+    expect(errors[0]).toMatchObject({ code: 'ERR_CALLBACK', reason })
+    expect(errors.at(-1)).toMatchObject({ reason: 'redirect_loop' })
+    expect(away.requests.length).toBeLessThanOrEqual(6)
+    expect(page.location()).not.toMatch(/code=|state=|error=/)
+    expect(here.as.count('authorization_code')).toBe(0)
+  })
+
+  test('where it is lost on its way: departures count [F8.2]', async () => {
+    const { errors, away } = await rounds(({ origin, pathname }) => origin + pathname)
+    expect(errors).toEqual([expect.objectContaining({ reason: 'redirect_loop' })])
+    expect(away.requests).toHaveLength(6)
+  })
+})
+
+test('an answer at another address is told with both addresses, and may still come to the right one [F8.2]', async () => {
+  const here = world()
+  const away = leaving(here.as)
+  await here.client({ userAgent: away.userAgent }).signIn()
+  const answer = away.callbacks[0] as string
+  const client = here.client({ page: pageAt(at('/welcome')(new URL(answer))) })
+  const error = (await client.start().catch((thrown: unknown) => thrown)) as CallbackError
+  expect(error).toBeInstanceOf(CallbackError)
+  expect(error.message).toMatch(
+    /^The answer to this sign-in came to https:\/\/app\.example\.com\/welcome, not to its redirect URI https:\/\/app\.example\.com\/callback\. Set "redirectUri"/,
+  )
+  expect(await client.handleCallback(answer)).toMatchObject({ handled: true })
+})
+
+test('an answer with an access token in its fragment is refused, and leaves the address [F8.2]', async () => {
+  const here = world()
+  const away = leaving(here.as)
+  await here.client({ userAgent: away.userAgent }).signIn()
+  const { origin, pathname, searchParams } = new URL(away.callbacks[0] as string)
+  searchParams.delete('code')
+  const page = pageAt(`${origin}${pathname}#access_token=injected&${searchParams}`)
+  const client = here.client({ page })
+  await expect(client.start()).rejects.toMatchObject({ reason: 'invalid_response' })
+  expect(page.location()).toBe(origin + pathname)
+  expect(JSON.stringify(await here.stored(''))).not.toContain('injected')
+})
+
+test('an answer to somebody else is left alone wherever it arrives [F8.2]', async () => {
+  for (const address of [
+    'https://app.example.com/other?code=a&state=lk.unknown',
+    'https://app.example.com/other#code=a&state=lk.unknown',
+    'https://app.example.com/callback#/notes?code=a&state=lk.unknown',
+    'https://app.example.com/callback#code=a&state=theirs',
+  ]) {
+    const here = world()
+    const page = pageAt(address)
+    expect(await here.client({ page }).start()).toEqual({ status: 'signed-out' })
+    expect(page.location()).toBe(address)
+  }
+})

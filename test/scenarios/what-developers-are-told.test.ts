@@ -1,0 +1,230 @@
+import { describe, expect, expectTypeOf, test } from 'vitest'
+import type { Quirk } from '../../src/core/quirks.ts'
+import { leaving, pageAt } from '../support/leaving.ts'
+import { API } from '../support/strict-api.ts'
+import { tempFolders } from '../support/temp-folder.ts'
+import { startTool } from '../support/tool-with-opener.ts'
+import { type TestClient, type World, worlds } from '../support/world.ts'
+
+const world = worlds()
+const folderOf = tempFolders()
+
+const log = () => {
+  const lines: string[] = []
+  return { lines, warn: (message: string) => void lines.push(message) }
+}
+const warningsOf = (client: TestClient, topic: string) =>
+  client.told.flatMap(event => (event.type === 'warning' && event.about === topic ? event.message : []))
+
+describe('a warning', () => {
+  test.for([
+    [
+      'on the console where the app says nothing',
+      'console',
+      /^latchkey: "clientAuthentication" .* \(warning "client_secret"\)$/m,
+    ],
+    ['nowhere with `logger: false`', 'none', /^$/],
+  ] as const)('is written %s [F4.3]', async ([, logger, written]) => {
+    const folder = folderOf()
+    const { said, ended } = startTool({
+      folder,
+      script: 'warn.ts',
+      args: [logger],
+      env: {},
+      notes: undefined,
+    })
+    await ended
+    expect(said.err).toMatch(written)
+    expect(said.err).not.toContain('not-so-secret')
+  })
+
+  test('goes to the logger of the app, one of each topic, and is an event all the same [F4.3]', async () => {
+    const here = world()
+    const logger = log()
+    const client = await here.signedIn({ logger, fetch: refusing(here) })
+    for (const name of ['one', 'other', 'one']) await client.fetch(`https://${name}.example/`)
+    expect(logger.lines).toHaveLength(1)
+    expect(logger.lines[0]).toMatch(/^latchkey: https:\/\/one\.example .* \(warning "origin_not_allowed"\)$/)
+    expect(warningsOf(client, 'origin_not_allowed')).toHaveLength(2)
+  })
+
+  test('of a page that leaves to sign in is told again by the page that gets the answer [F4.3]', async () => {
+    const here = world()
+    here.as.metadata.code_challenge_methods_supported = ['plain']
+    const quirks = ['pkce_not_announced'] satisfies Quirk[]
+    const away = leaving(here.as)
+    await here.client({ userAgent: away.userAgent, quirks }).signIn()
+    const logger = log()
+    const page = pageAt(away.callbacks[0] as string)
+    const client = here.client({ page, quirks, logger })
+    await client.start()
+    expect(logger.lines).toEqual([expect.stringContaining('(pkce_not_announced)')])
+    expect(warningsOf(client, 'quirk')).toHaveLength(1)
+  })
+
+  test('that the logger of the app fails on is no failure of a call [F4.3]', async () => {
+    const here = world()
+    const warn = () => {
+      throw new Error('no console')
+    }
+    const client = await here.signedIn({ logger: { warn }, fetch: refusing(here) })
+    expect((await client.fetch('https://one.example/')).status).toBe(401)
+  })
+})
+
+/** APIs that nobody has named answer 401. */
+const refusing =
+  (here: World): typeof fetch =>
+  async (input, init) => {
+    const { url } = new Request(input, init)
+    return url.includes('.example/') ? new Response('who?', { status: 401 }) : here.fetch(input, init)
+  }
+
+describe('a 401 of an API that is in no list', () => {
+  test('is warned of once for each origin, by the names of the lists [F4.2]', async () => {
+    const here = world()
+    const client = await here.signedIn({ fetch: refusing(here) })
+    for (let time = 0; time < 3; time++) {
+      expect((await client.fetch('https://one.example/secret?and=more')).status).toBe(401)
+      await client.fetch(new Request('https://other.example/'))
+    }
+    expect(warningsOf(client, 'origin_not_allowed')).toEqual([
+      expect.stringMatching(/^https:\/\/one\.example answered 401\. .*"allowedOrigins" nor "resources"\.$/),
+      expect.stringMatching(/^https:\/\/other\.example answered 401\./),
+    ])
+  })
+
+  test.each<[string, (client: TestClient) => Promise<unknown>]>([
+    ['of an API that is in a list', client => client.fetch(`${API}/always-401`)],
+    [
+      'to a call with an Authorization header of its own',
+      client => client.fetch('https://one.example/', { headers: { authorization: 'Basic abc' } }),
+    ],
+    [
+      'to a Request with one',
+      client =>
+        client.fetch(new Request('https://one.example/', { headers: [['Authorization', 'Basic abc']] })),
+    ],
+    [
+      'to a signed-out user',
+      async client => {
+        await client.signOut()
+        await client.fetch('https://one.example/')
+      },
+    ],
+  ])('is not warned of when it is one %s [F4.2]', async (_what, call) => {
+    const here = world()
+    const client = await here.signedIn({ fetch: refusing(here) })
+    await call(client)
+    expect(warningsOf(client, 'origin_not_allowed')).toEqual([])
+  })
+})
+
+test('the standard claims of a session have their types, and are what the ID Token says [F4.9]', async () => {
+  const here = world()
+  here.as.idTokenClaims = { name: 'Alice', email_verified: true, roles: ['admin'] }
+  const { session } = await here.signedIn()
+  if (session.status !== 'signed-in') throw new Error('Nobody is signed in.')
+  expect(session.claims).toMatchObject(here.as.idTokenClaims)
+  expectTypeOf(session.claims?.name).toEqualTypeOf<string | undefined>()
+  expectTypeOf(session.claims?.email_verified).toEqualTypeOf<boolean | undefined>()
+})
+
+describe('the page after a sign-in', () => {
+  const returning = async (options: { navigate?: (path: string) => unknown }, change = (url: URL) => url) => {
+    const here = world()
+    const away = leaving(here.as)
+    const start = pageAt('https://app.example.com/')
+    await here.client({ page: start, userAgent: away.userAgent }).signIn({ returnTo: '/notes?a=b#c' })
+    const page = pageAt(change(new URL(away.callbacks[0] as string)).href)
+    const client = here.client({ page, ...options })
+    await client.start().catch(() => {})
+    return { page, client }
+  }
+
+  test('is shown by `navigate`, from a clean address, once the session is there [F4.5]', async () => {
+    const seen: unknown[] = []
+    const made = returning({
+      navigate: path => void seen.push(path),
+    })
+    const { page, client } = await made
+    expect(seen).toEqual(['/notes?a=b#c'])
+    expect(page.location()).toBe('https://app.example.com/callback')
+    expect(client.session.status).toBe('signed-in')
+  })
+
+  test('is shown by `navigate` after a refused sign-in too [F4.5]', async () => {
+    const seen: string[] = []
+    const { page } = await returning({ navigate: path => seen.push(path) }, url => {
+      url.searchParams.delete('code')
+      url.searchParams.set('error', 'access_denied')
+      return url
+    })
+    expect([seen, page.location()]).toEqual([['/notes?a=b#c'], 'https://app.example.com/callback'])
+  })
+
+  test.for<[string, () => unknown]>([
+    [
+      'throws',
+      () => {
+        throw new TypeError('no router yet')
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('a blocked navigation'))],
+  ])('does not fail the sign-in where `navigate` %s [F4.5]', async ([, navigate]) => {
+    const { client } = await returning({ navigate })
+    expect(client.session.status).toBe('signed-in')
+  })
+
+  test('is the address only, without `navigate`, or where that throws [F4.5]', async () => {
+    const navigate = () => {
+      throw new TypeError('no router yet')
+    }
+    for (const options of [{}, { navigate }]) {
+      expect((await returning(options)).page.location()).toBe('https://app.example.com/notes?a=b#c')
+    }
+  })
+})
+
+describe('signIn() with a signal', () => {
+  const waiting = () => {
+    let closed = 0
+    const userAgent = {
+      name: 'test',
+      begin: (redirectUri: string) => ({
+        redirectUri,
+        authorize: () => new Promise<string>(() => {}),
+        close: () => void closed++,
+      }),
+    }
+    return { userAgent, closed: () => closed }
+  }
+
+  test('ends with its reason, closes what was opened, and leaves nobody signing in [F4.12]', async () => {
+    const here = world()
+    const { userAgent, closed } = waiting()
+    const client = here.client({ userAgent })
+    await client.start()
+    const controller = new AbortController()
+    const signedIn = client.signIn({ signal: controller.signal }).catch((reason: unknown) => reason)
+    await expect.poll(() => client.types()).toContain('authorization-request')
+    expect(client.session.status).toBe('signing-in')
+    const reason = new Error('the user went elsewhere')
+    controller.abort(reason)
+    expect(await signedIn).toBe(reason)
+    await expect.poll(closed).toBe(1)
+    expect(client.session.status).toBe('signed-out')
+  })
+
+  test("is not begun where it has been aborted, and ends nobody else's sign-in [F4.12]", async () => {
+    const here = world()
+    const client = here.client()
+    await expect(client.signIn({ signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })
+    expect(here.as.requests).toEqual([])
+    const controller = new AbortController()
+    const [own, other] = [client.signIn({ signal: controller.signal }), client.signIn()]
+    controller.abort()
+    await expect(own).rejects.toMatchObject({ name: 'AbortError' })
+    expect(await other).toMatchObject({ status: 'signed-in' })
+  })
+})

@@ -1,0 +1,74 @@
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { runCommand } from '../support/command.ts'
+import { findSamples } from '../support/docs-samples.ts'
+import { tempFolders } from '../support/temp-folder.ts'
+import { CLIENT_ID, type ScriptedServer, servers, startScriptedServer } from './scripted-server.ts'
+
+const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
+const tempFolder = tempFolders()
+
+/** The Node script of README.md as it is printed, but for the addresses of this machine. */
+async function readmeScript(issuer: string): Promise<string> {
+  const readme = findSamples('README.md', readFileSync(fromRoot('README.md'), 'utf8'))
+  const sample = readme.find(({ code }) => code.includes("'latchkey/node'"))?.code ?? ''
+  const contents = sample
+    .replaceAll('https://id.example.com', issuer)
+    .replaceAll('https://api.example.com', issuer)
+    .replace("'my-cli'", `'${CLIENT_ID}'`)
+    .replace(/(allowedOrigins: .*),\n/, "$1, ...JSON.parse(process.env.MORE ?? '{}'),\n")
+  const { outputFiles } = await build({
+    stdin: { contents, loader: 'ts', resolveDir: fromRoot('.') },
+    alias: { 'latchkey/node': fromRoot('src/node.ts') },
+    bundle: true,
+    write: false,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    logLevel: 'error',
+  })
+  return outputFiles[0]?.text ?? ''
+}
+
+let server: ScriptedServer
+let script = ''
+beforeAll(async () => {
+  server = await startScriptedServer()
+  script = await readmeScript(server.issuer)
+})
+afterAll(() => server.close())
+
+/** Runs it with a browser that follows every redirect. */
+async function run(more: object = {}): Promise<string> {
+  const folder = tempFolder()
+  const bin = join(folder, 'bin')
+  mkdirSync(bin)
+  writeFileSync(join(folder, 'me.mjs'), script)
+  writeFileSync(join(folder, 'browse.mjs'), 'await fetch(process.argv[2])')
+  const opener = join(bin, 'xdg-open')
+  writeFileSync(opener, `#!/bin/sh\nexec '${process.execPath}' '${join(folder, 'browse.mjs')}' "$1"\n`)
+  chmodSync(opener, 0o755)
+  const env = { PATH: bin, DISPLAY: ':7', XDG_STATE_HOME: folder, HOME: folder, NODE_OPTIONS: '' }
+  const { output, timedOut } = await runCommand(process.execPath, [join(folder, 'me.mjs')], {
+    cwd: folder,
+    timeoutMs: 20_000,
+    env: { ...env, SSH_CONNECTION: '', SSH_TTY: '', MORE: JSON.stringify(more, (_, value) => value ?? null) },
+  })
+  expect(timedOut).toBe(false)
+  return output
+}
+
+// the fake browser is what a Linux opens links with
+describe.runIf(process.platform === 'linux')("README's script in Node", () => {
+  test.for(servers)('at $name [F4.4, F8.2]', async ({ deviation, shows, followed }) => {
+    server.play(deviation)
+    const said = await run()
+    expect(said).toMatch(shows)
+    expect(server.count('GET /authorize')).toBeLessThanOrEqual(1)
+    if (!followed) return
+    expect(await run(followed(server))).toContain('{"who":"alice"}')
+  })
+})

@@ -1,0 +1,277 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { signingKey } from '../support/signing-key.ts'
+
+/** An answer of a server. */
+export interface Answer {
+  readonly status?: number
+  readonly headers?: Readonly<Record<string, string>>
+  /** A text, or what becomes JSON. */
+  readonly body?: unknown
+}
+
+/** What one server does differently from the specifications. Everything else is as they say. */
+export interface Deviation {
+  /** The answer for a path of the server, in place of its own; `undefined`: its own. */
+  answer?(path: string, issuer: string): Answer | undefined
+  /** Where the browser is sent with the answer to an authorization request. */
+  callback?(callback: URL): URL
+  /** Members of the token response. */
+  members?(members: Record<string, unknown>): Record<string, unknown>
+  /** Claims of the ID Token. */
+  claims?(claims: Record<string, unknown>): Record<string, unknown>
+  /** The ID Token as it is sent. */
+  idToken?(jwt: string): string
+  /** Paths whose answers no page of another origin may read. */
+  readonly withoutCors?: RegExp
+}
+
+const listen = async (server: Server): Promise<string> => {
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+const formOf = async (request: IncomingMessage): Promise<URLSearchParams> => {
+  let text = ''
+  for await (const chunk of request) text += chunk
+  return new URLSearchParams(text)
+}
+
+const reply = (response: ServerResponse, { status = 200, headers = {}, body }: Answer) => {
+  const isText = typeof body === 'string' || body === undefined
+  const type = isText ? 'text/html' : 'application/json'
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store', ...headers })
+  response.end(isText ? body : JSON.stringify(body))
+}
+
+const key = signingKey()
+
+/**
+ * An authorization server whose user agrees to everything at once, and an API that accepts its access tokens, on this
+ * machine: each test decides what deviates.
+ */
+export async function startScriptedServer() {
+  let deviation: Deviation = {}
+  let requests: string[] = []
+  const nonces = new Map<string, string | null>()
+  let count = 0
+
+  const own = async (url: URL, request: IncomingMessage): Promise<Answer> => {
+    switch (url.pathname) {
+      case '/.well-known/openid-configuration':
+        return { body: metadata }
+      case '/jwks':
+        return { body: await key.jwks() }
+      case '/authorize': {
+        const { searchParams: asked } = url
+        const code = `code-${++count}`
+        nonces.set(code, asked.get('nonce'))
+        const callback = new URL(asked.get('redirect_uri') as string)
+        callback.searchParams.set('code', code)
+        callback.searchParams.set('state', asked.get('state') as string)
+        const location = (deviation.callback?.(callback) ?? callback).href
+        return { status: 302, headers: { location } }
+      }
+      case '/token': {
+        const nonce = nonces.get((await formOf(request)).get('code') ?? '')
+        const now = Math.floor(Date.now() / 1000)
+        const whole = { iss: issuer, sub: 'alice', aud: CLIENT_ID, iat: now, exp: now + 300, nonce }
+        const jwt = await key.sign(deviation.claims?.(whole) ?? whole)
+        const id_token = deviation.idToken?.(jwt) ?? jwt
+        const members = { access_token: 'access', token_type: 'Bearer', expires_in: 300, id_token }
+        return { body: deviation.members?.(members) ?? members }
+      }
+      case '/me': // of the API
+        return request.headers.authorization?.startsWith('Bearer access')
+          ? { body: { who: 'alice' } }
+          : { status: 401, body: 'who?' }
+      default:
+        return { status: 404, body: 'not here' }
+    }
+  }
+
+  const server = createServer(async (request, response) => {
+    const url = new URL(request.url as string, 'http://server.invalid')
+    requests.push(`${request.method} ${url.pathname}`)
+    if (!deviation.withoutCors?.test(url.pathname)) {
+      response.setHeader('access-control-allow-origin', '*')
+      response.setHeader('access-control-allow-headers', 'authorization, content-type')
+    }
+    if (request.method === 'OPTIONS') return reply(response, { status: 204 })
+    reply(response, deviation.answer?.(url.pathname, issuer) ?? (await own(url, request)))
+  })
+  const issuer = await listen(server)
+  const metadata = {
+    issuer,
+    authorization_endpoint: `${issuer}/authorize`,
+    token_endpoint: `${issuer}/token`,
+    jwks_uri: `${issuer}/jwks`,
+    code_challenge_methods_supported: ['S256'],
+  }
+
+  return {
+    issuer,
+    metadata,
+    /** How often this request came since the last `play`. */
+    count: (request: string) => requests.filter(one => one === request).length,
+    play(next: Deviation) {
+      deviation = next
+      requests = []
+    },
+    close: () =>
+      new Promise(resolve => {
+        server.close(resolve)
+        server.closeAllConnections()
+      }),
+  }
+}
+
+export type ScriptedServer = Awaited<ReturnType<typeof startScriptedServer>>
+
+export const CLIENT_ID = 'app'
+const OPENID = '/.well-known/openid-configuration'
+const OAUTH = '/.well-known/oauth-authorization-server'
+const page: Answer = { status: 403, body: '<!doctype html><h1>Request blocked</h1>' }
+
+/** The metadata document at this address only. */
+export const metadataAt =
+  (place: string, elsewhere: Answer): Deviation['answer'] =>
+  (path, issuer) => {
+    if (path === place) return { body: metadataOf(issuer) }
+    return path.startsWith('/.well-known/') ? elsewhere : undefined
+  }
+const metadataOf = (issuer: string) => ({
+  issuer,
+  authorization_endpoint: `${issuer}/authorize`,
+  token_endpoint: `${issuer}/token`,
+  jwks_uri: `${issuer}/jwks`,
+})
+const at =
+  (place: string, answer: Answer): Deviation['answer'] =>
+  path =>
+    path === place ? answer : undefined
+
+/** What becomes of a sign-in at a server that deviates like this: the API's answer, or the first line of the console. */
+export interface Expectation {
+  readonly name: string
+  readonly deviation: Deviation
+  /** What the app shows in the end. */
+  readonly shows: RegExp | string
+  /** What its advice says, followed: options that make it work. */
+  readonly followed?: (server: ScriptedServer) => object
+}
+
+const ME = '{"who":"alice"}'
+
+/** Servers that any app meets, in Node and in a browser. */
+export const servers: readonly Expectation[] = [
+  { name: 'a server as the specifications say', deviation: {}, shows: ME },
+  {
+    name: 'metadata that redirects to the same address with a slash',
+    deviation: {
+      answer: (path, issuer) =>
+        path === OPENID
+          ? { status: 301, headers: { location: `${OPENID}/` } }
+          : path === `${OPENID}/`
+            ? { body: metadataOf(issuer) }
+            : undefined,
+    },
+    shows: ME,
+  },
+  {
+    name: 'metadata of RFC 8414 only',
+    deviation: { answer: metadataAt(OAUTH, { status: 404 }) },
+    shows: ME,
+  },
+  {
+    name: 'metadata of RFC 8414 only, and a firewall in front of the rest',
+    deviation: { answer: metadataAt(OAUTH, page) },
+    shows: ME,
+  },
+  {
+    name: 'metadata of RFC 8414 only, and an app that answers everything else',
+    deviation: { answer: metadataAt(OAUTH, { body: '<!doctype html><h1>Welcome</h1>' }) },
+    shows: ME,
+  },
+  {
+    name: 'no metadata',
+    deviation: { answer: metadataAt('/nowhere', { status: 404 }) },
+    shows: /No metadata of the issuer \S+ was found.*status 404.* or give "server"/,
+    followed: ({ metadata }) => ({ issuer: undefined, server: metadata }),
+  },
+  {
+    name: 'an error without state',
+    deviation: {
+      callback: ({ origin, pathname }) => new URL(`${origin}${pathname}?error=invalid_scope`),
+    },
+    shows: /The sign-in was refused: invalid_scope\. Correct "scope"/,
+  },
+  {
+    name: 'a refusal that says why',
+    deviation: {
+      callback(callback) {
+        callback.searchParams.delete('code')
+        callback.searchParams.set('error', 'unauthorized_client')
+        callback.searchParams.set('error_description', 'AADSTS700016: no such app')
+        return callback
+      },
+    },
+    shows: /unauthorized_client \(AADSTS700016: no such app\)\. Allow this client/,
+  },
+  {
+    name: 'an empty 400 for the code',
+    deviation: { answer: at('/token', { status: 400 }) },
+    shows: /The token request was refused: refused/,
+  },
+  {
+    name: 'HTML with 403 for the code',
+    deviation: { answer: at('/token', page) },
+    shows: /The token request was not answered by the authorization server \(status 403\)/,
+  },
+  {
+    name: 'an error that is an object',
+    deviation: { answer: at('/token', { status: 400, body: { error: { message: 'no such client' } } }) },
+    shows: /The token request was refused: refused \(no such client\)/,
+  },
+  {
+    name: 'a 200 with an error in it',
+    deviation: { answer: at('/token', { body: { error: 'invalid_grant' } }) },
+    shows: /The token request was refused: invalid_grant\. What was sent was used before/,
+  },
+  {
+    name: 'no ID Token',
+    deviation: { members: ({ id_token: _, ...rest }) => rest },
+    shows: /has no ID Token.* set a "scope" without "openid"/,
+    followed: () => ({ scope: 'read' }),
+  },
+  {
+    name: 'an ID Token without nonce',
+    deviation: { claims: ({ nonce: _, ...rest }) => rest },
+    shows: /nonce/,
+  },
+  {
+    name: 'an ID Token for several audiences',
+    deviation: { claims: claims => ({ ...claims, aud: ['api', CLIENT_ID] }) },
+    shows: /azp|audience/,
+  },
+  {
+    name: 'an ID Token signed with a shared secret (HS256)',
+    deviation: {
+      idToken: jwt => {
+        const [, claims, signature] = jwt.split('.')
+        return `${btoa('{"alg":"HS256"}').replaceAll('=', '')}.${claims}.${signature}`
+      },
+    },
+    shows: /alg/,
+  },
+  {
+    name: 'an access token of 12 KB',
+    deviation: { members: members => ({ ...members, access_token: `access${'x'.repeat(12_000)}` }) },
+    shows: ME,
+  },
+  {
+    name: 'an access token of 20 KB',
+    deviation: { members: members => ({ ...members, access_token: `access${'x'.repeat(20_000)}` }) },
+    shows: /access token/,
+  },
+]
