@@ -204,9 +204,32 @@ function attemptOf(
   }
 }
 
-/** One attempt of the device grant, for a user agent that chooses its way when the sign-in begins. */
-export const deviceAttempt = (options: DeviceCodeOptions) =>
-  attemptOf(DEVICE_CODE, () => ({}), beginDevice(options.show))
+/** What a server says to a client that may not use the device grant. */
+const NOT_FOR_US = ['unauthorized_client', 'unsupported_grant_type', 'invalid_client']
+
+/** One attempt of the device grant, where the server and the registration of the client allow it: `false` where not. */
+export function deviceAttemptIfOffered(options: DeviceCodeOptions): Pick<SignInAttempt, 'close'> & {
+  obtain(ports: unknown): Promise<boolean>
+} {
+  let isShown = false
+  const show: DeviceCodeOptions['show'] = prompt => {
+    isShown = true
+    return options.show(prompt)
+  }
+  const attempt = attemptOf(DEVICE_CODE, () => ({}), beginDevice(show))
+  return {
+    close: attempt.close,
+    async obtain(ports) {
+      if (!(await (ports as ObtainPorts).server()).device_authorization_endpoint) return false
+      try {
+        return await attempt.obtain(ports)
+      } catch (error) {
+        if (!isShown && error instanceof ServerError && NOT_FOR_US.includes(error.error)) return false
+        throw error
+      }
+    },
+  }
+}
 
 const grantOf = (type: string, userAgent: UserAgent): Grant => ({ type, userAgent })
 
@@ -219,7 +242,8 @@ const grantOf = (type: string, userAgent: UserAgent): Grant => ({ type, userAgen
 export function deviceCode(options: DeviceCodeOptions): Grant {
   if (typeof options?.show !== 'function')
     throw new ConfigurationError('deviceCode() needs a function "show" that shows the code to the user.')
-  return grantOf(DEVICE_CODE, { name: 'device', begin: () => deviceAttempt(options) })
+  const begin = () => attemptOf(DEVICE_CODE, () => ({}), beginDevice(options.show))
+  return grantOf(DEVICE_CODE, { name: 'device', begin })
 }
 
 /**

@@ -82,7 +82,7 @@ export const edges: readonly string[] = [
 ]
 
 /** Entries that need Node; all others have to load where there is none. */
-export const nodeEntries: readonly string[] = ['node.ts', 'redis.ts', 'keychain.ts']
+export const nodeEntries: readonly string[] = ['node.ts', 'redis.ts', 'keychain.ts', 'terminal.ts']
 
 /** Globals of one environment. */
 export const environmentGlobals: ReadonlySet<string> = new Set([
