@@ -1,5 +1,5 @@
 import type { UserAgent } from './core/ports.ts'
-import { deviceAttemptIfOffered } from './grants/attended.ts'
+import { deviceAttempt } from './grants/attended.ts'
 import { createTerminal, type TerminalOptions } from './platform/node/terminal.ts'
 
 export type { TerminalOptions } from './platform/node/terminal.ts'
@@ -10,5 +10,4 @@ export type { TerminalOptions } from './platform/node/terminal.ts'
  * sign-in rejects at once. What the user has to open is printed to standard error.
  * @param options choose a way, for flags such as `--device` and `--no-browser`.
  */
-export const terminal = (options: TerminalOptions = {}): UserAgent =>
-  createTerminal(deviceAttemptIfOffered, options)
+export const terminal = (options: TerminalOptions = {}): UserAgent => createTerminal(deviceAttempt, options)

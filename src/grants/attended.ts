@@ -204,11 +204,14 @@ function attemptOf(
   }
 }
 
-/** What a server says to a client that may not use the device grant. */
-const NOT_FOR_US = ['unauthorized_client', 'unsupported_grant_type', 'invalid_client']
-
-/** One attempt of the device grant, where the server and the registration of the client allow it: `false` where not. */
-export function deviceAttemptIfOffered(options: DeviceCodeOptions): Pick<SignInAttempt, 'close'> & {
+/**
+ * One attempt of the device grant, for a user agent that chooses its way when the sign-in begins.
+ * @param options.isOptional whether it is given up where the server does not offer it, or not to this client.
+ */
+export function deviceAttempt(options: DeviceCodeOptions & { isOptional: boolean }): Pick<
+  SignInAttempt,
+  'close'
+> & {
   obtain(ports: unknown): Promise<boolean>
 } {
   let isShown = false
@@ -220,11 +223,13 @@ export function deviceAttemptIfOffered(options: DeviceCodeOptions): Pick<SignInA
   return {
     close: attempt.close,
     async obtain(ports) {
-      if (!(await (ports as ObtainPorts).server()).device_authorization_endpoint) return false
+      const { isOptional } = options
+      const as = isOptional && (await (ports as ObtainPorts).server())
+      if (as && !as.device_authorization_endpoint) return false
       try {
         return await attempt.obtain(ports)
       } catch (error) {
-        if (!isShown && error instanceof ServerError && NOT_FOR_US.includes(error.error)) return false
+        if (isOptional && !isShown && error instanceof ServerError && error.status !== undefined) return false
         throw error
       }
     },

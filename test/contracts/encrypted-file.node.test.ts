@@ -122,7 +122,9 @@ test('without a keychain the error names file(), in words that help', async () =
   expect(output).toMatch(/ERR_STORAGE The keychain of this system cannot be used .*file\(\)/)
 })
 
-describe.runIf(hasSecretService())('with a real Secret Service', () => {
+// without it there are no such tests, rather than skipped ones
+const whereFound = hasSecretService() ? describe : () => {}
+whereFound('with a real Secret Service', () => {
   test('two processes share a session whose key is in the keychain', async () => {
     const home = newFolder()
     const own = newPath()

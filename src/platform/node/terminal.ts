@@ -25,7 +25,10 @@ interface Prompt {
 }
 
 /** One attempt of the device grant. */
-export type DeviceAttempt = (options: { show(prompt: Prompt): void }) => Pick<SignInAttempt, 'close'> & {
+export type DeviceAttempt = (options: { isOptional: boolean; show(prompt: Prompt): void }) => Pick<
+  SignInAttempt,
+  'close'
+> & {
   obtain(ports: unknown): Promise<boolean>
 }
 
@@ -69,6 +72,7 @@ export const createTerminal = (device: DeviceAttempt, options: TerminalOptions):
       known = resolve
     })
     const byCode = device({
+      isOptional: deviceCode !== true,
       show({ userCode, verificationUri, verificationUriComplete }) {
         print(`Open this address on any device:\n${verificationUri}\nand enter this code:\n\n  ${userCode}\n`)
         if (qr) print(qr(verificationUriComplete ?? verificationUri))
