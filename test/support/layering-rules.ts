@@ -77,6 +77,7 @@ export const layers: readonly Layer[] = [
 export const doors: Readonly<Record<string, readonly string[]>> = {
   'idb-keyval': ['storage/indexeddb.ts'],
   ky: ['ky.ts'],
+  '@napi-rs/keyring': ['storage/keychain.ts'],
   ...Object.fromEntries(
     ['react', 'vue', 'svelte', 'solid'].map(name => [
       name === 'solid' ? 'solid-js' : name,
@@ -112,7 +113,7 @@ export const edges: readonly string[] = [
 ]
 
 /** Entries that need Node; all others have to load where there is none. */
-export const nodeEntries: readonly string[] = ['node.ts']
+export const nodeEntries: readonly string[] = ['node.ts', 'redis.ts', 'keychain.ts', 'terminal.ts']
 
 /** Globals of one environment. */
 export const environmentGlobals: ReadonlySet<string> = new Set([
