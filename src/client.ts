@@ -1,18 +1,19 @@
 import type {
   Authorization,
   AuthorizationPorts,
+  LeaveForSignOut,
   LeftSession,
   SecondHalf,
   ServerSettings,
 } from './core/authorization.ts'
 import { showBy } from './core/callback.ts'
 import type { Client } from './core/client.ts'
-import { baseOf, isOrigin } from './core/destination.ts'
+import { baseOf, isOrigin, tokenName } from './core/destination.ts'
 import { createEventLog } from './core/event-log.ts'
-import { actionContext } from './core/extension.ts'
+import { actionContext, type Extension } from './core/extension.ts'
 import { createListeners } from './core/listeners.ts'
 import type { Environment, Page } from './core/ports.ts'
-import { sessionOf } from './core/session.ts'
+import { emptySession, sessionOf } from './core/session.ts'
 import { abortable, once, singleFlight } from './core/waiting.ts'
 import { ConfigurationError } from './errors.ts'
 import { type AuthFetchPorts, createAuthFetch } from './fetch/auth-fetch.ts'
@@ -52,19 +53,27 @@ function createSecondHalf(
  * what is wrong.
  */
 export function readOptions(options: ClientOptions, base: string | undefined) {
-  const { issuer = options.server?.issuer, clientId, redirectUri, postLogoutRedirectUri } = options
-  const { allowedOrigins = [], resources = {}, quirks, strict = false } = options
+  const {
+    issuer = options.server?.issuer,
+    clientId,
+    redirectUri = '',
+    postLogoutRedirectUri,
+    logoutParameters,
+  } = options
+  const { allowedOrigins = [], resources = {}, quirks, strict = false, grant, session } = options
   const urls = Object.keys(Object(resources)).filter(name => URL.canParse(name))
   return {
-    ...{ clientId, strict, clientAuthentication: options.clientAuthentication },
+    ...{ clientId, strict, clientAuthentication: options.clientAuthentication, grant, session },
     issuer: String(issuer),
     quirks: new Set([quirks ?? []].flat()),
     // extensions see an answer as the provider respells it
-    extensions: [options.provider ?? [], options.extensions ?? []]
+    extensions: [options.provider ?? [], options.extensions ?? [], grant?.extension]
       .flat()
-      .filter(one => typeof one === 'function'),
+      .filter((one): one is Extension => typeof one === 'function'),
     redirectUri: base && URL.canParse(redirectUri, base) ? new URL(redirectUri, base).href : redirectUri,
-    endsProviderSession: postLogoutRedirectUri !== undefined,
+    // what a grant asks for that latchkey runs by itself
+    grantScope: [options.scope ?? []].flat().join(' '),
+    endsProviderSession: postLogoutRedirectUri !== undefined || logoutParameters !== undefined,
     allowedOrigins: new Set(
       [allowedOrigins]
         .flat()
@@ -110,12 +119,22 @@ export function composeClient(
   // what is there at once checks all options before anything is made of them
   const checked = typeof module === 'function' ? undefined : check(module)
   const settings = readOptions(options, base)
+  const { grant, session, grantScope: scope } = settings
   const { clock = environment.clock, fetch = environment.fetch } = options
-  const store = options.store?.keyValue ? options.store : environment.store()
-  const userAgent = options.userAgent?.begin ? options.userAgent : environment.userAgent()
+  const given = options.store?.keyValue ? options.store : undefined
+  const chosen = { scope, session, store: given, defaultStore: environment.store }
+  const store = grant?.store?.(chosen) ?? given ?? environment.store()
+  const userAgent = options.userAgent?.begin
+    ? options.userAgent
+    : (grant?.userAgent ?? environment.userAgent())
   const keyValue = limited(store.keyValue, clock)
   const lock = typedLock(store.lock)
-  const prefix = `latchkey ${settings.issuer} ${settings.clientId}` // what belongs to another client is never read
+  // what belongs to another client, grant or session is never read
+  const prefix = [
+    `latchkey ${settings.issuer} ${settings.clientId}`,
+    ...(grant?.parameters ? [`by ${grant.type}`] : []),
+    ...(session === undefined ? [] : [`of ${encodeURIComponent(session)}`]),
+  ].join(' ')
   const realm = (environment.realm ?? '') + Math.random().toString(36).slice(2, 8)
   const { random } = Math
   const { logger = environment.logger } = options
@@ -153,6 +172,7 @@ export function composeClient(
       settings: checked ?? check(half),
       ...{ extensions, fetch, clock, emit, warn, keyValue, lock, prefix, realm, records, page },
       ...{ watchLeaving, now, random, hash, left, host, warnings: log.warnings },
+      owner: `${prefix} in ${store.name}`,
       changed: changes.tell,
       adopted: () => changes.tell(undefined),
       wokeAt: () => wokeAt,
@@ -164,6 +184,7 @@ export function composeClient(
   const live = createLiveSession({
     ...{ records, clock, now, emit, authorization, changes, left },
     isEager: environment.wake !== undefined,
+    begin: grant?.parameters && (epoch => records.begin(emptySession(grant.type, epoch, scope))),
     channel: () => store.channel(prefix),
     wake: environment.wake,
     woke() {
@@ -194,6 +215,13 @@ export function composeClient(
       return live.session
     },
     ...signingIn,
+    ...(grant?.parameters && {
+      async signIn() {
+        await started()
+        await live.acquire()
+        return live.session
+      },
+    }),
     subscribe: live.subscribe,
     fetch: createAuthFetch(calls),
     [actionContext]: {
@@ -203,23 +231,28 @@ export function composeClient(
       authorization: authorization.get,
     },
 
-    async getAccessToken({ resource: name, signal } = {}) {
-      const resource = name === undefined ? undefined : parseResourceName(name, settings.resources)
-      const accessToken = live.ready(resource)
-      if (accessToken !== undefined) return accessToken
+    async getAccessToken({ resource: name, scope: part, rejected, forceRefresh, signal } = {}) {
+      const url = name === undefined ? undefined : parseResourceName(name, settings.resources)
+      const resource = part === undefined ? url : tokenName(url, [part].flat())
+      const accessToken = forceRefresh ? undefined : live.ready(resource)
+      if (accessToken !== undefined && accessToken !== rejected) return accessToken
       const sessionId = live.sessionId()
       await abortable(started(), signal)
-      return live.acquire({ resource, sessionId, signal })
+      return live.acquire({ resource, rejected, forceRefresh, sessionId, signal })
     },
 
-    signOut: ({ endProviderSession = settings.endsProviderSession } = {}) =>
-      shareSignOut('', () =>
+    async signOut({ endProviderSession, ...request } = {}) {
+      authorization.loaded?.checkSignOut(request) // where it is there, before anything is removed
+      const isAsked = request.postLogoutRedirectUri !== undefined || request.parameters !== undefined
+      const isLeaving = endProviderSession ?? (settings.endsProviderSession || isAsked)
+      await shareSignOut('', () =>
         live.signOut(async (ended, gone) => {
-          const leaving = endProviderSession && leave && ((url: string) => leave(url, gone))
+          const leaving: LeaveForSignOut = async (url, returnUri) => leave?.(url, gone, returnUri)
           const { signOut } = await authorization.get()
-          await signOut(ended, leaving || undefined)
+          await signOut(ended, request, isLeaving && leave ? leaving : undefined)
         }),
-      ),
+      )
+    },
 
     events: { subscribe: log.subscribe },
     explain: () => log.explain(live.session),

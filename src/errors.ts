@@ -128,7 +128,7 @@ export class CallbackError extends LatchkeyError {
     this.error = options?.error
     this.errorDescription = options?.errorDescription
     this.errorUri = options?.errorUri
-    this.retryable = isPassing(this.error)
+    this.retryable = isPassing(this.error) || this.cause instanceof NetworkError
     this.lost = options?.lost
     // a function is nothing to log
     Object.defineProperty(this, 'restart', { value: undefined, writable: true, enumerable: false })

@@ -8,6 +8,7 @@ export type {
   ExtensionHooks,
   Presentation,
 } from './core/extension.ts'
+export type { Grant, GrantContext, GrantScope } from './core/grant.ts'
 export type {
   Channel,
   Clock,

@@ -24,9 +24,10 @@ export const tabStorage = (): Store =>
 
 /** What the app changes in its options later must not count: the second half reads them when it is there. */
 const readOnce = (options: ClientOptions): ClientOptions => {
-  const { server, scope, allowedOrigins, resources, authorizationParameters, quirks } = options
-  const own = structuredClone({ server, scope, allowedOrigins, resources, authorizationParameters, quirks })
-  return { ...options, ...own } as ClientOptions
+  const { server, scope, allowedOrigins, resources, authorizationParameters, logoutParameters, quirks } =
+    options
+  const own = { server, scope, allowedOrigins, resources, authorizationParameters, logoutParameters, quirks }
+  return { ...options, ...structuredClone(own) } as ClientOptions
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { ServerSettings } from './core/authorization.ts'
 import type { StepUp } from './core/challenge.ts'
-import type { SignInOptions } from './core/client.ts'
+import type { SignInOptions, SignOutOptions } from './core/client.ts'
 import { baseOf, isConfidential, isOrigin, type Resource } from './core/destination.ts'
 import type { ClientAuthentication, Extension } from './core/extension.ts'
+import type { Grant } from './core/grant.ts'
 import type { Clock, ConnectHost, Fetch, Logger, Store, UserAgent } from './core/ports.ts'
 import { QUIRKS, type Quirk } from './core/quirks.ts'
 import { ConfigurationError } from './errors.ts'
@@ -31,8 +32,6 @@ export interface ResourceParameters {
 interface CommonOptions {
   /** This app's `client_id` at the authorization server. */
   clientId: string
-  /** The URL that the authorization server sends the user back to. A relative URL is resolved against the page. */
-  redirectUri: string
   /** The scopes to ask for: one string or a list. Default `openid`. Add `offline_access` if your server needs it for refresh tokens. */
   scope?: string | readonly string[]
   /** The origins of your APIs, such as `https://api.example.com`. latchkey sends access tokens only there and to `resources`. */
@@ -47,6 +46,11 @@ interface CommonOptions {
    * provider's sign-out page. Default: not set, and the page stays.
    */
   postLogoutRedirectUri?: string
+  /**
+   * Extra parameters for every request to the provider's sign-out page, such as Cognito's `logout_uri`. If they are set,
+   * `signOut()` opens that page. Default: none.
+   */
+  logoutParameters?: Readonly<Record<string, string>>
   /** Extra parameters for every authorization request, such as `audience`. */
   authorizationParameters?: Readonly<Record<string, string>>
   /** How many seconds before expiry to refresh, 0 or more. latchkey uses at most a fifth of the token's lifetime. Default 60. */
@@ -64,6 +68,11 @@ interface CommonOptions {
   strict?: boolean
   /** Deviations from the specifications to accept from this server. Default: none. */
   quirks?: readonly Quirk[]
+  /**
+   * Names this client's session among those of other users in the same store: a user id, or the id of your own session. Default:
+   * one session per client ID.
+   */
+  session?: string
   /** Where to store tokens. Default: IndexedDB in browsers, a private file in Node. */
   store?: Store
   /** How to send the user to the authorization server. Default: a redirect in browsers, a loopback listener in Node. */
@@ -83,13 +92,26 @@ interface CommonOptions {
   clock?: Clock
 }
 
+/** How tokens are obtained: by the authorization code flow, which needs a `redirectUri`, or by a grant. */
+export type GrantChoice =
+  | {
+      /** The URL that the authorization server sends the user back to. A relative URL is resolved against the page. */
+      redirectUri: string
+      grant?: undefined
+    }
+  | {
+      /** Another way to tokens than the authorization code flow, from `latchkey/grants`. Default: the authorization code flow. */
+      grant: Grant
+      redirectUri?: string
+    }
+
 /** Either `issuer`, whose metadata latchkey then discovers, or `server`, the metadata itself. */
 export type ServerChoice =
   | { issuer: string; server?: undefined }
   | { server: ServerMetadata; issuer?: undefined }
 
 /** The options of `createClient()`. Set either `issuer`, whose metadata latchkey then discovers, or `server`, the metadata itself. */
-export type ClientOptions = CommonOptions & ServerChoice
+export type ClientOptions = CommonOptions & ServerChoice & GrantChoice
 
 /** Every option of `createClient()`, with names that other libraries have for it. */
 const OPTIONS = {
@@ -101,6 +123,7 @@ const OPTIONS = {
   allowedOrigins: 'apis baseUrl apiUrl allowedUrls secureRoutes',
   resources: '',
   postLogoutRedirectUri: 'postLogoutUrl logoutUrl logoutUri',
+  logoutParameters: 'logoutParams extraLogoutParams signoutParams',
   authorizationParameters:
     'authorizationParams extraQueryParams customParams audience prompt acrValues loginHint',
   refreshLeewaySeconds: 'leeway',
@@ -110,10 +133,12 @@ const OPTIONS = {
   strict: '',
   quirks: '',
   store: 'storage userStore tokenStorage stateStore cache cacheLocation',
-  userAgent: 'popup redirect flow',
+  userAgent: 'popup redirect',
   navigate: 'navigateTo onRedirectCallback onSigninCallback router',
   logger: 'log logLevel debug',
   host: 'worker',
+  grant: 'grantType flow',
+  session: 'sessionId user',
   fetch: '',
   clock: '',
 } satisfies Record<keyof ClientOptions, string>
@@ -240,7 +265,11 @@ export function parseOptions(
   checkNames(options, OPTIONS, 'createClient()')
   const { server, clientId, clientAuthentication, postLogoutRedirectUri } = options
   const { refreshLeewaySeconds = 60, strict = false, quirks = [], extensions = [] } = options
+  const { grant, session } = options
   const issuer = parseIssuer(options)
+  const isGrant = !grant || (typeof grant.type === 'string' && Boolean(grant.parameters ?? grant.userAgent))
+  check(isGrant, 'grant', 'one of latchkey/grants, such as clientCredentials()', grant)
+  check(session === undefined || (typeof session === 'string' && session), 'session', 'a name', session)
   check(typeof clientId === 'string' && clientId.trim(), 'clientId', 'the client_id of this app', clientId)
   const isLeeway = Number.isFinite(refreshLeewaySeconds) && refreshLeewaySeconds >= 0
   check(isLeeway, 'refreshLeewaySeconds', '0 or more (default 60)', refreshLeewaySeconds)
@@ -259,17 +288,23 @@ export function parseOptions(
   check(Array.isArray(quirks), 'quirks', `a list of ${QUIRKS.join(', ')}`, quirks)
   for (const quirk of quirks) check(QUIRKS.includes(quirk), 'quirks', `a list of ${QUIRKS.join(', ')}`, quirk)
   return {
-    ...{ issuer, metadata: server, clientId, clientAuthentication, resources, strict },
-    redirectUri: parseRedirectUri(options.redirectUri, base, 'redirectUri'),
+    ...{ issuer, metadata: server, clientId, clientAuthentication, resources, strict, grant, session },
+    redirectUri:
+      grant && options.redirectUri === undefined
+        ? ''
+        : parseRedirectUri(options.redirectUri as string, base, 'redirectUri'),
     postLogoutRedirectUri:
       postLogoutRedirectUri === undefined
         ? undefined
         : parseRedirectUri(postLogoutRedirectUri, base, 'postLogoutRedirectUri'),
-    // what is asked for later has to be granted now
+    // what is asked for later has to be granted now, unless latchkey runs the grant for each API
     scope: parseScope(
-      [options.scope ?? 'openid', ...resources.map(known => known.parameters.scope ?? '')].flat(),
+      grant?.parameters
+        ? (options.scope ?? '')
+        : [options.scope ?? 'openid', ...resources.map(known => known.parameters.scope ?? '')].flat(),
     ),
     authorizationParameters: checkAuthorizationParameters({ ...options.authorizationParameters }),
+    logoutParameters: checkLogoutParameters({ ...options.logoutParameters }, 'logoutParameters'),
     leewaySeconds: refreshLeewaySeconds,
     quirks: new Set(quirks),
     warnings: isExposed ? [EXPOSED] : [],
@@ -330,6 +365,40 @@ export function checkAuthorizationParameters(
     if (name === 'resource') checkIndicator(value, option)
   }
   return parameters
+}
+
+/** What latchkey itself puts into a request for the end of the provider's session, and what has no place in a URL. */
+const RESERVED_AT_SIGN_OUT =
+  /^(client_id|client_secret|post_logout_redirect_uri|state|.*_token|id_token_hint)$/
+
+function checkLogoutParameters(
+  parameters: Readonly<Record<string, string>>,
+  option: string,
+): Readonly<Record<string, string>> {
+  for (const [name, value] of Object.entries(parameters)) {
+    const right = 'left out: latchkey sets it, or it has no place in a URL'
+    check(!RESERVED_AT_SIGN_OUT.test(name), `${option}.${name}`, right, name)
+    check(typeof value === 'string', `${option}.${name}`, 'a string', value)
+  }
+  return parameters
+}
+
+/**
+ * What one sign-out asks for.
+ * @param base what relative URLs are resolved against, where there is a page.
+ * @throws ConfigurationError
+ */
+export function parseSignOut(
+  { postLogoutRedirectUri: own, parameters = {} }: Omit<SignOutOptions, 'endProviderSession'>,
+  settings: ServerSettings,
+  base: string | undefined,
+) {
+  const postLogoutRedirectUri =
+    own === undefined
+      ? settings.postLogoutRedirectUri
+      : parseRedirectUri(own, base, 'signOut.postLogoutRedirectUri')
+  const checked = checkLogoutParameters(parameters, 'signOut.parameters')
+  return { postLogoutRedirectUri, parameters: { ...settings.logoutParameters, ...checked } }
 }
 
 /**

@@ -1,7 +1,14 @@
 /** What the entries `latchkey` and `latchkey/node` have in common: what an app needs. `extending.ts` has the rest. */
 
 export type { StepUp } from './core/challenge.ts'
-export type { CallbackResult, Client, MarkedResponse, SignInOptions, SignOutOptions } from './core/client.ts'
+export type {
+  AccessTokenOptions,
+  CallbackResult,
+  Client,
+  MarkedResponse,
+  SignInOptions,
+  SignOutOptions,
+} from './core/client.ts'
 export type { ClientEvent, Explanation, WarningTopic } from './core/events.ts'
 export type { Extension } from './core/extension.ts'
 export type { Store, UserAgent } from './core/ports.ts'

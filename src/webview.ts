@@ -65,7 +65,7 @@ export function createClient(options: WebviewClientOptions): Client {
     store: indexedDb,
     userAgent: () => userAgent,
     page: undefined,
-    leave: url => userAgent.leave(url, options.postLogoutRedirectUri),
+    leave: (url, _gone, returnUri) => userAgent.leave(url, returnUri),
     baseUrl: () => globalThis.document?.baseURI,
     wake: browserWake,
     watchLeaving,

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
 import { chromiumArgs, findChromium } from './support/chromium.ts'
@@ -34,6 +35,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
+        plugins: [svelte({ configFile: false })],
         test: {
           name: 'node',
           include: [
@@ -67,11 +69,30 @@ export default defineConfig({
       },
       {
         extends: true,
+        plugins: [svelte({ configFile: false })],
         // Known beforehand: a dependency that is found late reloads the page in the middle of a test.
-        optimizeDeps: { include: ['oauth4webapi', 'idb-keyval', 'ky', 'fast-check'] },
+        optimizeDeps: {
+          include: [
+            ...['oauth4webapi', 'idb-keyval', 'ky', 'fast-check', 'msw'],
+            ...[
+              'react',
+              'react-dom/client',
+              'react-router',
+              'react-router/dom',
+              '@tanstack/react-router',
+              'swr',
+              '@apollo/client',
+              '@tanstack/react-query',
+            ],
+            ...['vue', 'vue-router', 'pinia', 'solid-js', 'solid-js/web', 'rxjs'],
+            ...['core', 'common', 'common/http', 'router', 'platform-browser', 'compiler'].map(
+              name => `@angular/${name}`,
+            ),
+          ],
+        },
         test: {
           name: 'browsers',
-          include: ['test/browser/*.test.ts'],
+          include: ['test/browser/*.test.ts', 'test/browser/bindings/*.test.ts'],
           globalSetup: ['test/browser/recording.setup.ts'],
           fileParallelism: false,
           sequence: { groupOrder: 3 },

@@ -38,6 +38,9 @@ export interface AuthorizationRequestPorts {
   readonly warn: Warn
   warnings(): readonly Warning[]
   readonly origin: string | undefined
+  /** This client and its store. */
+  readonly owner: string
+  hash(text: string): Promise<string>
 }
 
 /**
@@ -52,6 +55,14 @@ async function challengeOf(codeVerifier: string): Promise<string> {
 
 const noCrypto = (origin = 'This runtime') =>
   `${origin} has no Web Crypto, which signing in needs. Serve the page over https or from localhost; in a test, give its environment Node's: globalThis.crypto = webcrypto.`
+
+/**
+ * The mark of one client's `state`: only who knows that client sees whose it is, so that others of the page leave it alone.
+ */
+export const markOf = async (
+  { hash, owner }: Pick<AuthorizationRequestPorts, 'hash' | 'owner'>,
+  random: string,
+): Promise<string> => (await hash(`${owner} ${random}`)).slice(0, 8)
 
 /**
  * So many sign-ins that came back within this time, or that never did, and still nobody is signed in. Who goes Back at the
@@ -139,7 +150,8 @@ export async function beginAuthorization(
   endpointOf(as, 'token_endpoint', clientAuthentication?.mtls) // better to fail before the user has signed in than after
   await checkSignIn(ports, as, redirectUri)
   const createdAt = clock.now()
-  const state = nameState(userAgent, generateRandomState())
+  const random = generateRandomState()
+  const state = nameState(userAgent, random, await markOf(ports, random))
   const codeVerifier = generateRandomCodeVerifier()
   const nonce = scope.split(' ').includes('openid') ? generateRandomNonce() : undefined
   const own = {

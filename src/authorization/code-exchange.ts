@@ -1,10 +1,36 @@
 import { validateAuthResponse } from 'oauth4webapi'
+import type { Clock, EpochMs } from '../core/ports.ts'
 import type { Granted, IdTokenClaims } from '../core/token-set.ts'
-import { CallbackError, ServerError } from '../errors.ts'
+import { HOLD_MS, pause, withTimeLimit } from '../core/waiting.ts'
+import { CallbackError, NetworkError, ServerError } from '../errors.ts'
 import { toLatchkeyError } from './failure.ts'
 import { type TokenRequest, type TokenRequestPorts, tokenRequest } from './token-request.ts'
 import { readRefreshToken, unfit } from './token-response.ts'
 import type { Transaction } from './transaction.ts'
+
+/** How long the exchange waits for the keys of the server before it sends the code. */
+const KEYS_MS = 5000
+/** Between two looks for a key that was not among them: the code is spent by then, and its answer comes only once. */
+const KEYS_PAUSE_MS = 1000
+/** Of the time that the lock is held, what storing the session may take. */
+const STORE_MS = 2500
+
+const keysAreLate = () =>
+  new NetworkError('The keys of the server did not come in time. Try again later.', 'timeout')
+
+/** Checks a signature, and looks for its key until `giveUpAt` while the server cannot be reached. */
+async function verifyPatiently(clock: Clock, verify: () => Promise<void>, giveUpAt: EpochMs): Promise<void> {
+  for (;;) {
+    const remainingMs = Math.max(giveUpAt - clock.now(), KEYS_PAUSE_MS)
+    try {
+      return await withTimeLimit(clock, remainingMs, verify, keysAreLate)
+    } catch (error) {
+      const isPassing = error instanceof NetworkError && error.reason !== 'not_the_server'
+      if (!isPassing || clock.now() + KEYS_PAUSE_MS >= giveUpAt) throw error
+      await pause(clock, KEYS_PAUSE_MS)
+    }
+  }
+}
 
 /** OpenID Connect Core section 5.5.1.1, RFC 9470 section 5. An empty list: any will do, but one there must be. */
 const isAcrMet = (asked: Transaction['acr'], claims: IdTokenClaims | undefined): boolean =>
@@ -22,16 +48,20 @@ const NO_ID_TOKEN =
 export async function exchangeCode(
   ports: TokenRequestPorts & { revoke(refreshToken: string): void },
   answer: URL,
-  { state, redirectUri, codeVerifier, nonce, acr, maxAge }: Transaction,
+  { state, redirectUri, codeVerifier, nonce, acr, maxAge, stage }: Transaction,
 ): Promise<Granted> {
+  const { clock } = ports
+  const giveUpAt = clock.now() + HOLD_MS - STORE_MS
   const received: TokenRequest['received'] = {}
+  let isAnswered = false
   const judge: TokenRequest['judge'] = async (as, response) => {
     if (response.id_token === undefined) {
       if (nonce) throw unfit(NO_ID_TOKEN)
       return { claims: undefined }
     }
+    isAnswered = true
     const { claims, verify } = await ports.idTokens.judge(as, response, { nonce, maxAge })
-    await verify()
+    await verifyPatiently(clock, verify, giveUpAt)
     return { claims }
   }
   try {
@@ -39,6 +69,8 @@ export async function exchangeCode(
     const parameters = validateAuthResponse(as, { client_id: ports.settings.clientId }, answer, state)
     const [code, ...more] = parameters.getAll('code')
     if (!code || more.length) throw unfit('has no code, or more than one')
+    // what fails here may be tried again with the same code
+    if (nonce) await withTimeLimit(clock, KEYS_MS, ports.idTokens.prepare, keysAreLate)
     const granted = await tokenRequest(ports, {
       ...{ grantType: 'authorization_code', sessionId: state, attempt: 1, received, judge },
       parameters: { code, redirect_uri: redirectUri, code_verifier: codeVerifier },
@@ -55,10 +87,24 @@ export async function exchangeCode(
     // nobody will use what came
     const unused = readRefreshToken(received.text)
     if (unused) ports.revoke(unused.refresh_token)
-    const error = toLatchkeyError(cause, 'The sign-in', ports.clock.now())
+    const error = toLatchkeyError(cause, 'The sign-in', clock.now())
+    if (isAnswered && error instanceof NetworkError) {
+      const message = `The tokens of this sign-in came, and the keys to check them with did not: ${error.message} The code is spent, and latchkey has dropped the tokens. Call signIn() to begin anew.`
+      throw new CallbackError(message, 'invalid_response', { cause: error })
+    }
     if (!(error instanceof ServerError) || error.retryable) throw error
-    const { message, errorDescription } = error
-    const details = { cause: error, error: error.error, errorDescription }
-    throw new CallbackError(message, 'invalid_response', details)
+    const injected =
+      error.error !== 'invalid_grant'
+        ? ''
+        : stage === 'returned'
+          ? ' An earlier try may have sent this code, and its answer was lost.'
+          : ' If this page was not loaded twice, somebody may have slipped in a stolen code (RFC 9700 section 4.5).'
+    const { errorDescription } = error
+    const message = `${error.message}${injected} Call signIn() to begin anew.`
+    throw new CallbackError(message, 'invalid_response', {
+      cause: error,
+      error: error.error,
+      errorDescription,
+    })
   }
 }

@@ -53,8 +53,11 @@ export interface JudgedIdToken {
 }
 
 export interface IdTokens {
-  /** Fetches the keys that `verify` will need in the background, unless they are there. */
-  prepare(): void
+  /**
+   * Fetches the keys that `verify` will need, unless they are there, or the server has none.
+   * @throws NetworkError, ServerError; ConfigurationError for a `jwks_uri` that is not https.
+   */
+  prepare(): Promise<unknown>
   /**
    * The one judge of ID Tokens (OpenID Connect Core sections 3.1.3.7 and 3.1.3.8).
    * @param members of the token response that it came in.
@@ -190,7 +193,7 @@ export function createIdTokens({
   }
 
   return {
-    prepare: () => void keys().catch(() => {}),
+    prepare: async () => (await server()).jwks_uri && keys(),
 
     async judge(as, members, expected) {
       const idToken = String(members.id_token)

@@ -1,9 +1,17 @@
-import type { Authorization, AuthorizationPorts, SignInRequest } from '../core/authorization.ts'
+import type {
+  Authorization,
+  AuthorizationPorts,
+  SignInRequest,
+  SignOutRequest,
+} from '../core/authorization.ts'
 import { judgeAnswer } from '../core/challenge.ts'
-import { parseSignIn } from '../options.ts'
+import { resourceOf } from '../core/destination.ts'
+import { runsGrant, type SessionRecord } from '../core/session.ts'
+import { parseSignIn, parseSignOut } from '../options.ts'
 import { createServerTime, createTransport } from './endpoint.ts'
 import { joinExtensions } from './extensions.ts'
 import { createAcceptDeviation } from './failure.ts'
+import { createGrantRuns } from './grant-run.ts'
 import { createIdTokens } from './id-token.ts'
 import { createServer, endpointOf, watchProtections } from './metadata.ts'
 import { beginRecovery } from './recovery.ts'
@@ -34,25 +42,31 @@ export function createAuthorization(ports: AuthorizationPorts): Authorization {
     ...{ settings, server, extensions, transport, clock },
     ...{ serverTime, emit, warn, acceptDeviation, idTokens },
   }
+  const grants = createGrantRuns({ ...ports, ...requests })
   const revoke = (refreshToken: string) =>
     void revokeToken(requests, refreshToken, 'refresh_token').catch(() => {})
   const transactions = createTransactions(keyValue, `${prefix} transaction `, clock)
   const parse = (request: SignInRequest) =>
     parseSignIn(request, settings, ports.home, ports.records.current?.tokens.scope)
+  const parseOut = (request: SignOutRequest) => parseSignOut(request, settings, ports.page?.location())
   const signIns: SignInPorts = { ...ports, ...requests, transactions, revoke }
   const redeem = createRedemption({
     ...ports,
     tokenType: extensions.tokenType,
     revoke,
     async redeem(record, url, attempt, signal) {
-      const resource = resources.find(known => known.url === url)
+      const resource = url === undefined ? undefined : resourceOf(url, resources)
       const parameters = resource && requestFor(resource, record)
-      const granted = await refreshTokens(requests, record, attempt, signal, parameters)
+      const granted = runsGrant(record)
+        ? await grants.run(record, attempt, signal, parameters)
+        : await refreshTokens(requests, record, attempt, signal, parameters)
       return renew(record, resource, granted, { ...settings, receivedAt: clock.now(), warn })
     },
   })
 
-  const refresher = createRefresher({ ...ports, prepare: server, redeem, revoke })
+  const prepare = (record: SessionRecord) =>
+    Promise.all([server(), runsGrant(record) && grants.prepare(record)])
+  const refresher = createRefresher({ ...ports, prepare, redeem, revoke })
 
   return {
     ...refresher,
@@ -60,9 +74,11 @@ export function createAuthorization(ports: AuthorizationPorts): Authorization {
     signIn: (attempt, request) => signIn(signIns, attempt, request, parse(request)),
     ...createArrival(signIns),
     beginRecovery: () => beginRecovery(ports),
-    async signOut(ended, leave) {
+    checkSignOut: request => void parseOut(request),
+    async signOut(ended, request, leave) {
+      const demands = parseOut(request)
       await endSignIns(transactions, extensions)
-      if (ended) await endAtServer(requests, ended, leave)
+      if (ended) await endAtServer(requests, ended, demands, leave)
     },
     judgeAnswer,
     server,

@@ -3,7 +3,7 @@ import { addFailure, isTooEarly } from '../core/back-off.ts'
 import { decide } from '../core/decide.ts'
 import { judgeRefreshFailure, type RefreshesBefore } from '../core/grant-outcome.ts'
 import type { WatchLeaving } from '../core/ports.ts'
-import { accessTokenOf, type SessionRecord, sessionOf } from '../core/session.ts'
+import { accessTokenOf, runsGrant, type SessionRecord, sessionOf } from '../core/session.ts'
 import { toError } from '../core/trouble.ts'
 import { HOLD_MS, pause, withTimeLimit } from '../core/waiting.ts'
 import { type EndReason, LatchkeyError, NetworkError, StorageError } from '../errors.ts'
@@ -49,12 +49,14 @@ export interface RedemptionPorts
 }
 
 /** What went before a refresh that fails. */
-function before({ tokens, trouble }: SessionRecord, now: number): RefreshesBefore {
+function before(record: SessionRecord, now: number, isForced = false): RefreshesBefore {
+  const { tokens, trouble } = record
   const { expiresAt = 0, refreshAt = 0 } = tokens
   return {
     refusals: trouble && now - trouble.at >= REPEATS_MS ? trouble.refusals : 0,
-    // one that is fresh is not renewed but for a 401
-    accessTokenExpired: now >= expiresAt || now < refreshAt,
+    // one that is fresh is not renewed but for a 401, or because the app wants a newer one
+    accessTokenExpired: now >= expiresAt || (now < refreshAt && !isForced),
+    isGrant: runsGrant(record),
   }
 }
 
@@ -97,7 +99,7 @@ export function createRedemption(
   }
 
   const underLock = async (
-    { record: wanting, resource, wokeAt }: RefreshRequest,
+    { record: wanting, resource, wokeAt, isForced }: RefreshRequest,
     held: () => AbortSignal,
     isLeaving: () => boolean,
   ): Promise<RefreshResult> => {
@@ -113,8 +115,8 @@ export function createRedemption(
       return { type: 'failed', error: toError(trouble), noted: 'read' }
     }
 
-    const tokenHash = await ports.hash(decision.refreshToken)
-    const known = refused.get(tokenHash)
+    const tokenHash = await ports.hash(decision.refreshToken ?? '')
+    const known = decision.refreshToken && refused.get(tokenHash)
     if (known) return end(found, known)
     // nothing has to be in the store for it: not even a mark, where all writes fail
     if (!records.isUnsaved && !isKeeping && (await lock.isHeld?.(unsaved)))
@@ -173,7 +175,7 @@ export function createRedemption(
       } catch (error) {
         if (!(error instanceof LatchkeyError)) throw error
         const remainingMs = REDEEM_MS - (clock.now() - began)
-        const outcome = judgeRefreshFailure(error, attempt, remainingMs, before(found, clock.now()))
+        const outcome = judgeRefreshFailure(error, attempt, remainingMs, before(found, clock.now(), isForced))
         if (outcome.do === 'end') {
           const reason = outcome.reason ?? (interrupted || spent ? 'refresh_interrupted' : 'expired')
           refused.set(tokenHash, reason)

@@ -35,7 +35,7 @@ export interface RefresherPorts
     | 'host'
   > {
   /** Fetches what can be fetched before the lock is taken. */
-  prepare(): Promise<unknown>
+  prepare(record: SessionRecord): Promise<unknown>
   /** What happens while the lock is held. */
   redeem(request: RefreshRequest): Promise<RefreshResult>
   /** Revokes a refresh token that nobody will use, without waiting for it. */
@@ -91,7 +91,11 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     return error
   }
 
-  const refresh = async (wanting: SessionRecord, resource: string | undefined): Promise<void> => {
+  const refresh = async (
+    wanting: SessionRecord,
+    resource: string | undefined,
+    isForced?: boolean,
+  ): Promise<void> => {
     const { sessionId } = wanting
     const key = keyOf(wanting, resource)
     const early = tooEarly(wanting, key)
@@ -99,7 +103,7 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     let ending: RefreshResult
     try {
       if (early) throw early
-      ending = (await inHost(wanting, resource)) ?? (await underLock(wanting, resource))
+      ending = (await inHost(wanting, resource, isForced)) ?? (await underLock(wanting, resource, isForced))
     } catch (error) {
       ending = await withoutLock(wanting, resource, error, early)
     }
@@ -145,14 +149,14 @@ export function createRefresher(ports: RefresherPorts): Refresher {
   }
 
   /** Shared by all who wait in this realm, and over for them as soon as the session is. */
-  const flight = (wanting: SessionRecord, resource: string | undefined) =>
+  const flight: Refresher['refresh'] = (wanting, resource, isForced) =>
     share(keyOf(wanting, resource), () =>
-      abortable(refresh(wanting, resource), leavingOf(wanting.sessionId).signal),
+      abortable(refresh(wanting, resource, isForced), leavingOf(wanting.sessionId).signal),
     )
 
-  const underLock = async (record: SessionRecord, resource: string | undefined) => {
-    await ports.prepare()
-    const request = { record, resource, wokeAt: ports.wokeAt() }
+  const underLock = async (record: SessionRecord, resource: string | undefined, isForced?: boolean) => {
+    await ports.prepare(record)
+    const request = { record, resource, wokeAt: ports.wokeAt(), isForced }
     return lock.run(prefix, () => ports.redeem(request), WAIT_MS)
   }
 
@@ -160,13 +164,14 @@ export function createRefresher(ports: RefresherPorts): Refresher {
   const inHost = async (
     record: SessionRecord,
     resource: string | undefined,
+    isForced: boolean | undefined,
   ): Promise<RefreshResult | undefined> => {
     // the host knows only what is in the store
     if (!ports.host || records.isUnsaved) return undefined
     const { sessionId } = record
     const old = accessTokenOf(record, resource)?.accessToken
     const unusable = await ports.hash(old ?? '')
-    if (!(await ports.host.refresh({ sessionId, unusable, resource }))) return undefined
+    if (!(await ports.host.refresh({ sessionId, unusable, resource, isForced }))) return undefined
     const found = sessionOf(await records.read())
     if (found?.sessionId !== sessionId) return { type: 'adopted' }
     if (decide(found, ports.now(), old, resource).do === 'use') return { type: 'adopted' }

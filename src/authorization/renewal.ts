@@ -55,6 +55,17 @@ export function unasked(granted: string | undefined, asked: string): string {
   return asked ? more.join(' ').slice(0, MOST) : ''
 }
 
+/** So many access tokens with a part of the scope are kept in a record. */
+const MOST_PARTS = 20
+
+/** The access tokens of single APIs, without those for parts of the scope (`tokenName`) that have expired or are too many. */
+function livingOnes(resources: SessionRecord['resources'] = {}, now: EpochMs): SessionRecord['resources'] {
+  const parts = Object.entries(resources).filter(([name]) => name.includes(' '))
+  const kept = new Set(parts.filter(([, { expiresAt = Infinity }]) => now < expiresAt).slice(1 - MOST_PARTS))
+  const gone = new Set(parts.filter(part => !kept.has(part)).map(([name]) => name))
+  return Object.fromEntries(Object.entries(resources).filter(([name]) => !gone.has(name)))
+}
+
 /** What a session holds after a refresh: for all APIs in general, or for one of them. */
 export type Renewed = Pick<SessionRecord, 'tokens' | 'resources'> & {
   /** The answer is for another API, for more or for somebody else: its refresh token is kept, its access token is not. */
@@ -68,6 +79,7 @@ export function renew(
   granted: Granted,
   context: { receivedAt: number; leewaySeconds: number; scope: string; strict: boolean; warn: Warn },
 ): Renewed {
+  const { receivedAt } = context
   const next = toTokenSet(granted, { ...context, previous: tokens })
   const { refreshToken, idToken, claims, ...accessToken } = next
   // the new refresh token is kept whatever else there is: the old one is spent
@@ -92,7 +104,7 @@ export function renew(
   const scope = granted.response.scope ?? resource.parameters.scope ?? ''
   const { authorization_details: authorizationDetails } = granted.response
   const own = { ...accessToken, scope, authorizationDetails }
-  return { tokens: kept, resources: { ...resources, [resource.url]: own } }
+  return { tokens: kept, resources: { ...livingOnes(resources, receivedAt), [resource.url]: own } }
 }
 
 /**
@@ -123,7 +135,7 @@ export function requestFor(
   const more = asked.filter(name => granted?.includes(name) === false)
   if (!more.length) return parameters
   throw new ServerError(
-    `This session was begun without the scope ${more.join(' ')}, which ${url} needs. Call signIn() to ask for it.`,
+    `This session was begun without the scope ${more.join(' ')}, which ${url.trim()} needs. Call signIn() to ask for it.`,
     { error: 'invalid_scope' },
   )
 }

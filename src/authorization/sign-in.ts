@@ -10,9 +10,10 @@ import {
   cleanUrl,
   isAt,
   parseCallback,
+  readMark,
   withFragmentAsQuery,
 } from '../core/callback.ts'
-import type { KeyValue, SignInAttempt } from '../core/ports.ts'
+import type { SignInAttempt } from '../core/ports.ts'
 import { type SessionRecord, sessionOf } from '../core/session.ts'
 import type { Granted } from '../core/token-set.ts'
 import { abortable, HOLD_MS, singleFlight, WAIT_MS, withTimeLimit } from '../core/waiting.ts'
@@ -24,7 +25,7 @@ import {
   StorageError,
 } from '../errors.ts'
 import type { parseSignIn } from '../options.ts'
-import { beginAuthorization, refuseLoop } from './authorization-request.ts'
+import { beginAuthorization, markOf, refuseLoop } from './authorization-request.ts'
 import { exchangeCode } from './code-exchange.ts'
 import { refusalOf, tidy } from './failure.ts'
 import { noteReason } from './recovery.ts'
@@ -47,8 +48,23 @@ export interface SignInPorts
       | 'now'
       | 'origin'
       | 'warnings'
+      | 'owner'
+      | 'hash'
     > {
   readonly transactions: Transactions
+  /** Revokes a refresh token that nobody will use, without waiting for it. */
+  revoke(refreshToken: string): void
+}
+
+/** What a sign-in works with that needs no authorization response. */
+export interface ObtainPorts extends TokenRequestPorts, Pick<AuthorizationPorts, 'records' | 'changed'> {
+  readonly demands: Pick<ReturnType<typeof parseSignIn>, 'scope' | 'parameters'>
+  /**
+   * Stores the session that was granted.
+   * @param epoch of the store when the sign-in began.
+   * @throws AuthorizationRequiredError where somebody has signed out since.
+   */
+  begin(state: string, epoch: number | undefined, granted: Granted): Promise<SessionRecord>
   /** Revokes a refresh token that nobody will use, without waiting for it. */
   revoke(refreshToken: string): void
 }
@@ -62,6 +78,11 @@ export async function signIn(
 ): Promise<void> {
   const { scope } = demands
   await refuseLoop(ports)
+  if (attempt.obtain) {
+    const begin: ObtainPorts['begin'] = (state, epoch, granted) =>
+      beginSession(ports, { state, epoch, scope, subject }, granted, undefined)
+    if (await attempt.obtain({ ...ports, demands, begin } satisfies ObtainPorts)) return
+  }
   const choice = { ...demands, userAgent, subject }
   const { url, state } = await beginAuthorization(ports, choice, await attempt.redirectUri)
   if (leaves && !ports.isKept()) {
@@ -152,7 +173,7 @@ async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedS
     }
   }
   if (!found) {
-    if (await isAwaitedElsewhere(ports.keyValue, state, `${prefix} transaction ${state}`)) return undefined
+    if (await isOfAnother(ports, state)) return undefined
     clean()
     if (sessionOf(await records.read())) return { returnTo: undefined }
     throw await explainLost(ports, callback)
@@ -260,7 +281,13 @@ async function exchange(ports: SignInPorts, { state, url }: Callback): Promise<S
  */
 async function beginSession(
   ports: SignInPorts,
-  { state, scope, silent, subject: required, epoch }: Transaction,
+  {
+    state,
+    scope,
+    silent,
+    subject: required,
+    epoch,
+  }: Pick<Transaction, 'state' | 'scope' | 'silent' | 'subject' | 'epoch'>,
   granted: Granted,
   subject: string | undefined,
 ): Promise<SessionRecord> {
@@ -309,8 +336,8 @@ const needsUser = (error: unknown) =>
 const isRetryable = (error: unknown) =>
   error instanceof LatchkeyError && error.retryable && !(error instanceof CallbackError)
 
-/** Whether another client that shares the store waits for this answer. @param own the key that it has here. */
-export const isAwaitedElsewhere = async (keyValue: KeyValue, state: string, own: string): Promise<boolean> =>
-  (await keyValue.keys('latchkey ').catch(() => [])).some(
-    key => key.endsWith(` transaction ${state}`) && key !== own,
-  )
+/** Whether a state that is not known here says that it belongs to another client of this page, or to another store. */
+async function isOfAnother(ports: SignInPorts, state: string): Promise<boolean> {
+  const read = readMark(state)
+  return read !== undefined && (await markOf(ports, read.random)) !== read.mark
+}

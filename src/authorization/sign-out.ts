@@ -5,16 +5,20 @@ import {
   processRevocationResponse,
   revocationRequest,
 } from 'oauth4webapi'
+import type { LeaveForSignOut } from '../core/authorization.ts'
 import { SIGNED_OUT_PREFIX } from '../core/callback.ts'
 import type { SessionRecord } from '../core/session.ts'
 import { withTimeLimit } from '../core/waiting.ts'
 import { NetworkError, ServerError } from '../errors.ts'
+import type { parseSignOut } from '../options.ts'
 import type { JoinedExtensions } from './extensions.ts'
 import { toLatchkeyError } from './failure.ts'
 import { endpointOf } from './metadata.ts'
 import { identity, type TokenRequestPorts } from './token-request.ts'
 import { isOpen, type Transaction, type Transactions } from './transaction.ts'
 
+/** A longer ID Token makes an address that servers refuse with 414 or 431. */
+const LONGEST_HINT = 2000
 /** How long sign-out waits for the server. What takes longer goes on, but nobody waits for it. */
 const SERVER_MS = 3000
 
@@ -51,21 +55,21 @@ export async function revokeToken(
 /**
  * Ends a session that was removed here at the server too: revokes the refresh token, then the access token (RFC 7009
  * section 2.1). Best effort, bounded, never rejects.
- * @param leave shows the user the page where the provider's own session ends (OpenID Connect RP-Initiated Logout
- * section 2). Settles when they are back, or will not be.
+ * @param leave where the provider's own session is to be ended too (OpenID Connect RP-Initiated Logout section 2).
  */
 export async function endAtServer(
   ports: TokenRequestPorts,
   { tokens: { accessToken, refreshToken, idToken } }: SessionRecord,
-  leave: ((url: string) => Promise<void>) | undefined,
+  { postLogoutRedirectUri, parameters }: ReturnType<typeof parseSignOut>,
+  leave: LeaveForSignOut | undefined,
 ): Promise<void> {
-  const { settings, clock, emit } = ports
+  const { settings, clock, emit, warn } = ports
   let leaveFor: string | undefined
 
   const emitResponse = (ok: boolean) => emit({ type: 'revocation-response', ok })
   const revokeBoth = async () => {
     const { revocation_endpoint: endpoint } = await ports.server()
-    if (!endpoint) return // not every server offers it
+    if (!endpoint || !accessToken) return // not every server offers it; not every session has had a token
     emit({ type: 'revocation-request' })
     const isRevoked =
       refreshToken &&
@@ -82,10 +86,14 @@ export async function endAtServer(
   }
   const prepareToLeave = async () => {
     const url = endpointOf(await ports.server(), 'end_session_endpoint')
+    for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
     url.searchParams.set('client_id', settings.clientId)
-    if (idToken) url.searchParams.set('id_token_hint', idToken)
-    if (settings.postLogoutRedirectUri) {
-      url.searchParams.set('post_logout_redirect_uri', settings.postLogoutRedirectUri)
+    if (idToken && idToken.length > LONGEST_HINT) {
+      const message = `The ID Token has ${idToken.length} characters, too many for the address of the provider's sign-out page: latchkey left out the id_token_hint, and the provider may ask the user to confirm. Let it put less into the ID Token.`
+      warn('id_token_hint', message)
+    } else if (idToken) url.searchParams.set('id_token_hint', idToken)
+    if (postLogoutRedirectUri) {
+      url.searchParams.set('post_logout_redirect_uri', postLogoutRedirectUri)
       url.searchParams.set('state', `${SIGNED_OUT_PREFIX}${generateRandomState()}`) // start() takes it out of the address
     }
     leaveFor = url.href
@@ -99,7 +107,7 @@ export async function endAtServer(
   await withTimeLimit(clock, SERVER_MS, () => Promise.all(steps), late).catch(() => {})
   if (!leave || !leaveFor) return
   emit({ type: 'end-session-request' })
-  await leave(leaveFor)
+  await leave(leaveFor, postLogoutRedirectUri)
 }
 
 /** The user signed out: sign-ins under way end with the session, and none counts as a loop. Best effort. */

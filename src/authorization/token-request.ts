@@ -177,7 +177,7 @@ export async function refreshTokens(
       return { ...distrusted(response.id_token), refused: isUsable ? undefined : error }
     }
   }
-  if (idToken) ports.idTokens.prepare()
+  if (idToken) ports.idTokens.prepare().catch(() => {})
   try {
     const form = { ...parameters, refresh_token: sent }
     const common = { sessionId, attempt, secrets: [sent], signal, received, judge }

@@ -1,9 +1,10 @@
 import type { EndReason, LatchkeyError, StorageError } from '../errors.ts'
 import type { Verdict } from './challenge.ts'
-import type { SignInOptions } from './client.ts'
+import type { SignInOptions, SignOutOptions } from './client.ts'
 import type { Resource } from './destination.ts'
 import type { Emit, Warn, Warning } from './events.ts'
 import type { ClientAuthentication, ExtensionHooks } from './extension.ts'
+import type { Grant } from './grant.ts'
 import type { Listeners } from './listeners.ts'
 import type {
   Clock,
@@ -30,11 +31,15 @@ export interface ServerSettings {
   readonly postLogoutRedirectUri: string | undefined
   readonly scope: string
   readonly authorizationParameters: Readonly<Record<string, string>>
+  readonly logoutParameters: Readonly<Record<string, string>>
   /** The more specific ones first. */
   readonly resources: readonly Resource[]
   readonly leewaySeconds: number
   readonly strict: boolean
   readonly quirks: ReadonlySet<Quirk>
+  /** In place of the authorization code flow. */
+  readonly grant?: Grant | undefined
+  readonly session?: string | undefined
   /** What the app's developers should look at, although nothing is refused. */
   readonly warnings: readonly Warning[]
 }
@@ -86,6 +91,8 @@ export interface RefreshRequest {
   readonly resource: string | undefined
   /** When the user or the network last came back. */
   readonly wokeAt: EpochMs
+  /** The access token of the record may still be good. */
+  readonly isForced?: boolean | undefined
 }
 
 /** How a refresh ended, reported after the lock was released. */
@@ -107,6 +114,15 @@ export interface SignInRequest extends Omit<SignInOptions, 'userAgent'> {
   /** With `prompt=none`: nobody else than this user. */
   readonly subject: string | undefined
 }
+
+/** One sign-out, as the app asks for it. */
+export type SignOutRequest = Omit<SignOutOptions, 'endProviderSession'>
+
+/**
+ * Shows the user the page where the provider's own session ends. Settles when they are back, or will not be.
+ * @param returnUri where that page sends them.
+ */
+export type LeaveForSignOut = (url: string, returnUri: string | undefined) => Promise<void>
 
 /** What became of a callback: `undefined` when it answers no sign-in of this client. */
 export type FinishedSignIn = { readonly returnTo: string | undefined } | undefined
@@ -133,6 +149,8 @@ export interface AuthorizationPorts {
   readonly lock: Lock
   /** Begins the names of all locks and records of this client. */
   readonly prefix: string
+  /** This client and its store, as no other client of the page has them. */
+  readonly owner: string
   /** Names this tab, worker or process in the records that it stores. */
   readonly realm: string
   readonly records: SessionRecords
@@ -167,9 +185,10 @@ export interface Authorization {
    * Afterwards `records.current` is what there is.
    * @param record the one whose access token cannot be used.
    * @param resource for one API of `resources`, or for all in general.
+   * @param isForced although nothing says that the access token cannot be used.
    * @throws AuthorizationRequiredError, NetworkError, ServerError, StorageError, LockTimeoutError.
    */
-  refresh(record: SessionRecord, resource: string | undefined): Promise<void>
+  refresh(record: SessionRecord, resource: string | undefined, isForced?: boolean): Promise<void>
   /** The same beside a call that does not need it yet, unless it is too early to try again. */
   refreshIfDue(record: SessionRecord, resource: string | undefined): void
   /** When the refresh was begun that brought the newest tokens; 0 where it was not one of this realm. */
@@ -195,13 +214,16 @@ export interface Authorization {
   beginRecovery(): Promise<string | undefined>
   /** Finishes the sign-in that a URL answers: once, however often it comes. */
   handleCallback(url: string | URL): Promise<FinishedSignIn>
+  /** @throws ConfigurationError for a sign-out that cannot be asked for like this. */
+  checkSignOut(request: SignOutRequest): void
   /**
    * After the session was removed here: ends sign-ins under way, revokes the tokens, and leaves for the end of the
-   * provider's own session. Best effort, bounded, never rejects.
+   * provider's own session. Best effort, bounded; rejects only as `checkSignOut`.
    */
   signOut(
     ended: SessionRecord | undefined,
-    leave: ((url: string) => Promise<void>) | undefined,
+    request: SignOutRequest,
+    leave: LeaveForSignOut | undefined,
   ): Promise<void>
   /** What an API's answer leads to, by its challenges. */
   judgeAnswer(status: number, header: string | null, sent: readonly unknown[]): Verdict

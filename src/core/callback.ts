@@ -14,8 +14,14 @@ export interface Callback {
   readonly userAgent: 'popup' | undefined
 }
 
-export const nameState = (userAgent: string, random: string): string =>
-  `${userAgent === 'popup' ? POPUP_PREFIX : STATE_PREFIX}${random}`
+export const nameState = (userAgent: string, random: string, mark: string): string =>
+  `${userAgent === 'popup' ? POPUP_PREFIX : STATE_PREFIX}${random}.${mark}`
+
+/** What a state was made of. `undefined` for one of version 0.1.0, which says of no client that it is its own. */
+export function readMark(state: string): { random: string; mark: string } | undefined {
+  const [, random, mark] = /^lk\.(?:p\.)?([\w-]+)\.([\da-f]{8})$/.exec(state) ?? []
+  return random && mark ? { random, mark } : undefined
+}
 
 /** `undefined` for every URL that is not the answer to a sign-in of latchkey: it is nobody's business here. */
 export function parseCallback(address: string | URL): Callback | undefined {

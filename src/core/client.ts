@@ -21,13 +21,37 @@ export interface SignInOptions {
   signal?: AbortSignal
 }
 
+/** Which access token `getAccessToken()` returns. */
+export interface AccessTokenOptions {
+  /** The name of an API in `resources`. Default: the access token for `allowedOrigins`. */
+  resource?: string
+  /** Only this part of the scope: a token of its own, with a refresh of its own. Default: everything. */
+  scope?: string | readonly string[]
+  /**
+   * An access token that an API rejected, for example in the answer to an `XMLHttpRequest` or by closing a WebSocket.
+   * latchkey refreshes only if this is still its newest one. Default: none.
+   */
+  rejected?: string | undefined
+  /**
+   * Whether to refresh although the access token has not expired, for example after the user's roles have changed. Callers
+   * at the same moment share one refresh. Default false.
+   */
+  forceRefresh?: boolean
+  /** Stops waiting. */
+  signal?: AbortSignal
+}
+
 /** Options of a sign-out. */
 export interface SignOutOptions {
   /**
-   * Whether to open the provider's sign-out page, which also ends the provider's own session. Default: true if the client
-   * has a `postLogoutRedirectUri` to come back to, otherwise false.
+   * Whether to open the provider's sign-out page, which also ends the provider's own session. Default: true if there is a
+   * `postLogoutRedirectUri` to come back to, or there are `logoutParameters`; otherwise false.
    */
   endProviderSession?: boolean
+  /** Where to come back to after this sign-out. Default: the client's own `postLogoutRedirectUri`. */
+  postLogoutRedirectUri?: string
+  /** Extra parameters for this request to the provider's sign-out page, such as `logout_hint`. They replace those of the same name in `logoutParameters`. */
+  parameters?: Readonly<Record<string, string>>
 }
 
 /** The result of handling a callback URL. */
@@ -88,16 +112,16 @@ export interface Client {
   /**
    * Returns a valid access token, for requests that do not use `fetch`, such as a WebSocket. Refreshes first if necessary.
    * Your code then decides where the token goes.
-   * @param options.resource the name of an API in `resources`. Default: the access token for `allowedOrigins`.
-   * @param options.signal stops waiting.
-   * @throws AuthorizationRequiredError if there is no session; ServerError, NetworkError, StorageError or LockTimeoutError if
-   * the refresh failed; ConfigurationError for an unknown `resource`.
+   * @throws AuthorizationRequiredError if there is no session, or no refresh token where a refresh is necessary; ServerError,
+   * NetworkError, StorageError or LockTimeoutError if the refresh failed; ConfigurationError for an unknown `resource`
+   * or a `scope` that is none.
    */
-  getAccessToken(options?: { resource?: string; signal?: AbortSignal }): Promise<string>
+  getAccessToken(options?: AccessTokenOptions): Promise<string>
   /**
    * Ends the session here and in every tab and process that shares its store, then revokes the tokens (RFC 7009). Opens the
    * provider's sign-out page if `endProviderSession` says so.
-   * @throws StorageError if the stored session could not be removed: call it again.
+   * @throws StorageError if the stored session could not be removed: call it again; ConfigurationError for an option that
+   * is wrong.
    */
   signOut(options?: SignOutOptions): Promise<void>
   /** Reports every event in order, without secrets. */

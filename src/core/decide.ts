@@ -1,13 +1,13 @@
 import type { EndReason } from '../errors.ts'
 import type { EpochMs } from './ports.ts'
-import { accessTokenOf, type SessionRecord } from './session.ts'
+import { accessTokenOf, runsGrant, type SessionRecord } from './session.ts'
 
 /** What to do for a call that needs an access token. */
 export type Decision =
   /** Use this access token; `due` asks for a refresh beside the call. */
   | { readonly do: 'use'; readonly accessToken: string; readonly due: boolean }
-  /** Nothing usable, but this can be redeemed. */
-  | { readonly do: 'refresh'; readonly refreshToken: string }
+  /** Nothing usable, but this can be redeemed; without a refresh token, the grant can be run again. */
+  | { readonly do: 'refresh'; readonly refreshToken: string | undefined }
   /** Only the user can help. */
   | { readonly do: 'authorize'; readonly reason: EndReason }
 
@@ -23,12 +23,13 @@ export function decide(
 ): Decision {
   if (!record) return { do: 'authorize', reason: 'no_session' }
   const { refreshToken } = record.tokens
+  const canRenew = refreshToken !== undefined || runsGrant(record)
   const { accessToken, expiresAt = Infinity, refreshAt = Infinity } = accessTokenOf(record, resource) ?? {}
   if (accessToken !== undefined && accessToken !== rejected && now < expiresAt) {
     // a refresh whose answer never came is tried again at once: a grace period may still cover it
-    const due = refreshToken !== undefined && (now >= refreshAt || record.pending !== undefined)
+    const due = canRenew && (now >= refreshAt || record.pending !== undefined)
     return { do: 'use', accessToken, due }
   }
-  if (refreshToken === undefined) return { do: 'authorize', reason: 'no_refresh_token' }
+  if (!canRenew) return { do: 'authorize', reason: 'no_refresh_token' }
   return { do: 'refresh', refreshToken }
 }

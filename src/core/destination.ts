@@ -1,3 +1,5 @@
+import { ConfigurationError } from '../errors.ts'
+
 /** Whether traffic to this URL cannot be read on the way: https, or http that never leaves the machine. */
 export const isConfidential = ({ protocol, hostname }: URL): boolean =>
   protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))
@@ -41,6 +43,23 @@ export interface Resource {
   readonly url: string
   /** What a token request for it says. */
   readonly parameters: Readonly<Partial<Record<'resource' | 'audience' | 'scope', string>>>
+}
+
+/**
+ * The name in the record of an access token with only a part of the scope: the API's URL, if it is for one, and the scopes.
+ * @throws ConfigurationError for a scope that is none (RFC 6749 section 3.3).
+ */
+export function tokenName(url = '', scope: readonly string[]): string {
+  const names = [...new Set(scope.join(' ').split(/\s+/).filter(Boolean))].sort()
+  if (names.length && names.every(name => /^[!#-[\]-~]+$/.test(name))) return [url, ...names].join(' ')
+  throw new ConfigurationError(`"scope" must be names such as "notes:read"; got ${JSON.stringify(scope)}.`)
+}
+
+/** The API that an access token of this name is for, and what its token request says. */
+export function resourceOf(name: string, resources: readonly Resource[]): Resource | undefined {
+  const [url, ...names] = name.split(' ')
+  const known = resources.find(one => one.url === url)
+  return names.length ? { url: name, parameters: { ...known?.parameters, scope: names.join(' ') } } : known
 }
 
 /** The API that a request to `url` goes to; of two that fit, the one which stands first. */

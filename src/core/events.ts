@@ -2,8 +2,8 @@ import type { EndReason, ErrorCode } from '../errors.ts'
 import type { StepUp } from './challenge.ts'
 import type { EpochMs } from './ports.ts'
 
-/** The grant of a token request. */
-export type GrantType = 'authorization_code' | 'refresh_token'
+/** The `grant_type` of a token request: these two, and that of the option `grant`. */
+export type GrantType = 'authorization_code' | 'refresh_token' | (string & {})
 
 /** An event of a client, with its time. No event contains a secret. */
 export type ClientEvent = { readonly at: EpochMs } & EventBody
@@ -38,12 +38,16 @@ export type WarningTopic =
   | 'metadata_downgrade'
   /** A refreshed ID Token failed a check: latchkey keeps the previous one. */
   | 'id_token'
+  /** The ID Token is too long for the address of the provider's sign-out page. */
+  | 'id_token_hint'
   /** The server granted more than latchkey asked for. */
   | 'scope'
   /** A server asks for a DPoP nonce that latchkey cannot read (RFC 9449 section 8). */
   | 'dpop_nonce'
   /** An API that is in neither `allowedOrigins` nor `resources` answered 401: latchkey sent it no access token. */
   | 'origin_not_allowed'
+  /** The program uses the password grant, which RFC 9700 section 2.4 forbids. */
+  | 'password_grant'
   /** The worker of `latchkey/worker` cannot be used: the page refreshes by itself. */
   | 'host'
   /** latchkey ignored a member of the response to a refresh, because its value is invalid. */

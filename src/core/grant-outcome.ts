@@ -24,6 +24,8 @@ export interface RefreshesBefore {
   readonly refusals: number
   /** Whether the access token has expired, so that the session is of no use as it is. */
   readonly accessTokenExpired: boolean
+  /** Whether it was no refresh, but a grant that needs neither user nor refresh token: no refusal is for good. */
+  readonly isGrant?: boolean
 }
 
 /** What says that nothing was done. Any other answer may stand for one that was lost behind a gateway. */
@@ -57,10 +59,12 @@ export function judgeRefreshFailure(
   error: LatchkeyError,
   attempt: number,
   remainingMs: number,
-  { refusals, accessTokenExpired }: RefreshesBefore,
+  { refusals, accessTokenExpired, isGrant }: RefreshesBefore,
 ): GrantOutcome {
   if (error instanceof AuthorizationRequiredError) return { do: 'end', reason: error.reason }
   if (error instanceof ServerError) {
+    // a wrong secret that is sent again and again locks accounts
+    if (isGrant) return { do: 'keep', spent: false, refused: error.error !== 'invalid_response' }
     if (DEAD.test(error.error)) return { do: 'end' }
     const refused = isRefusal(error)
     if (refused && refusals > 0 && accessTokenExpired) return { do: 'end', reason: 'expired' }

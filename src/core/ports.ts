@@ -86,7 +86,10 @@ export type Reach = 'page' | 'tab' | 'origin' | 'device'
  * the same lock and hear the same news.
  */
 export interface Store {
-  /** The kind of store, for events and reports. */
+  /**
+   * The kind of store, for reports. Two stores of one page need two names: the answer to a sign-in belongs to the client
+   * whose store has the name that the sign-in began with.
+   */
   readonly name: string
   readonly keyValue: KeyValue
   readonly lock: Lock
@@ -124,6 +127,12 @@ export interface SignInAttempt {
    * @returns the callback URL, or `undefined` if another page load receives the answer.
    */
   authorize(url: string, state: string): Promise<string | undefined>
+  /**
+   * Signs in without an authorization response, as the grants of `latchkey/grants` do.
+   * @param ports what those grants work with.
+   * @returns whether the user is signed in. `false`: latchkey goes on with `redirectUri` and `authorize`.
+   */
+  obtain?(ports: unknown): Promise<boolean>
   /** Ends the attempt and frees its resources. You may call it again. */
   close(): void
 }
@@ -168,8 +177,11 @@ export interface Environment {
   readonly store: () => Store
   readonly userAgent: () => UserAgent
   readonly page: Page | undefined
-  /** How to open the provider's sign-out page, if the page itself does not leave for it. */
-  readonly leave?: (url: string, gone: () => void) => Promise<void>
+  /**
+   * How to open the provider's sign-out page, if the page itself does not leave for it.
+   * @param returnUri where that page sends the user.
+   */
+  readonly leave?: (url: string, gone: () => void, returnUri: string | undefined) => Promise<void>
   /** The base of relative URLs for `fetch`, if it resolves them. */
   readonly baseUrl: () => string | undefined
   readonly wake: Wake | undefined
@@ -188,6 +200,8 @@ export interface HostedRefresh {
   readonly unusable: string
   /** The API of `resources` that it is for, if it is for one. */
   readonly resource: string | undefined
+  /** Whether the app asks for it although the access token has not expired. */
+  readonly isForced: boolean | undefined
 }
 
 /** A worker that refreshes in a page's place, and goes on when the page is gone. */
@@ -228,12 +242,14 @@ export interface AccessTokens {
   /**
    * A usable access token, after a refresh if there is none.
    * @param options.rejected the access token that a 401 came back for.
+   * @param options.forceRefresh a newer access token than the one in memory, whatever the clock says.
    * @param options.sessionId the session that it has to be of.
    * @throws AuthorizationRequiredError, NetworkError, ServerError, StorageError, LockTimeoutError; `signal.reason`.
    */
   acquire(options?: {
-    rejected?: string
-    resource?: string
+    rejected?: string | undefined
+    forceRefresh?: boolean | undefined
+    resource?: string | undefined
     sessionId?: string
     signal?: AbortSignal | null
   }): Promise<string>

@@ -36,6 +36,7 @@ function restored(
     return { status: 'signing-out', isOwn: false }
   if (ended) return { status: 'signed-out', reason: ended.ended }
   const record = sessionOf(stored)
+  if (record && !record.tokens.accessToken && !record.resources) return { status: 'signed-out' }
   if (record) {
     // what cannot be used without the user is as good as nothing, but it is not removed: only a clock says so
     const decision = decide(record, now)

@@ -25,7 +25,22 @@ export interface SessionRecord {
   readonly trouble?: StoredTrouble | undefined
   /** How often a user has signed out of this store. A sign-out also ends each sign-in that began before it. */
   readonly epoch?: number | undefined
+  /** The `grant_type` that latchkey runs again when the access token ends: no user and no refresh token are needed. */
+  readonly grant?: string | undefined
 }
+
+/**
+ * A session of a grant that latchkey runs by itself, before its first token: its access token is empty and has expired.
+ * @param epoch how often somebody has signed out: what began before that is another session.
+ */
+export const emptySession = (grant: string, epoch: number, scope: string): SessionRecord => ({
+  ...{ schema: 1, sessionId: `grant ${epoch}`, version: 1, epoch, grant },
+  tokens: { accessToken: '', scope, expiresAt: 0, refreshAt: 0 },
+})
+
+/** Whether latchkey gets its next access token by running the grant, not with a refresh token. */
+export const runsGrant = ({ grant, tokens }: SessionRecord): boolean =>
+  grant !== undefined && tokens.refreshToken === undefined
 
 /** Replaces the record of an ended session, so that every client of the store reports the same reason. */
 export interface EndedSession {

@@ -13,7 +13,7 @@ const isOptional = (value: unknown, is: (value: unknown) => boolean) => value ==
 
 const isAccessToken = (value: unknown): value is AccessToken =>
   isObject(value) &&
-  isText(value.accessToken) &&
+  (isText(value.accessToken) || (value.accessToken === '' && value.expiresAt === 0)) &&
   typeof value.scope === 'string' &&
   isOptional(value.expiresAt, isNumber) &&
   isOptional(value.refreshAt, isNumber)
@@ -77,6 +77,7 @@ function parseRecord(stored: Members): SessionRecord | undefined {
     pending: isPending(pending) ? { tokenHash: pending.tokenHash, sentAt: pending.sentAt } : undefined,
     trouble: isTrouble(trouble) ? trouble : undefined,
     epoch: isNumber(epoch) ? epoch : undefined,
+    grant: isText(stored.grant) ? stored.grant : undefined,
   }
 }
 

@@ -3,7 +3,14 @@ import { decide } from '../core/decide.ts'
 import type { Emit } from '../core/events.ts'
 import { createListeners, type Listeners } from '../core/listeners.ts'
 import type { AccessTokens, Channel, Clock, EpochMs, News, Wake } from '../core/ports.ts'
-import { accessTokenOf, endOf, type Session, type SessionRecord } from '../core/session.ts'
+import {
+  accessTokenOf,
+  endOf,
+  epochOf,
+  runsGrant,
+  type Session,
+  type SessionRecord,
+} from '../core/session.ts'
 import {
   isSameState,
   type SessionEvent,
@@ -25,6 +32,8 @@ export interface LiveSessionPorts {
   channel(): Channel
   readonly wake: Wake | undefined
   woke(): void
+  /** Where latchkey gets its tokens by itself: stores the session that the first of them belongs to, unless it is there. */
+  begin?: ((epoch: number) => Promise<unknown>) | undefined
   /** Whether an expired access token is refreshed before a call needs it: where somebody looks at the session. */
   readonly isEager: boolean
   /** The id of a session whose record was changed here; `undefined`: what is stored was changed by someone else. */
@@ -153,7 +162,9 @@ function createUpkeep(ports: LiveSessionPorts) {
     const due =
       decision.do === 'use'
         ? decision.due
-        : decision.do === 'refresh' && (ports.isEager || current?.pending || current?.trouble)
+        : decision.do === 'refresh' &&
+          !(current && runsGrant(current)) && // nobody waits for it
+          (ports.isEager || current?.pending || current?.trouble)
     if (current && due)
       ports.authorization.get().then(
         authorization => authorization.refreshIfDue(current, resource),
@@ -228,12 +239,54 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
   const isLeaving = () => view.state.status === 'signing-out'
   let starting: Promise<unknown> | undefined
 
+  const beginUnlessThere = async () => {
+    const { stored } = records
+    if (!records.current && !(stored && 'unusable' in stored)) await ports.begin?.(epochOf(stored))
+  }
+
   /** Why there is no session to use. */
   const noSession = () => {
     const { stored } = records
     return stored && 'unusable' in stored
       ? new ConfigurationError(stored.unusable)
       : new AuthorizationRequiredError(reasonOf(view.state) ?? 'no_session')
+  }
+
+  const acquire: LiveSession['acquire'] = async (options = {}) => {
+    const { rejected, forceRefresh, resource, sessionId, signal } = options
+    signal?.throwIfAborted()
+    if (isLeaving()) throw new AuthorizationRequiredError('signed_out')
+    const before = records.current
+    if (!before) throw noSession()
+    // a call goes out in the session that it was made in, or not at all
+    if (sessionId !== undefined && before.sessionId !== sessionId)
+      throw new AuthorizationRequiredError('replaced')
+    const unwanted = forceRefresh ? accessTokenOf(before, resource)?.accessToken : rejected
+    const decision = decide(before, now(), unwanted, resource)
+    if (decision.do === 'use') return decision.accessToken
+    if (decision.do === 'authorize') {
+      show()
+      throw new AuthorizationRequiredError(decision.reason)
+    }
+    const refresh = async () => (await authorization.get()).refresh(before, resource, forceRefresh)
+    try {
+      await abortable(refresh(), signal)
+    } catch (error) {
+      if (!(error instanceof AuthorizationRequiredError)) throw error
+      show()
+      // a refresh token that is refused is no end where the grant can be run again
+      if (!ports.begin || before.tokens.refreshToken === undefined) throw error
+      await beginUnlessThere()
+      return acquire(options)
+    }
+    // as it came, even if it has expired already: asking once more would not bring one that lasts longer
+    const renewed = records.current
+    if (!renewed) throw noSession()
+    if (renewed.sessionId !== before.sessionId) throw new AuthorizationRequiredError('replaced')
+    const found = accessTokenOf(renewed, resource)
+    if (!found?.accessToken)
+      throw new LockTimeoutError('Somebody else refreshed at the same moment. Try again.')
+    return found.accessToken
   }
 
   return {
@@ -259,39 +312,14 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
       await starting
       await upkeep.waking
       if (!records.current) await read()
+      await beginUnlessThere()
     },
 
     sessionId: () => records.current?.sessionId,
     ready: resource => (upkeep.waking || isLeaving() ? undefined : upkeep.ready(resource)),
     begunAt: () => authorization.loaded?.begunAt() ?? 0,
 
-    async acquire({ rejected, resource, sessionId, signal } = {}) {
-      signal?.throwIfAborted()
-      if (isLeaving()) throw new AuthorizationRequiredError('signed_out')
-      const before = records.current
-      if (!before) throw noSession()
-      // a call goes out in the session that it was made in, or not at all
-      if (sessionId !== undefined && before.sessionId !== sessionId)
-        throw new AuthorizationRequiredError('replaced')
-      const decision = decide(before, now(), rejected, resource)
-      if (decision.do === 'use') return decision.accessToken
-      if (decision.do === 'authorize') {
-        show()
-        throw new AuthorizationRequiredError(decision.reason)
-      }
-      const refresh = async () => (await authorization.get()).refresh(before, resource)
-      await abortable(refresh(), signal).catch(error => {
-        if (error instanceof AuthorizationRequiredError) show()
-        throw error
-      })
-      // as it came, even if it has expired already: asking once more would not bring one that lasts longer
-      const renewed = records.current
-      if (!renewed) throw noSession()
-      if (renewed.sessionId !== before.sessionId) throw new AuthorizationRequiredError('replaced')
-      const found = accessTokenOf(renewed, resource)
-      if (!found) throw new LockTimeoutError('Somebody else refreshed at the same moment. Try again.')
-      return found.accessToken
-    },
+    acquire,
 
     async signingIn(work) {
       connect()

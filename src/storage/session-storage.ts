@@ -22,6 +22,17 @@ export function webStorageKeyValue(area: () => Storage): KeyValue {
   }
 }
 
+/** The same area, in which a store has its own names: others of this page may keep the same there. */
+export const namedAfter = (store: string, { get, update, keys }: KeyValue): KeyValue => {
+  const end = ` in ${store}`
+  return {
+    get: key => get(key + end),
+    update: (key, change) => update(key + end, change),
+    keys: async prefix =>
+      (await keys(prefix)).filter(key => key.endsWith(end)).map(key => key.slice(0, -end.length)),
+  }
+}
+
 /** In the area: which tab it belongs to. */
 const TAB = 'latchkey tab'
 /** How long the page before this one, which is going, may take to let go of its tab. */

@@ -11,7 +11,10 @@ import { sha256 } from '../platform/device.ts'
 import { type HostAnswer, type HostRequest, namesOfOwn, PROTOCOL } from './protocol.ts'
 
 /** Options of the pages' client that hold functions, which no message can carry: the same ones as in the pages. */
-export type HostOptions = Pick<ClientOptions, 'extensions' | 'clientAuthentication' | 'fetch' | 'clock'>
+export type HostOptions = Pick<
+  ClientOptions,
+  'extensions' | 'clientAuthentication' | 'grant' | 'fetch' | 'clock'
+>
 
 type Refresh = (request: HostedRefresh) => Promise<void>
 
@@ -20,7 +23,7 @@ function createRefresh({ options, database }: HostRequest, own: HostOptions, rea
   let wake = () => {}
   const environment = browserEnvironment(() => indexedDb({ database }))
   const client = composeClient(
-    { ...options, ...own } as ClientOptions,
+    { ...options, ...own, logger: false } as ClientOptions,
     {
       ...{ ...environment, realm },
       // a page that asks has waited for as long as it had to
@@ -35,14 +38,14 @@ function createRefresh({ options, database }: HostRequest, own: HostOptions, rea
   )
   const { current, authorization } = client[actionContext] as LentParts
 
-  return async ({ sessionId, unusable, resource }) => {
+  return async ({ sessionId, unusable, resource, isForced }) => {
     wake()
     await client.start()
     const found = current()
     if (found?.sessionId !== sessionId) return
     const accessToken = accessTokenOf(found, resource)?.accessToken
     if ((await sha256(accessToken ?? '')) !== unusable) return // somebody has refreshed already
-    await (await authorization()).refresh(found, resource)
+    await (await authorization()).refresh(found, resource, isForced)
   }
 }
 

@@ -25,7 +25,7 @@ export type HostAnswer =
 /** Options that a host has its own of, or does without. */
 const PAGE_ONLY = new Set(['host', 'store', 'userAgent', 'postLogoutRedirectUri', 'navigate', 'logger'])
 /** Options that hold functions. */
-const OWN = new Set(['extensions', 'clientAuthentication', 'fetch', 'clock'])
+const OWN = new Set(['extensions', 'clientAuthentication', 'grant', 'fetch', 'clock'])
 
 /** The names of those options that hold functions, `extensions` with their number. */
 export const namesOfOwn = (options: object): string[] =>

@@ -1,5 +1,6 @@
 import { indexedDb, tabStorage } from 'latchkey'
 import { afterAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { createPlaces } from '../../src/platform/browser/places.ts'
 import { databaseStore } from '../../src/platform/browser/stores.ts'
 import { deviceClock } from '../../src/platform/device.ts'
 import { indexedDbKeyValue } from '../../src/storage/indexeddb.ts'
@@ -138,4 +139,46 @@ test('a session in IndexedDB is stored, read and removed without what is loaded 
   await expect(keyValue.get('latchkey one transaction')).rejects.toThrow('not loaded')
   await expect(lock.run('latchkey refresh', async () => {}, 100)).rejects.toThrow('not loaded')
   expect(loads).toBe(2)
+})
+
+const accounts = () => {
+  const names = ['work', 'private'].map(name => `${name} ${crypto.randomUUID()}`)
+  databases.push(...names)
+  return names
+}
+const KEY = 'latchkey https://id.example.com app'
+
+test('what one database keeps for the way back in sessionStorage is not found by another one [F8.14]', async () => {
+  const [work, other] = accounts().map(database => indexedDb({ database }).keyValue)
+  await work?.update(`${KEY} transaction lk.1`, () => ({ schema: 1, state: 'lk.1' }))
+  expect(Object.keys(area()).some(key => key.includes('lk.1'))).toBe(true)
+  expect(await other?.get(`${KEY} transaction lk.1`)).toBeUndefined()
+  expect(await indexedDb().keyValue.get(`${KEY} transaction lk.1`)).toBeUndefined()
+  expect(await tabStorage().keyValue.get(`${KEY} transaction lk.1`)).toBeUndefined()
+  expect(await work?.get(`${KEY} transaction lk.1`)).toEqual({ schema: 1, state: 'lk.1' })
+})
+
+test('two databases that do not work keep their sessions apart in sessionStorage, over a reload too [F8.14]', async () => {
+  const broken = {
+    get: () => Promise.reject(new Error()),
+    update: () => Promise.reject(new Error()),
+    keys: () => Promise.reject(new Error()),
+  }
+  const marks = { any: () => false, note() {} }
+  const open = (name: string) => createPlaces(broken, marks, name)
+  const names = accounts() as [string, string]
+  const session = (subject: string) => ({ schema: 1, subject })
+  const [work, own] = names.map(open)
+  await work?.update(`${KEY} session`, () => session('alice'))
+  await own?.update(`${KEY} session`, () => session('bob'))
+  expect(await work?.get(`${KEY} session`)).toEqual(session('alice'))
+  expect(await open(names[1]).get(`${KEY} session`)).toEqual(session('bob'))
+  expect(await work?.keys(KEY)).toEqual([`${KEY} session`])
+})
+
+test('a client that keeps its session in sessionStorage does not give it to one with a database [F8.14]', async () => {
+  const [database] = accounts()
+  await tabStorage().keyValue.update(`${KEY} session`, () => ({ schema: 1, subject: 'alice' }))
+  expect(await indexedDb({ database }).keyValue.get(`${KEY} session`)).toBeUndefined()
+  expect(await indexedDb().keyValue.get(`${KEY} session`)).toBeUndefined()
 })

@@ -16,6 +16,9 @@ export interface Bundle {
 
 const isBuiltin = (id: string) => id.startsWith('node:') || builtinModules.includes(id)
 
+/** Frameworks: an app has its own. */
+const isFramework = (id: string) => /^(react|vue|svelte|solid-js|rxjs|@angular)(\/|$)/.test(id)
+
 /**
  * What an app's bundler makes of `source`.
  * @param importer a file in the folder whose node_modules are used.
@@ -24,7 +27,7 @@ const isBuiltin = (id: string) => id.startsWith('node:') || builtinModules.inclu
 export async function bundle(source: string, importer: string): Promise<Bundle> {
   const build = await rollup({
     input: 'app',
-    external: isBuiltin,
+    external: id => isBuiltin(id) || isFramework(id),
     onwarn: warning => {
       throw new Error(`The bundler warned: ${warning.message}`)
     },

@@ -41,12 +41,13 @@ export async function setup(project: TestProject): Promise<void> {
   if (!tarball) throw new Error('npm pack left no tarball.')
   await run('tar', ['-xzf', join(temporary, tarball), '--strip-components', '1', '-C', folder], temporary)
 
-  // Only what latchkey declares: a dependency that is missing in its package.json is missing here too. The one optional
-  // peer that an entry imports is there as in an app that uses that entry.
+  // Only what latchkey declares: a dependency that is missing in its package.json is missing here too. Optional
+  // peers that entries import are there as in an app that uses those entries.
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
     dependencies?: Record<string, string>
+    peerDependencies?: Record<string, string>
   }
-  for (const name of [...Object.keys(manifest.dependencies ?? {}), 'ky']) link(app, name)
+  for (const name of Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })) link(app, name)
   project.provide('packed', { tarball: join(temporary, tarball), app, folder })
 }
 

@@ -19,6 +19,9 @@ const filesIn = (place: string) =>
 const node = (...args: string[]) =>
   runCommand(process.execPath, args, { cwd: app, timeoutMs: 15_000, env: { NODE_OPTIONS: '' } })
 
+/** Angular's packages want its compiler, or an app's build, before they are imported. */
+const compilerOf = (name: string) => (name === 'latchkey/angular' ? '@angular/compiler' : undefined)
+
 const clean = { code: 0, timedOut: false, output: '' }
 
 test('the package has its entries', () => {
@@ -26,6 +29,7 @@ test('the package has its entries', () => {
     'latchkey',
     'latchkey/lazy',
     'latchkey/node',
+    'latchkey/angular',
     'latchkey/back-channel-logout',
     'latchkey/capabilities',
     'latchkey/client-authentication',
@@ -36,10 +40,16 @@ test('the package has its entries', () => {
     'latchkey/par',
     'latchkey/providers',
     'latchkey/rar',
+    'latchkey/react',
+    'latchkey/react-router',
     'latchkey/resource-server',
     'latchkey/sealed',
+    'latchkey/solid',
+    'latchkey/svelte',
+    'latchkey/tanstack-router',
     'latchkey/third-party-login',
     'latchkey/userinfo',
+    'latchkey/vue',
     'latchkey/webview',
   ])
 })
@@ -118,13 +128,15 @@ test('are the types wrong? has no findings', async () => {
 })
 
 test.each(names)('%s is imported without a word, and Node exits by itself', async name => {
-  expect(await node('--input-type=module', '--eval', `await import('${name}')`)).toEqual(clean)
+  const before = compilerOf(name)
+  const source = [before, name].map(one => one && `await import('${one}')`).join('\n')
+  expect(await node('--input-type=module', '--eval', source)).toEqual(clean)
 })
 
 test.each(names)('%s can be required where Node requires ESM', async name => {
-  expect(
-    await node('--eval', `if (!Object.keys(require('${name}')).length) throw new Error('empty')`),
-  ).toEqual(clean)
+  const before = compilerOf(name)
+  const source = `${before ? `require('${before}')\n` : ''}if (!Object.keys(require('${name}')).length) throw new Error('empty')`
+  expect(await node('--eval', source)).toEqual(clean)
 })
 
 test.each(names)('%s touches no global of a browser when it is imported', async name => {

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import type { SignOutOptions } from '../../src/core/client.ts'
+import type { ClientOptions } from '../../src/options.ts'
 import { type Fault, hang, oauthError, reset, status } from '../support/faults.ts'
 import { pageAt } from '../support/leaving.ts'
 import { API } from '../support/strict-api.ts'
@@ -112,8 +114,8 @@ describe('a revocation', () => {
 describe('the sign-out at the provider', () => {
   const signOut = async (
     here: World,
-    options: { postLogoutRedirectUri?: string } = {},
-    choice?: { endProviderSession: boolean },
+    options: Pick<ClientOptions, 'postLogoutRedirectUri' | 'logoutParameters'> = {},
+    choice?: SignOutOptions,
   ) => {
     const left: URL[] = []
     const client = await here.signedIn({ page: leavingPage(left), ...options })
@@ -153,6 +155,71 @@ describe('the sign-out at the provider', () => {
     async endpoint =>
       expect(await signOut(withLogout(endpoint), {}, { endProviderSession: true })).toEqual([]),
   )
+
+  test('has the parameters of the client and those of this sign-out, which count for more [F8.6]', async () => {
+    const logoutParameters = { logout_uri: HOME, ui_locales: 'de' }
+    const parameters = { ui_locales: 'fr', logout_hint: 'alice' }
+    const [left] = await signOut(withLogout(), { logoutParameters }, { parameters })
+    expect(Object.fromEntries(left?.searchParams ?? [])).toEqual({
+      ...logoutParameters,
+      ...parameters,
+      client_id: 'app',
+      id_token_hint: expect.any(String),
+    })
+  })
+
+  test('sends the user to the page of this sign-out, relative to this one [F8.6]', async () => {
+    const [left] = await signOut(
+      withLogout(),
+      { postLogoutRedirectUri: HOME },
+      { postLogoutRedirectUri: '/bye' },
+    )
+    expect(left?.searchParams.get('post_logout_redirect_uri')).toBe(`${HOME}bye`)
+    expect(left?.searchParams.get('state')).toMatch(/^lk-out\./)
+  })
+
+  test.for<[string, object, SignOutOptions | undefined, number]>([
+    ['the client has parameters for it', { logoutParameters: { logout_uri: HOME } }, undefined, 1],
+    ['this sign-out has a page to come back to', {}, { postLogoutRedirectUri: HOME }, 1],
+    ['this sign-out has parameters for it', {}, { parameters: { logout_hint: 'a' } }, 1],
+    [
+      'this sign-out has parameters and must not leave',
+      {},
+      { parameters: { logout_hint: 'a' }, endProviderSession: false },
+      0,
+    ],
+  ])('begins where %s, unless the app says otherwise [F8.6]', async ([, options, choice, times]) => {
+    expect(await signOut(withLogout(), options, choice)).toHaveLength(times)
+  })
+
+  test('leaves out an ID Token that is too long for an address, and warns [F8.6]', async () => {
+    const here = withLogout()
+    here.as.idTokenClaims = { groups: 'g'.repeat(14_000) }
+    const left: URL[] = []
+    const client = await here.signedIn({ page: leavingPage(left), postLogoutRedirectUri: HOME })
+    await client.signOut()
+    expect(left[0]?.searchParams.has('id_token_hint')).toBe(false)
+    expect(left[0]?.href.length).toBeLessThan(1000)
+    expect(client.told.filter(({ type }) => type === 'warning')).toMatchObject([{ about: 'id_token_hint' }])
+  })
+
+  test.for<SignOutOptions>([
+    { parameters: { id_token_hint: 'x' } },
+    { parameters: { client_secret: 'x' } },
+    { parameters: { state: 'x' } },
+    { parameters: { logout_hint: 1 as never } },
+    { postLogoutRedirectUri: 'http://app.example.com/' },
+    { postLogoutRedirectUri: 'javascript:alert(1)' },
+  ])('that asks for %o is refused before anything is removed [F8.6]', async choice => {
+    const here = withLogout()
+    const client = await here.signedIn({ page: leavingPage([]) })
+    await expect(client.signOut(choice)).rejects.toMatchObject({
+      code: 'ERR_CONFIGURATION',
+      message: expect.stringContaining('"signOut.'),
+    })
+    expect(client.session.status).toBe('signed-in')
+    expect(here.as.revocations).toEqual([])
+  })
 
   test('begins when the tokens are gone in every tab [LO08]', async () => {
     const here = withLogout()

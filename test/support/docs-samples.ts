@@ -9,6 +9,8 @@ export interface Sample {
   /** The line of its first line of code, from 1. */
   readonly line: number
   readonly code: string
+  /** Whether it has JSX. */
+  readonly isJsx?: boolean
   /** Why it is not compiled, from the comment `<!-- not compiled: reason -->` before it. */
   readonly exempt: string | undefined
 }
@@ -19,17 +21,18 @@ const TYPESCRIPT = /^(ts|typescript|tsx|mts)$/
 export function findSamples(file: string, markdown: string): Sample[] {
   const samples: Sample[] = []
   const lines = markdown.split(/\r?\n/)
-  let open: { fence: string; isSample: boolean; line: number; exempt: string | undefined } | undefined
+  let open: { fence: string; language: string; line: number; exempt: string | undefined } | undefined
   let before = ''
   lines.forEach((text, index) => {
     const fence = /^(\s*)(`{3,}|~{3,})\s*([^\s`{]*)/.exec(text)
     if (!open && fence) {
       const exempt = /^\s*<!-- not compiled: (\S.*) -->\s*$/.exec(before)?.[1]
-      const isSample = TYPESCRIPT.test(fence[3] ?? '')
-      open = { fence: fence[2] ?? '', isSample, line: index + 2, exempt }
+      open = { fence: fence[2] ?? '', language: fence[3] ?? '', line: index + 2, exempt }
     } else if (open && text.trim().startsWith(open.fence) && /^[`~]+$/.test(text.trim())) {
       const code = lines.slice(open.line - 1, index).join('\n')
-      if (open.isSample) samples.push({ file, line: open.line, code, exempt: open.exempt })
+      const { line, exempt, language } = open
+      const jsx = language === 'tsx' && { isJsx: true }
+      if (TYPESCRIPT.test(language)) samples.push({ file, line, code, exempt, ...jsx })
       open = undefined
     }
     if (text.trim()) before = text
@@ -37,8 +40,8 @@ export function findSamples(file: string, markdown: string): Sample[] {
   return samples
 }
 
-const nameOf = (root: string, { file, line }: Sample) =>
-  join(root, `${file.replaceAll('/', '-')}-${line}.sample.ts`)
+const nameOf = (root: string, { file, line, isJsx }: Sample) =>
+  join(root, `${file.replaceAll('/', '-')}-${line}.sample.${isJsx ? 'tsx' : 'ts'}`)
 
 /** The paths that `names` of tsconfig.json stand for, with the compiler options around them. */
 function readOptions(root: string): ts.CompilerOptions {

@@ -32,13 +32,17 @@ export const layers: readonly Layer[] = [
   { files: 'storage/', mayImport: ['core/', 'errors.ts'] },
   { files: 'platform/', mayImport: ['core/', 'errors.ts', 'storage/', 'lock/'] },
   { files: 'extensions/', mayImport: [...DOOR, 'actions/context.ts'] },
-  { files: 'grants/', mayImport: DOOR },
+  { files: 'grants/', mayImport: [...DOOR, 'authorization/sign-in.ts'] },
   { files: 'actions/context.ts', mayImport: ['core/', 'errors.ts', 'fetch/'] },
   {
     files: 'actions/back-channel-logout.ts',
     mayImport: ['core/', 'errors.ts', 'options.ts', 'authorization/', 'storage/', 'platform/device.ts'],
   },
   { files: 'actions/', mayImport: DOOR },
+  {
+    files: 'providers/firebase.ts',
+    mayImport: ['core/', 'errors.ts', 'options.ts', 'authorization/'],
+  },
   {
     files: 'providers/',
     mayImport: ['core/', 'errors.ts', 'options.ts'],
@@ -59,6 +63,7 @@ export const layers: readonly Layer[] = [
     files: 'client.ts',
     mayImport: ['options.ts', 'core/', 'errors.ts', 'session/', 'fetch/', 'storage/limited.ts'],
   },
+  { files: 'bindings/', mayImport: ['public-types.ts'] },
   { files: 'ky.ts', mayImport: ['core/client.ts'] },
   { files: 'sealed.ts', mayImport: ['core/', 'storage/', 'platform/device.ts'] },
 ]
@@ -67,6 +72,16 @@ export const layers: readonly Layer[] = [
 export const doors: Readonly<Record<string, readonly string[]>> = {
   'idb-keyval': ['storage/indexeddb.ts'],
   ky: ['ky.ts'],
+  ...Object.fromEntries(
+    ['react', 'vue', 'svelte', 'solid'].map(name => [
+      name === 'solid' ? 'solid-js' : name,
+      [`bindings/${name}.ts`],
+    ]),
+  ),
+  '@angular/core': ['bindings/angular.ts'],
+  '@angular/common': ['bindings/angular.ts'],
+  '@angular/router': ['bindings/angular.ts'],
+  rxjs: ['bindings/angular.ts'],
   oauth4webapi: [
     'authorization/',
     'grants/',
@@ -87,6 +102,7 @@ export const edges: readonly string[] = [
   'webview.ts',
   'dpop.ts',
   'lazy.ts',
+  'bindings/entrance.ts',
 ]
 
 /** Entries that need Node; all others have to load where there is none. */

@@ -18,7 +18,25 @@ export interface StrictAsOptions {
   key?: SigningKey
   /** Whether a request shows that it is of this client. Default: a public client, which says its `client_id`. */
   isClient?: (form: URLSearchParams, headers: Headers) => boolean | Promise<boolean>
+  /** Further grants, by their `grant_type`. */
+  grants?: Readonly<Record<string, StrictGrant>>
 }
+
+/** What a further grant works with. */
+export interface StrictGrantTools {
+  readonly clientId: string
+  readonly issuer: string
+  readonly clock: Clock
+  /** An access token without a refresh token, as the members of an answer. */
+  issue(subject: string, scope: string, resource?: string): Promise<Record<string, unknown>>
+  introspect(accessToken: string): { subject: string; scope: string; resource?: string } | undefined
+  refuse(error: string, status?: number): Response
+  /** Must never be shown. */
+  keep(secret: string): string
+}
+
+/** Answers the token request of a further grant. */
+export type StrictGrant = (form: URLSearchParams, tools: StrictGrantTools) => Response | Promise<Response>
 
 /** One request to the token endpoint. */
 export interface TokenRequestEntry {
@@ -74,6 +92,7 @@ export function createStrictAs({
   latencyMs = 0,
   key = signingKey(),
   isClient,
+  grants = {},
 }: StrictAsOptions) {
   const codes = new Map<string, Code>()
   const families: Family[] = []
@@ -184,6 +203,22 @@ export function createStrictAs({
     return HttpResponse.json(answer)
   }
 
+  const introspect = (accessToken: string) => {
+    const entry = accessTokens.get(accessToken)
+    if (!entry || clock.now() >= entry.expiresAt) return undefined
+    const { subject, scope } = entry.family
+    return { subject, scope, resource: entry.resource }
+  }
+
+  const tools: StrictGrantTools = {
+    ...{ clientId, issuer, clock, refuse, keep, introspect },
+    async issue(subject, scope, resource) {
+      const none = { acr: undefined, authTime: undefined, rotated: new Map(), refreshToken: '', alive: true }
+      const { refresh_token: _, ...members } = await issue({ subject, scope, ...none }, undefined, resource)
+      return members
+    },
+  }
+
   /** Some servers repeat what they were sent. */
   const invalidClient = (form: URLSearchParams, headers: Headers) =>
     HttpResponse.json(
@@ -218,7 +253,10 @@ export function createStrictAs({
     const fault = failNext.shift()
     if (fault && !fault.afterWork) return fault.answer(undefined)
     if (isClient && !(await isClient(form, request.headers))) return invalidClient(form, request.headers)
-    const work = { authorization_code: exchange, refresh_token: refresh }[grantType]
+    const further = grants[grantType]
+    const work =
+      { authorization_code: exchange, refresh_token: refresh }[grantType] ??
+      (further && ((sent: URLSearchParams) => further(sent, tools)))
     const real = work ? await work(form) : refuse('unsupported_grant_type')
     const { error } = (await real.clone().json()) as { error?: string }
     entry.outcome = error ?? 'ok'
@@ -284,8 +322,7 @@ export function createStrictAs({
     secrets,
     complaints,
     /** How many requests for this grant have come. */
-    count: (grantType: 'refresh_token' | 'authorization_code') =>
-      tokenRequests.filter(entry => entry.grantType === grantType).length,
+    count: (grantType: string) => tokenRequests.filter(entry => entry.grantType === grantType).length,
     /** The user signs in and agrees: the callback URL that follows from an authorization request. */
     approve(address: string, subject = 'alice'): string {
       const query = as.par.resolve(new URL(address).searchParams)
@@ -298,12 +335,7 @@ export function createStrictAs({
       return callback.href
     },
     /** What the resource server is told of an access token (RFC 7662). */
-    introspect(accessToken: string): { subject: string; scope: string; resource?: string } | undefined {
-      const entry = accessTokens.get(accessToken)
-      if (!entry || clock.now() >= entry.expiresAt) return undefined
-      const { subject, scope } = entry.family
-      return { subject, scope, resource: entry.resource }
-    },
+    introspect,
     /** An access token is over before its time. */
     revokeAccessTokens: () => accessTokens.clear(),
     /** Every session of everyone is over. */

@@ -145,6 +145,7 @@ describe('a wrong option', () => {
     ['redirectUri', 'javascript:alert(1)'],
     ['redirectUri', 'data:text/html,x'],
     ['postLogoutRedirectUri', 'http://app.example.com/'],
+    ['logoutParameters', { id_token_hint: 'x' }],
     ['postLogoutRedirectUri', 'javascript:alert(1)'],
     ['scope', 'open"id'],
     ['scope', 'grüß'],

@@ -4,6 +4,7 @@ import { webLock } from '../../lock/web.ts'
 import { withCopy, withFallback } from '../../storage/fallback.ts'
 import type { Marks } from '../../storage/marks.ts'
 import { memoryKeyValue } from '../../storage/memory.ts'
+import { namedAfter } from '../../storage/session-storage.ts'
 import { deviceClock } from '../device.ts'
 import { tabPlace } from './session-storage.ts'
 import { databaseStore, type IndexedDbOptions, type SharedPlaces } from './stores.ts'
@@ -16,8 +17,9 @@ const sharedLock = (keyValue: KeyValue): Lock => {
 }
 
 /** The lock of a database, and the places that are used where it does not work. */
-export function createPlaces(database: KeyValue, marks: Marks): SharedPlaces {
-  const { area, keyValue: tab } = tabPlace()
+export function createPlaces(database: KeyValue, marks: Marks, name: string): SharedPlaces {
+  const { area, keyValue } = tabPlace()
+  const tab = namedAfter(name, keyValue)
   const places = withFallback(
     marks,
     { name: 'IndexedDB', reach: 'origin', keyValue: database },
@@ -26,7 +28,7 @@ export function createPlaces(database: KeyValue, marks: Marks): SharedPlaces {
   )
   return {
     // IndexedDB may work when the page leaves, and no more when it comes back
-    ...withCopy(places, area, key => key.includes(' transaction ')),
+    ...withCopy(places, namedAfter(name, area), key => key.includes(' transaction ')),
     get reach() {
       return places.reach
     },

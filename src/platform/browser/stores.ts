@@ -10,24 +10,26 @@ import { memory } from '../memory.ts'
 /** What a database is used with, but for what is read of a session that is in it: its lock, and where else records may be. */
 export type SharedPlaces = PlaceWithFallback & Pick<Store, 'lock'>
 /** Loads what makes that of a database. */
-export type LoadPlaces = () => Promise<(database: KeyValue, marks: Marks) => SharedPlaces>
+export type LoadPlaces = () => Promise<(database: KeyValue, marks: Marks, name: string) => SharedPlaces>
+
+const DATABASE = 'latchkey'
 
 export interface IndexedDbOptions {
-  /** Default `latchkey`. */
+  /** Give each account its own, if several are signed in side by side. Default `latchkey`. */
   database?: string
 }
 
-/** Whether this tab had to keep something under this key for itself. */
-const isInTab = (key: string): boolean => {
+/** Whether this tab had to keep something under this key of a database for itself. */
+const isInTab = (key: string, database: string): boolean => {
   try {
-    return sessionStorage.getItem(key) !== null
+    return sessionStorage.getItem(`${key} in ${database}`) !== null
   } catch {
     return false
   }
 }
 
 /** The store of `indexedDb()`. */
-export function databaseStore(load: LoadPlaces, { database = 'latchkey' }: IndexedDbOptions = {}): Store {
+export function databaseStore(load: LoadPlaces, { database = DATABASE }: IndexedDbOptions = {}): Store {
   const connection = indexedDbKeyValue(database, deviceClock)
   const marks = localStorageMarks(database)
   const first = marked(connection, marks)
@@ -37,16 +39,16 @@ export function databaseStore(load: LoadPlaces, { database = 'latchkey' }: Index
   const loadAll = async () => {
     const create = await load()
     if (!places) {
-      places = create(first, marks)
+      places = create(first, marks, database)
       if (report) places.onDegraded(report)
     }
     return places
   }
   /** Then the database alone will do, for as long as it works: a session is there without waiting for the rest. */
-  const isAlone = (key: string) => !places && !isInTab(key)
+  const isAlone = (key: string) => !places && !isInTab(key, database)
 
   return {
-    name: 'indexedDb',
+    name: database === DATABASE ? 'indexedDb' : `indexedDb ${database}`,
     database,
     keyValue: {
       async get(key) {

@@ -4,6 +4,7 @@ import { joinExtensions } from '../../../src/authorization/extensions.ts'
 import { createTransactions, type Transaction } from '../../../src/authorization/transaction.ts'
 import { parseCallback } from '../../../src/core/callback.ts'
 import type { Resource } from '../../../src/core/destination.ts'
+import { sha256 } from '../../../src/platform/device.ts'
 import { memoryKeyValue } from '../../../src/storage/memory.ts'
 import { handClock } from '../../support/clock.ts'
 
@@ -43,6 +44,7 @@ async function begin(
         postLogoutRedirectUri: undefined,
         scope: '',
         authorizationParameters: {},
+        logoutParameters: {},
         resources,
         leewaySeconds: 60,
         strict: false,
@@ -57,6 +59,8 @@ async function begin(
       transactions,
       records: { current: undefined, read: async () => undefined },
       clock,
+      owner: 'app',
+      hash: sha256,
     },
     { ...choice, ...change },
     redirectUri,
@@ -93,7 +97,7 @@ describe('an authorization request', () => {
   test('has a state which is known again, and says nothing of the user, the device or the time [F9.6]', async () => {
     const { state } = await begin()
     expect(parseCallback(`${redirectUri}?code=a&state=${state}`)).toMatchObject({ state })
-    expect(state).toMatch(/^lk\.[\w-]{43}$/)
+    expect(state).toMatch(/^lk\.[\w-]{43}\.[\da-f]{8}$/)
   })
 
   test('keeps how old the authentication may be, where that is a number and an ID Token will come [F2.8]', async () => {

@@ -56,9 +56,10 @@ describe('a URL is at the redirect URI', () => {
 })
 
 test('a state says that it is of latchkey, whether a page waits for the answer, and nothing else [F9.6]', () => {
-  for (const agent of ['redirect', 'loopback', 'appLink', 'mine']) expect(nameState(agent, 'r')).toBe('lk.r')
-  const state = nameState('popup', 'r')
-  expect(state).toBe('lk.p.r')
+  for (const agent of ['redirect', 'loopback', 'appLink', 'mine'])
+    expect(nameState(agent, 'r', 'm')).toBe('lk.r.m')
+  const state = nameState('popup', 'r', 'm')
+  expect(state).toBe('lk.p.r.m')
   expect(parseCallback(`${page}?code=a&state=${state}`)).toMatchObject({ userAgent: 'popup', state })
 })
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { decide } from '../../../src/core/decide.ts'
-import type { SessionRecord } from '../../../src/core/session.ts'
+import { emptySession, type SessionRecord } from '../../../src/core/session.ts'
 import type { TokenSet } from '../../../src/core/token-set.ts'
 
 const now = 1_000_000
@@ -62,4 +62,16 @@ test('a refresh whose answer never came is due at once', () => {
   const cut = record({}, { pending: { tokenHash: 'hash', sentAt: now - 1 } })
   expect(decide(cut, now)).toMatchObject({ do: 'use', due: true })
   expect(decide(cut, now + 100)).toMatchObject({ do: 'refresh' })
+})
+
+test('a grant that latchkey runs by itself is run again when its token ends, and due before', () => {
+  const service = (expiresAt: number) =>
+    record({ refreshToken: undefined, expiresAt, refreshAt: expiresAt - 20 }, { grant: 'client_credentials' })
+  expect(decide(service(now + 100), now)).toMatchObject({ do: 'use', due: false })
+  expect(decide(service(now + 10), now)).toMatchObject({ do: 'use', due: true })
+  expect(decide(service(now), now)).toEqual({ do: 'refresh', refreshToken: undefined })
+  expect(decide(emptySession('client_credentials', 0, ''), now)).toEqual({
+    do: 'refresh',
+    refreshToken: undefined,
+  })
 })

@@ -126,3 +126,15 @@ describe('a failed refresh', () => {
     expect(judge(network('unavailable', { status: 503 }), FIRST, 2, 500)).toMatchObject({ do: 'keep' })
   })
 })
+
+test.each(['invalid_grant', 'invalid_client', 'nonsense'])(
+  '%s is no end where the grant can be run again, however often',
+  error => {
+    for (const before of [FIRST, AGAIN])
+      expect(judge(server(error), { ...before, isGrant: true })).toEqual({
+        do: 'keep',
+        spent: false,
+        refused: true,
+      })
+  },
+)

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { addFailure } from '../../../src/core/back-off.ts'
-import type { EndedSession, SessionRecord, Stored } from '../../../src/core/session.ts'
+import {
+  type EndedSession,
+  emptySession,
+  type SessionRecord,
+  type Stored,
+} from '../../../src/core/session.ts'
 import { isSameState, type SessionState, toSession, transition } from '../../../src/core/session-state.ts'
 import { NetworkError } from '../../../src/errors.ts'
 
@@ -126,4 +131,15 @@ test.each([
     record: record({ tokens, ...(requested && { requested }) }),
   })
   expect('missingScope' in session ? session.missingScope : undefined).toEqual(missing)
+})
+
+test('a session of a grant before its first token is signed out, and signed in with one for any API', () => {
+  const empty = emptySession('client_credentials', 0, 'read')
+  expect(read(starting, empty)).toEqual({ status: 'signed-out' })
+  const one = {
+    ...empty,
+    version: 2,
+    resources: { 'https://api.example.com': { accessToken: 'a', scope: '' } },
+  }
+  expect(read(starting, one)).toEqual({ status: 'signed-in', record: one })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { endOf, type SessionRecord, sessionOf } from '../../../src/core/session.ts'
+import { emptySession, endOf, type SessionRecord, sessionOf } from '../../../src/core/session.ts'
 import { parseStored } from '../../../src/session/record.ts'
 
 const parseRecord = (stored: unknown) => sessionOf(parseStored(stored))
@@ -159,4 +159,10 @@ test('a record with hostile names pollutes no prototype [ST03]', () => {
   const read = parseRecord(hostile)
   expect((read as { polluted?: number } | undefined)?.polluted).toBeUndefined()
   expect(({} as { polluted?: number }).polluted).toBeUndefined()
+})
+
+test('a session of a grant is read as it was written, before its first token too', () => {
+  for (const one of [emptySession('client_credentials', 3, 'read'), { ...record, grant: 'urn:example' }])
+    expect(parseRecord(JSON.parse(JSON.stringify(one)))).toEqual(one)
+  expect(parseRecord({ ...record, tokens: { ...tokens, accessToken: '' } })).toBeUndefined()
 })

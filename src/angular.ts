@@ -1,0 +1,2 @@
+export * from './bindings/angular.ts'
+export { type GuardOptions, onUserChange } from './bindings/entrance.ts'

@@ -1,0 +1,70 @@
+import type { AuthorizationPorts } from '../core/authorization.ts'
+import type { SessionRecord } from '../core/session.ts'
+import type { Granted } from '../core/token-set.ts'
+import { withTimeLimit } from '../core/waiting.ts'
+import { AuthorizationRequiredError, ConfigurationError, LatchkeyError, NetworkError } from '../errors.ts'
+import { type TokenRequestPorts, tokenRequest } from './token-request.ts'
+
+/** How long the app may take to make what a grant's token request says. */
+const PREPARE_MS = 8000
+
+export interface GrantRuns {
+  /** Asks the grant for the parameters of its next token request. Called before the lock is taken. */
+  prepare(record: SessionRecord): Promise<void>
+  /**
+   * One token request of the option `grant` (RFC 6749 sections 4.4 and 4.5), in place of a refresh.
+   * @param parameters for one API of `resources` (RFC 8707 section 2.2).
+   */
+  run(
+    record: SessionRecord,
+    attempt: number,
+    signal: () => AbortSignal,
+    parameters: Readonly<Record<string, string>> | undefined,
+  ): Promise<Granted>
+}
+
+export function createGrantRuns(
+  ports: TokenRequestPorts & Pick<AuthorizationPorts, 'records' | 'changed'>,
+): GrantRuns {
+  const { settings, server, clock, serverTime, records } = ports
+  const { grant, issuer, clientId, session, scope } = settings
+  let prepared: Readonly<Record<string, string>> = {}
+
+  const ask = async () => {
+    const now = Math.floor((clock.now() + serverTime.aheadMs()) / 1000)
+    return grant?.parameters?.({ issuer, clientId, session, server: await server(), now, clock })
+  }
+  const late = () => new NetworkError('What the grant sends was not ready within 8 s. Try again.', 'timeout')
+
+  return {
+    async prepare({ sessionId }) {
+      try {
+        prepared = (await withTimeLimit(clock, PREPARE_MS, ask, late)) ?? {}
+      } catch (cause) {
+        // there is nobody any more for whom these tokens are
+        const isOver = cause instanceof AuthorizationRequiredError
+        if (isOver && (await records.end(cause.reason).catch(() => undefined))) ports.changed(sessionId)
+        if (cause instanceof LatchkeyError) throw cause
+        throw new ConfigurationError('The function that was given to the grant failed: see "cause".', {
+          cause,
+        })
+      }
+    },
+
+    async run({ sessionId }, attempt, signal, parameters) {
+      const { check, usesRefreshToken = false, type = '' } = grant ?? {}
+      const { response } = await tokenRequest(ports, {
+        ...{ grantType: type, sessionId, attempt, signal, received: {} },
+        parameters: { ...(scope && { scope }), ...prepared, ...parameters },
+        secrets: Object.values(prepared),
+        async judge(_, members) {
+          check?.(members)
+          return { claims: undefined, isDistrusted: true } // nobody has asked for an ID Token
+        },
+      })
+      // RFC 6749 section 4.4.3: there should be none
+      const { refresh_token, ...others } = response
+      return { claims: undefined, response: usesRefreshToken ? response : others }
+    },
+  }
+}

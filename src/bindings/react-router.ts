@@ -1,0 +1,66 @@
+import type { Client } from '../public-types.ts'
+import { addressOfPage, admit, type GuardOptions } from './entrance.ts'
+
+/** What React Router passes to middleware and loaders, as far as a guard reads it. */
+export interface RequestArguments {
+  readonly request: Request
+}
+
+/** Works as route middleware, as `loader` and as `clientLoader`. */
+export type RouteGuard = (args: RequestArguments) => Promise<null>
+
+const pathOf = ({ pathname, search, hash }: URL) => pathname + search + hash
+
+/** The router redirects to the address in such an answer. It takes a whole URL of the page's origin as it is. */
+const redirectTo = (address: string) => new Response(null, { status: 302, headers: { Location: address } })
+
+async function guard(
+  client: Client,
+  options: GuardOptions,
+  { request }: RequestArguments,
+): Promise<string | undefined> {
+  const url = new URL(request.url)
+  const shown = new URL(addressOfPage() ?? url)
+  // a request has no fragment
+  if (!url.hash && shown.pathname + shown.search === url.pathname + url.search) url.hash = shown.hash
+  const path = pathOf(url)
+  const base = { address: path, toRouter: (address: string) => new URL(address, url).href }
+  return admit(client, path, options, base)
+}
+
+/**
+ * Guards routes of React Router's data and framework modes: only a signed-in user sees them and everything below them.
+ * Use it as middleware of a layout route; where the router has no middleware, as a `loader`.
+ * @returns a function that throws a redirect to `signedOutPath` for everyone else, or begins a sign-in, see `GuardOptions`.
+ * @example
+ * { middleware: [requireSession(client, { signedOutPath: '/welcome' })], Component: Layout, children: [...] }
+ */
+export const requireSession =
+  (client: Client, options: GuardOptions): RouteGuard =>
+  async args => {
+    const instead = await guard(client, options, args)
+    if (instead !== undefined) throw redirectTo(instead)
+    return null
+  }
+
+/** Options of `finishSignIn`. */
+export interface FinishSignInOptions {
+  /** The path of the page for users who are signed out. It also gets users whose sign-in failed. */
+  readonly signedOutPath: string
+  /** The path to show after a sign-in without `returnTo`. Default `/`. */
+  readonly home?: string
+}
+
+/**
+ * The `loader` of the route at your `redirectUri`: it finishes the sign-in and redirects to its `returnTo`.
+ * @example
+ * { path: '/callback', loader: finishSignIn(client, { signedOutPath: '/welcome' }) }
+ */
+export const finishSignIn =
+  (client: Client, { signedOutPath, home = '/' }: FinishSignInOptions): RouteGuard =>
+  async args => {
+    const instead = await guard(client, { signedOutPath, beginSignIn: false }, args)
+    const isElsewhere =
+      instead && new URL(instead, args.request.url).pathname !== new URL(args.request.url).pathname
+    throw redirectTo(isElsewhere ? instead : home)
+  }

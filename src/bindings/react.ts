@@ -1,0 +1,162 @@
+import {
+  createContext,
+  createElement,
+  Fragment,
+  type ReactNode,
+  useContext,
+  useEffect,
+  useState,
+  useSyncExternalStore,
+} from 'react'
+import { type Client, ConfigurationError, type Session } from '../public-types.ts'
+import { addressOfPage, entranceOf, STARTING, type View } from './entrance.ts'
+
+/** The session of a user who is signed in. */
+export type SignedInSession = Extract<Session, { status: 'signed-in' }>
+
+const ClientContext = createContext<Client | undefined>(undefined)
+
+/**
+ * Returns the client of the nearest `LatchkeyProvider`.
+ * @throws ConfigurationError outside of a `LatchkeyProvider`.
+ * @example
+ * const client = useClient()
+ * return <button onClick={() => client.signOut()}>Sign out</button>
+ */
+export function useClient(): Client {
+  const client = useContext(ClientContext)
+  if (client) return client
+  throw new ConfigurationError('Wrap your app in <LatchkeyProvider client={client}>.')
+}
+
+const onServer = () => STARTING
+
+function useView(): View {
+  const entrance = entranceOf(useClient())
+  return useSyncExternalStore(entrance.subscribe, () => entrance.view, onServer)
+}
+
+/**
+ * Returns the session, and renders again when it changes, also in another tab. On a server and while React hydrates, its
+ * status is `starting`.
+ * @param status `'signed-in'` narrows the type, for components inside of `SignedIn` or `RequireSession`.
+ * @throws ConfigurationError if the session does not have the given status, or outside of a `LatchkeyProvider`.
+ * @example
+ * const { claims } = useSession('signed-in')
+ */
+export function useSession(): Session
+export function useSession(status: 'signed-in'): SignedInSession
+export function useSession(status?: 'signed-in'): Session {
+  const { session } = useView()
+  if (!status || session.status === status) return session
+  throw new ConfigurationError(
+    `useSession('signed-in') was called while the session is ${session.status}. Call it inside of <SignedIn> or <RequireSession>.`,
+  )
+}
+
+/**
+ * Returns why the client's start, or a sign-in that a guard began, failed, until the next sign-in succeeds.
+ * @throws ConfigurationError outside of a `LatchkeyProvider`.
+ * @example
+ * const error = useSignInError()
+ * return error && <p>{error.message}</p>
+ */
+export const useSignInError = (): Error | undefined => useView().error
+
+/** Props of `LatchkeyProvider`. */
+export interface LatchkeyProviderProps {
+  readonly client: Client
+  /** Shown until latchkey knows whether a user is signed in, and on a server. Default: the children. */
+  readonly fallback?: ReactNode
+  /** Shows another address of your app. Called when a sign-in has returned. Leave it out if a guard of your router does it. */
+  readonly navigate?: (address: string) => unknown
+  readonly children?: ReactNode
+}
+
+/**
+ * Starts the client and provides it to the components inside. It never disposes the client.
+ * @example
+ * <LatchkeyProvider client={client} fallback={<Spinner />}><App /></LatchkeyProvider>
+ */
+export function LatchkeyProvider({ client, fallback, navigate, children }: LatchkeyProviderProps): ReactNode {
+  useEffect(() => {
+    const entrance = entranceOf(client)
+    void entrance.start().then(() => {
+      const arrival = navigate && entrance.takeArrival()
+      if (arrival) navigate(arrival)
+    })
+  }, [client, navigate])
+  const inside = fallback === undefined ? children : createElement(Started, { fallback, children })
+  return createElement(ClientContext.Provider, { value: client }, inside)
+}
+
+function Started({ fallback, children }: { fallback: ReactNode; children?: ReactNode }): ReactNode {
+  const { session, error } = useView()
+  return session.status === 'starting' && !error ? fallback : children
+}
+
+/** Props of `SignedIn`. */
+export interface SignedInProps {
+  /** Elements, or a function of the session that returns them. */
+  readonly children?: ReactNode | ((session: SignedInSession) => ReactNode)
+  /** Shown to everyone else. Default: nothing. */
+  readonly fallback?: ReactNode
+}
+
+/**
+ * Shows its children while a user is signed in. When another user signs in, React mounts them anew, so that no state of the
+ * last user remains.
+ * @example
+ * <SignedIn>{session => <p>Hello {String(session.claims?.name)}</p>}</SignedIn>
+ */
+export function SignedIn({ children, fallback }: SignedInProps): ReactNode {
+  const { session, user } = useView()
+  if (session.status !== 'signed-in') return fallback
+  return createElement(Fragment, { key: user }, typeof children === 'function' ? children(session) : children)
+}
+
+/**
+ * Shows its children while nobody is signed in, also during a sign-in; nothing while latchkey starts or signs out.
+ * @example
+ * <SignedOut><button onClick={() => client.signIn()}>Sign in</button></SignedOut>
+ */
+export function SignedOut({ children }: { readonly children?: ReactNode }): ReactNode {
+  const { status } = useView().session
+  return status === 'signed-out' || status === 'signing-in' ? children : undefined
+}
+
+/** Props of `RequireSession`. */
+export interface RequireSessionProps extends SignedInProps {
+  /** Shown to users who have to sign in by themselves, with a button that calls `signIn()`. Default: `fallback`. */
+  readonly signedOut?: ReactNode
+  /**
+   * Whether it may begin a sign-in by itself. It does so only in a page that has just been opened: never after a sign-out, the
+   * end of a session or a sign-in that failed. Default true.
+   */
+  readonly beginSignIn?: boolean
+}
+
+/**
+ * Guards its children without a router: it shows them to a signed-in user and begins a sign-in if nobody is signed in.
+ * When their user is gone, also in another tab, it takes them off the screen.
+ * @example
+ * <RequireSession fallback={<Spinner />} signedOut={<Welcome />}><Notes /></RequireSession>
+ */
+export function RequireSession(props: RequireSessionProps): ReactNode {
+  const { signedOut = props.fallback, beginSignIn, ...rest } = props
+  const client = useClient()
+  const { status } = useView().session
+  const [isRefused, setRefused] = useState(false)
+  useEffect(() => {
+    if (status === 'signed-in') return
+    let isCurrent = true
+    const refuse = (isAdmitted: boolean) => isCurrent && setRefused(!isAdmitted)
+    entranceOf(client)
+      .enter({ returnTo: addressOfPage(), beginSignIn })
+      .then(refuse, () => refuse(false))
+    return () => {
+      isCurrent = false
+    }
+  }, [client, status, beginSignIn])
+  return createElement(SignedIn, { ...rest, fallback: isRefused ? signedOut : props.fallback })
+}

@@ -1,0 +1,88 @@
+import {
+  type Accessor,
+  createComponent,
+  createContext,
+  createSignal,
+  type JSX,
+  onCleanup,
+  onMount,
+  sharedConfig,
+  useContext,
+} from 'solid-js'
+import { type Client, ConfigurationError, type Session } from '../public-types.ts'
+import { type Entrance, entranceOf, STARTING } from './entrance.ts'
+
+const ClientContext = createContext<Client>()
+
+/**
+ * Provides the client to the components inside, and starts it in the browser. It never disposes the client.
+ * @example
+ * <LatchkeyProvider client={client}><App /></LatchkeyProvider>
+ */
+export function LatchkeyProvider(props: {
+  readonly client: Client
+  readonly children?: JSX.Element
+}): JSX.Element {
+  const { client } = props
+  onMount(() => void entranceOf(client).start())
+  return createComponent(ClientContext.Provider, {
+    value: client,
+    get children() {
+      return props.children
+    },
+  })
+}
+
+/**
+ * Returns the client of the nearest `LatchkeyProvider`.
+ * @throws ConfigurationError outside of a `LatchkeyProvider`.
+ * @example
+ * const client = useClient()
+ * return <button onClick={() => client.signOut()}>Sign out</button>
+ */
+export function useClient(): Client {
+  const client = useContext(ClientContext)
+  if (client) return client
+  throw new ConfigurationError('Wrap your app in <LatchkeyProvider client={client}>.')
+}
+
+/** A signal that follows the entrance for as long as its owner lives. */
+function useView<T>(read: (entrance: Pick<Entrance, 'view'>) => T): Accessor<T> {
+  const entrance = entranceOf(useClient())
+  // while Solid takes over what the server has rendered
+  const isHydrating = Boolean(sharedConfig.context)
+  const [value, setValue] = createSignal<T>(read(isHydrating ? { view: STARTING } : entrance))
+  const update = () => void setValue(() => read(entrance))
+  if (isHydrating) onMount(update)
+  onCleanup(entrance.subscribe(update))
+  return value
+}
+
+/**
+ * Returns a signal of the session, which changes when the session does, also in another tab. On a server and while Solid
+ * hydrates, its status is `starting`.
+ * @throws ConfigurationError outside of a `LatchkeyProvider`.
+ * @example
+ * const session = useSession()
+ * return <Show when={session().status === 'signed-in'}>…</Show>
+ */
+export const useSession = (): Accessor<Session> => useView(({ view }) => view.session)
+
+/**
+ * Returns a signal of the signed-in user, the claim `sub`; `undefined` means nobody. With `<Show keyed>`, Solid creates what
+ * belongs to one user anew for the next one.
+ * @throws ConfigurationError outside of a `LatchkeyProvider`.
+ * @example
+ * const user = useUserKey()
+ * return <Show keyed when={user()}><Notes /></Show>
+ */
+export const useUserKey = (): Accessor<string | undefined> => useView(({ view }) => view.user)
+
+/**
+ * Returns a signal of the error with which the client's start failed. The next sign-in that succeeds removes it.
+ * @throws ConfigurationError outside of a `LatchkeyProvider`.
+ * @example
+ * const error = useSignInError()
+ * return <Show when={error()}>{reason => <p>{reason().message}</p>}</Show>
+ */
+export const useSignInError = (): Accessor<Error | undefined> => useView(({ view }) => view.error)

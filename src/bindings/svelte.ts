@@ -1,0 +1,110 @@
+import { onMount } from 'svelte'
+import { createSubscriber } from 'svelte/reactivity'
+import type { Client, Session } from '../public-types.ts'
+import { admit, entranceOf, type GuardOptions, STARTING, type View } from './entrance.ts'
+
+/** The session of a client, to read in components, `$derived` and `$effect`: whatever reads it runs again when it changes. */
+export interface SessionState {
+  /** The session. On a server its status is `starting`. */
+  readonly current: Session
+  /** Who is signed in, the claim `sub`; `undefined` means nobody. Use it in `{#key}` around what belongs to one user. */
+  readonly user: string | undefined
+  /** Why the client's start, or a sign-in that a guard began, failed. The next sign-in that succeeds removes it. */
+  readonly error: Error | undefined
+}
+
+/** Options of `createSession`. */
+export interface CreateSessionOptions {
+  /**
+   * Whether a server renders this component. Then the session is `starting` until the component is mounted, as it was on the
+   * server. Call `createSession` while the component initializes. Default false.
+   */
+  readonly isServerRendered?: boolean
+}
+
+/**
+ * Follows the session of a client, and starts the client in the browser. It listens only while something reads it.
+ * @example
+ * const session = createSession(client) // in the markup: {#if session.current.status === 'signed-in'}
+ */
+export function createSession(
+  client: Client,
+  { isServerRendered = false }: CreateSessionOptions = {},
+): SessionState {
+  const entrance = entranceOf(client)
+  let isHydrating = isServerRendered
+  let changed = () => {}
+  const subscribe = createSubscriber(update => {
+    changed = update
+    return entrance.subscribe(update)
+  })
+  void entrance.start()
+  if (isServerRendered)
+    onMount(() => {
+      isHydrating = false
+      changed()
+    })
+  const read = (): View => {
+    subscribe()
+    return isHydrating ? STARTING : entrance.view
+  }
+  return {
+    get current() {
+      return read().session
+    },
+    get user() {
+      return read().user
+    },
+    get error() {
+      return read().error
+    },
+  }
+}
+
+/**
+ * The session of a client as a Svelte store, for code that uses `$session`.
+ * @example
+ * const session = sessionStore(client)
+ * // in the markup: {#if $session.status === 'signed-in'}
+ */
+export function sessionStore(client: Client): { subscribe(run: (session: Session) => void): () => void } {
+  const entrance = entranceOf(client)
+  return {
+    subscribe(run) {
+      void entrance.start()
+      let last = entrance.view.session
+      run(last)
+      return entrance.subscribe(() => {
+        if (last === entrance.view.session) return
+        last = entrance.view.session
+        run(last)
+      })
+    },
+  }
+}
+
+/** Options of `requireSession`. */
+export interface SvelteKitGuardOptions extends GuardOptions {
+  /** The `redirect` of `@sveltejs/kit`. */
+  readonly redirect: (status: 302, location: string) => never
+}
+
+/** What SvelteKit passes to `load`, as far as a guard reads it. */
+export interface LoadEvent {
+  readonly url: URL
+}
+
+/**
+ * Guards a page or a layout of SvelteKit, as its `load` in `+page.ts` or `+layout.ts`, or called in yours. Export
+ * `ssr = false` beside it: a server does not know who is signed in and lets everyone in.
+ * @returns a function that throws a redirect to `signedOutPath`, or begins a sign-in, unless a user is signed in.
+ * @example
+ * export const load = requireSession(client, { redirect, signedOutPath: '/welcome' })
+ */
+export const requireSession =
+  (client: Client, { redirect, ...options }: SvelteKitGuardOptions): ((event: LoadEvent) => Promise<void>) =>
+  async ({ url }) => {
+    const path = url.pathname + url.search // SvelteKit lets no `load` read the fragment
+    const instead = await admit(client, path, options, { address: path, toRouter: address => address })
+    if (instead !== undefined) redirect(302, instead)
+  }

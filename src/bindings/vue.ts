@@ -1,0 +1,139 @@
+import {
+  type App,
+  getCurrentInstance,
+  type InjectionKey,
+  inject,
+  onMounted,
+  onScopeDispose,
+  type ShallowRef,
+  shallowReadonly,
+  shallowRef,
+} from 'vue'
+import { type Client, ConfigurationError, type Session } from '../public-types.ts'
+import {
+  admit,
+  type Entrance,
+  entranceOf,
+  type GuardOptions,
+  onUserChange,
+  STARTING,
+  withoutBase,
+} from './entrance.ts'
+
+const CLIENT: InjectionKey<Client> = Symbol('latchkey client')
+
+/**
+ * A Vue plugin that provides the client to every component, and starts it in the browser.
+ * @example
+ * createApp(App).use(latchkey(client)).use(router).mount('#app')
+ */
+export const latchkey = (client: Client) => ({
+  install(app: App): void {
+    app.provide(CLIENT, client)
+    void entranceOf(client).start()
+  },
+})
+
+/**
+ * Returns the client of the plugin. Call it in `setup`.
+ * @throws ConfigurationError in an app without the plugin.
+ * @example
+ * const client = useClient()
+ */
+export function useClient(): Client {
+  const client = inject(CLIENT, undefined)
+  if (client) return client
+  throw new ConfigurationError('Install the plugin: app.use(latchkey(client)).')
+}
+
+/** A ref that follows the entrance for as long as the current scope lives. */
+function useView<T>(read: (entrance: Pick<Entrance, 'view'>) => T): Readonly<ShallowRef<T>> {
+  const entrance = entranceOf(useClient())
+  // Vue takes over what the server has rendered: this component has its element already
+  const isHydrating = Boolean(getCurrentInstance()?.vnode.el)
+  const value = shallowRef(read(isHydrating ? { view: STARTING } : entrance))
+  const update = () => {
+    value.value = read(entrance)
+  }
+  if (isHydrating) onMounted(update)
+  onScopeDispose(entrance.subscribe(update))
+  return shallowReadonly(value)
+}
+
+/**
+ * Returns a ref of the session, which changes when the session does, also in another tab. On a server and while Vue
+ * hydrates, its status is `starting`. Call it in `setup`.
+ * @throws ConfigurationError in an app without the plugin.
+ * @example
+ * const session = useSession() // in the template: v-if="session.status === 'signed-in'"
+ */
+export const useSession = (): Readonly<ShallowRef<Session>> => useView(({ view }) => view.session)
+
+/**
+ * Returns a ref of the signed-in user, the claim `sub`; `undefined` means nobody. Use it as the `key` of what belongs to one
+ * user: Vue creates it anew for the next one.
+ * @throws ConfigurationError in an app without the plugin.
+ * @example
+ * const user = useUserKey() // in the template: <RouterView :key="user" />
+ */
+export const useUserKey = (): Readonly<ShallowRef<string | undefined>> => useView(({ view }) => view.user)
+
+/**
+ * Returns a ref of the error with which the client's start, or a sign-in that a guard began, failed. The next sign-in that
+ * succeeds removes it.
+ * @throws ConfigurationError in an app without the plugin.
+ * @example
+ * const error = useSignInError() // in the template: <p v-if="error">{{ error.message }}</p>
+ */
+export const useSignInError = (): Readonly<ShallowRef<Error | undefined>> => useView(({ view }) => view.error)
+
+/** A route of Vue Router, as far as the guard reads it. */
+interface Route {
+  readonly fullPath: string
+  readonly meta: Record<PropertyKey, unknown>
+}
+
+/** Vue Router, as far as the guard uses it. */
+export interface GuardedRouter {
+  readonly currentRoute: { readonly value: Route }
+  readonly options: { readonly history: { readonly base: string } }
+  beforeEach(guard: (to: Route) => Promise<string | boolean>): () => void
+  replace(to: string): Promise<unknown>
+}
+
+/**
+ * Guards every route of Vue Router that has `meta: { requiresSession: true }`, itself or by a parent. It also finishes
+ * sign-ins: the router shows their `returnTo`. When the user of a guarded page is gone, also in another tab, the router
+ * leaves the page for `signedOutPath`.
+ * @returns a function that ends the guard.
+ * @example
+ * guardRoutes(router, client, { signedOutPath: '/welcome' })
+ */
+export function guardRoutes(router: GuardedRouter, client: Client, options: GuardOptions): () => void {
+  const base = router.options.history.base
+  const isGuarded = ({ meta }: Route) => meta.requiresSession === true
+  const toRouter = withoutBase(base)
+  const steer = async (to: Route, beginSignIn = options.beginSignIn): Promise<string | undefined> => {
+    const { fullPath } = to
+    const addresses = { address: base + fullPath, toRouter }
+    if (isGuarded(to)) return admit(client, fullPath, { ...options, beginSignIn }, addresses)
+    // an open page waits for the end of a sign-in only where it is the callback
+    if (!/[?&](state|error)=/.test(fullPath)) return undefined
+    const entrance = entranceOf(client)
+    await entrance.start()
+    const arrival = entrance.takeArrival(addresses.address)
+    return arrival === undefined ? undefined : toRouter(arrival)
+  }
+  const stops = [
+    router.beforeEach(async to => (await steer(to)) ?? true),
+    onUserChange(client, async user => {
+      const { value: route } = router.currentRoute
+      if (user !== undefined || !isGuarded(route)) return
+      const instead = await steer(route, false)
+      if (instead !== undefined) await router.replace(instead)
+    }),
+  ]
+  return () => {
+    for (const stop of stops) stop()
+  }
+}

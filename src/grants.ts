@@ -1,0 +1,64 @@
+import type { Grant, GrantContext } from './core/grant.ts'
+import * as unattended from './grants/unattended.ts'
+import { sha256 } from './platform/device.ts'
+import { memory } from './platform/memory.ts'
+
+export type { Grant, GrantContext } from './core/grant.ts'
+export {
+  type CibaOptions,
+  ciba,
+  type DeviceCodeOptions,
+  type DeviceCodePrompt,
+  deviceCode,
+} from './grants/attended.ts'
+export type {
+  JwtBearerOptions,
+  Subject,
+  TargetParameters,
+  TokenExchangeOptions,
+} from './grants/unattended.ts'
+
+const environment = { hash: sha256, memory }
+
+/**
+ * A token for the program itself (RFC 6749 section 4.4): set `clientAuthentication` too. latchkey gets the next one when this
+ * one ends, once for all processes that share the store.
+ * @param options which API the token is for, and further parameters. Default: what the server gives for the option `scope`.
+ * @throws ConfigurationError for a parameter that is empty, or that latchkey sets itself.
+ */
+export const clientCredentials = (options: unattended.TargetParameters = {}): Grant =>
+  unattended.clientCredentials(environment, options)
+
+/**
+ * Exchanges the token of a user for one that another API accepts (RFC 8693). The tokens are kept in memory, or in `store` if
+ * the subject token is a text or the option `session` names the user.
+ * @param options.subjectToken the token, a function that returns it, or the user's client: then the new tokens end with that
+ * user's session.
+ * @throws ConfigurationError for an option that is wrong.
+ */
+export const tokenExchange = (options: unattended.TokenExchangeOptions): Grant =>
+  unattended.tokenExchange(environment, options)
+
+/**
+ * Trades a signed assertion for a token (RFC 7523 section 2.1), also on behalf of a user at Microsoft Entra. The tokens are
+ * kept in memory, or in `store` if the assertion is a text or the option `session` names the user.
+ * @param options.assertion the JWT, or a function that signs one for each request.
+ * @throws ConfigurationError for an option that is wrong.
+ */
+export const jwtBearer = (options: unattended.JwtBearerOptions): Grant =>
+  unattended.jwtBearer(environment, options)
+
+/**
+ * Any other grant that needs nobody but this program (RFC 6749 section 4.5).
+ * @param type its `grant_type`.
+ * @param parameters of its token request, or a function that latchkey calls before each request.
+ * @throws ConfigurationError for a type or a parameter that is wrong.
+ */
+export const custom = (
+  type: string,
+  parameters:
+    | Readonly<Record<string, string>>
+    | ((
+        context: GrantContext,
+      ) => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>) = {},
+): Grant => unattended.custom(environment, type, parameters)

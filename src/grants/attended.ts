@@ -1,0 +1,245 @@
+import {
+  allowInsecureRequests,
+  backchannelAuthenticationRequest,
+  customFetch,
+  deviceAuthorizationRequest,
+  processBackchannelAuthenticationResponse,
+  processDeviceAuthorizationResponse,
+} from 'oauth4webapi'
+import { identityOf } from '../authorization/endpoint.ts'
+import { toLatchkeyError } from '../authorization/failure.ts'
+import { endpointOf } from '../authorization/metadata.ts'
+import type { ObtainPorts } from '../authorization/sign-in.ts'
+import { type TokenRequest, tokenRequest } from '../authorization/token-request.ts'
+import { isConfidential } from '../core/destination.ts'
+import type { Grant } from '../core/grant.ts'
+import type { SignInAttempt, UserAgent } from '../core/ports.ts'
+import { epochOf, sessionOf } from '../core/session.ts'
+import { CallbackError, ConfigurationError, ServerError } from '../errors.ts'
+import { poll } from './poll.ts'
+
+/** What to show to the user (RFC 8628 section 3.3). All of it is fit for a terminal. */
+export interface DeviceCodePrompt {
+  /** The code that the user types, without control characters. */
+  readonly userCode: string
+  /** The address where the user types it: https. */
+  readonly verificationUri: string
+  /** The same address with the code in it, for a QR code or a link, if the server gave one. */
+  readonly verificationUriComplete: string | undefined
+  /** How long the user may take. */
+  readonly expiresInSeconds: number
+}
+
+export interface DeviceCodeOptions {
+  /** Shows the code and the address to the user. */
+  show(prompt: DeviceCodePrompt): void | Promise<void>
+}
+
+/** How the server finds the user (OpenID Connect CIBA section 7.1). Set exactly one hint, here or in `authorizationParameters`. */
+export interface CibaOptions {
+  /** Whom to ask, such as an e-mail address. */
+  loginHint?: string
+  /** An ID Token of the user. */
+  idTokenHint?: string
+  /** A token that says whom to ask. */
+  loginHintToken?: string
+  /** A text that the user sees on both devices. */
+  bindingMessage?: string
+  /** Further parameters, such as `user_code` or `acr_values`. */
+  parameters?: Readonly<Record<string, string>>
+}
+
+const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
+const CIBA = 'urn:openid:params:grant-type:ciba'
+
+/** What moves the cursor, hides or turns text around. */
+const CONTROLS = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+const LONGEST_CODE = 100
+
+const unfit = (what: string) =>
+  new ServerError(`The answer of the device authorization endpoint ${what}.`, { error: 'invalid_response' })
+
+/** An address that may be shown and opened: RFC 8628 section 5.4 warns of others. */
+function parseVerificationUri(value: string): string {
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  if (!url || !isConfidential(url) || url.username || url.password)
+    throw unfit('has a verification_uri that is not https')
+  return url.href
+}
+
+/** One sign-in that asks the token endpoint until the user has decided. */
+interface Begun {
+  readonly secret: string
+  readonly parameters: Readonly<Record<string, string>>
+  readonly expiresInSeconds: number
+  readonly intervalSeconds: number | undefined
+}
+
+/** The first request of a grant that a user takes part in. */
+type Begin = (ports: ObtainPorts, form: URLSearchParams, options: object) => Promise<Begun>
+
+/** RFC 8628 section 3.1 */
+const beginDevice =
+  (show: DeviceCodeOptions['show']): Begin =>
+  async (ports, form, options) => {
+    const as = await ports.server()
+    const [client, authentication] = identityOf(ports.settings, ports.clock, ports.serverTime.aheadMs())
+    endpointOf(as, 'device_authorization_endpoint', ports.settings.clientAuthentication?.mtls)
+    const response = await deviceAuthorizationRequest(as, client, authentication, form, options)
+    const answer = await processDeviceAuthorizationResponse(as, client, response)
+    const { device_code, user_code, verification_uri, verification_uri_complete } = answer
+    const userCode = user_code.replace(CONTROLS, '').slice(0, LONGEST_CODE)
+    if (!userCode) throw unfit('has no user_code')
+    const verificationUri = parseVerificationUri(verification_uri)
+    let verificationUriComplete: string | undefined
+    try {
+      verificationUriComplete = verification_uri_complete && parseVerificationUri(verification_uri_complete)
+    } catch {} // the other one is enough
+    const { expires_in: expiresInSeconds, interval: intervalSeconds } = answer
+    await show({ userCode, verificationUri, verificationUriComplete, expiresInSeconds })
+    return { secret: device_code, parameters: { device_code }, expiresInSeconds, intervalSeconds }
+  }
+
+/** OpenID Connect CIBA section 7.1, in poll mode. */
+const beginCiba: Begin = async (ports, form, options) => {
+  const hints = ['login_hint', 'login_hint_token', 'id_token_hint'].filter(name => form.has(name))
+  if (hints.length !== 1)
+    throw new ConfigurationError(
+      'ciba() needs exactly one hint who the user is, such as { loginHint: "alice@example.com" }.',
+    )
+  const as = await ports.server()
+  const [client, authentication] = identityOf(ports.settings, ports.clock, ports.serverTime.aheadMs())
+  endpointOf(as, 'backchannel_authentication_endpoint', ports.settings.clientAuthentication?.mtls)
+  const response = await backchannelAuthenticationRequest(as, client, authentication, form, options)
+  const answer = await processBackchannelAuthenticationResponse(as, client, response)
+  const { auth_req_id, expires_in: expiresInSeconds, interval: intervalSeconds } = answer
+  return { secret: auth_req_id, parameters: { auth_req_id }, expiresInSeconds, intervalSeconds }
+}
+
+/** Runs one sign-in of a grant that a user takes part in. Resolves when the session is stored. */
+async function obtain(
+  ports: ObtainPorts,
+  type: string,
+  parameters: Readonly<Record<string, string>>,
+  begin: Begin,
+  signal: AbortSignal,
+): Promise<void> {
+  const { records, clock, settings, extensions, idTokens, emit } = ports
+  const { scope, parameters: asked } = ports.demands
+  const stored = await records.read()
+  const [before, epoch] = [sessionOf(stored)?.sessionId, epochOf(stored)]
+  const sessionId = crypto.randomUUID()
+  const form = new URLSearchParams({ ...(scope && { scope }), ...asked, ...parameters })
+  const as = await ports.server()
+  endpointOf(as, 'token_endpoint', settings.clientAuthentication?.mtls)
+  // the tokens may be bound to a key, which is made for this session
+  await extensions.authorizationRequest({ server: as, sessionId, parameters: form })
+  let begun: Begun
+  try {
+    emit({ type: 'authorization-request', scope, userAgent: type === CIBA ? 'ciba' : 'device' })
+    begun = await begin(ports, form, {
+      [allowInsecureRequests]: true, // http is refused by endpointOf(), but for loopback
+      async [customFetch](url: string, init: object) {
+        const answer = await ports.transport(url, init)
+        const headers = new Headers(answer.headers)
+        headers.delete('www-authenticate') // it would hide the error in the body
+        return new Response(answer.body, { status: answer.status, headers })
+      },
+    })
+  } catch (error) {
+    const secrets = [...form].filter(([name]) => name !== 'scope').map(([, value]) => value)
+    secrets.push(...(settings.clientAuthentication?.secrets?.() ?? []))
+    throw toLatchkeyError(error, 'The request to sign in', clock.now(), secrets)
+  }
+
+  const judge: TokenRequest['judge'] = async (server, response) => {
+    if (response.id_token === undefined) return { claims: undefined }
+    const { claims, verify } = await idTokens.judge(server, response)
+    await verify()
+    return { claims }
+  }
+  let attempt = 0
+  await poll({
+    ports,
+    ...begun,
+    signal,
+    async isSignedIn() {
+      const current = sessionOf(await records.read().catch(() => undefined))
+      return current !== undefined && current.sessionId !== before
+    },
+    async redeem() {
+      const granted = await tokenRequest(ports, {
+        ...{ grantType: type, sessionId, attempt: ++attempt, received: {}, judge },
+        parameters: begun.parameters,
+        secrets: [begun.secret],
+      })
+      const { refresh_token: unused } = granted.response
+      try {
+        await ports.begin(sessionId, epoch, granted)
+      } catch (error) {
+        if (unused) ports.revoke(unused)
+        throw error
+      }
+      ports.changed(sessionId)
+    },
+  })
+}
+
+/** A sign-in attempt that opens no page of its own. */
+function attemptOf(
+  type: string,
+  parameters: () => Readonly<Record<string, string>>,
+  begin: Begin,
+): SignInAttempt & Required<Pick<SignInAttempt, 'obtain'>> {
+  const closing = new AbortController()
+  return {
+    redirectUri: '',
+    authorize: async () => undefined,
+    async obtain(ports) {
+      await obtain(ports as ObtainPorts, type, parameters(), begin, closing.signal)
+      return true
+    },
+    close: () =>
+      closing.abort(new CallbackError('The sign-in was closed. Call signIn() to try again.', 'cancelled')),
+  }
+}
+
+/** One attempt of the device grant, for a user agent that chooses its way when the sign-in begins. */
+export const deviceAttempt = (options: DeviceCodeOptions) =>
+  attemptOf(DEVICE_CODE, () => ({}), beginDevice(options.show))
+
+const grantOf = (type: string, userAgent: UserAgent): Grant => ({ type, userAgent })
+
+/**
+ * The device grant (RFC 8628): the user types a short code on another device. Use it with the option `grant`, and call
+ * `signIn()`.
+ * @param options.show shows the code and the address to the user.
+ * @throws ConfigurationError without `show`.
+ */
+export function deviceCode(options: DeviceCodeOptions): Grant {
+  if (typeof options?.show !== 'function')
+    throw new ConfigurationError('deviceCode() needs a function "show" that shows the code to the user.')
+  return grantOf(DEVICE_CODE, { name: 'device', begin: () => deviceAttempt(options) })
+}
+
+/**
+ * Asks a user on another device (OpenID Connect CIBA, poll mode). Use it with the option `grant`, and call `signIn()`.
+ * @param options how the server finds the user. Default: the `authorizationParameters` of the sign-in say it.
+ */
+export function ciba({
+  loginHint,
+  idTokenHint,
+  loginHintToken,
+  bindingMessage,
+  parameters,
+}: CibaOptions = {}): Grant {
+  const hints = {
+    login_hint: loginHint,
+    id_token_hint: idTokenHint,
+    login_hint_token: loginHintToken,
+    binding_message: bindingMessage,
+  }
+  const own = Object.entries(hints).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  const all = () => ({ ...parameters, ...Object.fromEntries(own) })
+  return grantOf(CIBA, { name: 'ciba', begin: () => attemptOf(CIBA, all, beginCiba) })
+}

@@ -1,0 +1,2 @@
+export { onUserChange } from './bindings/entrance.ts'
+export * from './bindings/react.ts'

@@ -1,0 +1,2 @@
+export { type GuardOptions, onUserChange } from './bindings/entrance.ts'
+export * from './bindings/svelte.ts'

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest'
+import { bindingContract } from '../../contracts/binding.ts'
+import { mountAngular } from '../../support/bindings/angular-app.ts'
+import { pageWorlds } from '../../support/bindings/page-world.ts'
+
+bindingContract({
+  name: 'latchkey/angular',
+  mount: (client, root) => mountAngular(client, root),
+})
+const world = pageWorlds()
+
+test('the first view of an app that a server has rendered is that of the server', async () => {
+  const w = world()
+  await w.signInElsewhere()
+  const client = w.client()
+  await client.start()
+  const root = document.body.appendChild(document.createElement('main'))
+  const replaced: unknown[] = []
+  const watch = new MutationObserver(records => replaced.push(...records.map(({ oldValue }) => oldValue)))
+  watch.observe(root, { subtree: true, characterDataOldValue: true })
+  const unmount = await mountAngular(client, root, true)
+  await expect.poll(() => root.querySelector('#status')?.textContent).toBe('signed-in')
+  expect(replaced).toContain('starting')
+  unmount()
+  root.remove()
+})

@@ -1,0 +1,184 @@
+import type { Client } from 'latchkey'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type PageWorld, pageWorlds } from '../support/bindings/page-world.ts'
+
+/** An app of one router that is shown. */
+export interface GuardedApp {
+  /** Follows a link of the app. */
+  go(path: string): unknown
+  close(): void
+}
+
+/** How guards of an app are set up. */
+export interface GuardSetUp {
+  readonly signedOutPath: string
+  readonly beginSignIn?: boolean
+}
+
+/**
+ * An app of one router, in the page's address bar. Its pages show `#page`: `home` at `/`, `welcome` at `/welcome`, and at
+ * `/notes`, which is guarded, `notes`. `/callback` is the redirect URI.
+ */
+export interface RouterDriver {
+  readonly name: string
+  open(client: Client, root: HTMLElement, guard: GuardSetUp): Promise<GuardedApp>
+}
+
+/** What the guards of every router do, in a real page. */
+export function guardContract({ name, open }: RouterDriver): void {
+  const world = pageWorlds()
+  let root: HTMLElement
+  let apps: GuardedApp[] = []
+  const closeApps = () => {
+    for (const app of apps) app.close()
+    apps = []
+    root.replaceChildren()
+  }
+  beforeEach(() => {
+    root = document.createElement('main')
+    document.body.append(root)
+  })
+  afterEach(() => {
+    closeApps()
+    root.remove()
+  })
+
+  const page = () => root.querySelector('#page')?.textContent?.trim()
+  const address = () => location.pathname + location.search + location.hash
+  const untilPage = (shown: string) => expect.poll(page).toBe(shown)
+  const untilWelcome = async (returnTo = '/notes?x=1') => {
+    await expect.poll(() => [page(), location.pathname]).toEqual(['welcome', '/welcome'])
+    expect(new URLSearchParams(location.search).get('returnTo')).toBe(returnTo)
+  }
+  /** Loads the page at `path`, or where the address bar is. */
+  const load = async (w: PageWorld, path?: string, guard: Partial<GuardSetUp> = {}, client = w.client()) => {
+    closeApps()
+    if (path !== undefined) w.show(path)
+    const app = await open(client, root, { signedOutPath: '/welcome', ...guard })
+    apps.push(app)
+    return { app, client }
+  }
+
+  describe(name, () => {
+    test('a user whose access token has expired sees a guarded page, and nothing is asked of the server first', async () => {
+      const w = world()
+      await w.signInElsewhere()
+      w.clock.advance(400_000)
+      w.setOffline(true)
+      await load(w, '/notes?x=1')
+      await untilPage('notes')
+      expect(w.departures).toEqual([])
+    })
+
+    test('a guarded page begins a sign-in, and the user comes back to it', async () => {
+      const w = world()
+      await load(w, '/notes?x=1')
+      await expect.poll(() => w.departures.length).toBe(1)
+      expect(page()).not.toBe('notes')
+      w.comeBack()
+      await load(w)
+      await untilPage('notes')
+      expect(address()).toBe('/notes?x=1')
+      expect(w.departures).toHaveLength(1)
+    })
+
+    test('an open page begins nothing; the link to a guarded page does', async () => {
+      const w = world()
+      const { app } = await load(w, '/')
+      await untilPage('home')
+      app.go('/notes?x=1')
+      await expect.poll(() => w.departures.length).toBe(1)
+      w.comeBack()
+      await load(w)
+      await untilPage('notes')
+      expect(address()).toBe('/notes?x=1')
+    })
+
+    test('a user who cancels the sign-in is asked, and not sent away again', async () => {
+      const w = world()
+      await load(w, '/notes?x=1')
+      await expect.poll(() => w.departures.length).toBe(1)
+      w.comeBack('access_denied')
+      const { app } = await load(w)
+      await untilWelcome()
+      app.go('/')
+      await untilPage('home')
+      app.go('/notes?x=1')
+      await untilWelcome()
+      expect(w.departures).toHaveLength(1)
+    })
+
+    test('a user who signed out is asked, and not sent away', async () => {
+      const w = world()
+      const other = await w.signInElsewhere()
+      await other.signOut()
+      await load(w, '/notes?x=1')
+      await untilWelcome()
+      expect(w.departures).toEqual([])
+    })
+
+    test('a guard that may not begin a sign-in asks the user', async () => {
+      const w = world()
+      await load(w, '/notes?x=1', { beginSignIn: false })
+      await untilWelcome()
+      expect(w.departures).toEqual([])
+    })
+
+    test('a guarded page leaves the screen when its user signs out in another tab', async () => {
+      const w = world()
+      const other = await w.signInElsewhere()
+      await load(w, '/notes?x=1')
+      await untilPage('notes')
+      await other.signOut()
+      await untilWelcome()
+      expect(w.departures).toEqual([])
+    })
+
+    test('a guarded page leaves the screen when the server ends the session, and the user decides about the next', async () => {
+      const w = world()
+      await w.signInElsewhere()
+      const { app, client } = await load(w, '/notes?x=1')
+      await untilPage('notes')
+      w.as.endSessions()
+      w.clock.advance(400_000)
+      await client.getAccessToken().catch(() => {})
+      await untilWelcome()
+      app.go('/notes?x=1')
+      await untilWelcome()
+      expect(w.departures).toEqual([])
+    })
+
+    test('a user who signs in on the page that asks gets to the guarded page', async () => {
+      const w = world()
+      const { app, client } = await load(w, '/notes?x=1', { beginSignIn: false })
+      await untilWelcome()
+      await client.signIn({ userAgent: w.agreeing('alice') })
+      app.go('/notes?x=1')
+      await untilPage('notes')
+    })
+
+    test('without a connection nobody is sent away, and the next try begins the sign-in', async () => {
+      const w = world()
+      w.setOffline(true)
+      const { app } = await load(w, '/')
+      await untilPage('home')
+      app.go('/notes?x=1')
+      await expect.poll(() => w.attempts).toBeGreaterThan(0)
+      await expect.poll(() => page() ?? '').not.toBe('notes')
+      expect(w.departures).toEqual([])
+      w.setOffline(false)
+      app.go('/')
+      await untilPage('home')
+      app.go('/notes?x=1')
+      await expect.poll(() => w.departures.length).toBe(1)
+    })
+
+    test('a signed-out page that is guarded does not lead to itself for ever', async () => {
+      const w = world()
+      const other = await w.signInElsewhere()
+      await other.signOut()
+      await load(w, '/notes?x=1', { signedOutPath: '/notes' })
+      await untilPage('notes')
+    })
+  })
+}

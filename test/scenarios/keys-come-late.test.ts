@@ -1,0 +1,119 @@
+import { expect, test } from 'vitest'
+import type { UserAgent } from '../../src/core/ports.ts'
+import {
+  captivePortal,
+  type Fault,
+  hang,
+  reset,
+  resetAfterWork,
+  status,
+  truncated,
+} from '../support/faults.ts'
+import { signingKey } from '../support/signing-key.ts'
+import { type TestClient, type World, worlds } from '../support/world.ts'
+
+const world = worlds()
+
+/** Begins a sign-in by redirect: the callback URL arrives later. */
+async function callbackOf(here: World, client: TestClient): Promise<string> {
+  let callback = ''
+  const redirect: UserAgent = {
+    name: 'redirect',
+    begin: redirectUri => ({
+      redirectUri,
+      async authorize(url) {
+        callback = here.as.approve(url)
+        return undefined
+      },
+      close() {},
+    }),
+  }
+  await client.signIn({ userAgent: redirect })
+  return callback
+}
+
+test.for<[string, Fault[]]>([
+  ['answered with 503', [status(503)]],
+  ['not to be reached', [reset, reset]],
+  ['answered by a page', [status(200, { 'content-type': 'text/html' }, '<title>Wi-Fi</title>')]],
+])(
+  'a code is not sent while the keys of the server are %s, so that a reload finishes the sign-in [F8.5]',
+  async ([, faults]) => {
+    const here = world()
+    const client = here.client()
+    const callback = await callbackOf(here, client)
+    here.as.failKeys.push(...faults)
+    await expect(client.handleCallback(callback)).rejects.toMatchObject({
+      code: 'ERR_NETWORK',
+      retryable: true,
+    })
+    expect(here.as.tokenRequests).toEqual([])
+    here.clock.advance(11_000)
+    expect(await client.handleCallback(callback)).toMatchObject({
+      handled: true,
+      session: { status: 'signed-in' },
+    })
+    expect(here.as.count('authorization_code')).toBe(1)
+  },
+)
+
+test('keys that never come are waited for five seconds before the code is sent [F8.5]', async () => {
+  const here = world()
+  const client = here.client()
+  const callback = await callbackOf(here, client)
+  here.as.failKeys.push(hang)
+  const late = client.handleCallback(callback)
+  late.catch(() => {})
+  await expect.poll(() => here.as.requests).toContain('GET /jwks')
+  here.clock.advance(5000)
+  await expect(late).rejects.toMatchObject({ code: 'ERR_NETWORK', reason: 'timeout' })
+  expect(here.as.tokenRequests).toEqual([])
+})
+
+test('a key that is looked for after the exchange is looked for again after a 503 [F8.5]', async () => {
+  const here = world()
+  const client = await here.signedIn()
+  here.as.key = signingKey('key-2')
+  here.as.failKeys.push(status(503), status(503))
+  await client.signIn()
+  expect(client.session.status).toBe('signed-in')
+  expect(here.as.revocations).toEqual([])
+})
+
+test('tokens whose key does not come in time are dropped and revoked, and the error says to begin anew [F8.5]', async () => {
+  const here = world()
+  const client = await here.signedIn()
+  await client.signOut()
+  here.as.revocations.length = 0
+  here.as.key = signingKey('key-2')
+  here.as.failKeys.push(...Array<Fault>(40).fill(status(503)))
+  const error = await client.signIn().catch(error => error)
+  expect(error).toMatchObject({ code: 'ERR_CALLBACK', reason: 'invalid_response', retryable: true })
+  expect(error.message).toMatch(/keys .* signIn\(\) to begin anew/)
+  expect(error.message).not.toMatch(/stolen/)
+  await expect.poll(() => here.as.revocations.map(({ hint }) => hint)).toEqual(['refresh_token'])
+  here.as.failKeys.length = 0
+  expect((await client.signIn()).status).toBe('signed-in')
+})
+
+test('an answer to a code that was cut off, or that a captive portal gave, is not blamed on the keys [F8.5]', async () => {
+  for (const fault of [truncated, captivePortal]) {
+    const here = world()
+    const client = here.client()
+    const callback = await callbackOf(here, client)
+    here.as.failNext.push(fault)
+    await expect(client.handleCallback(callback)).rejects.toMatchObject({ code: 'ERR_NETWORK' })
+  }
+})
+
+test('a reload after the answer to a code was lost is not called an attack [F8.5]', async () => {
+  const here = world()
+  const client = here.client()
+  const callback = await callbackOf(here, client)
+  here.as.failNext.push(resetAfterWork)
+  await expect(client.handleCallback(callback)).rejects.toMatchObject({ code: 'ERR_NETWORK' })
+  const error = await client.handleCallback(callback).catch(error => error)
+  expect(error).toMatchObject({ code: 'ERR_CALLBACK', error: 'invalid_grant' })
+  expect(error.message).toMatch(/earlier try may have sent this code/)
+  expect(error.message).not.toMatch(/stolen/)
+})
