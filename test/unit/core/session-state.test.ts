@@ -118,6 +118,17 @@ test('only what an app would see makes a difference', () => {
   expect(isSameState(starting, signedOut)).toBe(false)
 })
 
+test('a session of a grant before its first token is signed out, and signed in with one for any API', () => {
+  const empty = emptySession('client_credentials', 0, 'read')
+  expect(read(starting, empty)).toEqual({ status: 'signed-out' })
+  const one = {
+    ...empty,
+    version: 2,
+    resources: { 'https://api.example.com': { accessToken: 'a', scope: '' } },
+  }
+  expect(read(starting, one)).toEqual({ status: 'signed-in', record: one })
+})
+
 test.each([
   ['all that it asked for', 'read write', 'write read', undefined],
   ['more than it asked for', 'read', 'read write', undefined],
@@ -131,15 +142,4 @@ test.each([
     record: record({ tokens, ...(requested && { requested }) }),
   })
   expect('missingScope' in session ? session.missingScope : undefined).toEqual(missing)
-})
-
-test('a session of a grant before its first token is signed out, and signed in with one for any API', () => {
-  const empty = emptySession('client_credentials', 0, 'read')
-  expect(read(starting, empty)).toEqual({ status: 'signed-out' })
-  const one = {
-    ...empty,
-    version: 2,
-    resources: { 'https://api.example.com': { accessToken: 'a', scope: '' } },
-  }
-  expect(read(starting, one)).toEqual({ status: 'signed-in', record: one })
 })
