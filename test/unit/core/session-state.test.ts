@@ -84,6 +84,14 @@ describe('a sign-out under way', () => {
   })
 })
 
+test('a sign-out of another page that would last longer than any sign-out is over: a clock was set back', () => {
+  expect(read(signedIn, { ...leaving, leavingUntil: NOW + 20_000 })).toMatchObject({ status: 'signing-out' })
+  expect(read(signedIn, { ...leaving, leavingUntil: NOW + 3_600_000 })).toEqual({
+    status: 'signed-out',
+    reason: 'signed_out',
+  })
+})
+
 describe('a sign-in under way', () => {
   test('is shown from signed out, and leads back with the same reason', () => {
     const begun = transition(signedOut, { type: 'sign-in-began' })
