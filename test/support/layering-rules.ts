@@ -49,6 +49,10 @@ export const layers: readonly Layer[] = [
     mayImport: ['index.ts', 'extending.ts', 'core/', 'actions/context.ts', 'fetch/auth-fetch.ts'],
   },
   {
+    files: 'providers/firebase.ts',
+    mayImport: ['core/', 'errors.ts', 'options.ts', 'authorization/'],
+  },
+  {
     files: 'providers/',
     mayImport: ['core/', 'errors.ts', 'options.ts'],
   },
