@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { ConfigurationError } from '../../errors.ts'
 import { deviceClock } from '../device.ts'
@@ -41,8 +41,17 @@ export const refuse = (status: number, headers?: Reply['headers']): Reply => ({
   headers: { 'content-type': 'text/plain; charset=utf-8', ...headers },
 })
 
+/** `localhost` is both: a browser may try either, and nobody else may listen on the other one. */
+const addressesOf = ({ hostname }: URL): readonly string[] =>
+  hostname === 'localhost' ? ['127.0.0.1', '::1'] : [hostname.replace(/^\[|\]$/g, '')]
+/** This machine has no such address. */
+const isMissing = ({ code }: NodeJS.ErrnoException) =>
+  /^(EADDRNOTAVAIL|EAFNOSUPPORT|EINVAL)$/.test(code ?? '')
+/** How often a port is looked for that is free on both addresses. */
+const PORT_TRIES = 10
+
 /**
- * Listens on a literal loopback address. Whatever is sent there, this neither throws nor keeps the process up: whoever
+ * Listens on a loopback address. Whatever is sent there, this neither throws nor keeps the process up: whoever
  * waits for a request holds it.
  */
 export function listen(wanted: URL, routes: Routes): Listener {
@@ -60,7 +69,7 @@ export function listen(wanted: URL, routes: Routes): Listener {
     return method === 'GET' ? route(url, request) : refuse(405, { allow: 'GET' })
   }
 
-  const server = createServer((request, response) => {
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
     waiting.delete(request.socket) // it is answered now, and ends by itself
     const { status, body, headers, sent } = replyTo(request)
     if (sent) response.once('close', sent)
@@ -73,8 +82,8 @@ export function listen(wanted: URL, routes: Routes): Listener {
       ...headers,
     })
     response.end(body)
-  })
-  server.on('connection', socket => {
+  }
+  const connect = (socket: Socket) => {
     socket.unref()
     waiting.add(socket)
     const stop = deviceClock.after(CONNECTION_MS, () => socket.destroy(), true)
@@ -84,34 +93,59 @@ export function listen(wanted: URL, routes: Routes): Listener {
     })
     const [oldest] = waiting
     if (waiting.size > MOST_WAITING) oldest?.destroy()
-  })
+  }
 
-  const url = new Promise<URL>((resolve, reject) => {
-    // heard for good: what fails later, such as the system being out of file descriptors, ends no process
-    server.on('error', (cause: NodeJS.ErrnoException) =>
-      reject(
-        new ConfigurationError(
-          cause.code === 'EADDRINUSE'
-            ? `Port ${wanted.port} of "redirectUri" is in use. Close what uses it, or name no port: then any free one is taken.`
-            : `The redirect URI ${wanted.href} cannot be listened on (${cause.code}).`,
-          { cause },
-        ),
-      ),
-    )
-    server.listen(Number(wanted.port || 0), wanted.hostname.replace(/^\[|\]$/g, ''), () => {
-      here = new URL(wanted)
-      here.port = String((server.address() as AddressInfo).port)
-      resolve(here)
+  const servers: Server[] = []
+  /** @returns the port. */
+  const listenAt = (address: string, port: number): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const server = createServer(answer)
+      servers.push(server)
+      server.on('connection', connect)
+      // heard for good: what fails later, such as the system being out of file descriptors, ends no process
+      server.on('error', reject)
+      server.unref()
+      server.listen(port, address, () => resolve((server.address() as AddressInfo).port))
     })
+  let isClosed = false
+  const close = () => {
+    for (const server of servers.splice(0)) server.close()
+    for (const socket of waiting) socket.destroy()
+  }
+
+  const open = async (tries: number): Promise<URL> => {
+    const [first = '', ...others] = addressesOf(wanted)
+    const port = await listenAt(first, Number(wanted.port || 0))
+    try {
+      for (const other of others)
+        await listenAt(other, port).catch(error => {
+          if (!isMissing(error)) throw error
+        })
+    } catch (error) {
+      close()
+      if (wanted.port || tries <= 1) throw error
+      return open(tries - 1)
+    }
+    if (isClosed) close()
+    here = new URL(wanted)
+    here.port = String(port)
+    return here
+  }
+  const url = open(PORT_TRIES).catch((cause: NodeJS.ErrnoException) => {
+    throw new ConfigurationError(
+      cause.code === 'EADDRINUSE'
+        ? `Port ${wanted.port} of "redirectUri" is in use. Close what uses it, or name no port: then any free one is taken.`
+        : `The redirect URI ${wanted.href} cannot be listened on (${cause.code}).`,
+      { cause },
+    )
   })
   url.catch(() => {}) // it may be waited for later than it fails
-  server.unref()
 
   return {
     url,
     close() {
-      server.close()
-      for (const socket of waiting) socket.destroy()
+      isClosed = true
+      close()
     },
   }
 }
