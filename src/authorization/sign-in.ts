@@ -155,8 +155,9 @@ export function createArrival(ports: SignInPorts): Pick<Authorization, 'arrive' 
 async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedSignIn> {
   const { settings, records, transactions, page, clock, prefix } = ports
   const { state, address } = callback
-  const isHere = page?.location() === address.href
+  let isHere = false
   const clean = (returnTo?: string) => {
+    isHere = page?.location() === address.href // the app may have moved on meanwhile
     if (isHere) page?.replaceLocation(returnTo && !page.navigate ? returnTo : cleanUrl(address))
   }
   const goOn = (returnTo: string | undefined) => {
@@ -179,7 +180,7 @@ async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedS
     if (sessionOf(await records.read())) return { returnTo: undefined }
     throw await explainLost(ports, callback)
   }
-  for (const { about, message } of found.warnings ?? []) ports.warn(about, message)
+  for (const { about, message } of [found.warnings ?? []].flat()) ports.warn(about, message)
   const { returnTo } = found
   if (found.stage === 'signed-out') {
     clean(returnTo)

@@ -15,6 +15,14 @@ export interface Reply {
 /** By path: the answer to a GET there. Routes may come and go. */
 export type Routes = Map<string, (url: URL, request: IncomingMessage) => Reply>
 
+/** Where to listen, if that is not where the browser goes: in a container whose port is forwarded. */
+export interface ListenOptions {
+  /** The address to listen on. Default: that of the redirect URI. `0.0.0.0` lets other machines in. */
+  host?: string
+  /** The port to listen on. Default: that of the redirect URI, or any free one. */
+  port?: number
+}
+
 export interface Listener {
   /**
    * The wanted URL, with the port that is listened on.
@@ -42,8 +50,8 @@ export const refuse = (status: number, headers?: Reply['headers']): Reply => ({
 })
 
 /** `localhost` is both: a browser may try either, and nobody else may listen on the other one. */
-const addressesOf = ({ hostname }: URL): readonly string[] =>
-  hostname === 'localhost' ? ['127.0.0.1', '::1'] : [hostname.replace(/^\[|\]$/g, '')]
+const addressesOf = (host: string): readonly string[] =>
+  host === 'localhost' ? ['127.0.0.1', '::1'] : [host.replace(/^\[|\]$/g, '')]
 /** This machine has no such address. */
 const isMissing = ({ code }: NodeJS.ErrnoException) =>
   /^(EADDRNOTAVAIL|EAFNOSUPPORT|EINVAL)$/.test(code ?? '')
@@ -54,7 +62,11 @@ const PORT_TRIES = 10
  * Listens on a loopback address. Whatever is sent there, this neither throws nor keeps the process up: whoever
  * waits for a request holds it.
  */
-export function listen(wanted: URL, routes: Routes): Listener {
+export function listen(
+  wanted: URL,
+  routes: Routes,
+  { host = wanted.hostname, port = Number(wanted.port || 0) }: ListenOptions = {},
+): Listener {
   const waiting = new Set<Socket>()
   let here = wanted
 
@@ -97,7 +109,7 @@ export function listen(wanted: URL, routes: Routes): Listener {
 
   const servers: Server[] = []
   /** @returns the port. */
-  const listenAt = (address: string, port: number): Promise<number> =>
+  const listenAt = (address: string, at: number): Promise<number> =>
     new Promise((resolve, reject) => {
       const server = createServer(answer)
       servers.push(server)
@@ -105,7 +117,7 @@ export function listen(wanted: URL, routes: Routes): Listener {
       // heard for good: what fails later, such as the system being out of file descriptors, ends no process
       server.on('error', reject)
       server.unref()
-      server.listen(port, address, () => resolve((server.address() as AddressInfo).port))
+      server.listen(at, address, () => resolve((server.address() as AddressInfo).port))
     })
   let isClosed = false
   const close = () => {
@@ -114,21 +126,21 @@ export function listen(wanted: URL, routes: Routes): Listener {
   }
 
   const open = async (tries: number): Promise<URL> => {
-    const [first = '', ...others] = addressesOf(wanted)
-    const port = await listenAt(first, Number(wanted.port || 0))
+    const [first = '', ...others] = addressesOf(host)
+    const found = await listenAt(first, port)
     try {
       for (const other of others)
-        await listenAt(other, port).catch(error => {
+        await listenAt(other, found).catch(error => {
           if (!isMissing(error)) throw error
         })
     } catch (error) {
       close()
-      if (wanted.port || tries <= 1) throw error
+      if (port || tries <= 1) throw error
       return open(tries - 1)
     }
     if (isClosed) close()
     here = new URL(wanted)
-    here.port = String(port)
+    if (!wanted.port) here.port = String(found)
     return here
   }
   const url = open(PORT_TRIES).catch((cause: NodeJS.ErrnoException) => {
