@@ -53,6 +53,11 @@ interface CommonOptions {
   logoutParameters?: Readonly<Record<string, string>>
   /** Extra parameters for every authorization request, such as `audience`. */
   authorizationParameters?: Readonly<Record<string, string>>
+  /**
+   * Members of the token response to keep, such as `patient` (SMART on FHIR) or `instance_url` (Salesforce). They are in
+   * `session.responseParameters`. Default: none.
+   */
+  responseParameters?: readonly string[]
   /** How many seconds before expiry to refresh, 0 or more. latchkey uses at most a fifth of the token's lifetime. Default 60. */
   refreshLeewaySeconds?: number
   /** What a hosted system does differently, from `latchkey/providers`: its functions set it. Default: nothing. */
@@ -125,6 +130,7 @@ const OPTIONS = {
   postLogoutRedirectUri: 'logoutUri',
   logoutParameters: 'logoutParams extraLogoutParams',
   authorizationParameters: 'authorizationParams extraQueryParams audience prompt acrValues loginHint',
+  responseParameters: '',
   refreshLeewaySeconds: 'leeway',
   provider: '',
   extensions: 'dpop useDpop',
@@ -235,6 +241,17 @@ function checkOrigins(origins: readonly string[]): void {
   for (const entry of origins) check(isOrigin(entry), option, right, entry)
 }
 
+/** @throws ConfigurationError for a member that is a token, or that latchkey reads itself. */
+function checkResponseParameters(names: readonly string[]): readonly string[] {
+  const option = 'responseParameters'
+  for (const name of names) {
+    check(typeof name === 'string' && name, option, 'a list of names such as "patient"', name)
+    const isOwn = /(^|_)token$|secret|^(token_type|expires_in|scope|__proto__)$/.test(name)
+    check(!isOwn, option, 'without tokens, and without what the session has already', name)
+  }
+  return names
+}
+
 /** RFC 10017 section 6.3.3.1 */
 const EXPOSED = {
   about: 'client_secret',
@@ -299,6 +316,7 @@ export function parseOptions(
     authorizationParameters: checkAuthorizationParameters({ ...options.authorizationParameters }),
     logoutParameters: checkLogoutParameters({ ...options.logoutParameters }, 'logoutParameters'),
     leewaySeconds: refreshLeewaySeconds,
+    responseParameters: checkResponseParameters([...(options.responseParameters ?? [])]),
     quirks: new Set(quirks),
     warnings: isExposed ? [EXPOSED] : [],
   }

@@ -1,9 +1,9 @@
-import { actionContext } from '../core/extension.ts'
+import type { actionContext } from '../core/extension.ts'
 import type { UserAgent } from '../core/ports.ts'
 import type { Session } from '../core/session.ts'
 import { notLoaded } from '../core/waiting.ts'
 import { AuthorizationRequiredError, ConfigurationError } from '../errors.ts'
-import type { LentParts } from './context.ts'
+import { lentPartsOf } from './context.ts'
 
 /** Tokens that another library or a native app got for the same user, issuer and `client_id`. */
 export interface ForeignTokens {
@@ -31,7 +31,7 @@ export async function adopt(
   const isText = (value: unknown) => typeof value === 'string' && value !== ''
   if (!isText(refreshToken) || !(idToken === undefined || isText(idToken)))
     throw new ConfigurationError('adopt() takes a "refreshToken" and, where there is one, an "idToken".')
-  const { signIn } = client[actionContext] as LentParts
+  const { signIn } = lentPartsOf(client)
   const { createAdoption } = await import('./adoption.ts').catch(notLoaded)
   const userAgent: UserAgent = {
     name: `adopt ${crypto.randomUUID()}`, // two calls may be about two tokens

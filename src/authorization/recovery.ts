@@ -1,5 +1,5 @@
 import type { AuthorizationPorts, Recovery } from '../core/authorization.ts'
-import { decide } from '../core/decide.ts'
+import { overByClock } from '../core/decide.ts'
 import type { EpochMs } from '../core/ports.ts'
 import { type EndedSession, endOf, epochOf, type SessionRecord, sessionOf } from '../core/session.ts'
 import { needsUser } from '../core/trouble.ts'
@@ -8,10 +8,10 @@ import type { Transactions } from './transaction.ts'
 
 /** The end of a session that only its user can renew. */
 function expired(record: SessionRecord | undefined, now: EpochMs): EndedSession | undefined {
-  const decision = decide(record, now)
-  if (!record || decision.do !== 'authorize') return undefined
+  const ended = record && overByClock(record, now)
+  if (!ended) return undefined
   const { sessionId, epoch, parameters, tokens } = record
-  return { schema: 1, ended: decision.reason, sessionId, epoch, parameters, subject: tokens.claims?.sub }
+  return { schema: 1, ended, sessionId, epoch, parameters, subject: tokens.claims?.sub }
 }
 
 type RecoveryPorts = Pick<AuthorizationPorts, 'records' | 'now'>

@@ -15,6 +15,15 @@ const isContinued = (before: IdTokenClaims, after: IdTokenClaims): boolean =>
 /** Ten years: longer than any token lives, and far from what dates and timers cannot hold. */
 const LONGEST_LIFETIME_SECONDS = 10 * 365 * 24 * 3600
 
+/** What an answer is read with. */
+interface TokenSetContext {
+  readonly receivedAt: EpochMs
+  readonly leewaySeconds: number
+  readonly scope: string
+  /** The members of the answer that the app wants to have. Default: none. */
+  readonly responseParameters?: readonly string[]
+}
+
 /**
  * The tokens after a response. What it leaves out keeps its old value (RFC 6749 section 5.1 and 6); so does an ID Token
  * whose successor is not one, as long as it is of the same user.
@@ -24,9 +33,9 @@ const LONGEST_LIFETIME_SECONDS = 10 * 365 * 24 * 3600
  */
 export function toTokenSet(
   { response, claims, isDistrusted }: Granted,
-  context: { receivedAt: EpochMs; leewaySeconds: number; scope: string; previous?: TokenSet },
+  context: TokenSetContext & { previous?: TokenSet },
 ): TokenSet {
-  const { receivedAt, leewaySeconds, previous } = context
+  const { receivedAt, leewaySeconds, previous, responseParameters = [] } = context
   // no lifetime, or none worth the name: the token is used until a 401
   const seconds = Math.min(response.expires_in || Number.NaN, LONGEST_LIFETIME_SECONDS)
   const after = (wait: number) => (Number.isNaN(wait) ? undefined : receivedAt + wait * 1000)
@@ -42,7 +51,26 @@ export function toTokenSet(
     authorizationDetails: response.authorization_details ?? previous?.authorizationDetails,
     expiresAt: after(seconds),
     refreshAt: after(seconds - Math.min(leewaySeconds, seconds * 0.2)),
+    refreshExpiresAt:
+      after(refreshLifetimeOf(response)) ?? (response.refresh_token ? undefined : previous?.refreshExpiresAt),
+    parameters: withParameters(previous?.parameters, response, responseParameters),
   }
+}
+
+/** For how many seconds the refresh token lives, as Keycloak, and GitHub and Microsoft, say it. 0: as long as it is used. */
+function refreshLifetimeOf({ refresh_expires_in, refresh_token_expires_in }: TokenResponse): number {
+  const seconds = Number(refresh_expires_in ?? refresh_token_expires_in)
+  return seconds > 0 ? Math.min(seconds, LONGEST_LIFETIME_SECONDS) : Number.NaN
+}
+
+/** What an answer leaves out keeps its old value. */
+function withParameters(
+  before: TokenSet['parameters'],
+  response: TokenResponse,
+  names: readonly string[],
+): TokenSet['parameters'] {
+  const found = names.filter(name => response[name] !== undefined).map(name => [name, response[name]])
+  return found.length || before ? { ...before, ...Object.fromEntries(found) } : undefined
 }
 
 /** So much of a server's text is told of. */
@@ -77,13 +105,13 @@ export function renew(
   { tokens, resources, requested }: SessionRecord,
   resource: Resource | undefined,
   granted: Granted,
-  context: { receivedAt: number; leewaySeconds: number; scope: string; strict: boolean; warn: Warn },
+  context: TokenSetContext & { strict: boolean; warn: Warn },
 ): Renewed {
   const { receivedAt } = context
   const next = toTokenSet(granted, { ...context, previous: tokens })
-  const { refreshToken, idToken, claims, ...accessToken } = next
+  const { refreshToken, refreshExpiresAt, idToken, claims, parameters, ...accessToken } = next
   // the new refresh token is kept whatever else there is: the old one is spent
-  const kept = { ...tokens, refreshToken, idToken, claims }
+  const kept = { ...tokens, refreshToken, refreshExpiresAt, idToken, claims }
   if (granted.refused) return { tokens: kept, resources, refused: granted.refused }
   const more = resource || !requested ? '' : unasked(granted.response.scope, `${requested} ${tokens.scope}`)
   if (more) {

@@ -299,8 +299,7 @@ async function beginSession(
   if (expected && granted.claims?.sub !== expected) throw new AuthorizationRequiredError('subject_changed')
   const more = unasked(granted.response.scope, scope)
   if (more) ports.warn('scope', `More was granted than was asked for: ${more}.`)
-  const { leewaySeconds } = ports.settings
-  const tokens = toTokenSet(granted, { receivedAt: ports.clock.now(), leewaySeconds, scope })
+  const tokens = toTokenSet(granted, { ...ports.settings, receivedAt: ports.clock.now(), scope })
   const record: SessionRecord = {
     // named after its state: a callback that comes again is known by the session it began
     ...{ schema: 1, sessionId: state, version: 1, by: ports.realm, epoch },

@@ -35,6 +35,8 @@ export interface ServerSettings {
   /** The more specific ones first. */
   readonly resources: readonly Resource[]
   readonly leewaySeconds: number
+  /** The members of token responses that the app wants to have. */
+  readonly responseParameters: readonly string[]
   readonly strict: boolean
   readonly quirks: ReadonlySet<Quirk>
   /** In place of the authorization code flow. */

@@ -33,3 +33,14 @@ export function decide(
   if (!canRenew) return { do: 'authorize', reason: 'no_refresh_token' }
   return { do: 'refresh', refreshToken }
 }
+
+/**
+ * Why a session cannot be used without its user, as far as this device's clock says so. A call asks the server all the
+ * same where there is a refresh token: the clock may be wrong.
+ */
+export function overByClock(record: SessionRecord, now: EpochMs): EndReason | undefined {
+  const decision = decide(record, now)
+  if (decision.do === 'authorize') return decision.reason
+  const { refreshExpiresAt = Infinity } = record.tokens
+  return decision.do === 'refresh' && now >= refreshExpiresAt && !runsGrant(record) ? 'expired' : undefined
+}

@@ -4,9 +4,9 @@ import { ConfigurationError } from '../errors.ts'
 export const isConfidential = ({ protocol, hostname }: URL): boolean =>
   protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))
 
-/** RFC 8252 section 8.3; `localhost` is what development servers print. */
+/** RFC 8252 section 8.3; `localhost` and what ends in it never leave the machine (RFC 6761 section 6.3). */
 const isLoopback = (hostname: string): boolean =>
-  hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
+  /(^|\.)localhost$/.test(hostname) || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
 
 /** A URL that may receive an access token. */
 export interface Destination {

@@ -1,5 +1,5 @@
 import type { EndReason } from '../errors.ts'
-import { decide } from './decide.ts'
+import { overByClock } from './decide.ts'
 import type { EpochMs } from './ports.ts'
 import {
   type EndedSession,
@@ -54,10 +54,8 @@ function restored(
   if (record && !record.tokens.accessToken && !record.resources) return { status: 'signed-out' }
   if (record) {
     // what cannot be used without the user is as good as nothing, but it is not removed: only a clock says so
-    const decision = decide(record, now)
-    return decision.do === 'authorize'
-      ? { status: 'signed-out', reason: decision.reason }
-      : { status: 'signed-in', record }
+    const reason = overByClock(record, now)
+    return reason ? { status: 'signed-out', reason } : { status: 'signed-in', record }
   }
   if (stored) return { status: 'signed-out', reason: 'unusable_record' }
   // gone without a word: somebody cleared the store
@@ -111,6 +109,7 @@ const signedIn = ({ tokens, requested = '', trouble }: SessionRecord): Session =
     scope: Object.freeze(scope),
     ...(missing.length && { missingScope: Object.freeze(missing) }),
     accessTokenExpiresAt: tokens.expiresAt,
+    ...(tokens.parameters && { responseParameters: frozen(tokens.parameters) }),
     ...(trouble && { trouble: Object.freeze({ since: trouble.since, error: toError(trouble) }) }),
   }
 }

@@ -63,6 +63,10 @@ export interface AccessToken {
 export interface TokenSet extends AccessToken {
   readonly refreshToken?: string
   readonly idToken?: string
+  /** From here on the server will not accept the refresh token, where it said so. */
+  readonly refreshExpiresAt?: EpochMs | undefined
+  /** The members of the token responses that the app has named. */
+  readonly parameters?: Readonly<Record<string, unknown>> | undefined
   /** Of the ID Token that began the session or the newest one after it. */
   readonly claims?: IdTokenClaims
 }

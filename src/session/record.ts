@@ -23,6 +23,8 @@ const isTokenSet = (value: unknown): value is TokenSet =>
   isAccessToken(value) &&
   isOptional(value.refreshToken, isText) &&
   isOptional(value.idToken, isText) &&
+  isOptional(value.refreshExpiresAt, isNumber) &&
+  isOptional(value.parameters, isObject) &&
   isOptional(value.claims, claims => isObject(claims) && isText(claims.sub))
 
 /** Parameters of an authorization request; what is damaged is not asked for. */

@@ -19,6 +19,8 @@ const budgets: Readonly<Record<string, number>> = {
   'latchkey/node': 39.3 * KB,
   'latchkey/webview': 38.2 * KB,
   'latchkey/ky': 10 * KB,
+  'latchkey/adopt': 12.5 * KB,
+  'latchkey/id-token': 4.6 * KB,
   'latchkey/capabilities': 5.25 * KB,
   'latchkey/client-authentication': 2.51 * KB,
   'latchkey/dpop': 7.2 * KB,

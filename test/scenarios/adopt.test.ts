@@ -167,10 +167,19 @@ describe('tokens that exist already', () => {
   test('are bound to a key of their own by a client with dpop() [F8.12]', async () => {
     const here = world()
     const tokens = await foreignTokens(here)
-    here.as.moreMembers = { token_type: 'DPoP' }
-    const client = here.client({ extensions: [dpop()] })
+    const answer = { access_token: 'bound', token_type: 'DPoP', expires_in: 300, refresh_token: 'next' }
+    here.as.failNext.push({ afterWork: false, answer: () => Response.json(answer) })
+    const proofs: unknown[] = []
+    const client = here.client({
+      extensions: [dpop()],
+      fetch(input, init) {
+        if (String(input).endsWith('/token')) proofs.push(new Headers(init?.headers).get('dpop'))
+        return here.fetch(input, init)
+      },
+    })
     expect(await adopt(client, tokens)).toMatchObject({ status: 'signed-in' })
     expect(await here.stored()).toMatchObject([{ tokenType: 'dpop' }])
+    expect(proofs).toEqual([expect.stringMatching(/^ey/)])
   })
 
   test('without a refresh token are refused [F8.12]', async () => {

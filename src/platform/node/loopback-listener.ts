@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { ConfigurationError } from '../../errors.ts'
 import { deviceClock } from '../device.ts'
@@ -49,8 +49,17 @@ export const refuse = (status: number, headers?: Reply['headers']): Reply => ({
   headers: { 'content-type': 'text/plain; charset=utf-8', ...headers },
 })
 
+/** `localhost` is both: a browser may try either, and nobody else may listen on the other one. */
+const addressesOf = (host: string): readonly string[] =>
+  host === 'localhost' ? ['127.0.0.1', '::1'] : [host.replace(/^\[|\]$/g, '')]
+/** This machine has no such address. */
+const isMissing = ({ code }: NodeJS.ErrnoException) =>
+  /^(EADDRNOTAVAIL|EAFNOSUPPORT|EINVAL)$/.test(code ?? '')
+/** How often a port is looked for that is free on both addresses. */
+const PORT_TRIES = 10
+
 /**
- * Listens on a literal loopback address. Whatever is sent there, this neither throws nor keeps the process up: whoever
+ * Listens on a loopback address. Whatever is sent there, this neither throws nor keeps the process up: whoever
  * waits for a request holds it.
  */
 export function listen(
@@ -72,7 +81,7 @@ export function listen(
     return method === 'GET' ? route(url, request) : refuse(405, { allow: 'GET' })
   }
 
-  const server = createServer((request, response) => {
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
     waiting.delete(request.socket) // it is answered now, and ends by itself
     const { status, body, headers, sent } = replyTo(request)
     if (sent) response.once('close', sent)
@@ -85,8 +94,8 @@ export function listen(
       ...headers,
     })
     response.end(body)
-  })
-  server.on('connection', socket => {
+  }
+  const connect = (socket: Socket) => {
     socket.unref()
     waiting.add(socket)
     const stop = deviceClock.after(CONNECTION_MS, () => socket.destroy(), true)
@@ -96,34 +105,59 @@ export function listen(
     })
     const [oldest] = waiting
     if (waiting.size > MOST_WAITING) oldest?.destroy()
-  })
+  }
 
-  const url = new Promise<URL>((resolve, reject) => {
-    // heard for good: what fails later, such as the system being out of file descriptors, ends no process
-    server.on('error', (cause: NodeJS.ErrnoException) =>
-      reject(
-        new ConfigurationError(
-          cause.code === 'EADDRINUSE'
-            ? `Port ${wanted.port} of "redirectUri" is in use. Close what uses it, or name no port: then any free one is taken.`
-            : `The redirect URI ${wanted.href} cannot be listened on (${cause.code}).`,
-          { cause },
-        ),
-      ),
-    )
-    server.listen(port, host.replace(/^\[|\]$/g, ''), () => {
-      here = new URL(wanted)
-      if (!wanted.port) here.port = String((server.address() as AddressInfo).port)
-      resolve(here)
+  const servers: Server[] = []
+  /** @returns the port. */
+  const listenAt = (address: string, at: number): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const server = createServer(answer)
+      servers.push(server)
+      server.on('connection', connect)
+      // heard for good: what fails later, such as the system being out of file descriptors, ends no process
+      server.on('error', reject)
+      server.unref()
+      server.listen(at, address, () => resolve((server.address() as AddressInfo).port))
     })
+  let isClosed = false
+  const close = () => {
+    for (const server of servers.splice(0)) server.close()
+    for (const socket of waiting) socket.destroy()
+  }
+
+  const open = async (tries: number): Promise<URL> => {
+    const [first = '', ...others] = addressesOf(host)
+    const found = await listenAt(first, port)
+    try {
+      for (const other of others)
+        await listenAt(other, found).catch(error => {
+          if (!isMissing(error)) throw error
+        })
+    } catch (error) {
+      close()
+      if (port || tries <= 1) throw error
+      return open(tries - 1)
+    }
+    if (isClosed) close()
+    here = new URL(wanted)
+    if (!wanted.port) here.port = String(found)
+    return here
+  }
+  const url = open(PORT_TRIES).catch((cause: NodeJS.ErrnoException) => {
+    throw new ConfigurationError(
+      cause.code === 'EADDRINUSE'
+        ? `Port ${wanted.port} of "redirectUri" is in use. Close what uses it, or name no port: then any free one is taken.`
+        : `The redirect URI ${wanted.href} cannot be listened on (${cause.code}).`,
+      { cause },
+    )
   })
   url.catch(() => {}) // it may be waited for later than it fails
-  server.unref()
 
   return {
     url,
     close() {
-      server.close()
-      for (const socket of waiting) socket.destroy()
+      isClosed = true
+      close()
     },
   }
 }

@@ -25,9 +25,9 @@ export const loopback = ({ open, timeoutMs = 300_000, listen: where }: LoopbackO
   name: 'loopback',
   begin(redirectUri) {
     const wanted = new URL(redirectUri)
-    if (wanted.protocol !== 'http:' || !/^(\[::1\]|127\.\d+\.\d+\.\d+)$/.test(wanted.hostname)) {
+    if (wanted.protocol !== 'http:' || !/^(localhost|\[::1\]|127\.\d+\.\d+\.\d+)$/.test(wanted.hostname)) {
       throw new ConfigurationError(
-        `loopback() needs a "redirectUri" such as "http://127.0.0.1/callback" (an address, not a name); got "${redirectUri}".`,
+        `loopback() needs a "redirectUri" such as "http://127.0.0.1/callback"; got "${redirectUri}".`,
       )
     }
     const register = wanted.port

@@ -45,6 +45,7 @@ async function begin(
         scope: '',
         authorizationParameters: {},
         logoutParameters: {},
+        responseParameters: [],
         resources,
         leewaySeconds: 60,
         strict: false,

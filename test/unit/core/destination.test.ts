@@ -54,6 +54,8 @@ describe('traffic', () => {
     'http://127.0.0.1',
     'http://127.8.9.10:3000',
     'http://localhost:5173',
+    'http://acme.localhost',
+    'http://tauri.localhost:1420',
     'http://[::1]:80',
     'http://2130706433', // 127.0.0.1 in other words
   ])('to %s cannot be read on the way', url => {

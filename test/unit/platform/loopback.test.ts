@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { createServer, get } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { CallbackError, ConfigurationError } from '../../../src/errors.ts'
@@ -18,6 +18,16 @@ const begin = async (
   const knock = (path: string, init?: RequestInit) => fetch(new URL(path, listening), init)
   return { attempt, shown, listening, knock }
 }
+
+/** What a browser gets that reaches `localhost` by this address. */
+const statusAt = (host: string, port: string) =>
+  new Promise<number | undefined>((resolve, reject) => {
+    const request = get({ host, port, path: '/other', headers: { host: `localhost:${port}` } }, response => {
+      response.resume()
+      resolve(response.statusCode)
+    })
+    request.on('error', reject)
+  })
 
 describe('the loopback user agent', () => {
   test('listens on a free port of the literal address and shows the URL it is given [NA01]', async () => {
@@ -129,12 +139,33 @@ describe('the loopback user agent', () => {
     expect(fixed.message).toContain(`register http://127.0.0.1:${port}/callback.`)
   })
 
-  test.for(['http://localhost/callback', 'https://127.0.0.1/callback', 'https://app.example.com/callback'])(
-    'refuses %s, because only a literal loopback address stays on this machine [NA01]',
-    redirectUri => {
-      expect(() => loopback().begin(redirectUri)).toThrow(ConfigurationError)
-    },
-  )
+  test.for([
+    'http://app.localhost/callback',
+    'https://127.0.0.1/callback',
+    'https://app.example.com/callback',
+  ])('refuses %s, because only a loopback address stays on this machine [NA01]', redirectUri => {
+    expect(() => loopback().begin(redirectUri)).toThrow(ConfigurationError)
+  })
+
+  test('takes localhost, and listens on both of its addresses at one port [F8.7]', async () => {
+    const { listening } = await begin('http://localhost/callback')
+    const { port, hostname } = new URL(listening)
+    expect(hostname).toBe('localhost')
+    for (const address of ['127.0.0.1', '::1']) expect(await statusAt(address, port)).toBe(404)
+  })
+
+  test('does not share a named port of localhost with somebody on its other address [F8.7]', async () => {
+    const other = createServer().listen(0, '::1')
+    onTestFinished(() => void other.close())
+    await new Promise(resolve => other.once('listening', resolve))
+    const { port } = other.address() as AddressInfo
+    const attempt = loopback({ open: () => {} }).begin(`http://localhost:${port}/callback`)
+    onTestFinished(() => attempt.close())
+    await expect(attempt.redirectUri).rejects.toThrow(new RegExp(`Port ${port} .* in use`))
+    const next = createServer()
+    onTestFinished(() => void next.close())
+    await new Promise<void>(resolve => next.listen(Number(port), '127.0.0.1', resolve)) // nothing was left open
+  })
 
   test('says which port is taken, and what to do', async () => {
     const other = createServer().listen(0, '127.0.0.1')

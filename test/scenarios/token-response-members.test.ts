@@ -1,0 +1,104 @@
+import { describe, expect, test } from 'vitest'
+import { altered } from '../support/faults.ts'
+import { API } from '../support/strict-api.ts'
+import { worlds } from '../support/world.ts'
+
+const world = worlds()
+
+describe('members of the token response that the app names', () => {
+  const responseParameters = ['patient', 'instance_url', 'context']
+
+  test('are on the session, in every client and after a restart [F8.13]', async () => {
+    const { signedIn, client, as } = world()
+    as.moreMembers = { patient: 'p-1', context: { encounter: [1] }, unnamed: 'x' }
+    const { session } = await signedIn({ responseParameters })
+    const kept = { patient: 'p-1', context: { encounter: [1] } }
+    expect(session).toMatchObject({ responseParameters: kept })
+    expect(JSON.stringify(session)).not.toContain('unnamed')
+    const next = client({ responseParameters })
+    expect(await next.start()).toMatchObject({ responseParameters: kept })
+  })
+
+  test('keep their value where a refresh does not repeat them, and change where it does [F8.13]', async () => {
+    const { signedIn, as, expire } = world()
+    as.moreMembers = { patient: 'p-1', instance_url: 'https://one.example' }
+    const client = await signedIn({ responseParameters })
+    expire()
+    as.moreMembers = { instance_url: 'https://two.example' }
+    expect((await client.fetch(`${API}/me`)).status).toBe(200)
+    const responded = { patient: 'p-1', instance_url: 'https://two.example' }
+    expect(client.session).toMatchObject({ responseParameters: responded })
+  })
+
+  test('cannot be changed by the app [F8.13]', async () => {
+    const { signedIn, as } = world()
+    as.moreMembers = { context: { encounter: [1] } }
+    const { session } = await signedIn({ responseParameters })
+    expect(() =>
+      Object.assign((session as never as { responseParameters: object }).responseParameters, { a: 1 }),
+    ).toThrow()
+  })
+
+  test('are none where the app names none, or the server sends none [F8.13]', async () => {
+    const { signedIn, as } = world()
+    expect((await signedIn({ responseParameters })).session).not.toHaveProperty('responseParameters')
+    as.moreMembers = { patient: 'p-1' }
+    expect((await signedIn()).session).not.toHaveProperty('responseParameters')
+  })
+
+  test.each(['access_token', 'refresh_token', 'id_token', 'device_token', 'client_secret', 'scope', '', 1])(
+    'cannot be %o [F8.13]',
+    name => {
+      const make = () => world().client({ responseParameters: [name as string] })
+      expect(make).toThrow('"responseParameters" must be')
+    },
+  )
+})
+
+describe('a refresh token whose lifetime the server tells', () => {
+  test.each(['refresh_expires_in', 'refresh_token_expires_in'])(
+    'and that is over (%s) is not shown as a session by an app that is opened days later [F8.17]',
+    async name => {
+      const { signedIn, client, as, clock } = world()
+      as.moreMembers = { [name]: 1800 }
+      await signedIn()
+      clock.advance(2 * 24 * 3_600_000)
+      as.endSessions()
+      const later = client()
+      const seen: string[] = []
+      later.subscribe(({ status }) => seen.push(status))
+      expect(await later.start()).toEqual({ status: 'signed-out', reason: 'expired' })
+      expect(seen).not.toContain('signed-in')
+    },
+  )
+
+  test('and that is over by a wrong clock is sent all the same: only the server ends a session [F8.17]', async () => {
+    const { signedIn, client, as, clock } = world()
+    as.moreMembers = { refresh_expires_in: 1800 }
+    await signedIn()
+    clock.advance(3_600_000)
+    const later = client()
+    await later.start()
+    expect((await later.fetch(`${API}/me`)).status).toBe(200)
+    expect(later.session.status).toBe('signed-in')
+  })
+
+  test.each([0, '0', null, 'soon', -1])('and that is %o is shown as a session [F8.17]', async lifetime => {
+    const { signedIn, client, as, clock } = world()
+    as.moreMembers = { refresh_expires_in: lifetime }
+    await signedIn()
+    clock.advance(24 * 3_600_000)
+    expect(await client().start()).toMatchObject({ status: 'signed-in' })
+  })
+
+  test('counts from the answer that brought it [F8.17]', async () => {
+    const { signedIn, client, as, clock } = world()
+    as.moreMembers = { refresh_expires_in: 1800 }
+    const first = await signedIn()
+    clock.advance(1_000_000)
+    as.failNext.push(altered({ refresh_token: undefined, refresh_expires_in: undefined }))
+    await first.fetch(`${API}/me`)
+    clock.advance(1_000_000)
+    expect(await client().start()).toEqual({ status: 'signed-out', reason: 'expired' })
+  })
+})
