@@ -230,6 +230,7 @@ export function composeClient(
       current: () => records.current,
       amend: records.amend,
       authorization: authorization.get,
+      signIn: signingIn.signIn,
     },
 
     async getAccessToken({ resource: name, scope: part, rejected, forceRefresh, signal } = {}) {

@@ -1,4 +1,5 @@
 import type { Authorization, SessionRecords } from '../core/authorization.ts'
+import type { Client } from '../core/client.ts'
 import { type ActionContext, actionContext } from '../core/extension.ts'
 import type { SessionRecord } from '../core/session.ts'
 import { ConfigurationError } from '../errors.ts'
@@ -13,6 +14,8 @@ export interface LentParts {
   current(): SessionRecord | undefined
   readonly amend: SessionRecords['amend']
   authorization(): Promise<Authorization>
+  /** In any way, also one that leaves no webview. */
+  readonly signIn: Client['signIn']
 }
 
 /** @throws ConfigurationError for a client of somebody else's making. */

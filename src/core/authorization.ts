@@ -115,6 +115,9 @@ export interface SignInRequest extends Omit<SignInOptions, 'userAgent'> {
   readonly subject: string | undefined
 }
 
+/** The session to restore: whose it is, and what its sign-in asked for. */
+export type Recovery = Pick<EndedSession, 'subject' | 'parameters'>
+
 /** One sign-out, as the app asks for it. */
 export type SignOutRequest = Omit<SignOutOptions, 'endProviderSession'>
 
@@ -207,11 +210,10 @@ export interface Authorization {
    */
   arrive(page: Page, returned: () => Promise<void>): Promise<void>
   /**
-   * Takes the one attempt there is to restore a session that has ended.
-   * @returns whose it was, where that is known.
+   * Takes the one attempt there is to restore a session that has ended, or that cannot be refreshed without its user.
    * @throws AuthorizationRequiredError unless there is one that nobody has tried to restore yet.
    */
-  beginRecovery(): Promise<string | undefined>
+  beginRecovery(): Promise<Recovery>
   /** Finishes the sign-in that a URL answers: once, however often it comes. */
   handleCallback(url: string | URL): Promise<FinishedSignIn>
   /** @throws ConfigurationError for a sign-out that cannot be asked for like this. */
