@@ -51,6 +51,15 @@ test('latchkey/sealed loads no part of the client', async () => {
   expect(external).toEqual([])
 })
 
+test.each(['latchkey/testing', 'latchkey/inspector'])(
+  '%s loads no package and no talk with the server',
+  async entry => {
+    const { modules, external } = await bundle(`export * from '${entry}'`, importer)
+    expect(packagesIn(modules.keys())).toEqual(new Set(['latchkey']))
+    expect(external).toEqual([])
+  },
+)
+
 test('an app that does not seal its store does not get what seals it', async () => {
   const holdsIt = async (entry: string) =>
     (await bundle(`export * from '${entry}'`, importer)).code.includes('AES-GCM')

@@ -1,4 +1,6 @@
 import type { Fetch } from '../../src/core/ports.ts'
+import { deviceClock } from '../../src/testing/clock.ts'
+import { createDpopProofs } from '../../src/testing/dpop-proofs.ts'
 
 /** What an API was sent, and what it thought of it. */
 export interface SeenProof {
@@ -16,53 +18,19 @@ export interface DpopApiOptions {
   nonce?: () => string | undefined
 }
 
-const b64u = (bytes: ArrayBuffer) => Buffer.from(bytes).toString('base64url')
-const sha256 = async (text: string) => b64u(await crypto.subtle.digest('SHA-256', Buffer.from(text)))
-const decode = (part = '') => JSON.parse(Buffer.from(part, 'base64url').toString())
-
-/** RFC 7638, for keys on P-256. */
-const thumbprint = ({ crv, kty, x, y }: JsonWebKey) => sha256(JSON.stringify({ crv, kty, x, y }))
-
 /** A resource server that checks what RFC 9449 section 4.3 asks for, and never sees a proof twice. */
 export function createDpopApi({ boundTo, nonce = () => 'nonce-1' }: DpopApiOptions) {
   const seen: SeenProof[] = []
-  const ids = new Set<unknown>()
+  const proofs = createDpopProofs(deviceClock)
 
   const judge = async (request: Request): Promise<SeenProof> => {
-    const [scheme = '', accessToken = ''] = (request.headers.get('authorization') ?? '').split(' ')
-    const [head, body, signature] = (request.headers.get('dpop') ?? '').split('.')
-    const { url } = request
-    if (!head || !body || !signature) return { url, scheme, claims: {}, problem: 'no proof' }
-    const [header, claims] = [decode(head), decode(body)]
-    const key = await crypto.subtle.importKey(
-      'jwk',
-      header.jwk,
-      { name: 'ECDSA', namedCurve: 'P-256' },
-      false,
-      ['verify'],
-    )
-    const isSigned = await crypto.subtle.verify(
-      { name: 'ECDSA', hash: 'SHA-256' },
-      key,
-      Buffer.from(signature, 'base64url'),
-      Buffer.from(`${head}.${body}`),
-    )
-    const problems = {
-      scheme: scheme.toLowerCase() !== 'dpop',
-      typ: header.typ !== 'dpop+jwt',
-      'a private key': 'd' in header.jwk,
-      signature: !isSigned,
-      htm: claims.htm !== request.method,
-      htu: claims.htu !== url.replace(/[?#].*/, ''),
-      ath: claims.ath !== (await sha256(accessToken)),
-      jti: typeof claims.jti !== 'string' || ids.has(claims.jti),
-      iat: Math.abs(claims.iat - Date.now() / 1000) > 60,
-      binding: (await thumbprint(header.jwk)) !== (await boundTo(accessToken)),
-      nonce: claims.nonce !== nonce(),
-    }
-    ids.add(claims.jti)
-    const problem = Object.entries(problems).find(([, isWrong]) => isWrong)?.[0]
-    return { url, scheme, claims, problem }
+    const { url, headers } = request
+    const [scheme = '', accessToken = ''] = (headers.get('authorization') ?? '').split(' ')
+    const { claims, jkt, problem } = await proofs.judge(request, accessToken)
+    if (scheme.toLowerCase() !== 'dpop') return { url, scheme, claims, problem: 'scheme' }
+    if (problem) return { url, scheme, claims, problem }
+    if (jkt !== (await boundTo(accessToken))) return { url, scheme, claims, problem: 'binding' }
+    return { url, scheme, claims, problem: claims.nonce === nonce() ? undefined : 'nonce' }
   }
 
   const answer: Fetch = async (input, init) => {

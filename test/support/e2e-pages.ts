@@ -56,7 +56,11 @@ export interface E2ePages {
 const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
 /** Entries beside `latchkey`. */
-const others = { 'latchkey/ky': fromRoot('src/ky.ts'), 'latchkey/worker': fromRoot('src/worker.ts') }
+const others = {
+  'latchkey/inspector': fromRoot('src/inspector.ts'),
+  'latchkey/ky': fromRoot('src/ky.ts'),
+  'latchkey/worker': fromRoot('src/worker.ts'),
+}
 
 /** What a browser runs of these sources; `latchkey` in them is src. */
 export async function bundle(entry: string, format: 'esm' | 'iife' = 'esm'): Promise<string> {
