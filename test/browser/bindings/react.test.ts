@@ -40,14 +40,14 @@ function show(content: ReactNode) {
   return { text: () => container.textContent }
 }
 
+const User = () => h('p', null, useSession('signed-in').claims?.sub)
+
 describe('RequireSession', () => {
   const guarded = (client: Client) =>
     h(
       LatchkeyProvider,
       { client },
-      h(RequireSession, { fallback: 'one moment', signedOut: 'please sign in' }, session =>
-        String(session.claims?.sub),
-      ),
+      h(RequireSession, { fallback: 'one moment', signedOut: 'please sign in' }, h(User)),
     )
 
   test('begins one sign-in for a page that has just been opened, and shows the page after it', async () => {
