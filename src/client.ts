@@ -66,7 +66,8 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
     ...{ clientId, strict, clientAuthentication: options.clientAuthentication, grant, session },
     issuer: String(issuer),
     quirks: new Set([quirks ?? []].flat()),
-    extensions: [options.extensions ?? [], grant?.extension]
+    // extensions see an answer as the provider respells it
+    extensions: [options.provider ?? [], options.extensions ?? [], grant?.extension]
       .flat()
       .filter((one): one is Extension => typeof one === 'function'),
     redirectUri: base && URL.canParse(redirectUri, base) ? new URL(redirectUri, base).href : redirectUri,

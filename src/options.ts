@@ -55,6 +55,8 @@ interface CommonOptions {
   authorizationParameters?: Readonly<Record<string, string>>
   /** How many seconds before expiry to refresh, 0 or more. latchkey uses at most a fifth of the token's lifetime. Default 60. */
   refreshLeewaySeconds?: number
+  /** What a hosted system does differently, from `latchkey/providers`: its functions set it. Default: nothing. */
+  provider?: Extension
   /** Extensions of the protocol, each from its own entry, such as `dpop()` and `par()`. Default: none. */
   extensions?: readonly Extension[]
   /** How a client with credentials authenticates, from `latchkey/client-authentication`. Default: a public client without credentials. */
@@ -113,37 +115,37 @@ export type ClientOptions = CommonOptions & ServerChoice & GrantChoice
 
 /** Every option of `createClient()`, with names that other libraries have for it. */
 const OPTIONS = {
-  issuer: 'authority domain issuerUrl authServerUrl',
-  server: 'metadata serverMetadata',
-  clientId: 'client appId',
-  redirectUri: 'redirectUrl callbackUrl callback',
+  issuer: 'authority domain',
+  server: 'metadata',
+  clientId: '',
+  redirectUri: 'callbackUrl',
   scope: '',
-  allowedOrigins: 'apis baseUrl apiUrl allowedUrls secureRoutes',
+  allowedOrigins: 'apiUrl baseUrl',
   resources: '',
-  postLogoutRedirectUri: 'postLogoutUrl logoutUrl logoutUri',
-  logoutParameters: 'logoutParams extraLogoutParams signoutParams',
-  authorizationParameters:
-    'authorizationParams extraQueryParams customParams audience prompt acrValues loginHint',
+  postLogoutRedirectUri: 'logoutUri',
+  logoutParameters: 'logoutParams extraLogoutParams',
+  authorizationParameters: 'authorizationParams extraQueryParams audience prompt acrValues loginHint',
   refreshLeewaySeconds: 'leeway',
-  extensions: 'dpop useDpop plugins',
-  clientAuthentication: 'clientSecret clientAssertion tokenEndpointAuthMethod',
+  provider: '',
+  extensions: 'dpop useDpop',
+  clientAuthentication: 'clientSecret tokenEndpointAuthMethod',
   strict: '',
   quirks: '',
-  store: 'storage userStore tokenStorage stateStore cache cacheLocation',
-  userAgent: 'popup redirect',
-  navigate: 'navigateTo onRedirectCallback onSigninCallback router',
-  logger: 'log logLevel debug',
+  store: 'storage userStore cacheLocation',
+  userAgent: 'popup',
+  navigate: 'onRedirectCallback router',
+  logger: 'logLevel debug',
   host: 'worker',
-  grant: 'grantType flow',
-  session: 'sessionId user',
+  grant: 'flow',
+  session: '',
   fetch: '',
   clock: '',
 } satisfies Record<keyof ClientOptions, string>
 
 /** Every option of `signIn()`, in the same way. The last ones are latchkey's own. */
 const SIGN_IN_OPTIONS = {
-  returnTo: 'redirectTo redirectUri returnUrl appState state target',
-  authorizationParameters: 'authorizationParams extraQueryParams prompt loginHint acrValues audience',
+  returnTo: 'redirectTo redirectUri appState state',
+  authorizationParameters: 'extraQueryParams prompt loginHint acrValues',
   stepUp: 'scope maxAge',
   userAgent: '',
   signal: '',
@@ -151,32 +153,26 @@ const SIGN_IN_OPTIONS = {
   subject: '',
 } satisfies Record<keyof SignInOptions | 'leaves' | 'subject', string>
 
-const plain = (name: string) => name.replace(/[_-]/g, '').toLowerCase()
-
-/** How many letters of one name have to be changed, added or left out to have the other. */
-function distanceOf(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index)
-  for (const [index, letter] of [...one].entries()) {
-    const next = [index + 1]
-    for (const [at, its] of [...other].entries()) {
-      const [left = 0, above = 0, both = 0] = [next[at], row[at + 1], row[at]]
-      next.push(Math.min(left + 1, above + 1, both + (letter === its ? 0 : 1)))
-    }
-    row = next
-  }
-  return row[other.length] ?? 0
+/** How many letters two names begin with in common, whatever their spelling. */
+function sharedLetters(...names: [string, string]): number {
+  const [one = '', other = ''] = names.map(name => name.replace(/[_-]/g, '').toLowerCase())
+  let count = 0
+  while (count < one.length && one[count] === other[count]) count++
+  return count
 }
 
 /** @throws ConfigurationError for an option that does not exist; it names the one that was probably meant. */
 function checkNames(options: object, known: Readonly<Record<string, string>>, call: string): void {
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || Object.hasOwn(known, name)) continue
-    const namesOf = ([option, others]: [string, string]) => [option, ...others.split(' ')].map(plain)
-    const meant =
-      Object.entries(known).find(entry => namesOf(entry).includes(plain(name))) ??
-      Object.entries(known).find(([option]) => distanceOf(plain(option), plain(name)) < 3)
-    const advice = meant ? `Did you mean "${meant[0]}"?` : `The options are ${Object.keys(known).join(', ')}.`
-    throw new ConfigurationError(`"${name.slice(0, 50)}" is not an option of ${call}. ${advice}`)
+    let meant = `${Object.keys(known).join(', ')}.`
+    let most = 3
+    for (const [option, others] of Object.entries(known)) {
+      const shared = Math.max(...[option, ...others.split(' ')].map(other => sharedLetters(name, other)))
+      if (shared > most) [most, meant] = [shared, `"${option}"?`]
+    }
+    const advice = most > 3 ? 'Did you mean' : 'The options are'
+    throw new ConfigurationError(`"${name.slice(0, 50)}" is not an option of ${call}. ${advice} ${meant}`)
   }
 }
 
@@ -273,6 +269,8 @@ export function parseOptions(
   const resources = parseResources(options.resources)
   check(Array.isArray(extensions), 'extensions', 'a list such as [dpop()]', extensions)
   for (const one of extensions) check(isFunction(one), 'extensions', 'a list such as [dpop()]', one)
+  const { provider } = options
+  check(!provider || isFunction(provider), 'provider', 'set by latchkey/providers', provider)
   const isMeans = !clientAuthentication || isFunction(clientAuthentication.authenticate)
   check(isMeans, 'clientAuthentication', 'such as clientSecretPost(…)', clientAuthentication)
   check(typeof strict === 'boolean', 'strict', 'true or false (default false)', strict)

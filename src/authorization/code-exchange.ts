@@ -89,19 +89,14 @@ export async function exchangeCode(
     if (unused) ports.revoke(unused.refresh_token)
     const error = toLatchkeyError(cause, 'The sign-in', clock.now())
     if (isAnswered && error instanceof NetworkError) {
-      const message = `The tokens of this sign-in came, and the keys to check them with did not: ${error.message} The code is spent, and latchkey has dropped the tokens. Call signIn() to begin anew.`
+      const message = `The tokens of this sign-in came, and the keys to check them with did not: ${error.message} The code is spent, and latchkey has dropped the tokens: only a new sign-in can succeed.`
       throw new CallbackError(message, 'invalid_response', { cause: error })
     }
     if (!(error instanceof ServerError) || error.retryable) throw error
-    const injected =
-      error.error !== 'invalid_grant'
-        ? ''
-        : stage === 'returned'
-          ? ' An earlier try may have sent this code, and its answer was lost.'
-          : ' If this page was not loaded twice, somebody may have slipped in a stolen code (RFC 9700 section 4.5).'
+    const isLost = error.error === 'invalid_grant' && stage === 'returned'
+    const lost = isLost ? ' An earlier try may have sent this code, and its answer was lost.' : ''
     const { errorDescription } = error
-    const message = `${error.message}${injected} Call signIn() to begin anew.`
-    throw new CallbackError(message, 'invalid_response', {
+    throw new CallbackError(error.message + lost, 'invalid_response', {
       cause: error,
       error: error.error,
       errorDescription,

@@ -7,6 +7,8 @@ export interface JoinedExtensions
   > {
   readonly pushRequest: ExtensionHooks['pushRequest']
   readonly tokenType: ExtensionHooks['tokenType']
+  /** Respells an answer of the token endpoint; `undefined` where no extension does. */
+  readonly tokenAnswer: ExtensionHooks['tokenAnswer']
   /** Looks at an answer of the token endpoint. */
   answered(url: string, answer: Response): void
 }
@@ -14,6 +16,7 @@ export interface JoinedExtensions
 /** Joins extensions in their order. Only one may push the request, and one decide the type of access tokens. */
 export function joinExtensions(all: readonly ExtensionHooks[]): JoinedExtensions {
   const { tokenType, presentation } = all.find(one => one.tokenType) ?? {}
+  const respell = all.flatMap(one => one.tokenAnswer ?? [])
   return {
     async authorizationRequest(request) {
       for (const one of all) await one.authorizationRequest?.(request)
@@ -31,6 +34,9 @@ export function joinExtensions(all: readonly ExtensionHooks[]): JoinedExtensions
       for (const one of all) await one.tokenResponse?.(sessionId, response)
     },
     tokenType,
+    tokenAnswer: respell.length
+      ? members => respell.reduce((changed, change) => change(changed), members)
+      : undefined,
     answered: (url, answer) => void presentation?.answered(url, answer),
     ended(sessionId) {
       for (const one of all) one.ended?.(sessionId)

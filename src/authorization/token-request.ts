@@ -19,7 +19,7 @@ import type { JoinedExtensions } from './extensions.ts'
 import { type AcceptDeviation, tidy, toLatchkeyError } from './failure.ts'
 import { type IdTokens, type JudgedIdToken, peek } from './id-token.ts'
 import { endpointOf, type Server } from './metadata.ts'
-import { readRefreshToken, readTokenAnswer, withMembers } from './token-response.ts'
+import { readRefreshToken, readTokenAnswer, respell, withMembers } from './token-response.ts'
 
 /** How long a refresh waits for keys: its rotation is not stored yet. */
 const KEYS_MS = 2000
@@ -140,7 +140,7 @@ const requestOptions = (
   async [customFetch](url: string, init: object) {
     const answer = await transport(url, init)
     extensions.answered(url, answer)
-    const text = await answer.text()
+    const text = respell(await answer.text(), extensions.tokenAnswer)
     received.text = answer.ok ? text : undefined
     const forgive = (what: string) => warn('token_response', `The authorization server's answer ${what}.`)
     const leniently = grantType === 'refresh_token' ? forgive : undefined

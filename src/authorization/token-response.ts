@@ -139,6 +139,18 @@ export function withMembers(
   return members ? Object.assign(answer, { json, clone: () => answer }) : answer
 }
 
+/**
+ * The text of an answer as an extension respells it. What cannot be read in one way only stays as it is, to be refused.
+ */
+export function respell(text: string, change: ((members: Members) => Members) | undefined): string {
+  if (!change) return text
+  let members: unknown
+  try {
+    members = parseJson(text)
+  } catch {}
+  return isMembers(members) ? JSON.stringify(change(members)) : text
+}
+
 /** A lifetime, which may come as a text. */
 function secondsOf(value: unknown): number | undefined {
   const seconds = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value

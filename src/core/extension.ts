@@ -41,6 +41,11 @@ export interface ExtensionHooks {
    * @throws AuthorizationRequiredError where the session cannot go on: its reason becomes that of the session's end.
    */
   tokenRequest?<T>(sessionId: string, send: (options: object) => Promise<T>): Promise<T>
+  /**
+   * Respells what the token endpoint answered, success or error, for a server that spells or nests its members in its own
+   * way. Runs before every check; what it returns is checked as any answer.
+   */
+  tokenAnswer?(members: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>
   /** Looks at an answer that passed all checks, before anything of it is stored. Throws what refuses it. */
   tokenResponse?(sessionId: string, response: Readonly<Record<string, unknown>>): Promise<void>
   /** What access tokens are then: `dpop`. Default `bearer` (RFC 6749 section 7.1). */

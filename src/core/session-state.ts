@@ -1,7 +1,14 @@
 import type { EndReason } from '../errors.ts'
 import { decide } from './decide.ts'
 import type { EpochMs } from './ports.ts'
-import { endOf, type Session, type SessionRecord, type Stored, sessionOf } from './session.ts'
+import {
+  type EndedSession,
+  endOf,
+  type Session,
+  type SessionRecord,
+  type Stored,
+  sessionOf,
+} from './session.ts'
 import { toError } from './trouble.ts'
 
 /** Where the session of one realm stands. `reason`: why the last one ended. */
@@ -26,14 +33,22 @@ export type SessionEvent =
 const reasonOf = (state: SessionState): EndReason | undefined =>
   'reason' in state ? state.reason : undefined
 
+/** How long a sign-out is shown as under way at most: the server's answers, then the way to the provider. */
+export const LEAVING_MS = 20_000
+
+/** @returns how long the page that signs out may still need. A time that is further ahead is of a clock that was set back. */
+export const leavingMs = (ended: EndedSession | undefined, now: EpochMs): number => {
+  const left = (ended?.leavingUntil ?? now) - now
+  return left > LEAVING_MS ? 0 : left
+}
+
 /** The state that a stored value stands for, beside any sign-in or sign-out of this realm. */
 function restored(
   before: SessionState,
   { stored, now, isOver }: Extract<SessionEvent, { type: 'stored' }>,
 ): SessionState {
   const ended = endOf(stored)
-  if (ended?.leavingUntil !== undefined && now < ended.leavingUntil && !isOver)
-    return { status: 'signing-out', isOwn: false }
+  if (leavingMs(ended, now) > 0 && !isOver) return { status: 'signing-out', isOwn: false }
   if (ended) return { status: 'signed-out', reason: ended.ended }
   const record = sessionOf(stored)
   if (record && !record.tokens.accessToken && !record.resources) return { status: 'signed-out' }
@@ -87,13 +102,18 @@ function frozen<T>(whole: T): T {
   return whole
 }
 
-const signedIn = ({ tokens, trouble }: SessionRecord): Session => ({
-  status: 'signed-in',
-  claims: frozen(tokens.claims),
-  scope: Object.freeze(tokens.scope.split(' ').filter(Boolean)),
-  accessTokenExpiresAt: tokens.expiresAt,
-  ...(trouble && { trouble: Object.freeze({ since: trouble.since, error: toError(trouble) }) }),
-})
+const signedIn = ({ tokens, requested = '', trouble }: SessionRecord): Session => {
+  const scope = tokens.scope.split(' ').filter(Boolean)
+  const missing = requested.split(' ').filter(name => name && !scope.includes(name))
+  return {
+    status: 'signed-in',
+    claims: frozen(tokens.claims),
+    scope: Object.freeze(scope),
+    ...(missing.length && { missingScope: Object.freeze(missing) }),
+    accessTokenExpiresAt: tokens.expiresAt,
+    ...(trouble && { trouble: Object.freeze({ since: trouble.since, error: toError(trouble) }) }),
+  }
+}
 
 /** The snapshot for a state. */
 export function toSession(state: SessionState): Session {

@@ -95,6 +95,8 @@ export type Session =
       readonly claims: IdTokenClaims | undefined
       /** The granted scope. */
       readonly scope: readonly string[]
+      /** The scopes that the sign-in asked for and the user or the server did not grant. Absent if all were granted. */
+      readonly missingScope?: readonly string[]
       /** When the access token expires, in ms since 1970; latchkey refreshes it before. `undefined`: the server did not say. */
       readonly accessTokenExpiresAt: EpochMs | undefined
       /** Why refreshes fail, while they do. The next successful refresh removes it. */

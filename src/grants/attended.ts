@@ -199,8 +199,7 @@ function attemptOf(
       await obtain(ports as ObtainPorts, type, parameters(), begin, closing.signal)
       return true
     },
-    close: () =>
-      closing.abort(new CallbackError('The sign-in was closed. Call signIn() to try again.', 'cancelled')),
+    close: () => closing.abort(new CallbackError('The sign-in was closed.', 'cancelled')),
   }
 }
 

@@ -24,7 +24,7 @@ export interface PollOptions {
 }
 
 const cancelled = (what: string, cause?: LatchkeyError) =>
-  new CallbackError(`${what} Call signIn() to try again.`, 'cancelled', {
+  new CallbackError(what, 'cancelled', {
     cause,
     error: cause instanceof ServerError ? cause.error : undefined,
   })
@@ -32,17 +32,13 @@ const cancelled = (what: string, cause?: LatchkeyError) =>
 /** What a sign-in ends with that the server has refused for good. */
 function refusal(error: ServerError): CallbackError {
   if (error.error === 'access_denied')
-    return new CallbackError(
-      'The user refused the sign-in. Call signIn() to try again.',
-      'authorization_error',
-      {
-        cause: error,
-        error: error.error,
-      },
-    )
+    return new CallbackError('The user refused the sign-in.', 'authorization_error', {
+      cause: error,
+      error: error.error,
+    })
   if (error.error === 'expired_token')
     return cancelled('The user did not sign in before the code expired.', error)
-  return new CallbackError(`${error.message} Call signIn() to begin anew.`, 'invalid_response', {
+  return new CallbackError(error.message, 'invalid_response', {
     cause: error,
     error: error.error,
   })

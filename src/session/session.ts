@@ -13,6 +13,8 @@ import {
 } from '../core/session.ts'
 import {
   isSameState,
+  LEAVING_MS,
+  leavingMs,
   type SessionEvent,
   type SessionState,
   toSession,
@@ -67,9 +69,6 @@ export interface LiveSession extends AccessTokens {
   signOut(atServer: (ended: SessionRecord | undefined, gone: () => void) => Promise<void>): Promise<void>
   dispose(): void
 }
-
-/** How long a sign-out is shown as under way at most: the server's answers, then the way to the provider. */
-const LEAVING_MS = 20_000
 
 const recordOf = (state: SessionState) => (state.status === 'signed-in' ? state.record : undefined)
 const reasonOf = (state: SessionState) => ('reason' in state ? state.reason : undefined)
@@ -132,11 +131,13 @@ function createUpkeep(ports: LiveSessionPorts) {
     // what ends by itself: another page's sign-out, and the pause after a refresh that failed
     cancelTimer()
     const { status } = view.state
-    const leavingUntil = status === 'signing-out' ? endOf(records.stored)?.leavingUntil : undefined
-    const waitMs = (leavingUntil ?? recordOf(view.state)?.trouble?.until ?? 0) - clock.now()
+    const leaving = status === 'signing-out' ? endOf(records.stored) : undefined
+    const waitMs = leaving
+      ? leavingMs(leaving, now())
+      : (recordOf(view.state)?.trouble?.until ?? 0) - clock.now()
     if (waitMs > 0 && channel) {
       const due = () => {
-        show()
+        show(leaving !== undefined) // it has been waited for, whatever the clock says by now
         ready()
       }
       cancelTimer = clock.after(waitMs, due, true)

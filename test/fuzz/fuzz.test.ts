@@ -3,9 +3,10 @@ import { describe, test } from 'vitest'
 import { clients } from './clients.ts'
 import { runsOf } from './hostile.ts'
 import { parsers } from './parsers.ts'
+import { resourceServer } from './resource-server.ts'
 
 describe('whatever comes', () => {
-  for (const target of [...parsers, ...clients])
+  for (const target of [...parsers, ...clients, ...resourceServer])
     test(target.name, { timeout: 60_000 }, () =>
       fc.assert(target.property() as fc.IAsyncProperty<[unknown]>, { numRuns: runsOf(target, 2000) }),
     )

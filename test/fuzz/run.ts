@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { clients } from './clients.ts'
 import { runsOf } from './hostile.ts'
 import { parsers } from './parsers.ts'
+import { resourceServer } from './resource-server.ts'
 
 // The long form of the properties: `npm run fuzz -- --runs=N --seed=S --minutes=M`. Ends by itself; its exit status is 1
 // for a counterexample, and for a time that was too short for all runs.
@@ -24,7 +25,7 @@ const seed = numberOf('seed', -(2 ** 31), 2 ** 31 - 1)
 const until = Date.now() + numberOf('minutes', 1, 600) * 60_000
 
 console.log(`seed ${seed}, ${runs} runs of each property; of those that make a whole client, a share`)
-for (const target of [...parsers, ...clients]) {
+for (const target of [...parsers, ...clients, ...resourceServer]) {
   const started = Date.now()
   const numRuns = runsOf(target, runs)
   const details = await fc.check(target.property() as fc.IAsyncProperty<[unknown]>, {

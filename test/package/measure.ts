@@ -23,7 +23,9 @@ const budgets: Readonly<Record<string, number>> = {
   'latchkey/back-channel-logout': 10.5 * KB,
   'latchkey/third-party-login': 0.6 * KB,
   'latchkey/par': 4.85 * KB,
+  'latchkey/providers': 4.2 * KB,
   'latchkey/rar': 1.24 * KB,
+  'latchkey/resource-server': 16 * KB,
   'latchkey/sealed': 2.1 * KB,
   'latchkey/userinfo': 11.3 * KB,
   // without the framework

@@ -38,9 +38,11 @@ test('the package has its entries', () => {
     'latchkey/front-channel-logout',
     'latchkey/ky',
     'latchkey/par',
+    'latchkey/providers',
     'latchkey/rar',
     'latchkey/react',
     'latchkey/react-router',
+    'latchkey/resource-server',
     'latchkey/sealed',
     'latchkey/solid',
     'latchkey/svelte',
@@ -131,11 +133,15 @@ test.each(names)('%s is imported without a word, and Node exits by itself', asyn
   expect(await node('--input-type=module', '--eval', source)).toEqual(clean)
 })
 
-test.each(names)('%s can be required where Node requires ESM', async name => {
-  const before = compilerOf(name)
-  const source = `${before ? `require('${before}')\n` : ''}if (!Object.keys(require('${name}')).length) throw new Error('empty')`
-  expect(await node('--eval', source)).toEqual(clean)
-})
+// one has types only
+test.each(names.filter(name => name !== 'latchkey/extending'))(
+  '%s can be required where Node requires ESM',
+  async name => {
+    const before = compilerOf(name)
+    const source = `${before ? `require('${before}')\n` : ''}if (!Object.keys(require('${name}')).length) throw new Error('empty')`
+    expect(await node('--eval', source)).toEqual(clean)
+  },
+)
 
 test.each(names)('%s touches no global of a browser when it is imported', async name => {
   const source = `

@@ -32,6 +32,13 @@ test('latchkey/node loads neither ky nor IndexedDB', async () => {
   expect(packagesIn(modules.keys())).toEqual(new Set(['latchkey', 'oauth4webapi']))
 })
 
+test('latchkey/providers loads no part of the client, and an app gets the providers that it imports', async () => {
+  const { modules, code } = await bundle("export { google } from 'latchkey/providers'", importer)
+  expect(packagesIn(modules.keys())).toEqual(new Set(['latchkey']))
+  expect(code).toContain('accounts.google.com')
+  expect(code).not.toContain('spotify')
+})
+
 test('latchkey/ky loads ky and no part of the client', async () => {
   const { modules, external } = await bundle("export * from 'latchkey/ky'", importer)
   expect(packagesIn(modules.keys())).toEqual(new Set(['latchkey', 'ky']))

@@ -41,6 +41,17 @@ const samples = {
       allowedOrigins: ['https://api.example.com'],
     })
     export const notes = createKy(client, { retry: 0 }).get('https://api.example.com/notes').json<string[]>()`,
+  providers: `
+    import { createClient } from 'latchkey'
+    import { entra, google, spotify } from 'latchkey/providers'
+    const app = { redirectUri: '/callback', allowedOrigins: ['https://api.example.com'] }
+    export const clients = [
+      createClient({ ...google({ clientId: 'a', offline: false }), ...app }),
+      createClient({ ...spotify({ clientId: 'a', scope: ['user-read-email'] }), ...app }),
+      createClient({ ...entra({ clientId: 'a', tenant: 'common' }), ...app, strict: true }),
+    ]
+    // @ts-expect-error: no tenant
+    entra({ clientId: 'a' })`,
   sealed: `
     import { createClient, indexedDb, type Store } from 'latchkey'
     import { sealed } from 'latchkey/sealed'
@@ -95,7 +106,9 @@ function compile(files: string[], how: ts.CompilerOptions): string[] {
 }
 
 test.each(modes)('apps compile with %s, library checks included', (_name, module, moduleResolution) => {
-  expect(compile(['browser.ts', 'ky.ts', 'sealed.ts'], { module, moduleResolution, ...dom })).toEqual([])
+  expect(
+    compile(['browser.ts', 'ky.ts', 'providers.ts', 'sealed.ts'], { module, moduleResolution, ...dom }),
+  ).toEqual([])
   expect(compile(['node.ts'], { module, moduleResolution, ...nodeTypes })).toEqual([])
 })
 

@@ -78,7 +78,10 @@ export async function startScriptedServer() {
         const whole = { iss: issuer, sub: 'alice', aud: CLIENT_ID, iat: now, exp: now + 300, nonce }
         const jwt = await key.sign(deviation.claims?.(whole) ?? whole)
         const id_token = deviation.idToken?.(jwt) ?? jwt
-        const members = { access_token: 'access', token_type: 'Bearer', expires_in: 300, id_token }
+        const members = {
+          ...{ access_token: 'access', token_type: 'Bearer', expires_in: 300 },
+          ...{ refresh_token: 'refresh', id_token },
+        }
         return { body: deviation.members?.(members) ?? members }
       }
       case '/me': // of the API

@@ -2,6 +2,9 @@ import { HOLD_MS } from '../../src/core/waiting.ts'
 import type { Parameters } from './parameters.ts'
 import type { Realm } from './realm.ts'
 
+/** Between a holder's last look at the store and its token request, at most. */
+const LATE_MS = 500
+
 /** One refresh token sent once to the token endpoint. */
 export interface Presentation {
   readonly refreshToken: string
@@ -15,15 +18,18 @@ export interface Presentation {
   granted: string | undefined
   /** That is, or was, in the store. */
   stored: boolean
+  storedAt: number
   /** Its sender has no use for it: another session has taken the place of this one there. */
   dropped: boolean
 }
 
 export interface Presentations {
   send(by: Realm, refreshToken: string, now: number): Presentation
-  stored(refreshToken: string | undefined): void
+  stored(refreshToken: string | undefined, now: number): void
   /** Its client revokes it. */
   dropped(refreshToken: string): void
+  /** That realm has left the session by a sign-out or sign-in of its own: what it had in memory only is gone. */
+  left(realm: Realm, sessionId: string): void
   /** It was brought back by who could not know what became of it. */
   forget(refreshToken: string | undefined): void
   /** Whether the server refused it, or refused `by` the successor which `by` was granted and could not store. */
@@ -49,7 +55,9 @@ export function createPresentations(
   const excuse = (earlier: Presentation, now: number): string | undefined => {
     const { state, by: sender, sentAt, lockedAt } = earlier
     if (state === 'failed' || state === 'given up') return 'no answer'
-    if (state === 'answered' && earlier.stored) return undefined
+    // after a freeze its hold is over, and the answer may arrive while the next holder works
+    const isLate = now - earlier.storedAt < LATE_MS && sender.wasFrozenSince(sentAt)
+    if (state === 'answered' && earlier.stored) return isLate ? 'freeze' : undefined
     if (sender.state === 'dead') return 'crash'
     // a lease runs out under a holder that is frozen; who waits for its Web Lock goes around it after the longest hold
     const isOverdue = lock === 'lease' || state !== 'waiting' || now - lockedAt > HOLD_MS
@@ -82,6 +90,7 @@ export function createPresentations(
         lockedAt: by.lockedAt,
         granted: undefined,
         stored: false,
+        storedAt: -1,
         dropped: false,
         get state() {
           return state
@@ -95,9 +104,21 @@ export function createPresentations(
       all.set(refreshToken, [...earlier, presentation])
       return presentation
     },
-    stored(refreshToken) {
+    stored(refreshToken, now) {
       for (const list of all.values()) {
-        for (const one of list) if (one.granted === refreshToken) one.stored = true
+        for (const one of list) {
+          if (one.granted !== refreshToken) continue
+          if (!one.stored) one.storedAt = now
+          one.stored = true
+        }
+      }
+    },
+    left(realm, sessionId) {
+      for (const list of all.values()) {
+        for (const one of list) {
+          if (one.by === realm && !one.stored && one.refreshToken.startsWith(`${sessionId}.`))
+            one.dropped = true
+        }
       }
     },
     dropped(refreshToken) {

@@ -156,7 +156,7 @@ export function createWatch(ports: WatchPorts): Watch {
       }
       if (isNew) sessions.set(after.sessionId, { since: scheduler.now, over: false })
       durable.set(after.tokens.accessToken, after.sessionId)
-      presentations.stored(after.tokens.refreshToken)
+      presentations.stored(after.tokens.refreshToken, scheduler.now)
     },
     kept(participant, accessToken, signIn) {
       participant.kept.add(accessToken)
@@ -183,7 +183,10 @@ export function createWatch(ports: WatchPorts): Watch {
       const before = participant.shown
       const now = session.status === 'signed-in' ? record?.sessionId : undefined
       participant.shown = now
-      if (before && before !== now) participant.left.add(before)
+      if (before && before !== now) {
+        participant.left.add(before)
+        presentations.left(participant.realm, before)
+      }
       if (now && !isOver(now)) participant.left.delete(now) // a sign-out that failed
       if (now && isOver(now) && participant.left.has(now)) {
         watch.violate('what is over stays over', `${participant.id} shows ${now} again`)
@@ -223,6 +226,7 @@ export function createWatch(ports: WatchPorts): Watch {
         return watch.violate('every failure has a name', `${participant.id}: ${error}`)
       }
       if (!(error instanceof AuthorizationRequiredError) || !wanted) return
+      if (error.reason === 'replaced' && participant.shown && participant.shown !== wanted) return
       // what it left by a sign-in of its own may live in the store, where that could not be written
       if (isLost(wanted) || participant.left.has(wanted) || isSignOut(participant.realm, wanted)) return
       const what = `${participant.id} was told "${error.reason}", but ${wanted} lives`

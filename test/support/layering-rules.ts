@@ -39,7 +39,21 @@ export const layers: readonly Layer[] = [
     mayImport: ['core/', 'errors.ts', 'options.ts', 'authorization/', 'storage/', 'platform/device.ts'],
   },
   { files: 'actions/', mayImport: DOOR },
-  { files: 'resource-server/', mayImport: ['core/', 'errors.ts'] },
+  {
+    files: 'providers/',
+    mayImport: ['core/', 'errors.ts', 'options.ts'],
+  },
+  {
+    files: 'resource-server/',
+    mayImport: [
+      'core/',
+      'errors.ts',
+      'authorization/endpoint.ts',
+      'authorization/failure.ts',
+      'authorization/metadata.ts',
+      'authorization/token-response.ts',
+    ],
+  },
   { files: 'options.ts', mayImport: ['core/', 'errors.ts'] },
   {
     files: 'client.ts',
@@ -65,7 +79,14 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   '@angular/common': ['bindings/angular.ts'],
   '@angular/router': ['bindings/angular.ts'],
   rxjs: ['bindings/angular.ts'],
-  oauth4webapi: ['authorization/', 'grants/', 'extensions/', 'actions/', 'resource-server/'],
+  oauth4webapi: [
+    'authorization/',
+    'grants/',
+    'extensions/',
+    'actions/',
+    'providers/apple.ts',
+    'resource-server/',
+  ],
 }
 
 /** Where the environment may be named, in globals and in `node:` imports. */

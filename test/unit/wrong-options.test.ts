@@ -20,6 +20,7 @@ describe.each([
     ['an issuer that is no URL', { issuer: 'nonsense' }, '"issuer"'],
     ['no clientId', { clientId: undefined }, '"clientId"'],
     ['an extension that is no function', { extensions: ['dpop'] }, '"extensions"'],
+    ['a provider that is no function', { provider: 'google' }, '"provider"'],
     ['no origins', { allowedOrigins: undefined }, '"allowedOrigins"'],
     ['a resource that is no URL', { resources: { notes: { scope: 'read' } } }, '"resources["notes"]"'],
   ])('rejects %s by naming the option, before anything is made of the others', (_what, change, option) => {

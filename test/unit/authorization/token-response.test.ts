@@ -6,6 +6,7 @@ import {
   readMembers,
   readRefreshToken,
   readTokenAnswer,
+  respell,
 } from '../../../src/authorization/token-response.ts'
 import { createEventLog } from '../../../src/core/event-log.ts'
 import type { Quirk } from '../../../src/core/quirks.ts'
@@ -299,5 +300,22 @@ describe('a token answer that bends a rule', () => {
     for (let round = 0; round < 3; round++)
       await readTokenAnswer(json('{"access_token":"a"}', 'text/plain'), acceptDeviation)
     expect(told).toEqual([expect.stringContaining('JSON'), expect.stringContaining('token_type')])
+  })
+})
+
+describe('an answer that an extension respells', () => {
+  const nested = (members: object) => (members as { user: object }).user as Record<string, unknown>
+
+  test('is the text of what it makes of the members', () => {
+    expect(respell('{"ok":true,"user":{"access_token":"a"}}', nested)).toBe('{"access_token":"a"}')
+  })
+
+  test.each([
+    ['has a member twice', '{"user":{"access_token":"a"},"user":{"access_token":"b"}}'],
+    ['is no object', '["user"]'],
+    ['is no JSON', '<html>'],
+    ['is empty', ''],
+  ])('stays as it is where it %s', (_what, text) => {
+    expect(respell(text, nested)).toBe(text)
   })
 })

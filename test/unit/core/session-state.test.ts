@@ -6,7 +6,7 @@ import {
   type SessionRecord,
   type Stored,
 } from '../../../src/core/session.ts'
-import { isSameState, type SessionState, transition } from '../../../src/core/session-state.ts'
+import { isSameState, type SessionState, toSession, transition } from '../../../src/core/session-state.ts'
 import { NetworkError } from '../../../src/errors.ts'
 
 const NOW = 1000
@@ -84,6 +84,14 @@ describe('a sign-out under way', () => {
   })
 })
 
+test('a sign-out of another page that would last longer than any sign-out is over: a clock was set back', () => {
+  expect(read(signedIn, { ...leaving, leavingUntil: NOW + 20_000 })).toMatchObject({ status: 'signing-out' })
+  expect(read(signedIn, { ...leaving, leavingUntil: NOW + 3_600_000 })).toEqual({
+    status: 'signed-out',
+    reason: 'signed_out',
+  })
+})
+
 describe('a sign-in under way', () => {
   test('is shown from signed out, and leads back with the same reason', () => {
     const begun = transition(signedOut, { type: 'sign-in-began' })
@@ -127,4 +135,19 @@ test('a session of a grant before its first token is signed out, and signed in w
     resources: { 'https://api.example.com': { accessToken: 'a', scope: '' } },
   }
   expect(read(starting, one)).toEqual({ status: 'signed-in', record: one })
+})
+
+test.each([
+  ['all that it asked for', 'read write', 'write read', undefined],
+  ['more than it asked for', 'read', 'read write', undefined],
+  ['less than it asked for', 'read write admin', 'read', ['write', 'admin']],
+  ['nothing of what it asked for', 'read', '', ['read']],
+  ['something, and the record is from before it said what was asked for', undefined, 'read', undefined],
+])('a session that was granted %s says what is missing', (_what, requested, scope, missing) => {
+  const tokens = { ...record().tokens, scope }
+  const session = toSession({
+    status: 'signed-in',
+    record: record({ tokens, ...(requested && { requested }) }),
+  })
+  expect('missingScope' in session ? session.missingScope : undefined).toEqual(missing)
 })

@@ -1,0 +1,101 @@
+import { clockSkew } from 'oauth4webapi'
+import type { ClientAuthentication } from '../core/extension.ts'
+import { ConfigurationError } from '../errors.ts'
+import type { IssuerOptions, ProviderOptions } from './common.ts'
+
+export interface AppleOptions extends ProviderOptions {
+  /** The Services ID, such as `com.example.web`. */
+  clientId: string
+  /** Your team's id: ten letters and digits. */
+  teamId: string
+  /** The id of the key that `privateKey` is. */
+  keyId: string
+  /** The text of the `.p8` file, or an ES256 key with the usage `sign`. */
+  privateKey: string | CryptoKey
+}
+
+const ISSUER = 'https://appleid.apple.com'
+/** Apple allows six months; five minutes are enough for a request. */
+const SECRET_SECONDS = 300
+
+const base64url = (bytes: ArrayBuffer | Uint8Array): string =>
+  btoa(String.fromCharCode(...new Uint8Array(bytes)))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '')
+const encode = (value: object): string => base64url(new TextEncoder().encode(JSON.stringify(value)))
+
+const ECDSA = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+
+async function importKey(pem: string): Promise<CryptoKey> {
+  try {
+    const body = pem.replace(/-----[^-]+-----|\s/g, '')
+    const bytes = Uint8Array.from(atob(body), letter => letter.charCodeAt(0))
+    return await crypto.subtle.importKey('pkcs8', bytes, ECDSA, false, ['sign'])
+  } catch {
+    // what it says may repeat the key
+    throw new ConfigurationError('"privateKey" must be the text of the .p8 file that Apple gave you.')
+  }
+}
+
+/** Signs the client secret anew for every request. */
+function appleSecret({ clientId, teamId, keyId, privateKey }: AppleOptions): ClientAuthentication {
+  let imported: Promise<CryptoKey> | undefined
+  let sent: string | undefined
+  return {
+    method: 'client_secret_post',
+    isShared: true,
+    async authenticate(_server, client, form) {
+      imported ??= typeof privateKey === 'string' ? importKey(privateKey) : Promise.resolve(privateKey)
+      const key = await imported
+      // by Apple's clock, as far as it is known
+      const { [clockSkew]: ahead = 0 } = client as { [clockSkew]?: number }
+      const now = Math.floor(Date.now() / 1000) + ahead
+      const claims = { iss: teamId, iat: now, exp: now + SECRET_SECONDS, aud: ISSUER, sub: clientId }
+      const content = `${encode({ alg: 'ES256', kid: keyId })}.${encode(claims)}`
+      const signature = await crypto.subtle.sign(ECDSA, key, new TextEncoder().encode(content))
+      sent = `${content}.${base64url(signature)}`
+      form.set('client_id', client.client_id)
+      form.set('client_secret', sent)
+    },
+    secrets: () => (sent === undefined ? [] : [sent]),
+  }
+}
+
+/**
+ * Sign in with Apple, for a server: the private key must never be in a page or an app. With the scopes `name` or `email`
+ * Apple posts the answer to your redirect URI: hand it to `handleCallback()` by `appleCallbackUrl()`. Apple refuses
+ * redirect URIs at `localhost` and at IP addresses.
+ * @param options `scope`: default `openid`.
+ * @returns options to spread into those of `createClient()`.
+ */
+export function apple(options: AppleOptions): IssuerOptions {
+  const { clientId, scope = 'openid', authorizationParameters = {} } = options
+  const isPosted = /\b(name|email)\b/.test([scope].flat().join(' '))
+  return {
+    issuer: ISSUER,
+    clientId,
+    scope,
+    authorizationParameters,
+    clientAuthentication: appleSecret(options),
+    provider: () => ({
+      async authorizationRequest({ parameters }) {
+        if (isPosted) parameters.set('response_mode', 'form_post')
+      },
+    }),
+  }
+}
+
+/**
+ * The callback URL for what Apple posted to the redirect URI, to hand to `handleCallback()`.
+ * @param redirectUri as in the options of the client.
+ * @param form the request's body. Its member `user`, which comes at the first sign-in only, has the name.
+ */
+export function appleCallbackUrl(redirectUri: string, form: URLSearchParams): string {
+  const url = new URL(redirectUri)
+  for (const name of ['code', 'state', 'error', 'iss']) {
+    const value = form.get(name)
+    if (value !== null) url.searchParams.set(name, value)
+  }
+  return url.href
+}

@@ -1,0 +1,32 @@
+import { device } from './platform/device.ts'
+import type { ProtectOptions } from './resource-server/options.ts'
+import { createProtect, type Protect } from './resource-server/protect.ts'
+
+export type { ClientAuthentication } from './core/extension.ts'
+export type { Clock, Fetch } from './core/ports.ts'
+export * from './errors.ts'
+export { type ExpressGuard, expressGuard } from './resource-server/adapters/express.ts'
+export { type FastifyGuard, fastifyGuard } from './resource-server/adapters/fastify.ts'
+export { type HonoGuard, honoGuard } from './resource-server/adapters/hono.ts'
+export { type NodeRequest, type NodeResponse, nodeGuard } from './resource-server/adapters/node.ts'
+export type { ReplayMemory } from './resource-server/dpop-proof.ts'
+export type { IntrospectionOptions } from './resource-server/introspection.ts'
+export type { SigningAlgorithm } from './resource-server/jwt.ts'
+export type { ProtectOptions, TrustedIssuer } from './resource-server/options.ts'
+export { type Protect, requireScope } from './resource-server/protect.ts'
+export type { ResourceMetadata } from './resource-server/resource-metadata.ts'
+export type {
+  AccessTokenClaims,
+  Granted,
+  RefusalReason,
+  Refused,
+  Requirements,
+  Verdict,
+} from './resource-server/verdict.ts'
+
+/**
+ * Judges the requests to an API by their access tokens: JWTs (RFC 9068) by the issuer's keys, or any token by
+ * introspection (RFC 7662), with DPoP (RFC 9449), certificates (RFC 8705), scopes and step-up (RFC 9470).
+ * @throws ConfigurationError when an option is wrong; its message names the option and what would be right.
+ */
+export const protect = (options: ProtectOptions): Protect => createProtect(options, device)

@@ -1,0 +1,82 @@
+import { isObject, type Jwt } from './jwt.ts'
+import type { ProtectSettings } from './options.ts'
+import type { AccessTokenClaims, RefusalReason, Requirements } from './verdict.ts'
+
+type Claims = Readonly<Record<string, unknown>>
+
+/** What RFC 9068 section 2.2 requires beside `iss`, `exp` and `aud`, which are checked in any case. */
+const REQUIRED = ['sub', 'client_id', 'jti'] as const
+/** The types of other JWTs, in lower case: none of them is an access token, whoever signed it. */
+const OTHER_TYPES =
+  /^(id|logout|dpop|refresh|secevent|oauth-authz-req|token-introspection|client-authentication|entity-statement)(\+jwt|token)?$/
+/** What stands in ID Tokens only (OpenID Connect Core section 3.1.3.6 and 3.3.2.11). */
+const ID_TOKEN_CLAIMS = ['at_hash', 'c_hash', 'nonce'] as const
+
+/** Whether `typ` is of an access token (RFC 9068 section 4). */
+export function isAccessToken({ header, claims }: Jwt, acceptAnyJwt: boolean): boolean {
+  const typ =
+    typeof header.typ === 'string' ? header.typ.toLowerCase().replace(/^application\//, '') : undefined
+  if (typ === 'at+jwt') return true
+  if (!acceptAnyJwt || (header.typ !== undefined && typ === undefined)) return false
+  // Keycloak and Cognito say it in a claim
+  const { typ: kind, token_use: use } = claims
+  const isOther = /^(id|refresh|offline|logout)$/i.test(String(kind ?? use ?? ''))
+  return !isOther && !OTHER_TYPES.test(typ ?? '') && ID_TOKEN_CLAIMS.every(name => !(name in claims))
+}
+
+/**
+ * Checks times and audience, which a JWT and an answer of introspection have alike.
+ * @param needsExpiry whether `exp` must be there: an active token at introspection has one or not.
+ */
+export function checkClaims(
+  claims: Claims,
+  { audience, audienceClaim, toleranceSeconds }: ProtectSettings,
+  now: number,
+  { needsExpiry, needsAudience }: { readonly needsExpiry: boolean; readonly needsAudience: boolean },
+): RefusalReason | undefined {
+  const { exp, nbf, iat, cnf } = claims
+  for (const time of [exp, nbf, iat])
+    if (time !== undefined && (typeof time !== 'number' || !Number.isFinite(time))) return 'bad_claims'
+  if (needsExpiry && exp === undefined) return 'bad_claims'
+  if (typeof exp === 'number' && exp + toleranceSeconds <= now) return 'expired'
+  for (const time of [nbf, iat])
+    if (typeof time === 'number' && time - toleranceSeconds > now) return 'not_yet_valid'
+  const named = claims[audienceClaim]
+  if (named === undefined && !needsAudience)
+    return cnf === undefined || isObject(cnf) ? undefined : 'bad_claims'
+  const names: unknown[] = [named].flat()
+  if (!names.length || !names.every(name => typeof name === 'string')) return 'wrong_audience'
+  if (!names.some(name => audience.includes(name as string))) return 'wrong_audience'
+  return cnf === undefined || isObject(cnf) ? undefined : 'bad_claims'
+}
+
+/** What RFC 9068 section 2.2 asks of the claims of a JWT. */
+export function hasRequiredClaims(claims: Claims, acceptAnyJwt: boolean): boolean {
+  const isText = (name: string) => typeof claims[name] === 'string' && claims[name] !== ''
+  const areTexts = REQUIRED.every(name => isText(name) || (acceptAnyJwt && claims[name] === undefined))
+  return areTexts && (acceptAnyJwt || typeof claims.iat === 'number')
+}
+
+/** The granted scopes: `scope` (RFC 9068 section 2.2.3), or what Entra and Okta call `scp`. */
+export function grantedScopes({ scope, scp }: AccessTokenClaims): readonly string[] {
+  const texts = [scope ?? scp ?? []].flat().filter(one => typeof one === 'string')
+  return [...new Set(texts.join(' ').split(' ').filter(Boolean))]
+}
+
+/** What a route asks for beyond a valid token (RFC 6750 section 3.1, RFC 9470 section 3). */
+export function checkRequirements(
+  claims: AccessTokenClaims,
+  { acrValues, maxAgeSeconds }: Requirements,
+  required: readonly string[],
+  now: number,
+  toleranceSeconds: number,
+): RefusalReason | undefined {
+  const granted = grantedScopes(claims)
+  if (!required.every(name => granted.includes(name))) return 'insufficient_scope'
+  const { acr, auth_time: authTime } = claims
+  const isMet = !acrValues?.length || (typeof acr === 'string' && acrValues.includes(acr))
+  const isRecent =
+    maxAgeSeconds === undefined ||
+    (typeof authTime === 'number' && now - authTime <= maxAgeSeconds + toleranceSeconds)
+  return isMet && isRecent ? undefined : 'insufficient_user_authentication'
+}

@@ -1,0 +1,146 @@
+import type { Clock } from '../core/ports.ts'
+import {
+  digestOf,
+  encodeBase64url,
+  importKey,
+  isKeyFor,
+  isObject,
+  isSignedBy,
+  LONGEST_TOKEN,
+  parseJwt,
+  type SigningAlgorithm,
+  thumbprintOf,
+} from './jwt.ts'
+import type { RefusalReason } from './verdict.ts'
+
+/** Remembers proofs until they are too old to be taken anyway (RFC 9449 section 11.1). */
+export interface ReplayMemory {
+  /**
+   * @param id of a proof, a digest.
+   * @param untilMs when it may be forgotten, in ms since 1970.
+   * @returns whether it is new. An implementation that several processes share needs one atomic step, such as Redis
+   * `SET id 1 NX PXAT untilMs`.
+   */
+  remember(id: string, untilMs: number): boolean | Promise<boolean>
+}
+
+/** More than anyone sends within a minute to one process; what comes then waits. */
+const MOST_PROOFS = 200_000
+
+/** Proofs in this process's memory. @throws RangeError when it is full: nothing is forgotten before its time. */
+export function memoryReplay(clock: Clock): ReplayMemory {
+  const seen = new Map<string, number>()
+  return {
+    remember(id, untilMs) {
+      const now = clock.now()
+      // proofs come about in the order in which they are forgotten
+      for (const [old, until] of seen) {
+        if (until > now) break
+        seen.delete(old)
+      }
+      if ((seen.get(id) ?? 0) > now) return false
+      if (seen.size >= MOST_PROOFS) throw new RangeError('The memory for DPoP proofs is full.')
+      seen.delete(id)
+      seen.set(id, untilMs)
+      return true
+    },
+  }
+}
+
+/** Nonces (RFC 9449 section 8) that nobody has to store: each is the time, and a MAC of it. */
+export interface Nonces {
+  /** The one to use now. */
+  current(): Promise<string>
+  isCurrent(nonce: unknown): Promise<boolean>
+}
+
+/** How long one nonce is handed out; it is accepted for as long again. */
+const NONCE_MS = 150_000
+
+/** @param secret at least 32 bytes that all processes of this API share. */
+export function createNonces(clock: Clock, secret: Uint8Array<ArrayBuffer>): Nonces {
+  let key: Promise<CryptoKey> | undefined
+  const made = new Map<number, Promise<string>>()
+  const nonceOf = (step: number): Promise<string> => {
+    key ??= crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
+    const known = made.get(step)
+    if (known) return known
+    const text = new TextEncoder().encode(`DPoP nonce ${step}`)
+    const nonce = key.then(async key => encodeBase64url(await crypto.subtle.sign('HMAC', key, text)))
+    if (made.size > 3) made.clear()
+    made.set(step, nonce)
+    return nonce
+  }
+  const step = () => Math.floor(clock.now() / NONCE_MS)
+  return {
+    current: () => nonceOf(step()),
+    isCurrent: async nonce =>
+      typeof nonce === 'string' &&
+      (nonce === (await nonceOf(step())) || nonce === (await nonceOf(step() - 1))),
+  }
+}
+
+export interface ProofSettings {
+  readonly clock: Clock
+  readonly algorithms: readonly SigningAlgorithm[]
+  /** How old a proof may be. */
+  readonly lifetimeSeconds: number
+  readonly toleranceSeconds: number
+  readonly replay: ReplayMemory
+  readonly nonces: Nonces | undefined
+}
+
+/** What a proof has to fit. */
+export interface ProvenRequest {
+  readonly method: string
+  /** Without query and fragment. */
+  readonly url: string
+  readonly accessToken: string
+  /** The thumbprint of the key that the token is bound to. */
+  readonly thumbprint: string
+}
+
+const sameUrl = (claimed: unknown, url: string): boolean => {
+  if (typeof claimed !== 'string' || !URL.canParse(claimed)) return false
+  const { origin, pathname, username, password } = new URL(claimed)
+  return !username && !password && `${origin}${pathname}` === url
+}
+
+/**
+ * Checks a DPoP proof (RFC 9449 section 4.3).
+ * @returns why it is refused, or `undefined`.
+ */
+export async function checkProof(
+  proof: string,
+  { method, url, accessToken, thumbprint }: ProvenRequest,
+  { clock, algorithms, lifetimeSeconds, toleranceSeconds, replay, nonces }: ProofSettings,
+): Promise<RefusalReason | undefined> {
+  const jwt = proof.length > LONGEST_TOKEN ? undefined : parseJwt(proof)
+  if (!jwt) return 'proof_invalid'
+  const { header, claims } = jwt
+  const { typ, jwk } = header
+  const alg = header.alg as SigningAlgorithm
+  const { htm, htu, iat, jti, ath, nonce } = claims
+  const age = clock.now() / 1000 - Number(iat)
+  const isRight =
+    typ === 'dpop+jwt' &&
+    algorithms.includes(alg) &&
+    isObject(jwk) &&
+    isKeyFor(jwk, alg) &&
+    htm === method &&
+    sameUrl(htu, url) &&
+    typeof iat === 'number' &&
+    age <= lifetimeSeconds + toleranceSeconds &&
+    age >= -toleranceSeconds &&
+    typeof jti === 'string' &&
+    jti.length > 0
+  if (!isRight || ath !== (await digestOf(accessToken))) return 'proof_invalid'
+  if ((await thumbprintOf(jwk)) !== thumbprint) return 'wrong_binding'
+  const key = await importKey(jwk, alg)
+  if (!key || !(await isSignedBy(jwt, key, alg))) return 'proof_invalid'
+  if (nonces && !(await nonces.isCurrent(nonce))) return 'nonce_needed'
+  // last of all, so that nobody fills the memory without a key and a token of their own
+  const id = await digestOf(JSON.stringify([thumbprint, url, jti]))
+  const until = (iat + lifetimeSeconds + toleranceSeconds) * 1000
+  return (await replay.remember(id, until)) ? undefined : 'proof_replayed'
+}

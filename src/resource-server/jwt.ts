@@ -1,0 +1,167 @@
+import { parseJson } from '../authorization/token-response.ts'
+
+/**
+ * JWTs (RFC 7519, RFC 7515), verified here by Web Crypto: oauth4webapi verifies no access token that is bound to a
+ * certificate, and no DPoP proof for a token that is not a JWT, and it imports the key at every call.
+ */
+export interface Jwt {
+  readonly header: Readonly<Record<string, unknown>>
+  readonly claims: Readonly<Record<string, unknown>>
+  /** What the signature is of. */
+  readonly signed: Uint8Array<ArrayBuffer>
+  readonly signature: Uint8Array<ArrayBuffer>
+}
+
+/** Longer ones fit into no header. */
+export const LONGEST_TOKEN = 16_384
+const BASE64URL = /^[\w-]+$/
+
+/** @returns `undefined` for what is not base64url, or not in its one spelling (RFC 4648 section 3.5). */
+export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (!BASE64URL.test(text) || text.length % 4 === 1) return undefined
+  const bytes = Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), letter =>
+    letter.charCodeAt(0),
+  )
+  return encodeBase64url(bytes) === text ? bytes : undefined
+}
+
+export const encodeBase64url = (bytes: ArrayBuffer | Uint8Array): string =>
+  btoa(String.fromCharCode(...new Uint8Array(bytes)))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '')
+
+/** SHA-256 in base64url, as `ath`, `jkt` and `x5t#S256` have it. */
+export const digestOf = async (content: string | Uint8Array<ArrayBuffer>): Promise<string> =>
+  encodeBase64url(
+    await crypto.subtle.digest(
+      'SHA-256',
+      typeof content === 'string' ? new TextEncoder().encode(content) : content,
+    ),
+  )
+
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function parsePart(text: string | undefined): Readonly<Record<string, unknown>> | undefined {
+  const bytes = text === undefined ? undefined : decodeBase64url(text)
+  if (!bytes) return undefined
+  try {
+    const value = parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    return isObject(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** @returns `undefined` for what is no signed JWT, or could be read in two ways. */
+export function parseJwt(text: string): Jwt | undefined {
+  const parts = text.split('.', 4)
+  if (parts.length !== 3 || text.length > LONGEST_TOKEN) return undefined
+  const [header, claims] = [parsePart(parts[0]), parsePart(parts[1])]
+  const signature = decodeBase64url(parts[2] ?? '')
+  // extensions that must be understood are not (RFC 7515 section 4.1.11); `b64` is one of them
+  if (!header || !claims || !signature || 'crit' in header || 'b64' in header) return undefined
+  return { header, claims, signature, signed: new TextEncoder().encode(`${parts[0]}.${parts[1]}`) }
+}
+
+interface Algorithm {
+  readonly kty: string
+  readonly crv?: string
+  readonly import: RsaHashedImportParams | EcKeyImportParams | { name: 'Ed25519' }
+  readonly verify: RsaPssParams | EcdsaParams | { name: string }
+}
+
+const rsa = (bits: 256 | 384 | 512): Algorithm => ({
+  kty: 'RSA',
+  import: { name: 'RSASSA-PKCS1-v1_5', hash: `SHA-${bits}` },
+  verify: { name: 'RSASSA-PKCS1-v1_5' },
+})
+const pss = (bits: 256 | 384 | 512): Algorithm => ({
+  kty: 'RSA',
+  import: { name: 'RSA-PSS', hash: `SHA-${bits}` },
+  verify: { name: 'RSA-PSS', saltLength: bits / 8 },
+})
+const ecdsa = (crv: string, bits: 256 | 384 | 512): Algorithm => ({
+  kty: 'EC',
+  crv,
+  import: { name: 'ECDSA', namedCurve: crv },
+  verify: { name: 'ECDSA', hash: `SHA-${bits}` } as EcdsaParams,
+})
+const edwards: Algorithm = {
+  kty: 'OKP',
+  crv: 'Ed25519',
+  import: { name: 'Ed25519' },
+  verify: { name: 'Ed25519' },
+}
+
+/** Signatures by a private key only: nothing that a public key or a secret could have made. */
+const ALGORITHMS = {
+  RS256: rsa(256),
+  RS384: rsa(384),
+  RS512: rsa(512),
+  PS256: pss(256),
+  PS384: pss(384),
+  PS512: pss(512),
+  ES256: ecdsa('P-256', 256),
+  ES384: ecdsa('P-384', 384),
+  ES512: ecdsa('P-521', 512),
+  EdDSA: edwards,
+  Ed25519: edwards,
+} as const
+
+/** An algorithm of RFC 7518 section 3 or RFC 8037 that a signature may have. */
+export type SigningAlgorithm = keyof typeof ALGORITHMS
+export const SIGNING_ALGORITHMS = Object.keys(ALGORITHMS) as readonly SigningAlgorithm[]
+
+/** A shorter modulus is no protection (RFC 7518 section 3.3). */
+const LEAST_RSA_BITS = 2048
+
+/** Whether a JWK is for this algorithm, and for signatures (RFC 7517 section 4). */
+export function isKeyFor(jwk: Readonly<Record<string, unknown>>, alg: SigningAlgorithm): boolean {
+  const { kty, crv } = ALGORITHMS[alg]
+  const isNamed = (name: unknown) =>
+    name === undefined || name === alg || ALGORITHMS[name as SigningAlgorithm] === ALGORITHMS[alg]
+  const isOfCurve = crv === undefined || jwk.crv === crv
+  const isForSignatures = jwk.use === undefined || jwk.use === 'sig'
+  const operations = jwk.key_ops
+  const mayVerify = operations === undefined || (Array.isArray(operations) && operations.includes('verify'))
+  return jwk.kty === kty && isOfCurve && isNamed(jwk.alg) && isForSignatures && mayVerify
+}
+
+/** @returns `undefined` for a key that is none, is not public, or is too short. */
+export async function importKey(
+  jwk: Readonly<Record<string, unknown>>,
+  alg: SigningAlgorithm,
+): Promise<CryptoKey | undefined> {
+  const { kty, crv, n, e, x, y } = jwk as Record<string, string>
+  // only what a public key consists of, so that nothing else decides about its use
+  const parts = Object.entries({ kty, crv, n, e, x, y }).filter(([, value]) => typeof value === 'string')
+  if ('d' in jwk || 'k' in jwk) return undefined
+  try {
+    const key = await crypto.subtle.importKey(
+      'jwk',
+      Object.fromEntries(parts),
+      ALGORITHMS[alg].import,
+      false,
+      ['verify'],
+    )
+    const { modulusLength = LEAST_RSA_BITS } = key.algorithm as Partial<RsaHashedKeyAlgorithm>
+    return key.type === 'public' && modulusLength >= LEAST_RSA_BITS ? key : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether the key has made this signature. */
+export const isSignedBy = (jwt: Jwt, key: CryptoKey, alg: SigningAlgorithm): Promise<boolean> =>
+  crypto.subtle.verify(ALGORITHMS[alg].verify, key, jwt.signature, jwt.signed).catch(() => false)
+
+/** The thumbprint of a public key (RFC 7638 section 3.2), or `undefined` for what is none. */
+export async function thumbprintOf(jwk: Readonly<Record<string, unknown>>): Promise<string | undefined> {
+  const { kty, crv, n, e, x, y } = jwk
+  const members = kty === 'RSA' ? { e, kty, n } : kty === 'EC' ? { crv, kty, x, y } : { crv, kty, x }
+  return Object.values(members).every(member => typeof member === 'string')
+    ? digestOf(JSON.stringify(members))
+    : undefined
+}

@@ -1,0 +1,143 @@
+import { isConfidential } from '../core/destination.ts'
+import type { Clock, Fetch } from '../core/ports.ts'
+import { ConfigurationError } from '../errors.ts'
+import type { ReplayMemory } from './dpop-proof.ts'
+import type { IntrospectionOptions } from './introspection.ts'
+import { SIGNING_ALGORITHMS, type SigningAlgorithm } from './jwt.ts'
+
+/** An issuer whose access tokens this API takes. */
+export interface TrustedIssuer {
+  /** As its tokens name it in `iss`, and as its metadata does. */
+  issuer: string
+  /** Where its keys are, if it publishes no metadata. */
+  jwksUri?: string
+  /** Asks it about every token, JWT or not, so that a revoked one is refused. Default: JWTs are checked by its keys. */
+  introspection?: IntrospectionOptions
+}
+
+/** The options of `protect()`. */
+export interface ProtectOptions {
+  /** Whose access tokens are taken: one issuer or several. */
+  issuer: string | TrustedIssuer | readonly (string | TrustedIssuer)[]
+  /** What tokens must name as their audience: one of these. Default: `resource`. */
+  audience?: string | readonly string[]
+  /**
+   * The URL of this API as its clients see it (RFC 9728 section 1.2). The metadata and the challenges name it, and DPoP
+   * proofs must be for its origin. Default: none, and proofs must be for the URL of the request.
+   */
+  resource?: string
+  /** The claim that has the audience: `client_id` for Amazon Cognito, whose tokens have no `aud`. Default `aud`. */
+  audienceClaim?: 'aud' | 'client_id'
+  /**
+   * Accepts JWTs that are not quite as RFC 9068 has them: any `typ` but those of other tokens, and without `client_id`,
+   * `iat`, `jti` and `sub`. Auth0, Cognito, Entra, Firebase, Keycloak and Okta issue such tokens. Default false.
+   */
+  acceptAnyJwt?: boolean
+  /** The signature algorithms of tokens and proofs. Default: all with a private key that Web Crypto has. */
+  algorithms?: readonly SigningAlgorithm[]
+  /**
+   * `accepted`: tokens that are bound to a key need a proof (RFC 9449). `required`: no others are taken. `off`: bound tokens
+   * are refused. Default `accepted`.
+   */
+  dpop?: 'off' | 'accepted' | 'required'
+  /**
+   * Asks for a nonce in each proof (RFC 9449 section 8). `true` makes a secret of this process; several processes of one API
+   * need the same one, of 32 bytes or more. Default false.
+   */
+  dpopNonce?: boolean | Uint8Array<ArrayBuffer>
+  /** How many seconds old a proof may be, 1 or more. Default 60. */
+  proofLifetimeSeconds?: number
+  /** What remembers proofs, so that each is taken once. Default: this process's memory. */
+  replayMemory?: ReplayMemory
+  /** How many seconds clocks may differ, 0 to 300. Default 5. */
+  clockToleranceSeconds?: number
+  /** What challenges name as the protected space. Default: none. */
+  realm?: string
+  /** What the metadata lists as `scopes_supported`. Default: none. */
+  scopes?: readonly string[]
+  /** More members of the metadata (RFC 9728 section 2), such as `resource_name`. */
+  metadata?: Readonly<Record<string, unknown>>
+  /** The function that sends requests to issuers. Default: the global `fetch`. */
+  fetch?: Fetch
+  /** The source of time. Default: the device's clock. */
+  clock?: Clock
+}
+
+/** The options after their checks, with defaults in place. */
+export interface ProtectSettings {
+  readonly issuers: readonly TrustedIssuer[]
+  readonly audience: readonly string[]
+  readonly audienceClaim: 'aud' | 'client_id'
+  readonly resource: URL | undefined
+  readonly acceptAnyJwt: boolean
+  readonly algorithms: readonly SigningAlgorithm[]
+  readonly dpop: 'off' | 'accepted' | 'required'
+  readonly nonceSecret: Uint8Array<ArrayBuffer> | undefined
+  readonly proofLifetimeSeconds: number
+  readonly toleranceSeconds: number
+}
+
+/** @throws ConfigurationError that names the option, what it got and what would be right. */
+function check(isRight: unknown, option: string, right: string, got: unknown): asserts isRight {
+  if (isRight) return
+  throw new ConfigurationError(`"${option}" must be ${right}; got ${JSON.stringify(got)?.slice(0, 99)}.`)
+}
+
+const urlOf = (value: unknown): URL | undefined =>
+  typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined
+
+function checkIssuer(trusted: string | TrustedIssuer): TrustedIssuer {
+  const known = typeof trusted === 'string' ? { issuer: trusted } : trusted
+  const { issuer, jwksUri, introspection } = Object(known) as TrustedIssuer
+  for (const [option, value] of Object.entries({ issuer, jwksUri, endpoint: introspection?.endpoint })) {
+    const url = urlOf(value)
+    const isFit = url && isConfidential(url) && !url.username && !url.hash
+    const example = `an https URL such as "https://id.example.com" (http only on loopback)`
+    check(isFit || (value === undefined && option !== 'issuer'), option, example, value)
+  }
+  if (introspection) {
+    check(introspection.clientId, 'introspection.clientId', "this API's client_id", introspection.clientId)
+    for (const name of ['cacheSeconds', 'inactiveCacheSeconds'] as const) {
+      const seconds = introspection[name]
+      check(seconds === undefined || seconds >= 0, `introspection.${name}`, '0 or more', seconds)
+    }
+  }
+  return known
+}
+
+/** @throws ConfigurationError that names the option, what it got and what would be right. */
+export function parseProtectOptions(options: ProtectOptions): ProtectSettings {
+  if (!options)
+    throw new ConfigurationError('protect() takes an object of options: see docs/resource-server.md.')
+  const { issuer, resource, algorithms = SIGNING_ALGORITHMS, dpop = 'accepted', dpopNonce = false } = options
+  const { proofLifetimeSeconds = 60, clockToleranceSeconds = 5, audienceClaim = 'aud' } = options
+  const issuers = [issuer].flat().map(one => checkIssuer(one as string | TrustedIssuer))
+  check(issuers.length, 'issuer', 'at least one', issuer)
+  const url = urlOf(resource)
+  const isResource = url && isConfidential(url) && !url.hash && !url.username
+  check(resource === undefined || isResource, 'resource', 'an https URL without fragment', resource)
+  const audience = [options.audience ?? resource ?? []].flat()
+  const isAudience = audience.length && audience.every(one => typeof one === 'string' && one)
+  check(
+    isAudience,
+    'audience',
+    'what tokens for this API name, such as "https://api.example.com"',
+    options.audience,
+  )
+  const isKnown = algorithms.length && algorithms.every(one => SIGNING_ALGORITHMS.includes(one))
+  check(isKnown, 'algorithms', `a list of ${SIGNING_ALGORITHMS.join(', ')}`, algorithms)
+  check(['off', 'accepted', 'required'].includes(dpop), 'dpop', '"off", "accepted" or "required"', dpop)
+  check(proofLifetimeSeconds >= 1, 'proofLifetimeSeconds', '1 or more (default 60)', proofLifetimeSeconds)
+  const isTolerance = clockToleranceSeconds >= 0 && clockToleranceSeconds <= 300
+  check(isTolerance, 'clockToleranceSeconds', '0 to 300 (default 5)', clockToleranceSeconds)
+  const isSecret = typeof dpopNonce === 'boolean' || dpopNonce.length >= 32
+  check(isSecret, 'dpopNonce', 'true, or a secret of 32 bytes or more', '(a shorter one)')
+  const secret = dpopNonce === true ? crypto.getRandomValues(new Uint8Array(32)) : dpopNonce || undefined
+  return {
+    ...{ issuers, audience, audienceClaim, algorithms, dpop, proofLifetimeSeconds },
+    resource: url,
+    acceptAnyJwt: options.acceptAnyJwt ?? false,
+    nonceSecret: dpop === 'off' ? undefined : secret,
+    toleranceSeconds: clockToleranceSeconds,
+  }
+}

@@ -1,0 +1,268 @@
+import { createTransport, type Transport } from '../authorization/endpoint.ts'
+import { createServer } from '../authorization/metadata.ts'
+import type { Clock, Fetch } from '../core/ports.ts'
+import { LatchkeyError, NetworkError } from '../errors.ts'
+import {
+  checkClaims,
+  checkRequirements,
+  grantedScopes,
+  hasRequiredClaims,
+  isAccessToken,
+} from './access-token.ts'
+import { isBoundToCertificate } from './certificate.ts'
+import { checkProof, createNonces, memoryReplay, type ProofSettings } from './dpop-proof.ts'
+import { createIntrospection, type Introspected } from './introspection.ts'
+import { isObject, isSignedBy, type Jwt, LONGEST_TOKEN, parseJwt, type SigningAlgorithm } from './jwt.ts'
+import { createIssuerKeys, type IssuerKeys } from './keys.ts'
+import {
+  type ProtectOptions,
+  type ProtectSettings,
+  parseProtectOptions,
+  type TrustedIssuer,
+} from './options.ts'
+import { createResourceMetadata, type ResourceMetadata } from './resource-metadata.ts'
+import {
+  type AccessTokenClaims,
+  type ChallengeSettings,
+  nonceHeaders,
+  type RefusalDetails,
+  type RefusalReason,
+  type Requirements,
+  refuse,
+  scopesOf,
+  type Verdict,
+} from './verdict.ts'
+
+/** Judges requests to one API. */
+export interface Protect extends ResourceMetadata {
+  /**
+   * @param request only its method, URL and headers are read.
+   * @param requirements what this route asks for beside a valid token.
+   * @returns the verdict; it never rejects for anything in the request, nor for an issuer that does not answer.
+   */
+  (request: Request, requirements?: Requirements): Promise<Verdict>
+}
+
+/** Why a token is refused, thrown within this file only. */
+class Refusal {
+  readonly reason: RefusalReason
+  readonly cause: LatchkeyError | undefined
+  constructor(reason: RefusalReason, cause?: LatchkeyError) {
+    this.reason = reason
+    this.cause = cause
+  }
+}
+
+interface Issuer extends TrustedIssuer {
+  readonly keys: IssuerKeys
+  readonly introspect: ((accessToken: string) => Promise<Introspected>) | undefined
+}
+
+/** What a request presents: `token` is one, and `scheme` how it came. */
+type Presented =
+  | { readonly token: string; readonly isDpop: boolean }
+  | { readonly refusal: 'no_token' | 'malformed_request' }
+
+/** RFC 6750 section 2.1, RFC 9449 section 7.1: b64token */
+const CREDENTIALS = /^(bearer|dpop) +([\w.~+/-]+=*)$/i
+
+function readCredentials(request: Request): Presented {
+  const header = request.headers.get('authorization')
+  const isInUrl = new URL(request.url).searchParams.has('access_token')
+  if (header === null || !/^(bearer|dpop)\b/i.test(header)) return { refusal: 'no_token' }
+  const [, scheme = '', token = ''] = CREDENTIALS.exec(header) ?? []
+  // two tokens, in whatever way (RFC 6750 section 3.1)
+  if (!token || token.length > LONGEST_TOKEN || isInUrl) return { refusal: 'malformed_request' }
+  return { token, isDpop: scheme.toLowerCase() === 'dpop' }
+}
+
+const createIssuer = (trusted: TrustedIssuer, transport: Transport, clock: Clock): Issuer => {
+  const server = createServer({
+    settings: { issuer: trusted.issuer, metadata: undefined, strict: true },
+    ...{ transport, clock },
+    emit: () => {},
+    acceptDeviation: () => {},
+    watch: async () => {},
+  })
+  const { introspection, jwksUri } = trusted
+  return {
+    ...trusted,
+    keys: createIssuerKeys({ transport, clock, server, jwksUri }),
+    introspect: introspection && createIntrospection(introspection, { server, transport, clock }),
+  }
+}
+
+/** @throws Refusal */
+async function checkJwt(
+  jwt: Jwt,
+  issuer: Issuer,
+  settings: ProtectSettings,
+  now: number,
+): Promise<AccessTokenClaims> {
+  const { claims } = jwt
+  const { acceptAnyJwt, algorithms } = settings
+  const alg = jwt.header.alg as SigningAlgorithm
+  if (!isAccessToken(jwt, acceptAnyJwt)) throw new Refusal('wrong_type')
+  if (!algorithms.includes(alg)) throw new Refusal('wrong_algorithm')
+  if (!hasRequiredClaims(claims, acceptAnyJwt)) throw new Refusal('bad_claims')
+  const wrong = checkClaims(claims, settings, now, { needsExpiry: true, needsAudience: true })
+  if (wrong) throw new Refusal(wrong)
+  const keys = await issuer.keys.find(jwt, alg)
+  if (!keys.length) throw new Refusal('unknown_key')
+  for (const key of keys) if (await isSignedBy(jwt, key, alg)) return claims
+  throw new Refusal('bad_signature')
+}
+
+/** @throws Refusal */
+function checkIntrospected(
+  answer: Introspected,
+  { issuer, introspection }: Issuer,
+  settings: ProtectSettings,
+  now: number,
+): AccessTokenClaims {
+  const { active, token_type: type, ...claims } = answer
+  if (active !== true) throw new Refusal('inactive')
+  if (claims.iss !== undefined && claims.iss !== issuer) throw new Refusal('unknown_issuer')
+  // some say which kind of token it is; a refresh token opens no API
+  if (type !== undefined && !/^(bearer|dpop|access_token|urn:.*access_token)$/i.test(String(type)))
+    throw new Refusal('wrong_type')
+  const needsAudience = !introspection?.acceptWithoutAudience
+  const wrong = checkClaims(claims, settings, now, { needsExpiry: false, needsAudience })
+  if (wrong) throw new Refusal(wrong)
+  return claims
+}
+
+/**
+ * Checks the token with the issuer that it is of.
+ * @throws Refusal; LatchkeyError where that issuer could not be asked.
+ */
+async function checkToken(
+  token: string,
+  issuers: readonly Issuer[],
+  settings: ProtectSettings,
+  now: () => number,
+): Promise<{ claims: AccessTokenClaims; issuer: string }> {
+  const jwt = parseJwt(token)
+  const named = jwt && issuers.find(({ issuer }) => issuer === jwt.claims.iss)
+  if (named && !named.introspect)
+    return { claims: await checkJwt(jwt, named, settings, now()), issuer: named.issuer }
+  // a JWT of another issuer is for nobody here; what is no JWT may be of any that can be asked
+  const asked = named
+    ? [named]
+    : jwt && 'iss' in jwt.claims
+      ? []
+      : issuers.filter(({ introspect }) => introspect)
+  if (!asked.length) throw new Refusal(jwt ? 'unknown_issuer' : 'not_a_token')
+  let failure: unknown
+  for (const issuer of asked) {
+    const answer = await issuer.introspect?.(token).catch(error => {
+      failure ??= error
+    })
+    if (answer?.active)
+      return { claims: checkIntrospected(answer, issuer, settings, now()), issuer: issuer.issuer }
+  }
+  throw failure ?? new Refusal('inactive')
+}
+
+/**
+ * Composes the judge of one API of its parts.
+ * @throws ConfigurationError that names the option, what it got and what would be right.
+ */
+export function createProtect(options: ProtectOptions, device: { fetch: Fetch; clock: Clock }): Protect {
+  const settings = parseProtectOptions(options)
+  const { fetch = device.fetch, clock = device.clock } = options
+  const transport = createTransport({ fetch, clock })
+  const issuers = settings.issuers.map(trusted => createIssuer(trusted, transport, clock))
+  const nonces = settings.nonceSecret && createNonces(clock, settings.nonceSecret)
+  const proofs: ProofSettings = {
+    ...{ clock, nonces, algorithms: settings.algorithms },
+    lifetimeSeconds: settings.proofLifetimeSeconds,
+    toleranceSeconds: settings.toleranceSeconds,
+    replay: options.replayMemory ?? memoryReplay(clock),
+  }
+  const metadata = createResourceMetadata(settings, options)
+  const challenges: ChallengeSettings = {
+    realm: options.realm,
+    metadataUrl: metadata.metadataUrl,
+    dpop: settings.dpop,
+    proofAlgorithms: settings.algorithms,
+  }
+  const now = () => clock.now() / 1000
+
+  /** @returns the binding. @throws Refusal */
+  const checkBinding = async (
+    request: Request,
+    { token, isDpop }: { token: string; isDpop: boolean },
+    claims: AccessTokenClaims,
+    { certificate }: Requirements,
+  ): Promise<'none' | 'dpop' | 'certificate'> => {
+    const { jkt, 'x5t#S256': x5t, ...others } = isObject(claims.cnf) ? claims.cnf : {}
+    if (Object.keys(others).length) throw new Refusal('wrong_binding')
+    if (x5t !== undefined && !(await isBoundToCertificate(x5t, certificate)))
+      throw new Refusal('wrong_binding')
+    if (jkt === undefined) {
+      // a token that is bound to no key does not become safer by a proof
+      if (isDpop) throw new Refusal('wrong_binding')
+      if (settings.dpop === 'required') throw new Refusal('proof_missing')
+      return x5t === undefined ? 'none' : 'certificate'
+    }
+    if (settings.dpop === 'off' || typeof jkt !== 'string') throw new Refusal('wrong_binding')
+    const proof = request.headers.get('dpop')
+    if (!isDpop || proof === null) throw new Refusal('proof_missing')
+    const { origin, pathname } = new URL(request.url)
+    const url = `${settings.resource?.origin ?? origin}${pathname}`
+    const proven = { method: request.method, url, accessToken: token, thumbprint: jkt }
+    const wrong = await checkProof(proof, proven, proofs)
+    if (wrong) throw new Refusal(wrong)
+    return 'dpop'
+  }
+
+  const judge = async (request: Request, requirements: Requirements): Promise<Verdict> => {
+    const presented = readCredentials(request)
+    if ('refusal' in presented) throw new Refusal(presented.refusal)
+    const { claims, issuer } = await checkToken(presented.token, issuers, settings, now)
+    const binding = await checkBinding(request, presented, claims, requirements)
+    const required = scopesOf(requirements.scope)
+    const wrong = checkRequirements(claims, requirements, required, now(), settings.toleranceSeconds)
+    if (wrong) throw new Refusal(wrong)
+    const { sub, client_id: clientId } = claims
+    const nonce = binding === 'dpop' ? await nonces?.current() : undefined
+    return {
+      ...{ valid: true, claims, issuer, binding },
+      subject: typeof sub === 'string' ? sub : undefined,
+      clientId: typeof clientId === 'string' ? clientId : undefined,
+      scope: grantedScopes(claims),
+      headers: nonceHeaders(nonce),
+    }
+  }
+
+  const explain = async (thrown: unknown, request: Request, requirements: Requirements): Promise<Verdict> => {
+    const isRefusal = thrown instanceof Refusal
+    const reason = isRefusal ? thrown.reason : 'unavailable'
+    const isDpop = reason === 'proof_missing' || /^dpop\b/i.test(request.headers.get('authorization') ?? '')
+    const cause = thrown instanceof LatchkeyError ? thrown : undefined
+    const { retryAfterMs = 1000 } = cause instanceof NetworkError ? cause : {}
+    const details: RefusalDetails = {
+      ...{ requirements, isDpop: isDpop && settings.dpop !== 'off' },
+      nonce: reason === 'nonce_needed' ? await nonces?.current() : undefined,
+      retryAfterSeconds: Math.ceil(retryAfterMs / 1000),
+      ...(cause && { cause }),
+    }
+    return refuse(challenges, reason, details)
+  }
+
+  const protect = (request: Request, requirements: Requirements = {}): Promise<Verdict> =>
+    judge(request, requirements).catch(thrown => explain(thrown, request, requirements))
+  return Object.assign(protect, metadata)
+}
+
+/**
+ * The same judge, asking for these scopes too: for one route of several.
+ * @param scope all of them, as one string or a list.
+ */
+export const requireScope = (protect: Protect, scope: string | readonly string[]): Protect => {
+  const stricter = (request: Request, requirements: Requirements = {}) =>
+    protect(request, { ...requirements, scope: [...scopesOf(scope), ...scopesOf(requirements.scope)] })
+  const { metadata, metadataUrl, serveMetadata } = protect
+  return Object.assign(stricter, { metadata, metadataUrl, serveMetadata })
+}

@@ -1,0 +1,181 @@
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startBrowserApp } from '../../servers/browser-app.ts'
+import {
+  type Deviation,
+  metadataAt,
+  type ScriptedServer,
+  servers,
+  startScriptedServer,
+} from '../../servers/scripted-server.ts'
+import { type E2eBrowser, launchE2eBrowser } from '../../support/e2e-browser.ts'
+
+let server: ScriptedServer
+let app: Awaited<ReturnType<typeof startBrowserApp>>
+let browser: E2eBrowser
+beforeAll(async () => {
+  server = await startScriptedServer()
+  app = await startBrowserApp(server.issuer)
+  browser = await launchE2eBrowser()
+})
+afterAll(async () => {
+  await browser?.close()
+  await app?.close()
+  await server?.close()
+})
+
+/** Clicks "Sign in" once, and waits until the page or its console shows something. */
+async function signIn(shows: RegExp | string): Promise<{ shown: string; url: string }> {
+  const profile = await browser.newProfile()
+  try {
+    const tab = await profile.newTab(app.url)
+    const text = () => tab.run(() => document.body?.innerText ?? '').catch(() => '')
+    const shown = async () => [...profile.console, await text()].join('\n')
+    await expect
+      .poll(shown)
+      .toMatch(new RegExp(`Sign in|${typeof shows === 'string' ? shows : shows.source}`, 's'))
+    if ((await text()).includes('Sign in')) await tab.click('button').catch(() => {})
+    await expect.poll(shown).toMatch(shows)
+    return { shown: await shown(), url: tab.url() }
+  } finally {
+    await profile.close()
+  }
+}
+
+const ME = '{"who":"alice"}'
+
+describe("README's app in Chromium", () => {
+  test.for(servers)('at $name [F4.4, F8.2]', async ({ deviation, shows, followed }) => {
+    server.play(deviation)
+    app.play()
+    await signIn(shows)
+    expect(server.count('GET /authorize')).toBeLessThanOrEqual(1)
+    if (!followed) return
+    app.play(
+      undefined,
+      JSON.stringify(followed(server), (_, value) => value ?? null),
+    )
+    await signIn(ME)
+  })
+
+  const to =
+    (place: string) =>
+    (path: string): string | undefined =>
+      path === '/callback' ? place : undefined
+
+  test.for<[string, ((path: string) => string | undefined) | undefined, Deviation, RegExp | string]>([
+    ['adds a slash to the callback', to('/callback/'), {}, ME],
+    ['serves index.html at the callback', to('/callback/index.html'), {}, ME],
+    [
+      'gets the answer in the fragment',
+      undefined,
+      { callback: ({ origin, pathname, searchParams }) => new URL(`${origin}${pathname}#${searchParams}`) },
+      ME,
+    ],
+    [
+      'moves the callback elsewhere',
+      to('/welcome'),
+      {},
+      /came to http:\/\/\S+\/welcome, not to its redirect URI/,
+    ],
+  ])('on a host that %s [F8.2]', async ([, moving, deviation, shows]) => {
+    server.play(deviation)
+    app.play(moving)
+    const { url } = await signIn(shows)
+    expect(url).not.toMatch(/code=|state=/)
+    expect(server.count('GET /authorize')).toBe(1)
+  })
+})
+
+/** The commonest mistakes, as docs/errors.md has them: what the app does wrong, and what is shown first. */
+const mistakes: readonly [mistake: string, options: string, deviation: Deviation, shows: RegExp][] = [
+  [
+    "the `issuer` is another server's",
+    '{}',
+    {
+      answer: (path, issuer) =>
+        path.startsWith('/.well-known/openid') ? { body: { issuer: `${issuer}/other` } } : undefined,
+    },
+    /openid-configuration is of the issuer \S+\/other\. .*Correct "issuer"/,
+  ],
+  [
+    'the `issuer` does not exist',
+    '{}',
+    { answer: metadataAt('/nowhere', { status: 404 }) },
+    /No metadata of the issuer .*Correct "issuer"/,
+  ],
+  [
+    'the server does not allow the page (CORS)',
+    '{}',
+    { withoutCors: /well-known/ },
+    /could not be reached from http:\/\/127\.0\.0\.1:\d+\. .*CORS/,
+  ],
+  [
+    'the API is not in `allowedOrigins`',
+    '{ allowedOrigins: [] }',
+    {},
+    /answered 401\. latchkey sent it no access token, because it is in neither "allowedOrigins" nor "resources"/,
+  ],
+  [
+    'the client is not known',
+    '{}',
+    { answer: path => (path === '/token' ? { status: 401, body: { error: 'invalid_client' } } : undefined) },
+    /invalid_client\. Compare "clientId"/,
+  ],
+  [
+    'the redirect URI is not registered',
+    '{}',
+    {
+      answer: path =>
+        path === '/token'
+          ? { status: 400, body: { error: 'invalid_request', error_description: 'redirect_uri mismatch' } }
+          : undefined,
+    },
+    /invalid_request \(redirect_uri mismatch\)\. Compare "redirectUri"/,
+  ],
+  [
+    '`scope` has `openid`, and the server knows OAuth 2 only',
+    '{}',
+    { members: ({ id_token: _, ...rest }) => rest },
+    /set a "scope" without "openid"/,
+  ],
+  [
+    'a client secret is in the page',
+    "{ clientSecret: 'not-so-secret' }",
+    {},
+    /"clientSecret" is not an option of createClient\(\)\. Did you mean "clientAuthentication"\?/,
+  ],
+  [
+    'the `issuer` is plain http',
+    "{ issuer: 'http://id.example.com' }",
+    {},
+    /"issuer" must be an https URL such as "https:\/\/id\.example\.com" \(http only on loopback\); got "http:\/\/id\.example\.com"/,
+  ],
+  [
+    'an option does not exist',
+    "{ scopes: 'openid' }",
+    {},
+    /"scopes" is not an option of createClient\(\)\. Did you mean "scope"\?/,
+  ],
+]
+
+describe("README's app with a mistake in it says so first", () => {
+  test.for(mistakes)('where %s [F4.1, F4.2, F4.8]', async ([, options, deviation, shows]) => {
+    server.play(deviation)
+    app.play(undefined, options)
+    const { shown } = await signIn(shows)
+    expect(shown).not.toContain('not-so-secret')
+    // beside what the browser itself says of a request that failed, nothing comes before it
+    const own = shown
+      .split('\n')
+      .filter(
+        line => line.trim() && !/^error: (Failed to load|Access to fetch)|^(Sign in|Sign out)$/.test(line),
+      )
+    expect(own[0]).toMatch(shows)
+  })
+
+  test('as docs/errors.md lists them', () => {
+    const page = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8')
+    for (const [mistake] of mistakes) expect(page).toContain(`| ${mistake} |`)
+  })
+})

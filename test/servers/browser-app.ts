@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { findSamples } from '../support/docs-samples.ts'
+import { CLIENT_ID } from './scripted-server.ts'
+
+const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
+
+/** README's browser app as it is printed, but for the addresses of this machine; `window.more` changes its options. */
+async function readmeApp(issuer: string): Promise<string> {
+  const readme = findSamples('README.md', readFileSync(fromRoot('README.md'), 'utf8'))
+  const sample = readme.find(({ code }) => code.includes("createElement('button')"))?.code ?? ''
+  const contents = sample
+    .replaceAll('https://id.example.com', issuer)
+    .replaceAll('https://api.example.com', issuer)
+    .replace("'my-spa'", `'${CLIENT_ID}'`)
+    .replace(/(allowedOrigins: .*),( \/\/.*)\n/, '$1, ...window.more,$2\n')
+  const { outputFiles } = await build({
+    stdin: { contents, loader: 'ts', resolveDir: fromRoot('.') },
+    alias: {
+      'latchkey/client-authentication': fromRoot('src/client-authentication.ts'),
+      latchkey: fromRoot('src/index.ts'),
+    },
+    bundle: true,
+    write: false,
+    format: 'esm',
+    target: 'es2022',
+    logLevel: 'error',
+  })
+  return outputFiles[0]?.text ?? ''
+}
+
+/** The host of README's browser app. */
+export async function startBrowserApp(issuer: string) {
+  const script = await readmeApp(issuer)
+  let move: (path: string) => string | undefined = () => undefined
+  let more = '{}'
+  const server = createServer((request, response) => {
+    const { pathname, search } = new URL(request.url as string, 'http://app.invalid')
+    const to = move(pathname)
+    if (to !== undefined)
+      return response.writeHead(301, { location: to + search, 'cache-control': 'no-store' }).end()
+    if (pathname === '/app.js')
+      return response.writeHead(200, { 'content-type': 'text/javascript' }).end(script)
+    response.writeHead(200, { 'content-type': 'text/html', 'cache-control': 'no-store' })
+    response.end(
+      `<!doctype html><link rel="icon" href="data:,"><body><script>window.more = ${more}</script><script type="module" src="/app.js"></script>`,
+    )
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    /**
+     * @param moving where the host redirects a path to.
+     * @param options JavaScript of an object.
+     */
+    play(moving: typeof move = () => undefined, options = '{}') {
+      move = moving
+      more = options
+    },
+    close: () =>
+      new Promise(resolve => {
+        server.close(resolve)
+        server.closeAllConnections()
+      }),
+  }
+}

@@ -1,0 +1,71 @@
+import { HttpResponse, http, type RequestHandler } from 'msw'
+import { afterEach, expect } from 'vitest'
+import { createAuthorization } from '../../../src/authorization/index.ts'
+import { composeClient } from '../../../src/client.ts'
+import type { Client } from '../../../src/core/client.ts'
+import type { ClientEvent } from '../../../src/core/events.ts'
+import { type ClientOptions, parseOptions } from '../../../src/options.ts'
+import { sha256 } from '../../../src/platform/device.ts'
+import { findSecrets, type Shown, watchClient } from '../canaries.ts'
+import { handClock } from '../clock.ts'
+import { handledFetch } from '../handled-fetch.ts'
+import { sharedStore } from '../tabs.ts'
+
+/** What of a double a client needs. */
+export interface Served {
+  readonly handlers: readonly RequestHandler[]
+  readonly secrets: ReadonlySet<string>
+  approve(address: string): string
+}
+
+/** The options that the providers' functions leave to the app. */
+type AppOptions = Pick<ClientOptions, 'redirectUri' | 'allowedOrigins'> & Partial<ClientOptions>
+
+/** For a test file. After each test, nothing that a client showed may hold a secret of the double. */
+export function hostedWorlds() {
+  const clients: Client[] = []
+  const watched: { secrets: ReadonlySet<string>; shown: () => readonly Shown[] }[] = []
+  afterEach(() => {
+    for (const { secrets, shown } of watched.splice(0)) expect(findSecrets(secrets, shown())).toEqual([])
+    for (const client of clients.splice(0)) client.dispose()
+  })
+
+  return <D extends Served>(create: (clock: ReturnType<typeof handClock>) => D) => {
+    const clock = handClock({ skipUpToMs: 1500 })
+    const double = create(clock)
+    const strangers: string[] = []
+    const anywhere = http.all('*', ({ request }) => {
+      strangers.push(request.url)
+      return new HttpResponse(null, { status: 404 })
+    })
+    const fetch = handledFetch([...double.handlers, anywhere])
+    const store = sharedStore(clock)
+    const client = (options: AppOptions) => {
+      const userAgent = {
+        name: 'test',
+        begin: (redirectUri: string) => ({
+          redirectUri,
+          authorize: async (url: string) => double.approve(url),
+          close() {},
+        }),
+      }
+      const made = composeClient(
+        options as ClientOptions,
+        {
+          ...{ fetch, clock, page: undefined, wake: undefined, hash: sha256 },
+          store: () => store,
+          userAgent: () => userAgent,
+          baseUrl: () => undefined,
+        },
+        { parseOptions, createAuthorization },
+      )
+      clients.push(made)
+      const events: ClientEvent[] = []
+      made.events.subscribe(event => events.push(event))
+      watched.push({ secrets: double.secrets, shown: watchClient(made) })
+      const warnings = () => events.flatMap(event => (event.type === 'warning' ? [event.about] : []))
+      return { client: made, events, warnings }
+    }
+    return { double, clock, client, fetch, strangers }
+  }
+}
