@@ -160,14 +160,17 @@ export class ServerError extends LatchkeyError {
   readonly status: number | undefined
   /** The quirk that would accept the answer, if there is one: see the option `quirks`. */
   readonly quirk: string | undefined
+  /** If the user is needed (`interaction_required`): what to ask for, as JSON text. `signIn({ stepUp: error })` does. */
+  readonly claims: string | undefined
   constructor(
     message: string,
-    details: { error: string; errorDescription?: string; status?: number; quirk?: string },
+    details: { error: string; errorDescription?: string; status?: number; quirk?: string; claims?: string },
     options?: ErrorOptions,
   ) {
     super(message, options)
     this.error = details.error
     this.quirk = details.quirk
+    this.claims = details.claims
     this.errorDescription = details.errorDescription
     this.status = details.status
     this.retryable = isPassing(details.error)

@@ -38,7 +38,20 @@ export const layers: readonly Layer[] = [
     files: 'actions/back-channel-logout.ts',
     mayImport: ['core/', 'errors.ts', 'options.ts', 'authorization/', 'storage/', 'platform/device.ts'],
   },
+  {
+    files: 'actions/adoption.ts',
+    mayImport: [...DOOR, 'authorization/sign-in.ts', 'authorization/id-token.ts'],
+  },
   { files: 'actions/', mayImport: DOOR },
+  { files: 'testing/', mayImport: ['index.ts', 'extending.ts'] },
+  {
+    files: 'inspector/',
+    mayImport: ['index.ts', 'extending.ts', 'core/', 'actions/context.ts', 'fetch/auth-fetch.ts'],
+  },
+  {
+    files: 'providers/firebase.ts',
+    mayImport: ['core/', 'errors.ts', 'options.ts', 'authorization/'],
+  },
   {
     files: 'providers/',
     mayImport: ['core/', 'errors.ts', 'options.ts'],
@@ -75,10 +88,10 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
       [`bindings/${name}.ts`],
     ]),
   ),
-  '@angular/core': ['bindings/angular.ts'],
-  '@angular/common': ['bindings/angular.ts'],
+  '@angular/core': ['bindings/angular'],
+  '@angular/common': ['bindings/angular'],
   '@angular/router': ['bindings/angular.ts'],
-  rxjs: ['bindings/angular.ts'],
+  rxjs: ['bindings/angular-http.ts'],
   oauth4webapi: [
     'authorization/',
     'grants/',
@@ -94,6 +107,7 @@ export const edges: readonly string[] = [
   'platform/',
   'storage/',
   'lock/',
+  'inspector/',
   'actions/third-party',
   'node.ts',
   'webview.ts',
