@@ -73,6 +73,19 @@ export const layers: readonly Layer[] = [
     mayImport: ['options.ts', 'core/', 'errors.ts', 'session/', 'fetch/', 'storage/limited.ts'],
   },
   { files: 'bindings/', mayImport: ['public-types.ts'] },
+  { files: 'worker/protocol.ts', mayImport: ['core/'] },
+  { files: 'worker/page.ts', mayImport: ['core/'] },
+  {
+    files: 'worker/host.ts',
+    mayImport: [
+      'client.ts',
+      'options.ts',
+      'core/',
+      'authorization/index.ts',
+      'actions/context.ts',
+      'platform/',
+    ],
+  },
   { files: 'ky.ts', mayImport: ['core/client.ts'] },
   { files: 'sealed.ts', mayImport: ['core/', 'storage/', 'platform/device.ts'] },
 ]
@@ -114,6 +127,7 @@ export const edges: readonly string[] = [
   'dpop.ts',
   'lazy.ts',
   'bindings/entrance.ts',
+  'worker/',
 ]
 
 /** Entries that need Node; all others have to load where there is none. */
