@@ -228,7 +228,9 @@ export function composeClient(
       clientId: settings.clientId,
       calls,
       current: () => records.current,
+      amend: records.amend,
       authorization: authorization.get,
+      signIn: signingIn.signIn,
     },
 
     async getAccessToken({ resource: name, scope: part, rejected, forceRefresh, signal } = {}) {

@@ -80,6 +80,8 @@ export type CallbackReason =
   | 'acr_not_met'
   /** The user closed the window, or no answer came in time. */
   | 'cancelled'
+  /** There is nobody who could sign in: the program runs in CI, without a terminal. */
+  | 'unattended'
   /** The browser blocked the sign-in window. */
   | 'popup_blocked'
   /** Several sign-ins within a minute left no session, so latchkey did not begin another. */
@@ -158,14 +160,17 @@ export class ServerError extends LatchkeyError {
   readonly status: number | undefined
   /** The quirk that would accept the answer, if there is one: see the option `quirks`. */
   readonly quirk: string | undefined
+  /** If the user is needed (`interaction_required`): what to ask for, as JSON text. `signIn({ stepUp: error })` does. */
+  readonly claims: string | undefined
   constructor(
     message: string,
-    details: { error: string; errorDescription?: string; status?: number; quirk?: string },
+    details: { error: string; errorDescription?: string; status?: number; quirk?: string; claims?: string },
     options?: ErrorOptions,
   ) {
     super(message, options)
     this.error = details.error
     this.quirk = details.quirk
+    this.claims = details.claims
     this.errorDescription = details.errorDescription
     this.status = details.status
     this.retryable = isPassing(details.error)

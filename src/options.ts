@@ -414,18 +414,45 @@ export function parseReturnTo(returnTo: string | undefined, own: string): string
 
 /** What a step-up adds to an authorization request (RFC 6750 section 3, RFC 9470 section 4). */
 export function parseStepUp(
-  { scope, acrValues, maxAgeSeconds }: StepUp,
+  { scope, acrValues, maxAgeSeconds, claims }: StepUp,
   configured: string,
   granted = '',
 ): { scope: string; parameters: Readonly<Record<string, string>> } {
   const isAge = maxAgeSeconds === undefined || (Number.isSafeInteger(maxAgeSeconds) && maxAgeSeconds >= 0)
   check(isAge, 'stepUp.maxAgeSeconds', 'a whole number, 0 or more', maxAgeSeconds)
+  check(claims === undefined || parseClaims(claims), 'stepUp.claims', 'an object as JSON text', claims)
   return {
     // the union: what there is already must not be lost over what is new
     scope: parseScope(scope ? [configured, granted, scope] : configured, 'stepUp.scope'),
-    parameters: definedOf({ acr_values: acrValues ?? '', max_age: String(maxAgeSeconds ?? '') }),
+    parameters: definedOf({
+      acr_values: acrValues ?? '',
+      max_age: String(maxAgeSeconds ?? ''),
+      claims: claims ?? '',
+    }),
   }
 }
+
+type Claims = Readonly<Record<string, object>>
+
+function parseClaims(text: string): Claims | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Claims) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Both of what two requests ask for by `claims`: for each target, the members of both. */
+function joinClaims(one: string | undefined, other: string | undefined): string | undefined {
+  const [before, after] = [parseClaims(one ?? ''), parseClaims(other ?? '')]
+  if (!before || !after) return other ?? one
+  const joined = Object.entries(after).map(([target, members]) => [target, { ...before[target], ...members }])
+  return JSON.stringify({ ...before, ...Object.fromEntries(joined) })
+}
+
+/** Asks for one sign-in only, not for the sessions that follow on it. */
+const ONCE = /^(prompt|max_age|acr_values|claims|id_token_hint)$/
 
 /**
  * What one sign-in asks for.
@@ -442,13 +469,14 @@ export function parseSignIn(
   checkNames(options, SIGN_IN_OPTIONS, 'signIn()')
   const { returnTo, authorizationParameters = {}, stepUp = {} } = options
   const more = parseStepUp(stepUp, settings.scope, granted)
+  const asked = checkAuthorizationParameters(authorizationParameters)
+  const parameters = { ...settings.authorizationParameters, ...asked }
+  const claims = joinClaims(parameters.claims, more.parameters.claims)
   return {
     scope: more.scope,
-    parameters: {
-      ...settings.authorizationParameters,
-      ...checkAuthorizationParameters(authorizationParameters),
-      ...more.parameters,
-    },
+    parameters: { ...parameters, ...more.parameters, ...(claims && { claims }) },
+    /** What a recovery of this session asks for again. */
+    kept: Object.fromEntries(Object.entries(asked).filter(([name]) => !ONCE.test(name))),
     returnTo: parseReturnTo(returnTo, own),
     acrValues: stepUp.acrValues,
   }

@@ -1,4 +1,5 @@
-import type { Authorization } from '../core/authorization.ts'
+import type { Authorization, SessionRecords } from '../core/authorization.ts'
+import type { Client } from '../core/client.ts'
 import { type ActionContext, actionContext } from '../core/extension.ts'
 import type { SessionRecord } from '../core/session.ts'
 import { ConfigurationError } from '../errors.ts'
@@ -11,7 +12,10 @@ export interface LentParts {
   readonly clientId: string
   readonly calls: AuthFetchPorts
   current(): SessionRecord | undefined
+  readonly amend: SessionRecords['amend']
   authorization(): Promise<Authorization>
+  /** In any way, also one that leaves no webview. */
+  readonly signIn: Client['signIn']
 }
 
 /** @throws ConfigurationError for a client of somebody else's making. */

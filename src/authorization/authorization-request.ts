@@ -21,6 +21,8 @@ export interface AuthorizationChoice {
   readonly returnTo: string | undefined
   /** Beside latchkey's own. */
   readonly parameters: Readonly<Record<string, string>>
+  /** What a recovery of the session asks for again. */
+  readonly kept?: Readonly<Record<string, string>>
   /** One of these authentication context classes, joined by spaces, is a must. */
   readonly acrValues?: string | undefined
   /** With `prompt=none`: nobody else than this user. */
@@ -139,7 +141,7 @@ function essentialAcr(claims: string | undefined): string[] | undefined {
 /** Builds the authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3) and saves its transaction. */
 export async function beginAuthorization(
   ports: AuthorizationRequestPorts,
-  { userAgent, scope, returnTo, parameters, acrValues, subject }: AuthorizationChoice,
+  { userAgent, scope, returnTo, parameters, kept, acrValues, subject }: AuthorizationChoice,
   redirectUri: string,
 ): Promise<{ url: string; state: string }> {
   const { server, extensions, transactions, clock, records } = ports
@@ -180,7 +182,7 @@ export async function beginAuthorization(
   const secrets = { state, codeVerifier, nonce }
   const acr = nonce ? (acrValues?.split(' ') ?? essentialAcr(parameters.claims)) : undefined
   const maxAge = nonce && /^\d+$/.test(parameters.max_age ?? '') ? Number(parameters.max_age) : undefined
-  const demands = { silent, subject, acr, maxAge } as const
+  const demands = { silent, subject, acr, maxAge, parameters: kept } as const
   const epoch = await records.read().then(epochOf, () => undefined)
   const begun = { epoch, stage: 'waiting', createdAt, warnings: [...ports.warnings()] } as const
   await transactions.save({ schema: 1, ...secrets, redirectUri, scope, returnTo, ...begun, ...demands })

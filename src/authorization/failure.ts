@@ -1,6 +1,7 @@
 import { AuthorizationResponseError, ResponseBodyError } from 'oauth4webapi'
 import type { Warn } from '../core/events.ts'
 import type { Quirk } from '../core/quirks.ts'
+import { needsUser } from '../core/trouble.ts'
 import { CallbackError, LatchkeyError, NetworkError, ServerError } from '../errors.ts'
 
 /** What these do not say, the server will answer another time. */
@@ -29,6 +30,13 @@ export const tidy = (text: string | undefined, secrets: readonly string[] = []):
     .reduce((safe, secret) => safe?.replaceAll(secret, '…'), text)
     ?.slice(0, 200)
     .replace(/[^ -~…]|[<>]/g, '?')
+
+/** What the token endpoint asks for where the user is needed, as Microsoft Entra does: JSON that repeats nothing of ours. */
+function claimsOf({ cause, error }: ResponseBodyError, secrets: readonly string[]): string | undefined {
+  const { claims } = cause
+  const isFit = needsUser(error) && typeof claims === 'string' && /^[ -~]{2,4000}$/.test(claims)
+  return isFit && !secrets.some(secret => claims.includes(secret)) ? claims : undefined
+}
 
 const NO_PROMPT = 'The server needs the user: sign in without prompt=none.'
 const GRANT = 'Allow this client the grants authorization_code and refresh_token at the server.'
@@ -90,7 +98,10 @@ export function toLatchkeyError(
     const errorDescription = tidy(error.error_description, secrets)
     const refusal = refusalOf(what, name, errorDescription)
     const details = { error: name, errorDescription, status }
-    if (error instanceof ResponseBodyError) return new ServerError(refusal, details)
+    if (error instanceof ResponseBodyError) {
+      const message = needsUser(name) ? `${refusal} Call signIn({ stepUp: error }).` : refusal
+      return new ServerError(message, { ...details, claims: claimsOf(error, secrets) })
+    }
     // its state and issuer have been checked by now
     const errorUri = pageOf(error.cause.get('error_uri'))
     return new CallbackError(refusal, 'authorization_error', { ...details, errorUri })

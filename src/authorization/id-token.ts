@@ -134,6 +134,10 @@ export function createIdTokens({
   const fetchKeysAt = async (url: string): Promise<Members[]> => {
     const response = await transport(url, JSON_REQUEST)
     const members = await readMembers(response, acceptDeviation)
+    if (response.status === 200 && members && !Array.isArray(members.keys)) {
+      const message = `${url} is JSON without the list "keys". Correct the server's "jwks_uri".`
+      throw new NetworkError(message, 'not_the_server', { status: 200, retryable: false })
+    }
     if (response.status !== 200 || !Array.isArray(members?.keys)) {
       throw toLatchkeyError({ code: 'NOT_CONFORM', response }, 'The request for its keys', clock.now())
     }

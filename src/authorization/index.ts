@@ -73,7 +73,7 @@ export function createAuthorization(ports: AuthorizationPorts): Authorization {
     checkSignIn: request => void parse(request),
     signIn: (attempt, request) => signIn(signIns, attempt, request, parse(request)),
     ...createArrival(signIns),
-    beginRecovery: () => beginRecovery(ports),
+    beginRecovery: () => beginRecovery(ports, transactions),
     checkSignOut: request => void parseOut(request),
     async signOut(ended, request, leave) {
       const demands = parseOut(request)

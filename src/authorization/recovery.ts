@@ -1,18 +1,34 @@
-import type { AuthorizationPorts } from '../core/authorization.ts'
+import type { AuthorizationPorts, Recovery } from '../core/authorization.ts'
 import { decide } from '../core/decide.ts'
 import type { EpochMs } from '../core/ports.ts'
 import { type EndedSession, endOf, epochOf, type SessionRecord, sessionOf } from '../core/session.ts'
+import { needsUser } from '../core/trouble.ts'
 import { AuthorizationRequiredError, type EndReason } from '../errors.ts'
+import type { Transactions } from './transaction.ts'
 
 /** The end of a session that only its user can renew. */
 function expired(record: SessionRecord | undefined, now: EpochMs): EndedSession | undefined {
   const decision = decide(record, now)
   if (!record || decision.do !== 'authorize') return undefined
-  const { sessionId, epoch, tokens } = record
-  return { schema: 1, ended: decision.reason, sessionId, epoch, subject: tokens.claims?.sub }
+  const { sessionId, epoch, parameters, tokens } = record
+  return { schema: 1, ended: decision.reason, sessionId, epoch, parameters, subject: tokens.claims?.sub }
 }
 
 type RecoveryPorts = Pick<AuthorizationPorts, 'records' | 'now'>
+
+/**
+ * Takes the one attempt there is to help a session that the server refreshes only after the user has done something.
+ * @throws AuthorizationRequiredError where it was tried since.
+ */
+async function beginHelp(
+  { parameters, tokens }: SessionRecord,
+  since: EpochMs,
+  transactions: Transactions,
+): Promise<Recovery> {
+  const isTried = (await transactions.all()).some(({ silent, createdAt }) => silent && createdAt >= since)
+  if (isTried) throw new AuthorizationRequiredError('interaction_required')
+  return { parameters, subject: tokens.claims?.sub }
+}
 
 /** Stores why an attempt without the user left nobody signed in. Best effort. */
 export const noteReason = ({ records }: RecoveryPorts, ended: EndReason): Promise<void> =>
@@ -25,11 +41,17 @@ export const noteReason = ({ records }: RecoveryPorts, ended: EndReason): Promis
     .catch(() => {})
 
 /**
- * Takes the one attempt there is to restore a session that has ended.
- * @returns whose it was, where that is known.
+ * Takes the one attempt there is to restore a session that has ended, or that cannot be refreshed without its user.
+ * @returns whose it was and what its sign-in asked for, where that is known.
  * @throws AuthorizationRequiredError unless there is one that nobody has tried to restore yet.
  */
-export async function beginRecovery({ records, now }: RecoveryPorts): Promise<string | undefined> {
+export async function beginRecovery(
+  { records, now }: RecoveryPorts,
+  transactions: Transactions,
+): Promise<Recovery> {
+  const { current } = records
+  if (current && needsUser(current.trouble?.why))
+    return beginHelp(current, current.trouble?.since ?? 0, transactions)
   let found: EndedSession | undefined
   // one attempt in all, however many tabs begin it
   await records.amend(stored => {
@@ -38,5 +60,5 @@ export async function beginRecovery({ records, now }: RecoveryPorts): Promise<st
   })
   if (!found || found.ended === 'signed_out') throw new AuthorizationRequiredError('no_session')
   if (found.tried) throw new AuthorizationRequiredError('interaction_required')
-  return found.subject
+  return found
 }

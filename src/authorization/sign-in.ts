@@ -16,6 +16,7 @@ import {
 import type { SignInAttempt } from '../core/ports.ts'
 import { type SessionRecord, sessionOf } from '../core/session.ts'
 import type { Granted } from '../core/token-set.ts'
+import { needsUser } from '../core/trouble.ts'
 import { abortable, HOLD_MS, singleFlight, WAIT_MS, withTimeLimit } from '../core/waiting.ts'
 import {
   AuthorizationRequiredError,
@@ -154,8 +155,9 @@ export function createArrival(ports: SignInPorts): Pick<Authorization, 'arrive' 
 async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedSignIn> {
   const { settings, records, transactions, page, clock, prefix } = ports
   const { state, address } = callback
-  const isHere = page?.location() === address.href
+  let isHere = false
   const clean = (returnTo?: string) => {
+    isHere = page?.location() === address.href // the app may have moved on meanwhile
     if (isHere) page?.replaceLocation(returnTo && !page.navigate ? returnTo : cleanUrl(address))
   }
   const goOn = (returnTo: string | undefined) => {
@@ -178,7 +180,7 @@ async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedS
     if (sessionOf(await records.read())) return { returnTo: undefined }
     throw await explainLost(ports, callback)
   }
-  for (const { about, message } of found.warnings ?? []) ports.warn(about, message)
+  for (const { about, message } of [found.warnings ?? []].flat()) ports.warn(about, message)
   const { returnTo } = found
   if (found.stage === 'signed-out') {
     clean(returnTo)
@@ -269,7 +271,8 @@ async function exchange(ports: SignInPorts, { state, url }: Callback): Promise<S
       const { error: name = '', errorDescription } = error
       ports.emit({ type: 'authorization-error', error: name, errorDescription })
     }
-    if (transaction.silent && needsUser(error)) throw new AuthorizationRequiredError('interaction_required')
+    if (transaction.silent && error instanceof CallbackError && needsUser(error.error))
+      throw new AuthorizationRequiredError('interaction_required')
     throw error
   }
 }
@@ -287,7 +290,8 @@ async function beginSession(
     silent,
     subject: required,
     epoch,
-  }: Pick<Transaction, 'state' | 'scope' | 'silent' | 'subject' | 'epoch'>,
+    parameters,
+  }: Pick<Transaction, 'state' | 'scope' | 'silent' | 'subject' | 'epoch' | 'parameters'>,
   granted: Granted,
   subject: string | undefined,
 ): Promise<SessionRecord> {
@@ -300,7 +304,7 @@ async function beginSession(
   const record: SessionRecord = {
     // named after its state: a callback that comes again is known by the session it began
     ...{ schema: 1, sessionId: state, version: 1, by: ports.realm, epoch },
-    ...{ tokenType: ports.extensions.tokenType, tokens, requested: scope },
+    ...{ tokenType: ports.extensions.tokenType, tokens, requested: scope, parameters },
   }
   await storeSignIn(ports, record)
   if (!tokens.refreshToken) {
@@ -327,10 +331,6 @@ export async function storeSignIn(
     emit({ type: 'storage-degraded', message: error.message })
   }
 }
-
-/** What `prompt=none` is answered with where the user would have had to do something (OpenID Connect Core 3.1.2.6). */
-const needsUser = (error: unknown) =>
-  error instanceof CallbackError && /^(login|consent|interaction|account_selection)_/.test(error.error ?? '')
 
 /** Whether the same answer may succeed when it comes again. */
 const isRetryable = (error: unknown) =>

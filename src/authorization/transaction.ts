@@ -17,6 +17,8 @@ export interface Transaction {
   readonly subject?: string | undefined
   /** The user has to be authenticated in one of these ways; an empty list: in any that has a name. */
   readonly acr?: readonly string[] | undefined
+  /** What a recovery of its session asks for again. */
+  readonly parameters?: Readonly<Record<string, string>> | undefined
   /** So many seconds ago the user may have been authenticated at most. */
   readonly maxAge?: number | undefined
   /** How often somebody had signed out of the store when it began, where that is known: a later sign-out ends it. */

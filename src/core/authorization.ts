@@ -80,8 +80,8 @@ export interface SessionRecords {
   end(reason: EndReason, unchanged?: SessionRecord, leavingUntil?: number): Promise<SessionRecord | undefined>
   /** The session has ended elsewhere: what could not be stored of it is not stored later. */
   drop(sessionId: string): void
-  /** Changes what is left of a session that is over, in one atomic step. `undefined` leaves it. */
-  amend(change: (stored: Stored) => EndedSession | undefined): Promise<void>
+  /** Changes what is stored, in one atomic step. `undefined` leaves it. */
+  amend(change: (stored: Stored) => SessionRecord | EndedSession | undefined): Promise<void>
 }
 
 /** Which record has to be refreshed. */
@@ -114,6 +114,9 @@ export interface SignInRequest extends Omit<SignInOptions, 'userAgent'> {
   /** With `prompt=none`: nobody else than this user. */
   readonly subject: string | undefined
 }
+
+/** The session to restore: whose it is, and what its sign-in asked for. */
+export type Recovery = Pick<EndedSession, 'subject' | 'parameters'>
 
 /** One sign-out, as the app asks for it. */
 export type SignOutRequest = Omit<SignOutOptions, 'endProviderSession'>
@@ -207,11 +210,10 @@ export interface Authorization {
    */
   arrive(page: Page, returned: () => Promise<void>): Promise<void>
   /**
-   * Takes the one attempt there is to restore a session that has ended.
-   * @returns whose it was, where that is known.
+   * Takes the one attempt there is to restore a session that has ended, or that cannot be refreshed without its user.
    * @throws AuthorizationRequiredError unless there is one that nobody has tried to restore yet.
    */
-  beginRecovery(): Promise<string | undefined>
+  beginRecovery(): Promise<Recovery>
   /** Finishes the sign-in that a URL answers: once, however often it comes. */
   handleCallback(url: string | URL): Promise<FinishedSignIn>
   /** @throws ConfigurationError for a sign-out that cannot be asked for like this. */

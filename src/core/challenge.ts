@@ -46,14 +46,16 @@ export interface StepUp {
   readonly acrValues?: string
   /** How many seconds ago the user may have authenticated at most. */
   readonly maxAgeSeconds?: number
+  /** What to ask for in the parameter `claims`, as JSON text (OpenID Connect Core section 5.5). */
+  readonly claims?: string | undefined
 }
 
 /** What an answer of an API leads to. */
 export type Verdict =
   /** It is the caller's. */
   | { readonly do: 'pass'; readonly error?: string }
-  /** Another access token may help. */
-  | { readonly do: 'refresh'; readonly error?: string }
+  /** Another access token may help; `orElse`: what to ask for where it does not. */
+  | { readonly do: 'refresh'; readonly error?: string; readonly orElse?: StepUp }
   /** Another sign-in may help. */
   | { readonly do: 'step-up'; readonly error: string; readonly stepUp: StepUp }
 
@@ -84,10 +86,30 @@ export function judgeAnswer(status: number, header: string | null, sent: readonl
     }
     return { do: 'step-up', error: named, stepUp }
   }
+  if (isClear && named === 'insufficient_claims') {
+    const claims = readClaims(show(challenge?.parameters.get('claims'), /^[\w+/-]{1,8000}=*$/))
+    const stepUp = { claims: show(claims, /^/) }
+    return status === 401
+      ? { do: 'refresh', error: named, orElse: stepUp }
+      : { do: 'step-up', error: named, stepUp }
+  }
   // the app or its platform goes on with these handshakes by itself (RFC 4559)
   const isHandshake = !ours.length && challenges.some(({ scheme }) => /^(negotiate|ntlm)$/.test(scheme))
   const isCurable = status === 401 && isClear && named !== 'use_dpop_nonce' && !isHandshake
   return { do: isCurable ? 'refresh' : 'pass', error: show(named?.slice(0, 64), /^[ !#-[\]-~]+$/) }
+}
+
+/**
+ * What Microsoft Entra asks for when it takes back an access token before its time: JSON in base64.
+ * @returns `undefined` where it is none.
+ */
+function readClaims(base64 = ''): string | undefined {
+  try {
+    const text = atob(base64.replaceAll('-', '+').replaceAll('_', '/'))
+    return typeof JSON.parse(text) === 'object' ? text : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** So many letters in a row that two texts share are no accident. */

@@ -11,7 +11,8 @@ export interface SignInOptions {
   /** Extra parameters for the authorization request, such as `prompt` or `login_hint`. */
   authorizationParameters?: Readonly<Record<string, string>>
   /**
-   * What an API asks for: an event `step-up-required`, or its members. latchkey adds these scopes to the configured and the
+   * What an API or the server asks for: an event `step-up-required`, the error of a refresh that needs the user, or the members
+   * of either. latchkey adds these scopes to the configured and the
    * granted ones.
    */
   stepUp?: StepUp
@@ -87,13 +88,16 @@ export interface Client {
   signIn(options?: SignInOptions): Promise<Session>
   /**
    * Restores an expired session without asking the user: it goes to the authorization server and back once, with
-   * `prompt=none` (OpenID Connect Core section 3.1.2.1), and returns to the same page. latchkey tries once for each ended
-   * session. If the provider needs the user to do something, `start()` reports `signed-out` with the reason
+   * `prompt=none` (OpenID Connect Core section 3.1.2.1) and the parameters of the sign-in that began the session, and returns
+   * to the same page. So it does for a session that the server refreshes only after the user has done something
+   * (`interaction_required`). latchkey tries once for each session. If the provider needs the user to do something, `start()` reports `signed-out` with the reason
    * `interaction_required`.
    * @throws AuthorizationRequiredError if there is nothing to restore: nobody was signed in, the user signed out, or
    * latchkey has tried already.
    */
-  recover(options?: Pick<SignInOptions, 'returnTo' | 'userAgent' | 'signal'>): Promise<Session>
+  recover(
+    options?: Pick<SignInOptions, 'returnTo' | 'userAgent' | 'authorizationParameters' | 'signal'>,
+  ): Promise<Session>
   /**
    * Finishes a sign-in from its callback URL. `start()` does this for the page's own URL.
    * @throws the same errors as `signIn()`.

@@ -17,6 +17,8 @@ export interface SessionRecord {
   readonly resources?: Readonly<Record<string, AccessToken>>
   /** The scopes that the sign-in asked for, joined by spaces. Later requests may ask only for these. */
   readonly requested?: string
+  /** What `signIn()` added to its authorization request, such as an organisation: `recover()` asks for the same. */
+  readonly parameters?: Readonly<Record<string, string>> | undefined
   /** The tab, worker or process that stored this version: `context` in `explain()`. */
   readonly by?: string
   /** latchkey sent a refresh token with this hash at this time and has not stored a response yet. */
@@ -49,6 +51,8 @@ export interface EndedSession {
   readonly sessionId: string
   /** The user (`sub`) of a session that may be restored without asking the user. */
   readonly subject?: string | undefined
+  /** What its sign-in asked for. */
+  readonly parameters?: Readonly<Record<string, string>> | undefined
   /** latchkey has tried to restore it. */
   readonly tried?: true | undefined
   readonly epoch?: number | undefined

@@ -34,12 +34,18 @@ export interface StoredTrouble {
   readonly why?: string | undefined
   readonly status?: number | undefined
   readonly description?: string | undefined
+  /** `claims` of a ServerError. */
+  readonly claims?: string | undefined
 }
 
+/** Says that the user has to do something at the authorization server (OpenID Connect Core section 3.1.2.6). */
+export const needsUser = (error: string | undefined): boolean =>
+  /^(login|consent|interaction|account_selection)_required$/.test(error ?? '')
+
 /** The error that a refresh failed with, here or elsewhere. */
-export function toError({ code, message, why, status, description }: StoredTrouble): LatchkeyError {
+export function toError({ code, message, why, status, description, claims }: StoredTrouble): LatchkeyError {
   if (code === 'ERR_NETWORK') return new NetworkError(message, why as NetworkReason, { status })
   return code === 'ERR_SERVER'
-    ? new ServerError(message, { error: why as string, errorDescription: description, status })
+    ? new ServerError(message, { error: why as string, errorDescription: description, status, claims })
     : new ConfigurationError(message)
 }

@@ -1,4 +1,4 @@
-import type { Verdict } from '../core/challenge.ts'
+import type { StepUp, Verdict } from '../core/challenge.ts'
 import { type Destination, findDestination } from '../core/destination.ts'
 import type { Emit, Warn } from '../core/events.ts'
 import type { Presentation } from '../core/extension.ts'
@@ -184,8 +184,9 @@ async function exchange(
   const { isKept, method, sentHeaders, replace, deliver } = createSender(ports, call, url)
   const signal = memberOf(call, 'signal')
 
-  /** Reports an answer. @returns whether another access token may help. */
-  const conclude = async (response: Response, accessToken: string): Promise<boolean> => {
+  const ask = (error: string, stepUp: StepUp) => emit({ type: 'step-up-required', url, error, ...stepUp })
+  /** Reports an answer. @returns what it leads to. */
+  const conclude = async (response: Response, accessToken: string): Promise<Verdict | undefined> => {
     const { status, headers } = response
     if (status !== 401) futility.accepted(accessToken)
     let verdict: Verdict | undefined
@@ -195,10 +196,12 @@ async function exchange(
       verdict = await orNone(abortable(ports.judge(status, headers.get('www-authenticate'), sent), signal))
     }
     emit({ type: 'api-response', status, url, error: verdict?.error })
-    if (verdict?.do === 'step-up') {
-      emit({ type: 'step-up-required', url, error: verdict.error, ...verdict.stepUp })
-    }
-    return verdict?.do === 'refresh'
+    if (verdict?.do === 'step-up') ask(verdict.error, verdict.stepUp)
+    return verdict
+  }
+  /** Reports what the API asks for where another access token does not help. */
+  const askInstead = (verdict: Verdict | undefined) => {
+    if (verdict?.do === 'refresh' && verdict.orElse) ask(verdict.error ?? '', verdict.orElse)
   }
 
   let sessionId = tokens.sessionId()
@@ -210,22 +213,27 @@ async function exchange(
     accessToken = await tokens.acquire({ resource, sessionId, signal })
   }
   const response = await deliver(accessToken, sessionId)
-  if (!(await conclude(response, accessToken))) return response
+  const verdict = await conclude(response, accessToken)
+  if (verdict?.do !== 'refresh') return response
   if (!isKept) {
     emit({ type: 'body-not-replayable', method, url })
     markNotReplayable(response)
   }
-  if (futility.has(url, accessToken)) return response
+  if (futility.has(url, accessToken)) {
+    askInstead(verdict)
+    return response
+  }
 
   const refusedAt = clock.now()
   // the server's own answer says more than the failure of a refresh
   const renewed = await orNone(tokens.acquire({ rejected: accessToken, resource, sessionId, signal }))
+  if (!renewed) askInstead(verdict)
   if (!isKept || !renewed || renewed === accessToken) return response
   const until = clock.now() + (tokens.begunAt() < refusedAt ? FUTILE.olderMs : FUTILE.ms)
   futility.note(UNPROVEN, renewed, until)
   const replayed = await replace(response, () => deliver(renewed, sessionId, true))
   if (replayed === response) return response // it could not be sent once more
-  await conclude(replayed, renewed)
+  askInstead(await conclude(replayed, renewed))
   if (replayed.status === 401) {
     futility.note(url, renewed, until)
     emit({ type: 'refresh-futile', url })

@@ -25,6 +25,10 @@ const isTokenSet = (value: unknown): value is TokenSet =>
   isOptional(value.idToken, isText) &&
   isOptional(value.claims, claims => isObject(claims) && isText(claims.sub))
 
+/** Parameters of an authorization request; what is damaged is not asked for. */
+const parametersOf = (value: unknown): Readonly<Record<string, string>> | undefined =>
+  isObject(value) && Object.values(value).every(isText) ? (value as Record<string, string>) : undefined
+
 /** Those that are whole: one that is damaged is fetched anew. */
 const wholeOnes = (resources: unknown): SessionRecord['resources'] =>
   isObject(resources)
@@ -48,6 +52,7 @@ function parseEnd({
   tried,
   epoch,
   leavingUntil,
+  parameters,
 }: Members): EndedSession | undefined {
   if (!isText(ended) || typeof sessionId !== 'string') return undefined
   return {
@@ -55,6 +60,7 @@ function parseEnd({
     ended: ended as EndReason,
     sessionId,
     subject: isText(subject) ? subject : undefined,
+    parameters: parametersOf(parameters),
     tried: tried === true ? tried : undefined,
     epoch: isNumber(epoch) ? epoch : undefined,
     leavingUntil: isNumber(leavingUntil) ? leavingUntil : undefined,
@@ -73,6 +79,7 @@ function parseRecord(stored: Members): SessionRecord | undefined {
     tokenType,
     resources: wholeOnes(resources),
     requested: isText(requested) ? requested : undefined,
+    parameters: parametersOf(stored.parameters),
     by: isText(by) ? by : undefined,
     pending: isPending(pending) ? { tokenHash: pending.tokenHash, sentAt: pending.sentAt } : undefined,
     trouble: isTrouble(trouble) ? trouble : undefined,

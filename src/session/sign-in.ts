@@ -2,8 +2,9 @@ import type { SecondHalf } from '../core/authorization.ts'
 import type { CallbackResult, Client, SignInOptions } from '../core/client.ts'
 import type { Page, UserAgent } from '../core/ports.ts'
 import type { Session } from '../core/session.ts'
+import { needsUser } from '../core/trouble.ts'
 import { abortable, singleFlight } from '../core/waiting.ts'
-import { CallbackError, ConfigurationError } from '../errors.ts'
+import { CallbackError, ConfigurationError, ServerError } from '../errors.ts'
 import type { LiveSession } from './session.ts'
 
 export interface SignInPorts {
@@ -78,13 +79,19 @@ export function createSignIn(
     async recover({
       returnTo = page?.location(),
       userAgent: agent = page && !userAgent.leaves ? ports.defaultUserAgent() : userAgent,
+      authorizationParameters,
       signal,
     } = {}) {
       await started()
-      if (live.session.status === 'signed-in') return live.session
-      const subject = await (await authorization.get()).beginRecovery()
-      const silent = { returnTo, userAgent: agent, signal, authorizationParameters: { prompt: 'none' } }
-      return signInAs(subject, silent)
+      const { session } = live
+      const error = session.status === 'signed-in' ? session.trouble?.error : undefined
+      const stuck = error instanceof ServerError && needsUser(error.error) ? error : undefined
+      if (session.status === 'signed-in' && !stuck) return session
+      const { subject, parameters } = await (await authorization.get()).beginRecovery()
+      const silent = { ...parameters, ...authorizationParameters, prompt: 'none' }
+      const stepUp = stuck && { claims: stuck.claims }
+      const options = { returnTo, userAgent: agent, signal, stepUp }
+      return signInAs(subject, { ...options, authorizationParameters: silent })
     },
 
     async handleCallback(url): Promise<CallbackResult> {

@@ -157,6 +157,7 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
         ended: reason,
         sessionId: record?.sessionId ?? '',
         subject: isRestorable(reason) ? record?.tokens.claims?.sub : undefined,
+        parameters: isRestorable(reason) ? record?.parameters : undefined,
         epoch: epoch + (isOut ? 1 : 0),
         leavingUntil,
       })

@@ -187,7 +187,6 @@ describe('keys that rotated', () => {
     ],
     ['a page', captivePortal, 'not_the_server'],
     ['a redirect', status(302, { location: 'https://evil.example/jwks' }), 'not_the_server'],
-    ['no key set', status(200, { 'content-type': 'application/json' }, '{"keys":{}}'), 'not_the_server'],
     ['503', status(503), 'unavailable'],
   ])(
     'that are %s make the sign-in fail with a typed error that can be tried again [DM09]',
@@ -203,6 +202,19 @@ describe('keys that rotated', () => {
       expect(keysAsked(here)).toBe(1)
     },
   )
+
+  test('that are JSON of another kind are told by their address, and do not ask to try again [DM09, F8.15]', async () => {
+    const here = world()
+    const other = status(200, { 'content-type': 'application/json' }, '{"keys":{}}')
+    here.as.failKeys.push(...Array<Fault>(4).fill(other))
+    await expect(here.client().signIn()).rejects.toMatchObject({
+      code: 'ERR_NETWORK',
+      reason: 'not_the_server',
+      retryable: false,
+      message: expect.stringMatching(/\/jwks is JSON without the list "keys"/),
+    })
+    expect(await here.stored()).toEqual([])
+  })
 
   test('which are ten thousand are searched all the same [DM09]', async () => {
     const here = world()

@@ -140,3 +140,63 @@ test('a second session that ends may be had back too', async () => {
   await here.client({ page: pageAt(HERE) }).recover(again)
   expect(again.requests).toHaveLength(1)
 })
+
+describe('what a sign-in asked for', () => {
+  const once = { prompt: 'login', max_age: '0', acr_values: 'high', claims: '{"id_token":{}}' }
+  const choice = { organization: 'acme', kc_idp_hint: 'corporate' }
+
+  /** A session that began with these parameters and has ended by `how`. */
+  const endedAfter = async (here: World, how: 'server' | 'clock') => {
+    if (how === 'clock') here.as.moreMembers = { refresh_token: undefined }
+    const page = pageAt(HERE)
+    const client = here.client({ page, authorizationParameters: { audience: 'notes' } })
+    const { userAgent, callbacks } = leaving(here.as)
+    await client.signIn({ userAgent, authorizationParameters: { ...choice, ...once } })
+    here.as.idTokenClaims = { acr: 'high', auth_time: Math.floor(here.clock.now() / 1000) }
+    await client.handleCallback(callbacks[0] as string)
+    here.expire()
+    if (how === 'server') here.as.failNext.push(oauthError('invalid_grant'))
+    await expect(client.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_AUTHORIZATION_REQUIRED' })
+    return client
+  }
+
+  test.each(['server', 'clock'] as const)(
+    'is asked for by recover() too, in another page and after an end by the %s, but for what was for once [F8.8]',
+    async how => {
+      const here = world()
+      await endedAfter(here, how)
+      const { userAgent, requests } = leaving(here.as)
+      const next = here.client({ page: pageAt(HERE), authorizationParameters: { audience: 'notes' } })
+      await next.start()
+      await next.recover({ userAgent })
+      const asked = Object.fromEntries(requests[0] ?? [])
+      expect(asked).toMatchObject({ ...choice, audience: 'notes', prompt: 'none' })
+      for (const name of ['max_age', 'acr_values', 'claims']) expect(asked).not.toHaveProperty(name)
+    },
+  )
+
+  test('is changed by what recover() is given, but for its prompt=none [F8.8]', async () => {
+    const here = world()
+    const client = await endedAfter(here, 'server')
+    const { userAgent, requests } = leaving(here.as)
+    const authorizationParameters = { organization: 'other', login_hint: 'alice', prompt: 'login' }
+    await client.recover({ userAgent, authorizationParameters })
+    expect(Object.fromEntries(requests[0] ?? [])).toMatchObject({
+      ...{ organization: 'other', kc_idp_hint: 'corporate', login_hint: 'alice', prompt: 'none' },
+    })
+  })
+
+  test('is not asked for by the next sign-in, and not kept after a sign-out [F8.8]', async () => {
+    const here = world()
+    const client = await endedAfter(here, 'server')
+    const { userAgent, requests, callbacks } = leaving(here.as)
+    here.as.idTokenClaims = {}
+    await client.signIn({ userAgent })
+    expect(requests[0]?.has('organization')).toBe(false)
+    await client.handleCallback(callbacks[0] as string)
+    await client.signOut()
+    const keys = await here.store.keyValue.keys('')
+    const kept = await Promise.all(keys.filter(key => key.endsWith(' session')).map(here.store.keyValue.get))
+    expect(JSON.stringify(kept)).not.toContain('acme')
+  })
+})

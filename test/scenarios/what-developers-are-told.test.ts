@@ -153,6 +153,22 @@ describe('the page after a sign-in', () => {
     expect(client.session.status).toBe('signed-in')
   })
 
+  test('is not shown where the app has moved on while the sign-in was finished [F4.5]', async () => {
+    const here = world()
+    const away = leaving(here.as)
+    await here.client({ userAgent: away.userAgent }).signIn({ returnTo: '/notes' })
+    const page = pageAt(away.callbacks[0] as string)
+    const seen: string[] = []
+    const elsewhere = 'https://app.example.com/elsewhere'
+    const moving: typeof fetch = (...args) => {
+      page.replaceLocation(elsewhere)
+      return here.fetch(...args)
+    }
+    const client = here.client({ page, fetch: moving, navigate: path => seen.push(path) })
+    expect(await client.start()).toMatchObject({ status: 'signed-in' })
+    expect([page.location(), seen]).toEqual([elsewhere, []])
+  })
+
   test('is shown by `navigate` after a refused sign-in too [F4.5]', async () => {
     const seen: string[] = []
     const { page } = await returning({ navigate: path => seen.push(path) }, url => {

@@ -1,0 +1,114 @@
+import { namedBy, peek } from '../authorization/id-token.ts'
+import type { ObtainPorts, SignInPorts } from '../authorization/sign-in.ts'
+import { refreshTokens } from '../authorization/token-request.ts'
+import { decide } from '../core/decide.ts'
+import { judgeRefreshFailure } from '../core/grant-outcome.ts'
+import { endOf, epochOf, type SessionRecord, sessionOf } from '../core/session.ts'
+import type { Granted, IdTokenClaims } from '../core/token-set.ts'
+import { HOLD_MS, WAIT_MS, withTimeLimit } from '../core/waiting.ts'
+import {
+  AuthorizationRequiredError,
+  ConfigurationError,
+  LatchkeyError,
+  NetworkError,
+  ServerError,
+} from '../errors.ts'
+
+type AdoptionPorts = ObtainPorts & SignInPorts
+
+/** The claims of an ID Token that was checked by somebody else, if it is of this issuer and client. */
+async function claimsOf(
+  { settings, server, acceptDeviation }: AdoptionPorts,
+  idToken: string,
+): Promise<IdTokenClaims> {
+  const claims = peek(idToken, 1) as IdTokenClaims
+  const { issuer } = namedBy(await server(), idToken, acceptDeviation)
+  const isOurs = claims.iss === issuer && [claims.aud].flat().includes(settings.clientId)
+  if (isOurs && typeof claims.sub === 'string') return claims
+  throw new ConfigurationError(
+    `The "idToken" is of another issuer or client than ${settings.issuer} and ${settings.clientId}.`,
+  )
+}
+
+/** What an answer and the tokens before it make together. */
+function join(
+  granted: Granted,
+  refreshToken: string,
+  idToken: string | undefined,
+  old?: IdTokenClaims,
+): Granted {
+  const { response, claims, isDistrusted, refused } = granted
+  if (refused) throw refused
+  if (old && claims && claims.sub !== old.sub) throw new AuthorizationRequiredError('subject_changed')
+  if (isDistrusted && !old)
+    throw new ServerError('The ID Token of the refreshed tokens could not be checked. Call signIn().', {
+      error: 'invalid_response',
+    })
+  const isNew = response.id_token !== undefined && !isDistrusted
+  return {
+    response: { refresh_token: refreshToken, ...response, ...(!isNew && { id_token: idToken }) },
+    claims: isNew ? claims : old,
+  }
+}
+
+/** Redeems a refresh token that somebody else got, and begins a session with what comes. */
+export function createAdoption(refreshToken: string, idToken: string | undefined) {
+  return async (lent: unknown): Promise<true> => {
+    const ports = lent as AdoptionPorts
+    const { records, lock, prefix, clock, server, now, extensions } = ports
+    const sessionId = `adopted.${await ports.hash(refreshToken)}` // known again when it is handed in once more
+    await server()
+    const old = idToken === undefined ? undefined : await claimsOf(ports, idToken)
+
+    /** @throws ConfigurationError, AuthorizationRequiredError where it must not begin. @returns whether it need not. */
+    const isThere = (current: SessionRecord | undefined): boolean => {
+      if (!current || decide(current, now()).do === 'authorize') return false
+      const { sub } = current.tokens.claims ?? {}
+      if (current.sessionId === sessionId || (sub !== undefined && sub === old?.sub)) return true
+      throw new ConfigurationError(
+        'Somebody else may be signed in here, whose session adopt() does not replace. Call signOut() first.',
+      )
+    }
+
+    const redeem = async (signal: AbortSignal): Promise<Granted> => {
+      const tokens = { accessToken: '', scope: '', refreshToken, idToken }
+      try {
+        return await refreshTokens(ports, { sessionId, tokens }, 1, () => signal)
+      } catch (error) {
+        const before = { refusals: 0, accessTokenExpired: false }
+        const isOver = error instanceof LatchkeyError && judgeRefreshFailure(error, 1, 0, before).do === 'end'
+        throw isOver ? new AuthorizationRequiredError('expired', { cause: error }) : error
+      }
+    }
+
+    const work = async (signal: AbortSignal): Promise<SessionRecord | undefined> => {
+      const stored = await records.read()
+      if (stored && 'unusable' in stored) throw new ConfigurationError(stored.unusable)
+      if (isThere(sessionOf(stored))) return undefined
+      const ended = endOf(stored)
+      if (ended?.sessionId === sessionId) throw new AuthorizationRequiredError(ended.ended)
+      // what binds tokens to a key makes one for each session before its first token request
+      const parameters = new URLSearchParams()
+      await extensions.authorizationRequest({ server: await server(), sessionId, parameters })
+      let unused: string | undefined
+      try {
+        const granted = await redeem(signal)
+        unused = granted.response.refresh_token ?? refreshToken
+        return await ports.begin(sessionId, epochOf(stored), join(granted, refreshToken, idToken, old))
+      } catch (error) {
+        if (unused) ports.revoke(unused)
+        extensions.ended(sessionId)
+        throw error
+      }
+    }
+
+    const late = () => new NetworkError('The refresh token was not redeemed in time. Try again.', 'timeout')
+    const started = await lock.run(
+      `${prefix} sign-in`,
+      () => withTimeLimit(clock, HOLD_MS, work, late),
+      WAIT_MS,
+    )
+    if (started) ports.changed(started.sessionId)
+    return true
+  }
+}

@@ -1,0 +1,1 @@
+export * from './actions/adopt.ts'

@@ -1,0 +1,1 @@
+export * from './actions/id-token.ts'
