@@ -8,8 +8,8 @@ import {
   grantedScopes,
   hasRequiredClaims,
   isAccessToken,
+  isBoundToCertificate,
 } from './access-token.ts'
-import { isBoundToCertificate } from './certificate.ts'
 import { checkProof, createNonces, createProofKeys, memoryReplay, type ProofSettings } from './dpop-proof.ts'
 import { createIntrospection, type Introspected } from './introspection.ts'
 import { isObject, isSignedBy, type Jwt, LONGEST_TOKEN, parseJwt, type SigningAlgorithm } from './jwt.ts'

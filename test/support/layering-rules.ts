@@ -67,6 +67,21 @@ export const layers: readonly Layer[] = [
       'authorization/token-response.ts',
     ],
   },
+  {
+    // a whole client, in a worker
+    files: 'worker/host.ts',
+    mayImport: [
+      'worker/',
+      'client.ts',
+      'options.ts',
+      'core/',
+      'errors.ts',
+      'authorization/',
+      'platform/',
+      'actions/context.ts',
+    ],
+  },
+  { files: 'worker/', mayImport: ['core/', 'errors.ts'] },
   { files: 'options.ts', mayImport: ['core/', 'errors.ts'] },
   {
     files: 'client.ts',
