@@ -22,6 +22,8 @@ const build: RollupOptions[] = [
   {
     input,
     external,
+    // an entry that uses nothing of a package does not load it
+    treeshake: { moduleSideEffects: 'no-external' },
     plugins: [esbuild({ target: 'es2022' })],
     output: {
       dir: 'dist',

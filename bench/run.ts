@@ -4,6 +4,7 @@ import { bench as call } from './call.ts'
 import { bench as challenges } from './challenges.ts'
 import { bench as cost } from './cost.ts'
 import { bench as firstLoad } from './first-load.ts'
+import { bench as resourceServer } from './resource-server.ts'
 import { bench as restore } from './restore.ts'
 import { bench as stormLatency } from './storm-latency.ts'
 import { bench as storms } from './storms.ts'
@@ -14,6 +15,7 @@ const cases: Readonly<Record<string, Bench>> = {
   challenges,
   cost,
   'first-load': firstLoad,
+  'resource-server': resourceServer,
   restore,
   'storm-latency': stormLatency,
   storms,

@@ -228,6 +228,7 @@ export function composeClient(
       clientId: settings.clientId,
       calls,
       current: () => records.current,
+      amend: records.amend,
       authorization: authorization.get,
       signIn: signingIn.signIn,
     },

@@ -80,6 +80,8 @@ export type CallbackReason =
   | 'acr_not_met'
   /** The user closed the window, or no answer came in time. */
   | 'cancelled'
+  /** There is nobody who could sign in: the program runs in CI, without a terminal. */
+  | 'unattended'
   /** The browser blocked the sign-in window. */
   | 'popup_blocked'
   /** Several sign-ins within a minute left no session, so latchkey did not begin another. */

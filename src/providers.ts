@@ -5,6 +5,16 @@ export { type CognitoOptions, cognito, cognitoLogoutUrl } from './providers/cogn
 export type { IssuerOptions, ProviderOptions, SecretOptions, ServerOptions } from './providers/common.ts'
 export { discord } from './providers/discord.ts'
 export { type EntraOptions, entra } from './providers/entra.ts'
+export {
+  anonymously,
+  type FirebaseClientOptions,
+  type FirebaseOptions,
+  firebase,
+  withCustomToken,
+  withIdentityProvider,
+  withNewUser,
+  withPassword,
+} from './providers/firebase.ts'
 export { type GitHubOptions, github } from './providers/github.ts'
 export { type GoogleOptions, google } from './providers/google.ts'
 export { type KeycloakOptions, keycloak } from './providers/keycloak.ts'

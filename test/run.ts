@@ -8,6 +8,7 @@ import { ensureRuntimes } from './runtimes/install.ts'
 import { CHROMIUM_VARIABLE, ensureChromium } from './support/chromium.ts'
 import { type CommandOptions, runCommand } from './support/command.ts'
 import { ensureEngines } from './support/engines/find.ts'
+import { ensureServices } from './support/redis-server.ts'
 import { closingLine, judgeRun, type RunReport, slowestFiles } from './support/run-report.ts'
 import { REPORT_VARIABLE } from './support/summary-reporter.ts'
 
@@ -125,11 +126,17 @@ const runtimes: Step = {
   name: 'other runtimes',
   run: fetching(() => ensureRuntimes().then(() => '')),
 }
+const services: Step = {
+  name: 'services',
+  run: fetching(() => browserIsFound().then(() => ensureServices(say))),
+}
 const tests: Step = { name: 'tests', run: runTests }
 
 const summary: string[] = []
 let problem: string | undefined
-for (const step of filters.length > 0 ? [browser, tests] : [...checks, browser, engines, runtimes, tests]) {
+for (const step of filters.length > 0
+  ? [browser, tests]
+  : [...checks, browser, engines, runtimes, services, tests]) {
   say(`\n=== ${step.name}`)
   const begun = performance.now()
   let found = ''

@@ -40,6 +40,7 @@ export default defineConfig({
           name: 'node',
           include: [
             'test/{unit,contracts,scenarios,servers,simulation,fuzz,hostile,http-clients}/**/*.test.ts',
+            'examples/testing/*.test.ts', // the samples of docs/testing.md
           ],
           sequence: { groupOrder: 1 },
         },

@@ -3,14 +3,8 @@ import { Component, inject } from '@angular/core'
 import { bootstrapApplication } from '@angular/platform-browser'
 import { provideRouter, RouterOutlet } from '@angular/router'
 import { createClient } from 'latchkey'
-import {
-  injectSession,
-  injectSignInError,
-  LATCHKEY,
-  provideLatchkey,
-  provideLatchkeyBackend,
-  requireSession,
-} from 'latchkey/angular'
+import { injectSession, injectSignInError, LATCHKEY, provideLatchkey, requireSession } from 'latchkey/angular'
+import { provideLatchkeyBackend } from 'latchkey/angular-http'
 
 const client = createClient({
   issuer: 'https://id.example.com',

@@ -1,4 +1,4 @@
-import type { Arrow } from './arrows.ts'
+import type { Arrow } from 'latchkey/inspector'
 
 /** A step of the exchange went wrong. */
 export class LifecycleError extends Error {

@@ -4,9 +4,11 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BrowserContextOptions, chromium, type Page } from 'playwright'
 import { chromiumArgs, findChromium } from '../../test/support/chromium.ts'
+import { startInspectorStage } from '../../test/support/inspector-stage.ts'
 import { startServers } from './servers/start-servers.ts'
 
-const target = fileURLToPath(new URL('../../docs/demo.png', import.meta.url))
+const docs = fileURLToPath(new URL('../../docs', import.meta.url))
+const target = join(docs, 'demo.png')
 
 const desk = { viewport: { width: 1280, height: 860 } }
 const phone = { viewport: { width: 375, height: 812 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true }
@@ -62,8 +64,49 @@ async function shoot(name: string, options: BrowserContextOptions, file: string,
   }
 }
 
-/** Writes docs/demo.png. With `--all`, also writes every other view to a temporary folder. */
+/** What happens before each picture of docs/inspector.md. */
+const inspectorStates: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
+  'signed-in': page =>
+    page.evaluate(async () => {
+      await window.stage.call()
+      await window.stage.refreshElsewhere()
+      await window.stage.call('/notes/7')
+    }),
+  trouble: page => page.evaluate(() => window.stage.breakDown()),
+  ended: page =>
+    page.evaluate(async () => {
+      window.stage.server.endSessions()
+      await window.stage.call()
+    }),
+  phone: async page => {
+    await page.evaluate(() => window.stage.call())
+    await page.getByRole('button', { name: 'Get a 401' }).click()
+  },
+}
+
+async function shootInspector() {
+  const stage = await startInspectorStage()
+  try {
+    for (const [name, act] of Object.entries(inspectorStates)) {
+      const colorScheme = name === 'trouble' || name === 'phone' ? 'dark' : 'light'
+      const size = name === 'phone' ? phone : { viewport: { width: 1120, height: 620 } }
+      const page = await stage.open({ ...size, colorScheme })
+      await page.evaluate(async docked => {
+        window.stage.mount({ open: true, docked })
+        await window.stage.client.signIn()
+      }, name === 'ended')
+      await act(page)
+      await page.waitForTimeout(1200)
+      await page.screenshot({ path: join(docs, `inspector-${name}.png`) })
+    }
+  } finally {
+    await stage.close()
+  }
+}
+
+/** Writes docs/demo.png and the pictures of docs/inspector.md. With `--all`, also writes every other view to a temporary folder. */
 await mkdir(dirname(target), { recursive: true })
+await shootInspector()
 await shoot('desk-light', { ...desk, colorScheme: 'light' }, target, false)
 if (process.argv.includes('--all')) {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-screenshots-'))

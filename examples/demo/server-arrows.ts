@@ -1,7 +1,14 @@
-import { type Arrow, arrow } from './arrows.ts'
+import type { Arrow, Party } from 'latchkey/inspector'
 import type { UserAgentStep } from './scripted-user-agent.ts'
 import type { AuthorizationServerLogEntry } from './servers/authorization-server-log.ts'
 import type { ResourceServerLogEntry } from './servers/resource-server.ts'
+
+const arrow = (
+  [from, to]: readonly [from: Party, to: Party],
+  label: string,
+  detail = '',
+  tone: Arrow['tone'] = 'plain',
+): Arrow => ({ from, to, label, detail, tone })
 
 /** The arrow for something that only the resource server sees. */
 export function arrowOfResourceServer(entry: ResourceServerLogEntry): Arrow | undefined {

@@ -1,4 +1,4 @@
-import type { Authorization } from '../core/authorization.ts'
+import type { Authorization, SessionRecords } from '../core/authorization.ts'
 import type { Client } from '../core/client.ts'
 import { type ActionContext, actionContext } from '../core/extension.ts'
 import type { SessionRecord } from '../core/session.ts'
@@ -12,6 +12,7 @@ export interface LentParts {
   readonly clientId: string
   readonly calls: AuthFetchPorts
   current(): SessionRecord | undefined
+  readonly amend: SessionRecords['amend']
   authorization(): Promise<Authorization>
   /** In any way, also one that leaves no webview. */
   readonly signIn: Client['signIn']

@@ -31,7 +31,14 @@ export const tidy = (text: string | undefined, secrets: readonly string[] = []):
     ?.slice(0, 200)
     .replace(/[^ -~…]|[<>]/g, '?')
 
-const NO_PROMPT = 'The server needs the user: call signIn({ stepUp: error }), without prompt=none.'
+/** What the token endpoint asks for where the user is needed, as Microsoft Entra does: JSON that repeats nothing of ours. */
+function claimsOf({ cause, error }: ResponseBodyError, secrets: readonly string[]): string | undefined {
+  const { claims } = cause
+  const isFit = needsUser(error) && typeof claims === 'string' && /^[ -~]{2,4000}$/.test(claims)
+  return isFit && !secrets.some(secret => claims.includes(secret)) ? claims : undefined
+}
+
+const NO_PROMPT = 'The server needs the user: sign in without prompt=none.'
 const GRANT = 'Allow this client the grants authorization_code and refresh_token at the server.'
 
 /** What to do next about an OAuth error, for the developers of the app (docs/errors.md has more). */
@@ -63,13 +70,6 @@ const pageOf = (uri: string | null | undefined): string | undefined =>
 export const refusalOf = (what: string, name: string, description: string | undefined): string =>
   `${what} was refused: ${name}${description ? ` (${description})` : ''}. ${ADVICE[name] ?? "The server's log may say more."}`
 
-/** What the token endpoint asks for where the user is needed, as Microsoft Entra does: JSON that repeats nothing of ours. */
-function claimsOf({ cause, error }: ResponseBodyError, secrets: readonly string[]): string | undefined {
-  const { claims } = cause
-  const isFit = needsUser(error) && typeof claims === 'string' && /^[ -~]{2,4000}$/.test(claims)
-  return isFit && !secrets.some(secret => claims.includes(secret)) ? claims : undefined
-}
-
 /**
  * The one translation of what went wrong between us and the authorization server. oauth4webapi's own error is left
  * behind, because its message, cause and response may hold what was sent.
@@ -98,8 +98,10 @@ export function toLatchkeyError(
     const errorDescription = tidy(error.error_description, secrets)
     const refusal = refusalOf(what, name, errorDescription)
     const details = { error: name, errorDescription, status }
-    if (error instanceof ResponseBodyError)
-      return new ServerError(refusal, { ...details, claims: claimsOf(error, secrets) })
+    if (error instanceof ResponseBodyError) {
+      const message = needsUser(name) ? `${refusal} Call signIn({ stepUp: error }).` : refusal
+      return new ServerError(message, { ...details, claims: claimsOf(error, secrets) })
+    }
     // its state and issuer have been checked by now
     const errorUri = pageOf(error.cause.get('error_uri'))
     return new CallbackError(refusal, 'authorization_error', { ...details, errorUri })

@@ -16,11 +16,8 @@ import {
 import type { SignInAttempt } from '../core/ports.ts'
 import { type SessionRecord, sessionOf } from '../core/session.ts'
 import type { Granted } from '../core/token-set.ts'
-
 import { needsUser } from '../core/trouble.ts'
-
 import { abortable, HOLD_MS, singleFlight, WAIT_MS, withTimeLimit } from '../core/waiting.ts'
-
 import {
   AuthorizationRequiredError,
   CallbackError,

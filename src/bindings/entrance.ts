@@ -62,9 +62,7 @@ export const STARTING: View = Object.freeze({
 
 /** What these errors are about is the sign-in: the user can begin another. All others say to try again or to correct the app. */
 const isAboutSignIn = (error: unknown) =>
-  ['ERR_CALLBACK', 'ERR_AUTHORIZATION_REQUIRED', 'ERR_SERVER'].includes(
-    (error as { code?: string }).code ?? '',
-  )
+  /^ERR_(CALLBACK|AUTHORIZATION_REQUIRED|SERVER)$/.test(Object(error).code)
 
 /** What the address bar shows; `undefined` where there is none. */
 export const addressOfPage = (): string | undefined => globalThis.location?.href

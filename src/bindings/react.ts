@@ -49,9 +49,7 @@ export function useSession(status: 'signed-in'): SignedInSession
 export function useSession(status?: 'signed-in'): Session {
   const { session } = useView()
   if (!status || session.status === status) return session
-  throw new ConfigurationError(
-    `useSession('signed-in') was called while the session is ${session.status}. Call it inside of <SignedIn> or <RequireSession>.`,
-  )
+  throw new ConfigurationError(`Call useSession('${status}') inside of <SignedIn> or <RequireSession>.`)
 }
 
 /**

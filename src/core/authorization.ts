@@ -80,8 +80,8 @@ export interface SessionRecords {
   end(reason: EndReason, unchanged?: SessionRecord, leavingUntil?: number): Promise<SessionRecord | undefined>
   /** The session has ended elsewhere: what could not be stored of it is not stored later. */
   drop(sessionId: string): void
-  /** Changes what is left of a session that is over, in one atomic step. `undefined` leaves it. */
-  amend(change: (stored: Stored) => EndedSession | undefined): Promise<void>
+  /** Changes what is stored, in one atomic step. `undefined` leaves it. */
+  amend(change: (stored: Stored) => SessionRecord | EndedSession | undefined): Promise<void>
 }
 
 /** Which record has to be refreshed. */

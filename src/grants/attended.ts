@@ -203,9 +203,37 @@ function attemptOf(
   }
 }
 
-/** One attempt of the device grant, for a user agent that chooses its way when the sign-in begins. */
-export const deviceAttempt = (options: DeviceCodeOptions) =>
-  attemptOf(DEVICE_CODE, () => ({}), beginDevice(options.show))
+/**
+ * One attempt of the device grant, for a user agent that chooses its way when the sign-in begins.
+ * @param options.isOptional whether it is given up where the server does not offer it, or not to this client.
+ */
+export function deviceAttempt(options: DeviceCodeOptions & { isOptional: boolean }): Pick<
+  SignInAttempt,
+  'close'
+> & {
+  obtain(ports: unknown): Promise<boolean>
+} {
+  let isShown = false
+  const show: DeviceCodeOptions['show'] = prompt => {
+    isShown = true
+    return options.show(prompt)
+  }
+  const attempt = attemptOf(DEVICE_CODE, () => ({}), beginDevice(show))
+  return {
+    close: attempt.close,
+    async obtain(ports) {
+      const { isOptional } = options
+      const as = isOptional && (await (ports as ObtainPorts).server())
+      if (as && !as.device_authorization_endpoint) return false
+      try {
+        return await attempt.obtain(ports)
+      } catch (error) {
+        if (isOptional && !isShown && error instanceof ServerError && error.status !== undefined) return false
+        throw error
+      }
+    },
+  }
+}
 
 const grantOf = (type: string, userAgent: UserAgent): Grant => ({ type, userAgent })
 
@@ -218,7 +246,8 @@ const grantOf = (type: string, userAgent: UserAgent): Grant => ({ type, userAgen
 export function deviceCode(options: DeviceCodeOptions): Grant {
   if (typeof options?.show !== 'function')
     throw new ConfigurationError('deviceCode() needs a function "show" that shows the code to the user.')
-  return grantOf(DEVICE_CODE, { name: 'device', begin: () => deviceAttempt(options) })
+  const begin = () => attemptOf(DEVICE_CODE, () => ({}), beginDevice(options.show))
+  return grantOf(DEVICE_CODE, { name: 'device', begin })
 }
 
 /**

@@ -80,6 +80,32 @@ export function createNonces(clock: Clock, secret: Uint8Array<ArrayBuffer>): Non
   }
 }
 
+/** Clients use one key for many proofs, and importing it costs more than checking a signature. */
+export interface ProofKeys {
+  get(
+    thumbprint: string,
+    alg: string,
+    add: () => Promise<CryptoKey | undefined>,
+  ): Promise<CryptoKey | undefined>
+}
+
+const MOST_KEYS = 1000
+
+/** The keys that were used last. What a key is, its thumbprint says: the same thumbprint is the same key. */
+export function createProofKeys(): ProofKeys {
+  const known = new Map<string, Promise<CryptoKey | undefined>>()
+  return {
+    get(thumbprint, alg, add) {
+      const name = `${alg} ${thumbprint}`
+      const key = known.get(name) ?? add()
+      known.delete(name)
+      known.set(name, key)
+      if (known.size > MOST_KEYS) known.delete(known.keys().next().value as string)
+      return key
+    },
+  }
+}
+
 export interface ProofSettings {
   readonly clock: Clock
   readonly algorithms: readonly SigningAlgorithm[]
@@ -88,6 +114,7 @@ export interface ProofSettings {
   readonly toleranceSeconds: number
   readonly replay: ReplayMemory
   readonly nonces: Nonces | undefined
+  readonly keys: ProofKeys
 }
 
 /** What a proof has to fit. */
@@ -113,7 +140,7 @@ const sameUrl = (claimed: unknown, url: string): boolean => {
 export async function checkProof(
   proof: string,
   { method, url, accessToken, thumbprint }: ProvenRequest,
-  { clock, algorithms, lifetimeSeconds, toleranceSeconds, replay, nonces }: ProofSettings,
+  { clock, algorithms, lifetimeSeconds, toleranceSeconds, replay, nonces, keys }: ProofSettings,
 ): Promise<RefusalReason | undefined> {
   const jwt = proof.length > LONGEST_TOKEN ? undefined : parseJwt(proof)
   if (!jwt) return 'proof_invalid'
@@ -126,6 +153,7 @@ export async function checkProof(
     typ === 'dpop+jwt' &&
     algorithms.includes(alg) &&
     isObject(jwk) &&
+    !('d' in jwk) &&
     isKeyFor(jwk, alg) &&
     htm === method &&
     sameUrl(htu, url) &&
@@ -136,7 +164,7 @@ export async function checkProof(
     jti.length > 0
   if (!isRight || ath !== (await digestOf(accessToken))) return 'proof_invalid'
   if ((await thumbprintOf(jwk)) !== thumbprint) return 'wrong_binding'
-  const key = await importKey(jwk, alg)
+  const key = await keys.get(thumbprint, alg, () => importKey(jwk, alg))
   if (!key || !(await isSignedBy(jwt, key, alg))) return 'proof_invalid'
   if (nonces && !(await nonces.isCurrent(nonce))) return 'nonce_needed'
   // last of all, so that nobody fills the memory without a key and a token of their own

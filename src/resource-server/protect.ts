@@ -10,7 +10,7 @@ import {
   isAccessToken,
 } from './access-token.ts'
 import { isBoundToCertificate } from './certificate.ts'
-import { checkProof, createNonces, memoryReplay, type ProofSettings } from './dpop-proof.ts'
+import { checkProof, createNonces, createProofKeys, memoryReplay, type ProofSettings } from './dpop-proof.ts'
 import { createIntrospection, type Introspected } from './introspection.ts'
 import { isObject, isSignedBy, type Jwt, LONGEST_TOKEN, parseJwt, type SigningAlgorithm } from './jwt.ts'
 import { createIssuerKeys, type IssuerKeys } from './keys.ts'
@@ -175,7 +175,7 @@ export function createProtect(options: ProtectOptions, device: { fetch: Fetch; c
   const issuers = settings.issuers.map(trusted => createIssuer(trusted, transport, clock))
   const nonces = settings.nonceSecret && createNonces(clock, settings.nonceSecret)
   const proofs: ProofSettings = {
-    ...{ clock, nonces, algorithms: settings.algorithms },
+    ...{ clock, nonces, algorithms: settings.algorithms, keys: createProofKeys() },
     lifetimeSeconds: settings.proofLifetimeSeconds,
     toleranceSeconds: settings.toleranceSeconds,
     replay: options.replayMemory ?? memoryReplay(clock),

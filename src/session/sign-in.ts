@@ -2,12 +2,9 @@ import type { SecondHalf } from '../core/authorization.ts'
 import type { CallbackResult, Client, SignInOptions } from '../core/client.ts'
 import type { Page, UserAgent } from '../core/ports.ts'
 import type { Session } from '../core/session.ts'
-
 import { needsUser } from '../core/trouble.ts'
-
 import { abortable, singleFlight } from '../core/waiting.ts'
 import { CallbackError, ConfigurationError, ServerError } from '../errors.ts'
-
 import type { LiveSession } from './session.ts'
 
 export interface SignInPorts {
@@ -93,8 +90,8 @@ export function createSignIn(
       const { subject, parameters } = await (await authorization.get()).beginRecovery()
       const silent = { ...parameters, ...authorizationParameters, prompt: 'none' }
       const stepUp = stuck && { claims: stuck.claims }
-      const how = { returnTo, userAgent: agent, signal }
-      return signInAs(subject, { ...how, stepUp, authorizationParameters: silent })
+      const options = { returnTo, userAgent: agent, signal, stepUp }
+      return signInAs(subject, { ...options, authorizationParameters: silent })
     },
 
     async handleCallback(url): Promise<CallbackResult> {

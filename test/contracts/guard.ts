@@ -59,6 +59,12 @@ export function guardContract({ name, open }: RouterDriver): void {
     return { app, client }
   }
 
+  /** The page that left is gone before the user comes back. */
+  const comeBack = (w: PageWorld, error?: string) => {
+    closeApps()
+    w.comeBack(error)
+  }
+
   describe(name, () => {
     test('a user whose access token has expired sees a guarded page, and nothing is asked of the server first', async () => {
       const w = world()
@@ -75,7 +81,7 @@ export function guardContract({ name, open }: RouterDriver): void {
       await load(w, '/notes?x=1')
       await expect.poll(() => w.departures.length).toBe(1)
       expect(page()).not.toBe('notes')
-      w.comeBack()
+      comeBack(w)
       await load(w)
       await untilPage('notes')
       expect(address()).toBe('/notes?x=1')
@@ -88,7 +94,7 @@ export function guardContract({ name, open }: RouterDriver): void {
       await untilPage('home')
       app.go('/notes?x=1')
       await expect.poll(() => w.departures.length).toBe(1)
-      w.comeBack()
+      comeBack(w)
       await load(w)
       await untilPage('notes')
       expect(address()).toBe('/notes?x=1')
@@ -98,7 +104,7 @@ export function guardContract({ name, open }: RouterDriver): void {
       const w = world()
       await load(w, '/notes?x=1')
       await expect.poll(() => w.departures.length).toBe(1)
-      w.comeBack('access_denied')
+      comeBack(w, 'access_denied')
       const { app } = await load(w)
       await untilWelcome()
       app.go('/')

@@ -41,13 +41,14 @@ export async function setup(project: TestProject): Promise<void> {
   if (!tarball) throw new Error('npm pack left no tarball.')
   await run('tar', ['-xzf', join(temporary, tarball), '--strip-components', '1', '-C', folder], temporary)
 
-  // Only what latchkey declares: a dependency that is missing in its package.json is missing here too. Optional
+  // Only what latchkey declares: a dependency that is missing in its package.json is missing here too. The optional
   // peers that entries import are there as in an app that uses those entries.
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
     dependencies?: Record<string, string>
     peerDependencies?: Record<string, string>
   }
   for (const name of Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })) link(app, name)
+  link(app, '@angular/compiler') // wants to be imported first, where no build of an app has linked Angular's packages
   project.provide('packed', { tarball: join(temporary, tarball), app, folder })
 }
 

@@ -20,7 +20,7 @@ const node = (...args: string[]) =>
   runCommand(process.execPath, args, { cwd: app, timeoutMs: 15_000, env: { NODE_OPTIONS: '' } })
 
 /** Angular's packages want its compiler, or an app's build, before they are imported. */
-const compilerOf = (name: string) => (name === 'latchkey/angular' ? '@angular/compiler' : undefined)
+const compilerOf = (name: string) => (name.startsWith('latchkey/angular') ? '@angular/compiler' : undefined)
 
 const clean = { code: 0, timedOut: false, output: '' }
 
@@ -31,11 +31,13 @@ test('the package has its entries', () => {
     'latchkey/node',
     'latchkey/adopt',
     'latchkey/angular',
+    'latchkey/angular-http',
     'latchkey/back-channel-logout',
     'latchkey/capabilities',
     'latchkey/client-authentication',
     'latchkey/dpop',
     'latchkey/extending',
+    'latchkey/grants',
     'latchkey/front-channel-logout',
     'latchkey/id-token',
     'latchkey/ky',
@@ -53,6 +55,8 @@ test('the package has its entries', () => {
     'latchkey/userinfo',
     'latchkey/vue',
     'latchkey/webview',
+    'latchkey/worker',
+    'latchkey/worker-host',
   ])
 })
 
@@ -148,15 +152,15 @@ test.each(names.filter(name => name !== 'latchkey/extending'))(
 test.each(names)('%s touches no global of a browser when it is imported', async name => {
   const source = `
     const browser = ['window', 'document', 'localStorage', 'sessionStorage', 'indexedDB', 'location', 'history']
-    for (const global of browser) {
-      Object.defineProperty(globalThis, global, { get() { throw new Error('touched ' + global) } })
-    }
     // Packages may look who they run under; latchkey may not.
-    const real = globalThis.navigator
-    Object.defineProperty(globalThis, 'navigator', { get() {
-      if (/node_modules.latchkey.dist/.test(new Error().stack)) throw new Error('touched navigator')
-      return real
-    } })
+    for (const global of [...browser, 'navigator']) {
+      const real = globalThis[global]
+      Object.defineProperty(globalThis, global, { get() {
+        if (/node_modules.latchkey.dist/.test(new Error().stack)) throw new Error('touched ' + global)
+        return real
+      } })
+    }
+    ${compilerOf(name) ? `await import('${compilerOf(name)}')` : ''}
     await import('${name}')`
   expect(await node('--input-type=module', '--eval', source)).toEqual(clean)
 })

@@ -6,7 +6,7 @@ import { measure, overBudget } from './measure.ts'
 const { folder } = inject('packed')
 const importer = `${folder}/app.js`
 
-test('every entry is within its budget', async () => {
+test('every entry is within its budget', { timeout: 120_000 }, async () => {
   expect(overBudget(await measure(folder))).toEqual([])
 })
 

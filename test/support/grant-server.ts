@@ -41,6 +41,7 @@ export async function startGrantServer(options: { accessTokenSeconds?: number } 
         ],
         backchannel_token_delivery_mode: 'poll',
       },
+      { ...demoCli, client_id: 'grants-code-only' },
       {
         client_id: SERVICE,
         client_secret: SERVICE_SECRET,

@@ -43,6 +43,15 @@ export const layers: readonly Layer[] = [
     mayImport: [...DOOR, 'authorization/sign-in.ts', 'authorization/id-token.ts'],
   },
   { files: 'actions/', mayImport: DOOR },
+  { files: 'testing/', mayImport: ['index.ts', 'extending.ts'] },
+  {
+    files: 'inspector/',
+    mayImport: ['index.ts', 'extending.ts', 'core/', 'actions/context.ts', 'fetch/auth-fetch.ts'],
+  },
+  {
+    files: 'providers/firebase.ts',
+    mayImport: ['core/', 'errors.ts', 'options.ts', 'authorization/'],
+  },
   {
     files: 'providers/',
     mayImport: ['core/', 'errors.ts', 'options.ts'],
@@ -72,16 +81,17 @@ export const layers: readonly Layer[] = [
 export const doors: Readonly<Record<string, readonly string[]>> = {
   'idb-keyval': ['storage/indexeddb.ts'],
   ky: ['ky.ts'],
+  '@napi-rs/keyring': ['storage/keychain.ts'],
   ...Object.fromEntries(
     ['react', 'vue', 'svelte', 'solid'].map(name => [
       name === 'solid' ? 'solid-js' : name,
       [`bindings/${name}.ts`],
     ]),
   ),
-  '@angular/core': ['bindings/angular.ts'],
-  '@angular/common': ['bindings/angular.ts'],
+  '@angular/core': ['bindings/angular'],
+  '@angular/common': ['bindings/angular'],
   '@angular/router': ['bindings/angular.ts'],
-  rxjs: ['bindings/angular.ts'],
+  rxjs: ['bindings/angular-http.ts'],
   oauth4webapi: [
     'authorization/',
     'grants/',
@@ -97,6 +107,7 @@ export const edges: readonly string[] = [
   'platform/',
   'storage/',
   'lock/',
+  'inspector/',
   'actions/third-party',
   'node.ts',
   'webview.ts',
@@ -106,7 +117,7 @@ export const edges: readonly string[] = [
 ]
 
 /** Entries that need Node; all others have to load where there is none. */
-export const nodeEntries: readonly string[] = ['node.ts']
+export const nodeEntries: readonly string[] = ['node.ts', 'redis.ts', 'keychain.ts', 'terminal.ts']
 
 /** Globals of one environment. */
 export const environmentGlobals: ReadonlySet<string> = new Set([

@@ -25,7 +25,7 @@ export function startTool({ folder, script, args, env, notes }: ToolOptions) {
     )
     chmodSync(opener, 0o755)
   }
-  const { SSH_CONNECTION: _a, SSH_TTY: _b, DISPLAY: _c, WAYLAND_DISPLAY: _d, ...rest } = process.env
+  const { SSH_CONNECTION: _a, SSH_TTY: _b, DISPLAY: _c, WAYLAND_DISPLAY: _d, CI: _e, ...rest } = process.env
   const path = fileURLToPath(new URL(`processes/${script}`, import.meta.url))
   const child = spawn(process.execPath, ['--import', 'tsx', path, ...args], {
     env: { ...rest, ...env, PATH: folder },

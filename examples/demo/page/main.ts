@@ -1,8 +1,7 @@
 import { createClient } from 'latchkey'
+import { defineInspector, type LatchkeyInspector } from 'latchkey/inspector'
 import { byTestId, element } from './elements.ts'
-import { createEventHistory } from './event-history.ts'
 import { createNotesPanel } from './notes-panel.ts'
-import { createSequenceDiagram } from './sequence-diagram.ts'
 import { createSessionView } from './session-view.ts'
 
 interface Config {
@@ -23,12 +22,8 @@ const client = createClient({
   postLogoutRedirectUri: '/',
 })
 
-const history = createEventHistory()
-const diagram = createSequenceDiagram(history.events)
-client.events.subscribe(event => {
-  history.add(event)
-  diagram.draw(event)
-})
+defineInspector()
+element<LatchkeyInspector>('#inspector').client = client
 
 const view = createSessionView()
 const notes = createNotesPanel(client, config.apiUrl)
@@ -54,10 +49,6 @@ const attempt = async (action: () => Promise<unknown>) => {
 
 signIn.addEventListener('click', () => attempt(() => client.signIn({ returnTo: '/' })))
 signOut.addEventListener('click', () => attempt(() => client.signOut()))
-element('#clear').addEventListener('click', () => {
-  history.clear()
-  diagram.clear()
-})
 
 await attempt(() => client.start())
 view.show(client.session)

@@ -28,7 +28,6 @@ const scriptFolder = fileURLToPath(new URL('../../../build/demo/', import.meta.u
 /** All files. Every other path is the page itself, also `/callback`. */
 const files: Readonly<Record<string, string>> = {
   '/style.css': join(pageFolder, 'style.css'),
-  '/diagram.css': join(pageFolder, 'diagram.css'),
   '/icon.svg': join(pageFolder, 'icon.svg'),
   '/main.js': join(scriptFolder, 'main.js'),
   '/main.js.map': join(scriptFolder, 'main.js.map'),

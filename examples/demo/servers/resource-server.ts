@@ -29,11 +29,15 @@ interface Note {
 
 interface Answer {
   status: number
-  headers?: Record<string, string>
+  headers?: Readonly<Record<string, string>>
   body?: unknown
 }
 
 const LONGEST_NOTE_BYTES = 4096
+
+/** All that the check of a token reads. */
+const credentialsOf = ({ authorization }: IncomingMessage['headers']): Record<string, string> =>
+  authorization === undefined ? {} : { authorization }
 
 async function readNote(request: IncomingMessage): Promise<string | undefined> {
   let text = ''
@@ -83,14 +87,16 @@ export async function startResourceServer(options: ResourceServerOptions): Promi
     if (method !== 'GET' && method !== 'POST') {
       return { status: 405, headers: { allow: 'GET, POST, OPTIONS' }, body: { error: 'GET or POST.' } }
     }
-    const check = await checkToken(headers.authorization, method === 'GET' ? 'notes:read' : 'notes:write')
-    if (!check.ok) return check
-    const own = notes.get(check.subject) ?? []
+    const sent = new Request('http://localhost/notes', { method, headers: credentialsOf(headers) })
+    const verdict = await checkToken(sent, { scope: method === 'GET' ? 'notes:read' : 'notes:write' })
+    if (!verdict.valid) return verdict
+    const subject = verdict.subject ?? ''
+    const own = notes.get(subject) ?? []
     if (method === 'GET') return { status: 200, body: own }
     const text = await readNote(request)
     if (!text) return { status: 400, body: { error: 'Send JSON with a "text" of 1 to 4000 characters.' } }
     const note: Note = { id: own.length + 1, text, at: new Date().toISOString() }
-    notes.set(check.subject, [...own, note])
+    notes.set(subject, [...own, note])
     return { status: 201, body: note }
   }
 

@@ -15,6 +15,14 @@ export interface Reply {
 /** By path: the answer to a GET there. Routes may come and go. */
 export type Routes = Map<string, (url: URL, request: IncomingMessage) => Reply>
 
+/** Where to listen, if that is not where the browser goes: in a container whose port is forwarded. */
+export interface ListenOptions {
+  /** The address to listen on. Default: that of the redirect URI. `0.0.0.0` lets other machines in. */
+  host?: string
+  /** The port to listen on. Default: that of the redirect URI, or any free one. */
+  port?: number
+}
+
 export interface Listener {
   /**
    * The wanted URL, with the port that is listened on.
@@ -45,7 +53,11 @@ export const refuse = (status: number, headers?: Reply['headers']): Reply => ({
  * Listens on a literal loopback address. Whatever is sent there, this neither throws nor keeps the process up: whoever
  * waits for a request holds it.
  */
-export function listen(wanted: URL, routes: Routes): Listener {
+export function listen(
+  wanted: URL,
+  routes: Routes,
+  { host = wanted.hostname, port = Number(wanted.port || 0) }: ListenOptions = {},
+): Listener {
   const waiting = new Set<Socket>()
   let here = wanted
 
@@ -98,9 +110,9 @@ export function listen(wanted: URL, routes: Routes): Listener {
         ),
       ),
     )
-    server.listen(Number(wanted.port || 0), wanted.hostname.replace(/^\[|\]$/g, ''), () => {
+    server.listen(port, host.replace(/^\[|\]$/g, ''), () => {
       here = new URL(wanted)
-      here.port = String((server.address() as AddressInfo).port)
+      if (!wanted.port) here.port = String((server.address() as AddressInfo).port)
       resolve(here)
     })
   })

@@ -2,7 +2,7 @@ import type { UserAgent } from '../../core/ports.ts'
 import { abortable, withTimeLimit } from '../../core/waiting.ts'
 import { CallbackError, ConfigurationError } from '../../errors.ts'
 import { deviceClock } from '../device.ts'
-import { listen, type Reply, type Routes, refuse } from './loopback-listener.ts'
+import { type ListenOptions, listen, type Reply, type Routes, refuse } from './loopback-listener.ts'
 import { type HandOver, handOver, hasBrowser, openInBrowser } from './system-browser.ts'
 
 export interface LoopbackOptions {
@@ -13,13 +13,15 @@ export interface LoopbackOptions {
   open?: 'print' | ((url: string) => void | Promise<void>)
   /** How long the user may take, in milliseconds. Default 5 minutes. */
   timeoutMs?: number
+  /** Where to listen, if that is not where the browser goes: in a container whose port is forwarded. Default: the redirect URI. */
+  listen?: ListenOptions
 }
 
 /**
  * Signs in with the system's browser, which brings the answer to a listener on this machine (RFC 8252 section 7.3): a
  * literal loopback address, a free port unless the redirect URI names one, one answer, then closed.
  */
-export const loopback = ({ open, timeoutMs = 300_000 }: LoopbackOptions = {}): UserAgent => ({
+export const loopback = ({ open, timeoutMs = 300_000, listen: where }: LoopbackOptions = {}): UserAgent => ({
   name: 'loopback',
   begin(redirectUri) {
     const wanted = new URL(redirectUri)
@@ -33,7 +35,7 @@ export const loopback = ({ open, timeoutMs = 300_000 }: LoopbackOptions = {}): U
       : `${redirectUri} for any port, or register one with a port and set it as "redirectUri".`
     const advice = `If the server's page refuses the redirect URI, register ${register}`
     const routes: Routes = new Map([[wanted.pathname, () => refuse(404)]])
-    const listener = listen(wanted, routes)
+    const listener = listen(wanted, routes, where)
     let used = redirectUri
     const redirect = listener.url.then(url => {
       used = url.href

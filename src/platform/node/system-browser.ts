@@ -21,10 +21,13 @@ export interface HandOver {
 const CONNECTIONS = ['/proc/net/tcp', '/proc/net/tcp6']
 const ESTABLISHED = '01'
 
+const isWsl = () => Boolean(process.env.WSL_DISTRO_NAME)
+
 /** A browser that starts here is of no use to a user who sits elsewhere. */
 export function hasBrowser(): boolean {
-  const { SSH_CONNECTION, SSH_TTY, DISPLAY, WAYLAND_DISPLAY } = process.env
-  if (SSH_CONNECTION || SSH_TTY) return false
+  const { SSH_CONNECTION, SSH_TTY, DISPLAY, WAYLAND_DISPLAY, CODESPACES, REMOTE_CONTAINERS } = process.env
+  if (SSH_CONNECTION || SSH_TTY || CODESPACES || REMOTE_CONTAINERS) return false
+  if (isWsl()) return true // Windows has one
   return /^(darwin|win32)$/.test(process.platform) || Boolean(DISPLAY || WAYLAND_DISPLAY)
 }
 
@@ -35,7 +38,7 @@ export function openInBrowser(argument: string): void {
       ? ['open', argument]
       : process.platform === 'win32'
         ? ['rundll32', 'url.dll,FileProtocolHandler', argument]
-        : ['xdg-open', argument]
+        : [isWsl() ? 'wslview' : 'xdg-open', argument]
   const child = spawn(command as string, args, { stdio: 'ignore', detached: true })
   child.on('error', () => {}) // no opener here: the address was printed
   child.unref()

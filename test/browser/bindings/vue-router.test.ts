@@ -1,9 +1,9 @@
 import { guardRoutes, latchkey } from 'latchkey/vue'
-import { createApp, h } from 'vue'
+import { createApp, defineComponent, h } from 'vue'
 import { createRouter, createWebHistory, RouterView } from 'vue-router'
 import { guardContract } from '../../contracts/guard.ts'
 
-const page = (name: string) => () => h('p', { id: 'page' }, name)
+const page = (name: string) => defineComponent(() => () => h('p', { id: 'page' }, name))
 
 guardContract({
   name: 'latchkey/vue with Vue Router',

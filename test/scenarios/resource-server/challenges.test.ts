@@ -168,6 +168,17 @@ describe('a proof that was here before', () => {
     expect(verdicts.filter(({ valid }) => valid)).toHaveLength(1)
   })
 
+  test('is of a client whose next proof shows its private key, and that one is refused', async () => {
+    const { api, issuer, key, bound } = world({ dpop: 'accepted' })
+    const present = (header = {}) => {
+      const presented = proof(bound, key, issuer.now(), {}, header)
+      return api(requestWith({ authorization: `DPoP ${bound}`, dpop: presented }))
+    }
+    expect(await present()).toMatchObject({ valid: true })
+    expect(await present({ jwk: { ...key.jwk, d: 'AAAA' } })).toMatchObject({ reason: 'proof_invalid' })
+    expect(await present()).toMatchObject({ valid: true })
+  })
+
   test('is remembered where the app says, and a memory that fails lets nothing pass', async () => {
     const remembered: string[] = []
     const replayMemory = {

@@ -9,6 +9,7 @@ import { handledFetch } from '../../support/handled-fetch.ts'
 import { requestWith } from '../../support/resource-server/cases.ts'
 import {
   API,
+  base64url,
   createTestIssuer,
   ISSUER,
   proof,
@@ -303,6 +304,27 @@ describe('tokens that are not quite as RFC 9068 has them', () => {
   ])('are never %s', async (_what, claims, header) => {
     const { issuer, reasonOf } = world({ acceptAnyJwt: true })
     expect(await reasonOf(issuer.accessToken(claims, header))).toBe('wrong_type')
+  })
+
+  test('are the ID Tokens of Firebase, which are its bearers, by keys at a fixed place', async () => {
+    const issuer = createTestIssuer({ issuer: 'https://securetoken.google.com/my-project' })
+    const jwksUri = `${issuer.issuer}/jwks`
+    const trusted = { issuer: issuer.issuer, jwksUri }
+    const api = createProtect({ issuer: trusted, audience: 'my-project', acceptAnyJwt: true }, issuer)
+    const own = {
+      aud: 'my-project',
+      client_id: undefined,
+      jti: undefined,
+      scope: undefined,
+      user_id: 'alice',
+    }
+    const token = issuer.accessToken(own, { typ: 'JWT' })
+    expect(await api(bearer(token))).toMatchObject({ valid: true, subject: 'alice', scope: [] })
+    expect(issuer.requests).toEqual(['/jwks'])
+    const [, body = ''] = token.split('.')
+    // as the emulator signs nothing
+    const unsigned = `${base64url('{"alg":"none","typ":"JWT"}')}.${body}.`
+    expect(await api(bearer(unsigned))).toMatchObject({ reason: 'not_a_token' })
   })
 
   test('have their audience in client_id where the app says so', async () => {

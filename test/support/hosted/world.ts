@@ -19,7 +19,7 @@ export interface Served {
 }
 
 /** The options that the providers' functions leave to the app. */
-type AppOptions = Pick<ClientOptions, 'redirectUri' | 'allowedOrigins'> & Partial<ClientOptions>
+type AppOptions = Pick<ClientOptions, 'allowedOrigins'> & Partial<ClientOptions>
 
 /** For a test file. After each test, nothing that a client showed may hold a secret of the double. */
 export function hostedWorlds() {

@@ -80,8 +80,10 @@ export async function startApi({ issuer, introspectionCredentials }: TestServers
       seen.status = status
       return writeHead.call(response, status, ...rest)
     }) as typeof writeHead
-    const checked = await check(request.headers.authorization, 'notes:read')
-    if (!checked.ok) return send(response, checked)
+    const { authorization } = seen
+    const sent = new Request('http://localhost/', { headers: authorization ? { authorization } : {} })
+    const verdict = await check(sent, { scope: 'notes:read' })
+    if (!verdict.valid) return send(response, verdict)
     if (failure !== undefined) {
       const status = failure
       failure = undefined

@@ -1,16 +1,16 @@
-import type { ClientEvent } from 'latchkey'
+import type { ClientEvent } from '../index.ts'
 
-/** The events of this tab. They survive the redirect to the authorization server and reloads. */
+/** The events of this tab. They survive a redirect to the authorization server, and a reload. */
 export interface EventHistory {
   readonly events: readonly ClientEvent[]
   add(event: ClientEvent): void
   clear(): void
 }
 
-const KEY = 'latchkey-demo-events'
-
-/** More than fits on a screen, and few enough to redraw quickly. */
+/** More than fits on a screen, and few enough to draw quickly. */
 const MOST_EVENTS = 200
+
+const KEY = 'latchkey inspector'
 
 function restore(): ClientEvent[] {
   try {
@@ -21,8 +21,9 @@ function restore(): ClientEvent[] {
   }
 }
 
-export function createEventHistory(): EventHistory {
-  let events = restore()
+/** @param own the events that the client has emitted before anybody listened. */
+export function createEventHistory(own: readonly ClientEvent[]): EventHistory {
+  let events: ClientEvent[] = []
   const keep = (next: ClientEvent[]) => {
     events = next.slice(-MOST_EVENTS)
     try {
@@ -31,6 +32,8 @@ export function createEventHistory(): EventHistory {
       // a browser that stores nothing still shows new events
     }
   }
+  const text = new Set(own.map(event => JSON.stringify(event)))
+  keep([...restore().filter(event => !text.has(JSON.stringify(event))), ...own])
   return {
     get events() {
       return events

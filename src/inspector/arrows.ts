@@ -1,4 +1,4 @@
-import type { ClientEvent } from 'latchkey'
+import type { ClientEvent } from '../index.ts'
 
 export type Party = 'client' | 'authorization server' | 'resource server' | 'user agent'
 
@@ -13,13 +13,13 @@ export interface Arrow {
 
 type Way = readonly [from: Party, to: Party]
 
-export const toAuthorizationServer: Way = ['client', 'authorization server']
-export const fromAuthorizationServer: Way = ['authorization server', 'client']
-export const toResourceServer: Way = ['client', 'resource server']
-export const fromResourceServer: Way = ['resource server', 'client']
-export const atClient: Way = ['client', 'client']
+const toAuthorizationServer: Way = ['client', 'authorization server']
+const fromAuthorizationServer: Way = ['authorization server', 'client']
+const toResourceServer: Way = ['client', 'resource server']
+const fromResourceServer: Way = ['resource server', 'client']
+const atClient: Way = ['client', 'client']
 
-export const arrow = (
+const arrow = (
   [from, to]: Way,
   label: string,
   detail: string | false | undefined = '',
@@ -30,7 +30,7 @@ const together = (...parts: (string | false | undefined)[]) => parts.filter(Bool
 
 const pathOf = (url: string) => (URL.canParse(url) ? new URL(url).pathname : url)
 
-/** The arrow for an event of the client. */
+/** Words an event of a client as an arrow, to draw or print it. */
 export function arrowOf(event: ClientEvent): Arrow {
   switch (event.type) {
     case 'metadata-request':
@@ -68,7 +68,7 @@ export function arrowOf(event: ClientEvent): Arrow {
     case 'token-error':
       return arrow(fromAuthorizationServer, 'token error', together(event.error ?? event.code), 'bad')
     case 'tokens-adopted':
-      return arrow(atClient, 'tokens adopted', 'refreshed elsewhere')
+      return arrow(atClient, 'tokens adopted', `refreshed by ${event.from ?? 'another tab'}`)
     case 'step-up-required':
       return arrow(atClient, 'another sign-in needed', event.error, 'bad')
     case 'body-not-replayable':
@@ -93,7 +93,7 @@ export function arrowOf(event: ClientEvent): Arrow {
     case 'session-started':
       return arrow(atClient, 'session started', event.subject)
     case 'session-ended':
-      return arrow(atClient, 'session ended', event.reason)
+      return arrow(atClient, 'session ended', event.reason, event.reason === 'signed_out' ? 'plain' : 'bad')
     case 'warning':
       return arrow(atClient, 'warning', event.message, 'bad')
     case 'storage-degraded':

@@ -1,0 +1,57 @@
+// A service of a fleet. It calls one API with a token of its own, which all its processes share over Redis, and another API
+// for the user whose request it answers, with a token that it exchanges for the one it was called with.
+import { createServer } from 'node:http'
+import { clientSecretBasic } from 'latchkey/client-authentication'
+import { clientCredentials, tokenExchange } from 'latchkey/grants'
+import { createClient, LatchkeyError } from 'latchkey/node'
+import { redis } from 'latchkey/redis'
+import { createClient as connect } from 'redis'
+
+const { SERVICE_ISSUER, SERVICE_SECRET, SERVICE_REDIS, SERVICE_KEY, SERVICE_API, SERVICE_PORT } = process.env
+const api = SERVICE_API ?? 'https://api.example.com'
+
+const connection = connect({ url: SERVICE_REDIS ?? 'redis://127.0.0.1:6379' })
+connection.on('error', error => console.error(`Redis: ${error.code ?? error.name}`)) // it connects again by itself
+await connection.connect()
+const store = redis(connection, SERVICE_KEY ? { encryptionKey: SERVICE_KEY } : {})
+
+const common = {
+  issuer: SERVICE_ISSUER ?? 'https://id.example.com',
+  clientId: 'my-service',
+  clientAuthentication: clientSecretBasic(SERVICE_SECRET ?? 'secret'),
+  scope: 'notes:read',
+  allowedOrigins: [api],
+  store,
+}
+const service = createClient({ ...common, grant: clientCredentials() })
+
+const server = createServer(async (request, response) => {
+  const answer = (status: number, body: string) => response.writeHead(status).end(body)
+  try {
+    if (request.url === '/own') {
+      const upstream = await service.fetch(`${api}/notes`)
+      return answer(upstream.status, await upstream.text())
+    }
+    // your program has validated this token before it acts on it
+    const [, subjectToken] = /^Bearer (.+)$/.exec(request.headers.authorization ?? '') ?? []
+    if (!subjectToken) return answer(401, 'An access token is missing.')
+    const forUser = createClient({ ...common, grant: tokenExchange({ subjectToken, audience: 'notes' }) })
+    try {
+      const upstream = await forUser.fetch(`${api}/notes`)
+      return answer(upstream.status, await upstream.text())
+    } finally {
+      forUser.dispose() // the token stays in Redis, for the next request with the same token
+    }
+  } catch (error) {
+    const isLater = error instanceof LatchkeyError && error.retryable
+    answer(isLater ? 503 : 502, error instanceof Error ? error.message : 'failed')
+  }
+})
+server.listen(Number(SERVICE_PORT ?? 8080), '127.0.0.1', () => {
+  console.log(`listening on ${JSON.stringify(server.address())}`)
+})
+process.once('SIGTERM', () => {
+  server.close()
+  service.dispose()
+  connection.destroy()
+})

@@ -1,0 +1,35 @@
+/** Creates an element with a class and a text. */
+export function created<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  className = '',
+  text = '',
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag)
+  if (className) made.className = className
+  if (text) made.textContent = text
+  return made
+}
+
+/** Creates a button. */
+export function button(text: string, title: string, press: () => unknown): HTMLButtonElement {
+  const made = created('button', '', text)
+  made.type = 'button'
+  made.title = title
+  made.addEventListener('click', () => void press())
+  return made
+}
+
+/** Creates a picture of paths, for a reader who sees it only. */
+export function picture(viewBox: string, className: string, shapes: readonly string[]): SVGSVGElement {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg')
+  svg.setAttribute('viewBox', viewBox)
+  svg.setAttribute('class', className)
+  svg.setAttribute('aria-hidden', 'true')
+  for (const shape of shapes) {
+    const path = document.createElementNS('http://www.w3.org/2000/svg', 'path')
+    path.setAttribute('d', shape)
+    path.setAttribute('pathLength', '100')
+    svg.append(path)
+  }
+  return svg
+}

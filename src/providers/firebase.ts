@@ -1,0 +1,223 @@
+import { peek } from '../authorization/id-token.ts'
+import type { ObtainPorts } from '../authorization/sign-in.ts'
+import { readMembers } from '../authorization/token-response.ts'
+import { isConfidential } from '../core/destination.ts'
+import type { Grant } from '../core/grant.ts'
+import type { UserAgent } from '../core/ports.ts'
+import { epochOf } from '../core/session.ts'
+import type { IdTokenClaims } from '../core/token-set.ts'
+import { CallbackError, ConfigurationError, LatchkeyError, NetworkError } from '../errors.ts'
+import type { ServerMetadata } from '../options.ts'
+
+export interface FirebaseOptions {
+  /** The project's id, such as `my-project`. */
+  projectId: string
+  /** The web API key. It names the project and is no secret. */
+  apiKey: string
+  /**
+   * Where the Auth emulator runs, on loopback, such as `http://127.0.0.1:9099`. Its ID Tokens are not signed, so latchkey
+   * checks none, and APIs must not accept them. Default: not set, and the real service answers.
+   */
+  emulator?: string
+}
+
+/** The options that `firebase()` makes. */
+export interface FirebaseClientOptions {
+  clientId: string
+  server: ServerMetadata
+  issuer?: undefined
+  scope: ''
+  grant: Grant
+  provider: () => { tokenAnswer(members: Members): Members }
+}
+
+type Members = Readonly<Record<string, unknown>>
+
+const KEYS = 'https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com'
+/** The names of endpoints that firebase() adds to the metadata. */
+const SIGN_IN = 'firebase_sign_in_endpoint'
+const IS_EMULATOR = 'firebase_emulator'
+
+/** What Firebase says in place of an OAuth error (RFC 6749 section 5.2): the refresh token is at fault for good. */
+const FINAL = /^(TOKEN_EXPIRED|USER_DISABLED|USER_NOT_FOUND|INVALID_REFRESH_TOKEN)$/
+/** It will answer another time. */
+const PASSING = /^(TOO_MANY_ATTEMPTS_TRY_LATER|QUOTA_EXCEEDED|RESOURCE_EXHAUSTED|UNAVAILABLE|INTERNAL.*)$/
+
+/** The code in `{"error":{"message":"CODE : text"}}`, or in the status beside it. */
+function codeOf(members: Members | undefined): string | undefined {
+  const { message, status } = Object(members?.error)
+  const code = /^[A-Z][A-Z_]{2,99}(?= ?:|$)/.exec(String(message ?? ''))?.[0]
+  return code ?? (typeof status === 'string' && /^[A-Z_]{3,100}$/.test(status) ? status : undefined)
+}
+
+/** An error of securetoken as OAuth has it. */
+function toTokenAnswer(members: Members, isEmulator: boolean): Members {
+  if (typeof members.error === 'object' && members.error !== null) {
+    const code = codeOf(members) ?? 'REFUSED'
+    const error = FINAL.test(code)
+      ? 'invalid_grant'
+      : PASSING.test(code)
+        ? 'temporarily_unavailable'
+        : 'invalid_request'
+    return { error, error_description: code }
+  }
+  if (!isEmulator) return members
+  const { id_token: unsigned, ...others } = members
+  return others
+}
+
+/**
+ * Firebase Authentication. There is no page to sign in at: call `signIn({ userAgent })` with one of `withPassword()`,
+ * `anonymously()`, `withCustomToken()` and `withIdentityProvider()`. The access token is Firebase's ID Token.
+ * @returns options to spread into those of `createClient()`.
+ * @throws ConfigurationError without `projectId` and `apiKey`, and for an emulator that is not on loopback.
+ */
+export function firebase({ projectId, apiKey, emulator }: FirebaseOptions): FirebaseClientOptions {
+  if (!projectId || !apiKey)
+    throw new ConfigurationError('firebase() needs "projectId" and "apiKey": see your project\'s settings.')
+  const local = emulator === undefined || !URL.canParse(emulator) ? undefined : new URL(emulator)
+  if (emulator !== undefined && !(local?.protocol === 'http:' && isConfidential(local))) {
+    throw new ConfigurationError(
+      `"emulator" must be on loopback, such as "http://127.0.0.1:9099"; got ${JSON.stringify(emulator)}. Leave it out for the real service.`,
+    )
+  }
+  const at = (host: string) => (local ? `${local.origin}/${host}` : `https://${host}`)
+  const key = `key=${encodeURIComponent(apiKey)}`
+  return {
+    clientId: projectId,
+    scope: '',
+    server: {
+      issuer: `https://securetoken.google.com/${projectId}`,
+      // nobody is sent there
+      authorization_endpoint: at('identitytoolkit.googleapis.com/v1/accounts'),
+      token_endpoint: `${at('securetoken.googleapis.com/v1/token')}?${key}`,
+      jwks_uri: KEYS,
+      id_token_signing_alg_values_supported: ['RS256'],
+      [SIGN_IN]: `${at('identitytoolkit.googleapis.com/v1/accounts:')}METHOD?${key}`,
+      [IS_EMULATOR]: local !== undefined,
+    },
+    grant: { type: 'firebase', userAgent: withoutWay },
+    provider: () => ({ tokenAnswer: members => toTokenAnswer(members, local !== undefined) }),
+  }
+}
+
+/** For a `signIn()` that does not say how. */
+const withoutWay: UserAgent = {
+  name: 'firebase',
+  begin() {
+    throw new ConfigurationError(
+      'Firebase has no page to sign in at. Call signIn({ userAgent: withPassword({ email, password }) }), or another way of latchkey/providers.',
+    )
+  },
+}
+
+const refusalOf = (code: string): CallbackError =>
+  new CallbackError(
+    `Firebase refused the sign-in: ${code}. Call signIn() to try again.`,
+    'authorization_error',
+    { error: PASSING.test(code) ? 'temporarily_unavailable' : code },
+  )
+
+/** @throws CallbackError with Firebase's code as `error`; NetworkError where it did not answer. */
+async function requestTokens({ transport }: ObtainPorts, url: string, body: Members) {
+  const answer = await transport(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    body: JSON.stringify({ ...body, returnSecureToken: true }),
+  })
+  const members = await readMembers(answer, () => {})
+  const { idToken, refreshToken, expiresIn } = members ?? {}
+  if (answer.ok && typeof idToken === 'string') {
+    return {
+      access_token: idToken,
+      token_type: 'bearer',
+      expires_in: Number(expiresIn) || 3600,
+      ...(typeof refreshToken === 'string' && refreshToken && { refresh_token: refreshToken }),
+    }
+  }
+  const code = codeOf(members)
+  if (code) throw refusalOf(code)
+  const { status } = answer
+  throw new NetworkError(`Firebase did not answer the sign-in (status ${status}).`, 'unavailable', { status })
+}
+
+/** Signs in by one request (`accounts:METHOD`) and stores the session. @throws LatchkeyError */
+async function obtain(ports: ObtainPorts, method: string, body: Members): Promise<void> {
+  const { records, idTokens, emit } = ports
+  const epoch = epochOf(await records.read())
+  const server = await ports.server()
+  const grantType = `firebase ${method}`
+  emit({ type: 'token-request', grantType, attempt: 1 })
+  try {
+    const url = String(server[SIGN_IN]).replace('METHOD', method)
+    const response = await requestTokens(ports, url, body)
+    const { access_token: idToken, expires_in: expiresInSeconds } = response
+    let claims = peek(idToken, 1) as IdTokenClaims
+    if (!server[IS_EMULATOR]) {
+      const judged = await idTokens.judge(server, { ...response, id_token: idToken })
+      await judged.verify()
+      claims = judged.claims
+    }
+    emit({ type: 'token-response', grantType, expiresInSeconds, scope: '', rotated: false })
+    const sessionId = crypto.randomUUID()
+    await ports.begin(sessionId, epoch, { response, claims })
+    ports.changed(sessionId)
+  } catch (cause) {
+    const failure =
+      cause instanceof LatchkeyError
+        ? cause
+        : new CallbackError('The ID Token of Firebase did not pass its checks.', 'invalid_response')
+    const { error } = failure as { error?: string }
+    emit({ type: 'token-error', grantType, code: failure.code, ...(error !== undefined && { error }) })
+    throw failure
+  }
+}
+
+const way = (method: string, body: Members): UserAgent => ({
+  name: 'firebase',
+  begin: () => ({
+    redirectUri: '',
+    authorize: async () => undefined,
+    async obtain(ports) {
+      await obtain(ports as ObtainPorts, method, body)
+      return true
+    },
+    close() {},
+  }),
+})
+
+/** Signs in with an e-mail address and a password. @param options.tenantId of Identity Platform. Default: none. */
+export const withPassword = (options: { email: string; password: string; tenantId?: string }): UserAgent =>
+  way('signInWithPassword', options)
+
+/** Makes a user with an e-mail address and a password, and signs in. */
+export const withNewUser = (options: { email: string; password: string; tenantId?: string }): UserAgent =>
+  way('signUp', options)
+
+/** Makes a user without a name, and signs in. */
+export const anonymously = (): UserAgent => way('signUp', {})
+
+/** Signs in with a token that your server made with Firebase's Admin SDK. */
+export const withCustomToken = (token: string): UserAgent => way('signInWithCustomToken', { token })
+
+/**
+ * Signs in with the tokens of another provider: a session of latchkey's Google client becomes one of Firebase.
+ * @param options.providerId such as `google.com`, `apple.com` or `github.com`.
+ * @param options.idToken that provider's ID Token. Set it or `accessToken`.
+ */
+export function withIdentityProvider({
+  providerId,
+  idToken,
+  accessToken,
+  requestUri = 'http://localhost',
+}: {
+  providerId: string
+  idToken?: string
+  accessToken?: string
+  requestUri?: string
+}): UserAgent {
+  const form = new URLSearchParams({ providerId })
+  if (idToken) form.set('id_token', idToken)
+  if (accessToken) form.set('access_token', accessToken)
+  return way('signInWithIdp', { requestUri, postBody: form.toString(), returnIdpCredential: true })
+}

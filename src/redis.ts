@@ -1,0 +1,52 @@
+import type { Store } from './core/ports.ts'
+import { ConfigurationError } from './errors.ts'
+import { redisLock } from './lock/redis.ts'
+import { deviceClock } from './platform/device.ts'
+import { createCipher, type EncryptionKey } from './storage/encrypted.ts'
+import { boundedEvaluate, redisKeyValue } from './storage/redis.ts'
+import { type RedisCommands, type RedisConnection, redisCommands } from './storage/redis-connection.ts'
+import { redisNews } from './storage/redis-news.ts'
+
+export type { EncryptionKey } from './storage/encrypted.ts'
+export type { RedisCommands, RedisConnection } from './storage/redis-connection.ts'
+
+export interface RedisStoreOptions {
+  /**
+   * Encrypts what is stored: 32 random bytes, or a list whose first key encrypts and whose others decrypt what is there already.
+   * Default: nothing is encrypted.
+   */
+  encryptionKey?: EncryptionKey | readonly EncryptionKey[]
+  /** Begins the name of every key: `{<namespace>}`, so that all keys are on one node of a cluster. Default `latchkey`. */
+  namespace?: string
+  /** How long a session is kept that nobody refreshes, in seconds, 60 or more. Default 30 days. */
+  ttlSeconds?: number
+}
+
+/**
+ * Tokens in Redis or Valkey, shared by every process that uses the same server: one of them refreshes, under a lease, and all
+ * use what it got. While Redis cannot be reached, access tokens that are still valid go on working, and everything else
+ * rejects with a StorageError that is retryable: nobody refreshes without the lease.
+ * @param connection of `redis`, `ioredis`, `iovalkey` or `@valkey/valkey-glide`; your program connects and closes it.
+ * @throws ConfigurationError for a connection or an option that is wrong.
+ */
+export function redis(connection: RedisConnection, options: RedisStoreOptions = {}): Store {
+  const { encryptionKey, namespace = 'latchkey', ttlSeconds = 30 * 24 * 3600 } = options
+  if (!(ttlSeconds >= 60)) throw new ConfigurationError(`"ttlSeconds" must be 60 or more; got ${ttlSeconds}.`)
+  if (!/^[^{}\s]+$/.test(namespace))
+    throw new ConfigurationError('"namespace" must be a name without spaces and braces, such as "latchkey".')
+  const commands: RedisCommands = redisCommands(connection)
+  const tag = `{${namespace}}`
+  const evaluate = boundedEvaluate(commands, deviceClock)
+  const cipher = encryptionKey === undefined ? undefined : createCipher(encryptionKey)
+  const { channel, onRelease, name } = redisNews({ commands, evaluate, namespace: tag })
+  return {
+    name: 'redis',
+    keyValue: redisKeyValue({ evaluate, namespace: tag, cipher, ttlSeconds }),
+    lock: redisLock({
+      ...{ evaluate, namespace: tag, clock: deviceClock, onRelease },
+      channel: name,
+      random: Math.random,
+    }),
+    channel,
+  }
+}

@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto'
+import type { KeyValue, Lock } from '../core/ports.ts'
+import { once, WAIT_MS } from '../core/waiting.ts'
+import { ConfigurationError, LatchkeyError, StorageError } from '../errors.ts'
+import { type Cipher, createCipher, encryptedKeyValue } from './encrypted.ts'
+
+/** One secret in the keychain of the operating system. */
+export interface KeychainEntry {
+  /** Resolves with `null` or `undefined` if there is none. */
+  getPassword(): Promise<string | null | undefined>
+  setPassword(secret: string): Promise<unknown>
+}
+
+const KEY_BYTES = 32
+
+/** Another package, or none: the app decides whether it installs one. */
+async function openEntry(service: string, account: string): Promise<KeychainEntry> {
+  const { AsyncEntry } = await import('@napi-rs/keyring').catch((cause: unknown) => {
+    throw new ConfigurationError(
+      'keychain() needs the package @napi-rs/keyring: install it, or use file() of latchkey/node.',
+      { cause },
+    )
+  })
+  // without a Secret Service, the default would fall back to a kernel keyring, which does not outlast a reboot
+  return new AsyncEntry(service, account, { linux: { store: 'secret-service' } })
+}
+
+/** The words of the system say where the user has to look; they hold no secret. */
+const wordsOf = (cause: unknown) =>
+  cause instanceof Error ? cause.message.split('\n')[0]?.slice(0, 200) : ''
+
+const noKeychain = (cause: unknown) =>
+  new StorageError(
+    `The keychain of this system cannot be used (${wordsOf(cause)}). Unlock it and try again, or use file() of latchkey/node.`,
+  )
+
+export interface KeychainOptions {
+  readonly service: string
+  readonly account: string
+  readonly lock: Lock
+  /** Default: the entry of @napi-rs/keyring. */
+  readonly entry: KeychainEntry | undefined
+  /** Where the encrypted values are, for messages. */
+  readonly path: string
+}
+
+/** KeyValue whose values are encrypted with a key that is in the keychain of the operating system. */
+export function keychainKeyValue(inner: KeyValue, options: KeychainOptions): KeyValue {
+  const { service, account, lock, path } = options
+
+  const readKey = async (): Promise<Cipher> => {
+    try {
+      const entry = options.entry ?? (await openEntry(service, account))
+      const found = await entry.getPassword()
+      if (found) return createCipher(found)
+      // a keychain that is locked may say that there is nothing: what is there would be lost with a new key
+      if ((await inner.keys('')).length > 0) {
+        throw new StorageError(
+          `The key for ${path} is not in the keychain: unlock the keychain and try again. If the key is gone, delete the file and sign in again.`,
+        )
+      }
+      const made = randomBytes(KEY_BYTES).toString('base64')
+      await entry.setPassword(made)
+      if ((await entry.getPassword()) !== made) throw new Error('what was stored is not there')
+      return createCipher(made)
+    } catch (cause) {
+      throw cause instanceof LatchkeyError ? cause : noKeychain(cause)
+    }
+  }
+  // two processes that start at the same time must not make two keys
+  const cipher = once(() => lock.run('keychain', readKey, WAIT_MS))
+  return encryptedKeyValue(inner, cipher)
+}

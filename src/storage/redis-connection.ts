@@ -1,0 +1,104 @@
+import { ConfigurationError } from '../errors.ts'
+
+/** What latchkey needs of a connection, for a client library that it does not know. */
+export interface RedisCommands {
+  /** Runs a Lua script on the server (`EVAL`). */
+  evaluate(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown>
+  /**
+   * Hears a channel on a connection of its own. Leave it out if there is none: then changes are noticed when the store is read.
+   * @returns a function that closes that connection.
+   */
+  subscribe?(channel: string, hear: (message: string) => void): Promise<() => void>
+}
+
+type Emitter = { on(event: string, listen: (...args: string[]) => void): unknown }
+
+/** A client, cluster or sentinel of the package `redis`. */
+interface NodeRedis {
+  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+  sendCommand(...args: never): unknown
+  duplicate?(): NodeRedisSubscriber
+}
+interface NodeRedisSubscriber extends Emitter {
+  connect(): Promise<unknown>
+  subscribe(channel: string, hear: (message: string) => void): Promise<unknown>
+  destroy?(): void
+}
+
+/** A client or cluster of the packages `ioredis` and `iovalkey`. */
+interface Ioredis {
+  eval(script: string, count: number, ...rest: string[]): Promise<unknown>
+  call(...args: never): unknown
+  duplicate?(): IoredisSubscriber
+}
+interface IoredisSubscriber extends Emitter {
+  subscribe(channel: string): Promise<unknown>
+  disconnect(): void
+}
+
+/** A client of the package `@valkey/valkey-glide`, standalone or cluster. */
+interface Glide {
+  customCommand(args: string[]): Promise<unknown>
+}
+
+/** A connection of `redis`, `ioredis`, `iovalkey` or `@valkey/valkey-glide`, or what latchkey needs of any other. */
+export type RedisConnection = NodeRedis | Ioredis | Glide | RedisCommands
+
+const has = <Name extends string>(value: object, name: Name): value is Record<Name, () => unknown> =>
+  typeof (value as Record<Name, unknown>)[name] === 'function'
+
+const nothing = () => {}
+
+async function subscribeNodeRedis(client: NodeRedis, channel: string, hear: (message: string) => void) {
+  const own = client.duplicate?.()
+  if (!own) return nothing
+  own.on('error', nothing) // it connects again by itself, and without it nothing is lost but time
+  await own.connect()
+  await own.subscribe(channel, hear)
+  return () => own.destroy?.()
+}
+
+async function subscribeIoredis(client: Ioredis, channel: string, hear: (message: string) => void) {
+  const own = client.duplicate?.()
+  if (!own) return nothing
+  own.on('error', nothing)
+  own.on('message', (name = '', message = '') => {
+    if (name === channel) hear(message)
+  })
+  await own.subscribe(channel)
+  return () => own.disconnect()
+}
+
+/**
+ * Finds out by its methods which library a connection is of.
+ * @throws ConfigurationError for what is none.
+ */
+export function redisCommands(connection: RedisConnection): RedisCommands {
+  if (typeof connection === 'object' && connection) {
+    if (has(connection, 'evaluate')) return connection as unknown as RedisCommands
+    if (has(connection, 'customCommand')) {
+      const glide = connection as unknown as Glide
+      return {
+        evaluate: (script, keys, args) =>
+          glide.customCommand(['EVAL', script, String(keys.length), ...keys, ...args]),
+      }
+    }
+    if (has(connection, 'eval') && has(connection, 'call')) {
+      const client = connection as unknown as Ioredis
+      return {
+        evaluate: (script, keys, args) => client.eval(script, keys.length, ...keys, ...args),
+        subscribe: (channel, hear) => subscribeIoredis(client, channel, hear),
+      }
+    }
+    if (has(connection, 'eval') && has(connection, 'sendCommand')) {
+      const client = connection as unknown as NodeRedis
+      return {
+        evaluate: (script, keys, args) => client.eval(script, { keys: [...keys], arguments: [...args] }),
+        subscribe: (channel, hear) => subscribeNodeRedis(client, channel, hear),
+      }
+    }
+  }
+  throw new ConfigurationError(
+    'redis() takes a connection of redis, ioredis, iovalkey or @valkey/valkey-glide, or an object with a function "evaluate".',
+  )
+}

@@ -1,0 +1,91 @@
+import { createListeners } from '../core/listeners.ts'
+import type { Channel, News } from '../core/ports.ts'
+import type { Evaluate } from './redis.ts'
+import type { RedisCommands } from './redis-connection.ts'
+
+const PUBLISH = `return redis.call('PUBLISH', ARGV[1], ARGV[2])`
+
+/** What is published: news of one client, or that a lease was released. */
+type Message =
+  | { readonly to: string; readonly from: string; readonly news: News }
+  | { readonly released: string }
+
+const isNews = (news: Partial<News> | undefined): boolean =>
+  /^session-(changed|ended|left)$/.test(news?.type ?? '')
+
+export interface RedisNewsOptions {
+  readonly commands: RedisCommands
+  readonly evaluate: Evaluate
+  readonly namespace: string
+}
+
+/** One subscription for all clients of a store, opened by the first who listens and closed by the last. */
+export function redisNews({ commands, evaluate, namespace }: RedisNewsOptions) {
+  const name = `${namespace}:news`
+  const own = crypto.randomUUID()
+  const heard = createListeners<Message>()
+  let closing: Promise<() => void> | undefined
+
+  const hear = (text: string) => {
+    try {
+      const message = JSON.parse(text) as Message
+      if (message && typeof message === 'object') heard.tell(message)
+    } catch {} // not ours
+  }
+  const open = () => {
+    closing ??= commands.subscribe?.(name, hear)
+    closing?.catch(() => {
+      closing = undefined // the next who listens tries again
+    })
+  }
+  const listen = (tell: (message: Message) => void) => {
+    const stop = heard.add(tell)
+    open()
+    return () => {
+      stop()
+      if (heard.size()) return
+      closing?.then(
+        close => close(),
+        () => {},
+      )
+      closing = undefined
+    }
+  }
+
+  return {
+    /** Where everything is published. */
+    name,
+    /** Calls `wake` when the lease of that name was released: only where somebody listens to news anyway. */
+    onRelease(lease: string, wake: () => void): () => void {
+      if (!closing) return () => {}
+      return heard.add(message => {
+        if ('released' in message && message.released === lease) wake()
+      })
+    },
+    /** The news of one client to the other processes, and to its twins in this one. */
+    channel(to: string): Channel {
+      const from = `${own} ${crypto.randomUUID()}`
+      const stops = new Set<() => void>()
+      return {
+        post(news) {
+          const publish = () => evaluate(PUBLISH, [name], [name, JSON.stringify({ to, from, news })])
+          Promise.resolve(closing)
+            .then(publish, publish)
+            .catch(() => {}) // the store is the truth
+        },
+        listen(tell) {
+          const stop = listen(message => {
+            if ('to' in message && message.to === to && message.from !== from && isNews(message.news))
+              tell(message.news)
+          })
+          stops.add(stop)
+          return stop
+        },
+        close() {
+          for (const stop of stops) stop()
+          stops.clear()
+        },
+      }
+    },
+  }
+}

@@ -1,0 +1,104 @@
+import type { TestServer } from './server.ts'
+
+/** The part of msw's `http` that `mswHandlers()` uses, in every version of msw from 2 on. */
+export interface MswHttp<Handler> {
+  all(path: string, resolver: (info: { request: Request }) => Promise<Response | undefined>): Handler
+}
+
+/** The part of a page or context of Playwright that `playwrightRoutes()` uses. */
+export interface PlaywrightPage {
+  route(isOurs: (url: URL) => boolean, handler: (route: PlaywrightRoute) => Promise<void>): Promise<unknown>
+}
+
+/** The part of a route of Playwright that `playwrightRoutes()` uses. */
+export interface PlaywrightRoute {
+  request(): {
+    url(): string
+    method(): string
+    allHeaders(): Promise<Record<string, string>>
+    postData(): string | null
+  }
+  fulfill(answer: { status: number; headers: Record<string, string>; body: string }): Promise<void>
+  abort(errorCode?: string): Promise<void>
+  fallback(): Promise<void>
+}
+
+/** The part of Cypress' `cy` that `cypressIntercepts()` uses. */
+export interface CypressCommands {
+  intercept(matcher: { url: RegExp }, handler: (request: CypressRequest) => Promise<void>): unknown
+}
+
+/** The part of an intercepted request of Cypress that `cypressIntercepts()` uses. */
+export interface CypressRequest {
+  readonly url: string
+  readonly method: string
+  readonly headers: Readonly<Record<string, string | string[]>>
+  readonly body: unknown
+  reply(answer: { statusCode: number; headers: Record<string, string>; body: string }): void
+  destroy(): void
+  continue(): void
+}
+
+const originsOf = ({ issuer, api }: TestServer) => [...new Set([new URL(issuer).origin, new URL(api).origin])]
+
+/**
+ * Makes the server answer in msw: `setupServer(...mswHandlers(server, http))`.
+ * @param http that of msw. latchkey does not import msw itself.
+ * @returns one handler for each origin of the server.
+ */
+export const mswHandlers = <Handler>(server: TestServer, http: MswHttp<Handler>): Handler[] =>
+  originsOf(server).map(origin => http.all(`${origin}/*`, ({ request }) => server.handle(request)))
+
+const requestOf = (url: string, method: string, headers: Headers, body: string | null) =>
+  new Request(url, { method, headers, body: /^(GET|HEAD)$/i.test(method) ? null : body })
+
+/** HTTP/2 has headers that nobody may set, such as `:authority`. */
+const headersOf = (headers: Readonly<Record<string, string | string[]>>) =>
+  new Headers(
+    Object.entries(headers)
+      .filter(([name]) => !name.startsWith(':'))
+      .map(([name, value]): [string, string] => [name, [value].flat().join(', ')]),
+  )
+
+/**
+ * Makes the server answer for a page of Playwright: the sign-in page, token requests and the API, without a network.
+ * @param page the page, or the context of all pages.
+ */
+export async function playwrightRoutes(server: TestServer, page: PlaywrightPage): Promise<void> {
+  const origins = new Set(originsOf(server))
+  await page.route(
+    url => origins.has(url.origin),
+    async route => {
+      const request = route.request()
+      const headers = headersOf(await request.allHeaders())
+      const response = await server.handle(
+        requestOf(request.url(), request.method(), headers, request.postData()),
+      )
+      if (!response) return route.fallback()
+      if (response.type === 'error') return route.abort('connectionreset')
+      const body = await response.text()
+      await route.fulfill({ status: response.status, headers: Object.fromEntries(response.headers), body })
+    },
+  )
+}
+
+const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')
+
+/**
+ * Makes the server answer for the page that Cypress tests. The server runs in the test's own file: call it before
+ * `cy.visit()`.
+ * @param cy the global `cy` of Cypress.
+ */
+export function cypressIntercepts(server: TestServer, cy: CypressCommands): void {
+  for (const origin of originsOf(server)) {
+    cy.intercept({ url: new RegExp(`^${escaped(origin)}/`) }, async request => {
+      const { url, method, body } = request
+      const text = typeof body === 'string' ? body : body ? JSON.stringify(body) : null
+      const response = await server.handle(requestOf(url, method, headersOf(request.headers), text))
+      if (!response) return request.continue()
+      if (response.type === 'error') return request.destroy()
+      const headers = Object.fromEntries(response.headers)
+      request.reply({ statusCode: response.status, headers, body: await response.text() })
+    })
+  }
+}

@@ -1,0 +1,112 @@
+import type { Channel, Fetch, News } from '../extending.ts'
+import { type ClientOptions, memory, type Store } from '../index.ts'
+import type { TestServer } from './server.ts'
+
+/** Opens channels whose news go to all other clients in this process. */
+export function createHub(): (name: string) => Channel {
+  const rooms = new Map<string, Set<(news: News) => void>>()
+  return name => {
+    const room = rooms.get(name) ?? new Set()
+    rooms.set(name, room)
+    const own = new Set<(news: News) => void>()
+    let open = true
+    return {
+      post(news) {
+        const others = [...room].filter(hear => open && !own.has(hear))
+        for (const hear of others) queueMicrotask(() => room.has(hear) && hear({ ...news }))
+      },
+      listen(listener) {
+        const hear = (news: News) => listener(news)
+        own.add(hear)
+        room.add(hear)
+        return () => void (room.delete(hear) && own.delete(hear))
+      },
+      close() {
+        open = false
+        for (const hear of own) room.delete(hear)
+      },
+    }
+  }
+}
+
+/** One of several tabs of an app. */
+export interface Tab {
+  /** `tab 1`, `tab 2` and so on. */
+  readonly name: string
+  /** The number that chose the order of everything. Pass it to `tabs()` again to repeat a failure. */
+  readonly seed: number
+  /** Options for this tab's client: `createClient(tab.options)`. */
+  readonly options: ClientOptions
+}
+
+/** Options of `tabs()`. */
+export interface TabsOptions {
+  /** The server of all tabs. */
+  server: TestServer
+  /** Chooses the order: a whole number. Default: another one at every call. */
+  seed?: number
+}
+
+/** mulberry32: a small generator of random numbers from a seed. */
+function createRandom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** Lets one of those who wait go on at a time: a random one, in each turn of the event loop. */
+function createTurns(random: () => number): () => Promise<void> {
+  const waiting: (() => void)[] = []
+  const next = () => {
+    const [go] = waiting.splice(Math.floor(random() * waiting.length), 1)
+    go?.()
+    if (waiting.length > 0) setTimeout(next, 0)
+  }
+  return () =>
+    new Promise(resolve => {
+      waiting.push(resolve)
+      if (waiting.length === 1) setTimeout(next, 0)
+    })
+}
+
+/**
+ * Opens several tabs of one app, for tests of races: they share records, lock and news as the tabs of a browser do. Before
+ * every storage call and every request, a seed chooses which tab goes on.
+ * @param count how many tabs, 1 or more.
+ * @param options.server the server of all tabs.
+ * @param options.seed chooses the order: a whole number. Default: another one at every call.
+ */
+export function tabs(
+  count: number,
+  { server, seed = Math.floor(Math.random() * 2 ** 32) }: TabsOptions,
+): Tab[] {
+  const turn = createTurns(createRandom(seed))
+  const { keyValue, lock } = memory()
+  const store: Store = {
+    name: 'shared memory',
+    lock,
+    channel: createHub(),
+    reach: () => 'origin',
+    keyValue: {
+      get: key => turn().then(() => keyValue.get(key)),
+      update: (key, change) => turn().then(() => keyValue.update(key, change)),
+      keys: prefix => turn().then(() => keyValue.keys(prefix)),
+    },
+  }
+  const fetch: Fetch = async (...args) => {
+    await turn()
+    const response = await server.fetch(...args)
+    await turn()
+    return response
+  }
+  const numbers = Array.from({ length: count }, (_, index) => index + 1)
+  return numbers.map(number => ({
+    name: `tab ${number}`,
+    seed,
+    options: { ...server.options(), fetch, store },
+  }))
+}

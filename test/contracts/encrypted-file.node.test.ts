@@ -1,0 +1,145 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { ConfigurationError, StorageError } from '../../src/errors.ts'
+import { keychain } from '../../src/keychain.ts'
+import { file } from '../../src/node.ts'
+import type { KeychainEntry } from '../../src/storage/keychain.ts'
+import { runCommand } from '../support/command.ts'
+import { hasSecretService } from '../support/redis-server.ts'
+import { tempFolders } from '../support/temp-folder.ts'
+import { keyValueContract } from './key-value.ts'
+import { lockContract } from './lock.ts'
+
+const newFolder = tempFolders()
+const encryptionKey = randomBytes(32)
+let path = ''
+const newPath = () => {
+  path = join(newFolder(), 'tokens.json')
+  return path
+}
+
+/** A keychain in memory, which can be locked. */
+function entryInMemory() {
+  const state = { secret: null as string | null, isLocked: false, isDenied: false }
+  const entry: KeychainEntry = {
+    async getPassword() {
+      if (state.isDenied) throw new Error('Platform failure: DBus error')
+      return state.isLocked ? null : state.secret
+    },
+    async setPassword(secret) {
+      state.secret = secret
+    },
+  }
+  return { state, entry }
+}
+
+keyValueContract('file() with encryptionKey', {
+  create: () => file(newPath(), { encryptionKey }).keyValue,
+  again: () => file(path, { encryptionKey: encryptionKey.toString('base64') }).keyValue,
+})
+
+const shared = entryInMemory()
+keyValueContract('keychain()', {
+  create: () => keychain('test', { path: newPath(), entry: shared.entry }).keyValue,
+  again: () => keychain('test', { path, entry: shared.entry }).keyValue,
+})
+lockContract('keychain()', {
+  create: () => keychain('test', { path: newPath(), entry: shared.entry }).lock,
+  again: () => keychain('test', { path, entry: shared.entry }).lock,
+})
+
+describe('file() with encryptionKey', () => {
+  test('no value can be read in the file, and the key may be replaced', async () => {
+    const old = file(newPath(), { encryptionKey })
+    await old.keyValue.update('a session', () => ({ refreshToken: 'a-secret' }))
+    expect(readFileSync(path, 'utf8')).not.toContain('a-secret')
+    const newKey = randomBytes(32)
+    const both = file(path, { encryptionKey: [newKey, encryptionKey] })
+    expect(await both.keyValue.get('a session')).toEqual({ refreshToken: 'a-secret' })
+    await both.keyValue.update('a session', stored => ({ ...(stored as object), more: 1 }))
+    await expect(old.keyValue.get('a session')).rejects.toBeInstanceOf(StorageError)
+    await expect(old.keyValue.update('a session', () => 'lost')).rejects.toBeInstanceOf(StorageError)
+    expect(await file(path, { encryptionKey: newKey }).keyValue.get('a session')).toEqual({
+      refreshToken: 'a-secret',
+      more: 1,
+    })
+  })
+
+  test('a key that is not 32 bytes is refused at once', () => {
+    for (const wrong of ['password', '', randomBytes(16), []])
+      expect(() => file('x.json', { encryptionKey: wrong })).toThrow(ConfigurationError)
+  })
+})
+
+describe('keychain()', () => {
+  test('keeps a key in the keychain, and only what is encrypted with it in the file', async () => {
+    const { state, entry } = entryInMemory()
+    const own = newPath()
+    const both = [1, 2].map(() => keychain('test', { path: own, entry }))
+    await Promise.all(both.map((store, index) => store.keyValue.update(`${index} session`, () => 'a-secret')))
+    expect(await both[0]?.keyValue.get('1 session')).toBe('a-secret')
+    expect(Buffer.from(state.secret as string, 'base64').length).toBe(32)
+    expect(readFileSync(own, 'utf8')).not.toContain('a-secret')
+    expect(readFileSync(own, 'utf8')).not.toContain(state.secret as string)
+  })
+
+  test('a keychain that is locked, denied or emptied rejects, and nothing is lost', async () => {
+    const { state, entry } = entryInMemory()
+    const open = () => keychain('test', { path, entry }).keyValue
+    newPath()
+    await open().update('a session', () => 'kept')
+    state.isLocked = true
+    await expect(open().get('a session')).rejects.toThrow(/unlock the keychain/)
+    await expect(open().update('a session', () => 'lost')).rejects.toBeInstanceOf(StorageError)
+    state.isLocked = false
+    state.isDenied = true
+    const denied = open()
+    await expect(denied.get('a session')).rejects.toThrow(/file\(\) of latchkey\/node/)
+    state.isDenied = false
+    expect(await denied.get('a session')).toBe('kept')
+  })
+
+  test('a program without a name is refused', () => {
+    expect(() => keychain('')).toThrow(ConfigurationError)
+  })
+})
+
+const script = (path: string, work: string) => `
+  const { keychain } = await import('./src/keychain.ts')
+  const { keyValue } = keychain('latchkey-test', { path: ${JSON.stringify(path)} })
+  ${work}`
+const run = (path: string, work: string, env: Record<string, string> = {}) =>
+  runCommand(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script(path, work)], {
+    timeoutMs: 30_000,
+    env: { HOME: newFolder(), ...env },
+  })
+
+test('without a keychain the error names file(), in words that help', async () => {
+  const work = `await keyValue.get('a').catch(({ code, message }) => console.log(code, message))`
+  const { output } = await run(newPath(), work, { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nowhere' })
+  expect(output).toMatch(/ERR_STORAGE The keychain of this system cannot be used .*file\(\)/)
+})
+
+// without it there are no such tests, rather than skipped ones
+const whereFound = hasSecretService() ? describe : () => {}
+whereFound('with a real Secret Service', () => {
+  test('two processes share a session whose key is in the keychain', async () => {
+    const home = newFolder()
+    const own = newPath()
+    const node = (work: string) =>
+      `"${process.execPath}" --import tsx --input-type=module -e '${script(own, work).replaceAll("'", `'"'"'`)}'`
+    const steps = [
+      'echo -n pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null',
+      `for try in 1 2 3 4 5 6 7 8 9 10; do ${node(`await keyValue.update('a session', () => 'kept')`)} && break; sleep 0.3; done`,
+      node(`console.log('found', await keyValue.get('a session'))`),
+    ]
+    const { output } = await runCommand('dbus-run-session', ['--', 'bash', '-c', steps.join('\n')], {
+      timeoutMs: 60_000,
+      env: { HOME: home, XDG_RUNTIME_DIR: home, XDG_DATA_HOME: home },
+    })
+    expect(output).toContain('found kept')
+    expect(readFileSync(own, 'utf8')).not.toContain('kept')
+  })
+})

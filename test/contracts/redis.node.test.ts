@@ -1,0 +1,212 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Store } from '../../src/core/ports.ts'
+import { ConfigurationError, LockTimeoutError, StorageError } from '../../src/errors.ts'
+import { redis } from '../../src/redis.ts'
+import {
+  findRedisServer,
+  type OpenConnection,
+  type RedisServer,
+  redisClients,
+  startRedis,
+} from '../support/redis-server.ts'
+import { channelContract } from './channel.ts'
+import { keyValueContract } from './key-value.ts'
+import { lockContract } from './lock.ts'
+
+const encryptionKey = '1'.repeat(64)
+let made = 0
+
+test('what is no connection, no namespace or no key is refused at once', () => {
+  const connection = { evaluate: async () => null }
+  expect(() => redis({} as never)).toThrow(ConfigurationError)
+  expect(() => redis(undefined as never)).toThrow(/ioredis/)
+  expect(() => redis(connection, { namespace: 'a{b}' })).toThrow(/"namespace"/)
+  expect(() => redis(connection, { ttlSeconds: 1 })).toThrow(/"ttlSeconds"/)
+  expect(() => redis(connection, { encryptionKey: 'short' })).toThrow(/32 random bytes/)
+  expect(() => redis(connection, { encryptionKey: [] })).toThrow(/"encryptionKey"/)
+})
+
+test('all keys of a store have one hash tag, so that a cluster keeps them on one node', async () => {
+  const keys: string[] = []
+  const store = redis({
+    evaluate: async (_script, all) => {
+      keys.push(...all)
+      return all.length > 1 ? [1, ''] : 0
+    },
+  })
+  await store.keyValue.update('latchkey a session', () => 1)
+  await store.keyValue.keys('').catch(() => {})
+  await store.lock.run('latchkey a', async () => {}, 100)
+  expect(keys.length).toBeGreaterThan(4)
+  for (const key of keys) expect(key).toMatch(/^\{latchkey\}:/)
+})
+
+// without it there are no such tests, rather than skipped ones
+const whereFound = findRedisServer() ? describe : () => {}
+whereFound('with a real server', () => {
+  let server: RedisServer
+  const opened: OpenConnection[] = []
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+  afterAll(async () => {
+    for (const one of opened) await one.close()
+    await server?.close()
+  })
+
+  for (const [name, connect] of Object.entries(redisClients)) {
+    let connection: OpenConnection['connection']
+    beforeAll(async () => {
+      const one = await connect(server.port)
+      opened.push(one)
+      connection = one.connection
+    })
+    let namespace = ''
+    const store = (isNew: boolean): Store => {
+      if (isNew) namespace = `test-${++made}`
+      return redis(connection, { namespace, ...(made % 2 && { encryptionKey }) })
+    }
+    keyValueContract(`redis() with ${name}`, {
+      create: () => store(true).keyValue,
+      again: () => store(false).keyValue,
+      damage: key => server.command('SET', `{${namespace}}:value:${key}`, '{"word": "gr').then(() => {}),
+    })
+    lockContract(`redis() with ${name}`, {
+      create: () => store(true).lock,
+      again: () => store(false).lock,
+    })
+    if (name !== '@valkey/valkey-glide') {
+      let own: Store | undefined
+      channelContract(`redis() with ${name}`, {
+        open(room) {
+          own ??= redis(connection, { namespace: 'news' })
+          return own.channel(room)
+        },
+        postForeign(room, message) {
+          void server.command(
+            'PUBLISH',
+            '{news}:news',
+            JSON.stringify({ to: room, from: 'x', news: message }),
+          )
+        },
+      })
+    }
+  }
+
+  describe('redis()', () => {
+    const fresh = async (options: Parameters<typeof redis>[1] = {}) => {
+      const one = await (redisClients.ioredis as (port: number) => Promise<OpenConnection>)(server.port)
+      opened.push(one)
+      const namespace = `own-${++made}`
+      return {
+        ...one,
+        namespace,
+        store: redis(one.connection, { namespace, ...options }),
+        again: (more: Parameters<typeof redis>[1] = {}) => redis(one.connection, { namespace, ...more }),
+      }
+    }
+
+    test('what is stored is encrypted with the key of the app, and a key can be replaced', async () => {
+      const { store, again, namespace } = await fresh({ encryptionKey })
+      await store.keyValue.update('latchkey a session', () => ({ refreshToken: 'a-secret' }))
+      const raw = String(await server.command('GET', `{${namespace}}:value:latchkey a session`))
+      expect(raw).not.toContain('a-secret')
+      const newer = again({ encryptionKey: ['2'.repeat(64), encryptionKey] }).keyValue
+      expect(await newer.get('latchkey a session')).toEqual({ refreshToken: 'a-secret' })
+      await newer.update('latchkey a session', stored => ({ ...(stored as object), version: 2 }))
+      await expect(store.keyValue.get('latchkey a session')).rejects.toBeInstanceOf(StorageError)
+      await expect(store.keyValue.update('latchkey a session', () => 'lost')).rejects.toThrow(/encryptionKey/)
+      const only = again({ encryptionKey: '2'.repeat(64) }).keyValue
+      expect(await only.get('latchkey a session')).toEqual({ refreshToken: 'a-secret', version: 2 })
+    })
+
+    test('an entry that was copied from another one, or is not encrypted, reads as nothing', async () => {
+      const { store, namespace } = await fresh({ encryptionKey })
+      await store.keyValue.update('a session', () => 'of alice')
+      const raw = String(await server.command('GET', `{${namespace}}:value:a session`))
+      await server.command('SET', `{${namespace}}:value:b session`, raw)
+      await server.command('SET', `{${namespace}}:value:c session`, '"planted"')
+      expect(await store.keyValue.get('b session')).toBeUndefined()
+      expect(await store.keyValue.get('c session')).toBeUndefined()
+    })
+
+    test('records expire when nobody writes them any more, and so do their names', async () => {
+      const { store, namespace } = await fresh({ ttlSeconds: 60 })
+      await store.keyValue.update('a session', () => 1)
+      await store.keyValue.update('a transaction 1', () => 1)
+      const ttl = async (name: string) => Number(await server.command('PTTL', `{${namespace}}:value:${name}`))
+      expect(await ttl('a session')).toBeGreaterThan(55_000)
+      expect(await ttl('a session')).toBeLessThanOrEqual(60_000)
+      expect(await ttl('a transaction 1')).toBeGreaterThan(7_000_000)
+      await server.command('PEXPIRE', `{${namespace}}:value:a session`, '1')
+      await expect.poll(() => store.keyValue.keys('a ')).toEqual(['a transaction 1'])
+      expect(await server.command('ZCARD', `{${namespace}}:names`)).toBe(1)
+    })
+
+    test('a holder that is gone is waited for until its lease ends, by the clock of the server', async () => {
+      const { store, namespace } = await fresh()
+      await server.command('SET', `{${namespace}}:lock:a`, 'somebody who was killed', 'PX', '600')
+      expect(await store.lock.isHeld?.('a')).toBe(true)
+      const began = performance.now()
+      expect(await store.lock.run('a', async () => 'got it', 5000)).toBe('got it')
+      expect(performance.now() - began).toBeGreaterThan(400)
+      expect(await store.lock.isHeld?.('a')).toBe(false)
+    })
+
+    test('who waits hears at once that the lease was released', async () => {
+      const { store } = await fresh()
+      const stop = store.channel('room').listen(() => {})
+      await expect
+        .poll(async () => {
+          let release = () => {}
+          const held = new Promise<void>(resolve => {
+            release = resolve
+          })
+          const holder = store.lock.run('a', () => held, 5000)
+          await expect.poll(() => store.lock.isHeld?.('a')).toBe(true)
+          const next = store.lock.run('a', async () => performance.now(), 5000)
+          await new Promise(resolve => setTimeout(resolve, 20))
+          const releasedAt = performance.now()
+          release()
+          await holder
+          return (await next) - releasedAt
+        })
+        .toBeLessThan(30)
+      stop()
+    })
+
+    test('a lease that is somebody else\u2019s by now is not released by who had it before', async () => {
+      const { store, namespace } = await fresh()
+      await store.lock.run(
+        'a',
+        async () => void (await server.command('SET', `{${namespace}}:lock:a`, 'the next holder')),
+        1000,
+      )
+      expect(await server.command('GET', `{${namespace}}:lock:a`)).toBe('the next holder')
+      await expect(store.lock.run('a', async () => {}, 200)).rejects.toBeInstanceOf(LockTimeoutError)
+    })
+
+    test('while the server does not answer, every call rejects in time with a StorageError that is retryable', async () => {
+      const { store } = await fresh()
+      await store.keyValue.update('a session', () => 1)
+      await server.command('CLIENT', 'PAUSE', '3500', 'ALL')
+      const began = performance.now()
+      const calls = [
+        store.keyValue.get('a session'),
+        store.keyValue.update('a session', () => 2),
+        store.keyValue.keys(''),
+        store.lock.run('a', async () => 'never', 15_000),
+      ]
+      for (const settled of await Promise.allSettled(calls)) {
+        expect(settled).toMatchObject({
+          status: 'rejected',
+          reason: { code: 'ERR_STORAGE', retryable: true },
+        })
+      }
+      expect(performance.now() - began).toBeLessThan(3000)
+      // the lease that was asked for while the server slept is given back
+      await expect.poll(() => store.lock.isHeld?.('a').catch(() => true)).toBe(false)
+      expect(await store.lock.run('a', async () => 'again', 15_000)).toBe('again')
+    })
+  })
+})

@@ -1,0 +1,166 @@
+import { spawn } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { createScriptedUserAgent } from '../../examples/demo/scripted-user-agent.ts'
+import { onPath } from '../support/chromium.ts'
+import { CLI, type GrantServer, startGrantServer } from '../support/grant-server.ts'
+import { tempFolders } from '../support/temp-folder.ts'
+
+const newFolder = tempFolders()
+const root = fileURLToPath(new URL('../..', import.meta.url))
+let server: GrantServer
+beforeAll(async () => {
+  server = await startGrantServer()
+})
+afterAll(() => server?.close())
+
+const clean = (env: NodeJS.ProcessEnv) => {
+  const { SSH_CONNECTION, SSH_TTY, DISPLAY, WAYLAND_DISPLAY, WSL_DISTRO_NAME, CI, CODESPACES, ...rest } = env
+  return rest
+}
+
+/** A terminal of one user, in which examples/cli runs. */
+function newTerminal(env: Record<string, string>) {
+  const folder = newFolder()
+  const tokens = join(folder, 'tokens.json')
+  const bin = join(folder, 'bin')
+  mkdirSync(bin)
+  const opener = join(bin, 'xdg-open')
+  writeFileSync(opener, `#!/bin/sh\nprintf %s "$1" > '${folder}/opened'\n`)
+  chmodSync(opener, 0o755)
+  const cli = (isTerminal: boolean, ...args: string[]) => {
+    const command = [process.execPath, '--import', 'tsx', join(root, 'examples/cli/cli.ts'), ...args]
+    const [program, ...rest] = isTerminal
+      ? ['script', '-qefc', command.map(part => `'${part}'`).join(' '), '/dev/null']
+      : command
+    const child = spawn(program as string, rest, {
+      cwd: root,
+      env: {
+        ...clean(process.env),
+        PATH: `${bin}:${process.env.PATH}`,
+        ...{ CLI_ISSUER: server.issuer, CLI_CLIENT_ID: CLI, CLI_API: server.issuer, CLI_TOKENS: tokens },
+        ...env,
+      },
+    })
+    let said = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        said += text.replaceAll('\r', '')
+      })
+    }
+    const ended = new Promise<number | null>(resolve => child.on('close', resolve))
+    onTestFinished(async () => {
+      child.kill('SIGKILL')
+      await ended
+    })
+    return { child, ended, said: () => said }
+  }
+  return { cli, folder, tokens }
+}
+
+/** Needs a pseudo-terminal, which `script` of util-linux gives. */
+const inTerminal: typeof test =
+  onPath('script').length && process.platform === 'linux' ? test : ((() => {}) as never)
+
+const PATIENCE = { timeout: 15_000, interval: 50 }
+
+inTerminal(
+  'over SSH, the user opens the printed address on another device and types the code [NA07]',
+  async () => {
+    const { cli } = newTerminal({ SSH_TTY: '/dev/pts/1' })
+    const login = cli(true, 'login')
+    await expect.poll(login.said, PATIENCE).toMatch(/enter this code:\n\n {2}\w{4}-\w{4}/)
+    const [, code] = /enter this code:\n\n {2}(\S+)/.exec(login.said()) ?? []
+    expect(login.said().indexOf(`${server.issuer}/device`)).toBeLessThan(login.said().indexOf(code as string))
+    await server.agree(`${server.issuer}/device?user_code=${code}`, 'alice')
+    expect(await login.ended).toBe(0)
+    expect(login.said()).toContain('You are signed in as alice.')
+
+    const whoami = cli(false, 'whoami')
+    expect(await whoami.ended).toBe(0)
+    expect(whoami.said()).toBe('You are signed in as alice.\n')
+    const logout = cli(false, 'logout')
+    expect(await logout.ended).toBe(0)
+    expect(await cli(false, 'whoami').ended).toBe(1)
+  },
+  60_000,
+)
+
+inTerminal(
+  'where nothing can be opened, the user opens the address elsewhere and pastes the one at the end',
+  async () => {
+    // the server has the device grant, and this client may not use it
+    const { cli } = newTerminal({ REMOTE_CONTAINERS: 'true', CLI_CLIENT_ID: 'grants-code-only' })
+    const login = cli(true, 'login')
+    await expect.poll(login.said, PATIENCE).toContain('paste here')
+    const url = new URL(/http:\/\/127\.0\.0\.1:\d+\/auth\S+/.exec(login.said())?.[0] ?? '')
+    login.child.stdin?.write('what is this?\n')
+    await expect.poll(login.said, PATIENCE).toContain('That is not the address')
+    const answer = new URL(url.searchParams.get('redirect_uri') ?? '')
+    answer.search = String(
+      new URLSearchParams({
+        error: 'access_denied',
+        state: url.searchParams.get('state') ?? '',
+        iss: server.issuer,
+      }),
+    )
+    login.child.stdin?.write(`${answer.href}\n`)
+    expect(await login.ended).toBe(1)
+    expect(login.said()).toContain('You refused the sign-in.')
+  },
+  60_000,
+)
+
+inTerminal(
+  'with --no-browser nothing is opened, and an answer that reaches this machine needs no pasting',
+  async () => {
+    const { cli } = newTerminal({ DISPLAY: ':1', CLI_CLIENT_ID: 'grants-code-only' })
+    const login = cli(true, 'login', '--no-browser')
+    await expect.poll(login.said, PATIENCE).toContain('paste here')
+    const [url = ''] = /http:\/\/127\.0\.0\.1:\d+\/auth\S+/.exec(login.said()) ?? []
+    await createScriptedUserAgent({ userName: 'bob' })(url)
+    expect(await login.ended).toBe(0)
+    expect(login.said()).toContain('You are signed in as bob.')
+  },
+  60_000,
+)
+
+test('on a desktop the address is printed first, and the browser is opened', async () => {
+  const { cli, folder } = newTerminal({ DISPLAY: ':1' })
+  const login = cli(false, 'login')
+  await expect.poll(() => existsSync(join(folder, 'opened')), PATIENCE).toBe(true)
+  expect(login.said()).toContain(`${server.issuer}/auth?`)
+  await createScriptedUserAgent({ userName: 'carol', redirectUri: undefined })(
+    /http:\/\/127\.0\.0\.1:\d+\/auth\S+/.exec(login.said())?.[0] ?? '',
+  )
+  expect(await login.ended).toBe(0)
+  expect(login.said()).toContain('You are signed in as carol.')
+}, 60_000)
+
+test('in CI a sign-in rejects at once, and says what to do instead', async () => {
+  const { cli } = newTerminal({ CI: 'true' })
+  const began = performance.now()
+  const login = cli(false, 'login')
+  login.child.stdin?.end()
+  expect(await login.ended).toBe(1)
+  expect(login.said()).toContain('clientCredentials()')
+  expect(performance.now() - began).toBeLessThan(15_000)
+})
+
+inTerminal(
+  'Ctrl-C ends the program while it waits, and leaves nothing behind',
+  async () => {
+    const { cli, tokens } = newTerminal({ SSH_TTY: '/dev/pts/1' })
+    const login = cli(true, 'login', '--device')
+    await expect.poll(login.said, PATIENCE).toContain('enter this code')
+    login.child.stdin?.write('\u0003')
+    expect(await login.ended).not.toBe(0)
+    const whoami = cli(false, 'whoami')
+    expect(await whoami.ended).toBe(1)
+    expect(whoami.said()).toBe('Sign in first: cli login\n')
+    expect(tokens).toBeTruthy()
+  },
+  60_000,
+)

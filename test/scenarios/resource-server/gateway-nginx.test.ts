@@ -1,0 +1,197 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { createScriptedUserAgent } from '../../../examples/demo/scripted-user-agent.ts'
+import {
+  type AuthorizationServer,
+  startAuthorizationServer,
+} from '../../../examples/demo/servers/authorization-server.ts'
+import { type Client, createClient, loopback, memory } from '../../../src/node.ts'
+
+const NGINX = '/usr/sbin/nginx'
+const NJS = '/usr/lib/nginx/modules/ngx_http_js_module.so'
+const isThere = existsSync(NGINX) && existsSync(NJS)
+const example = fileURLToPath(new URL('../../../examples/gateways/nginx/', import.meta.url))
+
+const portOf = (server: { address(): unknown }) => (server.address() as AddressInfo).port
+const listening = (server: Server) =>
+  new Promise<number>(resolve => server.listen(0, '127.0.0.1', () => resolve(portOf(server))))
+
+async function freePort(): Promise<number> {
+  const server = createTcpServer()
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const port = portOf(server)
+  await new Promise(resolve => server.close(resolve))
+  return port
+}
+
+const accepts = (port: number) =>
+  new Promise<boolean>(resolve => {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('connect', () => resolve(true)).on('error', () => resolve(false))
+    socket.on('connect', () => socket.destroy())
+  })
+
+describe.skipIf(!isThere)(
+  `an API behind nginx${isThere ? '' : ' (skipped: nginx with njs is not installed)'}`,
+  () => {
+    let server: AuthorizationServer
+    let gateway: ChildProcess
+    let url: string
+    let folder = ''
+    /** Stands between nginx and the provider, and counts what nginx asks. */
+    let introspection: Server
+    let introspections = 0
+    let isDown = false
+    let upstream: Server
+    const seen: { sub: unknown; authorization: unknown }[] = []
+    const clients: Client[] = []
+
+    beforeAll(async () => {
+      server = await startAuthorizationServer({ accessTokenSeconds: 3600 })
+      const { clientId, clientSecret } = server.introspectionCredentials
+      introspection = createServer(async (request, response) => {
+        introspections++
+        if (isDown) return void request.socket.destroy()
+        let body = ''
+        for await (const part of request.setEncoding('utf8')) body += part
+        const headers = {
+          authorization: request.headers.authorization ?? '',
+          'content-type': 'application/x-www-form-urlencoded',
+        }
+        const answer = await fetch(`${server.issuer}/token/introspection`, { method: 'POST', headers, body })
+        response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text())
+      })
+      upstream = createServer((request, response) => {
+        seen.push({ sub: request.headers['x-sub'], authorization: request.headers.authorization })
+        const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+        if (pathname === '/broken') return void response.writeHead(500).end('of the API')
+        response.end('notes')
+      })
+      const port = await freePort()
+      folder = mkdtempSync(join(tmpdir(), 'latchkey-nginx-'))
+      for (const name of ['cache', 'temp']) mkdirSync(join(folder, name))
+      copyFileSync(join(example, 'introspect.js'), join(folder, 'introspect.js'))
+      const credentials = Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`)
+      const configuration = readFileSync(join(example, 'nginx.conf'), 'utf8')
+        .replace('load_module', `${process.getuid?.() === 0 ? 'user root;\n' : ''}load_module`)
+        .replace('127.0.0.1:8080', `127.0.0.1:${port}`)
+        .replace('127.0.0.1:8081', `127.0.0.1:${await listening(upstream)}`)
+        .replace('127.0.0.1:8082', `127.0.0.1:${await listening(introspection)}`)
+        .replace('bXktYXBpOnNlY3JldA==', credentials.toString('base64'))
+        .replace('200 5s', '200 1s')
+      writeFileSync(join(folder, 'nginx.conf'), configuration)
+      gateway = spawn(NGINX, ['-p', folder, '-c', 'nginx.conf', '-e', 'stderr'], { stdio: 'ignore' })
+      url = `http://127.0.0.1:${port}`
+      await vi.waitUntil(() => accepts(port), { timeout: 20_000 })
+    })
+    afterEach(() => {
+      isDown = false
+      for (const client of clients.splice(0)) client.dispose()
+    })
+    afterAll(async () => {
+      gateway?.kill('SIGTERM')
+      if (gateway && gateway.exitCode === null) await new Promise(resolve => gateway.once('exit', resolve))
+      for (const one of [introspection, upstream]) one?.close()
+      if (folder) rmSync(folder, { recursive: true, force: true })
+      await server?.close()
+    })
+
+    const signedIn = async (scope = 'openid offline_access notes:read') => {
+      const client = createClient({
+        issuer: server.issuer,
+        clientId: 'demo-cli',
+        scope,
+        allowedOrigins: [url],
+        store: memory(),
+        userAgent: loopback({ open: createScriptedUserAgent({ userName: 'alice' }) }),
+      })
+      clients.push(client)
+      await client.signIn()
+      const types: string[] = []
+      client.events.subscribe(({ type }) => types.push(type))
+      return { client, count: (type: string) => types.filter(one => one === type).length }
+    }
+
+    test('gets who is calling in place of the token, and many calls cost one question', async () => {
+      const { client } = await signedIn()
+      introspections = 0
+      const calls = await Promise.all(Array.from({ length: 15 }, () => client.fetch(`${url}/notes`)))
+      expect(calls.map(({ status }) => status)).toEqual(Array(15).fill(200))
+      expect(introspections).toBe(1)
+      expect(seen.at(-1)).toEqual({ sub: 'alice', authorization: undefined })
+    })
+
+    test('cannot be told by a client who is calling', async () => {
+      const { client } = await signedIn()
+      await client.fetch(`${url}/notes`, { headers: { 'x-sub': 'mallory' } })
+      expect(seen.at(-1)?.sub).toBe('alice')
+    })
+
+    test('refuses a call without a token with a bare challenge', async () => {
+      const answer = await fetch(`${url}/notes`)
+      expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
+      expect(answer.headers.get('access-control-expose-headers')).toContain('WWW-Authenticate')
+    })
+
+    test('refuses a revoked token soon, which costs the client one refresh', async () => {
+      const { client, count } = await signedIn()
+      expect((await client.fetch(`${url}/notes`)).status).toBe(200)
+      await server.revokeAccessTokensOf('alice', 'demo-cli')
+      await expect
+        .poll(async () => {
+          expect((await client.fetch(`${url}/notes`)).status).toBe(200)
+          return count('token-request')
+        })
+        .toBe(1)
+    })
+
+    test('that misses a scope reaches the app as a step-up', async () => {
+      const { client, count } = await signedIn('openid offline_access notes:write')
+      const answer = await client.fetch(`${url}/notes`)
+      expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([
+        403,
+        'Bearer error="insufficient_scope", scope="notes:read"',
+      ])
+      expect([count('step-up-required'), count('token-request')]).toEqual([1, 0])
+    })
+
+    test('is unavailable while the authorization server does not answer, and no session ends', async () => {
+      const { client, count } = await signedIn()
+      isDown = true
+      const answer = await client.fetch(`${url}/notes`)
+      expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1'])
+      expect([client.session.status, count('token-request')]).toEqual(['signed-in', 0])
+    })
+
+    test('answers with its own errors', async () => {
+      const { client } = await signedIn()
+      const answer = await client.fetch(`${url}/broken`)
+      expect([answer.status, await answer.text()]).toEqual([500, 'of the API'])
+    })
+
+    test('answers too many calls with 429, which is no reason to refresh', async () => {
+      const { client, count } = await signedIn()
+      const calls = await Promise.all(Array.from({ length: 90 }, () => client.fetch(`${url}/notes`)))
+      const refused = calls.filter(({ status }) => status !== 200)
+      expect(refused.length).toBeGreaterThan(0)
+      expect(
+        new Set(refused.map(({ status, headers }) => `${status} ${headers.get('retry-after')}`)),
+      ).toEqual(new Set(['429 1']))
+      expect([client.session.status, count('token-request')]).toEqual(['signed-in', 0])
+    })
+  },
+)

@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { type Step, startServices } from '../../../examples/microservices/services.ts'
+import { startTokenService } from '../../support/resource-server/token-service.ts'
+
+const secrets = { orders: 'the-secret-of-orders', billing: 'the-secret-of-billing' }
+const steps: Step[] = []
+let tokens: Awaited<ReturnType<typeof startTokenService>>
+let services: Awaited<ReturnType<typeof startServices>>
+
+beforeAll(async () => {
+  tokens = await startTokenService(secrets)
+  services = await startServices({ issuer: tokens.url, secrets, trace: step => steps.push(step) })
+})
+afterAll(async () => {
+  await services?.close()
+  await tokens?.close()
+})
+beforeEach(() => {
+  steps.splice(0)
+  tokens.entries.splice(0)
+})
+
+const order = (token: string, url = services.ordersUrl) =>
+  fetch(`${url}/orders`, { method: 'POST', headers: { authorization: `Bearer ${token}` } })
+const told = () => steps.map(({ from, to, status }) => `${from} -> ${to}: ${status}`)
+
+test("an order goes through three services: the user's token, one exchanged for it, and one of the service itself", async () => {
+  const answer = await order(tokens.userToken('alice'))
+  expect(await answer.json()).toEqual({
+    orderedBy: 'alice',
+    billing: { billFor: 'alice', ledger: { bookedBy: 'billing' } },
+  })
+  expect(told()).toEqual(['alice -> orders: 200', 'orders -> billing: 200', 'billing -> ledger: 200'])
+  expect(tokens.entries.map(({ clientId, audience, outcome }) => [clientId, audience, outcome])).toEqual([
+    ['orders', 'billing', 'ok'],
+    ['billing', 'ledger', 'ok'],
+  ])
+})
+
+test("the service's own token is used for all users, the exchanged one for its user only", async () => {
+  const answers = await Promise.all(['bob', 'carol'].map(name => order(tokens.userToken(name))))
+  expect(answers.map(({ status }) => status)).toEqual([200, 200])
+  expect(tokens.entries.map(({ clientId }) => clientId)).toEqual(['orders', 'orders'])
+})
+
+test('a token opens only the service that it is for', async () => {
+  const user = tokens.userToken('alice')
+  expect((await order(user, services.billingUrl)).status).toBe(401)
+  expect((await order(user, services.ledgerUrl)).status).toBe(401)
+  const wide = tokens.userToken('alice', { aud: ['orders', 'billing', 'ledger'], scope: 'entries:write' })
+  expect((await order(wide, services.ordersUrl)).status).toBe(403)
+  // it is for the ledger, and bound to no key
+  expect((await order(wide, services.ledgerUrl)).headers.get('www-authenticate')).toMatch(/^DPoP /)
+})
+
+test('when the session of the user ends, the chain ends before the second service', async () => {
+  const token = tokens.userToken('dave')
+  expect((await order(token)).status).toBe(200)
+  tokens.endSession('dave')
+  steps.splice(0)
+  expect((await order(token)).status).toBe(401)
+  expect(told()).toEqual(['dave -> orders: 200'])
+})

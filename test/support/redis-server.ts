@@ -1,0 +1,129 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { GlideClient } from '@valkey/valkey-glide'
+import { Redis as Ioredis } from 'ioredis'
+import { Redis as Iovalkey } from 'iovalkey'
+import { createClient } from 'redis'
+import type { RedisConnection } from '../../src/storage/redis-connection.ts'
+import { onPath } from './chromium.ts'
+import { runCommand } from './command.ts'
+
+/** Debian's packages for what tests share tokens in. */
+const PACKAGES = ['redis-server', 'gnome-keyring', 'dbus', 'dbus-x11']
+
+export const findRedisServer = (): string | undefined => ['redis-server', 'valkey-server'].flatMap(onPath)[0]
+
+/** Whether there is a Secret Service that a test can start. */
+export const hasSecretService = (): boolean =>
+  ['gnome-keyring-daemon', 'dbus-run-session'].every(name => onPath(name).length > 0)
+
+/**
+ * Installs Redis and a keychain where that can be done: Debian or Ubuntu, as root.
+ * @returns what there is then.
+ */
+export async function ensureServices(say: (line: string) => void): Promise<string> {
+  const canInstall = process.getuid?.() === 0 && onPath('apt-get').length > 0
+  if (canInstall && !(findRedisServer() && hasSecretService())) {
+    say(`Redis and a keychain: installing ${PACKAGES.join(', ')} by apt-get`)
+    const options = { timeoutMs: 600_000, env: { DEBIAN_FRONTEND: 'noninteractive' } }
+    await runCommand('apt-get', ['update', '-qq'], options)
+    await runCommand('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...PACKAGES], options)
+  }
+  const found = [findRedisServer() && 'Redis', hasSecretService() && 'Secret Service']
+  return found.filter(Boolean).join(', ') || 'neither Redis nor a keychain'
+}
+
+const freePort = async (): Promise<number> => {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as { port: number }
+  probe.close()
+  await once(probe, 'close')
+  return port
+}
+
+export interface RedisServer {
+  readonly port: number
+  readonly process: ChildProcess
+  /** Forgets everything. */
+  flush(): Promise<void>
+  /** Sends a command, such as `CLIENT PAUSE 1000 ALL`. */
+  command(...args: string[]): Promise<unknown>
+  close(): Promise<void>
+}
+
+/** Starts a Redis of its own on a free port, which keeps nothing on disk. */
+export async function startRedis(port?: number): Promise<RedisServer> {
+  const program = findRedisServer()
+  if (!program) throw new Error('There is no redis-server: install the package of that name.')
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-redis-'))
+  const own = port ?? (await freePort())
+  const args = [
+    '--port',
+    String(own),
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+    '--dir',
+    folder,
+  ]
+  const child = spawn(program, args, { stdio: 'ignore' })
+  const admin = new Ioredis({
+    port: own,
+    host: '127.0.0.1',
+    maxRetriesPerRequest: 100,
+    retryStrategy: () => 50,
+  })
+  admin.on('error', () => {})
+  await admin.ping()
+  return {
+    port: own,
+    process: child,
+    flush: async () => void (await admin.flushall()),
+    command: (name, ...rest) => admin.call(name as string, ...rest),
+    async close() {
+      admin.disconnect()
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGKILL')
+        await once(child, 'exit')
+      }
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+export interface OpenConnection {
+  readonly connection: RedisConnection
+  close(): Promise<void>
+}
+
+/** The four client libraries, each as its documentation says. */
+export const redisClients: Readonly<Record<string, (port: number) => Promise<OpenConnection>>> = {
+  async redis(port) {
+    const client = createClient({ url: `redis://127.0.0.1:${port}` })
+    client.on('error', () => {})
+    await client.connect()
+    return { connection: client, close: async () => client.destroy() }
+  },
+  async ioredis(port) {
+    const client = new Ioredis({ port, host: '127.0.0.1' })
+    client.on('error', () => {})
+    return { connection: client, close: async () => client.disconnect() }
+  },
+  async iovalkey(port) {
+    const client = new Iovalkey({ port, host: '127.0.0.1' })
+    client.on('error', () => {})
+    return { connection: client, close: async () => client.disconnect() }
+  },
+  async '@valkey/valkey-glide'(port) {
+    const client = await GlideClient.createClient({ addresses: [{ host: '127.0.0.1', port }] })
+    return { connection: client, close: async () => client.close() }
+  },
+}
