@@ -112,11 +112,9 @@ const withoutWay: UserAgent = {
 }
 
 const refusalOf = (code: string): CallbackError =>
-  new CallbackError(
-    `Firebase refused the sign-in: ${code}. Call signIn() to try again.`,
-    'authorization_error',
-    { error: PASSING.test(code) ? 'temporarily_unavailable' : code },
-  )
+  new CallbackError(`Firebase refused the sign-in: ${code}.`, 'authorization_error', {
+    error: PASSING.test(code) ? 'temporarily_unavailable' : code,
+  })
 
 /** @throws CallbackError with Firebase's code as `error`; NetworkError where it did not answer. */
 async function requestTokens({ transport }: ObtainPorts, url: string, body: Members) {
