@@ -43,7 +43,7 @@ const build: RollupOptions[] = [
     // one file without imports, for a SharedWorker or a service worker as it is
     input: 'src/latchkey-worker.ts',
     plugins: [esbuild({ target: 'es2022', minify: true }), nodeResolve({ browser: true })],
-    output: { dir: 'dist', format: 'iife', inlineDynamicImports: true },
+    output: { dir: 'dist', format: 'iife', inlineDynamicImports: true, sourcemap: true },
   },
   {
     input: 'examples/demo/page/main.ts',
