@@ -98,6 +98,12 @@ export function createRedemption(
     }
   }
 
+  /** Whether the store holds something else by now. */
+  const isChanged = async ({ sessionId, version }: SessionRecord): Promise<boolean> => {
+    const again = await readAgain()
+    return again?.sessionId !== sessionId || again.version !== version
+  }
+
   const underLock = async (
     { record: wanting, resource, wokeAt, isForced }: RefreshRequest,
     held: () => AbortSignal,
@@ -129,9 +135,7 @@ export function createRedemption(
       // a store that can be read but not written keeps nobody from going on, from memory
       if (!(error instanceof StorageError)) throw error
       // that took its time, in which a rotation that somebody had in memory only may have been stored
-      const again = await readAgain()
-      if (again?.sessionId !== found.sessionId || again.version !== found.version)
-        return { type: 'overtaken', unused: undefined }
+      if (await isChanged(found)) return { type: 'overtaken', unused: undefined }
     }
 
     /** Told to all who share the store, unless it is about one API only. */
@@ -186,6 +190,8 @@ export function createRedemption(
         const isRefusal = outcome.do === 'keep' && outcome.refused
         if (outcome.do === 'keep' || isLeaving()) return fail(error, spent, isRefusal)
         await pause(clock, outcome.afterMs, held())
+        // a holder that was frozen, and gone around, may have stored its answer meanwhile
+        if (await isChanged(found).catch(() => false)) return { type: 'adopted' }
       }
     }
   }

@@ -34,6 +34,8 @@ export interface Presentations {
   forget(refreshToken: string | undefined): void
   /** Whether the server refused it, or refused `by` the successor which `by` was granted and could not store. */
   isRefused(refreshToken: string | undefined, by?: Realm): boolean
+  /** Whether the server refused any refresh token of that session. */
+  hasRefused(sessionId: string): boolean
   /** Whether an earlier answer for the same refresh token, a rotation, reached nobody. */
   wasInterrupted(refused: Presentation): boolean
 }
@@ -131,6 +133,7 @@ export function createPresentations(
       refused.delete(refreshToken)
     },
     isRefused: (refreshToken, by) => refreshToken !== undefined && isRefused(refreshToken, by),
+    hasRefused: sessionId => [...refused].some(one => one.startsWith(`${sessionId}.`)),
     wasInterrupted: ({ refreshToken, sentAt }) =>
       (all.get(refreshToken) ?? []).some(
         one => one.sentAt < sentAt && one.granted !== undefined && one.state !== 'answered',

@@ -109,8 +109,10 @@ export function createWatch(ports: WatchPorts): Watch {
     const gone =
       refreshToken && (server.familyOf(refreshToken)?.over || presentations.isRefused(refreshToken))
     const isUnsaved = current !== sessionId && !sessions.has(sessionId)
-    return isOver(sessionId) || !!gone || isForbidden(sessionId) || (isUnsaved && server.isOver(sessionId))
+    return isOver(sessionId) || !!gone || isForbidden(sessionId) || (isUnsaved && isEnded(sessionId))
   }
+  /** Of a session that was never stored. */
+  const isEnded = (sessionId: string) => server.isOver(sessionId) || presentations.hasRefused(sessionId)
   const isSignOut = (realm: Realm, sessionId = '') =>
     signOuts.some(
       one =>
