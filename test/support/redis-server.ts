@@ -12,8 +12,8 @@ import type { RedisConnection } from '../../src/storage/redis-connection.ts'
 import { onPath } from './chromium.ts'
 import { runCommand } from './command.ts'
 
-/** Debian's packages for what tests share tokens in. */
-const PACKAGES = ['redis-server', 'gnome-keyring', 'dbus', 'dbus-x11']
+/** Debian's packages for what tests share tokens in, and for the gateway of examples/gateways. */
+const PACKAGES = ['redis-server', 'gnome-keyring', 'dbus', 'dbus-x11', 'nginx', 'libnginx-mod-http-js']
 
 export const findRedisServer = (): string | undefined => ['redis-server', 'valkey-server'].flatMap(onPath)[0]
 
@@ -21,20 +21,22 @@ export const findRedisServer = (): string | undefined => ['redis-server', 'valke
 export const hasSecretService = (): boolean =>
   ['gnome-keyring-daemon', 'dbus-run-session'].every(name => onPath(name).length > 0)
 
+const hasNginx = (): boolean => onPath('nginx').length > 0
+
 /**
- * Installs Redis and a keychain where that can be done: Debian or Ubuntu, as root.
+ * Installs Redis, a keychain and nginx where that can be done: Debian or Ubuntu, as root.
  * @returns what there is then.
  */
 export async function ensureServices(say: (line: string) => void): Promise<string> {
   const canInstall = process.getuid?.() === 0 && onPath('apt-get').length > 0
-  if (canInstall && !(findRedisServer() && hasSecretService())) {
-    say(`Redis and a keychain: installing ${PACKAGES.join(', ')} by apt-get`)
+  if (canInstall && !(findRedisServer() && hasSecretService() && hasNginx())) {
+    say(`Redis, a keychain and nginx: installing ${PACKAGES.join(', ')} by apt-get`)
     const options = { timeoutMs: 600_000, env: { DEBIAN_FRONTEND: 'noninteractive' } }
     await runCommand('apt-get', ['update', '-qq'], options)
     await runCommand('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...PACKAGES], options)
   }
-  const found = [findRedisServer() && 'Redis', hasSecretService() && 'Secret Service']
-  return found.filter(Boolean).join(', ') || 'neither Redis nor a keychain'
+  const found = [findRedisServer() && 'Redis', hasSecretService() && 'Secret Service', hasNginx() && 'nginx']
+  return found.filter(Boolean).join(', ') || 'none'
 }
 
 const freePort = async (): Promise<number> => {
