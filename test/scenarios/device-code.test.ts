@@ -61,7 +61,7 @@ function devices(answer: Record<string, unknown> = {}) {
   }
 }
 
-test('without an interval from the server, latchkey asks every 5 s, one request at a time [GR01] [RA07]', async () => {
+test('without an interval from the server, latchkey asks every 5 s, one request at a time [GR01, RA07]', async () => {
   const here = devices()
   const signIn = here.client().signIn()
   await here.passUntil(4)
