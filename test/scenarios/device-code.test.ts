@@ -146,7 +146,7 @@ test.each([
     { verification_uri: 'http://id.example.com/device' },
   ],
   ['a verification_uri with a password', { verification_uri: 'https://id.example.com@evil.example/device' }],
-])('an answer with %s is refused, and nothing is shown [GR05] [GR06]', async (_what, members) => {
+])('an answer with %s is refused, and nothing is shown [GR05, GR06]', async (_what, members) => {
   const here = devices(members)
   const error = await here
     .client()
