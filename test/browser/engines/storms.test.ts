@@ -14,14 +14,17 @@ inEveryEngine((e2e, name) => {
     timeout: 180_000,
   }, async () => {
     const tabs = await signedInTabs(e2e, await e2e.newProfile(), TABS, 3)
+    await Promise.all(tabs.map(untilExpired))
+    // where it takes long to open the tabs, the last ones refresh as they start
+    const before = e2e.servers.refreshes().length
     for (let round = 1; round <= STORMS; round++) {
       const tallies = await storm(e2e, tabs, round === 1 ? 'expired' : 'revoked', CALLS)
       expect(tallies).toEqual(tabs.map(() => ({ 200: CALLS })))
-      expect(e2e.servers.refreshes()).toHaveLength(round)
+      expect(e2e.servers.refreshes()).toHaveLength(before + round)
     }
     expect(e2e.servers.refreshes().filter(({ status }) => status !== 200)).toEqual([])
     expect(e2e.servers.replays()).toEqual([])
-    expect(await storedSessions(tabs[0] as EngineTab)).toMatchObject([{ version: STORMS + 1 }])
+    expect(await storedSessions(tabs[0] as EngineTab)).toMatchObject([{ version: before + STORMS + 1 }])
   })
 
   /** Five calls that wait for a refresh whose answer is held. */
