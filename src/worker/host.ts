@@ -8,13 +8,10 @@ import { type ClientOptions, parseOptions } from '../options.ts'
 import { browserEnvironment } from '../platform/browser/environment.ts'
 import { indexedDb } from '../platform/browser/places.ts'
 import { sha256 } from '../platform/device.ts'
-import { type HostAnswer, type HostRequest, namesOfOwn, PROTOCOL } from './protocol.ts'
+import { type HostAnswer, type HostRequest, namesOfOwn, type OwnOption, PROTOCOL } from './protocol.ts'
 
 /** Options of the pages' client that hold functions, which no message can carry: the same ones as in the pages. */
-export type HostOptions = Pick<
-  ClientOptions,
-  'extensions' | 'clientAuthentication' | 'grant' | 'fetch' | 'clock'
->
+export type HostOptions = Pick<ClientOptions, OwnOption>
 
 type Refresh = (request: HostedRefresh) => Promise<void>
 

@@ -24,20 +24,23 @@ export type HostAnswer =
 
 /** Options that a host has its own of, or does without. */
 const PAGE_ONLY = new Set(['host', 'store', 'userAgent', 'postLogoutRedirectUri', 'navigate', 'logger'])
-/** Options that hold functions. */
-const OWN = new Set(['extensions', 'clientAuthentication', 'grant', 'fetch', 'clock'])
+/** Options that hold functions, which no message can carry. */
+const OWN = ['extensions', 'provider', 'clientAuthentication', 'grant', 'fetch', 'clock'] as const
+export type OwnOption = (typeof OWN)[number]
+
+const isOwn = (name: string): boolean => OWN.some(own => own === name)
 
 /** The names of those options that hold functions, `extensions` with their number. */
 export const namesOfOwn = (options: object): string[] =>
   Object.entries(options)
-    .filter(([name, value]) => OWN.has(name) && value !== undefined && [value].flat().length > 0)
+    .filter(([name, value]) => isOwn(name) && value !== undefined && [value].flat().length > 0)
     .map(([name, value]) => (Array.isArray(value) ? `${name}(${value.length})` : name))
     .sort()
 
 /** The options that can be sent, in an order that does not depend on the app's. */
 export const sendable = (options: object, base: string | undefined): Record<string, unknown> => {
   const entries = Object.entries(options).filter(
-    ([name, value]) => value !== undefined && !PAGE_ONLY.has(name) && !OWN.has(name),
+    ([name, value]) => value !== undefined && !PAGE_ONLY.has(name) && !isOwn(name),
   )
   const sent: Record<string, unknown> = Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)))
   const { redirectUri } = sent
