@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { github } from '../../../src/providers.ts'
+import { namesOfOwn, sendable } from '../../../src/worker/protocol.ts'
+
+test('a page whose options come from a provider sends its worker all of them that are no functions', () => {
+  const options = {
+    ...github({ clientId: 'my-app', clientSecret: 's' }),
+    redirectUri: '/callback',
+    store: {},
+    fetch: globalThis.fetch,
+  }
+  const sent = sendable(options, 'https://app.example.com/')
+  expect(sent).toMatchObject({ clientId: 'my-app', redirectUri: 'https://app.example.com/callback' })
+  expect(sent).not.toHaveProperty('store')
+})
+
+test('a page names its options that are functions, which its worker has to bring', () => {
+  const options = {
+    ...github({ clientId: 'my-app', clientSecret: 's' }),
+    fetch: undefined,
+    extensions: [() => ({})],
+  }
+  expect(namesOfOwn(options)).toEqual(['clientAuthentication', 'extensions(1)', 'provider'])
+})
