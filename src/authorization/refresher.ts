@@ -160,6 +160,17 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     return lock.run(prefix, () => ports.redeem(request), WAIT_MS)
   }
 
+  /** @returns what is stored, or `undefined` if somebody else has done the work meanwhile. */
+  const findWanting = async (
+    wanting: SessionRecord,
+    resource: string | undefined,
+  ): Promise<SessionRecord | undefined> => {
+    const found = sessionOf(await records.read())
+    if (found?.sessionId !== wanting.sessionId) return undefined
+    const old = accessTokenOf(wanting, resource)?.accessToken
+    return decide(found, ports.now(), old, resource).do === 'use' ? undefined : found
+  }
+
   /** @returns `undefined` if there is no host, or if what it left in the store does not answer the question. */
   const inHost = async (
     record: SessionRecord,
@@ -169,12 +180,10 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     // the host knows only what is in the store
     if (!ports.host || records.isUnsaved) return undefined
     const { sessionId } = record
-    const old = accessTokenOf(record, resource)?.accessToken
-    const unusable = await ports.hash(old ?? '')
+    const unusable = await ports.hash(accessTokenOf(record, resource)?.accessToken ?? '')
     if (!(await ports.host.refresh({ sessionId, unusable, resource, isForced }))) return undefined
-    const found = sessionOf(await records.read())
-    if (found?.sessionId !== sessionId) return { type: 'adopted' }
-    if (decide(found, ports.now(), old, resource).do === 'use') return { type: 'adopted' }
+    const found = await findWanting(record, resource)
+    if (!found) return { type: 'adopted' }
     const { trouble } = found
     if (!trouble || !isTooEarly(trouble, clock.now(), ports.wokeAt())) return undefined
     return { type: 'failed', error: toError(trouble), noted: 'read' }
@@ -189,10 +198,8 @@ export function createRefresher(ports: RefresherPorts): Refresher {
   ): Promise<RefreshResult> => {
     if (!(error instanceof LatchkeyError)) throw error
     if (error instanceof StorageError) return { type: 'failed', error }
-    const found = sessionOf(await records.read())
-    const old = accessTokenOf(wanting, resource)?.accessToken
-    if (found?.sessionId !== wanting.sessionId) return { type: 'adopted' }
-    if (decide(found, ports.now(), old, resource).do === 'use') return { type: 'adopted' }
+    const found = await findWanting(wanting, resource)
+    if (!found) return { type: 'adopted' }
     if (error === early || !(error instanceof NetworkError)) return { type: 'failed', error }
     const trouble = addFailure(found.trouble, error, false, clock.now(), ports.random())
     const isWritten = await records.replace({ ...found, trouble }, found).catch(() => false)
