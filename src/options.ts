@@ -314,7 +314,11 @@ export function parseOptions(
         : [options.scope ?? 'openid', ...resources.map(known => known.parameters.scope ?? '')].flat(),
     ),
     authorizationParameters: checkAuthorizationParameters({ ...options.authorizationParameters }),
-    logoutParameters: checkLogoutParameters({ ...options.logoutParameters }, 'logoutParameters'),
+    logoutParameters: checkParameters(
+      { ...options.logoutParameters },
+      'logoutParameters',
+      RESERVED_AT_SIGN_OUT,
+    ),
     leewaySeconds: refreshLeewaySeconds,
     responseParameters: checkResponseParameters([...(options.responseParameters ?? [])]),
     quirks: new Set(quirks),
@@ -365,34 +369,32 @@ const definedOf = <T extends object>(whole: T): Partial<T> =>
 /** What latchkey itself puts into an authorization request, and what has no place in a URL. */
 const RESERVED = /^(client_.*|redirect_uri|response_.*|scope|state|nonce|request.*|code.*|.*_token)$/
 
+function checkParameters(
+  parameters: Readonly<Record<string, string>>,
+  option: string,
+  reserved: RegExp,
+): Readonly<Record<string, string>> {
+  for (const [name, value] of Object.entries(parameters)) {
+    const right = 'left out: latchkey sets it, or it has no place in a URL'
+    check(!reserved.test(name), `${option}.${name}`, right, name)
+    check(typeof value === 'string', `${option}.${name}`, 'a string', value)
+  }
+  return parameters
+}
+
 /** @throws ConfigurationError for a parameter that is latchkey's own, or a secret that must not be in a URL. */
 export function checkAuthorizationParameters(
   parameters: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
-  for (const [name, value] of Object.entries(parameters)) {
-    const option = `authorizationParameters.${name}`
-    check(!RESERVED.test(name), option, 'left out: latchkey sets it, or it has no place in a URL', name)
-    check(typeof value === 'string', option, 'a string', value)
-    if (name === 'resource') checkIndicator(value, option)
-  }
+  const option = 'authorizationParameters'
+  checkParameters(parameters, option, RESERVED)
+  checkIndicator(parameters.resource, `${option}.resource`)
   return parameters
 }
 
 /** What latchkey itself puts into a request for the end of the provider's session, and what has no place in a URL. */
 const RESERVED_AT_SIGN_OUT =
   /^(client_id|client_secret|post_logout_redirect_uri|state|.*_token|id_token_hint)$/
-
-function checkLogoutParameters(
-  parameters: Readonly<Record<string, string>>,
-  option: string,
-): Readonly<Record<string, string>> {
-  for (const [name, value] of Object.entries(parameters)) {
-    const right = 'left out: latchkey sets it, or it has no place in a URL'
-    check(!RESERVED_AT_SIGN_OUT.test(name), `${option}.${name}`, right, name)
-    check(typeof value === 'string', `${option}.${name}`, 'a string', value)
-  }
-  return parameters
-}
 
 /**
  * What one sign-out asks for.
@@ -408,7 +410,7 @@ export function parseSignOut(
     own === undefined
       ? settings.postLogoutRedirectUri
       : parseRedirectUri(own, base, 'signOut.postLogoutRedirectUri')
-  const checked = checkLogoutParameters(parameters, 'signOut.parameters')
+  const checked = checkParameters(parameters, 'signOut.parameters', RESERVED_AT_SIGN_OUT)
   return { postLogoutRedirectUri, parameters: { ...settings.logoutParameters, ...checked } }
 }
 

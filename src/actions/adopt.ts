@@ -15,6 +15,8 @@ export interface ForeignTokens {
   forget?(): void
 }
 
+const textOf = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
+
 /**
  * Begins a session with tokens that exist already, without a sign-in: latchkey redeems the refresh token (RFC 6749
  * section 6), checks the answer and stores the session. You may call it at every start: the same refresh token is redeemed
@@ -28,8 +30,7 @@ export async function adopt(
   tokens: ForeignTokens,
 ): Promise<Session> {
   const { refreshToken, idToken } = tokens
-  const isText = (value: unknown) => typeof value === 'string' && value !== ''
-  if (!isText(refreshToken) || !(idToken === undefined || isText(idToken)))
+  if (!textOf(refreshToken) || (idToken !== undefined && !textOf(idToken)))
     throw new ConfigurationError('adopt() takes a "refreshToken" and, where there is one, an "idToken".')
   const { signIn } = lentPartsOf(client)
   const { createAdoption } = await import('./adoption.ts').catch(notLoaded)
@@ -61,8 +62,6 @@ function read(area: Area, key: string): Record<string, unknown> {
     return {} // damaged, or not its own
   }
 }
-
-const textOf = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
 
 /**
  * Reads the session that oidc-client-ts (also react-oidc-context, and oidc-client 1) has stored.

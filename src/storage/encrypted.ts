@@ -6,7 +6,7 @@ import { ConfigurationError, StorageError } from '../errors.ts'
 export type EncryptionKey = string | Uint8Array
 
 const ALGORITHM = 'aes-256-gcm'
-const KEY_BYTES = 32
+export const KEY_BYTES = 32
 /** NIST SP 800-38D section 8.2: what AES-GCM is made for. */
 const IV_BYTES = 12
 const TAG_BYTES = 16

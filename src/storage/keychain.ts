@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { KeyValue, Lock } from '../core/ports.ts'
 import { once, WAIT_MS } from '../core/waiting.ts'
 import { ConfigurationError, LatchkeyError, StorageError } from '../errors.ts'
-import { type Cipher, createCipher, encryptedKeyValue } from './encrypted.ts'
+import { type Cipher, createCipher, encryptedKeyValue, KEY_BYTES } from './encrypted.ts'
 
 /** One secret in the keychain of the operating system. */
 export interface KeychainEntry {
@@ -10,8 +10,6 @@ export interface KeychainEntry {
   getPassword(): Promise<string | null | undefined>
   setPassword(secret: string): Promise<unknown>
 }
-
-const KEY_BYTES = 32
 
 /** Another package, or none: the app decides whether it installs one. */
 async function openEntry(service: string, account: string): Promise<KeychainEntry> {
