@@ -1,7 +1,7 @@
 import { validateAuthResponse } from 'oauth4webapi'
 import type { Clock, EpochMs } from '../core/ports.ts'
 import type { Granted, IdTokenClaims } from '../core/token-set.ts'
-import { HOLD_MS, pause, withTimeLimit } from '../core/waiting.ts'
+import { pause, REQUESTS_MS, withTimeLimit } from '../core/waiting.ts'
 import { CallbackError, NetworkError, ServerError } from '../errors.ts'
 import { toLatchkeyError } from './failure.ts'
 import { type TokenRequest, type TokenRequestPorts, tokenRequest } from './token-request.ts'
@@ -12,8 +12,6 @@ import type { Transaction } from './transaction.ts'
 const KEYS_MS = 5000
 /** Between two looks for a key that was not among them: the code is spent by then, and its answer comes only once. */
 const KEYS_PAUSE_MS = 1000
-/** Of the time that the lock is held, what storing the session may take. */
-const STORE_MS = 2500
 
 const keysAreLate = () =>
   new NetworkError('The keys of the server did not come in time. Try again later.', 'timeout')
@@ -51,7 +49,7 @@ export async function exchangeCode(
   { state, redirectUri, codeVerifier, nonce, acr, maxAge, stage }: Transaction,
 ): Promise<Granted> {
   const { clock } = ports
-  const giveUpAt = clock.now() + HOLD_MS - STORE_MS
+  const giveUpAt = clock.now() + REQUESTS_MS
   const received: TokenRequest['received'] = {}
   let isAnswered = false
   const judge: TokenRequest['judge'] = async (as, response) => {

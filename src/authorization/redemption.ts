@@ -5,12 +5,10 @@ import { judgeRefreshFailure, type RefreshesBefore } from '../core/grant-outcome
 import type { WatchLeaving } from '../core/ports.ts'
 import { accessTokenOf, runsGrant, type SessionRecord, sessionOf } from '../core/session.ts'
 import { toError } from '../core/trouble.ts'
-import { HOLD_MS, pause, withTimeLimit } from '../core/waiting.ts'
+import { HOLD_MS, pause, REQUESTS_MS, withTimeLimit } from '../core/waiting.ts'
 import { type EndReason, LatchkeyError, NetworkError, StorageError } from '../errors.ts'
 import type { Renewed } from './renewal.ts'
 
-/** Token requests may use this much of the hold; the rest is for the write that makes a rotation durable. */
-const REDEEM_MS = HOLD_MS - 2500
 /** After `invalid_grant`, how long someone who won the race may still need to store what they got. */
 const RACE_MS = 500
 
@@ -173,12 +171,12 @@ export function createRedemption(
           pending: undefined,
           trouble: undefined,
         }
-        const isInTime = () => Math.abs(clock.now() - began) < REDEEM_MS
+        const isInTime = () => Math.abs(clock.now() - began) < REQUESTS_MS
         const ending = await store(next, marked, isInTime)
         return ending.type === 'rotated' ? { ...ending, refused: error } : ending
       } catch (error) {
         if (!(error instanceof LatchkeyError)) throw error
-        const remainingMs = REDEEM_MS - (clock.now() - began)
+        const remainingMs = REQUESTS_MS - (clock.now() - began)
         const outcome = judgeRefreshFailure(error, attempt, remainingMs, before(found, clock.now(), isForced))
         if (outcome.do === 'end') {
           const reason = outcome.reason ?? (interrupted || spent ? 'refresh_interrupted' : 'expired')
@@ -270,10 +268,10 @@ export function createRedemption(
   return wanting => {
     const began = clock.now()
     const redeeming = new AbortController()
-    const cancel = clock.after(REDEEM_MS, () => redeeming.abort(tooLong()))
+    const cancel = clock.after(REQUESTS_MS, () => redeeming.abort(tooLong()))
     const held = () => {
       // after a freeze the lock may be somebody else's, and the timer that would say so may not have fired yet
-      if (Math.abs(clock.now() - began) >= REDEEM_MS) redeeming.abort(tooLong())
+      if (Math.abs(clock.now() - began) >= REQUESTS_MS) redeeming.abort(tooLong())
       return redeeming.signal
     }
     const page = ports.watchLeaving?.()

@@ -3,6 +3,10 @@ import type { Clock } from './ports.ts'
 
 /** How long a lock is held at most: all attempts, the store's writes, and aborts. */
 export const HOLD_MS = 12_000
+/** Of that, what requests may take: the rest is for the write that makes their answer durable. */
+export const REQUESTS_MS = HOLD_MS - 2500
+/** A lock that names its holder for longer has no living one: it is frozen, or died where nobody here can see it. */
+export const LEASE_MS = HOLD_MS + 2000
 /** How long a lock is waited for at most: longer than anybody holds it. */
 export const WAIT_MS = 15_000
 

@@ -1,9 +1,8 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { codeOf } from '../core/file-trouble.ts'
+import { LEASE_MS } from '../core/waiting.ts'
 
-/** A holder works for 12 s at most: one that keeps its lock for longer is frozen, or died where nobody here can see it. */
-export const LEASE_MS = 14_000
 /** How long a lock file may be without its owner's name: from its creation until the next line of the same code. */
 const UNNAMED_MS = 500
 /** Between two looks, at most so much counts as watched: a machine that sleeps watches nothing. */

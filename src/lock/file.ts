@@ -17,9 +17,9 @@ import {
 import { join } from 'node:path'
 import { carefully, codeOf, fileTrouble, refuseFile } from '../core/file-trouble.ts'
 import type { Clock, Lock } from '../core/ports.ts'
-import { pause } from '../core/waiting.ts'
+import { LEASE_MS, pause } from '../core/waiting.ts'
 import { LockTimeoutError } from '../errors.ts'
-import { createOwners, LEASE_MS } from './file-owner.ts'
+import { createOwners } from './file-owner.ts'
 import { localLock } from './local.ts'
 
 /** A process that took longer to create and name its lock file may have been overtaken meanwhile. */

@@ -1,8 +1,6 @@
 import { type Clock, type KeyValue, type Lock, updateAndGet } from '../core/ports.ts'
-import { lockTimeout, pause } from '../core/waiting.ts'
+import { LEASE_MS, lockTimeout, pause } from '../core/waiting.ts'
 
-/** A holder works for 12 s at most; a lease that has not changed for longer has no living holder. */
-const LEASE_MS = 14_000
 /** When it took longer than this to get a lease, what is left of it is too little for the work. */
 const TAKING_MS = 2000
 const POLL_MS = 50

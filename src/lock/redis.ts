@@ -1,8 +1,6 @@
 import type { Clock, Lock } from '../core/ports.ts'
-import { lockTimeout } from '../core/waiting.ts'
+import { LEASE_MS, lockTimeout } from '../core/waiting.ts'
 
-/** A holder works for 12 s at most. Only the server's own clock counts a lease. */
-const LEASE_MS = 14_000
 /** When it took longer than this to get a lease, what is left of it is too little for the work. */
 const TAKING_MS = 1500
 /** How often who waits asks again, unless it hears that the lease was released. */
@@ -35,7 +33,8 @@ export interface RedisLockOptions {
 
 /**
  * Lock as a lease on the server. A lease excludes others for a time, not for ever: a holder that was stopped for longer
- * finds out by its own clock before it sends anything, and what it writes is compared with what is there.
+ * finds out by its own clock before it sends anything, and what it writes is compared with what is there. Only the server's own
+ * clock counts a lease.
  */
 export function redisLock(options: RedisLockOptions): Lock {
   const { evaluate, namespace, channel, clock, onRelease, random } = options
