@@ -11,6 +11,7 @@ import type { Client } from './core/client.ts'
 import { baseOf, isOrigin, tokenName } from './core/destination.ts'
 import { createEventLog } from './core/event-log.ts'
 import { actionContext, type Extension } from './core/extension.ts'
+import { sessionKey } from './core/keys.ts'
 import { createListeners } from './core/listeners.ts'
 import type { Environment, Page } from './core/ports.ts'
 import { emptySession, sessionOf } from './core/session.ts'
@@ -165,7 +166,7 @@ export function composeClient(
     warn: message => warn('host', message),
   })
   const { tokenType, presentation } = extensions.find(one => one.tokenType) ?? {}
-  const records = createTokenStore(keyValue, `${prefix} session`, tokenType)
+  const records = createTokenStore(keyValue, sessionKey(prefix), tokenType)
   const now = createWatchedTime(clock, records)
   const authorization = createSecondHalf(module, half =>
     half.createAuthorization({

@@ -5,8 +5,10 @@ import {
   generateRandomState,
 } from 'oauth4webapi'
 import type { ServerSettings, SessionRecords } from '../core/authorization.ts'
+import { base64url } from '../core/base64url.ts'
 import { nameState } from '../core/callback.ts'
 import type { Warn, Warning } from '../core/events.ts'
+import { isTransaction } from '../core/keys.ts'
 import type { Clock, KeyValue } from '../core/ports.ts'
 import { epochOf } from '../core/session.ts'
 import { CallbackError, ConfigurationError } from '../errors.ts'
@@ -51,8 +53,7 @@ export interface AuthorizationRequestPorts {
  */
 async function challengeOf(codeVerifier: string): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(codeVerifier))
-  const base64 = btoa(String.fromCharCode(...new Uint8Array(digest)))
-  return base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+  return base64url(digest)
 }
 
 const noCrypto = (origin = 'This runtime') =>
@@ -119,7 +120,7 @@ async function checkMixUp(
 ): Promise<void> {
   for (const key of await keyValue.keys('latchkey ').catch(() => [])) {
     const [, other] = key.split(' ')
-    if (other === issuer || !key.includes(' transaction ')) continue
+    if (other === issuer || !isTransaction(key)) continue
     const stored = (await keyValue.get(key).catch(() => undefined)) as Partial<Transaction> | undefined
     if (stored?.redirectUri !== redirectUri) continue
     const message = `${issuer} does not say in its answers that they are its own (RFC 9207), and ${other} answers to the same "redirectUri". Give each issuer one of its own.`

@@ -6,6 +6,7 @@ import type {
 } from '../core/authorization.ts'
 import { judgeAnswer } from '../core/challenge.ts'
 import { resourceOf } from '../core/destination.ts'
+import { transactionPrefix } from '../core/keys.ts'
 import { runsGrant, type SessionRecord } from '../core/session.ts'
 import { parseSignIn, parseSignOut } from '../options.ts'
 import { createServerTime, createTransport } from './endpoint.ts'
@@ -45,7 +46,7 @@ export function createAuthorization(ports: AuthorizationPorts): Authorization {
   const grants = createGrantRuns({ ...ports, ...requests })
   const revoke = (refreshToken: string) =>
     void revokeToken(requests, refreshToken, 'refresh_token').catch(() => {})
-  const transactions = createTransactions(keyValue, `${prefix} transaction `, clock)
+  const transactions = createTransactions(keyValue, transactionPrefix(prefix), clock)
   const parse = (request: SignInRequest) =>
     parseSignIn(request, settings, ports.home, ports.records.current?.tokens.scope)
   const parseOut = (request: SignOutRequest) => parseSignOut(request, settings, ports.page?.location())

@@ -75,6 +75,12 @@ export type News =
   /** The page that signed out has left for the provider, or does not have to leave. */
   | { type: 'session-left'; sessionId: string }
 
+/** Anything may be heard where news are, also what cannot be made a text. */
+export const isNews = (heard: { readonly type?: unknown } | null | undefined): boolean => {
+  const type = heard?.type
+  return typeof type === 'string' && /^session-(changed|ended|left)$/.test(type)
+}
+
 /**
  * Who sees the stored records, and how long they last: only this page; this tab, until it is closed; every tab and worker of
  * the origin; every program that may read the user's files or the host's storage.

@@ -1,4 +1,5 @@
 import { clockSkew } from 'oauth4webapi'
+import { base64url } from '../core/base64url.ts'
 import type { ClientAuthentication } from '../core/extension.ts'
 import { ConfigurationError } from '../errors.ts'
 import type { IssuerOptions, ProviderOptions } from './common.ts'
@@ -18,11 +19,6 @@ const ISSUER = 'https://appleid.apple.com'
 /** Apple allows six months; five minutes are enough for a request. */
 const SECRET_SECONDS = 300
 
-const base64url = (bytes: ArrayBuffer | Uint8Array): string =>
-  btoa(String.fromCharCode(...new Uint8Array(bytes)))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replace(/=+$/, '')
 const encode = (value: object): string => base64url(new TextEncoder().encode(JSON.stringify(value)))
 
 const ECDSA = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }

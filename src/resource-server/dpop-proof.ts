@@ -1,7 +1,7 @@
+import { base64url } from '../core/base64url.ts'
 import type { Clock } from '../core/ports.ts'
 import {
   digestOf,
-  encodeBase64url,
   importKey,
   isKeyFor,
   isObject,
@@ -66,7 +66,7 @@ export function createNonces(clock: Clock, secret: Uint8Array<ArrayBuffer>): Non
     const known = made.get(step)
     if (known) return known
     const text = new TextEncoder().encode(`DPoP nonce ${step}`)
-    const nonce = key.then(async key => encodeBase64url(await crypto.subtle.sign('HMAC', key, text)))
+    const nonce = key.then(async key => base64url(await crypto.subtle.sign('HMAC', key, text)))
     if (made.size > 3) made.clear()
     made.set(step, nonce)
     return nonce

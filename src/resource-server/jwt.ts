@@ -1,4 +1,5 @@
 import { parseJson } from '../authorization/token-response.ts'
+import { base64url } from '../core/base64url.ts'
 
 /**
  * JWTs (RFC 7519, RFC 7515), verified here by Web Crypto: oauth4webapi verifies no access token that is bound to a
@@ -31,15 +32,9 @@ export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | undefin
   return bytes
 }
 
-export const encodeBase64url = (bytes: ArrayBuffer | Uint8Array): string =>
-  btoa(String.fromCharCode(...new Uint8Array(bytes)))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replace(/=+$/, '')
-
 /** SHA-256 in base64url, as `ath`, `jkt` and `x5t#S256` have it. */
 export const digestOf = async (content: string | Uint8Array<ArrayBuffer>): Promise<string> =>
-  encodeBase64url(
+  base64url(
     await crypto.subtle.digest(
       'SHA-256',
       typeof content === 'string' ? new TextEncoder().encode(content) : content,

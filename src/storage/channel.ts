@@ -1,14 +1,12 @@
 import { createListeners } from '../core/listeners.ts'
-import type { Channel, News } from '../core/ports.ts'
+import { type Channel, isNews, type News } from '../core/ports.ts'
 
 /** News to the other tabs and workers of this origin. */
 export function broadcastChannel(name: string): Channel {
   const listeners = createListeners<News>()
   const channel = new BroadcastChannel(name)
   channel.onmessage = ({ data }) => {
-    // anything may be posted here, also what cannot be made a text
-    const type = data?.type
-    if (typeof type === 'string' && /^session-(changed|ended|left)$/.test(type)) listeners.tell(data)
+    if (isNews(data)) listeners.tell(data)
   }
   // in Node an open channel would keep the process up
   ;(channel as { unref?: () => void }).unref?.()

@@ -1,5 +1,6 @@
+import { isSession } from '../core/keys.ts'
 import { type KeyValue, type Reach, updateAndGet } from '../core/ports.ts'
-import { isLive, isSession, type Marks } from './marks.ts'
+import { isLive, type Marks } from './marks.ts'
 
 /** A place for records, and how long what is in it lasts. */
 export interface Place {

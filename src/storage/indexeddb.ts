@@ -1,4 +1,5 @@
 import { promisifyRequest } from 'idb-keyval'
+import { isSession } from '../core/keys.ts'
 import type { Clock, KeyValue } from '../core/ports.ts'
 import { withTimeLimit } from '../core/waiting.ts'
 
@@ -95,7 +96,7 @@ export function indexedDbKeyValue(database: string, clock: Clock): IndexedDbKeyV
             }
             promisifyRequest(store.transaction).then(resolve, reject)
           }),
-        key.endsWith(' session') ? ON_DISK : undefined,
+        isSession(key) ? ON_DISK : undefined,
       ),
     close,
     keys: prefix =>

@@ -1,3 +1,4 @@
+import { isSession } from '../core/keys.ts'
 import { type KeyValue, updateAndGet } from '../core/ports.ts'
 
 /** Remembers, apart from a place, that a session is in it: so that a place that fails is not taken for an empty one. */
@@ -7,7 +8,6 @@ export interface Marks {
   note(key: string, isThere: boolean): void
 }
 
-export const isSession = (key: string) => key.endsWith(' session')
 /** An ended session is none. */
 export const isLive = (value: unknown) => value !== undefined && !('ended' in Object(value))
 
@@ -20,7 +20,9 @@ export function localStorageMarks(database: string): Marks {
       // in a worker, which has no localStorage and where nobody signs in, there may always be one
       if (isKnown || !globalThis.document) return 'indexedDB' in globalThis
       try {
-        return Object.keys(localStorage).some(key => key.endsWith(` session${end}`))
+        return Object.keys(localStorage).some(
+          key => key.endsWith(end) && isSession(key.slice(0, -end.length)),
+        )
       } catch {
         return false // it may be blocked
       }

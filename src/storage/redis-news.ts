@@ -1,5 +1,5 @@
 import { createListeners } from '../core/listeners.ts'
-import type { Channel, News } from '../core/ports.ts'
+import { type Channel, isNews, type News } from '../core/ports.ts'
 import type { Evaluate } from './redis.ts'
 import type { RedisCommands } from './redis-connection.ts'
 
@@ -9,9 +9,6 @@ const PUBLISH = `return redis.call('PUBLISH', ARGV[1], ARGV[2])`
 type Message =
   | { readonly to: string; readonly from: string; readonly news: News }
   | { readonly released: string }
-
-const isNews = (news: Partial<News> | undefined): boolean =>
-  /^session-(changed|ended|left)$/.test(news?.type ?? '')
 
 export interface RedisNewsOptions {
   readonly commands: RedisCommands

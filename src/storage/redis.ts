@@ -1,3 +1,4 @@
+import { isTransaction } from '../core/keys.ts'
 import type { Clock, KeyValue } from '../core/ports.ts'
 import { withTimeLimit } from '../core/waiting.ts'
 import { StorageError } from '../errors.ts'
@@ -87,7 +88,7 @@ export function redisKeyValue({ evaluate, namespace, cipher, ttlSeconds }: Redis
   const decode = (name: string, text: string) => (cipher ? cipher.decrypt(name, parse(text)) : parse(text))
   const encode = (name: string, value: unknown) =>
     JSON.stringify(cipher ? cipher.encrypt(name, value) : value)
-  const ttlOf = (name: string) => (name.includes(' transaction ') ? TRANSACTION_MS : ttlSeconds * 1000)
+  const ttlOf = (name: string) => (isTransaction(name) ? TRANSACTION_MS : ttlSeconds * 1000)
   const read = async (name: string) => textOf(await evaluate(GET, [values + name], []))
 
   return {

@@ -1,3 +1,4 @@
+import { isTransaction } from '../../core/keys.ts'
 import type { KeyValue, Lock, Store } from '../../core/ports.ts'
 import { leaseLock } from '../../lock/lease.ts'
 import { webLock } from '../../lock/web.ts'
@@ -28,7 +29,7 @@ export function createPlaces(database: KeyValue, marks: Marks, name: string): Sh
   )
   return {
     // IndexedDB may work when the page leaves, and no more when it comes back
-    ...withCopy(places, namedAfter(name, area), key => key.includes(' transaction ')),
+    ...withCopy(places, namedAfter(name, area), isTransaction),
     get reach() {
       return places.reach
     },

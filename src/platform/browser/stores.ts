@@ -1,9 +1,10 @@
+import { isSession } from '../../core/keys.ts'
 import type { KeyValue, Reach, Store } from '../../core/ports.ts'
 import { once } from '../../core/waiting.ts'
 import { broadcastChannel, silentChannel } from '../../storage/channel.ts'
 import type { PlaceWithFallback } from '../../storage/fallback.ts'
 import { indexedDbKeyValue } from '../../storage/indexeddb.ts'
-import { isSession, localStorageMarks, type Marks, marked } from '../../storage/marks.ts'
+import { localStorageMarks, type Marks, marked } from '../../storage/marks.ts'
 import { deviceClock } from '../device.ts'
 import { memory } from '../memory.ts'
 
