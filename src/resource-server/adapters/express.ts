@@ -1,5 +1,6 @@
 import type { Protect } from '../protect.ts'
 import type { Granted, Requirements } from '../verdict.ts'
+import { callersBy } from './guard.ts'
 import { type NodeRequest, type NodeResponse, nodeGuard } from './node.ts'
 
 /** A middleware of Express 4 and 5, and of whatever has the same shape. */
@@ -11,21 +12,6 @@ export interface ExpressGuard {
   ): void
   /** The verdict of a request that has passed this middleware. */
   callerOf(request: object): Granted
-}
-
-const NOT_GUARDED = 'This request has not passed this guard: put it before the handler.'
-
-/** @throws Error for a request that the guard has not let pass. */
-export function callersBy() {
-  const callers = new WeakMap<object, Granted>()
-  return {
-    pass: (request: object, caller: Granted) => void callers.set(request, caller),
-    callerOf(request: object): Granted {
-      const caller = callers.get(request)
-      if (!caller) throw new TypeError(NOT_GUARDED)
-      return caller
-    },
-  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Protect } from '../protect.ts'
 import type { Granted, Requirements } from '../verdict.ts'
-import { callersBy } from './express.ts'
-import { certificateOf, type NodeRequest, putHeaders, toWebRequest } from './node.ts'
+import { callersBy } from './guard.ts'
+import { judgeNode, type NodeRequest, putHeaders } from './node.ts'
 
 interface FastifyReply {
   code(status: number): unknown
@@ -24,19 +24,12 @@ export interface FastifyGuard {
 export function fastifyGuard(protect: Protect, requirements: Requirements = {}): FastifyGuard {
   const { pass, callerOf } = callersBy()
   const hook = async (request: { readonly raw: NodeRequest }, reply: FastifyReply): Promise<unknown> => {
-    const asked = toWebRequest(request.raw)
     const headers = { getHeader: reply.getHeader.bind(reply), setHeader: reply.header.bind(reply) }
-    const verdict =
-      protect.serveMetadata(asked) ??
-      (await protect(asked, { ...requirements, ...certificateOf(request.raw) }))
-    if ('valid' in verdict && verdict.valid) {
-      putHeaders(headers, verdict.headers)
-      return pass(request, verdict)
-    }
-    const answer = verdict instanceof Response ? verdict : verdict.response()
-    reply.code(answer.status)
-    putHeaders(headers, Object.fromEntries(answer.headers))
-    return reply.send(await answer.text())
+    const caller = await judgeNode(protect, request.raw, requirements)
+    putHeaders(headers, caller instanceof Response ? Object.fromEntries(caller.headers) : caller.headers)
+    if (!(caller instanceof Response)) return pass(request, caller)
+    reply.code(caller.status)
+    return reply.send(await caller.text())
   }
   return Object.assign(hook, { callerOf })
 }

@@ -1,6 +1,6 @@
 import type { Protect } from '../protect.ts'
 import type { Granted, Requirements } from '../verdict.ts'
-import { callersBy } from './express.ts'
+import { callersBy, judge } from './guard.ts'
 
 interface HonoContext {
   readonly req: { readonly raw: Request }
@@ -24,13 +24,11 @@ export function honoGuard(protect: Protect, requirements: Requirements = {}): Ho
     context: HonoContext,
     next: () => Promise<void>,
   ): Promise<Response | undefined> => {
-    const { raw } = context.req
-    const verdict = protect.serveMetadata(raw) ?? (await protect(raw, requirements))
-    if (verdict instanceof Response) return verdict
-    if (!verdict.valid) return verdict.response()
-    pass(context, verdict)
+    const caller = await judge(protect, context.req.raw, requirements)
+    if (caller instanceof Response) return caller
+    pass(context, caller)
     await next()
-    for (const [name, value] of Object.entries(verdict.headers)) context.res.headers.append(name, value)
+    for (const [name, value] of Object.entries(caller.headers)) context.res.headers.append(name, value)
     return undefined
   }
   return Object.assign(middleware, { callerOf })

@@ -1,5 +1,6 @@
 import type { Protect } from '../protect.ts'
 import type { Granted, Requirements } from '../verdict.ts'
+import { judge } from './guard.ts'
 
 /** What an adapter reads of a request of Node's `http` or `https`. */
 export interface NodeRequest {
@@ -47,10 +48,14 @@ export function toWebRequest(request: NodeRequest, path = request.url ?? '/'): R
   return new Request(url, { headers, method: isOdd ? 'GET' : method })
 }
 
-/** The client's certificate of the connection, if there is one. */
-export function certificateOf({ socket }: NodeRequest): Pick<Requirements, 'certificate'> {
-  const { raw } = (socket as TlsSocket | undefined)?.getPeerCertificate?.() ?? {}
-  return raw ? { certificate: raw } : {}
+/** Judges a request with the client's certificate of its connection, if there is one. */
+export function judgeNode(
+  protect: Protect,
+  request: NodeRequest,
+  requirements: Requirements,
+): Promise<Granted | Response> {
+  const { raw } = (request.socket as TlsSocket | undefined)?.getPeerCertificate?.() ?? {}
+  return judge(protect, toWebRequest(request), { ...requirements, ...(raw && { certificate: raw }) })
 }
 
 /** Adds headers without losing what others have exposed to pages (CORS). */
@@ -73,16 +78,13 @@ export function putHeaders(
 export const nodeGuard =
   (protect: Protect, requirements: Requirements = {}) =>
   async (request: NodeRequest, response: NodeResponse): Promise<Granted | undefined> => {
-    const asked = toWebRequest(request)
-    const document = protect.serveMetadata(asked)
-    const verdict = document ?? (await protect(asked, { ...requirements, ...certificateOf(request) }))
-    if ('valid' in verdict && verdict.valid) {
-      putHeaders(response, verdict.headers)
-      return verdict
+    const caller = await judgeNode(protect, request, requirements)
+    if (!(caller instanceof Response)) {
+      putHeaders(response, caller.headers)
+      return caller
     }
-    const answer = verdict instanceof Response ? verdict : verdict.response()
-    response.statusCode = answer.status
-    putHeaders(response, Object.fromEntries(answer.headers))
-    response.end(await answer.text())
+    response.statusCode = caller.status
+    putHeaders(response, Object.fromEntries(caller.headers))
+    response.end(await caller.text())
     return undefined
   }
