@@ -208,6 +208,8 @@ export function createWatch(ports: WatchPorts): Watch {
       participant.lastRefused = undefined
       // a fault of the storage may take the mark with it
       if (!refused || reason !== 'expired' || parameters.storage.faults || parameters.storage.full) return
+      // a refusal that was slow may be of a session that has been replaced meanwhile
+      if (!refused.refreshToken.startsWith(`${participant.shown}.`)) return
       if (presentations.wasInterrupted(refused)) {
         const what = `${participant.id} says "expired" although an earlier answer for ${refused.refreshToken} was lost`
         watch.violate('an interruption is told', what)
