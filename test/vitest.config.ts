@@ -11,7 +11,7 @@ const fromRoot = (path: string) => fileURLToPath(new URL(`../${path}`, import.me
 const browserFiles = {
   testTimeout: 90_000,
   hookTimeout: 90_000,
-  maxWorkers: 1,
+  maxWorkers: 2,
   sequence: { groupOrder: 4 },
 }
 
@@ -42,6 +42,7 @@ export default defineConfig({
             'test/{unit,contracts,scenarios,servers,simulation,fuzz,hostile,http-clients}/**/*.test.ts',
             'examples/testing/*.test.ts', // the samples of docs/testing.md
           ],
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },
