@@ -141,13 +141,15 @@ function begin(world: World): void {
 }
 
 /** What the disturbed time may still cause once. */
-const isTransient = (answer: string, knewSession: boolean) =>
+const isTransient = (answer: string, knewSession: boolean, { freeze }: World['parameters']) =>
   // it asked while the store held what it cannot use
   answer === 'ERR_CONFIGURATION' ||
   // who has not heard yet of the end of its session is told now
   (answer === 'ERR_AUTHORIZATION_REQUIRED' && !knewSession) ||
   // nobody has looked yet at the lease of a holder that is gone
   answer === 'ERR_LOCK_TIMEOUT' ||
+  // whoever holds in memory what could not be stored is frozen: until then nobody else may send the old refresh token
+  (answer === 'ERR_STORAGE' && freeze > 0) ||
   answer === 'refused'
 
 /** After the disturbance: one more call in each context, then all of them hold what the store holds. */
@@ -179,7 +181,7 @@ async function expectAgreement(world: World, check: () => void): Promise<void> {
       if (answer === (lives ? 'accepted' : 'ERR_AUTHORIZATION_REQUIRED')) continue
       // by a clock that was set back, what another context got long ago is fresh: each renewal costs such a call
       if (answer === 'refused' && world.parameters.clockJump > 0) continue
-      if (isFirst && isTransient(answer, before === record?.sessionId)) continue
+      if (isFirst && isTransient(answer, before === record?.sessionId, world.parameters)) continue
       watch.violate('all contexts agree', `the last call of ${client.id} ended in ${answer}`)
     }
     return { record, lives }
