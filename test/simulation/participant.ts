@@ -6,7 +6,7 @@ import type { LeftSession } from '../../src/core/authorization.ts'
 import type { EventBody } from '../../src/core/events.ts'
 import { createListeners } from '../../src/core/listeners.ts'
 import type { Host, HostedRefresh, Lock, News } from '../../src/core/ports.ts'
-import { epochOf, type SessionRecord } from '../../src/core/session.ts'
+import { endOf, epochOf, type SessionRecord } from '../../src/core/session.ts'
 import { singleFlight } from '../../src/core/waiting.ts'
 import { AuthorizationRequiredError } from '../../src/errors.ts'
 import { createLiveSession } from '../../src/session/session.ts'
@@ -295,6 +295,9 @@ export function createClient(
             if (random.chance(0.5)) gone()
           })
         } finally {
+          // one that could not be stored is stored later; the session it ends may have been read meanwhile
+          const ended = endOf(records.stored)
+          if (ended?.ended === 'signed_out') participant.signedOutOf.add(ended.sessionId)
           over()
         }
       }),
