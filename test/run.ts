@@ -27,7 +27,7 @@ let engine = 'none'
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
 const show = (program: string, args: string[], options: Partial<CommandOptions> = {}) =>
-  runCommand(program, args, { cwd: root, show: true, timeoutMs: 3 * MINUTE, ...options })
+  runCommand(program, args, { cwd: root, show: true, timeoutMs: 10 * MINUTE, ...options })
 
 const script = (name: string, advice: string): Step['run'] => {
   return async () => {
