@@ -68,7 +68,8 @@ function toTokenAnswer(members: Members, isEmulator: boolean): Members {
 
 /**
  * Firebase Authentication. Firebase has no sign-in page: call `signIn({ userAgent })` with `withPassword()`,
- * `withNewUser()`, `anonymously()`, `withCustomToken()` or `withIdentityProvider()`. The access token is Firebase's ID Token.
+ * `withNewUser()`, `anonymously()`, `withCustomToken()` or `withIdentityProvider()`. The access token is Firebase's ID
+ * Token.
  * @returns options to spread into those of `createClient()`.
  * @throws ConfigurationError if `projectId` or `apiKey` is missing, or the emulator is not on loopback.
  */
