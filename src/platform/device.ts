@@ -1,6 +1,6 @@
 import type { Clock, Environment, Fetch } from '../core/ports.ts'
 
-/** The longest delay a timer can hold; a longer one would fire at once. */
+/** The longest delay of a timer; a longer one would fire immediately. */
 const LONGEST_MS = 2 ** 31 - 1
 
 /** The device's clock and timers. */

@@ -33,7 +33,7 @@ export const spotify = ({
   }),
 })
 
-/** Why the Spotify Web API did not answer a call. */
+/** The error in a response of the Spotify Web API. */
 export interface SpotifyError {
   readonly status: number
   readonly message: string | undefined

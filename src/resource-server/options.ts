@@ -77,7 +77,7 @@ export interface ProtectSettings {
   readonly toleranceSeconds: number
 }
 
-/** @throws ConfigurationError that names the option, what it got and what would be right. */
+/** @throws ConfigurationError that names the option, the value and a correct one. */
 function check(isRight: unknown, option: string, right: string, got: unknown): asserts isRight {
   if (isRight) return
   throw new ConfigurationError(`"${option}" must be ${right}; got ${JSON.stringify(got)?.slice(0, 99)}.`)
@@ -105,7 +105,7 @@ function checkIssuer(trusted: string | TrustedIssuer): TrustedIssuer {
   return known
 }
 
-/** @throws ConfigurationError that names the option, what it got and what would be right. */
+/** @throws ConfigurationError that names the option, the value and a correct one. */
 export function parseProtectOptions(options: ProtectOptions): ProtectSettings {
   if (!options)
     throw new ConfigurationError('protect() takes an object of options: see docs/resource-server.md.')

@@ -381,7 +381,7 @@ export function createAuthorizationServer({
     revokeAccessTokens: families.revokeAccessTokens,
     /** Ends all sessions of all users: no token works any more. */
     endSessions: families.endSessions,
-    /** Signs with a new key from now on, and publishes only that one. */
+    /** Switches to a new signing key, and publishes only that one. */
     rotateKeys() {
       state.key = signingKey(secret('key'))
     },

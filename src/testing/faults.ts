@@ -52,8 +52,8 @@ export const slow = (ms: number): Fault => ({
 /**
  * The server does not handle the request and sends this response.
  * @param code the HTTP status, 200 to 599.
- * @param headers such as `{ 'retry-after': '1' }`. Default: none.
- * @param body Default: empty.
+ * @param headers the headers, such as `{ 'retry-after': '1' }`. Default: none.
+ * @param body the body. Default: empty.
  */
 export const status = (code: number, headers: Record<string, string> = {}, body = ''): Fault => ({
   afterWork: false,

@@ -55,7 +55,7 @@ export const refuse = (status: number, headers?: Reply['headers']): Reply => ({
 /** `localhost` means both addresses: a browser may try either, and no other program may listen on the second one. */
 const addressesOf = (host: string): readonly string[] =>
   host === 'localhost' ? ['127.0.0.1', '::1'] : [host.replace(/^\[|\]$/g, '')]
-/** This machine has no such address. */
+/** Whether the error means that this machine has no such address. */
 const isMissing = ({ code }: NodeJS.ErrnoException) =>
   /^(EADDRNOTAVAIL|EAFNOSUPPORT|EINVAL)$/.test(code ?? '')
 /** How many ports to try until one is free on both addresses. */
