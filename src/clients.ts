@@ -3,7 +3,7 @@ import type { Fetch, Store } from './core/ports.ts'
 import { ConfigurationError } from './errors.ts'
 import { sharedDocuments } from './platform/shared-documents.ts'
 
-/** What `createClients()` gives each client in place of the app's own options. */
+/** The options that `createClients()` sets for each client. */
 export interface SharedParts {
   /** The name that was passed to `for()`. */
   readonly session: string
@@ -12,34 +12,37 @@ export interface SharedParts {
 }
 
 export interface ClientsOptions<C extends Client> {
-  /** Makes the client of one session; its options include `...parts`. */
+  /** Creates the client of one session. Pass `...parts` on in its options. */
   create: (parts: SharedParts) => C
   /** Where the tokens of all sessions are stored. */
   store: Store
   /** The function that sends all requests. Default: the global `fetch`. */
   fetch?: Fetch
-  /** How many clients are kept, 1 or more. The least recently used one is dropped; its session stays in the store. Default 1000. */
+  /**
+   * The most clients to keep, 1 or more. When there are more, the least recently used one is disposed; its session stays in
+   * the store. Default 1000.
+   */
   most?: number
 }
 
 /** The clients of many users or tenants in one process. */
 export interface Clients<C extends Client> {
   /**
-   * The client of one session: the same one until it is dropped.
+   * Returns the client of one session: the same one until it is dropped.
    * @param session a user id, or the id of your own session.
-   * @throws ConfigurationError for a name that is empty.
+   * @throws ConfigurationError for an empty name.
    */
   for(session: string): C
-  /** How many clients there are now. */
+  /** The current number of clients. */
   readonly size: number
-  /** Disposes all clients. The sessions stay in the store. */
+  /** Disposes all clients and closes the store. The sessions stay in the store. */
   dispose(): void
 }
 
 /**
- * Gives each user or tenant a client of its own, over one store, one configuration, and one copy of the server's metadata and
- * keys. A session that nobody uses costs no timer, socket or listener, and no memory once its client is dropped.
- * @throws ConfigurationError for an option that is wrong.
+ * Gives each user or tenant a separate client. All clients share one store, one configuration and one copy of the server's
+ * metadata and keys. An unused session costs no timer, socket or listener, and no memory once its client is dropped.
+ * @throws ConfigurationError for a wrong option.
  */
 export function createClients<C extends Client>(options: ClientsOptions<C>): Clients<C> {
   const { create, store, fetch = (...args) => globalThis.fetch(...args), most = 1000 } = options
@@ -49,7 +52,7 @@ export function createClients<C extends Client>(options: ClientsOptions<C>): Cli
     )
   if (!(most >= 1)) throw new ConfigurationError(`"most" must be 1 or more; got ${most}.`)
   const clients = new Map<string, C>()
-  // what one client closes, the others go on using
+  // a client that is disposed must not close the store, because the others still use it
   const shared: Store = { ...store, close() {} }
   const shareFetch = sharedDocuments(fetch)
   return {

@@ -6,15 +6,15 @@ import { indexedDbKeyValue } from './storage/indexeddb.ts'
 import { limited } from './storage/limited.ts'
 
 export interface DpopOptions {
-  /** How proofs are signed (RFC 7518 section 3.1, RFC 9864). Default `ES256`. */
+  /** The signature algorithm of the proofs (RFC 7518 section 3.1, RFC 9864). Default `ES256`. */
   algorithm?: 'ES256' | 'Ed25519' | 'PS256' | 'RS256'
 }
 
 /**
- * Access tokens that are of no use without a key which does not leave this device (RFC 9449): `extensions: [dpop()]`.
- * In browsers the key cannot be exported and is kept in IndexedDB; in Node it is in the private file beside the tokens.
- * A session whose key is gone ends with the reason `dpop_key_lost`. Its work is loaded by `import()` when it is first
- * needed.
+ * Binds access tokens to a key that does not leave this device (RFC 9449): `extensions: [dpop()]`. Without the key, a
+ * stolen access token is useless. In browsers the key is non-extractable and stored in IndexedDB; in Node it is stored with
+ * the tokens. A session whose key is lost ends with the reason `dpop_key_lost`. latchkey loads the code with `import()` on
+ * first use.
  */
 export const dpop =
   ({ algorithm = 'ES256' }: DpopOptions = {}): Extension =>
@@ -33,7 +33,7 @@ export const dpop =
       tokenRequest: async (sessionId, send) => (await load()).tokenRequest(sessionId, send),
       presentation: {
         headers: async (...request) => (await load()).presentation.headers(...request),
-        // of a request that had such headers
+        // nothing is loaded unless a request had these headers
         answered: (...answer) => loaded?.presentation.answered(...answer) ?? false,
       },
       ended: sessionId =>

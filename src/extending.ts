@@ -1,4 +1,4 @@
-/** Types for those who write a store, a lock, a way to sign in or an extension (docs/extending.md). */
+/** Types for your own store, lock, user agent, grant or extension (docs/extending.md). */
 
 export type {
   AuthorizationRequest,

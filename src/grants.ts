@@ -21,38 +21,38 @@ export type {
 const environment = { hash: sha256, memory }
 
 /**
- * A token for the program itself (RFC 6749 section 4.4): set `clientAuthentication` too. latchkey gets the next one when this
- * one ends, once for all processes that share the store.
- * @param options which API the token is for, and further parameters. Default: what the server gives for the option `scope`.
+ * Gets a token for the program itself (RFC 6749 section 4.4): set `clientAuthentication` too. When the token expires,
+ * latchkey gets the next one, once for all processes that share the store.
+ * @param options the API that the token is for, and more parameters. Default: the token that the server issues for `scope`.
  * @throws ConfigurationError for a parameter that is empty, or that latchkey sets itself.
  */
 export const clientCredentials = (options: unattended.TargetParameters = {}): Grant =>
   unattended.clientCredentials(environment, options)
 
 /**
- * Exchanges the token of a user for one that another API accepts (RFC 8693). The tokens are kept in memory, or in `store` if
- * the subject token is a text or the option `session` names the user.
- * @param options.subjectToken the token, a function that returns it, or the user's client: then the new tokens end with that
- * user's session.
- * @throws ConfigurationError for an option that is wrong.
+ * Exchanges a user's token for one that another API accepts (RFC 8693). latchkey keeps the tokens in memory, or in `store`
+ * if the subject token is a text or the option `session` names the user.
+ * @param options.subjectToken the token, a function that returns it, or the user's client. With a client, the new tokens end
+ * with that user's session.
+ * @throws ConfigurationError for a wrong option.
  */
 export const tokenExchange = (options: unattended.TokenExchangeOptions): Grant =>
   unattended.tokenExchange(environment, options)
 
 /**
- * Trades a signed assertion for a token (RFC 7523 section 2.1), also on behalf of a user at Microsoft Entra. The tokens are
- * kept in memory, or in `store` if the assertion is a text or the option `session` names the user.
+ * Exchanges a signed assertion for a token (RFC 7523 section 2.1), also on behalf of a user at Microsoft Entra. latchkey
+ * keeps the tokens in memory, or in `store` if the assertion is a text or the option `session` names the user.
  * @param options.assertion the JWT, or a function that signs one for each request.
- * @throws ConfigurationError for an option that is wrong.
+ * @throws ConfigurationError for a wrong option.
  */
 export const jwtBearer = (options: unattended.JwtBearerOptions): Grant =>
   unattended.jwtBearer(environment, options)
 
 /**
- * Any other grant that needs nobody but this program (RFC 6749 section 4.5).
- * @param type its `grant_type`.
- * @param parameters of its token request, or a function that latchkey calls before each request.
- * @throws ConfigurationError for a type or a parameter that is wrong.
+ * Uses any other grant that works without a user (RFC 6749 section 4.5).
+ * @param type the `grant_type`.
+ * @param parameters the parameters of the token request, or a function that latchkey calls before each request.
+ * @throws ConfigurationError for a wrong type or parameter.
  */
 export const custom = (
   type: string,

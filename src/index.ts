@@ -13,8 +13,8 @@ export { memory } from './platform/memory.ts'
 export * from './public-types.ts'
 
 /**
- * A client for browser windows and workers. Can be created anywhere, also while rendering on a server.
- * @throws ConfigurationError when an option is wrong; its message names the option and what would be right.
+ * Creates a client for browser windows and workers. You can call it anywhere, even while a server renders the page.
+ * @throws ConfigurationError for a wrong option. Its message names the option and a correct value.
  */
 export const createClient = (options: ClientOptions): Client =>
   composeClient(options, browserEnvironment(indexedDb), { parseOptions, createAuthorization })

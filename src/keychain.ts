@@ -6,20 +6,20 @@ import { type KeychainEntry, keychainKeyValue } from './storage/keychain.ts'
 export type { KeychainEntry } from './storage/keychain.ts'
 
 export interface KeychainStoreOptions {
-  /** The file with the encrypted tokens. Default: one in the user's own folder, named after `service`. */
+  /** The path of the file with the encrypted tokens. Default: a file in the user's state folder, named after `service`. */
   path?: string
-  /** The name of the key in the keychain, beside `service`. Default `latchkey`. */
+  /** The account of the key in the keychain, next to `service`. Default `latchkey`. */
   account?: string
-  /** Where the key is kept. Default: the keychain of the operating system, by the package `@napi-rs/keyring`. */
+  /** The keychain entry that holds the key. Default: an entry of the operating system, through `@napi-rs/keyring`. */
   entry?: KeychainEntry
 }
 
 /**
- * Tokens in one private file, encrypted with a key in the keychain of the operating system: Keychain on macOS, Credential
- * Manager on Windows, Secret Service on Linux. A keychain that is missing or locked makes every call reject with a
- * StorageError; it never signs anybody out.
+ * Keeps tokens in one private file, encrypted with a key in the keychain of the operating system: Keychain on macOS,
+ * Credential Manager on Windows, Secret Service on Linux. If the keychain is missing or locked, every call rejects with a
+ * StorageError; that never signs the user out.
  * @param service the name of your program, as the keychain shows it.
- * @throws ConfigurationError without a name.
+ * @throws ConfigurationError for an empty name.
  */
 export function keychain(service: string, options: KeychainStoreOptions = {}): Store {
   if (typeof service !== 'string' || !service)

@@ -1,4 +1,4 @@
-// The worker of `latchkey/worker` for clients without options that hold functions: one file, to be served as it is.
+// The worker of `latchkey/worker` for clients whose options contain no functions: one file that the app serves unchanged.
 import { serve } from './worker/host.ts'
 
 serve()

@@ -11,18 +11,18 @@ export { redirect } from './platform/browser/redirect.ts'
 export { memory } from './platform/memory.ts'
 export * from './public-types.ts'
 
-/** Firefox remembers an import() that failed until the page is loaded again; Chromium and WebKit try again. */
+/** Firefox caches a failed import() until the page reloads; Chromium and WebKit try again. */
 const load = () => import('./second-half.ts').catch(notLoaded)
 
-/** As `indexedDb()` of `latchkey`: its lock and its other places are loaded with the second half. */
+/** Like `indexedDb()` of `latchkey`. Its lock and its other places load with the second half. */
 export const indexedDb = (options?: IndexedDbOptions): Store =>
   databaseStore(async () => (await load()).createPlaces, options)
 
-/** As `tabStorage()` of `latchkey`: loaded with the second half, which finds out whose tab this is. */
+/** Like `tabStorage()` of `latchkey`. It loads with the second half, which finds out whether this tab is a duplicate. */
 export const tabStorage = (): Store =>
   deferredStore('sessionStorage', 'tab', async () => (await load()).tabStorage())
 
-/** What the app changes in its options later must not count: the second half reads them when it is there. */
+/** Copies the options: the second half reads them when it has loaded, and later changes by the app must have no effect. */
 const readOnce = (options: ClientOptions): ClientOptions => {
   const { server, scope, allowedOrigins, resources, authorizationParameters, logoutParameters, quirks } =
     options
@@ -31,14 +31,14 @@ const readOnce = (options: ClientOptions): ClientOptions => {
 }
 
 /**
- * As `createClient` of `latchkey`, in two files: all talk with the authorization server is loaded by `import()`, which
- * begins at once and which nothing waits for that can be answered without it. Not for service workers, where `import()` is
- * forbidden.
- * @throws ConfigurationError when an option is wrong; its message names the option and what would be right.
+ * Like `createClient` of `latchkey`, in two files. latchkey loads the code for all requests to the authorization server with
+ * `import()`. That begins immediately, and calls that do not need the code do not wait for it. Not for service workers,
+ * where `import()` is forbidden.
+ * @throws ConfigurationError for a wrong option. Its message names the option and a correct value.
  */
 export function createClient(options: ClientOptions): Client {
   const client = composeClient(options && readOnce(options), browserEnvironment(indexedDb), load)
-  // not while a server renders; what fails here is met again by the call that needs it
+  // not while a server renders; if it fails here, the call that needs it reports the failure
   if (globalThis.document || 'WorkerGlobalScope' in globalThis) load().catch(() => {})
   return client
 }

@@ -16,10 +16,10 @@ export * from './public-types.ts'
 
 type WithoutRedirectUri<T> = T extends unknown ? Omit<T, 'redirectUri'> : never
 
-/** As for browsers, but the redirect URI has a default: `http://127.0.0.1/callback`, with any free port. */
+/** The options for browsers, but the redirect URI has a default: `http://127.0.0.1/callback` with any free port. */
 export type NodeClientOptions = WithoutRedirectUri<ClientOptions> & { redirectUri?: string }
 
-/** Here is no page that a relative URL could be resolved against. */
+/** Refuses a relative redirect URI: in Node there is no page to resolve it against. */
 const parseNodeOptions: typeof parseOptions = (options, ...rest) => {
   const { redirectUri } = Object(options)
   const isRelative = typeof redirectUri === 'string' && /^\/(?!\/)/.test(redirectUri)
@@ -30,11 +30,12 @@ const parseNodeOptions: typeof parseOptions = (options, ...rest) => {
 }
 
 /**
- * A client for scripts and command-line tools: signs in with the system's browser, keeps tokens in a private file.
- * @throws ConfigurationError when an option is wrong; its message names the option and what would be right.
+ * Creates a client for scripts and command-line tools. It signs in with the system's browser and keeps tokens in a private
+ * file.
+ * @throws ConfigurationError for a wrong option. Its message names the option and a correct value.
  */
 export function createClient(options: NodeClientOptions): Client {
-  // what is wrong with no options at all is said by the check of all of them
+  // parseOptions() reports missing options
   const whole = options && ({ redirectUri: 'http://127.0.0.1/callback', ...options } as ClientOptions)
   const environment = {
     ...device,

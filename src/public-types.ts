@@ -1,4 +1,4 @@
-/** What the entries `latchkey` and `latchkey/node` have in common: what an app needs. `extending.ts` has the rest. */
+/** The types that apps need, for all entries with a `createClient`. `extending.ts` has the other types. */
 
 export type { StepUp } from './core/challenge.ts'
 export type {

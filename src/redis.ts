@@ -12,22 +12,22 @@ export type { RedisCommands, RedisConnection } from './storage/redis-connection.
 
 export interface RedisStoreOptions {
   /**
-   * Encrypts what is stored: 32 random bytes, or a list whose first key encrypts and whose others decrypt what is there already.
-   * Default: nothing is encrypted.
+   * Encrypts the stored values: 32 random bytes, or a list. The first key of a list encrypts; the others decrypt values that
+   * are already stored. Default: no encryption.
    */
   encryptionKey?: EncryptionKey | readonly EncryptionKey[]
-  /** Begins the name of every key: `{<namespace>}`, so that all keys are on one node of a cluster. Default `latchkey`. */
+  /** The prefix of every key, as `{<namespace>}`, so that all keys are on one node of a cluster. Default `latchkey`. */
   namespace?: string
-  /** How long a session is kept that nobody refreshes, in seconds, 60 or more. Default 30 days. */
+  /** How many seconds a session is kept after its last change, 60 or more. Default 2,592,000 (30 days). */
   ttlSeconds?: number
 }
 
 /**
- * Tokens in Redis or Valkey, shared by every process that uses the same server: one of them refreshes, under a lease, and all
- * use what it got. While Redis cannot be reached, access tokens that are still valid go on working, and everything else
- * rejects with a StorageError that is retryable: nobody refreshes without the lease.
- * @param connection of `redis`, `ioredis`, `iovalkey` or `@valkey/valkey-glide`; your program connects and closes it.
- * @throws ConfigurationError for a connection or an option that is wrong.
+ * Keeps tokens in Redis or Valkey, shared by every process that uses the same server. One process refreshes under a lease,
+ * and all processes use the new tokens. While Redis is unreachable, valid access tokens continue to work, and everything
+ * else rejects with a retryable StorageError: no process refreshes without the lease.
+ * @param connection of `redis`, `ioredis`, `iovalkey` or `@valkey/valkey-glide`. Your program opens and closes it.
+ * @throws ConfigurationError for a wrong connection or option.
  */
 export function redis(connection: RedisConnection, options: RedisStoreOptions = {}): Store {
   const { encryptionKey, namespace = 'latchkey', ttlSeconds = 30 * 24 * 3600 } = options

@@ -25,8 +25,8 @@ export type {
 } from './resource-server/verdict.ts'
 
 /**
- * Judges the requests to an API by their access tokens: JWTs (RFC 9068) by the issuer's keys, or any token by
- * introspection (RFC 7662), with DPoP (RFC 9449), certificates (RFC 8705), scopes and step-up (RFC 9470).
- * @throws ConfigurationError when an option is wrong; its message names the option and what would be right.
+ * Checks the access tokens of the requests to an API: JWTs (RFC 9068) with the issuer's keys, or any token by introspection
+ * (RFC 7662). Supports DPoP (RFC 9449), certificates (RFC 8705), scopes and step-up (RFC 9470).
+ * @throws ConfigurationError for a wrong option. Its message names the option, the value and a correct one.
  */
 export const protect = (options: ProtectOptions): Protect => createProtect(options, device)

@@ -4,10 +4,10 @@ import { indexedDbKeyValue } from './storage/indexeddb.ts'
 import { sealedKeyValue } from './storage/sealed.ts'
 
 /**
- * The same store, but what is written to it is encrypted: AES-GCM, with keys that cannot be exported and are kept in
- * IndexedDB, and destroyed first at sign-out (RFC 10017 section 8.5). No protection against a script in the page.
- * Its calls reject with `ERR_STORAGE` where there is no Web Crypto or no IndexedDB.
- * @param store where the encrypted entries go; their names stay readable.
+ * Encrypts the values in a store with AES-GCM. The keys are non-extractable and stored in IndexedDB; sign-out destroys them
+ * first (RFC 10017 section 8.5). It does not protect against a script in the page. Calls reject with `ERR_STORAGE` if there
+ * is no Web Crypto or no IndexedDB.
+ * @param store the store for the encrypted entries. Their names stay readable.
  */
 export const sealed = (store: Store): Store => {
   const keys = indexedDbKeyValue('latchkey keys', deviceClock)

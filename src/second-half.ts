@@ -1,4 +1,4 @@
-/** What `latchkey/lazy` loads by `import()`: all that a page with a fresh session does without. */
+/** The code that `latchkey/lazy` loads with `import()`: a page with a valid access token does not need it. */
 export { createAuthorization } from './authorization/index.ts'
 export { parseOptions } from './options.ts'
 export { createPlaces } from './platform/browser/places.ts'

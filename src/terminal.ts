@@ -5,9 +5,9 @@ import { createTerminal, type TerminalOptions } from './platform/node/terminal.t
 export type { TerminalOptions } from './platform/node/terminal.ts'
 
 /**
- * Signs in from a terminal, wherever it is: on a desktop with the system's browser, over SSH or in a container with a code for
- * another device (RFC 8628) where the server offers that, and otherwise with an address to open and to paste back. In CI the
- * sign-in rejects at once. What the user has to open is printed to standard error.
- * @param options choose a way, for flags such as `--device` and `--no-browser`.
+ * Signs in from any terminal. On a desktop it uses the system's browser. Over SSH or in a container it uses a code for
+ * another device (RFC 8628) if the server offers that; otherwise the user opens an address and pastes the callback URL.
+ * latchkey prints the address to standard error. In CI the sign-in rejects immediately.
+ * @param options force a way to sign in, for flags such as `--device` and `--no-browser`.
  */
 export const terminal = (options: TerminalOptions = {}): UserAgent => createTerminal(deviceAttempt, options)

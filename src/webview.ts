@@ -27,15 +27,15 @@ export {
 export * from './public-types.ts'
 export type { HostStorage } from './storage/host.ts'
 
-/** How long the host may take to tell the URL that the app was launched with. */
+/** How long the host may take to report the URL that the app was launched with. */
 const LAUNCH_MS = 2000
 
 export type WebviewClientOptions = ClientOptions & {
-  /** How the user gets out of the webview, to the authorization server and back. */
+  /** Opens the authorization server outside of the webview, and receives the callback URL. */
   userAgent: AppLink
 }
 
-/** Tokens where the host keeps them: a keychain, a keystore, preferences. For a process that shares them with no other. */
+/** Keeps tokens in the host's storage, such as a keychain, a keystore or preferences. Only one process may use it. */
 export const hostStore = (storage: HostStorage): Store => ({
   name: 'host',
   keyValue: hostKeyValue(storage),
@@ -43,7 +43,7 @@ export const hostStore = (storage: HostStorage): Store => ({
   channel: silentChannel,
 })
 
-/** RFC 8252 section 8.12: a page in a webview could be read by the app, and the user could not tell whose it is. */
+/** RFC 8252 section 8.12: the app could read a sign-in page in its webview, and the user could not verify its origin. */
 function leavesTheWebview(userAgent: UserAgent | undefined): asserts userAgent is AppLink {
   if ((userAgent as AppLink | undefined)?.links) return
   throw new ConfigurationError(
@@ -52,12 +52,12 @@ function leavesTheWebview(userAgent: UserAgent | undefined): asserts userAgent i
 }
 
 /**
- * A client for an app in a webview: signs in in the system's browser, and finishes a sign-in that the app did not live to
- * see; the webview is then at the sign-in's `returnTo`. The webview's own address is never read for a callback.
- * @throws ConfigurationError when an option is wrong; its message names the option and what would be right.
+ * Creates a client for an app in a webview. It signs in with the system's browser. If the app was closed during a sign-in,
+ * `start()` finishes that sign-in and shows its `returnTo`. latchkey never reads a callback from the webview's own address.
+ * @throws ConfigurationError for a wrong option. Its message names the option and a correct value.
  */
 export function createClient(options: WebviewClientOptions): Client {
-  // what is wrong with no options at all is said by the check of all of them
+  // parseOptions() reports missing options
   if (options) leavesTheWebview(options.userAgent)
   const { userAgent } = options ?? {}
   const environment: Environment = {
@@ -75,7 +75,7 @@ export function createClient(options: WebviewClientOptions): Client {
   const { links } = userAgent
   const { start, signIn, dispose } = client
   const share = singleFlight<unknown>()
-  /** A plugin that fails or hangs does not keep a session from being restored. */
+  /** A plugin that fails or hangs must not prevent latchkey from restoring the session. */
   const launchUrl = () => {
     const late = () => new Error('The URL of the launch is not told.')
     return withTimeLimit(deviceClock, LAUNCH_MS, async () => links.launchUrl?.(), late).catch(() => undefined)
@@ -86,7 +86,7 @@ export function createClient(options: WebviewClientOptions): Client {
     else replace(url)
   }
   let isLaunched = false
-  // a webview may be loaded anew while the user is away; who waits for the answer in this life gets it too
+  // the webview may reload while the user signs in; a sign-in that still waits in this page gets the URL too
   const stop = links.receive(url => void client.handleCallback(url).catch(() => {}))
 
   return Object.assign(client, {
@@ -99,7 +99,7 @@ export function createClient(options: WebviewClientOptions): Client {
           if (result?.handled && result.returnTo) showPage(result.returnTo)
         } catch (error) {
           isLaunched = !(error instanceof LatchkeyError && error.retryable)
-          // Android opens an app from its list of recent ones with the link of long ago
+          // Android opens a recent app again with its old link
           if (!(error instanceof CallbackError && error.lost?.likely === 'expired')) throw error
         }
       })

@@ -23,11 +23,11 @@ export interface AuthFetchPorts {
   readonly send: Fetch
   readonly tokens: AccessTokens
   readonly allowedOrigins: ReadonlySet<string>
-  /** The URLs that requests to APIs with a token of their own begin with. */
+  /** The base URLs of the APIs that have their own access token. */
   readonly resources: readonly string[]
-  /** How access tokens are put on requests. Default: as Bearer. */
+  /** Adds access tokens to requests. Default: as Bearer. */
   readonly presentation: Presentation | undefined
-  /** What relative URLs are resolved against. */
+  /** The URL that relative URLs are resolved against. */
   baseUrl(): string | undefined
   readonly emit: Emit
   readonly warn: Warn
@@ -35,21 +35,21 @@ export interface AuthFetchPorts {
   /** Settles when the store has been read once. */
   started(): Promise<unknown>
   /**
-   * What a 401 or 403 leads to.
-   * @param header its `WWW-Authenticate`.
-   * @param sent texts of the request: nothing of them is repeated.
+   * Decides what to do about a 401 or 403.
+   * @param header the response's `WWW-Authenticate`.
+   * @param sent texts of the request. The verdict repeats nothing of them.
    */
   judge(status: number, header: string | null, sent: readonly unknown[]): Promise<Verdict>
 }
 
-/** How long the body of an answer may take that a keepalive request waits for. */
+/** How long the replay of a keepalive request waits for the body of the first response. */
 const DRAIN_MS = 1000
-/** How many addresses are remembered with what they are. */
+/** The most addresses whose destination is remembered. */
 const ADDRESSES = 200
 
 /**
- * `fetch`, plus the access token on requests to allowed origins. After a 401 that a new token can cure: one refresh,
- * one replay. Everything else is passed through as `fetch` would.
+ * `fetch` that adds the access token to requests to allowed origins. If a new token can cure a 401, it refreshes once and
+ * replays the request once. Everything else behaves like `fetch`.
  */
 export function createAuthFetch(ports: AuthFetchPorts): Fetch {
   const { send } = ports
@@ -61,7 +61,7 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
     if (addresses.has(address)) return addresses.get(address)
     const found = findDestination(address, ports.baseUrl(), ports)
     if (addresses.size >= ADDRESSES) addresses.clear()
-    // what is relative depends on the page
+    // a relative URL depends on the page
     if (/^https?:/i.test(address)) addresses.set(address, found)
     return found
   }
@@ -90,11 +90,11 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
       if (call.owned) cancelBody(call)
     }
   }
-  // as the platform's: neither is to be seen from a function that takes what it gets
+  // like the platform's `fetch`: rest parameters would give it another name and length
   return Object.defineProperties(authFetch, { name: { value: 'fetch' }, length: { value: 1 } })
 }
 
-/** A developer who has forgotten an origin sees bare 401s, unless the call was to have no access token of ours. */
+/** Warns a developer who forgot to allow an origin. A call with its own `Authorization` header needs no access token. */
 function warnOf401(
   { tokens, warn, baseUrl }: AuthFetchPorts,
   { input, address }: Target,
@@ -108,14 +108,14 @@ function warnOf401(
   warn('origin_not_allowed', message)
 }
 
-/** What becomes `undefined` where latchkey itself has failed. The abort of a caller is passed on. */
+/** Turns latchkey's own failures into `undefined`. Other errors, such as the caller's abort, pass through. */
 const orNone = <T>(work: Promise<T>): Promise<T | undefined> =>
   work.catch(error => {
     if (error instanceof LatchkeyError) return undefined
     throw error
   })
 
-/** Sends one call of `fetch`, as often as it must be. */
+/** Sends one call of `fetch`, more than once if necessary. */
 function createSender({ send, presentation, emit, clock }: AuthFetchPorts, call: Call, url: string) {
   const isKept = keepBodyOf(call)
   const method = String(memberOf(call, 'method') ?? 'GET').toUpperCase()
@@ -128,13 +128,13 @@ function createSender({ send, presentation, emit, clock }: AuthFetchPorts, call:
     return send(...next)
   }
 
-  /** Sends once more in place of an answer that then nobody reads. */
+  /** Sends the request again and discards the first response. */
   const replace = async (answer: Response, resend: () => Promise<Response>): Promise<Response> => {
     if (!memberOf(call, 'keepalive')) {
-      answer.body?.cancel().catch(() => {}) // it may have broken off meanwhile
+      answer.body?.cancel().catch(() => {}) // the connection may already be broken
       return resend()
     }
-    // the bytes under way with keepalive are few (Fetch standard, section 4.6): the first request has to be over
+    // browsers limit the bytes of keepalive requests in flight (Fetch standard, section 4.6): let the first request finish
     const drained = answer.clone().arrayBuffer()
     await Promise.race([drained.catch(() => {}), pause(clock, DRAIN_MS)])
     return resend().catch(error => {
@@ -148,7 +148,7 @@ function createSender({ send, presentation, emit, clock }: AuthFetchPorts, call:
     let isOutdated = false
     const once = async () => {
       const headers = await by.headers({ method, url }, accessToken, sessionId)
-      // what is made for one URL must not go to another
+      // a proof for one URL must not follow a redirect to another
       const response = await sendWith(headers, redirect === 'follow' ? 'manual' : redirect)
       isOutdated = by.answered(url, response, redirect)
       return response
@@ -160,7 +160,7 @@ function createSender({ send, presentation, emit, clock }: AuthFetchPorts, call:
   return {
     isKept,
     method,
-    /** Of the last send. */
+    /** The headers of the last request. */
     sentHeaders: () => sent,
     replace,
     deliver(accessToken: string, sessionId = '', replay = false) {
@@ -170,13 +170,13 @@ function createSender({ send, presentation, emit, clock }: AuthFetchPorts, call:
   }
 }
 
-/** Sends a call with the access token. After a 401 that a new one may cure: one refresh, one replay. */
+/** Sends a call with the access token. If a new token may cure a 401, it refreshes once and replays the call once. */
 async function exchange(
   ports: AuthFetchPorts,
   call: Call,
   { endpoint: url, resource }: Destination,
   futility: Futility,
-  /** Whether an answer of this URL is about the access token: where a redirect led elsewhere, fetch took it off. */
+  /** Whether a response from this URL is about the access token: fetch removes it if a redirect leads to another origin. */
   isHere: (url: string) => boolean,
   query: string | undefined,
 ): Promise<Response> {
@@ -185,21 +185,21 @@ async function exchange(
   const signal = memberOf(call, 'signal')
 
   const ask = (error: string, stepUp: StepUp) => emit({ type: 'step-up-required', url, error, ...stepUp })
-  /** Reports an answer. @returns what it leads to. */
+  /** Reports a response. @returns what to do about it. */
   const conclude = async (response: Response, accessToken: string): Promise<Verdict | undefined> => {
     const { status, headers } = response
     if (status !== 401) futility.accepted(accessToken)
     let verdict: Verdict | undefined
     if ((status === 401 || status === 403) && (!response.redirected || isHere(response.url))) {
       const sent = [...new Headers(sentHeaders()).values(), query, call.init.body]
-      // where what judges it could not be loaded, the answer is the caller's
+      // if the code that judges it cannot be loaded, the caller gets the response
       verdict = await orNone(abortable(ports.judge(status, headers.get('www-authenticate'), sent), signal))
     }
     emit({ type: 'api-response', status, url, error: verdict?.error })
     if (verdict?.do === 'step-up') ask(verdict.error, verdict.stepUp)
     return verdict
   }
-  /** Reports what the API asks for where another access token does not help. */
+  /** Reports the step-up that the API asks for if another access token does not help. */
   const askInstead = (verdict: Verdict | undefined) => {
     if (verdict?.do === 'refresh' && verdict.orElse) ask(verdict.error ?? '', verdict.orElse)
   }
@@ -225,14 +225,14 @@ async function exchange(
   }
 
   const refusedAt = clock.now()
-  // the server's own answer says more than the failure of a refresh
+  // if the refresh fails, return the API's response, which says more than the refresh error
   const renewed = await orNone(tokens.acquire({ rejected: accessToken, resource, sessionId, signal }))
   if (!renewed) askInstead(verdict)
   if (!isKept || !renewed || renewed === accessToken) return response
   const until = clock.now() + (tokens.begunAt() < refusedAt ? FUTILE.olderMs : FUTILE.ms)
   futility.note(UNPROVEN, renewed, until)
   const replayed = await replace(response, () => deliver(renewed, sessionId, true))
-  if (replayed === response) return response // it could not be sent once more
+  if (replayed === response) return response // the replay could not be sent
   askInstead(await conclude(replayed, renewed))
   if (replayed.status === 401) {
     futility.note(url, renewed, until)
@@ -242,20 +242,20 @@ async function exchange(
 }
 
 /**
- * How many endpoints are remembered whose 401 a new access token did not cure, and for how long. One that was asked for
- * before the 401, or by somebody else, may have been revoked with the one that was refused: it counts for a shorter time.
+ * How many endpoints to remember whose 401 a new access token did not cure, and for how many milliseconds. `olderMs` is for
+ * a refresh that began before the 401: its access token may have been revoked together with the rejected one.
  */
 const FUTILE = { most: 100, ms: 300_000, olderMs: 30_000 }
-/** In place of an endpoint: the access token that the last refresh for a 401 brought, until an API accepts it. */
+/** A key in place of an endpoint: for the access token of the last refresh after a 401, until an API accepts it. */
 const UNPROVEN = ''
 
 type Futility = ReturnType<typeof createFutility>
 
-/** Remembers which access tokens were tried against a 401 and did not help. */
+/** Remembers which access tokens did not cure a 401. */
 function createFutility(clock: Clock) {
   const tried = new Map<string, { readonly accessToken: string; readonly until: EpochMs }>()
   return {
-    /** Whether this access token was tried against the 401 of this endpoint, or of any, and did not help. */
+    /** Whether this access token did not cure this endpoint's 401, or no API has accepted it since its refresh. */
     has: (endpoint: string, accessToken: string) =>
       [endpoint, UNPROVEN].some(key => {
         const known = tried.get(key)
@@ -263,7 +263,7 @@ function createFutility(clock: Clock) {
       }),
     note(key: string, accessToken: string, until: EpochMs) {
       const known = tried.get(key)
-      // of calls that met the same at the same time, the one that knows most counts
+      // when several calls note the same token, the longest time counts
       if (known?.accessToken === accessToken && known.until > until) return
       if (tried.size >= FUTILE.most) tried.clear()
       tried.set(key, { accessToken, until })
@@ -274,6 +274,6 @@ function createFutility(clock: Clock) {
   }
 }
 
-/** Read as `response.latchkey?.bodyNotReplayable`. */
+/** The app reads it as `response.latchkey?.bodyNotReplayable`. */
 const markNotReplayable = (response: Response) =>
   Reflect.defineProperty(response, 'latchkey', { value: Object.freeze({ bodyNotReplayable: true }) })

@@ -1,9 +1,9 @@
 import { type Call, getterOf, type Init, isObject, tried } from './call.ts'
 
-/** From here on a copy is a Blob, which fetch does not copy once more. */
+/** From this size on, the copy is a Blob, because fetch does not copy a Blob again. */
 const LARGE_BYTES = 262_144
 
-/** The bytes of a buffer or a view, of any realm; `undefined` for shared memory and whatever else may not be copied. */
+/** Copies a buffer or view of any realm. `undefined` if it is resizable; throws for anything else, such as shared memory. */
 function copyBytes(body: object): unknown {
   const view = ArrayBuffer.isView(body) ? body : undefined
   const buffer = (view?.buffer ?? body) as ArrayBuffer & { resizable?: boolean }
@@ -20,7 +20,7 @@ function copyForm(body: object): FormData {
   return copy
 }
 
-/** A body that nobody else can change, or `undefined` for one that can be read only once. */
+/** A copy of the body that nobody else can change. `undefined` for a body that can be read only once. */
 function keepBody(body: unknown): unknown {
   if (!isObject(body) || body instanceof Blob) return body
   return (
@@ -32,9 +32,9 @@ function keepBody(body: unknown): unknown {
 }
 
 /**
- * Takes the body from its caller.
- * @returns whether it can be sent again. A stream is never kept: it goes out once. (A Request that was made of a stream
- * cannot be told from others: it is kept like them.)
+ * Keeps a copy of the caller's body if possible.
+ * @returns whether the body can be sent again. A stream is never kept, so it is sent only once. (latchkey cannot recognize a
+ * Request that was made from a stream, and keeps it like any other.)
  */
 export function keepBodyOf({ init }: Call): boolean {
   const kept = keepBody(init.body ?? null)
@@ -43,8 +43,8 @@ export function keepBodyOf({ init }: Call): boolean {
 }
 
 /**
- * For a call that has to wait: fetch would refuse it at once or take its stream at once.
- * @throws TypeError what fetch says.
+ * Prepares a call that has to wait before it is sent. Like `fetch`, it validates the call immediately and locks its stream.
+ * @throws TypeError as `fetch` does.
  */
 export function holdBack({ input, init, owned }: Call, isKept: boolean): void {
   if (owned) return
@@ -56,7 +56,7 @@ export function holdBack({ input, init, owned }: Call, isKept: boolean): void {
   }
 }
 
-/** What of the call is sent next. The Request itself goes first: its clones lack what only one runtime knows. */
+/** The call to send next. The Request itself is sent first, because its clones lack runtime-specific members. */
 export function takeOne(call: Call): Call {
   if (!call.owned) return call
   if (call.clone) return { ...call, input: call.clone.clone() }
@@ -64,9 +64,9 @@ export function takeOne(call: Call): Call {
   return call
 }
 
-/** Nothing of the call is sent any more: the caller's stream is cancelled, as fetch does it. */
+/** Cancels the caller's stream when the call is not sent any more, as fetch does. */
 export function cancelBody({ input, init, owned, clone }: Call, reason?: unknown): void {
-  // fetch itself holds what it has begun to send
+  // a stream that fetch has begun to send is locked, and this does nothing to it
   for (const body of owned ? [clone?.body, (input as Request).body] : [init.body]) {
     ;(body as Partial<ReadableStream> | null | undefined)?.cancel?.(reason).catch(() => {})
   }

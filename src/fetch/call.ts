@@ -1,43 +1,43 @@
-/** What `fetch` takes as its first argument. */
+/** The first argument of `fetch`. */
 export type Input = Parameters<typeof globalThis.fetch>[0]
 export type Init = Parameters<typeof globalThis.fetch>[1]
-/** What `fetch` is called with. */
+/** The arguments of `fetch`. */
 export type Arguments = [input: Input, init?: Init]
 
 type Members = Record<PropertyKey, unknown>
 
 /** The first argument of a call. */
 export interface Target {
-  /** A Request of this platform, or what it says as a text. */
+  /** A Request of this platform, or the address as a text. */
   readonly input: Input
   readonly address: string
   /** A Request of another library, which brings its own `fetch`. */
   readonly foreign?: Request | undefined
 }
 
-/** A call of `fetch` as it was when it was made: nothing that its caller does later changes it. */
+/** A snapshot of one call of `fetch`: nothing that the caller does later changes it. */
 export interface Call {
   readonly input: Input
   /** Its options, each of them read once. */
   readonly init: Members
   /** Its headers, from the options or the Request: Headers or a list of pairs, unless they are malformed. */
   readonly headers: unknown
-  /** Whether fetch knows one of the options: then it forgets a Request's referrer (Fetch standard, section 5.4). */
+  /** Whether the caller set an option that fetch knows: then it resets a Request's referrer (Fetch standard section 5.4). */
   readonly counts: boolean
-  /** The Request is a copy that nobody else has, because it has a body. */
+  /** Whether the Request has a body and is therefore a copy that only latchkey has. */
   readonly owned?: boolean
-  /** A clone of it, for what is sent after it. */
+  /** A clone of that Request, for the requests after the first. */
   clone?: Request
 }
 
-/** A member of a call: from its options, else from its Request. */
+/** Reads a member of a call: from its options, else from its Request. */
 export const memberOf = <Name extends keyof Request>({ input, init }: Call, name: Name) =>
   (init[name] === undefined ? (input as Partial<Request>)[name] : init[name]) as Request[Name] | undefined
 
-/** What any runtime knows. Most know more. */
+/** The options that every runtime knows. Most know more. */
 const MEMBERS = 'body duplex headers keepalive method mode redirect signal'.split(' ')
 
-/** What this platform reads of the options of a call, in its own order. */
+/** The names of the options that this platform reads, in its order. */
 function readNames(): ReadonlySet<string> {
   const names = new Set<string>()
   new Request('data:,', new Proxy({}, { get: (_, name) => void names.add(String(name)) }))
@@ -47,7 +47,7 @@ function readNames(): ReadonlySet<string> {
 
 export const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
-/** What `read` gives, or `undefined` where the platform says that it was called on something else. */
+/** The result of `read`, or `undefined` if it throws, such as a getter that is called on another type. */
 export function tried<T>(read: () => T): T | undefined {
   try {
     return read()
@@ -56,14 +56,14 @@ export function tried<T>(read: () => T): T | undefined {
   }
 }
 
-/** Works on objects of other realms too, and on nothing that only looks like one. */
+/** The getter works on objects of other realms too, and throws for objects that only look alike. */
 export const getterOf = (prototype: object, name: string) =>
   Object.getOwnPropertyDescriptor(prototype, name)?.get as () => unknown
 
 const isForeign = (input: object): input is Request =>
   'headers' in input && 'url' in input && typeof (input as Request).clone === 'function'
 
-/** Reads the first argument: once, because what it says may change from one time to the next. */
+/** Reads the first argument only once, because its properties may return something else the next time. */
 export function readTarget(given: Input): Target {
   if (!isObject(given)) return { input: given, address: String(given) }
   const isUrl = given instanceof URL
@@ -75,8 +75,8 @@ export function readTarget(given: Input): Target {
 }
 
 /**
- * A copy of headers: Headers, which keep their order only so, or a list of pairs. What is malformed stays so: fetch has its
- * own words for it.
+ * Copies headers: to Headers, which keeps their order, or to a list of pairs. Malformed headers stay malformed, so that
+ * fetch reports them.
  */
 function readHeaders(headers: unknown): unknown {
   if (!isObject(headers)) return headers
@@ -85,18 +85,18 @@ function readHeaders(headers: unknown): unknown {
   return pairs.map(pair => (isObject(pair) ? Array.from(pair as Iterable<unknown>, part => `${part}`) : pair))
 }
 
-/** Reads the rest of a call. */
+/** Reads the options of a call. */
 export interface CallReader {
-  /** @returns `undefined` for options that are none. */
+  /** @returns `undefined` for options that are not an object. */
   read(target: Target, options: Init): Call | undefined
-  /** The same call, for which a Request with a body is used up, as fetch does it. */
+  /** The same call. A Request with a body is copied, which marks its body as used, as fetch does. */
   own(call: Call): Call
 }
 
 export function createCallReader(): CallReader {
   let names: ReadonlySet<string> | undefined
 
-  /** @returns whether there was anything that fetch knows. */
+  /** Copies the options that fetch knows. @returns whether there was one. */
   const readInto = (members: Members, source: Members): boolean => {
     names ??= readNames()
     let counts = false
@@ -118,7 +118,7 @@ export function createCallReader(): CallReader {
       if (options) {
         const source = options as Members
         counts = readInto(init, source)
-        // what only one runtime knows reaches it as it is
+        // pass runtime-specific options on unchanged
         for (const name of Reflect.ownKeys(source)) {
           if (!names?.has(name as string)) init[name] = source[name]
         }
@@ -129,7 +129,7 @@ export function createCallReader(): CallReader {
 
     own(call) {
       const { input, init } = call
-      // not every browser shows whether a Request has a body
+      // not every browser reveals whether a Request has a body
       if (
         !isObject(input) ||
         /^(GET|HEAD)$/.test((input as Request).method) ||
@@ -146,10 +146,10 @@ type Pairs = Headers | [name: string, value: string][]
 
 const nameOf = ([name]: readonly unknown[]) => String(name).toLowerCase()
 
-/** Whether its headers are for us to add to: the caller has no `Authorization` of its own there, and fetch takes them. */
+/** Whether latchkey may add its header: the caller set no `Authorization`, and fetch accepts and sends the headers. */
 export function isOpen(call: Call): boolean {
   const { headers = [] } = call
-  // fetch would take any header off
+  // with `no-cors`, fetch removes such headers
   if (memberOf(call, 'mode') === 'no-cors' || !isObject(headers)) return false
   return [...(headers as Pairs)].every(pair => nameOf(pair) !== 'authorization')
 }
@@ -159,7 +159,7 @@ export const bearer = (accessToken: string): Readonly<Record<string, string>> =>
   authorization: `Bearer ${accessToken}`,
 })
 
-/** What to call fetch with for a call and these headers, which take the place of those that have the same name. */
+/** The arguments of fetch for a call with more headers. They replace headers of the same name. */
 export function withHeaders(
   { input, init, headers = [], counts }: Call,
   more: Readonly<Record<string, string>>,
@@ -176,7 +176,7 @@ export function withHeaders(
   const members: NonNullable<Init> = { ...init, headers: all }
   if (redirect) members.redirect = redirect
   if (isObject(input) && !counts) {
-    // fetch forgets these as soon as there are options
+    // fetch resets these as soon as there are options
     const { referrer, referrerPolicy } = input as Request
     if (referrer !== 'about:client') members.referrer = referrer
     if (referrerPolicy) members.referrerPolicy = referrerPolicy

@@ -3,22 +3,22 @@ import { hostname } from 'node:os'
 import { codeOf } from '../core/file-trouble.ts'
 import { LEASE_MS } from '../core/waiting.ts'
 
-/** How long a lock file may be without its owner's name: from its creation until the next line of the same code. */
+/** How long a lock file may stay without its owner's name. The owner writes it right after it creates the file. */
 const UNNAMED_MS = 500
-/** Between two looks, at most so much counts as watched: a machine that sleeps watches nothing. */
+/** The most time between two checks that counts as watched: a machine that sleeps does not watch. */
 const GAP_MS = 1000
 
 interface Owner {
   readonly pid: number
-  /** Tells the owner from a later process that got the same number. */
+  /** Distinguishes the owner from a later process with the same pid. */
   readonly startTime?: string | undefined
-  /** Where its pid means this process. */
+  /** Where the pid is valid: the host, boot and namespaces. See `findPlace`. */
   readonly place?: string | undefined
-  /** Set when the owner has let go. */
+  /** Set when the owner has released the lock. */
   readonly free?: true
 }
 
-/** Start times are counted in the time namespace; a kernel before 5.6 has but one. */
+/** Start times depend on the time namespace. Kernels before 5.6 have only one. */
 const timeNamespace = (): string => {
   try {
     return readlinkSync('/proc/self/ns/time')
@@ -28,10 +28,13 @@ const timeNamespace = (): string => {
   }
 }
 
-/** Where process numbers are counted as here: this boot of this machine, this PID namespace. `undefined` where the system does not tell. */
+/**
+ * Identifies where this process's view of pids and start times is valid: this boot of this machine, in its namespaces.
+ * `undefined` if the system does not report it.
+ */
 function findPlace(): string | undefined {
   try {
-    if (readlinkSync('/proc/self') !== String(process.pid)) return undefined // this /proc is of another namespace
+    if (readlinkSync('/proc/self') !== String(process.pid)) return undefined // /proc belongs to another namespace
     const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
     return [hostname(), bootId, readlinkSync('/proc/self/ns/pid'), timeNamespace()].join(' ')
   } catch {
@@ -39,11 +42,11 @@ function findPlace(): string | undefined {
   }
 }
 
-/** A process in the kernel's words: its state, and when it started, in ticks; undefined where the system does not tell. */
+/** The state of a process and its start time in clock ticks, from `/proc`. `undefined` if the system does not report it. */
 function statOf(pid: number): { readonly state: string; readonly startTime: string } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const [state = '', ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ') // the name before it may hold spaces
+    const [state = '', ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ') // the name in front may contain spaces
     return { state, startTime: fields[18] ?? '' }
   } catch {
     return undefined
@@ -72,25 +75,25 @@ function parseOwner(text: string | undefined): Owner | undefined {
   }
 }
 
-/** Judges the owners of lock files. */
+/** Decides whether the owners of lock files still hold their locks. */
 export interface Owners {
-  /** The line that a lock file of this process holds; each is another. */
+  /** The content of a lock file that this process holds. `id` makes it unique. */
   name(id: string): string
-  /** The line of a lock file that this process has let go. */
+  /** The content of a lock file that this process has released. */
   readonly free: string
-  /** @returns whether the lock may be taken from the owner that `text` names; looks at it again later if not. */
+  /** @returns whether the lock may be taken from the owner that `text` names. Repeated calls measure how long to wait. */
   isFree(directory: string, number: number, text: string | undefined, leaseMs: number): boolean
-  /** The next owner of this lock is watched from the beginning. */
+  /** Restarts the count for this lock, because its owner changes. */
   forget(directory: string): void
 }
 
-/** @param elapsed milliseconds by a clock that nobody can set. */
+/** @param elapsed the milliseconds of a monotonic clock. */
 export function createOwners(elapsed: () => number): Owners {
   const place = findPlace()
   const me: Owner = { pid: process.pid, startTime: place && statOf(process.pid)?.startTime, place }
   const watched = new Map<string, { readonly sight: string; readonly at: number; readonly forMs: number }>()
 
-  /** How long this process has seen the same. */
+  /** Returns for how many milliseconds this process has watched the lock without a change. */
   const watch = (directory: string, sight: string): number => {
     const at = elapsed()
     const last = watched.get(directory)
@@ -99,7 +102,7 @@ export function createOwners(elapsed: () => number): Owners {
     return forMs
   }
 
-  /** How long an owner is waited for, watched from now on; 0 for one that is dead. */
+  /** How many milliseconds the owner must be watched without a change before its lock may be taken; 0 if it is dead. */
   const patienceFor = (owner: Owner, leaseMs: number): number => {
     if (!place || owner.place !== place) return leaseMs
     if (!isRunning(owner.pid)) return 0

@@ -22,12 +22,12 @@ import { LockTimeoutError } from '../errors.ts'
 import { createOwners } from './file-owner.ts'
 import { localLock } from './local.ts'
 
-/** A process that took longer to create and name its lock file may have been overtaken meanwhile. */
+/** If creating and naming the lock file takes longer than this, another process may already have taken the lock. */
 const TAKING_MS = 200
 const POLL_MS = 5
-/** Who has waited for a while looks less often: ten who wait must not slow down the one they wait for. */
+/** A process that has waited for a while polls less often, so that ten waiting processes do not slow down the holder. */
 const MOST_POLL_MS = 15
-/** More than the name of any owner. */
+/** Larger than any owner's text. */
 const MOST_BYTES = 2048
 const HIGHEST = 999_999_999_999_999
 
@@ -39,8 +39,8 @@ interface Taken {
 
 export interface FileLock extends Lock {
   /**
-   * @param work is handed `isMine`, which tells whether nobody has overtaken this holder yet.
-   * @param leaseMs how long a holder is waited for that is stopped, or that cannot be seen from here. Default 14 s.
+   * @param work gets `isMine`, which returns whether this holder still has the lock.
+   * @param leaseMs how many milliseconds to wait for a holder that is stopped or not visible from here. Default 14,000.
    */
   run<T>(
     name: string,
@@ -50,7 +50,7 @@ export interface FileLock extends Lock {
   ): Promise<T>
 }
 
-/** The numbered names of a folder, and those of files that were left beside them. */
+/** The highest number in a folder, and the names of the files that are no longer needed, unfinished releases included. */
 function listOf(directory: string): { readonly highest: number; readonly before: readonly string[] } {
   const found = readdirSync(directory).flatMap(name => {
     const [, number] = /^([1-9]\d{0,14})(?:\.[\w-]+\.free)?$/.exec(name) ?? []
@@ -63,7 +63,7 @@ function listOf(directory: string): { readonly highest: number; readonly before:
   return { highest, before: found.filter(({ number }) => number < highest - 1).map(({ name }) => name) }
 }
 
-/** The text of a lock file; undefined where it is nothing that is made here: a link, a folder, a pipe. */
+/** The text of a lock file. `undefined` for anything that latchkey does not create: a link, a folder, a pipe. */
 function readLock(path: string): string | undefined {
   let handle: number
   try {
@@ -81,23 +81,23 @@ function readLock(path: string): string | undefined {
   }
 }
 
-/** Recursive only where it has to be: of a read-only file system, that says no more than ENOENT. */
+/** Recursive only if necessary: on a read-only file system, the recursive call reports just ENOENT. */
 const makeFolder = (path: string) => {
   try {
     mkdirSync(path, { mode: 0o700 })
   } catch (error) {
     if (codeOf(error) === 'ENOENT') mkdirSync(path, { recursive: true, mode: 0o700 })
-    else if (codeOf(error) !== 'EEXIST') throw error // somebody was faster
+    else if (codeOf(error) !== 'EEXIST') throw error // another process was faster
   }
 }
 
 const removeIfThere = (path: string) => {
   try {
     unlinkSync(path)
-  } catch {} // it is in nobody's way
+  } catch {} // a leftover file does no harm
 }
 
-/** Makes the folder of a lock, and refuses what somebody else put in its place. */
+/** Creates the folder of a lock. Refuses a link, a file or another user's folder in its place. */
 const prepare = (folder: string, directory: string) => {
   const user = process.getuid?.()
   for (const path of [folder, directory]) {
@@ -124,7 +124,7 @@ const create = (path: string, text: string) => {
   }
 }
 
-/** Whether nobody has taken it over. */
+/** Whether no other process has taken the lock over. */
 const isHeld = (directory: string, { path, number, text }: Taken): boolean => {
   try {
     return listOf(directory).highest === number && readLock(path) === text
@@ -133,13 +133,13 @@ const isHeld = (directory: string, { path, number, text }: Taken): boolean => {
   }
 }
 
-/** Never throws: what the work came to counts, and the lock ends by its lease. */
+/** Never throws: the result of the work matters more, and the lease frees the lock. */
 const letGo = ({ path, text }: Taken, free: string) => {
   const beside = `${path}.${randomUUID()}.free`
   try {
-    if (readLock(path) !== text) return // somebody has removed it, or the whole folder
+    if (readLock(path) !== text) return // someone has removed the file or the whole folder
     try {
-      // by rename, so that nobody reads half of it; where the lock was overtaken meanwhile, a higher number stands
+      // by rename, so that no process reads half of it; if another process has taken over, a higher number exists
       writeFileSync(beside, free, {
         flag: 'wx',
         mode: 0o600,
@@ -147,7 +147,7 @@ const letGo = ({ path, text }: Taken, free: string) => {
       renameSync(beside, path)
     } catch {
       removeIfThere(beside)
-      // on a full disk: as a lock that was never named
+      // on a full disk: an empty file counts as a lock that its owner never named
       const handle = openSync(path, constants.O_WRONLY | carefully(constants))
       try {
         ftruncateSync(handle)
@@ -159,14 +159,14 @@ const letGo = ({ path, text }: Taken, free: string) => {
 }
 
 /**
- * Lock among processes: a folder of numbered files, of which the highest is the lock and names its owner. To take it
- * is to create the next number, which only one can. A file stays until a higher one is there, so numbers only grow:
- * the lock of a dead owner is never broken by two at once, and who acted on an old listing finds a higher number than
- * its own and steps back.
+ * A lock for processes: a folder of numbered files. The file with the highest number is the lock and names its owner.
+ * A process acquires the lock when it creates the next number, which only one process can. latchkey removes a file only
+ * when a higher one exists, so the numbers only grow: two processes never break the lock of a dead owner together, and a
+ * process that acted on an old listing finds a higher number than its own and backs off.
  *
- * The lock of an owner that is known to be dead is free at once. Every other one is free when this process has watched
- * it unchanged for a whole lease: no clock is compared with another's.
- * @param elapsed milliseconds by a clock that nobody can set.
+ * The lock of an owner that is known to be dead is free at once. Any other lock is free after this process has watched
+ * it for a whole lease without a change. Clocks of different processes are never compared.
+ * @param elapsed the milliseconds of a monotonic clock.
  */
 export function fileLock(
   folder: string,
@@ -175,7 +175,7 @@ export function fileLock(
 ): FileLock {
   const owners = createOwners(elapsed)
 
-  /** @returns the lock that is now ours, or undefined. */
+  /** @returns the acquired lock, or `undefined`. */
   const take = (directory: string, leaseMs: number): Taken | undefined => {
     const { highest } = listOf(directory)
     if (highest >= HIGHEST) throw refuseFile(join(directory, String(highest)), 'is no lock of latchkey')
@@ -196,12 +196,12 @@ export function fileLock(
       return undefined
     }
     owners.forget(directory)
-    // one generation is left behind for those who are listing the folder right now
+    // the previous file stays for processes that are listing the folder right now
     for (const name of now.before) removeIfThere(join(directory, name))
     return mine
   }
 
-  /** One look at the lock. Where somebody was faster, or the folder was removed, there will be another. */
+  /** One attempt. @returns `undefined` if another process was faster or the folder was missing; then the caller retries. */
   const tryToTake = (directory: string, leaseMs: number): Taken | undefined => {
     try {
       return take(directory, leaseMs)
@@ -212,7 +212,7 @@ export function fileLock(
     }
   }
 
-  /** Callers of this process take turns; only the first of them stands in line with other processes. */
+  /** Callers in this process take turns, so that only one of them competes with other processes. */
   const turns = localLock(clock)
   const leftAt = new Map<string, number>()
 
@@ -225,7 +225,7 @@ export function fileLock(
     const directory = join(folder, encodeURIComponent(name))
     let mine: Taken | undefined
     try {
-      // who has just let go lets other processes look first
+      // a process that has just released the lock lets other processes try first
       const left = leftAt.get(name)
       if (left !== undefined && elapsed() - left < POLL_MS) await pause(clock, POLL_MS * 1.5)
       prepare(folder, directory)

@@ -1,7 +1,7 @@
 import { type Clock, type KeyValue, type Lock, updateAndGet } from '../core/ports.ts'
 import { LEASE_MS, lockTimeout, pause } from '../core/waiting.ts'
 
-/** When it took longer than this to get a lease, what is left of it is too little for the work. */
+/** If acquiring the lease took longer than this, too little of it is left for the work. */
 const TAKING_MS = 2000
 const POLL_MS = 50
 
@@ -9,8 +9,8 @@ const ownerOf = (stored: unknown): string | undefined =>
   typeof stored === 'object' && stored !== null ? (stored as { owner?: string }).owner : undefined
 
 /**
- * Lock as a record that names its owner, over any KeyValue: for where there are no Web Locks. A lease has expired when the
- * one who waits has seen it unchanged for its whole time: no clock is compared with another, or with itself earlier.
+ * A lock for runtimes without Web Locks: a record in any KeyValue that names its owner. A lease has expired when a waiting
+ * client has seen it unchanged for the whole lease. A timer measures that, so setting a clock does no harm.
  */
 export const leaseLock = (keyValue: KeyValue, clock: Clock, random: () => number = Math.random): Lock => {
   const watched = new Map<string, { readonly owner: string | undefined; hasExpired: boolean }>()

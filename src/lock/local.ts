@@ -1,7 +1,7 @@
 import type { Clock, Lock } from '../core/ports.ts'
 import { lockTimeout } from '../core/waiting.ts'
 
-/** Lock for one realm, for stores that nobody else can see. */
+/** A lock within one realm, for stores that no other realm can see. */
 export function localLock(clock: Clock): Lock {
   const tails = new Map<string, Promise<void>>()
   return {

@@ -1,17 +1,17 @@
 import type { Clock, Lock } from '../core/ports.ts'
 import { LEASE_MS, lockTimeout } from '../core/waiting.ts'
 
-/** When it took longer than this to get a lease, what is left of it is too little for the work. */
+/** If acquiring the lease took longer than this, too little of it is left for the work. */
 const TAKING_MS = 1500
-/** How often who waits asks again, unless it hears that the lease was released. */
+/** How often a waiting client tries again, unless it hears of a release. */
 const POLL_MS = 100
 
-/** Takes a lease, or returns how long it lasts at most. */
+/** Acquires the lease and returns 0, or returns the remaining milliseconds of its holder. */
 const TAKE = `
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
 return redis.call('PTTL', KEYS[1])`
 
-/** Releases a lease that is still one's own, and says so to those who wait. */
+/** Releases the lease if the caller still owns it, and publishes the release to waiting clients. */
 const RELEASE = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
@@ -23,18 +23,18 @@ const EXISTS = `return redis.call('EXISTS', KEYS[1])`
 export interface RedisLockOptions {
   evaluate(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown>
   readonly namespace: string
-  /** Where releases are published. */
+  /** The channel that releases are published on. */
   readonly channel: string
   readonly clock: Clock
-  /** Calls `wake` when the lease of that name was released, until the returned function is called. */
+  /** Calls `wake` whenever the lease of that name is released. @returns a function that stops it. */
   onRelease(name: string, wake: () => void): () => void
   random(): number
 }
 
 /**
- * Lock as a lease on the server. A lease excludes others for a time, not for ever: a holder that was stopped for longer
- * finds out by its own clock before it sends anything, and what it writes is compared with what is there. Only the server's own
- * clock counts a lease.
+ * A lock as a lease on the Redis server, timed by that server's clock. A lease excludes other clients for a limited time.
+ * A holder that was stopped for longer notices it by its own clock before it sends a request, and the store compares
+ * before it replaces a value.
  */
 export function redisLock(options: RedisLockOptions): Lock {
   const { evaluate, namespace, channel, clock, onRelease, random } = options
@@ -42,21 +42,21 @@ export function redisLock(options: RedisLockOptions): Lock {
   const release = (name: string, owner: string) =>
     evaluate(RELEASE, [keyOf(name)], [owner, channel, JSON.stringify({ released: name })]).catch(() => {}) // it expires
 
-  /** @returns 0 with the lease, or for how long somebody else has it. */
+  /** @returns 0 if the lease is acquired, otherwise for how many milliseconds another client may still hold it. */
   const take = async (name: string, owner: string): Promise<number> => {
     const asked = clock.now()
     try {
       const left = Number(await evaluate(TAKE, [keyOf(name)], [owner, String(LEASE_MS)]))
       if (left !== 0 || Math.abs(clock.now() - asked) < TAKING_MS) return left
     } catch (error) {
-      void release(name, owner) // the command may be carried out when the server is there again
+      void release(name, owner) // the server may still run the command once it is reachable again
       throw error
     }
     await release(name, owner)
     return POLL_MS
   }
 
-  /** Waits until the lease is released, or for a moment. */
+  /** Waits until the lease is released, but at most `ms`. */
   const wait = (name: string, ms: number) =>
     new Promise<void>(resolve => {
       const stop = onRelease(name, () => done())

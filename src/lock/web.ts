@@ -1,24 +1,25 @@
 import type { Clock, Lock } from '../core/ports.ts'
 import { HOLD_MS, lockTimeout } from '../core/waiting.ts'
 
-/** How often a waiter checks who holds the lock. Pages in the background round a timer up to whole seconds. */
+/** How often a waiter checks who holds the lock. Browsers round timers of background pages up to whole seconds. */
 const CHECK_MS = 1900
-/** So many pauses between checks are longer than anybody may hold, and shorter than a refresh waits. */
+/** After this many pauses, more time has passed than a client may hold the lock, but less than a refresh waits for it. */
 const CHECKS = Math.ceil((HOLD_MS + 1000) / CHECK_MS)
-/** A waiter that bypasses a frozen holder waits this long for others that do the same. */
+/** How long a waiter that bypasses a frozen holder waits for other waiters that do the same. */
 const QUEUE_MS = 1500
 
 /**
- * Lock on the Web Locks API: one queue for all tabs and workers of the origin; a holder that dies lets go. One that is
- * frozen does not. Each hold has a name of its own in `query()`, and who has watched the same hold for longer than
- * anybody may hold bypasses it, under `lease`. That is safe without stealing anything:
- * - Its request stays in the queue until its work is done, so whoever asked later has to wait for it.
- * - Whoever asked earlier has waited as long, and works under the lease as well when it is granted the lock.
- * - Only checks are counted, not time: a waiter that slept has not watched.
- * What the frozen holder writes when it thaws is refused by the store's replace-if-unchanged.
+ * A lock on the Web Locks API: one queue for all tabs and workers of the origin. The browser releases the lock of a holder
+ * that dies, but not of one that is frozen. Each hold has a unique name in `query()`. A waiter that has watched the same
+ * hold for longer than a client may hold the lock bypasses the holder and works under `lease`. That is safe without
+ * stealing the lock:
+ * - The waiter's request stays in the queue until its work is done, so every later request waits for it.
+ * - A client that asked earlier has waited at least as long. When the browser grants it the lock, it uses the lease too.
+ * - A waiter counts checks, not time: while it sleeps, it does not watch.
+ * When the frozen holder thaws, the store refuses its write (replace if unchanged).
  */
 export const webLock = (locks: LockManager, clock: Clock, lease: Lock): Lock => {
-  /** The work under the lease of those whose request is in the queue, by the name of the lock. */
+  /** By lock name: the work that runs under the lease while its request is still in the queue. */
   const bypassing = new Map<string, Promise<unknown>>()
 
   const bypass = <T>(name: string, work: () => Promise<T>, waitMs: number): Promise<T> => {
@@ -30,7 +31,7 @@ export const webLock = (locks: LockManager, clock: Clock, lease: Lock): Lock => 
     return done
   }
 
-  /** Which hold it is: a holder that froze at once may have no name of its own. */
+  /** Identifies the current hold. A holder that froze immediately may not have its unique name yet. */
   const holdOf = async (name: string): Promise<string> => {
     const { held = [] } = await locks.query()
     const own = held.filter(one => one.name === name || one.name?.startsWith(`${name} held `))
@@ -81,7 +82,7 @@ export const webLock = (locks: LockManager, clock: Clock, lease: Lock): Lock => 
             done = bypassing.get(name)
             bypassing.delete(name)
           } else {
-            // timers may be late, and clocks may be set
+            // a timer may fire late, and someone may set the clock
             isLate ||= Math.abs(clock.now() - asked) >= HOLD_MS
             const own = isLate ? lease.run(name, work, QUEUE_MS) : work()
             resolve(own)
@@ -96,7 +97,7 @@ export const webLock = (locks: LockManager, clock: Clock, lease: Lock): Lock => 
           if (isBypassing) bypassing.delete(name)
           reject(waiting.signal.aborted ? lockTimeout(name, waitMs, { cause }) : cause)
         })
-        // where it cannot be seen who holds the lock, nobody goes around the holder
+        // if query() fails, this waiter never bypasses the holder
         check('', 0).catch(() => {})
       })
     },

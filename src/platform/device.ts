@@ -1,9 +1,9 @@
 import type { Clock, Environment, Fetch } from '../core/ports.ts'
 
-/** The longest delay a timer can hold; a longer one would fire at once. */
+/** The longest delay of a timer; a longer one would fire immediately. */
 const LONGEST_MS = 2 ** 31 - 1
 
-/** This device's own time. */
+/** The device's clock and timers. */
 export const deviceClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
@@ -20,9 +20,9 @@ export async function sha256(text: string): Promise<string> {
   return Array.from(new Uint8Array(digest), byte => byte.toString(16).padStart(2, '0')).join('')
 }
 
-/** What every environment has of its own. */
+/** The parts that all environments have in common. */
 export const device: Pick<Environment, 'fetch' | 'clock' | 'hash' | 'logger'> = {
-  /** The one that is there when a client is created: `globalThis.fetch` may become that client's own. */
+  /** The global `fetch` when a client is created: the app may replace `globalThis.fetch` with `client.fetch` later. */
   get fetch(): Fetch {
     const known = globalThis.fetch
     return (...args) => (known ?? globalThis.fetch)(...args)

@@ -4,7 +4,7 @@ import { silentChannel } from '../storage/channel.ts'
 import { memoryKeyValue } from '../storage/memory.ts'
 import { deviceClock } from './device.ts'
 
-/** Tokens in memory: gone on reload. A sign-in by redirect does not survive its way, one in a popup does. */
+/** Keeps tokens in memory: a reload loses them. A sign-in with `redirect()` does not survive the redirect; use `popup()`. */
 export const memory = (): Store => ({
   name: 'memory',
   keyValue: memoryKeyValue(),

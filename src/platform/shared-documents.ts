@@ -1,6 +1,6 @@
 import type { Fetch } from '../core/ports.ts'
 
-/** For how long a copy is shared. A key that is new must be found soon. */
+/** How long clients share a copy. Keys have a short time, so that clients find a new key soon. */
 const SHARED_MS = { metadata: 60_000, keys: 2000 }
 const MOST = 50
 /** Where servers publish their metadata (RFC 8414 section 3, OpenID Connect Discovery section 4). */
@@ -12,8 +12,8 @@ interface Shared {
 }
 
 /**
- * A `fetch` for many clients of one authorization server: its metadata, and the keys that the metadata names, are requested
- * once when several clients need them at about the same time. All other requests pass through.
+ * A `fetch` for many clients of one authorization server. When several clients need the server's metadata or its keys
+ * (`jwks_uri`) at about the same time, it sends one request. All other requests pass through unchanged.
  */
 export function sharedDocuments(send: Fetch): Fetch {
   const documents = new Map<string, Shared>()
@@ -36,7 +36,7 @@ export function sharedDocuments(send: Fetch): Fetch {
     const known = documents.get(input)
     const now = performance.now()
     if (known && now - known.at < lifetime) return (await known.answer).clone()
-    const { signal: _, ...rest } = init ?? {} // the time limit of one client does not end the request of the others
+    const { signal: _, ...rest } = init ?? {} // one client's time limit must not abort the request of the others
     const answer = send(input, rest)
     if (documents.size >= MOST) documents.clear()
     documents.set(input, { at: now, answer })

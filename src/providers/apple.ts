@@ -9,14 +9,14 @@ export interface AppleOptions extends ProviderOptions {
   clientId: string
   /** Your team's id: ten letters and digits. */
   teamId: string
-  /** The id of the key that `privateKey` is. */
+  /** The id of the key in `privateKey`. */
   keyId: string
   /** The text of the `.p8` file, or an ES256 key with the usage `sign`. */
   privateKey: string | CryptoKey
 }
 
 const ISSUER = 'https://appleid.apple.com'
-/** Apple allows six months; five minutes are enough for a request. */
+/** The lifetime of the client secret. Apple allows six months, but five minutes are enough for a request. */
 const SECRET_SECONDS = 300
 
 const encode = (value: object): string => base64url(new TextEncoder().encode(JSON.stringify(value)))
@@ -29,12 +29,12 @@ async function importKey(pem: string): Promise<CryptoKey> {
     const bytes = Uint8Array.from(atob(body), letter => letter.charCodeAt(0))
     return await crypto.subtle.importKey('pkcs8', bytes, ECDSA, false, ['sign'])
   } catch {
-    // what it says may repeat the key
+    // the original error may contain the key
     throw new ConfigurationError('"privateKey" must be the text of the .p8 file that Apple gave you.')
   }
 }
 
-/** Signs the client secret anew for every request. */
+/** Signs a new client secret for every request. */
 function appleSecret({ clientId, teamId, keyId, privateKey }: AppleOptions): ClientAuthentication {
   let imported: Promise<CryptoKey> | undefined
   let sent: string | undefined
@@ -44,7 +44,7 @@ function appleSecret({ clientId, teamId, keyId, privateKey }: AppleOptions): Cli
     async authenticate(_server, client, form) {
       imported ??= typeof privateKey === 'string' ? importKey(privateKey) : Promise.resolve(privateKey)
       const key = await imported
-      // by Apple's clock, as far as it is known
+      // by Apple's clock, if latchkey knows the difference
       const { [clockSkew]: ahead = 0 } = client as { [clockSkew]?: number }
       const now = Math.floor(Date.now() / 1000) + ahead
       const claims = { iss: teamId, iat: now, exp: now + SECRET_SECONDS, aud: ISSUER, sub: clientId }
@@ -59,9 +59,9 @@ function appleSecret({ clientId, teamId, keyId, privateKey }: AppleOptions): Cli
 }
 
 /**
- * Sign in with Apple, for a server: the private key must never be in a page or an app. With the scopes `name` or `email`
- * Apple posts the answer to your redirect URI: hand it to `handleCallback()` by `appleCallbackUrl()`. Apple refuses
- * redirect URIs at `localhost` and at IP addresses.
+ * Sign in with Apple, for a server: the private key must never be in a page or an app. With the scopes `name` or `email`,
+ * Apple posts the authorization response to your redirect URI: pass it to `handleCallback()` with `appleCallbackUrl()`.
+ * Apple refuses redirect URIs at `localhost` and at IP addresses.
  * @param options `scope`: default `openid`.
  * @returns options to spread into those of `createClient()`.
  */
@@ -83,9 +83,9 @@ export function apple(options: AppleOptions): IssuerOptions {
 }
 
 /**
- * The callback URL for what Apple posted to the redirect URI, to hand to `handleCallback()`.
+ * Makes a callback URL for `handleCallback()` from the form that Apple posted to the redirect URI.
  * @param redirectUri as in the options of the client.
- * @param form the request's body. Its member `user`, which comes at the first sign-in only, has the name.
+ * @param form the body of the request. Its member `user` has the user's name; Apple sends it only at the first sign-in.
  */
 export function appleCallbackUrl(redirectUri: string, form: URLSearchParams): string {
   const url = new URL(redirectUri)

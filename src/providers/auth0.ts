@@ -9,9 +9,9 @@ import {
 export interface Auth0Options extends ProviderOptions, SecretOptions {
   /** The tenant's domain, such as `example.eu.auth0.com`, or your custom domain. */
   domain: string
-  /** The identifier of your API at Auth0. Without it, access tokens are opaque and only for `/userinfo`. */
+  /** The identifier of your API at Auth0. Without it, access tokens are opaque and work only for `/userinfo`. */
   audience?: string
-  /** Signs in to this organization only. */
+  /** Lets users sign in to this organization only. */
   organization?: string
 }
 
@@ -19,7 +19,7 @@ export interface Auth0Options extends ProviderOptions, SecretOptions {
  * Auth0. For refresh tokens, turn on "Allow Offline Access" for the API and "Refresh Token Rotation" for the application.
  * @param options `scope`: default `openid profile email offline_access`.
  * @returns options to spread into those of `createClient()`.
- * @throws ConfigurationError for a `domain` that is none.
+ * @throws ConfigurationError for an invalid `domain`.
  */
 export const auth0 = ({
   domain,

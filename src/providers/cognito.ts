@@ -13,11 +13,11 @@ export interface CognitoOptions extends ProviderOptions, SecretOptions {
 }
 
 /**
- * Amazon Cognito user pools. The issuer and the endpoints are on different hosts: latchkey discovers both. Cognito keeps
- * the refresh token unless rotation is on for the app client.
- * @param options `scope`: default `openid profile email`. Cognito has no `offline_access`: a refresh token always comes.
+ * Amazon Cognito user pools. The issuer and the endpoints are on different hosts: latchkey discovers both. Cognito does not
+ * rotate the refresh token unless you turn on rotation for the app client.
+ * @param options `scope`: default `openid profile email`. Cognito has no `offline_access`: it always issues a refresh token.
  * @returns options to spread into those of `createClient()`.
- * @throws ConfigurationError for a `userPoolId` that is none.
+ * @throws ConfigurationError for an invalid `userPoolId`.
  */
 export function cognito({
   userPoolId,
@@ -38,10 +38,11 @@ export function cognito({
 }
 
 /**
- * The address that ends the user's session at Cognito, which is not the one of OpenID Connect: open it after `signOut()`.
+ * The URL that ends the user's session at Cognito. Cognito does not support the end-session endpoint of OpenID Connect, so
+ * open this URL after `signOut()`.
  * @param options.domain the user pool's domain, such as `example.auth.eu-central-1.amazoncognito.com`.
  * @param options.logoutUri where Cognito sends the user afterwards: one of the app client's "Allowed sign-out URLs".
- * @throws ConfigurationError for a `domain` that is none.
+ * @throws ConfigurationError for an invalid `domain`.
  */
 export function cognitoLogoutUrl({
   domain,

@@ -2,19 +2,19 @@ import type { ClientAuthentication } from '../core/extension.ts'
 import { ConfigurationError } from '../errors.ts'
 import type { ClientOptions, ServerMetadata } from '../options.ts'
 
-/** What every provider takes. All other options of `createClient()` stand beside what the provider's function returns. */
+/** The options of every provider. Pass all other options to `createClient()`, next to those that the provider returns. */
 export interface ProviderOptions {
   /** This app's `client_id` at the provider. */
   clientId: string
-  /** The scopes to ask for: one string or a list. The default is the provider's. */
+  /** The scopes to request: one string or a list. The default depends on the provider. */
   scope?: string | readonly string[]
-  /** More parameters for every authorization request. They join the provider's own, and win where both set one. */
+  /** More parameters for every authorization request. They override the provider's own parameters of the same name. */
   authorizationParameters?: Readonly<Record<string, string>>
 }
 
-/** A provider whose clients may have a secret. */
+/** The options of a provider whose clients may have a secret. */
 export interface SecretOptions {
-  /** The client secret, where the provider insists on one. Leave it out in pages and mobile apps. */
+  /** The client secret, if the provider requires one. Leave it out in pages and mobile apps. */
   clientSecret?: string
 }
 
@@ -23,15 +23,15 @@ export type ProvidedOptions = Pick<
   ClientOptions,
   'clientId' | 'scope' | 'authorizationParameters' | 'clientAuthentication' | 'quirks' | 'provider'
 >
-/** For a provider that publishes its metadata. */
+/** The options for a provider that publishes its metadata. */
 export type IssuerOptions = ProvidedOptions & { issuer: string; server?: undefined }
-/** For a provider that publishes none, or less than it has. */
+/** The options for a provider whose metadata is missing or incomplete. */
 export type ServerOptions = ProvidedOptions & { server: ServerMetadata; issuer?: undefined }
 
 /**
- * The secret in the form, which all of these providers accept (RFC 6749 section 2.3.1). Not by oauth4webapi, of which
- * `latchkey/lazy` would then load all at once.
- * @throws ConfigurationError for a secret that is empty.
+ * Sends the secret in the form, which all of these providers accept (RFC 6749 section 2.3.1). It does not use oauth4webapi,
+ * because then `latchkey/lazy` would load all of it immediately.
+ * @throws ConfigurationError for an empty secret.
  */
 export function withSecret(secret: string | undefined): { clientAuthentication?: ClientAuthentication } {
   if (secret === undefined) return {}
@@ -53,8 +53,8 @@ export function withSecret(secret: string | undefined): { clientAuthentication?:
 }
 
 /**
- * The origin that a host name or a URL names.
- * @throws ConfigurationError for what is neither.
+ * Returns the origin of a host name or a URL.
+ * @throws ConfigurationError for any other text.
  */
 export function originOf(host: string, option: string, example: string): string {
   const text = /^https?:\/\//.test(host) ? host : `https://${host}`
@@ -65,6 +65,6 @@ export function originOf(host: string, option: string, example: string): string 
   )
 }
 
-/** A token response whose scopes are separated by commas (RFC 6749 section 3.3 asks for spaces). */
+/** Replaces the commas between the scopes of a token response with spaces, as RFC 6749 section 3.3 requires. */
 export const withSpaces = (members: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
   typeof members.scope === 'string' ? { ...members, scope: members.scope.replaceAll(',', ' ') } : members

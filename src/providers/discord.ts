@@ -3,9 +3,9 @@ import { type ProviderOptions, type SecretOptions, type ServerOptions, withSecre
 const HOST = 'https://discord.com'
 
 /**
- * Discord. Turn on "Public Client" for a page or an app without a secret. Discord publishes two documents of metadata, of
- * which neither has all: these options have both.
- * @param options `scope`: default `identify`. With `openid` there is an ID Token.
+ * Discord. Turn on "Public Client" for a page or an app without a secret. Discord publishes two metadata documents, and both
+ * are incomplete: these options combine them.
+ * @param options `scope`: default `identify`. With `openid`, Discord issues an ID Token.
  * @returns options to spread into those of `createClient()`.
  */
 export const discord = ({

@@ -12,16 +12,16 @@ import type { ServerMetadata } from '../options.ts'
 export interface FirebaseOptions {
   /** The project's id, such as `my-project`. */
   projectId: string
-  /** The web API key. It names the project and is no secret. */
+  /** The web API key. It identifies the project and is not a secret. */
   apiKey: string
   /**
-   * Where the Auth emulator runs, on loopback, such as `http://127.0.0.1:9099`. Its ID Tokens are not signed, so latchkey
-   * checks none, and APIs must not accept them. Default: not set, and the real service answers.
+   * The URL of the Auth emulator, on loopback, such as `http://127.0.0.1:9099`. Its ID Tokens are not signed, so latchkey
+   * does not check them, and APIs must not accept them. Default: latchkey uses the real service.
    */
   emulator?: string
 }
 
-/** The options that `firebase()` makes. */
+/** The options that `firebase()` returns. */
 export interface FirebaseClientOptions {
   clientId: string
   server: ServerMetadata
@@ -38,19 +38,19 @@ const KEYS = 'https://www.googleapis.com/service_accounts/v1/jwk/securetoken@sys
 const SIGN_IN = 'firebase_sign_in_endpoint'
 const IS_EMULATOR = 'firebase_emulator'
 
-/** What Firebase says in place of an OAuth error (RFC 6749 section 5.2): the refresh token is at fault for good. */
+/** Firebase's codes, in place of OAuth errors (RFC 6749 section 5.2), for a refresh token that will never work again. */
 const FINAL = /^(TOKEN_EXPIRED|USER_DISABLED|USER_NOT_FOUND|INVALID_REFRESH_TOKEN)$/
-/** It will answer another time. */
+/** Firebase's codes for temporary errors. */
 const PASSING = /^(TOO_MANY_ATTEMPTS_TRY_LATER|QUOTA_EXCEEDED|RESOURCE_EXHAUSTED|UNAVAILABLE|INTERNAL.*)$/
 
-/** The code in `{"error":{"message":"CODE : text"}}`, or in the status beside it. */
+/** The code in `{"error":{"message":"CODE : text"}}`, or else the `status` next to the message. */
 function codeOf(members: Members | undefined): string | undefined {
   const { message, status } = Object(members?.error)
   const code = /^[A-Z][A-Z_]{2,99}(?= ?:|$)/.exec(String(message ?? ''))?.[0]
   return code ?? (typeof status === 'string' && /^[A-Z_]{3,100}$/.test(status) ? status : undefined)
 }
 
-/** An error of securetoken as OAuth has it. */
+/** Converts an error of Firebase's token endpoint to an OAuth error. Removes the unsigned ID Token of the emulator. */
 function toTokenAnswer(members: Members, isEmulator: boolean): Members {
   if (typeof members.error === 'object' && members.error !== null) {
     const code = codeOf(members) ?? 'REFUSED'
@@ -67,10 +67,11 @@ function toTokenAnswer(members: Members, isEmulator: boolean): Members {
 }
 
 /**
- * Firebase Authentication. There is no page to sign in at: call `signIn({ userAgent })` with one of `withPassword()`,
- * `anonymously()`, `withCustomToken()` and `withIdentityProvider()`. The access token is Firebase's ID Token.
+ * Firebase Authentication. Firebase has no sign-in page: call `signIn({ userAgent })` with `withPassword()`,
+ * `withNewUser()`, `anonymously()`, `withCustomToken()` or `withIdentityProvider()`. The access token is Firebase's ID
+ * Token.
  * @returns options to spread into those of `createClient()`.
- * @throws ConfigurationError without `projectId` and `apiKey`, and for an emulator that is not on loopback.
+ * @throws ConfigurationError if `projectId` or `apiKey` is missing, or the emulator is not on loopback.
  */
 export function firebase({ projectId, apiKey, emulator }: FirebaseOptions): FirebaseClientOptions {
   if (!projectId || !apiKey)
@@ -88,7 +89,7 @@ export function firebase({ projectId, apiKey, emulator }: FirebaseOptions): Fire
     scope: '',
     server: {
       issuer: `https://securetoken.google.com/${projectId}`,
-      // nobody is sent there
+      // never used: no user is sent there
       authorization_endpoint: at('identitytoolkit.googleapis.com/v1/accounts'),
       token_endpoint: `${at('securetoken.googleapis.com/v1/token')}?${key}`,
       jwks_uri: KEYS,
@@ -101,7 +102,7 @@ export function firebase({ projectId, apiKey, emulator }: FirebaseOptions): Fire
   }
 }
 
-/** For a `signIn()` that does not say how. */
+/** The user agent of a `signIn()` without `userAgent`. */
 const withoutWay: UserAgent = {
   name: 'firebase',
   begin() {
@@ -116,7 +117,7 @@ const refusalOf = (code: string): CallbackError =>
     error: PASSING.test(code) ? 'temporarily_unavailable' : code,
   })
 
-/** @throws CallbackError with Firebase's code as `error`; NetworkError where it did not answer. */
+/** @throws CallbackError whose `error` is Firebase's code or `temporarily_unavailable`; NetworkError without an answer. */
 async function requestTokens({ transport }: ObtainPorts, url: string, body: Members) {
   const answer = await transport(url, {
     method: 'POST',
@@ -139,7 +140,7 @@ async function requestTokens({ transport }: ObtainPorts, url: string, body: Memb
   throw new NetworkError(`Firebase did not answer the sign-in (status ${status}).`, 'unavailable', { status })
 }
 
-/** Signs in by one request (`accounts:METHOD`) and stores the session. @throws LatchkeyError */
+/** Signs in with one request to `accounts:METHOD` and stores the session. @throws LatchkeyError */
 async function obtain(ports: ObtainPorts, method: string, body: Members): Promise<void> {
   const { records, idTokens, emit } = ports
   const epoch = epochOf(await records.read())
@@ -184,24 +185,26 @@ const way = (method: string, body: Members): UserAgent => ({
   }),
 })
 
-/** Signs in with an e-mail address and a password. @param options.tenantId of Identity Platform. Default: none. */
+/** Signs in with an e-mail address and a password. @param options.tenantId a tenant of Identity Platform. Default: none. */
 export const withPassword = (options: { email: string; password: string; tenantId?: string }): UserAgent =>
   way('signInWithPassword', options)
 
-/** Makes a user with an e-mail address and a password, and signs in. */
+/** Creates a user with an e-mail address and a password, and signs in. */
 export const withNewUser = (options: { email: string; password: string; tenantId?: string }): UserAgent =>
   way('signUp', options)
 
-/** Makes a user without a name, and signs in. */
+/** Creates an anonymous user, and signs in. */
 export const anonymously = (): UserAgent => way('signUp', {})
 
-/** Signs in with a token that your server made with Firebase's Admin SDK. */
+/** Signs in with a custom token, which your server creates with Firebase's Admin SDK. */
 export const withCustomToken = (token: string): UserAgent => way('signInWithCustomToken', { token })
 
 /**
- * Signs in with the tokens of another provider: a session of latchkey's Google client becomes one of Firebase.
+ * Signs in with a token of another provider, such as one that a latchkey client for Google got.
  * @param options.providerId such as `google.com`, `apple.com` or `github.com`.
  * @param options.idToken that provider's ID Token. Set it or `accessToken`.
+ * @param options.accessToken that provider's access token.
+ * @param options.requestUri the `requestUri` of the request to Firebase. Default `http://localhost`.
  */
 export function withIdentityProvider({
   providerId,

@@ -14,11 +14,11 @@ export interface GitHubOptions extends ProviderOptions, SecretOptions {
 
 /**
  * GitHub: an OAuth app, whose access tokens do not expire, or a GitHub App with expiring user tokens, whose refresh
- * replaces both tokens at once. GitHub insists on `clientSecret` and allows no page at its token endpoint (CORS), so this is
- * for `latchkey/node`. There is no ID Token: the user is who `https://api.github.com/user` says.
- * @param options `scope`: default none. GitHub Apps have permissions in place of scopes.
+ * replaces both tokens. GitHub requires `clientSecret` and blocks pages at its token endpoint (no CORS), so use it with
+ * `latchkey/node`. GitHub issues no ID Token: get the user from `https://api.github.com/user`.
+ * @param options `scope`: default none. GitHub Apps have permissions instead of scopes.
  * @returns options to spread into those of `createClient()`.
- * @throws ConfigurationError for a `host` that is none.
+ * @throws ConfigurationError for an invalid `host`.
  */
 export function github({
   host = 'github.com',

@@ -2,8 +2,8 @@ import { type IssuerOptions, type ProviderOptions, type SecretOptions, withSecre
 
 export interface GoogleOptions extends ProviderOptions, SecretOptions {
   /**
-   * Asks for a refresh token (`access_type=offline`). Google gives one only with the user's consent, so `prompt=consent`
-   * is sent too. Default true. Google gives refresh tokens to pages only with a client secret, so set false in a page.
+   * Requests a refresh token (`access_type=offline`). Google issues one only if the user consents, so latchkey also sends
+   * `prompt=consent`. Default true. Set false in a page: Google issues it refresh tokens only with a client secret.
    */
   offline?: boolean
   /** Adds the scopes that the user granted this app before (`include_granted_scopes`). Default false. */
@@ -13,13 +13,13 @@ export interface GoogleOptions extends ProviderOptions, SecretOptions {
 const LONG = 'https://www.googleapis.com/auth/userinfo.'
 
 /**
- * Google OAuth 2.0 and OpenID Connect. Google insists on `clientSecret` for web *and* desktop clients, beside PKCE; only
- * Android, iOS, UWP and Chrome clients have none.
+ * Google OAuth 2.0 and OpenID Connect. Google requires `clientSecret` for web *and* desktop clients, in addition to PKCE;
+ * only Android, iOS, UWP and Chrome clients have none.
  *
- * Users may untick some of the scopes: `session.missingScope` has the ones that they did.
+ * Users can deselect some of the scopes: `session.missingScope` lists those.
  * @param options `scope`: default `openid email profile`. Google has no `offline_access`: see `offline`.
  * @returns options to spread into those of `createClient()`.
- * @throws ConfigurationError for a secret that is empty.
+ * @throws ConfigurationError for an empty secret.
  */
 export function google({
   clientId,
@@ -30,7 +30,7 @@ export function google({
   authorizationParameters,
 }: GoogleOptions): IssuerOptions {
   const asked = [scope].flat().join(' ').split(/\s+/)
-  // answers say `…/userinfo.email` where `email` was asked for: named as the app names it
+  // Google's responses name `…/userinfo.email` for the requested scope `email`: map it back to the app's name
   const spellings = new Map(['email', 'profile'].map(name => [`${LONG}${name}`, name]))
   for (const long of asked) spellings.delete(long)
   const spell = (name: string) => spellings.get(name) ?? name

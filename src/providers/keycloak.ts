@@ -2,18 +2,18 @@ import { ConfigurationError } from '../errors.ts'
 import { type IssuerOptions, type ProviderOptions, type SecretOptions, withSecret } from './common.ts'
 
 export interface KeycloakOptions extends ProviderOptions, SecretOptions {
-  /** Where Keycloak runs, such as `https://id.example.com`; with `/auth` for versions before 17 and where it was kept. */
+  /** The URL of Keycloak, such as `https://id.example.com`. Add `/auth` for versions before 17, or if you kept that path. */
   url: string
   /** The realm, as in the admin console. */
   realm: string
 }
 
 /**
- * Keycloak. For pages, their origin must stand in the client's "Web origins". Sessions end with the user's session at
- * Keycloak; with the scope `offline_access` they outlive it.
+ * Keycloak. Add the origin of a page to the client's "Web origins". A session ends with the user's session at Keycloak; with
+ * the scope `offline_access` it continues.
  * @param options `scope`: default `openid profile email`.
  * @returns options to spread into those of `createClient()`.
- * @throws ConfigurationError for a `url` that is none.
+ * @throws ConfigurationError for an invalid `url` or an empty `realm`.
  */
 export function keycloak({
   url,

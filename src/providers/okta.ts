@@ -10,17 +10,17 @@ export interface OktaOptions extends ProviderOptions, SecretOptions {
   /** The organization's domain, such as `example.okta.com`, or your custom domain. */
   domain: string
   /**
-   * The id of the custom authorization server, whose access tokens are for your API. Default `default`. `null`: the org
-   * authorization server, whose access tokens are for Okta itself.
+   * The id of the custom authorization server, which issues access tokens for your API. Default `default`. `null` selects
+   * the org authorization server, which issues access tokens for Okta itself.
    */
   authorizationServer?: string | null
 }
 
 /**
- * Okta. For pages, add their origin to "Trusted Origins" with CORS. Turn on "Refresh Token" for the application.
+ * Okta. Add the origin of a page to "Trusted Origins" with CORS. Turn on "Refresh Token" for the application.
  * @param options `scope`: default `openid profile email offline_access`.
  * @returns options to spread into those of `createClient()`.
- * @throws ConfigurationError for a `domain` that is none.
+ * @throws ConfigurationError for an invalid `domain`.
  */
 export function okta({
   domain,

@@ -7,15 +7,15 @@ import {
 } from './common.ts'
 
 export interface SlackOptions extends ProviderOptions, SecretOptions {
-  /** User scopes, such as `chat:write`: what the app may do as the user. */
+  /** User scopes, such as `chat:write`: the app may do these things as the user. One string or a list. */
   userScope?: string | readonly string[]
 }
 
 type Members = Readonly<Record<string, unknown>>
 
 /**
- * Slack names its token types `bot` and `user`, nests the user's token, and says `ok: false` with status 200.
- * A user's token comes in `authed_user` at the sign-in, and at the top at a refresh.
+ * Converts a response of Slack to a token response. Slack names its token types `bot` and `user`, and reports an error as
+ * `ok: false` with status 200. A user's token is nested in `authed_user` at sign-in, but at the top level at a refresh.
  */
 function toTokenAnswer(members: Members, isUser: boolean): Members {
   if (members.ok === false) {
@@ -32,8 +32,8 @@ function toTokenAnswer(members: Members, isUser: boolean): Members {
 }
 
 /**
- * Slack's OAuth v2. With `userScope` the session has the user's token, otherwise the bot's. Tokens expire only where the
- * app has token rotation turned on; its refresh tokens then work once.
+ * Slack's OAuth v2. With `userScope` the session has the user's token, otherwise the bot's. Tokens expire only if token
+ * rotation is on for the app; then each refresh token works once.
  * @param options `scope`: the bot's scopes, default none.
  * @returns options to spread into those of `createClient()`.
  */

@@ -4,10 +4,10 @@ import { type ProviderOptions, type SecretOptions, type ServerOptions, withSecre
 const HOST = 'https://accounts.spotify.com'
 
 /**
- * The Spotify Web API. PKCE without a secret is right for pages, apps and scripts alike; add `https://api.spotify.com` to
- * `allowedOrigins`. There is no ID Token: the user is who `https://api.spotify.com/v1/me` says. A session lasts at most
- * six months from the sign-in, however often it is refreshed; then its reason is `expired`.
- * @param options `scope`: default none, which allows what is public.
+ * The Spotify Web API. Pages, apps and scripts all use PKCE without a secret; add `https://api.spotify.com` to
+ * `allowedOrigins`. Spotify issues no ID Token: get the user from `https://api.spotify.com/v1/me`. A session ends six months
+ * after the sign-in, however often it was refreshed; its reason is then `expired`.
+ * @param options `scope`: default none, which gives access to public data only.
  * @returns options to spread into those of `createClient()`. `signIn()` rejects with ERR_CONFIGURATION for a redirect URI
  * at `localhost`, which Spotify refuses: use `127.0.0.1`.
  */
@@ -33,19 +33,19 @@ export const spotify = ({
   }),
 })
 
-/** Why the Spotify Web API did not answer a call. */
+/** The error in a response of the Spotify Web API. */
 export interface SpotifyError {
   readonly status: number
   readonly message: string | undefined
   /** `QUOTA_EXCEEDED`: the developer account's quota is used up, and waiting for `Retry-After` does not help. */
   readonly reason: string | undefined
-  /** After how many seconds the same call may succeed. `undefined`: Spotify did not say, or waiting does not help. */
+  /** After how many seconds the same call may succeed. `undefined` if Spotify did not send it, or waiting does not help. */
   readonly retryAfterSeconds: number | undefined
 }
 
 /**
- * Reads an answer of the Spotify Web API that is not `ok`, which may also be HTML or empty.
- * @param response its body is read from a copy.
+ * Reads an error response of the Spotify Web API. Its body may also be HTML or empty.
+ * @param response a response that is not `ok`. latchkey reads a copy of its body.
  */
 export async function readSpotifyError(response: Response): Promise<SpotifyError> {
   const text = (value: unknown) => (typeof value === 'string' ? value.slice(0, 200) : undefined)

@@ -4,29 +4,29 @@ import type { AccessTokenClaims, RefusalReason, Requirements } from './verdict.t
 
 type Claims = Readonly<Record<string, unknown>>
 
-/** What RFC 9068 section 2.2 requires beside `iss`, `exp` and `aud`, which are checked in any case. */
+/** The claims that RFC 9068 section 2.2 requires in addition to `iss`, `exp` and `aud`, which are always checked. */
 const REQUIRED = ['sub', 'client_id', 'jti'] as const
-/** The types of other JWTs, in lower case: none of them is an access token, whoever signed it. */
+/** The types of other JWTs, in lower case. None of them is an access token, whoever signed it. */
 const OTHER_TYPES =
   /^(id|logout|dpop|refresh|secevent|oauth-authz-req|token-introspection|client-authentication|entity-statement)(\+jwt|token)?$/
-/** What stands in ID Tokens only (OpenID Connect Core section 3.1.3.6 and 3.3.2.11). */
+/** Claims that only ID Tokens have (OpenID Connect Core sections 3.1.3.6 and 3.3.2.11). */
 const ID_TOKEN_CLAIMS = ['at_hash', 'c_hash', 'nonce'] as const
 
-/** Whether `typ` is of an access token (RFC 9068 section 4). */
+/** Whether the JWT is an access token by its `typ` (RFC 9068 section 4), or, with `acceptAnyJwt`, no other kind of token. */
 export function isAccessToken({ header, claims }: Jwt, acceptAnyJwt: boolean): boolean {
   const typ =
     typeof header.typ === 'string' ? header.typ.toLowerCase().replace(/^application\//, '') : undefined
   if (typ === 'at+jwt') return true
   if (!acceptAnyJwt || (header.typ !== undefined && typ === undefined)) return false
-  // Keycloak and Cognito say it in a claim
+  // Keycloak and Cognito name the kind of token in a claim
   const { typ: kind, token_use: use } = claims
   const isOther = /^(id|refresh|offline|logout)$/i.test(String(kind ?? use ?? ''))
   return !isOther && !OTHER_TYPES.test(typ ?? '') && ID_TOKEN_CLAIMS.every(name => !(name in claims))
 }
 
 /**
- * Checks times and audience, which a JWT and an answer of introspection have alike.
- * @param needsExpiry whether `exp` must be there: an active token at introspection has one or not.
+ * Checks times, audience and `cnf`, which a JWT and an introspection response have in common.
+ * @param needsExpiry whether `exp` is required. It is optional in an introspection response.
  */
 export function checkClaims(
   claims: Claims,
@@ -50,20 +50,20 @@ export function checkClaims(
   return cnf === undefined || isObject(cnf) ? undefined : 'bad_claims'
 }
 
-/** What RFC 9068 section 2.2 asks of the claims of a JWT. */
+/** Whether the JWT has the claims that RFC 9068 section 2.2 requires. With `acceptAnyJwt`, they may be missing. */
 export function hasRequiredClaims(claims: Claims, acceptAnyJwt: boolean): boolean {
   const isText = (name: string) => typeof claims[name] === 'string' && claims[name] !== ''
   const areTexts = REQUIRED.every(name => isText(name) || (acceptAnyJwt && claims[name] === undefined))
   return areTexts && (acceptAnyJwt || typeof claims.iat === 'number')
 }
 
-/** The granted scopes: `scope` (RFC 9068 section 2.2.3), or what Entra and Okta call `scp`. */
+/** The granted scopes: from `scope` (RFC 9068 section 2.2.3), or from `scp` as Entra and Okta call it. */
 export function grantedScopes({ scope, scp }: AccessTokenClaims): readonly string[] {
   const texts = [scope ?? scp ?? []].flat().filter(one => typeof one === 'string')
   return [...new Set(texts.join(' ').split(' ').filter(Boolean))]
 }
 
-/** What a route asks for beyond a valid token (RFC 6750 section 3.1, RFC 9470 section 3). */
+/** Checks the requirements of a route beyond a valid token (RFC 6750 section 3.1, RFC 9470 section 3). */
 export function checkRequirements(
   claims: AccessTokenClaims,
   { acrValues, maxAgeSeconds }: Requirements,
@@ -81,7 +81,7 @@ export function checkRequirements(
   return isMet && isRecent ? undefined : 'insufficient_user_authentication'
 }
 
-/** PEM, the same with percent signs (nginx), a byte sequence of RFC 9440, or bare base64. */
+/** Decodes PEM, URL-encoded PEM (nginx), an RFC 9440 byte sequence, or plain base64. */
 function toDer(certificate: string): Uint8Array<ArrayBuffer> | undefined {
   try {
     const text = certificate.includes('%') ? decodeURIComponent(certificate) : certificate
@@ -95,8 +95,8 @@ function toDer(certificate: string): Uint8Array<ArrayBuffer> | undefined {
 
 /**
  * Whether a certificate is the one that a token is bound to (RFC 8705 section 3.1).
- * @param thumbprint `x5t#S256` of the token.
- * @param certificate of the connection, if there is one.
+ * @param thumbprint the token's `x5t#S256`.
+ * @param certificate the client's certificate of the connection, if there is one.
  */
 export async function isBoundToCertificate(
   thumbprint: unknown,

@@ -13,27 +13,28 @@ import {
 } from './jwt.ts'
 import type { RefusalReason } from './verdict.ts'
 
-/** Remembers proofs until they are too old to be taken anyway (RFC 9449 section 11.1). */
+/** Remembers proofs until they are too old to be accepted anyway (RFC 9449 section 11.1). */
 export interface ReplayMemory {
   /**
-   * @param id of a proof, a digest.
-   * @param untilMs when it may be forgotten, in ms since 1970.
-   * @returns whether it is new. An implementation that several processes share needs one atomic step, such as Redis
-   * `SET id 1 NX PXAT untilMs`.
+   * Remembers a proof.
+   * @param id a digest that identifies the proof.
+   * @param untilMs when it may be forgotten, in milliseconds since 1970.
+   * @returns whether the proof is new. An implementation that several processes share must check and store it in one atomic
+   * step, such as Redis `SET id 1 NX PXAT untilMs`.
    */
   remember(id: string, untilMs: number): boolean | Promise<boolean>
 }
 
-/** More than anyone sends within a minute to one process; what comes then waits. */
+/** More than clients send to one process within a minute. When the memory is full, further requests get a 503. */
 const MOST_PROOFS = 200_000
 
-/** Proofs in this process's memory. @throws RangeError when it is full: nothing is forgotten before its time. */
+/** Keeps proofs in this process's memory. `remember` throws a RangeError when it is full: it forgets no proof early. */
 export function memoryReplay(clock: Clock): ReplayMemory {
   const seen = new Map<string, number>()
   return {
     remember(id, untilMs) {
       const now = clock.now()
-      // proofs come about in the order in which they are forgotten
+      // the oldest proofs come first, roughly in the order of their expiry
       for (const [old, until] of seen) {
         if (until > now) break
         seen.delete(old)
@@ -47,17 +48,17 @@ export function memoryReplay(clock: Clock): ReplayMemory {
   }
 }
 
-/** Nonces (RFC 9449 section 8) that nobody has to store: each is the time, and a MAC of it. */
+/** Nonces (RFC 9449 section 8) that need no storage: each is a MAC of the current time step. */
 export interface Nonces {
-  /** The one to use now. */
+  /** Resolves with the nonce that clients should use now. */
   current(): Promise<string>
   isCurrent(nonce: unknown): Promise<boolean>
 }
 
-/** How long one nonce is handed out; it is accepted for as long again. */
+/** How long one nonce is issued. It is accepted for the same time again. */
 const NONCE_MS = 150_000
 
-/** @param secret at least 32 bytes that all processes of this API share. */
+/** @param secret at least 32 bytes, shared by all processes of this API. */
 export function createNonces(clock: Clock, secret: Uint8Array<ArrayBuffer>): Nonces {
   let key: Promise<CryptoKey> | undefined
   const made = new Map<number, Promise<string>>()
@@ -80,7 +81,7 @@ export function createNonces(clock: Clock, secret: Uint8Array<ArrayBuffer>): Non
   }
 }
 
-/** Clients use one key for many proofs, and importing it costs more than checking a signature. */
+/** A cache of imported keys: clients use one key for many proofs, and importing it costs more than checking a signature. */
 export interface ProofKeys {
   get(
     thumbprint: string,
@@ -91,7 +92,7 @@ export interface ProofKeys {
 
 const MOST_KEYS = 1000
 
-/** The keys that were used last. What a key is, its thumbprint says: the same thumbprint is the same key. */
+/** Keeps the most recently used keys. The thumbprint identifies a key. */
 export function createProofKeys(): ProofKeys {
   const known = new Map<string, Promise<CryptoKey | undefined>>()
   return {
@@ -109,7 +110,7 @@ export function createProofKeys(): ProofKeys {
 export interface ProofSettings {
   readonly clock: Clock
   readonly algorithms: readonly SigningAlgorithm[]
-  /** How old a proof may be. */
+  /** How many seconds old a proof may be. */
   readonly lifetimeSeconds: number
   readonly toleranceSeconds: number
   readonly replay: ReplayMemory
@@ -117,7 +118,7 @@ export interface ProofSettings {
   readonly keys: ProofKeys
 }
 
-/** What a proof has to fit. */
+/** The request that a proof must match. */
 export interface ProvenRequest {
   readonly method: string
   /** Without query and fragment. */
@@ -135,7 +136,7 @@ const sameUrl = (claimed: unknown, url: string): boolean => {
 
 /**
  * Checks a DPoP proof (RFC 9449 section 4.3).
- * @returns why it is refused, or `undefined`.
+ * @returns why the proof is refused, or `undefined` if it is valid.
  */
 export async function checkProof(
   proof: string,
@@ -167,7 +168,7 @@ export async function checkProof(
   const key = await keys.get(thumbprint, alg, () => importKey(jwk, alg))
   if (!key || !(await isSignedBy(jwt, key, alg))) return 'proof_invalid'
   if (nonces && !(await nonces.isCurrent(nonce))) return 'nonce_needed'
-  // last of all, so that nobody fills the memory without a key and a token of their own
+  // last, so that only clients with a valid key and token can fill the memory
   const id = await digestOf(JSON.stringify([thumbprint, url, jti]))
   const until = (iat + lifetimeSeconds + toleranceSeconds) * 1000
   return (await replay.remember(id, until)) ? undefined : 'proof_replayed'

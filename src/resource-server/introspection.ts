@@ -14,30 +14,33 @@ import type { Clock } from '../core/ports.ts'
 import { singleFlight } from '../core/waiting.ts'
 import { digestOf } from './jwt.ts'
 
-/** How to ask an issuer about tokens (RFC 7662). */
+/** How to introspect tokens at an issuer (RFC 7662). */
 export interface IntrospectionOptions {
   /** This API's `client_id` at the issuer. */
   clientId: string
-  /** How it authenticates, from `latchkey/client-authentication`. */
+  /** How this API authenticates, from `latchkey/client-authentication`. Default: as a public client. */
   clientAuthentication?: ClientAuthentication
-  /** The endpoint, if the issuer's metadata does not name it. */
+  /** The introspection endpoint, if the issuer's metadata does not name it. */
   endpoint?: string
-  /** How many seconds an active token is taken for active, 0 or more, never beyond its `exp`. Default 30. */
+  /** How many seconds to cache the response for an active token, 0 or more, never beyond its `exp`. Default 30. */
   cacheSeconds?: number
-  /** How many seconds an inactive token is taken for inactive, 0 or more. Default 5. */
+  /** How many seconds to cache the response for an inactive token, 0 or more. Default 5. */
   inactiveCacheSeconds?: number
-  /** Accepts answers without `aud`, from an issuer that answers `active` only to the API that the token is for. Default false. */
+  /**
+   * Accepts responses without `aud`. Set it only if the issuer reports a token as `active` only to the API that the token is
+   * for. Default false.
+   */
   acceptWithoutAudience?: boolean
 }
 
-/** The answer about one token. */
+/** The introspection response for one token. */
 export type Introspected = Readonly<Record<string, unknown>> & { readonly active: boolean }
 
 const MOST_ENTRIES = 10_000
 
 /**
- * Asks about each token once at a time, and remembers the answer by the token's digest.
- * @throws NetworkError or ServerError where there is no answer: that is never taken for an answer.
+ * Creates a function that introspects a token. It sends one request at a time for each token, and caches the response under
+ * the token's digest. It rejects with a LatchkeyError if the issuer does not answer: it never treats that as an answer.
  */
 export function createIntrospection(
   {
@@ -60,11 +63,11 @@ export function createIntrospection(
       const client = { client_id: clientId, use_mtls_endpoint_aliases: clientAuthentication?.mtls ?? false }
       const authenticate = clientAuthentication?.authenticate ?? None()
       const response = await introspectionRequest(as, client, authenticate, accessToken, {
-        [allowInsecureRequests]: true, // loopback only: endpointOf() has seen to that
+        [allowInsecureRequests]: true, // endpointOf() allows http only on loopback
         [customFetch]: async (url, init) => {
-          // asking twice does no harm
+          // `true` allows a retry, which does no harm here
           const answer = await transport(url, init, true)
-          // JSON that can be read in one way only; a signed answer is no JSON
+          // accept only JSON without duplicate members; a signed response is not JSON
           const isJson = answer.status === 200 && /json/i.test(answer.headers.get('content-type') ?? '')
           return isJson ? withMembers(answer, await readMembers(answer, () => {})) : answer
         },

@@ -2,26 +2,26 @@ import { parseJson } from '../authorization/token-response.ts'
 import { base64url } from '../core/base64url.ts'
 
 /**
- * JWTs (RFC 7519, RFC 7515), verified here by Web Crypto: oauth4webapi verifies no access token that is bound to a
- * certificate, and no DPoP proof for a token that is not a JWT, and it imports the key at every call.
+ * A JWT (RFC 7519, RFC 7515). latchkey verifies it with Web Crypto itself: oauth4webapi does not verify access tokens that
+ * are bound to a certificate, nor DPoP proofs for tokens that are not JWTs, and it imports the key at every call.
  */
 export interface Jwt {
   readonly header: Readonly<Record<string, unknown>>
   readonly claims: Readonly<Record<string, unknown>>
-  /** What the signature is of. */
+  /** The signed bytes. */
   readonly signed: Uint8Array<ArrayBuffer>
   readonly signature: Uint8Array<ArrayBuffer>
 }
 
-/** Longer ones fit into no header. */
+/** Longer tokens do not fit into a header. */
 export const LONGEST_TOKEN = 16_384
 const BASE64URL = /^[\w-]+$/
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-/** The bits of the last letter that nothing is made of, by the number of letters in the last group. */
+/** The unused bits of the last letter, by the number of letters in the last group. */
 const UNUSED = [0, 0, 15, 3] as const
 
-/** @returns `undefined` for what is not base64url, or not in its one spelling (RFC 4648 section 3.5). */
+/** @returns `undefined` if the text is not base64url in its canonical form (RFC 4648 section 3.5). */
 export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | undefined {
   const rest = text.length % 4
   if (!BASE64URL.test(text) || rest === 1) return undefined
@@ -32,7 +32,7 @@ export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | undefin
   return bytes
 }
 
-/** SHA-256 in base64url, as `ath`, `jkt` and `x5t#S256` have it. */
+/** The SHA-256 digest in base64url, as in `ath`, `jkt` and `x5t#S256`. */
 export const digestOf = async (content: string | Uint8Array<ArrayBuffer>): Promise<string> =>
   base64url(
     await crypto.subtle.digest(
@@ -55,13 +55,13 @@ function parsePart(text: string | undefined): Readonly<Record<string, unknown>> 
   }
 }
 
-/** @returns `undefined` for what is no signed JWT, or could be read in two ways. */
+/** @returns `undefined` if the text is not a signed JWT, or is ambiguous JSON. */
 export function parseJwt(text: string): Jwt | undefined {
   const parts = text.split('.', 4)
   if (parts.length !== 3 || text.length > LONGEST_TOKEN) return undefined
   const [header, claims] = [parsePart(parts[0]), parsePart(parts[1])]
   const signature = decodeBase64url(parts[2] ?? '')
-  // extensions that must be understood are not (RFC 7515 section 4.1.11); `b64` is one of them
+  // latchkey supports no critical extension (RFC 7515 section 4.1.11); `b64` is one of them
   if (!header || !claims || !signature || 'crit' in header || 'b64' in header) return undefined
   return { header, claims, signature, signed: new TextEncoder().encode(`${parts[0]}.${parts[1]}`) }
 }
@@ -96,7 +96,7 @@ const edwards: Algorithm = {
   verify: { name: 'Ed25519' },
 }
 
-/** Signatures by a private key only: nothing that a public key or a secret could have made. */
+/** Only signatures by a private key: no algorithm with which a public key or a shared secret could sign. */
 const ALGORITHMS = {
   RS256: rsa(256),
   RS384: rsa(384),
@@ -111,11 +111,11 @@ const ALGORITHMS = {
   Ed25519: edwards,
 } as const
 
-/** An algorithm of RFC 7518 section 3 or RFC 8037 that a signature may have. */
+/** A signature algorithm of RFC 7518 section 3, RFC 8037 or RFC 9864. */
 export type SigningAlgorithm = keyof typeof ALGORITHMS
 export const SIGNING_ALGORITHMS = Object.keys(ALGORITHMS) as readonly SigningAlgorithm[]
 
-/** A shorter modulus is no protection (RFC 7518 section 3.3). */
+/** The shortest modulus that RFC 7518 section 3.3 allows. */
 const LEAST_RSA_BITS = 2048
 
 /** Whether a JWK is for this algorithm, and for signatures (RFC 7517 section 4). */
@@ -130,13 +130,13 @@ export function isKeyFor(jwk: Readonly<Record<string, unknown>>, alg: SigningAlg
   return jwk.kty === kty && isOfCurve && isNamed(jwk.alg) && isForSignatures && mayVerify
 }
 
-/** @returns `undefined` for a key that is none, is not public, or is too short. */
+/** @returns `undefined` for a key that is invalid, not public, or too short. */
 export async function importKey(
   jwk: Readonly<Record<string, unknown>>,
   alg: SigningAlgorithm,
 ): Promise<CryptoKey | undefined> {
   const { kty, crv, n, e, x, y } = jwk as Record<string, string>
-  // only what a public key consists of, so that nothing else decides about its use
+  // import only the members of a public key, so that no other member restricts its use
   const parts = Object.entries({ kty, crv, n, e, x, y }).filter(([, value]) => typeof value === 'string')
   if ('d' in jwk || 'k' in jwk) return undefined
   try {
@@ -154,11 +154,11 @@ export async function importKey(
   }
 }
 
-/** Whether the key has made this signature. */
+/** Whether this key verifies the JWT's signature. */
 export const isSignedBy = (jwt: Jwt, key: CryptoKey, alg: SigningAlgorithm): Promise<boolean> =>
   crypto.subtle.verify(ALGORITHMS[alg].verify, key, jwt.signature, jwt.signed).catch(() => false)
 
-/** The thumbprint of a public key (RFC 7638 section 3.2), or `undefined` for what is none. */
+/** The thumbprint of a public key (RFC 7638 section 3.2), or `undefined` if the JWK is not a public key. */
 export async function thumbprintOf(jwk: Readonly<Record<string, unknown>>): Promise<string | undefined> {
   const { kty, crv, n, e, x, y } = jwk
   const members = kty === 'RSA' ? { e, kty, n } : kty === 'EC' ? { crv, kty, x, y } : { crv, kty, x }

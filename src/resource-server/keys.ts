@@ -5,20 +5,20 @@ import { readMembers } from '../authorization/token-response.ts'
 import type { Clock } from '../core/ports.ts'
 import { importKey, isKeyFor, isObject, type Jwt, type SigningAlgorithm } from './jwt.ts'
 
-/** After this long, keys are fetched anew beside the calls that use them. */
+/** When the keys are this old, latchkey fetches them again in the background. */
 const FRESH_MS = 10 * 60_000
-/** After this long without an answer, they are used no more: what was withdrawn must not live for ever. */
+/** When the keys are this old, latchkey no longer uses them: a withdrawn key must not stay valid forever. */
 const USABLE_MS = 24 * 3_600_000
-/** A failure is told to all who ask within this time, so that calls do not pile up behind an issuer that is down. */
+/** All calls within this time get the same failure, so that they do not pile up while the issuer is down. */
 const FAILURE_MS = 1000
-/** Whoever invents key ids does not make this API ask for keys more often. */
+/** The least time between two fetches for unknown key ids, so that tokens with invented ids do not flood the issuer. */
 const COOLDOWN_MS = 30_000
 
-/** The keys that an issuer signs access tokens with. */
+/** The keys that sign an issuer's access tokens. */
 export interface IssuerKeys {
   /**
-   * The keys that may have signed this token: those of its `kid`, or all that fit its algorithm where it names none.
-   * @throws NetworkError, ServerError or ConfigurationError where they are not to be had.
+   * Finds the keys that may have signed this token: those with its `kid`, or all keys for its algorithm if it has no `kid`.
+   * @throws NetworkError, ServerError or ConfigurationError if latchkey cannot get the keys.
    */
   find(jwt: Jwt, alg: SigningAlgorithm): Promise<readonly CryptoKey[]>
 }
@@ -29,11 +29,11 @@ export interface IssuerKeysPorts {
   readonly transport: Transport
   readonly clock: Clock
   readonly server: Server
-  /** Where the keys are, if the issuer has no metadata. */
+  /** The URL of the keys, if the issuer has no metadata. */
   readonly jwksUri: string | undefined
 }
 
-/** Fetches keys once for all who wait, keeps them, and looks again for a key that is not among them. */
+/** Fetches the keys once for all waiting calls and caches them. Fetches them again for a key id that is not among them. */
 export function createIssuerKeys({ transport, clock, server, jwksUri }: IssuerKeysPorts): IssuerKeys {
   let known: KeySet = []
   let fetchedAt = Number.NEGATIVE_INFINITY
@@ -84,7 +84,7 @@ export function createIssuerKeys({ transport, clock, server, jwksUri }: IssuerKe
       if (age > USABLE_MS) await refresh()
       else if (age > FRESH_MS && mayAsk()) refresh().catch(() => {})
       let found = candidates(kid, alg)
-      // keys may have rotated a moment ago (RFC 9068 section 4)
+      // the issuer may have just rotated its keys (RFC 9068 section 4)
       if (!found.length && mayAsk()) {
         await refresh()
         found = candidates(kid, alg)

@@ -5,65 +5,65 @@ import type { ReplayMemory } from './dpop-proof.ts'
 import type { IntrospectionOptions } from './introspection.ts'
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from './jwt.ts'
 
-/** An issuer whose access tokens this API takes. */
+/** An issuer whose access tokens this API accepts. */
 export interface TrustedIssuer {
-  /** As its tokens name it in `iss`, and as its metadata does. */
+  /** The issuer, exactly as in the `iss` of its tokens and in its metadata. */
   issuer: string
-  /** Where its keys are, if it publishes no metadata. */
+  /** The URL of its keys, if it publishes no metadata. */
   jwksUri?: string
-  /** Asks it about every token, JWT or not, so that a revoked one is refused. Default: JWTs are checked by its keys. */
+  /** Introspects every token, JWT or not, so that a revoked token is refused. Default: latchkey checks JWTs by its keys. */
   introspection?: IntrospectionOptions
 }
 
 /** The options of `protect()`. */
 export interface ProtectOptions {
-  /** Whose access tokens are taken: one issuer or several. */
+  /** The issuers whose access tokens this API accepts: one or several. */
   issuer: string | TrustedIssuer | readonly (string | TrustedIssuer)[]
-  /** What tokens must name as their audience: one of these. Default: `resource`. */
+  /** The accepted audiences: a token must name at least one of them. Default: `resource`. */
   audience?: string | readonly string[]
   /**
    * The URL of this API as its clients see it (RFC 9728 section 1.2). The metadata and the challenges name it, and DPoP
-   * proofs must be for its origin. Default: none, and proofs must be for the URL of the request.
+   * proofs must be for its origin. Default: no metadata, and proofs must be for the origin of the request.
    */
   resource?: string
-  /** The claim that has the audience: `client_id` for Amazon Cognito, whose tokens have no `aud`. Default `aud`. */
+  /** The claim that names the audience: `client_id` for Amazon Cognito, whose tokens have no `aud`. Default `aud`. */
   audienceClaim?: 'aud' | 'client_id'
   /**
-   * Accepts JWTs that are not quite as RFC 9068 has them: any `typ` but those of other tokens, and without `client_id`,
+   * Accepts JWTs that deviate from RFC 9068: with any `typ` except those of other kinds of tokens, and without `client_id`,
    * `iat`, `jti` and `sub`. Auth0, Cognito, Entra, Firebase, Keycloak and Okta issue such tokens. Default false.
    */
   acceptAnyJwt?: boolean
-  /** The signature algorithms of tokens and proofs. Default: all with a private key that Web Crypto has. */
+  /** The accepted signature algorithms of tokens and proofs. Default: all asymmetric algorithms that latchkey supports. */
   algorithms?: readonly SigningAlgorithm[]
   /**
-   * `accepted`: tokens that are bound to a key need a proof (RFC 9449). `required`: no others are taken. `off`: bound tokens
-   * are refused. Default `accepted`.
+   * `accepted`: tokens that are bound to a key need a proof (RFC 9449). `required`: all tokens must be bound to a key.
+   * `off`: tokens that are bound to a key are refused. Default `accepted`.
    */
   dpop?: 'off' | 'accepted' | 'required'
   /**
-   * Asks for a nonce in each proof (RFC 9449 section 8). `true` makes a secret of this process; several processes of one API
-   * need the same one, of 32 bytes or more. Default false.
+   * Requires a nonce in each proof (RFC 9449 section 8). `true` creates a secret for this process. If several processes
+   * serve the API, pass the same secret of 32 bytes or more to all of them. Default false.
    */
   dpopNonce?: boolean | Uint8Array<ArrayBuffer>
   /** How many seconds old a proof may be, 1 or more. Default 60. */
   proofLifetimeSeconds?: number
-  /** What remembers proofs, so that each is taken once. Default: this process's memory. */
+  /** Remembers proofs, so that each is accepted only once. Default: this process's memory. */
   replayMemory?: ReplayMemory
-  /** How many seconds clocks may differ, 0 to 300. Default 5. */
+  /** How many seconds the clocks may differ, 0 to 300. Default 5. */
   clockToleranceSeconds?: number
-  /** What challenges name as the protected space. Default: none. */
+  /** The `realm` of the challenges (RFC 6750 section 3). Default: none. */
   realm?: string
-  /** What the metadata lists as `scopes_supported`. Default: none. */
+  /** The `scopes_supported` of the metadata. Default: none. */
   scopes?: readonly string[]
-  /** More members of the metadata (RFC 9728 section 2), such as `resource_name`. */
+  /** More members for the metadata (RFC 9728 section 2), such as `resource_name`. */
   metadata?: Readonly<Record<string, unknown>>
-  /** The function that sends requests to issuers. Default: the global `fetch`. */
+  /** Sends the requests to issuers. Default: the global `fetch`. */
   fetch?: Fetch
   /** The source of time. Default: the device's clock. */
   clock?: Clock
 }
 
-/** The options after their checks, with defaults in place. */
+/** The checked options with defaults applied. */
 export interface ProtectSettings {
   readonly issuers: readonly TrustedIssuer[]
   readonly audience: readonly string[]
@@ -77,7 +77,7 @@ export interface ProtectSettings {
   readonly toleranceSeconds: number
 }
 
-/** @throws ConfigurationError that names the option, what it got and what would be right. */
+/** @throws ConfigurationError that names the option, the value and a correct one. */
 function check(isRight: unknown, option: string, right: string, got: unknown): asserts isRight {
   if (isRight) return
   throw new ConfigurationError(`"${option}" must be ${right}; got ${JSON.stringify(got)?.slice(0, 99)}.`)
@@ -105,7 +105,7 @@ function checkIssuer(trusted: string | TrustedIssuer): TrustedIssuer {
   return known
 }
 
-/** @throws ConfigurationError that names the option, what it got and what would be right. */
+/** @throws ConfigurationError that names the option, the value and a correct one. */
 export function parseProtectOptions(options: ProtectOptions): ProtectSettings {
   if (!options)
     throw new ConfigurationError('protect() takes an object of options: see docs/resource-server.md.')

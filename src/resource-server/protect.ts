@@ -33,17 +33,18 @@ import {
   type Verdict,
 } from './verdict.ts'
 
-/** Judges requests to one API. */
+/** Checks the requests to one API. */
 export interface Protect extends ResourceMetadata {
   /**
-   * @param request only its method, URL and headers are read.
-   * @param requirements what this route asks for beside a valid token.
-   * @returns the verdict; it never rejects for anything in the request, nor for an issuer that does not answer.
+   * Checks the access token of a request.
+   * @param request latchkey reads only its method, URL and headers.
+   * @param requirements what this route requires beyond a valid token.
+   * @returns the verdict. The promise does not reject, whatever the request contains and even if the issuer does not answer.
    */
   (request: Request, requirements?: Requirements): Promise<Verdict>
 }
 
-/** Why a token is refused, thrown within this file only. */
+/** Carries the reason of a refusal. Only this file throws and catches it. */
 class Refusal {
   readonly reason: RefusalReason
   readonly cause: LatchkeyError | undefined
@@ -58,7 +59,7 @@ interface Issuer extends TrustedIssuer {
   readonly introspect: ((accessToken: string) => Promise<Introspected>) | undefined
 }
 
-/** What a request presents: `token` is one, and `scheme` how it came. */
+/** The credentials of a request: the token and whether it came with the DPoP scheme, or why there is none. */
 type Presented =
   | { readonly token: string; readonly isDpop: boolean }
   | { readonly refusal: 'no_token' | 'malformed_request' }
@@ -71,7 +72,7 @@ function readCredentials(request: Request): Presented {
   const isInUrl = new URL(request.url).searchParams.has('access_token')
   if (header === null || !/^(bearer|dpop)\b/i.test(header)) return { refusal: 'no_token' }
   const [, scheme = '', token = ''] = CREDENTIALS.exec(header) ?? []
-  // two tokens, in whatever way (RFC 6750 section 3.1)
+  // RFC 6750 section 3.1: refuse a request that sends a token in more than one way
   if (!token || token.length > LONGEST_TOKEN || isInUrl) return { refusal: 'malformed_request' }
   return { token, isDpop: scheme.toLowerCase() === 'dpop' }
 }
@@ -123,7 +124,7 @@ function checkIntrospected(
   const { active, token_type: type, ...claims } = answer
   if (active !== true) throw new Refusal('inactive')
   if (claims.iss !== undefined && claims.iss !== issuer) throw new Refusal('unknown_issuer')
-  // some say which kind of token it is; a refresh token opens no API
+  // some issuers report the kind of token; an API must not accept a refresh token
   if (type !== undefined && !/^(bearer|dpop|access_token|urn:.*access_token)$/i.test(String(type)))
     throw new Refusal('wrong_type')
   const needsAudience = !introspection?.acceptWithoutAudience
@@ -133,8 +134,8 @@ function checkIntrospected(
 }
 
 /**
- * Checks the token with the issuer that it is of.
- * @throws Refusal; LatchkeyError where that issuer could not be asked.
+ * Checks the token with the issuer that issued it.
+ * @throws Refusal; LatchkeyError if latchkey cannot reach that issuer.
  */
 async function checkToken(
   token: string,
@@ -146,7 +147,7 @@ async function checkToken(
   const named = jwt && issuers.find(({ issuer }) => issuer === jwt.claims.iss)
   if (named && !named.introspect)
     return { claims: await checkJwt(jwt, named, settings, now()), issuer: named.issuer }
-  // a JWT of another issuer is for nobody here; what is no JWT may be of any that can be asked
+  // a JWT of an unknown issuer is refused; an opaque token may belong to any issuer with introspection
   const asked = named
     ? [named]
     : jwt && 'iss' in jwt.claims
@@ -165,8 +166,8 @@ async function checkToken(
 }
 
 /**
- * Composes the judge of one API of its parts.
- * @throws ConfigurationError that names the option, what it got and what would be right.
+ * Creates the function that checks the requests to one API.
+ * @throws ConfigurationError for a wrong option. Its message names the option, the value and a correct one.
  */
 export function createProtect(options: ProtectOptions, device: { fetch: Fetch; clock: Clock }): Protect {
   const settings = parseProtectOptions(options)
@@ -201,7 +202,7 @@ export function createProtect(options: ProtectOptions, device: { fetch: Fetch; c
     if (x5t !== undefined && !(await isBoundToCertificate(x5t, certificate)))
       throw new Refusal('wrong_binding')
     if (jkt === undefined) {
-      // a token that is bound to no key does not become safer by a proof
+      // a proof does not protect a token that is not bound to a key
       if (isDpop) throw new Refusal('wrong_binding')
       if (settings.dpop === 'required') throw new Refusal('proof_missing')
       return x5t === undefined ? 'none' : 'certificate'
@@ -257,8 +258,8 @@ export function createProtect(options: ProtectOptions, device: { fetch: Fetch; c
 }
 
 /**
- * The same judge, asking for these scopes too: for one route of several.
- * @param scope all of them, as one string or a list.
+ * Adds required scopes to `protect`, for one of several routes.
+ * @param scope the required scopes, all of them, as one string or a list.
  */
 export const requireScope = (protect: Protect, scope: string | readonly string[]): Protect => {
   const stricter = (request: Request, requirements: Requirements = {}) =>

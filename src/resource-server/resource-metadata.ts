@@ -1,21 +1,21 @@
 import type { ProtectOptions, ProtectSettings } from './options.ts'
 
-/** What an API says of itself (RFC 9728). */
+/** The protected-resource metadata of an API (RFC 9728). */
 export interface ResourceMetadata {
-  /** The document; `undefined` without the option `resource`. */
+  /** The metadata document. `undefined` without the option `resource`. */
   readonly metadata: Readonly<Record<string, unknown>> | undefined
-  /** Where clients look for it (RFC 9728 section 3.1), and where the challenges point to. */
+  /** The URL of the document (RFC 9728 section 3.1), which the challenges name. `undefined` without `resource`. */
   readonly metadataUrl: string | undefined
   /**
-   * Answers a request for the document.
-   * @returns `undefined` for any other request.
+   * Answers a request for the metadata document.
+   * @returns the response, or `undefined` for any other request.
    */
   serveMetadata(request: Request): Response | undefined
 }
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
 
-/** Every page may read it: there is nothing secret in it. */
+/** Any page may read the document, because it contains no secrets. */
 const CORS = { 'access-control-allow-origin': '*' }
 
 export function createResourceMetadata(
@@ -23,11 +23,11 @@ export function createResourceMetadata(
   { resource: named, scopes, metadata: more }: ProtectOptions,
 ): ResourceMetadata {
   if (!resource) return { metadata: undefined, metadataUrl: undefined, serveMetadata: () => undefined }
-  // inserted before the path
+  // RFC 9728 section 3.1 inserts the well-known path before the resource's path
   const path = `${WELL_KNOWN}${resource.pathname.replace(/\/$/, '')}`
   const metadata = {
     ...more,
-    resource: named, // exactly as it was given (section 3.3)
+    resource: named, // exactly as configured (section 3.3)
     authorization_servers: issuers.map(({ issuer }) => issuer),
     bearer_methods_supported: ['header'],
     ...(scopes && { scopes_supported: scopes }),

@@ -14,45 +14,45 @@ export interface AccessTokenClaims {
   readonly [claim: string]: unknown
 }
 
-/** Why a request was refused: the closed list. */
+/** Why a request was refused. The list is complete. */
 export type RefusalReason =
   /** There is no access token in the `Authorization` header. */
   | 'no_token'
-  /** The header is malformed, or there are two tokens. */
+  /** The header is malformed, or the request has two tokens. */
   | 'malformed_request'
-  /** It is neither a signed JWT nor a token that the introspection endpoint knows. */
+  /** The token is not a signed JWT, and no issuer has introspection configured. */
   | 'not_a_token'
-  /** `typ` says that it is another kind of JWT, such as an ID Token (RFC 9068 section 4). */
+  /** The token is of another kind, such as an ID Token (RFC 9068 section 4). */
   | 'wrong_type'
   /** `alg` is not one of `algorithms`. */
   | 'wrong_algorithm'
-  /** `iss` is none of the issuers. */
+  /** `iss` is not one of the configured issuers. */
   | 'unknown_issuer'
-  /** The issuer has no key for it. */
+  /** The issuer has no key with this `kid` or for this `alg`. */
   | 'unknown_key'
   | 'bad_signature'
   | 'expired'
   /** `nbf` or `iat` is in the future. */
   | 'not_yet_valid'
   | 'wrong_audience'
-  /** A claim that must be there is missing or of another type. */
+  /** A required claim is missing, or a claim has the wrong type. */
   | 'bad_claims'
-  /** The introspection endpoint says that it is not active: expired, revoked or unknown. */
+  /** The introspection endpoint reports that the token is not active: it has expired, was revoked or is unknown. */
   | 'inactive'
-  /** The token is bound to a key, and the request has no proof; or this API takes only bound tokens. */
+  /** The token is bound to a key and the request has no DPoP proof, or this API accepts only bound tokens. */
   | 'proof_missing'
-  /** The DPoP proof does not fit the request, the token or the key. */
+  /** The DPoP proof does not match the request, the token or the key. */
   | 'proof_invalid'
-  /** The same proof was here before. */
+  /** The DPoP proof was used before. */
   | 'proof_replayed'
-  /** The proof has no nonce, or not a current one. */
+  /** The DPoP proof has no current nonce. */
   | 'nonce_needed'
-  /** The token is bound to another certificate, or in a way that is not known here. */
+  /** The token is not bound to this request's key or certificate, or is bound in a way that this API does not accept. */
   | 'wrong_binding'
   | 'insufficient_scope'
   /** The user has to authenticate in another way, or again (RFC 9470). */
   | 'insufficient_user_authentication'
-  /** The issuer's keys or its introspection endpoint could not be reached. The token may be good. */
+  /** latchkey could not get the issuer's keys or introspection response. The token may be valid. */
   | 'unavailable'
 
 /** The request may pass. */
@@ -60,13 +60,13 @@ export interface Granted {
   readonly valid: true
   readonly claims: AccessTokenClaims
   readonly issuer: string
-  /** The user, or the client itself where there is no user. */
+  /** The claim `sub`: the user, or the client itself if there is no user. */
   readonly subject: string | undefined
   readonly clientId: string | undefined
   readonly scope: readonly string[]
-  /** What the token is bound to. */
+  /** How the token is bound: to a DPoP key, to a client certificate, or not at all. */
   readonly binding: 'none' | 'dpop' | 'certificate'
-  /** Headers to put on the answer, such as a fresh `DPoP-Nonce`. */
+  /** Headers to add to the response, such as a fresh `DPoP-Nonce`. */
   readonly headers: Readonly<Record<string, string>>
 }
 
@@ -74,37 +74,37 @@ export interface Granted {
 export interface Refused {
   readonly valid: false
   readonly reason: RefusalReason
-  /** 401, 403, 400 for a malformed request, or 503 where nobody could say. */
+  /** The status of the response: 401, 403, 400 for a malformed request, or 503 with the reason `unavailable`. */
   readonly status: 400 | 401 | 403 | 503
-  /** The headers of the answer: the challenge (RFC 6750 section 3), and that pages may read it. */
+  /** The headers of the response: the challenge (RFC 6750 section 3), and a CORS header that lets pages read it. */
   readonly headers: Readonly<Record<string, string>>
-  /** The body of the answer, as JSON. */
+  /** The JSON body of the response. */
   readonly body: { readonly error?: string; readonly error_description: string }
-  /** With `unavailable`: what failed. */
+  /** With the reason `unavailable`: the error, if it is a LatchkeyError. */
   readonly cause?: LatchkeyError
-  /** The whole answer, to return from a handler. */
+  /** Creates the whole response, to return from a handler. */
   response(): Response
 }
 
-/** What becomes of a request. It never holds the token. */
+/** The decision about a request. It never contains the token. */
 export type Verdict = Granted | Refused
 
-/** What a route asks for beside a valid token. */
+/** The requirements of a route beyond a valid token. */
 export interface Requirements {
   /** All of these scopes, as one string or a list. */
   readonly scope?: string | readonly string[]
   /** One of these authentication context classes (RFC 9470). */
   readonly acrValues?: readonly string[]
-  /** How many seconds ago the user may have authenticated at most (RFC 9470). */
+  /** The most seconds since the user authenticated (RFC 9470). */
   readonly maxAgeSeconds?: number
   /**
    * The client's certificate of this connection, for tokens that are bound to one (RFC 8705): DER bytes, or PEM or base64
-   * text as a proxy passes it on. Take it from a header only if the proxy removes the client's own.
+   * text as a proxy forwards it. Take it from a header only if the proxy removes such a header from the client's request.
    */
   readonly certificate?: Uint8Array | string
 }
 
-/** The first three are of OAuth (RFC 6750 section 3.1), the others of RFC 9449 section 7.1 and RFC 9470 section 3. */
+/** The first three come from RFC 6750 section 3.1, the others from RFC 9449 section 7.1 and RFC 9470 section 3. */
 type ErrorName =
   | 'invalid_request'
   | 'invalid_token'
@@ -146,18 +146,18 @@ const REFUSALS: Readonly<
   unavailable: [503, undefined, 'The access token cannot be checked right now.'],
 }
 
-/** What the challenges of one API have in common. */
+/** The settings that all challenges of one API share. */
 export interface ChallengeSettings {
   readonly realm: string | undefined
-  /** The address of the protected-resource metadata (RFC 9728 section 5.1). */
+  /** The URL of the protected-resource metadata (RFC 9728 section 5.1). */
   readonly metadataUrl: string | undefined
   readonly dpop: 'off' | 'accepted' | 'required'
   readonly proofAlgorithms: readonly string[]
 }
 
-/** What one refusal says. */
+/** The details of one refusal. */
 export interface RefusalDetails {
-  /** Whether the request used the scheme DPoP, or must. */
+  /** Whether the request used the DPoP scheme, or must use it. */
   readonly isDpop?: boolean
   readonly requirements?: Requirements
   readonly nonce?: string | undefined
@@ -165,15 +165,15 @@ export interface RefusalDetails {
   readonly retryAfterSeconds?: number
 }
 
-/** A text between quotes (RFC 9110 section 5.6.4): nothing else than what such a text may hold. */
+/** A quoted string (RFC 9110 section 5.6.4), without the characters that would need an escape. */
 const quote = (text: string): string => `"${text.replace(/[^ !#-[\]-~]/g, '')}"`
 
 export const scopesOf = (scope: Requirements['scope']): string[] =>
   [scope ?? []].flat().join(' ').split(' ').filter(Boolean)
 
 /**
- * The challenges for a refusal: of each scheme that is accepted, and with an error in the one that was used. Where no
- * token was sent there is no error (RFC 6750 section 3.1).
+ * The challenges for a refusal: one for each accepted scheme. Only the challenge of the scheme that the request used
+ * contains the error. Without a token in the request there is no error (RFC 6750 section 3.1).
  */
 function challenge(
   { realm, metadataUrl, dpop, proofAlgorithms }: ChallengeSettings,
@@ -195,7 +195,7 @@ function challenge(
     )
     return [scheme, [...written, ...(more ? [more] : [])].join(', ')].filter(Boolean).join(' ')
   }
-  // max_age is a number, and stands without quotes in RFC 9470 section 3
+  // max_age is a number, without quotes in RFC 9470 section 3
   const maxAge =
     isStepUp && requirements.maxAgeSeconds !== undefined ? `max_age=${requirements.maxAgeSeconds}` : ''
   const challengeOf = (scheme: 'Bearer' | 'DPoP') => {
@@ -210,7 +210,7 @@ function challenge(
   return order.map(challengeOf).join(', ')
 }
 
-/** Headers that a page may read only if the answer says so. */
+/** The headers that a page may read only if the response exposes them (CORS). */
 const EXPOSED = 'WWW-Authenticate, DPoP-Nonce'
 
 export const nonceHeaders = (nonce: string | undefined): Readonly<Record<string, string>> =>

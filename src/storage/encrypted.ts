@@ -2,21 +2,21 @@ import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:
 import type { KeyValue } from '../core/ports.ts'
 import { ConfigurationError, StorageError } from '../errors.ts'
 
-/** 32 bytes, as bytes or as text in base64, base64url or hexadecimal digits. */
+/** A key of 32 bytes: the bytes, or a text in base64, base64url or hexadecimal. */
 export type EncryptionKey = string | Uint8Array
 
 const ALGORITHM = 'aes-256-gcm'
 export const KEY_BYTES = 32
-/** NIST SP 800-38D section 8.2: what AES-GCM is made for. */
+/** The IV length that NIST SP 800-38D section 8.2 recommends for AES-GCM. */
 const IV_BYTES = 12
 const TAG_BYTES = 16
 
-/** What is stored in place of a value. */
+/** The stored form of a value. */
 interface Encrypted {
   readonly encrypted: 1
-  /** Which key it is encrypted with. */
+  /** The id of the key that encrypted it. */
   readonly key: string
-  /** IV, tag and text, in base64. */
+  /** IV, authentication tag and ciphertext, in base64. */
   readonly data: string
 }
 
@@ -33,24 +33,24 @@ function parseKey(key: EncryptionKey): { readonly id: string; readonly bytes: Bu
     throw new ConfigurationError(
       `"encryptionKey" must be 32 random bytes, as bytes or in base64; got ${bytes.length}. Make one with: openssl rand -base64 32`,
     )
-  // names the key without saying anything about it
+  // identifies the key without revealing it
   const id = createHash('sha256').update('latchkey key id').update(bytes).digest('hex').slice(0, 16)
   return { id, bytes }
 }
 
-/** Encrypts and decrypts values, each bound to the name of its entry. */
+/** Encrypts and decrypts values. Each encrypted value is valid only under the name of its entry. */
 export interface Cipher {
   encrypt(name: string, value: unknown): unknown
   /**
-   * What was encrypted; `undefined` for what is damaged, of another entry, or not encrypted.
-   * @throws StorageError for what is encrypted with a key that is not here: it is not lost.
+   * @returns the value; `undefined` if it is damaged, belongs to another entry, or is not encrypted.
+   * @throws StorageError if it was encrypted with a key that is not in the list, because such a value is not lost.
    */
   decrypt(name: string, stored: unknown): unknown
 }
 
 /**
- * AES-256-GCM with a key that the app keeps.
- * @param keys the first one encrypts; the others decrypt what was encrypted before the key was replaced.
+ * A cipher for AES-256-GCM with a key that the app keeps.
+ * @param keys the first one encrypts; the others decrypt values from before a key change.
  * @throws ConfigurationError for a key that is not 32 bytes.
  */
 export function createCipher(keys: EncryptionKey | readonly EncryptionKey[]): Cipher {
@@ -82,13 +82,13 @@ export function createCipher(keys: EncryptionKey | readonly EncryptionKey[]): Ci
           .setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES))
         return JSON.parse(Buffer.concat([decipher.update(text), decipher.final()]).toString('utf8'))
       } catch {
-        return undefined // damaged, or moved here from another entry: as good as nothing
+        return undefined // damaged, or copied from another entry: treated as missing
       }
     },
   }
 }
 
-/** The same place, whose values are encrypted. Their names stay readable. */
+/** Encrypts the values in `inner`. Their names stay readable. */
 export const encryptedKeyValue = (inner: KeyValue, cipher: () => Cipher | Promise<Cipher>): KeyValue => ({
   get: async key => (await cipher()).decrypt(key, await inner.get(key)),
   async update(key, change) {

@@ -2,27 +2,27 @@ import { isSession } from '../core/keys.ts'
 import { type KeyValue, type Reach, updateAndGet } from '../core/ports.ts'
 import { isLive, type Marks } from './marks.ts'
 
-/** A place for records, and how long what is in it lasts. */
+/** A place for records. Its `reach` says who sees them and how long they last. */
 export interface Place {
   readonly name: string
   readonly reach: Reach
   readonly keyValue: KeyValue
 }
 
-/** KeyValue of several places. `begun`: what the first place was asked before the others were there. */
+/** A KeyValue over several places. `begun` is a request to the first place that started before the others were loaded. */
 export interface Places extends KeyValue {
   get(key: string, begun?: Promise<unknown>): Promise<unknown>
   update(key: string, change: (stored: unknown) => unknown, begun?: Promise<void>): Promise<void>
 }
 
 export interface PlaceWithFallback extends Places {
-  /** Of the place that is used. */
+  /** The reach of the place in use. */
   readonly reach: Reach
-  /** Reports once that another place had to be taken. */
+  /** Calls `report` once when it switches to another place. */
   onDegraded(report: (message: string) => void): void
 }
 
-/** Whether what is written can be read back: the mere presence of a storage says nothing. */
+/** Whether a written value can be read back: a storage that exists may still not work. */
 async function works({ keyValue }: Place): Promise<boolean> {
   const key = 'latchkey probe'
   const mark = Math.random()
@@ -37,9 +37,10 @@ async function works({ keyValue }: Place): Promise<boolean> {
 }
 
 /**
- * The first place, where it holds something for this page or a session for anybody; else the next one that works, for the
- * page's life. A place that holds something and fails is not left, and not taken for an empty one: the failure is the
- * caller's to see. Only a new sign-in goes elsewhere then, and the tab goes on with it.
+ * Uses the first place. If that fails and holds neither a record of this page nor any session, it switches to the next
+ * place that works, until the page is gone. It never switches away from a place that holds something, and never treats a
+ * failing place as empty: the caller gets the error. Only a new sign-in is then stored elsewhere, and this tab continues
+ * there.
  */
 export function withFallback(marks: Marks, first: Place, ...others: readonly Place[]): PlaceWithFallback {
   let place = first
@@ -77,7 +78,7 @@ export function withFallback(marks: Marks, first: Place, ...others: readonly Pla
       return work(place.keyValue)
     }
   }
-  /** What an earlier page of this tab had to keep elsewhere. */
+  /** Reads a value that an earlier page of this tab stored in one of the other places. */
   const left = async (key: string): Promise<unknown> => {
     for (const other of others) {
       const found = await other.keyValue.get(key).catch(() => undefined)
@@ -99,7 +100,7 @@ export function withFallback(marks: Marks, first: Place, ...others: readonly Pla
     async get(key, begun) {
       const own = isSession(key) && place === first ? await left(key) : undefined
       if (own !== undefined) return own
-      // a place that is empty has shown nothing by being read: it may be full, or not writable
+      // a read from an empty place does not prove that the place works: it may be full or read-only
       const found = await attempt(
         keyValue => keyValue.get(key),
         value => value !== undefined,
@@ -117,7 +118,7 @@ export function withFallback(marks: Marks, first: Place, ...others: readonly Pla
         )
       } catch (error) {
         if (place !== first || !isSession(key)) throw error
-        // a session that needs nothing of what is there is a new sign-in
+        // if the change makes a session out of nothing, it is a new sign-in
         const signIn = (stored: unknown) => {
           const session = change(stored)
           return isLive(session) ? session : stored
@@ -128,7 +129,7 @@ export function withFallback(marks: Marks, first: Place, ...others: readonly Pla
         }
         throw error
       }
-      // who signs out here does so for all; a session of this tab that ends by itself ends alone
+      // a sign-out also applies to the first place; the end of this tab's own session changes nothing there
       if (!isLive(next) && place !== first && isSession(key) && marks.any())
         await first.keyValue.update(key, change).catch(() => {})
     },
@@ -141,8 +142,8 @@ export function withFallback(marks: Marks, first: Place, ...others: readonly Pla
 }
 
 /**
- * The same places, but records whose keys are `copied` are written to one more: whichever still works after the page has
- * left and come back has them.
+ * Also writes the records whose keys are `copied` to a second place. After the page has left and come back, whichever place
+ * still works has them.
  */
 export function withCopy(places: Places, second: KeyValue, copied: (key: string) => boolean): Places {
   const nameOf = (key: string) => `copy of ${key}`

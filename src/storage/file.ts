@@ -5,10 +5,10 @@ import { carefully, codeOf, fileTrouble, refuseFile } from '../core/file-trouble
 import type { KeyValue } from '../core/ports.ts'
 import { StorageError } from '../errors.ts'
 
-/** More than all sessions of a user: a file that is larger is not ours. */
+/** More than all sessions of a user need: latchkey did not write a larger file. */
 const MOST_BYTES = 32 * 1024 * 1024
 
-/** By the code of the system's error: what stands in the file's place. FreeBSD says EMLINK of a link. */
+/** By the system's error code: what is in the file's place. FreeBSD reports EMLINK for a link. */
 const inItsPlace: Readonly<Record<string, string>> = {
   ELOOP: 'is a symbolic link',
   EMLINK: 'is a symbolic link',
@@ -17,7 +17,7 @@ const inItsPlace: Readonly<Record<string, string>> = {
   EISDIR: 'is not a regular file',
 }
 
-/** As kernels do in shared folders: a link to a folder is followed only where it is this user's own, or the system's. */
+/** Follows a link to a folder only if this user or the system owns it, as kernels do in shared folders. */
 async function refuseForeignLink(path: string): Promise<void> {
   const owner = process.getuid?.()
   const folder = dirname(path)
@@ -26,7 +26,7 @@ async function refuseForeignLink(path: string): Promise<void> {
     throw refuseFile(folder, 'is a symbolic link of another user')
 }
 
-/** The text of a file that nobody else has put there; undefined where there is none. */
+/** The text of a file that belongs to this user. `undefined` if there is no file. */
 async function readOwn(path: string): Promise<string | undefined> {
   try {
     await refuseForeignLink(path)
@@ -52,7 +52,7 @@ async function readOwn(path: string): Promise<string | undefined> {
 /** Some file systems cannot flush a folder, and Windows cannot open one. */
 const NOT_SUPPORTED = ['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EBADF', 'EISDIR', 'EPERM', 'EACCES']
 
-/** Makes the names in a folder outlast a power cut. */
+/** Flushes a folder, so that the names in it survive a power cut. */
 async function flushFolder(path: string): Promise<void> {
   try {
     const folder = await open(path, constants.O_RDONLY)
@@ -66,7 +66,7 @@ async function flushFolder(path: string): Promise<void> {
   }
 }
 
-/** Makes a folder that lasts, and those it is in. */
+/** Creates a folder and its missing parents, and flushes them. */
 async function makeFolder(path: string): Promise<void> {
   try {
     const first = await mkdir(path, { recursive: true, mode: 0o700 })
@@ -82,20 +82,20 @@ const MOST_TRIES = 3
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/
 
 /**
- * Runs `work` while no other process writes the file. `isMine` tells whether that still holds: a process that was stopped
- * may have been overtaken.
+ * Runs `work` while no other process writes the file. `isMine` returns whether that is still true: another process may have
+ * taken over while this one was stopped.
  */
 export type Exclusive = <T>(work: (isMine: () => boolean) => Promise<T>) => Promise<T>
 
 type KeyValueUpdate = (key: string, change: (stored: unknown) => unknown) => Promise<boolean>
 
 /**
- * KeyValue in one private JSON file (mode 0600 in a folder of mode 0700), shared by all processes of a user. A write
- * goes to a file beside it, is flushed and takes its place by rename: a reader sees the old or the new, never a part. A
- * symbolic link, whatever is no regular file, and a file of another user are refused.
+ * A KeyValue in one private JSON file (mode 0600 in a folder of mode 0700), shared by all processes of a user. A write goes
+ * to a temporary file, which is flushed and then renamed: a reader sees the old or the new file, never a part. latchkey
+ * refuses a symbolic link, anything else that is not a regular file, and a file of another user.
  *
- * A writer first removes what other writers have left beside the file. They were killed, or stopped and overtaken: one
- * that goes on finds the lock lost, or its file gone, and begins again.
+ * A writer first removes the temporary files of other writers. Those were killed, or stopped while another process took the
+ * lock. One that continues finds that it lost the lock or its file, and starts again.
  */
 export function fileKeyValue(path: string, exclusive: Exclusive): KeyValue {
   const folder = dirname(path)
@@ -111,12 +111,12 @@ export function fileKeyValue(path: string, exclusive: Exclusive): KeyValue {
         return Object.assign(Object.create(null), stored)
       }
     } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error // damaged by someone else: as good as nothing
+      if (!(error instanceof SyntaxError)) throw error // invalid JSON was not written by latchkey: it counts as empty
     }
     return Object.create(null)
   }
 
-  /** A folder that may be written but not listed, and what cannot be removed, keep nobody from writing. */
+  /** Removes leftover temporary files. A folder that cannot be listed, or a file that cannot be removed, is no error. */
   const sweep = async (): Promise<void> => {
     const prefix = `${basename(path)}.`
     for (const name of await readdir(folder).catch(() => [])) {
@@ -126,7 +126,7 @@ export function fileKeyValue(path: string, exclusive: Exclusive): KeyValue {
     }
   }
 
-  /** @returns whether it was written: not by one that lost the lock meanwhile. */
+  /** @returns whether the file was written: `false` if this process lost the lock. */
   const write = async (entries: Record<string, unknown>, isMine: () => boolean): Promise<boolean> => {
     const beside = `${path}.${randomUUID()}.tmp`
     try {
@@ -137,7 +137,7 @@ export function fileKeyValue(path: string, exclusive: Exclusive): KeyValue {
       } finally {
         await file.close()
       }
-      // asked when the file beside is there: whoever takes over afterwards removes it before it reads
+      // check after the temporary file exists: a process that takes over later removes that file before it reads
       if (isMine()) {
         await rename(beside, path)
         await flushFolder(folder)
@@ -168,7 +168,7 @@ export function fileKeyValue(path: string, exclusive: Exclusive): KeyValue {
     get: async key => (await read())[key],
     async update(key, change) {
       await refuseForeignLink(path)
-      // who lost the lock stands in line again, and finds what was written since
+      // a process that lost the lock waits for it again, and then reads the newer values
       for (let times = 0; times < MOST_TRIES; times++) {
         await makeFolder(folder)
         if (await tryToUpdate(key, change)) return

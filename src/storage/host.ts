@@ -1,16 +1,17 @@
 import type { KeyValue } from '../core/ports.ts'
 
-/** What a host offers for small texts: a keychain, a keystore, preferences. */
+/** The host's storage for small texts, such as a keychain, a keystore or preferences. */
 export interface HostStorage {
+  /** Resolves with the text, or with `null` or `undefined` if there is none. */
   get(key: string): Promise<string | null | undefined>
   set(key: string, value: string): Promise<unknown>
   remove(key: string): Promise<unknown>
 }
 
-/** The names of all entries, because few hosts list them. */
+/** The entry that lists the names of all others, because few hosts can list them. */
 const INDEX = 'latchkey index'
 
-/** KeyValue over storage that a host supplies, of which this process is the only user. */
+/** A KeyValue over the host's storage, for a process that is its only user. */
 export function hostKeyValue(storage: HostStorage): KeyValue {
   let last: Promise<unknown> = Promise.resolve()
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -23,7 +24,7 @@ export function hostKeyValue(storage: HostStorage): KeyValue {
     try {
       return text ? JSON.parse(text) : undefined
     } catch {
-      return undefined // not ours, or cut off: as good as nothing
+      return undefined // not written by latchkey, or truncated: treated as missing
     }
   }
   const names = async (): Promise<string[]> => {
@@ -44,7 +45,7 @@ export function hostKeyValue(storage: HostStorage): KeyValue {
         const found = await read(key)
         const next = change(found)
         if (next === found) return
-        // an entry is never there without its name, whatever is cut off in between
+        // every entry is in the index, even if the process ends between the two steps
         if (next === undefined) {
           await storage.remove(key)
           await note(key, false)

@@ -3,14 +3,14 @@ import { isSession } from '../core/keys.ts'
 import type { Clock, KeyValue } from '../core/ports.ts'
 import { withTimeLimit } from '../core/waiting.ts'
 
-/** Two tries fit into the time that one storage call may take. */
+/** The time limit of one try. Two tries fit into the time limit of a storage call. */
 const TRY_MS = 900
 
 const STORE = 'latchkey'
-/** For what must not be lost with the browser or the machine: the server does not give a rotated refresh token twice. */
+/** For records that must survive a crash of the browser or the machine: the server issues a refresh token only once. */
 const ON_DISK: IDBTransactionOptions = { durability: 'strict' }
 
-/** Opens the database. One that lacks its object store, for whatever reason, would lack it for good: it is made anew. */
+/** Opens the database. If its object store is missing, nothing would ever add it, so the database is created again. */
 async function openDatabase(name: string, isSecond = false): Promise<IDBDatabase> {
   const request = indexedDB.open(name)
   request.onupgradeneeded = () => request.result.createObjectStore(STORE)
@@ -22,11 +22,11 @@ async function openDatabase(name: string, isSecond = false): Promise<IDBDatabase
 }
 
 export interface IndexedDbKeyValue extends KeyValue {
-  /** Closes the connection. The next call opens another. */
+  /** Closes the connection. The next call opens a new one. */
   close(): void
 }
 
-/** KeyValue in IndexedDB: shared by all tabs and workers of the origin, survives reloads. */
+/** A KeyValue in IndexedDB: shared by all tabs and workers of the origin, survives reloads. */
 export function indexedDbKeyValue(database: string, clock: Clock): IndexedDbKeyValue {
   let opening: Promise<IDBDatabase> | undefined
   const close = () => {
@@ -37,16 +37,16 @@ export function indexedDbKeyValue(database: string, clock: Clock): IndexedDbKeyV
   const open = () => {
     if (opening) return opening
     opening = openDatabase(database).then(connection => {
-      connection.onclose = connection.onversionchange = close // whoever deletes it must not wait for us
+      connection.onclose = connection.onversionchange = close // a deletion must not wait for this connection
       return connection
     })
-    // a page that is frozen with an open connection may find it dead when it thaws
+    // if a page is frozen with an open connection, the connection may be dead when the page thaws
     globalThis.document?.addEventListener('freeze', close)
     return opening
   }
   /**
-   * Works in a transaction of its own. A connection can die without a word, and an open can hang for ever (WebKit): one more
-   * try with a new connection is made before the call is given up.
+   * Runs `work` in its own transaction. A connection can die silently, and opening one can hang forever (WebKit), so it
+   * tries a failed call once more with a new connection.
    */
   const use = async <T>(
     mode: IDBTransactionMode,
@@ -76,7 +76,7 @@ export function indexedDbKeyValue(database: string, clock: Clock): IndexedDbKeyV
         'readwrite',
         (store, late) =>
           new Promise<void>((resolve, reject) => {
-            // what is given up must not be stored later; it may have been stored just now
+            // a call that timed out must not store its value later; it may already have stored it
             late.onabort = () => {
               try {
                 store.transaction.abort()
@@ -84,7 +84,7 @@ export function indexedDbKeyValue(database: string, clock: Clock): IndexedDbKeyV
             }
             const found = store.get(key)
             found.onsuccess = () => {
-              if (late.aborted) return // it is being tried again
+              if (late.aborted) return // the second try is running
               try {
                 const next = change(found.result)
                 if (next === undefined) store.delete(key)

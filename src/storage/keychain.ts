@@ -11,7 +11,7 @@ export interface KeychainEntry {
   setPassword(secret: string): Promise<unknown>
 }
 
-/** Another package, or none: the app decides whether it installs one. */
+/** Loads `@napi-rs/keyring`, which the app installs only if it needs it. */
 async function openEntry(service: string, account: string): Promise<KeychainEntry> {
   const { AsyncEntry } = await import('@napi-rs/keyring').catch((cause: unknown) => {
     throw new ConfigurationError(
@@ -19,11 +19,11 @@ async function openEntry(service: string, account: string): Promise<KeychainEntr
       { cause },
     )
   })
-  // without a Secret Service, the default would fall back to a kernel keyring, which does not outlast a reboot
+  // without a Secret Service, the package's default is a kernel keyring, which does not survive a reboot
   return new AsyncEntry(service, account, { linux: { store: 'secret-service' } })
 }
 
-/** The words of the system say where the user has to look; they hold no secret. */
+/** The first line of the system's message, which tells the user where to look. It contains no secret. */
 const wordsOf = (cause: unknown) =>
   cause instanceof Error ? cause.message.split('\n')[0]?.slice(0, 200) : ''
 
@@ -38,11 +38,11 @@ export interface KeychainOptions {
   readonly lock: Lock
   /** Default: the entry of @napi-rs/keyring. */
   readonly entry: KeychainEntry | undefined
-  /** Where the encrypted values are, for messages. */
+  /** The path of the encrypted values, for messages. */
   readonly path: string
 }
 
-/** KeyValue whose values are encrypted with a key that is in the keychain of the operating system. */
+/** Encrypts the values in `inner` with a key in the keychain of the operating system. */
 export function keychainKeyValue(inner: KeyValue, options: KeychainOptions): KeyValue {
   const { service, account, lock, path } = options
 
@@ -51,7 +51,7 @@ export function keychainKeyValue(inner: KeyValue, options: KeychainOptions): Key
       const entry = options.entry ?? (await openEntry(service, account))
       const found = await entry.getPassword()
       if (found) return createCipher(found)
-      // a keychain that is locked may say that there is nothing: what is there would be lost with a new key
+      // a locked keychain may report no entry; a new key would make the stored values unreadable
       if ((await inner.keys('')).length > 0) {
         throw new StorageError(
           `The key for ${path} is not in the keychain: unlock the keychain and try again. If the key is gone, delete the file and sign in again.`,
@@ -65,7 +65,7 @@ export function keychainKeyValue(inner: KeyValue, options: KeychainOptions): Key
       throw cause instanceof LatchkeyError ? cause : noKeychain(cause)
     }
   }
-  // two processes that start at the same time must not make two keys
+  // two processes that start at the same time must not create two keys
   const cipher = once(() => lock.run('keychain', readKey, WAIT_MS))
   return encryptedKeyValue(inner, cipher)
 }

@@ -2,10 +2,10 @@ import type { Clock, KeyValue, Lock } from '../core/ports.ts'
 import { withTimeLimit } from '../core/waiting.ts'
 import { LatchkeyError, StorageError } from '../errors.ts'
 
-/** One storage call at most: IndexedDB can hang for ever. */
+/** The time limit of one storage call: IndexedDB can hang forever. */
 const STORAGE_CALL_MS = 2000
 
-/** The same place, but every call settles in time and rejects with a StorageError only. */
+/** Gives every call of a KeyValue a time limit. The calls reject only with a StorageError. */
 export function limited(keyValue: KeyValue, clock: Clock): KeyValue {
   const limit = async <T>(done: string, call: (late: AbortSignal) => Promise<T>): Promise<T> => {
     const late = () => new Error(`It did not answer within ${STORAGE_CALL_MS} ms.`)
@@ -18,14 +18,14 @@ export function limited(keyValue: KeyValue, clock: Clock): KeyValue {
   }
   return {
     get: key => limit('read', () => keyValue.get(key)),
-    // what was given up for lost must not happen later
+    // a call that timed out must not change the value later
     update: (key, change) =>
       limit('written', late => keyValue.update(key, stored => (late.aborted ? stored : change(stored)))),
     keys: prefix => limit('listed', () => keyValue.keys(prefix)),
   }
 }
 
-/** The same lock, whose own failures are LatchkeyErrors too; what the work under it throws passes through. */
+/** Turns the lock's own failures into LatchkeyErrors. Errors of the work under the lock pass through. */
 export const typedLock = (lock: Lock): Lock => ({
   isHeld: lock.isHeld && (async name => (await lock.isHeld?.(name).catch(() => false)) ?? false),
   run: async (name, work, waitMs) => {

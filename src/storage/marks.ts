@@ -1,30 +1,30 @@
 import { isSession } from '../core/keys.ts'
 import { type KeyValue, updateAndGet } from '../core/ports.ts'
 
-/** Remembers, apart from a place, that a session is in it: so that a place that fails is not taken for an empty one. */
+/** Remembers outside of a place that the place holds a session, so that latchkey does not treat a failing place as empty. */
 export interface Marks {
-  /** Whether there may be one. */
+  /** Whether the place may hold a session. */
   any(): boolean
   note(key: string, isThere: boolean): void
 }
 
-/** An ended session is none. */
+/** Whether a stored value is a session that has not ended. */
 export const isLive = (value: unknown) => value !== undefined && !('ended' in Object(value))
 
-/** In localStorage, under the key of each session in the database: only that there is one. */
+/** Marks in localStorage, under the key of each session in the database. They say only that a session exists. */
 export function localStorageMarks(database: string): Marks {
   const end = ` in ${database}`
   let isKnown = false
   return {
     any() {
-      // in a worker, which has no localStorage and where nobody signs in, there may always be one
+      // a worker has no localStorage, and users do not sign in there: always assume a session
       if (isKnown || !globalThis.document) return 'indexedDB' in globalThis
       try {
         return Object.keys(localStorage).some(
           key => key.endsWith(end) && isSession(key.slice(0, -end.length)),
         )
       } catch {
-        return false // it may be blocked
+        return false // the browser may block localStorage
       }
     },
     note(key, isThere) {
@@ -38,7 +38,7 @@ export function localStorageMarks(database: string): Marks {
   }
 }
 
-/** The same place, of which `marks` remember whether a session is in it. */
+/** Updates `marks` whenever a session is read from or written to `keyValue`. */
 export const marked = (keyValue: KeyValue, marks: Marks): KeyValue => {
   const due = new Set<string>()
   const note = (key: string, value: unknown) => {
@@ -47,7 +47,7 @@ export const marked = (keyValue: KeyValue, marks: Marks): KeyValue => {
   return {
     async get(key) {
       const found = await keyValue.get(key)
-      // the first look into localStorage takes a while, and the page waits for what was found
+      // defer it: the first access to localStorage takes a while, and the page waits for `found`
       due.add(key)
       setTimeout(() => due.delete(key) && note(key, found))
       return found

@@ -1,6 +1,6 @@
 import type { KeyValue } from '../core/ports.ts'
 
-/** KeyValue in a Map: gone on reload, seen by nobody else. */
+/** A KeyValue in a Map: gone on reload, not visible to any other page or process. */
 export function memoryKeyValue(): KeyValue {
   const entries = new Map<string, unknown>()
   return {

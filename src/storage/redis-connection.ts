@@ -1,12 +1,13 @@
 import { ConfigurationError } from '../errors.ts'
 
-/** What latchkey needs of a connection, for a client library that it does not know. */
+/** The commands that latchkey needs from a connection, for a client library that it does not know. */
 export interface RedisCommands {
   /** Runs a Lua script on the server (`EVAL`). */
   evaluate(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown>
   /**
-   * Hears a channel on a connection of its own. Leave it out if there is none: then changes are noticed when the store is read.
-   * @returns a function that closes that connection.
+   * Subscribes to a channel, on a separate connection. Leave it out if that is not possible: then other processes' changes
+   * are noticed when latchkey reads the store.
+   * @returns a promise of a function that closes that connection.
    */
   subscribe?(channel: string, hear: (message: string) => void): Promise<() => void>
 }
@@ -41,7 +42,7 @@ interface Glide {
   customCommand(args: string[]): Promise<unknown>
 }
 
-/** A connection of `redis`, `ioredis`, `iovalkey` or `@valkey/valkey-glide`, or what latchkey needs of any other. */
+/** A connection of `redis`, `ioredis`, `iovalkey` or `@valkey/valkey-glide`, or the commands of any other library. */
 export type RedisConnection = NodeRedis | Ioredis | Glide | RedisCommands
 
 const has = <Name extends string>(value: object, name: Name): value is Record<Name, () => unknown> =>
@@ -52,7 +53,7 @@ const nothing = () => {}
 async function subscribeNodeRedis(client: NodeRedis, channel: string, hear: (message: string) => void) {
   const own = client.duplicate?.()
   if (!own) return nothing
-  own.on('error', nothing) // it connects again by itself, and without it nothing is lost but time
+  own.on('error', nothing) // the library reconnects; without news, changes are only noticed later
   await own.connect()
   await own.subscribe(channel, hear)
   return () => own.destroy?.()
@@ -70,8 +71,8 @@ async function subscribeIoredis(client: Ioredis, channel: string, hear: (message
 }
 
 /**
- * Finds out by its methods which library a connection is of.
- * @throws ConfigurationError for what is none.
+ * Recognizes the library of a connection by its methods.
+ * @throws ConfigurationError for a connection that latchkey does not recognize.
  */
 export function redisCommands(connection: RedisConnection): RedisCommands {
   if (typeof connection === 'object' && connection) {

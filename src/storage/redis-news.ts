@@ -5,7 +5,7 @@ import type { RedisCommands } from './redis-connection.ts'
 
 const PUBLISH = `return redis.call('PUBLISH', ARGV[1], ARGV[2])`
 
-/** What is published: news of one client, or that a lease was released. */
+/** A published message: news of one client, or the release of a lease. */
 type Message =
   | { readonly to: string; readonly from: string; readonly news: News }
   | { readonly released: string }
@@ -16,7 +16,7 @@ export interface RedisNewsOptions {
   readonly namespace: string
 }
 
-/** One subscription for all clients of a store, opened by the first who listens and closed by the last. */
+/** One subscription for all clients of a store. The first listener opens it, and the last one closes it. */
 export function redisNews({ commands, evaluate, namespace }: RedisNewsOptions) {
   const name = `${namespace}:news`
   const own = crypto.randomUUID()
@@ -27,12 +27,12 @@ export function redisNews({ commands, evaluate, namespace }: RedisNewsOptions) {
     try {
       const message = JSON.parse(text) as Message
       if (message && typeof message === 'object') heard.tell(message)
-    } catch {} // not ours
+    } catch {} // not a message of latchkey
   }
   const open = () => {
     closing ??= commands.subscribe?.(name, hear)
     closing?.catch(() => {
-      closing = undefined // the next who listens tries again
+      closing = undefined // the next listener tries again
     })
   }
   const listen = (tell: (message: Message) => void) => {
@@ -50,16 +50,16 @@ export function redisNews({ commands, evaluate, namespace }: RedisNewsOptions) {
   }
 
   return {
-    /** Where everything is published. */
+    /** The name of the channel that all messages are published on. */
     name,
-    /** Calls `wake` when the lease of that name was released: only where somebody listens to news anyway. */
+    /** Calls `wake` when the lease of that name is released, but only if a client listens to news anyway. */
     onRelease(lease: string, wake: () => void): () => void {
       if (!closing) return () => {}
       return heard.add(message => {
         if ('released' in message && message.released === lease) wake()
       })
     },
-    /** The news of one client to the other processes, and to its twins in this one. */
+    /** The channel of one client name: to other processes, and to clients of the same name in this process. */
     channel(to: string): Channel {
       const from = `${own} ${crypto.randomUUID()}`
       const stops = new Set<() => void>()
@@ -68,7 +68,7 @@ export function redisNews({ commands, evaluate, namespace }: RedisNewsOptions) {
           const publish = () => evaluate(PUBLISH, [name], [name, JSON.stringify({ to, from, news })])
           Promise.resolve(closing)
             .then(publish, publish)
-            .catch(() => {}) // the store is the truth
+            .catch(() => {}) // the other clients still find the change in the store
         },
         listen(tell) {
           const stop = listen(message => {

@@ -5,16 +5,16 @@ import { StorageError } from '../errors.ts'
 import type { Cipher } from './encrypted.ts'
 import type { RedisCommands } from './redis-connection.ts'
 
-/** No call waits for the server longer than this: many clients queue commands while they are not connected. */
+/** The time limit of one command: many client libraries queue commands while they are not connected. */
 const COMMAND_MS = 2000
-/** A sign-in that was not finished by then never is. */
+/** How long an unfinished sign-in is kept. */
 const TRANSACTION_MS = 2 * 3_600_000
-/** How often a value is read again that others keep changing. */
+/** How many times to try an update while other clients keep changing the value. */
 const MOST_TRIES = 100
 
 const GET = `return redis.call('GET', KEYS[1])`
 
-/** Replaces a value if it is still the one that was read, and keeps the list of names. Returns what is there otherwise. */
+/** Replaces a value that is unchanged since it was read, and updates the list of names. Else returns the current value. */
 const COMPARE_AND_SWAP = `
 local found = redis.call('GET', KEYS[1])
 if (found or '') ~= ARGV[1] then return {0, found or ''} end
@@ -27,7 +27,7 @@ else
 end
 return {1, ''}`
 
-/** The names that begin so, without those whose time is up. */
+/** Lists the names with a prefix. Removes the names whose values have expired. */
 const KEYS_BY_PREFIX = `
 local first, last = '-', '+'
 if ARGV[1] ~= '' then
@@ -41,7 +41,7 @@ for _, name in ipairs(redis.call('ZRANGEBYLEX', KEYS[1], first, last)) do
 end
 return kept`
 
-/** How latchkey sends scripts: in time, and with errors that say nothing of what was sent. */
+/** Runs a script with a time limit. Its errors contain nothing that was sent. */
 export type Evaluate = (script: string, keys: readonly string[], args: readonly string[]) => Promise<unknown>
 
 /** @throws StorageError only. */
@@ -64,7 +64,7 @@ export const boundedEvaluate =
 
 const textOf = (value: unknown): string => (value === null || value === undefined ? '' : String(value))
 
-/** A text that is not JSON was not written by latchkey. */
+/** Parses a stored text. latchkey did not write a text that is not JSON, so that counts as missing. */
 const parse = (text: string): unknown => {
   try {
     return text ? JSON.parse(text) : undefined
@@ -75,13 +75,13 @@ const parse = (text: string): unknown => {
 
 export interface RedisKeyValueOptions {
   readonly evaluate: Evaluate
-  /** Begins every key; its hash tag keeps all of them on one node of a cluster. */
+  /** The prefix of every key. Its hash tag keeps all keys on one node of a cluster. */
   readonly namespace: string
   readonly cipher: Cipher | undefined
   readonly ttlSeconds: number
 }
 
-/** KeyValue in Redis or Valkey: every update is one compare-and-swap on the server. */
+/** A KeyValue in Redis or Valkey: every update is a compare-and-swap on the server. */
 export function redisKeyValue({ evaluate, namespace, cipher, ttlSeconds }: RedisKeyValueOptions): KeyValue {
   const values = `${namespace}:value:`
   const names = `${namespace}:names`

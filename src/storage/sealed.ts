@@ -2,13 +2,13 @@ import type { KeyValue } from '../core/ports.ts'
 import { StorageError } from '../errors.ts'
 
 const AES = 'AES-GCM'
-/** NIST SP 800-38D section 8.2: what AES-GCM is made for. */
+/** The IV length that NIST SP 800-38D section 8.2 recommends for AES-GCM. */
 const IV_BYTES = 12
 
-/** What is stored in place of a value. One without `data` is being deleted, and as good as gone. */
+/** The stored form of a value. Without `data`, the entry is being deleted and counts as missing. */
 interface Sealed {
   readonly sealed: 1
-  /** Which key it is sealed with. */
+  /** The id of the key that sealed it. */
   readonly key: string
   readonly iv?: string
   readonly data?: string
@@ -21,13 +21,13 @@ const isSealed = (value: unknown): value is Sealed => {
 }
 
 const keyOf = (stored: unknown) => (isSealed(stored) ? stored.key : undefined)
-/** No IV comes twice, so it tells one sealed value from any other. Whatever is not sealed is as good as nothing. */
+/** An IV is never used twice, so it identifies a sealed value. Everything that is not sealed counts as missing. */
 const isSame = (one: unknown, other: unknown) =>
   isSealed(one) && isSealed(other)
     ? one.key === other.key && one.iv === other.iv
     : isSealed(one) === isSealed(other)
 
-// text, because a store may keep JSON
+// as text, because some stores hold only JSON
 const toText = (bytes: Uint8Array) => btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(''))
 const fromText = (text = '') => Uint8Array.from(atob(text), letter => letter.charCodeAt(0))
 const utf8 = (text: string) => new TextEncoder().encode(text)
@@ -43,7 +43,7 @@ const unseal = async (name: string, key: CryptoKey, { iv, data }: Sealed): Promi
     const plain = await crypto.subtle.decrypt(parameters(name, fromText(iv)), key, fromText(data))
     return JSON.parse(new TextDecoder().decode(plain))
   } catch {
-    return undefined // damaged, or moved here from another entry: as good as nothing
+    return undefined // damaged, or copied from another entry: treated as missing
   }
 }
 
@@ -60,15 +60,15 @@ const withKeys = async <T>(work: () => Promise<T>): Promise<T> => {
 }
 
 /**
- * KeyValue whose values are kept encrypted in `inner`. Every entry has a key of its own, which cannot be exported and
- * is destroyed before the entry is removed.
- * @param keys where the keys are: a place that can hold a CryptoKey.
+ * Encrypts the values in `inner`. Every entry has its own non-extractable key, which is destroyed before the entry is
+ * removed.
+ * @param keys a place for the keys. It must be able to hold a CryptoKey.
  */
 export function sealedKeyValue(inner: KeyValue, keys: KeyValue): KeyValue {
   const destroy = (name: string, key: string) =>
     withKeys(() => keys.update(`${name} ${key}`, () => undefined))
 
-  /** Ends a deletion that has been decided, here or by somebody who did not live to end it. */
+  /** Completes a deletion that has begun, here or in a page that was closed before it could finish. */
   const finish = async (name: string, ending: Sealed) => {
     await destroy(name, ending.key)
     await inner.update(name, stored => (isSame(stored, ending) ? undefined : stored))
@@ -94,7 +94,7 @@ export function sealedKeyValue(inner: KeyValue, keys: KeyValue): KeyValue {
           'decrypt',
         ])
         await keys.update(`${name} ${id}`, () => made)
-        // what is used is what was kept: where that is no key, this fails now and not at the next start
+        // use the stored key: if the place cannot hold a key, this fails now and not at the next start
         key = (await keys.get(`${name} ${id}`)) as CryptoKey
       }
       const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES))
@@ -104,18 +104,18 @@ export function sealedKeyValue(inner: KeyValue, keys: KeyValue): KeyValue {
 
   return {
     get: async name => (await open(name)).value,
-    // Web Crypto cannot be waited for inside of the inner store's atomic step: what was made outside of it is put in
-    // only where nobody came in between
+    // the atomic step of the inner store cannot wait for Web Crypto: so encrypt first, and store the result only if no other
+    // client has changed the entry meanwhile
     async update(name, change) {
       for (;;) {
         const { found, key, value } = await open(name)
         const next = change(value)
         if (next === value && (value !== undefined || found === undefined)) return
 
-        // a key is not shared by name: in another tab's sessionStorage, an entry of this name is another's
+        // key ids are random: another tab's sessionStorage may have a different entry of the same name
         const old = keyOf(found)
         const isEnd = typeof next === 'object' && next !== null && 'ended' in next
-        const kept = isEnd ? undefined : key // nobody can use a copy of an ended session
+        const kept = isEnd ? undefined : key // a new key makes every copy of the ended session unreadable
         const id = (kept && old) ?? crypto.randomUUID()
         const ending: Sealed | undefined = isSealed(found) ? { sealed: 1, key: found.key } : undefined
         const replacement = next === undefined ? ending : await seal(name, next, id, kept)
@@ -125,11 +125,11 @@ export function sealedKeyValue(inner: KeyValue, keys: KeyValue): KeyValue {
         let done = false
         await inner.update(name, current => {
           stored = current
-          // a write may be done twice where the store lost its word that it was done
+          // the store may repeat a write if it did not learn that the first one succeeded
           done = isSealed(replacement) && isSame(current, replacement)
           settled = done || isSame(current, found)
           if (done || !settled) return current
-          // asked once more: the caller may have given up meanwhile, and says so by leaving what there is
+          // call it once more: a caller that has given up meanwhile returns the value unchanged
           done = change(value) !== value || next === value
           return done ? replacement : current
         })

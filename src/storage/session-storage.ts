@@ -1,14 +1,14 @@
 import type { Clock, KeyValue } from '../core/ports.ts'
 import { withTimeLimit } from '../core/waiting.ts'
 
-/** KeyValue in a Web Storage area that only this tab sees: survives reloads, gone when the tab closes. */
+/** A KeyValue in a Web Storage area that only this tab sees: survives reloads, gone when the tab closes. */
 export function webStorageKeyValue(area: () => Storage): KeyValue {
   const read = (key: string): unknown => {
     const text = area().getItem(key)
     try {
       return text === null ? undefined : JSON.parse(text)
     } catch {
-      return undefined // not ours, or cut off: as good as nothing
+      return undefined // not written by latchkey, or truncated: treated as missing
     }
   }
   return {
@@ -22,7 +22,7 @@ export function webStorageKeyValue(area: () => Storage): KeyValue {
   }
 }
 
-/** The same area, in which a store has its own names: others of this page may keep the same there. */
+/** Adds the name of a store to every key: other stores of this page may use the same keys in the same area. */
 export const namedAfter = (store: string, { get, update, keys }: KeyValue): KeyValue => {
   const end = ` in ${store}`
   return {
@@ -33,20 +33,19 @@ export const namedAfter = (store: string, { get, update, keys }: KeyValue): KeyV
   }
 }
 
-/** In the area: which tab it belongs to. */
+/** The key of the tab's name in the area. */
 const TAB = 'latchkey tab'
-/** How long the page before this one, which is going, may take to let go of its tab. */
+/** How long the previous page of this tab may take to release the tab's lock while it unloads. */
 const HANDOVER_MS = 1000
 
 /**
- * The same area, but a duplicated tab finds nothing in its copy: the first tab goes on, the copy begins signed out. Each
- * tab holds a Web Lock with its name for as long as its page lives; who finds its name held for longer than a reload
- * takes is a copy.
+ * Clears the copied area of a duplicated tab: the first tab continues, and the duplicate starts signed out. Each tab holds a
+ * Web Lock with its name as long as its page lives. A tab whose name is held for longer than a reload takes is a duplicate.
  */
 export function ownedByTab(keyValue: KeyValue, locks: LockManager, clock: Clock): KeyValue {
   let owning: Promise<void> | undefined
 
-  /** Resolves when the lock is held, which it stays until the page is gone. */
+  /** Resolves when this page holds the lock. It keeps the lock until the page is gone. */
   const hold = (name: string, signal?: AbortSignal) =>
     new Promise<void>((resolve, reject) => {
       const forever = () => {
@@ -56,7 +55,7 @@ export function ownedByTab(keyValue: KeyValue, locks: LockManager, clock: Clock)
       locks.request(`${TAB} ${name}`, { signal }, forever).catch(reject)
     })
 
-  /** Whether it is held by this page itself: for another client in it. */
+  /** Whether this page itself holds the lock, for another client in it. */
   const isOurs = (name: string) => {
     const probe = `${TAB} ${crypto.randomUUID()}`
     return locks.request(probe, async () => {
@@ -89,7 +88,7 @@ export function ownedByTab(keyValue: KeyValue, locks: LockManager, clock: Clock)
   }
 
   return {
-    // what is not there belongs to nobody, and a page that holds no lock is kept for Back
+    // without a value there is nothing to protect, and a page without a lock can go into the back/forward cache
     get: async key => ((await keyValue.get(key)) === undefined ? undefined : owned(() => keyValue.get(key))),
     update: (key, change) => owned(() => keyValue.update(key, change)),
     keys: prefix => owned(async () => (await keyValue.keys(prefix)).filter(key => key !== TAB)),

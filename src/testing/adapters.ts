@@ -42,8 +42,8 @@ export interface CypressRequest {
 const originsOf = ({ issuer, api }: TestServer) => [...new Set([new URL(issuer).origin, new URL(api).origin])]
 
 /**
- * Makes the server answer in msw: `setupServer(...mswHandlers(server, http))`.
- * @param http that of msw. latchkey does not import msw itself.
+ * Handlers for msw that answer with the test server: `setupServer(...mswHandlers(server, http))`.
+ * @param http msw's `http`. latchkey does not import msw itself.
  * @returns one handler for each origin of the server.
  */
 export const mswHandlers = <Handler>(server: TestServer, http: MswHttp<Handler>): Handler[] =>
@@ -52,7 +52,7 @@ export const mswHandlers = <Handler>(server: TestServer, http: MswHttp<Handler>)
 const requestOf = (url: string, method: string, headers: Headers, body: string | null) =>
   new Request(url, { method, headers, body: /^(GET|HEAD)$/i.test(method) ? null : body })
 
-/** HTTP/2 has headers that nobody may set, such as `:authority`. */
+/** Drops HTTP/2 pseudo-headers such as `:authority`, which `Headers` does not accept. */
 const headersOf = (headers: Readonly<Record<string, string | string[]>>) =>
   new Headers(
     Object.entries(headers)
@@ -61,7 +61,8 @@ const headersOf = (headers: Readonly<Record<string, string | string[]>>) =>
   )
 
 /**
- * Makes the server answer for a page of Playwright: the sign-in page, token requests and the API, without a network.
+ * Routes the requests of a Playwright page to the test server: the sign-in page, token requests and the API, without a
+ * network.
  * @param page the page, or the context of all pages.
  */
 export async function playwrightRoutes(server: TestServer, page: PlaywrightPage): Promise<void> {
@@ -85,7 +86,7 @@ export async function playwrightRoutes(server: TestServer, page: PlaywrightPage)
 const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')
 
 /**
- * Makes the server answer for the page that Cypress tests. The server runs in the test's own file: call it before
+ * Routes the requests of the page under test in Cypress to the test server, which runs in the test file. Call it before
  * `cy.visit()`.
  * @param cy the global `cy` of Cypress.
  */

@@ -12,7 +12,7 @@ import {
   type User,
 } from './token-families.ts'
 
-/** A place of the server that can fail on order. */
+/** An endpoint of the server. A test can make each of them fail. */
 export type Endpoint =
   | 'metadata'
   | 'keys'
@@ -29,10 +29,10 @@ export type Endpoint =
 export interface AuthorizationServerOptions {
   /** The issuer: an https URL. Default `https://id.example.com`. */
   issuer?: string
-  /** The one client of this server. Default `app`. */
+  /** The `client_id` of this server's only client. Default `app`. */
   clientId?: string
   /**
-   * The redirect URI of that client. On loopback any port is accepted (RFC 8252 section 7.3). Default
+   * The redirect URI of that client. On loopback the server accepts any port (RFC 8252 section 7.3). Default
    * `https://app.example.com/callback`.
    */
   redirectUri?: string
@@ -41,44 +41,45 @@ export interface AuthorizationServerOptions {
   /** How many seconds an access token lasts, more than 0. Default 300. */
   accessTokenSeconds?: number
   /**
-   * How many milliseconds the server still answers a rotated refresh token, with the tokens that it was rotated to: 0 or more.
+   * How many milliseconds a rotated refresh token still works, 0 or more: the server repeats the tokens of its rotation.
    * Default 0: a refresh token works once.
    */
   graceMs?: number
-  /** The key for ID Tokens. Default: a new one for RS256. Web Crypto needs up to a second for it: share one between tests. */
+  /** The key for ID Tokens. Default: a new RS256 key. Making one takes up to a second, so share it between tests. */
   key?: SigningKey
-  /** Further grants of the token endpoint, by their `grant_type`. They come before the server's own. Default: none. */
+  /** More grants for the token endpoint, by `grant_type`. They take precedence over the server's own. Default: none. */
   grants?: Readonly<Record<string, GrantHandler>>
   /** Whether a request comes from the client. Default: a public client, which sends its `client_id`. */
   isClient?: (form: URLSearchParams, headers: Headers) => boolean | Promise<boolean>
 }
 
-/** What a further grant works with. */
+/** The tools that a `GrantHandler` gets. */
 export interface GrantTools {
   readonly clientId: string
   readonly issuer: string
   readonly clock: Clock
-  /** Issues an access token without a refresh token. @returns the members of the answer. */
+  /** Issues an access token without a refresh token. @returns the members of the token response. */
   issue(subject: string, scope: string, resource?: string): Promise<Record<string, unknown>>
+  /** Returns the facts about a valid access token, else `undefined`. */
   introspect(accessToken: string): AccessTokenInfo | undefined
-  /** An OAuth error as an answer. The status is 400 by default. */
+  /** Creates an OAuth error response. Default status 400. */
   refuse(error: string, status?: number): Response
-  /** Notes a secret, which must never be shown. @returns it. */
+  /** Adds a secret to `secrets` of the server: it must never show up anywhere. @returns the secret. */
   keep(secret: string): string
 }
 
-/** Answers the token request of a further grant. */
+/** Answers the token requests of one `grant_type`. */
 export type GrantHandler = (form: URLSearchParams, tools: GrantTools) => Response | Promise<Response>
 
 /** One request to the token endpoint. */
 export interface TokenRequestEntry {
   readonly grantType: string
-  /** The code, refresh token or device code in it. */
+  /** The code, refresh token or device code in the request. */
   readonly sent: string
-  /** The API that it asks an access token for (RFC 8707), if it names one. */
+  /** The API that the access token is for (RFC 8707), if the request names one. */
   readonly resource: string | undefined
   readonly scope: string | undefined
-  /** `ok`, the OAuth error, or `fault` if a fault came before the server's work. */
+  /** `ok`, the OAuth error, or `fault` if a fault replaced the server's work. */
   outcome: string
 }
 
@@ -93,14 +94,14 @@ interface Code {
 const refuse = (error: string, code = 400, headers: Record<string, string> = {}) =>
   Response.json({ error, error_description: `refused: ${error}` }, { status: code, headers })
 
-/** Repeats what it was sent, as some servers do: nobody may show it. */
+/** Echoes the credentials that it received, as some servers do: a client must never show them. */
 const invalidClient = (form: URLSearchParams, headers: Headers) => {
   const sent = [form.get('client_secret'), form.get('client_assertion'), headers.get('authorization')]
   const body = { error: 'invalid_client', error_description: sent.filter(Boolean).join() }
   return Response.json(body, { status: 401, headers: { 'www-authenticate': 'Basic realm="as"' } })
 }
 
-/** Two redirect URIs that are the same for a server: on loopback the port does not count. */
+/** Whether the server treats two redirect URIs as equal: on loopback the port does not matter. */
 const isSameRedirect = (sent: string, registered: string) => {
   const [one, other] = [sent, registered].map(text => (URL.canParse(text) ? new URL(text) : undefined))
   if (!one || !other || sent === registered) return sent === registered
@@ -126,7 +127,7 @@ const metadataOf = (issuer: string): Record<string, unknown> => ({
   authorization_response_iss_parameter_supported: true,
 })
 
-/** What a test looks at and changes while the server runs. */
+/** The state that a test reads and changes while the server runs. */
 const createState = (key: SigningKey, accessTokenSeconds: number) => ({
   idTokenClaims: {} as Record<string, unknown>,
   claimsFor: (async () => ({})) as TokenSettings['claimsFor'],
@@ -134,13 +135,13 @@ const createState = (key: SigningKey, accessTokenSeconds: number) => ({
   moreMembers: {} as Record<string, unknown>,
   accessTokenSeconds,
   reuses: 0,
-  /** How often a code came back that had been redeemed already. */
+  /** How many times a client sent a code that was already redeemed. */
   codeReuses: 0,
-  /** Who sits at the browser that comes to the authorization endpoint. `undefined`: nobody, and the answer is an error. */
+  /** The user in the browser at the authorization endpoint. `undefined`: nobody, and the response is an error. */
   user: 'alice' as User | undefined,
-  /** The nonce that DPoP proofs must have (RFC 9449 section 8). Default: none. */
+  /** The nonce that DPoP proofs must contain (RFC 9449 section 8). Default: none. */
   dpopNonce: undefined as string | undefined,
-  /** How many milliseconds the server's clock is ahead of the test's, below 0 if it is behind. Default 0. */
+  /** How many milliseconds the server's clock is ahead of the test's clock; negative if it is behind. Default 0. */
   clockAheadMs: 0,
 })
 
@@ -204,7 +205,7 @@ interface AuthorizationServerPorts {
   keep(value: string): string
 }
 
-/** The token endpoint: notes each request, checks its client and its DPoP proof, and leaves the rest to the grants. */
+/** The token endpoint: records each request, checks its client and its DPoP proof, and calls the grant. */
 function createTokenEndpoint(
   state: ReturnType<typeof createState>,
   grants: ReturnType<typeof createGrants>,
@@ -227,7 +228,6 @@ function createTokenEndpoint(
   return {
     tokenRequests,
     complaints,
-    /** @param work how the request is answered, unless a fault comes first. */
     async answer(request: Request, form: URLSearchParams): Promise<Response> {
       if (isClient && !(await isClient(form, request.headers))) return invalidClient(form, request.headers)
       const own = further[form.get('grant_type') ?? '']
@@ -259,7 +259,7 @@ function createTokenEndpoint(
   }
 }
 
-/** What becomes of authorization requests: an answer of the user who is at the browser, or of a test in their place. */
+/** Answers authorization requests, for the user in the browser or for a test that acts as the user. */
 function createAuthorizations(
   state: ReturnType<typeof createState>,
   par: ReturnType<typeof createPushedRequests>,
@@ -283,11 +283,11 @@ function createAuthorizations(
   }
   return {
     /**
-     * The user signs in and agrees.
+     * Signs the user in and grants the request.
      * @param authorizationUrl the URL of an authorization request.
      * @param user the subject, or the claims of the ID Token. Default: `user` of the server.
      * @returns the callback URL.
-     * @throws Error if the request names a pushed one that is unknown, was used, or has expired.
+     * @throws Error if the request names a pushed request that is unknown, was used, or has expired.
      */
     approve(authorizationUrl: string, user: User = state.user ?? 'alice'): string {
       const query = par.resolve(new URL(authorizationUrl).searchParams)
@@ -299,7 +299,7 @@ function createAuthorizations(
       return answer(query, { code })
     },
     /**
-     * The user or the server refuses.
+     * Refuses the request, as the user or the server would.
      * @param authorizationUrl the URL of an authorization request.
      * @param error the OAuth error (RFC 6749 section 4.1.2.1). Default `access_denied`.
      * @returns the callback URL.
@@ -311,7 +311,7 @@ function createAuthorizations(
 
 export type AuthorizationServer = ReturnType<typeof createAuthorizationServer>
 
-/** The authorization server without its HTTP: what a test does with it, and what its endpoints do. */
+/** The authorization server without HTTP: its interface for tests, and the work of its endpoints. */
 export function createAuthorizationServer({
   issuer = 'https://id.example.com',
   clientId = 'app',
@@ -354,34 +354,34 @@ export function createAuthorizationServer({
     issuer,
     clientId,
     redirectUri,
-    /** The server's metadata (RFC 8414). Delete a member, and the server no longer announces it. */
+    /** The server's metadata (RFC 8414). If you delete a member, the server no longer announces it. */
     metadata: metadataOf(issuer),
-    /** Pushed authorization requests: those that came, and answers for the next ones. */
+    /** Pushed authorization requests: the received ones, and responses for the next ones. */
     par,
     /** Every request to the token endpoint. */
     tokenRequests: tokens.tokenRequests,
     /** Every token that a client asked to revoke. */
     revocations,
-    /** Every code, token, verifier and client secret that there was. None of it may be shown anywhere. */
+    /** Every code, token, verifier and client secret so far. None of them may show up anywhere. */
     secrets,
     /** The client's mistakes: keep this list empty. */
     complaints: tokens.complaints,
-    /** Shows who asks at the introspection endpoint, by HTTP Basic authentication. */
+    /** The credentials for the introspection endpoint (HTTP Basic authentication). */
     introspectionCredentials,
-    /** How many token requests of this grant have come. */
+    /** Counts the token requests of a grant so far. */
     count: (grantType: string) => tokens.tokenRequests.filter(one => one.grantType === grantType).length,
     ...createAuthorizations(state, par, tokens.complaints, { issuer, redirectUri, codes, keep }),
-    /** The user enters the code that a device shows, and agrees (RFC 8628 section 3.3). */
+    /** Grants a device's request, as the user who enters its code (RFC 8628 section 3.3). @throws Error if none shows it. */
     approveDevice: (userCode: string, user: User = state.user ?? 'alice') => devices.approve(userCode, user),
-    /** The user enters the code that a device shows, and refuses. */
+    /** Refuses a device's request, as the user who enters its code. @throws Error if none shows it. */
     denyDevice: devices.deny,
-    /** The facts about an access token (RFC 7662); `undefined` if it has expired, was revoked, or never existed. */
+    /** Returns the facts about an access token (RFC 7662); `undefined` if it has expired, was revoked, or never existed. */
     introspect: (accessToken: string): AccessTokenInfo | undefined => families.introspect(accessToken),
-    /** Revokes every access token before its time. Refresh tokens still work. */
+    /** Revokes every access token. Refresh tokens still work. */
     revokeAccessTokens: families.revokeAccessTokens,
-    /** Ends every session of every user: no token works any more. */
+    /** Ends all sessions of all users: no token works any more. */
     endSessions: families.endSessions,
-    /** Signs with a new key from now on, and publishes only that one. */
+    /** Switches to a new signing key, and publishes only that one. */
     rotateKeys() {
       state.key = signingKey(secret('key'))
     },

@@ -28,13 +28,13 @@ export interface RecordedCall {
   readonly args: readonly unknown[]
 }
 
-/** Options of `createTestClient()`. All may be left out. */
+/** Options of `createTestClient()`. All are optional. */
 export interface TestClientOptions {
-  /** The session at the beginning. Default: nobody is signed in, and nobody was. See also `signInAs()`. */
+  /** The initial session. Default: signed out, and nobody was signed in before. See also `signInAs()`. */
   session?: Session
-  /** Answers `client.fetch`. It gets the caller's arguments as they are, without an access token. Default: an error that names the request. */
+  /** Answers `client.fetch`. It gets the caller's arguments, without an access token. Default: rejects and names the URL. */
   fetch?: Fetch
-  /** Who signs in with `signIn()`: the subject, or the claims of the ID Token. Default `alice`. */
+  /** The user that `signIn()` signs in: the subject, or the claims of the ID Token. Default `alice`. */
   user?: User
   /** How many seconds an access token lasts, more than 0. Default 300. */
   accessTokenSeconds?: number
@@ -45,23 +45,23 @@ export interface TestClientOptions {
 /** A client without a server, for tests of components. */
 export interface TestClient extends Client {
   /**
-   * The user is signed in now, as if they had signed in elsewhere. Listeners are called at once.
+   * Signs the user in, as if they had signed in elsewhere. Calls the listeners immediately.
    * @param user the subject, or the claims of the ID Token.
    * @param scope the granted scope. Default `openid`.
    */
   signInAs(user: User, scope?: string): void
-  /** The access token has expired. The next `fetch` or `getAccessToken` refreshes it. */
+  /** Expires the access token. The next `fetch` or `getAccessToken` refreshes it. */
   expire(): void
   /**
-   * The session ends now, and nobody here asked for it.
-   * @param reason Default `expired`: the server no longer accepts the refresh token.
+   * Ends the session, without a call of `signOut()`.
+   * @param reason default `expired`: the server no longer accepts the refresh token.
    */
   endSession(reason?: EndReason): void
-  /** Refreshes fail from now on, with this error in `session.trouble`. `undefined`: they succeed again. */
+  /** Makes refreshes fail, with this error in `session.trouble`. `undefined` makes them succeed again. */
   setTrouble(error: LatchkeyError | undefined): void
-  /** The next call of this method rejects with this error. */
+  /** Makes the next call of this method reject with this error. */
   failNext(method: Exclude<RecordedMethod, 'dispose'>, error: unknown): void
-  /** Every call of a method, in their order. */
+  /** All recorded calls, in order. */
   readonly calls: readonly RecordedCall[]
 }
 
@@ -69,7 +69,7 @@ type SignedIn = Extract<Session, { status: 'signed-in' }>
 
 const isSignedIn = (session: Session): session is SignedIn => session.status === 'signed-in'
 
-/** A set of listeners. What one throws does not reach the others. */
+/** A set of listeners. An error in one does not affect the others. */
 function createListeners<T>() {
   const listeners = new Set<{ hear: (value: T) => void }>()
   return {
@@ -93,7 +93,7 @@ function createListeners<T>() {
   }
 }
 
-/** The session of a test client, and what is told of it. */
+/** The session of a test client, with its listeners and events. */
 function createTestSession(options: TestClientOptions) {
   const { clock = deviceClock, accessTokenSeconds = 300 } = options
   const changes = createListeners<Session>()
@@ -145,10 +145,10 @@ const nobody: Fetch = async input => {
 }
 
 /**
- * Creates a client without a server, for tests of components: it shows the session that the test wants, and records calls. It
+ * Creates a client without a server, for tests of components: it has the session that the test sets, and records calls. It
  * needs no `fetch`, no Web Crypto and no storage, so it runs in jsdom and happy-dom. To test real token requests, use a real
  * client with `createTestServer()`.
- * @param options all may be left out.
+ * @param options all are optional.
  */
 export function createTestClient(options: TestClientOptions = {}): TestClient {
   const { user = 'alice', fetch: answer = nobody } = options
@@ -157,7 +157,7 @@ export function createTestClient(options: TestClientOptions = {}): TestClient {
   const failures = new Map<RecordedMethod, unknown[]>()
   let refreshes = 0
 
-  /** Notes a call, and rejects where the test wants it to. */
+  /** Records a call. Throws the error that the test set with `failNext()`. */
   const called = (method: RecordedMethod, args: readonly unknown[]) => {
     calls.push({ method, args: args.filter(one => one !== undefined) })
     const waiting = failures.get(method) ?? []
@@ -170,7 +170,7 @@ export function createTestClient(options: TestClientOptions = {}): TestClient {
     live.move(live.signedInAs(user))
     return live.session
   }
-  /** As before a call: refreshes an expired access token. */
+  /** Refreshes an expired access token, as a real client does before a call. */
   const acquire = (): string => {
     const { session } = live
     if (!isSignedIn(session)) {

@@ -2,19 +2,19 @@ import type { Clock, EpochMs } from '../extending.ts'
 
 /** A clock that the test moves. Pass it to the client and to the server as `clock`. */
 export interface HandClock extends Clock {
-  /** Lets `ms` milliseconds pass. Timers that are due on the way run in their order, at their time. */
+  /** Moves the clock forward by `ms` milliseconds. Runs the timers that come due, in order and at their time. */
   advance(ms: number): void
-  /** How many timers wait. */
+  /** The number of pending timers. */
   readonly waiting: number
 }
 
 /** Options of `handClock()`. */
 export interface HandClockOptions {
-  /** The time at the beginning, in ms since 1970. Default: the device's time. */
+  /** The initial time, in milliseconds since 1970. Default: the device's time. */
   startAt?: EpochMs
   /**
-   * Timers of at most this many milliseconds pass by themselves in the next turn of the event loop, and move the clock: for
-   * the short pauses of a retry or a poll. 0 or more. Default 0: none passes by itself.
+   * Timers of at most this many milliseconds fire automatically in the next turn of the event loop and move the clock. Use
+   * it for the short pauses of a retry or a poll. 0 or more. Default 0: only timers of 0 ms fire automatically.
    */
   skipUpToMs?: number
 }
@@ -26,8 +26,8 @@ interface Timer {
 
 /**
  * Creates a clock that stands still until the test moves it.
- * @param options.startAt the time at the beginning, in ms since 1970. Default: the device's time.
- * @param options.skipUpToMs timers of at most this many milliseconds pass by themselves. Default 0.
+ * @param options.startAt the initial time, in milliseconds since 1970. Default: the device's time.
+ * @param options.skipUpToMs timers of at most this many milliseconds fire automatically. Default 0.
  */
 export function handClock({ startAt = Date.now(), skipUpToMs = 0 }: HandClockOptions = {}): HandClock {
   let now = startAt
@@ -64,7 +64,7 @@ export function handClock({ startAt = Date.now(), skipUpToMs = 0 }: HandClockOpt
   }
 }
 
-/** The device's own clock, for a server that nobody gives another. */
+/** The device's clock, the default of the test server. */
 export const deviceClock: Clock = {
   now: () => Date.now(),
   after(ms, run) {

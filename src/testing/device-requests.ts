@@ -1,9 +1,9 @@
 import type { Clock } from '../extending.ts'
 import { secret, type User } from './token-families.ts'
 
-/** How many seconds the user has. */
+/** How many seconds the user may take. */
 const LIFETIME_SECONDS = 600
-/** How many seconds a device waits between two polls. */
+/** The polling interval in seconds. */
 const INTERVAL_SECONDS = 5
 
 interface DeviceRequest {
@@ -24,7 +24,7 @@ export function createDeviceRequests(clock: Clock, issuer: string, keep: (value:
     found.outcome = outcome
   }
   return {
-    /** Begins a request. @returns the endpoint's answer (section 3.2). */
+    /** Begins a request. @returns the endpoint's response (section 3.2). */
     begin(form: URLSearchParams): Response {
       const deviceCode = keep(secret('device'))
       const digits = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
@@ -45,7 +45,7 @@ export function createDeviceRequests(clock: Clock, issuer: string, keep: (value:
         interval: INTERVAL_SECONDS,
       })
     },
-    /** @returns what the user granted, or the OAuth error of section 3.5. */
+    /** @returns the user and scope of the granted request, or the OAuth error of section 3.5. */
     poll(deviceCode: string): { user: User; scope: string } | string {
       const found = requests.get(deviceCode)
       if (!found) return 'invalid_grant'
@@ -60,9 +60,9 @@ export function createDeviceRequests(clock: Clock, issuer: string, keep: (value:
         ? found.outcome
         : { user: found.outcome.user, scope: found.scope }
     },
-    /** The user enters this code and agrees. @throws Error if no device shows it. */
+    /** Grants the request with this user code. @throws Error if no device shows it. */
     approve: (userCode: string, user: User) => settle(userCode, { user }),
-    /** The user enters this code and refuses. @throws Error if no device shows it. */
+    /** Refuses the request with this user code. @throws Error if no device shows it. */
     deny: (userCode: string) => settle(userCode, 'access_denied'),
   }
 }

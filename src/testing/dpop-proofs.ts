@@ -1,17 +1,17 @@
 import type { Clock } from '../extending.ts'
 import { fromBase64url, sha256 } from './signing-key.ts'
 
-/** A judged DPoP proof: its key, or what is wrong with it. */
+/** The result of checking a DPoP proof: the thumbprint of its key, or the problem. */
 export type JudgedProof =
   | { readonly jkt: string; readonly claims: Readonly<Record<string, unknown>>; readonly problem?: undefined }
   | { readonly problem: string; readonly claims: Readonly<Record<string, unknown>>; readonly jkt?: undefined }
 
-/** How far the time of a proof may be from the server's, in seconds. */
+/** How many seconds the `iat` of a proof may differ from the server's clock. */
 const TOLERANCE_SECONDS = 60
 
 const decode = (part: string) => JSON.parse(new TextDecoder().decode(fromBase64url(part)))
 
-/** The thumbprint of a key on P-256 (RFC 7638). */
+/** The thumbprint of a P-256 key (RFC 7638). */
 const thumbprint = ({ crv, kty, x, y }: JsonWebKey) => sha256(JSON.stringify({ crv, kty, x, y }))
 
 async function isSigned(jwk: JsonWebKey, content: string, signature: string): Promise<boolean> {
@@ -21,13 +21,13 @@ async function isSigned(jwk: JsonWebKey, content: string, signature: string): Pr
   return crypto.subtle.verify(how, key, fromBase64url(signature), new TextEncoder().encode(content))
 }
 
-/** Checks DPoP proofs on P-256 as RFC 9449 section 4.3 asks, and accepts none twice. */
+/** Checks DPoP proofs with P-256 keys (RFC 9449 section 4.3). It accepts each proof only once. */
 export function createDpopProofs(clock: Clock) {
   const ids = new Set<unknown>()
   return {
     /**
-     * @param accessToken the access token beside the proof, at an API.
-     * @param nonce the nonce that the proof must have; `undefined`: none is needed.
+     * @param accessToken at an API: the access token of the request, which `ath` must match.
+     * @param nonce the nonce that the proof must contain. `undefined`: none is required.
      */
     async judge(request: Request, accessToken?: string, nonce?: string): Promise<JudgedProof> {
       const [head, body, signature] = (request.headers.get('dpop') ?? '').split('.')

@@ -1,13 +1,13 @@
 import type { Clock } from '../extending.ts'
 import { deviceClock } from './clock.ts'
 
-/** Something that goes wrong with one request, on order: push it to `server.faults`. */
+/** A fault for one request. Push it to `server.faults`. */
 export interface Fault {
-  /** Whether the server does its work first, so that only the answer goes wrong. */
+  /** Whether the server handles the request first, so that only the response is faulty. */
   readonly afterWork: boolean
   /**
-   * What the client gets. `Response.error()` stands for a connection that breaks.
-   * @param real the server's own answer, if it has done its work.
+   * Returns the response that the client gets. `Response.error()` means that the connection breaks.
+   * @param real the server's real response, if it has handled the request.
    * @param clock the server's clock. Default: the device's.
    */
   answer(real: Response | undefined, clock?: Clock): Response | Promise<Response>
@@ -15,10 +15,10 @@ export interface Fault {
 
 const portal = '<!doctype html><title>Hotel Wi-Fi</title><form>Room number</form>'
 
-/** The connection breaks before the server has seen the request. */
+/** The connection breaks before the request reaches the server. */
 export const lostRequest: Fault = { afterWork: false, answer: () => Response.error() }
 
-/** The server has done its work, but the connection breaks before its answer arrives. */
+/** The server handles the request, but the connection breaks before the response arrives. */
 export const lostAnswer: Fault = { afterWork: true, answer: () => Response.error() }
 
 /** The server never answers. */
@@ -30,7 +30,7 @@ export const captivePortal: Fault = {
   answer: () => new Response(portal, { headers: { 'content-type': 'text/html;charset=utf-8' } }),
 }
 
-/** The first half of the answer arrives as if it were the whole. */
+/** Only the first half of the response body arrives. */
 export const truncated: Fault = {
   afterWork: true,
   async answer(real) {
@@ -40,8 +40,8 @@ export const truncated: Fault = {
 }
 
 /**
- * The server does its work at once, and its answer arrives late.
- * @param ms by how many milliseconds of the server's clock, 0 or more.
+ * The server handles the request immediately, but the response arrives late.
+ * @param ms the delay in milliseconds of the server's clock, 0 or more.
  */
 export const slow = (ms: number): Fault => ({
   afterWork: true,
@@ -50,10 +50,10 @@ export const slow = (ms: number): Fault => ({
 })
 
 /**
- * Another answer than the server's own.
+ * The server does not handle the request and sends this response.
  * @param code the HTTP status, 200 to 599.
- * @param headers such as `{ 'retry-after': '1' }`. Default: none.
- * @param body Default: empty.
+ * @param headers the headers, such as `{ 'retry-after': '1' }`. Default: none.
+ * @param body the body. Default: empty.
  */
 export const status = (code: number, headers: Record<string, string> = {}, body = ''): Fault => ({
   afterWork: false,
@@ -61,7 +61,7 @@ export const status = (code: number, headers: Record<string, string> = {}, body 
 })
 
 /**
- * An OAuth error (RFC 6749 section 5.2).
+ * The server does not handle the request and sends an OAuth error (RFC 6749 section 5.2).
  * @param error such as `invalid_grant`.
  * @param code the HTTP status. Default 400.
  */
@@ -70,7 +70,7 @@ export const oauthError = (error: string, code = 400, headers: Record<string, st
   answer: () => Response.json({ error, error_description: `because of ${error}` }, { status: code, headers }),
 })
 
-/** The answer with some of its members changed. `undefined` takes a member out. */
+/** Changes members of the server's JSON response. `undefined` removes a member. */
 export const altered = (change: Readonly<Record<string, unknown>>): Fault => ({
   afterWork: true,
   async answer(real) {
@@ -79,7 +79,7 @@ export const altered = (change: Readonly<Record<string, unknown>>): Fault => ({
   },
 })
 
-/** The server's own answer as a text that `change` changes. */
+/** Changes the body of the server's response as text, and optionally its content type and status. */
 export const rewritten = (
   change: (text: string) => string,
   { type = 'application/json', code = 200 }: { type?: string | null; code?: number } = {},
@@ -91,7 +91,7 @@ export const rewritten = (
   },
 })
 
-/** The server's own answer with other headers. */
+/** Replaces the headers of the server's JSON response. */
 export const withHeaders = (headers: Readonly<Record<string, string>>): Fault => ({
   afterWork: true,
   async answer(real) {
@@ -100,15 +100,15 @@ export const withHeaders = (headers: Readonly<Record<string, string>>): Fault =>
   },
 })
 
-/** An answer that arrives when the test releases it. */
+/** A response that arrives when the test releases it. */
 export interface Hold extends Fault {
-  /** Settles when the server has done its work. */
+  /** Resolves when the server has handled the request. */
   readonly arrived: Promise<void>
-  /** Lets the answer arrive. */
+  /** Lets the response arrive. */
   release(): void
 }
 
-/** Holds one answer until the test releases it. */
+/** Holds one response back until the test releases it. */
 export function hold(): Hold {
   let arrive = () => {}
   let release = () => {}

@@ -1,20 +1,20 @@
 import type { Clock } from '../extending.ts'
 import { secret } from './token-families.ts'
 
-/** How many seconds a pushed request can be used. */
+/** The lifetime of a pushed request in seconds. */
 const LIFETIME_SECONDS = 60
 
-/** Takes pushed authorization requests (RFC 9126). Each gets a reference that works once and in time. */
+/** Accepts pushed authorization requests (RFC 9126). Each gets a `request_uri` that works once and expires. */
 export function createPushedRequests(clock: Clock) {
   const kept = new Map<string, { form: URLSearchParams; until: number }>()
-  /** The pushed requests in their order. */
+  /** The pushed requests, in order. */
   const pushed: URLSearchParams[] = []
-  /** Answers in place of the next ones. `undefined` answers as the server should. */
+  /** Replace the next responses. A function that returns `undefined` leaves the server's own response. */
   const answers: ((requestUri: string) => Response | undefined | Promise<Response | undefined>)[] = []
   return {
     pushed,
     answers,
-    /** Keeps a request. @returns the endpoint's answer. */
+    /** Stores a request. @returns the endpoint's response. */
     async push(form: URLSearchParams): Promise<Response> {
       pushed.push(form)
       const requestUri = `urn:ietf:params:oauth:request_uri:${secret('request')}`
@@ -23,7 +23,7 @@ export function createPushedRequests(clock: Clock) {
       const body = { request_uri: requestUri, expires_in: LIFETIME_SECONDS }
       return other ?? Response.json(body, { status: 201 })
     },
-    /** The request that a query stands for: the query itself if it names no pushed one. */
+    /** Returns the pushed request that the query names, or the query itself. @throws Error for an unusable `request_uri`. */
     resolve(query: URLSearchParams): URLSearchParams {
       const requestUri = query.get('request_uri')
       if (requestUri === null) return query

@@ -11,22 +11,22 @@ import { createDpopProofs } from './dpop-proofs.ts'
 import type { Fault } from './faults.ts'
 import type { AccessTokenInfo, User } from './token-families.ts'
 
-/** Answers a request to the API that has a valid access token. */
+/** Answers a request with a valid access token to the API. */
 export type ApiHandler = (
   request: Request,
   accessToken: AccessTokenInfo,
 ) => Response | undefined | Promise<Response | undefined>
 
-/** Options of `createTestServer()`. All may be left out. */
+/** Options of `createTestServer()`. All are optional. */
 export interface TestServerOptions extends AuthorizationServerOptions {
   /** The origin of the API. Default `https://api.example.com`. */
   api?: string
   /**
-   * Answers requests to the API that have a valid access token. Default, and for what it answers with `undefined`: JSON with
-   * `subject`, `scope`, `method`, `path` and `body`.
+   * Answers requests with a valid access token to the API. Default, and also if it returns `undefined`: JSON with `subject`,
+   * `scope`, `method`, `path` and `body`.
    */
   respond?: ApiHandler
-  /** Answers what goes to another origin. Default: an error that names the request. */
+  /** Answers requests to other origins. Default: throws an error that names the request. */
   elsewhere?: Fetch
 }
 
@@ -36,11 +36,11 @@ export interface ApiRequestEntry {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
-  /** The status of its answer; 0 while there is none. */
+  /** The status of the response; 0 while there is none. */
   status: number
 }
 
-/** What the next requests to a place meet, in their order: push a fault. */
+/** The faults of the next requests to each endpoint and to the API, in order. */
 export type Faults = Readonly<Record<Endpoint | 'api', Fault[]>>
 
 /** An authorization server and an API as one function with the signature of `fetch`. */
@@ -48,20 +48,20 @@ export interface TestServer extends Omit<AuthorizationServer, 'work'> {
   /** Answers every request. Pass it to a client as `fetch`. */
   readonly fetch: Fetch
   /**
-   * Answers one request. A response of the type `error` stands for a connection that breaks.
-   * @returns `undefined` for what is not at this server or its API.
+   * Answers one request. A response of the type `error` means that the connection breaks.
+   * @returns `undefined` for a request to any other address than this server's endpoints and its API.
    */
   handle(request: Request): Promise<Response | undefined>
   /** The origin of the API. */
   readonly api: string
-  /** What the next requests to a place meet, in their order: push a fault. */
+  /** The faults of the next requests to each endpoint and to the API, in order: `server.faults.token.push(lostAnswer)`. */
   readonly faults: Faults
   /** Every request to the authorization server, such as `POST /token`. */
   readonly requests: string[]
   /** Every request to the API. */
   readonly apiRequests: ApiRequestEntry[]
   /**
-   * A user agent whose user agrees to everything at once.
+   * A user agent whose user signs in and agrees immediately.
    * @param user the subject, or the claims of the ID Token, or a function that returns them. Default: `user` of the server.
    */
   userAgent(user?: User | (() => User)): UserAgent
@@ -91,7 +91,7 @@ const seeOther = (location: string) => new Response(null, { status: 302, headers
 const challenge = (status: number, text: string, headers: Record<string, string> = {}) =>
   Response.json({ problem: text }, { status, headers: { 'www-authenticate': text, ...headers } })
 
-/** RFC 8414 section 3 puts its suffix before the issuer's path. */
+/** RFC 8414 section 3 inserts its well-known path before the issuer's path. */
 function endpointOf(issuer: string, url: URL): Endpoint | undefined {
   const { origin, pathname } = new URL(issuer)
   const base = pathname.replace(/\/$/, '')
@@ -100,7 +100,7 @@ function endpointOf(issuer: string, url: URL): Endpoint | undefined {
   return url.pathname.startsWith(base) ? PATHS[url.pathname.slice(base.length)] : undefined
 }
 
-/** The browser comes to the authorization endpoint, or to the end of the provider's session. */
+/** Answers a browser at the authorization endpoint or the end-session endpoint. */
 function browse(server: AuthorizationServer, request: Request, place: Endpoint): Response {
   const query = new URL(request.url).searchParams
   if (place === 'end-session') {
@@ -115,7 +115,7 @@ function browse(server: AuthorizationServer, request: Request, place: Endpoint):
   return seeOther(server.user ? server.approve(request.url) : server.refuse(request.url, error))
 }
 
-/** The endpoints that have a form or an access token in their request. */
+/** Answers requests to the endpoints of the authorization server. */
 function createEndpoints(server: AuthorizationServer, judge: ReturnType<typeof createTokenCheck>) {
   const { families, devices, tokens, pushed, revoke } = server.work
   const isIntrospector = ({ headers }: Request) => {
@@ -180,7 +180,7 @@ function createTokenCheck(server: AuthorizationServer) {
   }
 }
 
-/** The API: notes each request, checks its access token and answers. */
+/** The API: records each request, checks its access token and answers. */
 function createApi(server: AuthorizationServer, respond: ApiHandler = () => undefined) {
   const apiRequests: ApiRequestEntry[] = []
   const judge = createTokenCheck(server)
@@ -205,7 +205,7 @@ function createApi(server: AuthorizationServer, respond: ApiHandler = () => unde
   }
 }
 
-/** Lets a page of another origin read an answer, and send what it wants to (CORS). */
+/** Allows a page of another origin to send any request and to read the response (CORS). */
 function allowOrigin(request: Request, response: Response): Response {
   const origin = request.headers.get('origin')
   if (origin === null || response.type === 'error') return response
@@ -219,7 +219,7 @@ function allowOrigin(request: Request, response: Response): Response {
   return new Response(response.body, { status, statusText, headers })
 }
 
-/** As `fetch` does: rejects when the connection breaks, and when the caller aborts. */
+/** Behaves like `fetch`: rejects if the connection breaks or the caller aborts. */
 const asFetch =
   (handle: TestServer['handle'], elsewhere: Fetch): Fetch =>
   async (input, init) => {
@@ -244,9 +244,10 @@ const nobody: Fetch = async input => {
 
 /**
  * Creates an authorization server and an API that validates its tokens, as one function with the signature of `fetch`. It
- * checks PKCE, rotates refresh tokens, ends a session whose refresh token comes back, knows pushed requests (RFC 9126), DPoP
- * (RFC 9449), the device grant (RFC 8628), revocation (RFC 7009), introspection (RFC 7662) and UserInfo, and fails on order.
- * @param options all may be left out.
+ * checks PKCE, rotates refresh tokens and ends a session whose refresh token is reused. It supports pushed requests
+ * (RFC 9126), DPoP (RFC 9449), the device grant (RFC 8628), revocation (RFC 7009), introspection (RFC 7662) and UserInfo. A
+ * test makes requests fail with `faults`.
+ * @param options all are optional.
  */
 export function createTestServer(options: TestServerOptions = {}): TestServer {
   const { api = 'https://api.example.com', respond, elsewhere = nobody, clock = deviceClock } = options
@@ -257,7 +258,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
   const { judge, note, answer, apiRequests } = createApi(server, respond)
   const endpoint = createEndpoints(server, judge)
 
-  /** Works on a request, unless a fault comes first. */
+  /** Handles a request, unless a fault replaces the work. */
   const work = async (place: Endpoint | 'api', real: () => Response | Promise<Response>) => {
     const fault = faults[place].shift()
     if (fault && !fault.afterWork) return fault.answer(undefined, clock)

@@ -18,11 +18,11 @@ const ALGORITHMS = {
   EdDSA: { generate: { name: 'Ed25519' }, sign: { name: 'Ed25519' } },
 } as const
 
-/** A real key of an authorization server. */
+/** A signing key of an authorization server. It is a real key of Web Crypto. */
 export interface SigningKey {
   /** The key set at the `jwks_uri` (RFC 7517). */
   jwks(): Promise<{ keys: Record<string, unknown>[] }>
-  /** Signs a JWT with these claims (RFC 7519). `header` changes its header. */
+  /** Signs a JWT with these claims (RFC 7519). `header` overrides members of its header. */
   sign(claims: Readonly<Record<string, unknown>>, header?: Readonly<Record<string, unknown>>): Promise<string>
 }
 
@@ -38,14 +38,14 @@ export const fromBase64url = (text: string): Uint8Array<ArrayBuffer> =>
 
 const encode = (value: unknown) => base64url(new TextEncoder().encode(JSON.stringify(value)))
 
-/** The SHA-256 of a text, as base64url: a code challenge (RFC 7636 section 4.2), a thumbprint, an `ath`. */
+/** The SHA-256 digest of a text in base64url, for a code challenge (RFC 7636 section 4.2), a thumbprint or an `ath`. */
 export const sha256 = async (text: string): Promise<string> =>
   base64url(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))))
 
 /**
- * Creates a key to sign ID Tokens with. Web Crypto generates it when it is first needed.
- * @param kid the key's name in its key set (RFC 7517 section 4.5). Default `key-1`.
- * @param algorithm RS256 by default. `RS1024` is a key for RS256 that is too short, for a client that must refuse it.
+ * Creates a key that signs ID Tokens. Web Crypto generates it on first use.
+ * @param kid the id of the key in its key set (RFC 7517 section 4.5). Default `key-1`.
+ * @param algorithm default `RS256`. `RS1024` is an RS256 key that is too short, to test that a client refuses it.
  */
 export function signingKey(kid = 'key-1', algorithm: keyof typeof ALGORITHMS = 'RS256'): SigningKey {
   const { generate, sign } = ALGORITHMS[algorithm]

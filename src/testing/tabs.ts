@@ -2,7 +2,7 @@ import type { Channel, Fetch, News } from '../extending.ts'
 import { type ClientOptions, memory, type Store } from '../index.ts'
 import type { TestServer } from './server.ts'
 
-/** Opens channels whose news go to all other clients in this process. */
+/** Creates channels that deliver news to the other channels of the same name in this process. */
 export function createHub(): (name: string) => Channel {
   const rooms = new Map<string, Set<(news: News) => void>>()
   return name => {
@@ -33,7 +33,7 @@ export function createHub(): (name: string) => Channel {
 export interface Tab {
   /** `tab 1`, `tab 2` and so on. */
   readonly name: string
-  /** The number that chose the order of everything. Pass it to `tabs()` again to repeat a failure. */
+  /** The seed that determines the order. Pass it to `tabs()` again to reproduce a failure. */
   readonly seed: number
   /** Options for this tab's client: `createClient(tab.options)`. */
   readonly options: ClientOptions
@@ -43,11 +43,11 @@ export interface Tab {
 export interface TabsOptions {
   /** The server of all tabs. */
   server: TestServer
-  /** Chooses the order: a whole number. Default: another one at every call. */
+  /** Determines the order: an integer. Default: a random one for each call. */
   seed?: number
 }
 
-/** mulberry32: a small generator of random numbers from a seed. */
+/** mulberry32, a small seeded random number generator. */
 function createRandom(seed: number): () => number {
   let state = seed >>> 0
   return () => {
@@ -58,7 +58,7 @@ function createRandom(seed: number): () => number {
   }
 }
 
-/** Lets one of those who wait go on at a time: a random one, in each turn of the event loop. */
+/** Lets one random waiting caller continue in each turn of the event loop. */
 function createTurns(random: () => number): () => Promise<void> {
   const waiting: (() => void)[] = []
   const next = () => {
@@ -74,11 +74,11 @@ function createTurns(random: () => number): () => Promise<void> {
 }
 
 /**
- * Opens several tabs of one app, for tests of races: they share records, lock and news as the tabs of a browser do. Before
- * every storage call and every request, a seed chooses which tab goes on.
- * @param count how many tabs, 1 or more.
+ * Opens several tabs of one app, for tests of races. They share records, a lock and news, as the tabs of a browser do.
+ * Before every storage call and every request, a seeded random choice decides which tab continues.
+ * @param count the number of tabs, 1 or more.
  * @param options.server the server of all tabs.
- * @param options.seed chooses the order: a whole number. Default: another one at every call.
+ * @param options.seed determines the order: an integer. Default: a random one for each call.
  */
 export function tabs(
   count: number,

@@ -4,14 +4,14 @@ import type { SigningKey } from './signing-key.ts'
 /** A user who signs in: the subject, or the claims of the ID Token (OpenID Connect Core section 2). */
 export type User = string | ({ readonly sub: string } & Readonly<Record<string, unknown>>)
 
-/** What a sign-in was granted. */
+/** The granted sign-in that a token family belongs to. */
 export interface Grant {
   readonly user: User
   readonly scope: string
   readonly nonce?: string | null | undefined
   /** The first of the `acr_values` that the sign-in asked for. */
   readonly acr?: string | undefined
-  /** When the user was authenticated, in seconds since 1970, if the sign-in asked for it with `max_age`. */
+  /** When the user authenticated, in seconds since 1970, if the sign-in asked for it with `max_age`. */
   readonly authTime?: number | undefined
   /** The thumbprint of the DPoP key that the tokens are bound to (RFC 9449 section 6). */
   readonly jkt?: string | undefined
@@ -21,7 +21,7 @@ export interface Grant {
 
 type TokenAnswer = Record<string, unknown>
 
-/** All tokens that began with one sign-in (RFC 9700 section 4.14.2). */
+/** All tokens that were issued for one sign-in (RFC 9700 section 4.14.2). */
 export interface Family extends Grant {
   readonly rotated: Map<string, { at: number; answer: TokenAnswer }>
   refreshToken: string
@@ -34,23 +34,23 @@ export interface AccessTokenInfo {
   readonly scope: string
   /** The API that the access token is for (RFC 8707), if the client named one. */
   readonly resource?: string | undefined
-  /** The thumbprint of the DPoP key that it is bound to, if it is (RFC 9449 section 6). */
+  /** The thumbprint of the DPoP key that it is bound to, if any (RFC 9449 section 6). */
   readonly jkt?: string | undefined
 }
 
-/** What a test may change in the tokens that are issued from now on. */
+/** The settings of future tokens. A test may change them. */
 export interface TokenSettings {
-  /** Changes the claims of the ID Tokens. */
+  /** Overrides claims of the ID Tokens. */
   idTokenClaims: Record<string, unknown>
-  /** Changes the claims of an ID Token by the access token beside it. */
+  /** Returns more claims for an ID Token, which may depend on the access token of the same response. */
   claimsFor: (accessToken: string) => Promise<Record<string, unknown>>
-  /** Signs ID Tokens, and is published at the `jwks_uri`. */
+  /** The key that signs ID Tokens. The server publishes it at the `jwks_uri`. */
   key: SigningKey
   /** Adds members to every token response. */
   moreMembers: Record<string, unknown>
   /** How many seconds an access token lasts. */
   accessTokenSeconds: number
-  /** How often a refresh token came back that the server had rotated already. */
+  /** How many times a client sent a refresh token that the server had already rotated. */
   reuses: number
 }
 
@@ -58,22 +58,22 @@ export interface TokenFamiliesPorts {
   readonly issuer: string
   readonly clientId: string
   readonly clock: Clock
-  /** How many milliseconds a rotated refresh token is still answered, with the tokens that it was rotated to. */
+  /** How many milliseconds a rotated refresh token still works: the server repeats the tokens of its rotation. */
   readonly graceMs: number
   readonly settings: TokenSettings
-  /** Notes a secret. @returns it. */
+  /** Records a secret. @returns the secret. */
   keep(value: string): string
 }
 
-/** A random value whose beginning says what it is. */
+/** A random value with a prefix that names its kind. */
 export const secret = (kind: string): string => `${kind}-${crypto.randomUUID()}`
 
 export const subjectOf = (user: User): string => (typeof user === 'string' ? user : user.sub)
 const claimsOf = (user: User) => (typeof user === 'string' ? { sub: user } : user)
 
 /**
- * Issues tokens, rotates refresh tokens at every use, and ends the whole family of a refresh token that comes back
- * (RFC 9700 section 4.14.2).
+ * Issues tokens, rotates a refresh token at every use, and ends the whole family if a refresh token is reused (RFC 9700
+ * section 4.14.2).
  */
 export function createTokenFamilies(ports: TokenFamiliesPorts) {
   const { issuer, clientId, clock, graceMs, settings, keep } = ports
@@ -88,7 +88,7 @@ export function createTokenFamilies(ports: TokenFamiliesPorts) {
     return keep(await settings.key.sign({ ...claims, ...asked, ...more }))
   }
 
-  /** New tokens for a family. The refresh token before them is then a used one. */
+  /** Issues new tokens for a family. They replace its refresh token. */
   const issue = async (family: Family, nonce?: string | null, resource?: string): Promise<TokenAnswer> => {
     const { scope, jkt, isRefreshable = true } = family
     const accessToken = keep(secret('access'))
@@ -117,13 +117,13 @@ export function createTokenFamilies(ports: TokenFamiliesPorts) {
 
   return {
     end,
-    /** Begins a family. @returns it and its first tokens. */
+    /** Begins a family. @returns the family and its first tokens. */
     async begin(grant: Grant, resource?: string): Promise<{ family: Family; answer: TokenAnswer }> {
       const family: Family = { ...grant, rotated: new Map(), refreshToken: '', alive: true }
       families.push(family)
       return { family, answer: await issue(family, grant.nonce, resource) }
     },
-    /** Rotates a refresh token. @returns the OAuth error if the server refuses it. */
+    /** Rotates a refresh token. @returns the new tokens, or the OAuth error if the server refuses it. */
     async rotate(sent: string, jkt: string | undefined, resource?: string): Promise<TokenAnswer | string> {
       const family = ofRefreshToken(sent)
       if (!family?.alive) return 'invalid_grant'
@@ -152,7 +152,7 @@ export function createTokenFamilies(ports: TokenFamiliesPorts) {
       const { user, scope, jkt } = entry.family
       return { subject: subjectOf(user), scope, resource: entry.resource, jkt }
     },
-    /** The claims of the user of an access token. */
+    /** The claims of the user that an access token belongs to. */
     userOf: (accessToken: string): Record<string, unknown> | undefined => {
       const family = accessTokens.get(accessToken)?.family
       return family && { ...claimsOf(family.user) }

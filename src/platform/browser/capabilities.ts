@@ -5,22 +5,26 @@ import { deviceClock } from '../device.ts'
 import { indexedDb } from './places.ts'
 import { browserStore } from './stores.ts'
 
-/** What this runtime gives, as one JSON: found out by trying. */
+/** What this runtime supports, as plain JSON. `capabilities()` finds out by trying. */
 export interface Capabilities {
-  /** The name of the store, and whether what is written to it can be read back. */
+  /** The name of the store. */
   readonly store: string
+  /** Whether a value that was written to the store can be read back. */
   readonly works: boolean
-  /** Who shares what is stored, and how long it lasts: see `Reach`. */
+  /** Who shares the stored records, and how long they last: see `Reach`. */
   readonly reach: Reach
-  /** `durable`: the browser asks before it removes what is stored. `evictable`: it may do so by itself. */
+  /** `durable`: the browser asks the user before it removes stored data. `evictable`: it may remove them without asking. */
   readonly persistence: 'durable' | 'evictable' | 'until-the-tab-closes' | 'until-the-page-goes'
-  /** What keeps two of those who share the store from refreshing at once. `none`: nobody shares it, or nothing does. */
+  /**
+   * What prevents two clients that share the store from refreshing at the same time. `none`: no other tab, worker or program
+   * shares it, or its lock does not work.
+   */
   readonly locks: 'web-locks' | 'lease' | 'store' | 'none'
-  /** Whether those who share the store hear of each other's sign-ins and sign-outs at once. */
+  /** Whether clients that share the store hear of each other's sign-ins and sign-outs immediately. */
   readonly channels: boolean
-  /** Whether a key that cannot be exported survives in IndexedDB: what `sealed()` and `dpop()` are built on. */
+  /** Whether IndexedDB can store a non-extractable key. `sealed()` and `dpop()` need that. */
   readonly nonExtractableKeys: boolean
-  /** The seven promises, and which of them hold here. */
+  /** latchkey's seven promises, and which of them hold in this runtime. */
   readonly promises: Readonly<Record<PromiseName, Promised>>
 }
 
@@ -38,7 +42,7 @@ export interface Promised {
   readonly why: string
 }
 
-/** Each attempt at most. */
+/** The time limit of each test. */
 const TRY_MS = 2000
 const NEWS_MS = 500
 
@@ -103,14 +107,14 @@ const isPersisted = () =>
 const promised = (holds: boolean, why: string): Promised => Object.freeze({ holds, why })
 
 /**
- * What this runtime gives to a client with that store, and which of the seven promises therefore hold. Writes and removes
- * a few records of its own; never rejects, and takes a few seconds at most.
- * @param given the client's store. Default: the one that `createClient` would choose in a browser.
+ * Tests what this runtime supports for a client with that store, and which of latchkey's seven promises therefore hold. It
+ * writes a few test records and removes them. It never rejects, and takes a few seconds at most.
+ * @param given the client's store. Default: the store that `createClient` chooses in a browser.
  */
 export async function capabilities(given?: Store): Promise<Capabilities> {
   const store = given ?? browserStore(indexedDb)
   const works = await canKeep(store)
-  const reach = store.reach?.() ?? 'device' // after a try: another place may have been taken
+  const reach = store.reach?.() ?? 'device' // after the first write, because the store may have switched to another place
   const [lock, webLocks, channels, nonExtractableKeys, persisted] = await Promise.all([
     canLock(store),
     hasWebLocks(),

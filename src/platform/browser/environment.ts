@@ -5,7 +5,7 @@ import { redirect } from './redirect.ts'
 import { browserStore } from './stores.ts'
 import { browserWake } from './wake.ts'
 
-/** This window or worker, or a server that renders a page. */
+/** The environment of a window, a worker, or a server that renders a page. */
 export function browserEnvironment(indexedDb: () => Store): Environment {
   return {
     ...device,

@@ -3,13 +3,13 @@ import { deviceClock } from '../device.ts'
 
 /** How long a navigation may take before `leave` reports that the page is still here. */
 const LEAVE_MS = 15_000
-/** How long a popup waits for the page that opened it to say that it took the answer. */
+/** How long a popup waits for its opener to confirm that it received the callback URL. */
 const RELAY_MS = 1000
 
-/** Between a popup and the page that waits for it. Both are of one origin. */
+/** The channel between a popup and the page that waits for it. Both have the same origin. */
 export const relayChannel = (state: string) => new BroadcastChannel(`latchkey relay ${state}`)
 
-/** Listens only for as long as it is asked: a page that listens for this is not kept for Back by every browser. */
+/** Listens only until `stop()`: some browsers keep a page with a `beforeunload` listener out of the back/forward cache. */
 export const watchLeaving: WatchLeaving = () => {
   let isLeaving = false
   const leave = () => {
@@ -22,7 +22,7 @@ export const watchLeaving: WatchLeaving = () => {
   }
 }
 
-/** This window, where there is one: not in workers and not on servers. */
+/** The page of this window. `undefined` in workers and on servers. */
 export function browserPage(): Page | undefined {
   if (typeof document === 'undefined' || typeof location === 'undefined') return undefined
   return {
@@ -34,11 +34,11 @@ export function browserPage(): Page | undefined {
     replaceLocation(url) {
       try {
         history.replaceState(history.state, '', url)
-      } catch {} // a browser that counts such calls, or an address it does not take: what was stored counts
+      } catch {} // some browsers limit such calls or refuse the address; the sign-in itself is already stored
     },
     leave: (url, gone) =>
       new Promise(resolve => {
-        // back from the back/forward cache this page goes on where it was
+        // a page that returns from the back/forward cache continues here
         const back = (event: PageTransitionEvent) => {
           if (event.persisted) settle()
         }

@@ -10,14 +10,14 @@ import { deviceClock } from '../device.ts'
 import { tabPlace } from './session-storage.ts'
 import { databaseStore, type IndexedDbOptions, type SharedPlaces } from './stores.ts'
 
-/** Web Locks where they are; else a lease in the store itself. */
+/** Web Locks if the browser has them, else a lease in the store itself. */
 const sharedLock = (keyValue: KeyValue): Lock => {
   const locks = globalThis.navigator?.locks
   const lease = leaseLock(keyValue, deviceClock)
   return locks ? webLock(locks, deviceClock, lease) : lease
 }
 
-/** The lock of a database, and the places that are used where it does not work. */
+/** The lock of a database, and the places to use if the database does not work. */
 export function createPlaces(database: KeyValue, marks: Marks, name: string): SharedPlaces {
   const { area, keyValue } = tabPlace()
   const tab = namedAfter(name, keyValue)
@@ -28,7 +28,7 @@ export function createPlaces(database: KeyValue, marks: Marks, name: string): Sh
     { name: 'memory', reach: 'page', keyValue: memoryKeyValue() },
   )
   return {
-    // IndexedDB may work when the page leaves, and no more when it comes back
+    // IndexedDB may work when the page leaves for the sign-in and fail when the user comes back
     ...withCopy(places, namedAfter(name, area), isTransaction),
     get reach() {
       return places.reach
@@ -39,9 +39,10 @@ export function createPlaces(database: KeyValue, marks: Marks, name: string): Sh
 }
 
 /**
- * Tokens in IndexedDB: shared by all tabs and workers of the origin, kept across restarts. The default in browsers.
- * Where it does not work (blocked, hung, full), sessionStorage takes its place for this page, else memory; the event
- * `storage-degraded` reports it. A database that has a session in it is not left: what fails is an error then.
+ * Keeps tokens in IndexedDB: shared by all tabs and workers of the origin, kept across restarts. The default in browsers.
+ * If IndexedDB does not work (blocked, hung, full), this page uses sessionStorage instead, or memory if that fails too; the
+ * event `storage-degraded` reports it. latchkey never switches away from a database that has a session in it: then a
+ * failure is a StorageError.
  */
 export const indexedDb = (options?: IndexedDbOptions): Store =>
   databaseStore(async () => createPlaces, options)

@@ -4,19 +4,19 @@ import { deviceClock } from '../device.ts'
 import { browserPage, relayChannel } from './page.ts'
 
 export interface PopupOptions {
-  /** Default 480. */
+  /** The width of the window in CSS pixels. Default 480. */
   width?: number
-  /** Default 640. */
+  /** The height of the window in CSS pixels. Default 640. */
   height?: number
-  /** How long the user may take, in milliseconds. Default 5 minutes. */
+  /** How many milliseconds the user may take. Default 300,000 (5 minutes). */
   timeoutMs?: number
 }
 
 /** How often to check whether the window is still open. */
 const CHECK_MS = 500
 /**
- * Signs in in a window of its own, while this page stays. Call `signIn()` straight from a click, or the browser blocks
- * the window. The page at the redirect URI, in the window, only has to call `client.start()`.
+ * Signs in with a popup window, while this page stays open. Call `signIn()` directly in a click handler, or the browser
+ * blocks the window. The page at the redirect URI, which loads in the popup, only has to call `client.start()`.
  */
 export const popup = (options: PopupOptions = {}): UserAgent => ({
   name: 'popup',
@@ -26,7 +26,7 @@ export const popup = (options: PopupOptions = {}): UserAgent => ({
     const { width = 480, height = 640, timeoutMs = 300_000 } = options
     const left = Math.max(0, screenX + (outerWidth - width) / 2)
     const top = Math.max(0, screenY + (outerHeight - height) / 2)
-    // opened empty and at once, while the click is still being handled
+    // open it empty and immediately, while the browser still handles the click
     const opened = open('', '_blank', `popup,width=${width},height=${height},left=${left},top=${top}`)
     if (!opened) {
       throw new CallbackError(
@@ -34,8 +34,8 @@ export const popup = (options: PopupOptions = {}): UserAgent => ({
         'popup_blocked',
       )
     }
-    // the provider's page must not reach this one; the answer comes by a channel. What it costs: after a time-out the
-    // window cannot be closed from here while it shows that page
+    // the provider's page must not reach this page; the callback URL comes through a channel. The price: after a time-out,
+    // this page cannot close the window while it shows the provider's page
     opened.opener = null
     return {
       redirectUri: new URL(redirectUri, page.location()).href,
@@ -56,7 +56,7 @@ export const popup = (options: PopupOptions = {}): UserAgent => ({
             resolve(data.url)
           }
           const check = () => {
-            // a window that was severed from us (Cross-Origin-Opener-Policy) also counts as closed, but it has the focus
+            // Cross-Origin-Opener-Policy also makes a window look closed, but then that window has the focus
             gone = opened.closed && document.hasFocus() ? gone + 1 : 0
             if (gone < 3 && deviceClock.now() < giveUpAt) {
               cancel = deviceClock.after(CHECK_MS, check)

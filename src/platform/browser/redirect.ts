@@ -2,7 +2,10 @@ import type { UserAgent } from '../../core/ports.ts'
 import { ConfigurationError } from '../../errors.ts'
 import { browserPage } from './page.ts'
 
-/** Signs in by leaving this page for the authorization server, which sends the user back. The default in browsers. */
+/**
+ * Signs in with a redirect: this page navigates to the authorization server, which sends the user back. The default in
+ * browsers. `signIn()` rejects with a ConfigurationError in a worker and on a server.
+ */
 export const redirect = (): UserAgent => ({
   name: 'redirect',
   leaves: true,

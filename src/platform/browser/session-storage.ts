@@ -4,17 +4,17 @@ import { silentChannel } from '../../storage/channel.ts'
 import { ownedByTab, webStorageKeyValue } from '../../storage/session-storage.ts'
 import { deviceClock } from '../device.ts'
 
-/** sessionStorage: as it is, and as a place of which a duplicated tab has nothing. */
+/** Two stores over sessionStorage: `area`, the plain one, and `keyValue`, which a duplicated tab starts empty. */
 export const tabPlace = () => {
   const area = webStorageKeyValue(() => globalThis.sessionStorage)
-  // only tabs are duplicated; elsewhere, in Deno, a lock that is held for ever would keep the process up
+  // only tabs can be duplicated; in Deno, a lock that is never released would keep the process running
   const locks = globalThis.document && globalThis.navigator?.locks
   return { area, keyValue: locks ? ownedByTab(area, locks, deviceClock) : area }
 }
 
 /**
- * Tokens in sessionStorage: this tab's own, kept across reloads, gone when the tab is closed. A duplicated tab begins
- * signed out, where there are Web Locks to tell the two apart.
+ * Keeps tokens in sessionStorage: only this tab sees them, they survive reloads, and they are gone when the tab is closed.
+ * A duplicated tab starts signed out, if the browser has Web Locks to tell the two tabs apart.
  */
 export function tabStorage(): Store {
   return {

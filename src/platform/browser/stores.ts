@@ -8,19 +8,19 @@ import { localStorageMarks, type Marks, marked } from '../../storage/marks.ts'
 import { deviceClock } from '../device.ts'
 import { memory } from '../memory.ts'
 
-/** What a database is used with, but for what is read of a session that is in it: its lock, and where else records may be. */
+/** What reading a session from the database does not need: the lock of the store, and the other places for records. */
 export type SharedPlaces = PlaceWithFallback & Pick<Store, 'lock'>
-/** Loads what makes that of a database. */
+/** Loads the function that creates those parts for a database. */
 export type LoadPlaces = () => Promise<(database: KeyValue, marks: Marks, name: string) => SharedPlaces>
 
 const DATABASE = 'latchkey'
 
 export interface IndexedDbOptions {
-  /** Give each account its own, if several are signed in side by side. Default `latchkey`. */
+  /** The name of the database. Give each account its own if several are signed in at the same time. Default `latchkey`. */
   database?: string
 }
 
-/** Whether this tab had to keep something under this key of a database for itself. */
+/** Whether this tab keeps a value under this key in sessionStorage, because the database did not work. */
 const isInTab = (key: string, database: string): boolean => {
   try {
     return sessionStorage.getItem(`${key} in ${database}`) !== null
@@ -45,7 +45,7 @@ export function databaseStore(load: LoadPlaces, { database = DATABASE }: Indexed
     }
     return places
   }
-  /** Then the database alone will do, for as long as it works: a session is there without waiting for the rest. */
+  /** Whether the database alone is enough as long as it works: then latchkey reads a session without loading the rest. */
   const isAlone = (key: string) => !places && !isInTab(key, database)
 
   return {
@@ -53,14 +53,14 @@ export function databaseStore(load: LoadPlaces, { database = DATABASE }: Indexed
     database,
     keyValue: {
       async get(key) {
-        // the database is asked first: to look into sessionStorage for the first time takes a while too
+        // start the database request first: the first access to sessionStorage takes a while too
         const asked = places ? undefined : first.get(key)
         asked?.catch(() => {})
         const begun = isAlone(key) ? asked : undefined
         try {
           const found = await begun
           if (found !== undefined || (begun && isSession(key))) return found
-        } catch {} // the other places go on from there
+        } catch {} // the fallback below handles the failure
         return (await loadAll()).get(key, begun)
       },
       async update(key, change) {
@@ -75,12 +75,12 @@ export function databaseStore(load: LoadPlaces, { database = DATABASE }: Indexed
     },
     lock: {
       run: async (...request) => (await loadAll()).lock.run(...request),
-      // a lease can be looked at only by taking it
+      // a client can check a lease only by acquiring it
       ...(globalThis.navigator?.locks && {
         isHeld: async name => (await (await loadAll()).lock.isHeld?.(name)) ?? false,
       }),
     },
-    // where there is no IndexedDB nobody shares anything, and in Deno an open channel would keep the process up
+    // without IndexedDB no two clients share records, and in Deno an open channel would keep the process running
     channel: name =>
       typeof BroadcastChannel === 'function' && 'indexedDB' in globalThis
         ? broadcastChannel(name)
@@ -94,7 +94,7 @@ export function databaseStore(load: LoadPlaces, { database = DATABASE }: Indexed
   }
 }
 
-/** A store that nobody else can see, and that is loaded when it is first used. */
+/** A store that no other tab or worker can see. It loads on first use. */
 export function deferredStore(name: string, reach: Reach, load: () => Promise<Store>): Store {
   const get = once(load)
   return {
@@ -110,6 +110,6 @@ export function deferredStore(name: string, reach: Reach, load: () => Promise<St
   }
 }
 
-/** What a client has that was given no store: a window without IndexedDB may still have sessionStorage. */
+/** The default store. A window without IndexedDB also gets `indexedDb()`, because it may fall back to sessionStorage. */
 export const browserStore = (indexedDb: () => Store): Store =>
   'indexedDB' in globalThis || 'document' in globalThis ? indexedDb() : memory()

@@ -1,9 +1,9 @@
 import type { Wake } from '../../core/ports.ts'
 
-/** In the capture phase at the window: before any listener of the app, whose calls must find us awake. */
+/** The capture phase at the window runs before the app's listeners, whose calls must find latchkey awake. */
 const EARLY = true
 
-/** The tab became visible, came back from the back/forward cache, was thawed, or the network is back. */
+/** Wakes when the tab becomes visible, returns from the back/forward cache or is thawed, or when the network is back. */
 export const browserWake: Wake = {
   listen(wake) {
     if (typeof addEventListener !== 'function') return () => {}

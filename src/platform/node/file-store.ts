@@ -8,22 +8,22 @@ import { fileKeyValue } from '../../storage/file.ts'
 import { deviceClock } from '../device.ts'
 
 /**
- * How long a write waits for other processes that write the same file: a busy disk takes seconds to flush one. A client
- * gives up sooner, by its own limit for storage calls.
+ * How long a write waits for other processes that write the same file: a busy disk takes seconds to flush it. A client
+ * gives up earlier, because its storage calls have a shorter time limit.
  */
 const WRITE_WAIT_MS = 5000
-/** How long a writer is waited for that is stopped or cannot be seen: less, so that a program that runs once goes on. */
+/** How long a write waits for a writer that is stopped or not visible: shorter, so that a one-off program can continue. */
 const WRITE_LEASE_MS = 1000
 
 export interface FileOptions {
   /**
-   * Encrypts the values in the file: 32 random bytes, or a list whose first key encrypts and whose others decrypt what is there
-   * already. Default: nothing is encrypted; only the user can read the file (mode 0600).
+   * Encrypts the values in the file: 32 random bytes, or a list. The first key of a list encrypts; the others decrypt values
+   * that are already stored. Default: no encryption; only the user can read the file (mode 0600).
    */
   encryptionKey?: EncryptionKey | readonly EncryptionKey[]
 }
 
-/** A store in one private file, whose values pass through `wrap`. */
+/** A store in one private file. `wrap` can transform its values. */
 export function fileStore(
   path: string,
   name: string,
@@ -36,8 +36,8 @@ export function fileStore(
 }
 
 /**
- * Tokens in one private file (mode 0600), shared by every process that names it.
- * @param path of the file; its folder is made where it is missing. A folder `<path>.lock` appears beside it.
+ * Keeps tokens in one private file (mode 0600), shared by every process that uses the same path.
+ * @param path the path of the file. latchkey creates its folder if it is missing, and a folder `<path>.lock` next to it.
  * @throws ConfigurationError for an encryption key that is not 32 bytes.
  */
 export function file(path: string, { encryptionKey }: FileOptions = {}): Store {
@@ -45,7 +45,7 @@ export function file(path: string, { encryptionKey }: FileOptions = {}): Store {
   return fileStore(path, 'file', inner => (cipher ? encryptedKeyValue(inner, () => cipher) : inner))
 }
 
-/** A file in the user's own folder for state. @param name of what it is for. */
+/** The path of a file in the user's state folder. @param name the name of the file, without its extension. */
 export function defaultFile(name: string): string {
   const { platform, env } = process
   const folder =

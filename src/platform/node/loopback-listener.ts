@@ -3,38 +3,41 @@ import type { AddressInfo, Socket } from 'node:net'
 import { ConfigurationError } from '../../errors.ts'
 import { deviceClock } from '../device.ts'
 
-/** What a request is answered with. */
+/** The response to a request. */
 export interface Reply {
   readonly status: number
   readonly body: string
   readonly headers?: Readonly<Record<string, string>>
-  /** Called when the answer was sent, or cannot be. */
+  /** Called when the response was sent or the connection broke. */
   readonly sent?: () => void
 }
 
-/** By path: the answer to a GET there. Routes may come and go. */
+/** By path: the handler of GET requests. Routes may be added and removed while the listener runs. */
 export type Routes = Map<string, (url: URL, request: IncomingMessage) => Reply>
 
-/** Where to listen, if that is not where the browser goes: in a container whose port is forwarded. */
+/** Where to listen if it differs from the redirect URI, such as in a container with a forwarded port. */
 export interface ListenOptions {
-  /** The address to listen on. Default: that of the redirect URI. `0.0.0.0` lets other machines in. */
+  /** The address to listen on. Default: the host of the redirect URI. `0.0.0.0` accepts connections from other machines. */
   host?: string
-  /** The port to listen on. Default: that of the redirect URI, or any free one. */
+  /** The port to listen on. Default: the port of the redirect URI, or any free port. */
   port?: number
 }
 
 export interface Listener {
   /**
-   * The wanted URL, with the port that is listened on.
-   * @throws ConfigurationError where that port cannot be had.
+   * The wanted URL with the actual port.
+   * @throws ConfigurationError if the listener cannot use that port.
    */
   readonly url: Promise<URL>
   close(): void
 }
 
-/** So many connections may wait to be answered; then the oldest one makes way, so that no flood keeps a browser out. */
+/**
+ * The most connections that may wait for a response. When another one arrives, the oldest is closed, so a flood cannot lock
+ * the browser out.
+ */
 const MOST_WAITING = 32
-/** How long a connection may last, whatever is sent over it. */
+/** How long any connection may last. */
 const CONNECTION_MS = 10_000
 
 const REFUSALS: Readonly<Record<number, string>> = {
@@ -49,18 +52,18 @@ export const refuse = (status: number, headers?: Reply['headers']): Reply => ({
   headers: { 'content-type': 'text/plain; charset=utf-8', ...headers },
 })
 
-/** `localhost` is both: a browser may try either, and nobody else may listen on the other one. */
+/** `localhost` means both addresses: a browser may try either, and no other program may listen on the second one. */
 const addressesOf = (host: string): readonly string[] =>
   host === 'localhost' ? ['127.0.0.1', '::1'] : [host.replace(/^\[|\]$/g, '')]
-/** This machine has no such address. */
+/** Whether the error means that this machine has no such address. */
 const isMissing = ({ code }: NodeJS.ErrnoException) =>
   /^(EADDRNOTAVAIL|EAFNOSUPPORT|EINVAL)$/.test(code ?? '')
-/** How often a port is looked for that is free on both addresses. */
+/** How many ports to try until one is free on both addresses. */
 const PORT_TRIES = 10
 
 /**
- * Listens on a loopback address. Whatever is sent there, this neither throws nor keeps the process up: whoever
- * waits for a request holds it.
+ * Listens on a loopback address. Whatever it receives, it does not throw. It does not keep the process running: the caller
+ * does that while it waits for a request.
  */
 export function listen(
   wanted: URL,
@@ -73,7 +76,7 @@ export function listen(
   const replyTo = (request: IncomingMessage): Reply => {
     const { url: target = '', headers, method } = request
     if (!/^\/(?![/\\])/.test(target) || headers.host === undefined) return refuse(400)
-    // another name that leads here: a page of its own could read the answer (DNS rebinding)
+    // another host name resolves to this listener: that host's page could read the response (DNS rebinding)
     if (headers.host !== here.host) return refuse(421)
     const url = new URL(here.origin + target)
     const route = routes.get(url.pathname)
@@ -82,7 +85,7 @@ export function listen(
   }
 
   const answer = (request: IncomingMessage, response: ServerResponse) => {
-    waiting.delete(request.socket) // it is answered now, and ends by itself
+    waiting.delete(request.socket) // it has its response and closes on its own
     const { status, body, headers, sent } = replyTo(request)
     if (sent) response.once('close', sent)
     response.writeHead(status, {
@@ -114,7 +117,7 @@ export function listen(
       const server = createServer(answer)
       servers.push(server)
       server.on('connection', connect)
-      // heard for good: what fails later, such as the system being out of file descriptors, ends no process
+      // the handler stays: a later error, such as no free file descriptors, must not end the process
       server.on('error', reject)
       server.unref()
       server.listen(at, address, () => resolve((server.address() as AddressInfo).port))
@@ -151,7 +154,7 @@ export function listen(
       { cause },
     )
   })
-  url.catch(() => {}) // it may be waited for later than it fails
+  url.catch(() => {}) // it may reject before the caller awaits it
 
   return {
     url,

@@ -7,19 +7,20 @@ import { type HandOver, handOver, hasBrowser, openInBrowser } from './system-bro
 
 export interface LoopbackOptions {
   /**
-   * Shows the URL to the user. `'print'` prints it to standard error. Default: that, and the system's browser is opened
-   * where there is one: not over SSH, and not where there is no display.
+   * Shows the URL to the user. `'print'` prints it to standard error. Default: latchkey prints it and opens the system's
+   * browser, unless the program runs over SSH or without a display.
    */
   open?: 'print' | ((url: string) => void | Promise<void>)
-  /** How long the user may take, in milliseconds. Default 5 minutes. */
+  /** How many milliseconds the user may take. Default 300,000 (5 minutes). */
   timeoutMs?: number
-  /** Where to listen, if that is not where the browser goes: in a container whose port is forwarded. Default: the redirect URI. */
+  /** Where to listen if not at the redirect URI, such as in a container with a forwarded port. Default: the redirect URI. */
   listen?: ListenOptions
 }
 
 /**
- * Signs in with the system's browser, which brings the answer to a listener on this machine (RFC 8252 section 7.3): a
- * literal loopback address, a free port unless the redirect URI names one, one answer, then closed.
+ * Signs in with the system's browser, which delivers the authorization response to a listener on this machine (RFC 8252
+ * section 7.3). The listener uses a loopback address, and a free port unless the redirect URI names one. It closes after one
+ * response.
  */
 export const loopback = ({ open, timeoutMs = 300_000, listen: where }: LoopbackOptions = {}): UserAgent => ({
   name: 'loopback',
@@ -41,7 +42,7 @@ export const loopback = ({ open, timeoutMs = 300_000, listen: where }: LoopbackO
       used = url.href
       return used
     })
-    redirect.catch(() => {}) // it may be waited for later than it fails
+    redirect.catch(() => {}) // it may reject before the caller awaits it
     const closing = new AbortController()
     let way: HandOver | undefined
 
@@ -59,7 +60,7 @@ export const loopback = ({ open, timeoutMs = 300_000, listen: where }: LoopbackO
       try {
         way = handOver(url, here, routes)
         openInBrowser(way.argument)
-      } catch {} // the address was printed
+      } catch {} // the user can open the printed address
     }
     const answerTo = (url: string, state: string, here: URL) =>
       new Promise<string>((resolve, reject) => {
@@ -95,8 +96,9 @@ export const loopback = ({ open, timeoutMs = 300_000, listen: where }: LoopbackO
 })
 
 /**
- * What comes to the redirect URI while a sign-in waits. With our state it is the answer. Some servers leave `state` out of
- * an error: one that the user's browser is shown as a page is told, because nobody else is sent here.
+ * Handles requests to the redirect URI while a sign-in waits. A request with the right `state` is the authorization
+ * response. Some servers leave `state` out of an error response. latchkey accepts such an error if the browser loads it as a
+ * page, because only the server sends the user here.
  */
 const answers =
   (state: string, resolve: (answer: string) => void): ((...args: Parameters<RouteHandler>) => Reply) =>
@@ -118,7 +120,7 @@ const answers =
 
 type RouteHandler = Routes extends Map<string, infer Handler> ? Handler : never
 
-/** Says nothing of what the server or anybody else has sent. */
+/** The page contains no text from the request. */
 const page = (title: string, text: string) =>
   `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>${title}</title>` +
   '<style>:root{color-scheme:light dark;font:1.1rem/1.6 system-ui}body{display:grid;min-height:90vh;place-content:center;' +

@@ -9,11 +9,11 @@ import { withTimeLimit } from '../../core/waiting.ts'
 import { deviceClock } from '../device.ts'
 import { listen, type Routes, refuse } from './loopback-listener.ts'
 
-/** A way to a URL for the system's browser that does not show the URL to other users of this machine. */
+/** Passes a URL to the system's browser without showing it to other users of this machine. */
 export interface HandOver {
-  /** What the opener is started with. Every user of the machine may read it. */
+  /** The argument for the program that opens the browser. Every user of the machine can read it. */
   readonly argument: string
-  /** Settles when the browser has the URL, where that can be told. */
+  /** Resolves when the browser has the URL; never resolves if latchkey cannot know. */
   readonly taken: Promise<void>
   close(): void
 }
@@ -23,7 +23,7 @@ const ESTABLISHED = '01'
 
 const isWsl = () => Boolean(process.env.WSL_DISTRO_NAME)
 
-/** A browser that starts here is of no use to a user who sits elsewhere. */
+/** Whether latchkey can open a browser that the user sees: not over SSH, where the user sits at another machine. */
 export function hasBrowser(): boolean {
   const { SSH_CONNECTION, SSH_TTY, DISPLAY, WAYLAND_DISPLAY, CODESPACES, REMOTE_CONTAINERS } = process.env
   if (SSH_CONNECTION || SSH_TTY || CODESPACES || REMOTE_CONTAINERS) return false
@@ -31,7 +31,7 @@ export function hasBrowser(): boolean {
   return /^(darwin|win32)$/.test(process.platform) || Boolean(DISPLAY || WAYLAND_DISPLAY)
 }
 
-/** Starts the system's browser. Never through a shell: what is opened is an argument, not a command. */
+/** Starts the system's browser. It never uses a shell, so the URL stays an argument and cannot become a command. */
 export function openInBrowser(argument: string): void {
   const [command, ...args] =
     process.platform === 'darwin'
@@ -40,14 +40,14 @@ export function openInBrowser(argument: string): void {
         ? ['rundll32', 'url.dll,FileProtocolHandler', argument]
         : [isWsl() ? 'wslview' : 'xdg-open', argument]
   const child = spawn(command as string, args, { stdio: 'ignore', detached: true })
-  child.on('error', () => {}) // no opener here: the address was printed
+  child.on('error', () => {}) // no such program: the user can open the printed address
   child.unref()
 }
 
 /**
- * Which of these rows of the system's table of connections is the other end of one: owned by this user, by root (who sees
- * everything anyway, and relays connections into virtual machines) or by the user who became root.
- * @param clientPort the other end's port.
+ * Whether the system's table of connections shows that the client's end of a connection belongs to this user, to root (who
+ * sees everything anyway, and relays connections into virtual machines) or to the user who ran `sudo`.
+ * @param clientPort the port of the client's end.
  */
 export function isOwnConnection(table: string, clientPort: number, serverPort: number): boolean {
   const { SUDO_UID } = process.env
@@ -72,7 +72,7 @@ const isFromOwnUser = ({ socket: { remotePort = 0, localPort = 0 } }: IncomingMe
   }
 }
 
-/** A link to our own listener that redirects to the URL: once, and only this user's browser. */
+/** A link to latchkey's own listener. It redirects to the URL once, and only for this user's browser. */
 export function linkHandOver(url: string, here: URL, routes: Routes): HandOver {
   const path = `/${randomBytes(16).toString('base64url')}`
   let take = () => {}
@@ -91,9 +91,9 @@ export function linkHandOver(url: string, here: URL, routes: Routes): HandOver {
 
 const toHtml = (text: string) => text.replace(/[&<>"']/g, character => `&#${character.codePointAt(0)};`)
 
-/** A page that redirects to the URL, in a file that only this user can read. */
+/** A local HTML file that redirects to the URL and that only this user can read. */
 export function fileHandOver(url: string): HandOver {
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-')) // of mode 0700
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-')) // creates it with mode 0700
   const remove = () => {
     process.removeListener('exit', remove)
     rmSync(folder, { recursive: true, force: true })
@@ -109,25 +109,25 @@ export function fileHandOver(url: string): HandOver {
 }
 
 /**
- * Chooses the way. Other users can read what a program is started with, but not on Windows. A browser in a sandbox (snap)
- * cannot read a file in a temporary folder, and a link can be followed by whoever sees it: so it is a link where the
- * system tells who follows it, else a file.
+ * Chooses how to pass the URL to the browser. Other users can read a program's arguments, except on Windows. A sandboxed
+ * browser (snap) cannot read a file in a temporary folder, and anyone who sees a link can follow it. So latchkey uses a
+ * link if the system reports who follows it, and a file otherwise.
  */
 export function handOver(url: string, here: URL, routes: Routes): HandOver {
   if (process.platform === 'win32') return { argument: url, taken: new Promise(() => {}), close() {} }
   return CONNECTIONS.some(path => existsSync(path)) ? linkHandOver(url, here, routes) : fileHandOver(url)
 }
 
-/** How long a browser may take to fetch an address that a program shows before it ends. */
+/** How long a program waits for the browser to fetch the address before it may exit. */
 const SHOW_MS = 3000
 
 /**
- * Shows the provider's sign-out page in the system's browser, where there is one, and says so on standard error. Never
- * rejects, and holds the program until the browser has the address, 3 s at most.
+ * Opens the provider's sign-out page in the system's browser if there is one, and prints the address to standard error.
+ * Never rejects. Waits until the browser has the address, 3 s at most.
  */
 export async function showSignOut(url: string): Promise<void> {
   const address = new URL(url)
-  address.searchParams.delete('id_token_hint') // no ID Token in a terminal's log: the provider asks the user instead
+  address.searchParams.delete('id_token_hint') // keeps the ID Token out of the terminal's log; the provider asks the user
   const print = (text: string) => void process.stderr.write(`${text}\n${address.href}\n`)
   if (!hasBrowser()) return print('Open this address to sign out at the provider too:')
   const routes: Routes = new Map()

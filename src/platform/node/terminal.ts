@@ -6,17 +6,17 @@ import { hasBrowser } from './system-browser.ts'
 
 export interface TerminalOptions extends Pick<LoopbackOptions, 'timeoutMs' | 'listen'> {
   /**
-   * Whether to use the device grant (RFC 8628): `true` asks for it, `false` never uses it. Default: where no browser can be
-   * opened and the server offers it.
+   * Whether to use the device grant (RFC 8628): `true` requires it, `false` never uses it. Default: latchkey uses it if it
+   * cannot open a browser and the server offers the grant.
    */
   deviceCode?: boolean
-  /** Whether to open a browser. Default: where there is one, which is not over SSH, in a container or without a display. */
+  /** Whether to open a browser. Default true, but false over SSH, in a development container or without a display. */
   browser?: boolean
-  /** Draws a QR code of an address, such as `renderUnicodeCompact` of the package `uqr`. Default: none is shown. */
+  /** Draws a QR code of an address, such as `renderUnicodeCompact` of the package `uqr`. Default: no QR code. */
   qr?: (url: string) => string
 }
 
-/** What the device grant shows. */
+/** The data that the device grant shows to the user. */
 interface Prompt {
   readonly userCode: string
   readonly verificationUri: string
@@ -34,13 +34,13 @@ export type DeviceAttempt = (options: { isOptional: boolean; show(prompt: Prompt
 
 const print = (text: string) => void process.stderr.write(`${text}\n`)
 
-/** Nobody looks at a terminal in CI: to wait there would only end at a time limit. */
+/** Nobody watches a terminal in CI: a sign-in there would only wait until its time limit. */
 const isUnattended = () => {
   const { CI } = process.env
   return CI !== undefined && !/^(|0|false)$/.test(CI) && !process.stdin.isTTY
 }
 
-/** What the user pastes: the address that the browser shows at the end, where it cannot reach this machine. */
+/** Reads the callback URL that the user pastes if the browser cannot reach this machine. `undefined` without a terminal. */
 function pasted(state: string): { answer: Promise<string>; close(): void } | undefined {
   if (!process.stdin.isTTY) return undefined
   const lines = createInterface({ input: process.stdin, terminal: false })
@@ -58,9 +58,9 @@ function pasted(state: string): { answer: Promise<string>; close(): void } | und
 }
 
 /**
- * Signs in from a terminal, wherever it is: with the system's browser where there is one, with a code for another device where
- * the server offers that, and with an address to open and to paste back in all other places.
- * @param device makes an attempt of the device grant.
+ * Signs in from any terminal: with the system's browser if there is one, else with a code for another device if the server
+ * offers that, else with an address that the user opens and a callback URL that the user pastes.
+ * @param device creates an attempt of the device grant.
  */
 export const createTerminal = (device: DeviceAttempt, options: TerminalOptions): UserAgent => ({
   name: 'terminal',
@@ -94,7 +94,7 @@ export const createTerminal = (device: DeviceAttempt, options: TerminalOptions):
       async authorize(url, state) {
         const answer = (inner as SignInAttempt).authorize(url, state)
         if (browser) return answer
-        answer.catch(() => {}) // it may fail after the user has pasted
+        answer.catch(() => {}) // it may reject after the user has pasted the URL
         const paste = pasted(state)
         try {
           return await Promise.race([answer, ...(paste ? [paste.answer] : [])])

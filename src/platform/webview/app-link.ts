@@ -4,40 +4,40 @@ import type { UserAgent } from '../../core/ports.ts'
 import { CallbackError } from '../../errors.ts'
 import { deviceClock } from '../device.ts'
 
-/** How an app is opened with URLs: custom schemes and claimed https links (RFC 8252 sections 7.1 and 7.2). */
+/** The URLs that open the app: custom schemes and claimed https links (RFC 8252 sections 7.1 and 7.2). */
 export interface AppLinks {
-  /** Tells every URL that the app is opened with, until the answer is called. */
+  /** Calls the listener with every URL that opens the app. Returns a function that stops it. */
   receive(listener: (url: string) => void): () => void
-  /** The URL that this process was started with, where the system tells it apart from `receive`. */
+  /** Resolves with the URL that started this process, if the system reports it separately from `receive`. */
   launchUrl?(): Promise<string | undefined>
 }
 
 export interface AppLinkOptions extends AppLinks {
   /**
    * Shows a URL outside of the webview: in the system's browser, a custom tab or ASWebAuthenticationSession
-   * (RFC 8252 section 8.12). Where that brings the answer itself, it is a promise of the callback URL.
+   * (RFC 8252 section 8.12). If that returns the callback URL itself, return a promise of that URL.
    */
   open(url: string): unknown
-  /** Closes what `open` showed, where that can be done. */
+  /** Closes the browser that `open` showed, if the app can do that. */
   close?(): unknown
-  /** Tells that the user closed it, where that is told. */
+  /** Calls the listener when the user closes that browser, if the app can observe it. Returns a function that stops it. */
   onClosed?(listener: () => void): () => void
-  /** How long the user may take, in milliseconds. Default 5 minutes. */
+  /** How many milliseconds the user may take. Default 300,000 (5 minutes). */
   timeoutMs?: number
 }
 
-/** A user agent that hands the user to another program, which opens the app again with the answer. */
+/** A user agent that sends the user to another program. That program opens the app again with the authorization response. */
 export interface AppLink extends UserAgent {
   readonly links: AppLinks
   /**
-   * Shows a page outside of the webview, such as the one where the provider's session ends. Never rejects.
-   * @returns when the app is opened with `returnUri`, the user closed the browser, the time is over or a sign-in begins;
-   * at once where there is no `returnUri` to wait for.
+   * Shows a page outside of the webview, such as the provider's sign-out page. Never rejects.
+   * @returns a promise that resolves when `returnUri` opens the app, the user closes the browser, the time limit is reached
+   * or a sign-in begins. Without `returnUri`, it resolves as soon as the page is open.
    */
   leave(url: string, returnUri: string | undefined): Promise<void>
 }
 
-/** The answer and the news that the browser is closed come in any order. */
+/** How long to wait for the callback URL after the browser closes: the two events come in any order. */
 const AFTERWARDS_MS = 1000
 
 const isAnswer = (received: string, redirectUri: string, state: string): boolean => {
@@ -45,11 +45,11 @@ const isAnswer = (received: string, redirectUri: string, state: string): boolean
   const url = new URL(received)
   const { searchParams: parameters } = url
   if (!isAt(url, redirectUri)) return false
-  // some servers leave the state out of an error, where RFC 6749 section 4.1.2.1 asks for it
+  // RFC 6749 section 4.1.2.1 requires `state` in an error response, but some servers leave it out
   return parameters.has('state') ? parameters.get('state') === state : parameters.has('error')
 }
 
-/** Signs in in the system's browser; the app is opened again with the answer. */
+/** Signs in with the system's browser, which opens the app again with the authorization response. */
 export function appLink(options: AppLinkOptions): AppLink {
   const { timeoutMs = 300_000 } = options
   const awaited = new Set<string>()
@@ -73,7 +73,7 @@ export function appLink(options: AppLinkOptions): AppLink {
       }
       stops.push(
         deviceClock.after(timeoutMs, () => cancel(`No answer came within ${timeoutMs / 1000} s`)),
-        // anything else that opens the app is the app's own
+        // any other URL that opens the app is the app's concern
         options.receive(received => {
           if (isAnswer(received, redirectUri, state)) settle(() => resolve(received))
         }),
@@ -87,7 +87,7 @@ export function appLink(options: AppLinkOptions): AppLink {
         .catch(cause => cancel('The browser could not be opened', cause))
     })
 
-  /** Ends the waiting for a sign-out, whose browser the next sign-in takes over. */
+  /** Ends the wait for a sign-out page, because the next sign-in takes over its browser. */
   let cameBack = () => {}
   const close = () =>
     void Promise.resolve()
@@ -121,7 +121,7 @@ export function appLink(options: AppLinkOptions): AppLink {
     leave,
     links: {
       launchUrl: async () => options.launchUrl?.(),
-      // what a sign-in of this process waits for is its own
+      // a sign-in in this process handles the URL that it waits for
       receive: listener =>
         options.receive(url => {
           if (!isAwaited(url)) listener(url)
@@ -138,7 +138,7 @@ interface Handle {
   remove(): Promise<void>
 }
 
-/** What is used of `@capacitor/app` and `@capacitor/browser`. */
+/** The parts of `@capacitor/app` and `@capacitor/browser` that latchkey uses. */
 export interface CapacitorPlugins {
   readonly App: {
     addListener(event: 'appUrlOpen', listener: (opened: { url: string }) => void): Promise<Handle>
@@ -154,7 +154,7 @@ export interface CapacitorPlugins {
 const removing = (adding: Promise<Handle>) => () =>
   void adding.then(handle => handle.remove()).catch(() => {})
 
-/** For `appLink()`, from the plugins `App` and `Browser` of Capacitor: a custom tab or SFSafariViewController. */
+/** Options of `appLink()` for Capacitor's plugins `App` and `Browser`: a custom tab or SFSafariViewController. */
 export const capacitor = ({ App, Browser }: CapacitorPlugins): AppLinkOptions => ({
   open: url => Browser.open({ url }),
   close: () => Browser.close(),
@@ -163,7 +163,7 @@ export const capacitor = ({ App, Browser }: CapacitorPlugins): AppLinkOptions =>
   launchUrl: async () => (await App.getLaunchUrl())?.url,
 })
 
-/** What the global function of Cordova is, once it tells our listeners too. */
+/** Marks a `handleOpenURL` function that also calls latchkey's listeners. */
 const LISTENERS = Symbol.for('latchkey cordova listeners')
 
 type HandleOpenUrl = ((url: string) => void) & {
@@ -171,7 +171,7 @@ type HandleOpenUrl = ((url: string) => void) & {
   readonly before: ((url: string) => void) | undefined
 }
 
-/** Once for all who receive, however often they begin and stop. */
+/** Wraps the function once for all listeners, however often they start and stop. */
 const wrap = (before: ((url: string) => void) | undefined): HandleOpenUrl => {
   const listeners = createListeners<string>()
   const handle = (url: string) => {
@@ -182,8 +182,8 @@ const wrap = (before: ((url: string) => void) | undefined): HandleOpenUrl => {
 }
 
 /**
- * For `appLink()`, from Cordova: `cordova-plugin-customurlscheme` calls the global function `handleOpenURL`, also with
- * the URL that the app was started with.
+ * Options of `appLink()` for Cordova: `cordova-plugin-customurlscheme` calls the global function `handleOpenURL` with every
+ * URL that opens the app, including the one that starts it.
  * @param host the object with that function: `window`.
  * @param open for example `url => cordova.InAppBrowser.open(url, '_system')`.
  */
@@ -199,7 +199,7 @@ export const cordova = (
     const stop = handle[LISTENERS].add(listener)
     return () => {
       stop()
-      // others may have been put before it meanwhile: then it stays
+      // another function may wrap this one by now: then it stays
       if (handle[LISTENERS].size() === 0 && host.handleOpenURL === handle) host.handleOpenURL = handle.before
     }
   },

@@ -3,20 +3,20 @@ import type { Granted, Requirements } from '../verdict.ts'
 import { callersBy } from './guard.ts'
 import { type NodeRequest, type NodeResponse, nodeGuard } from './node.ts'
 
-/** A middleware of Express 4 and 5, and of whatever has the same shape. */
+/** A middleware for Express 4 and 5, and for other frameworks with the same signature. */
 export interface ExpressGuard {
   (
     request: NodeRequest & { readonly originalUrl?: string },
     response: NodeResponse,
     next: (error?: unknown) => void,
   ): void
-  /** The verdict of a request that has passed this middleware. */
+  /** Returns the verdict of a request that has passed this middleware. @throws TypeError for any other request. */
   callerOf(request: object): Granted
 }
 
 /**
- * A middleware for Express: `app.use(guard)`, or before the handler of one route.
- * @param requirements what its routes need beside a valid token.
+ * Creates a middleware for Express: `app.use(guard)`, or before the handler of one route.
+ * @param requirements what its routes require beyond a valid token.
  */
 export function expressGuard(protect: Protect, requirements: Requirements = {}): ExpressGuard {
   const guard = nodeGuard(protect, requirements)
@@ -26,7 +26,7 @@ export function expressGuard(protect: Protect, requirements: Requirements = {}):
     response: NodeResponse,
     next: (error?: unknown) => void,
   ): void => {
-    // a router takes its own part off `url`, and proofs are for the whole
+    // a router removes its mount path from `url`, but a proof is for the whole URL
     const { method, headers, rawHeaders, socket, url, originalUrl = url } = request
     const whole = {
       method,

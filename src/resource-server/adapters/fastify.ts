@@ -10,16 +10,16 @@ interface FastifyReply {
   send(body?: string): unknown
 }
 
-/** A hook of Fastify: `onRequest` or `preHandler`. */
+/** A hook for Fastify: `onRequest` or `preHandler`. */
 export interface FastifyGuard {
   (request: { readonly raw: NodeRequest }, reply: FastifyReply): Promise<unknown>
-  /** The verdict of a request that has passed this hook. */
+  /** Returns the verdict of a request that has passed this hook. @throws TypeError for any other request. */
   callerOf(request: object): Granted
 }
 
 /**
- * A hook for Fastify: `fastify.addHook('onRequest', guard)`, or `{ onRequest: guard }` of one route.
- * @param requirements what its routes need beside a valid token.
+ * Creates a hook for Fastify: `fastify.addHook('onRequest', guard)`, or `{ onRequest: guard }` for one route.
+ * @param requirements what its routes require beyond a valid token.
  */
 export function fastifyGuard(protect: Protect, requirements: Requirements = {}): FastifyGuard {
   const { pass, callerOf } = callersBy()

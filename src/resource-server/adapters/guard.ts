@@ -1,7 +1,7 @@
 import type { Protect } from '../protect.ts'
 import type { Granted, Requirements } from '../verdict.ts'
 
-/** @returns the verdict of a request that may pass, or the answer to one that may not, or that asks for the metadata (RFC 9728). */
+/** @returns the verdict if the request may pass; the response to a refused request or a metadata request (RFC 9728). */
 export async function judge(
   protect: Protect,
   request: Request,
@@ -15,12 +15,12 @@ export async function judge(
 
 const NOT_GUARDED = 'This request has not passed this guard: put it before the handler.'
 
-/** Remembers who sent the requests that have passed. */
+/** Remembers the verdicts of the requests that have passed. */
 export function callersBy() {
   const callers = new WeakMap<object, Granted>()
   return {
     pass: (request: object, caller: Granted) => void callers.set(request, caller),
-    /** @throws TypeError for a request that the guard has not let pass. */
+    /** @throws TypeError for a request that has not passed the guard. */
     callerOf(request: object): Granted {
       const caller = callers.get(request)
       if (!caller) throw new TypeError(NOT_GUARDED)

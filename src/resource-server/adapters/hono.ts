@@ -7,16 +7,16 @@ interface HonoContext {
   readonly res: { readonly headers: Headers }
 }
 
-/** A middleware of Hono. */
+/** A middleware for Hono. */
 export interface HonoGuard {
   (context: HonoContext, next: () => Promise<void>): Promise<Response | undefined>
-  /** The verdict of a request that has passed this middleware, by its context. */
+  /** Returns the verdict of a request that has passed this middleware, by its context. @throws TypeError for any other. */
   callerOf(context: object): Granted
 }
 
 /**
- * A middleware for Hono: `app.use('/notes/*', guard)`.
- * @param requirements what its routes need beside a valid token.
+ * Creates a middleware for Hono: `app.use('/notes/*', guard)`.
+ * @param requirements what its routes require beyond a valid token.
  */
 export function honoGuard(protect: Protect, requirements: Requirements = {}): HonoGuard {
   const { pass, callerOf } = callersBy()

@@ -2,17 +2,17 @@ import type { Protect } from '../protect.ts'
 import type { Granted, Requirements } from '../verdict.ts'
 import { judge } from './guard.ts'
 
-/** What an adapter reads of a request of Node's `http` or `https`. */
+/** The parts of a request of Node's `http` or `https` that an adapter reads. */
 export interface NodeRequest {
   readonly method?: string | undefined
   readonly url?: string | undefined
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   readonly rawHeaders?: readonly string[]
-  /** Of Node's `tls`, where the connection is. */
+  /** For a TLS connection: a socket of Node's `tls`, which has the client's certificate. */
   readonly socket?: object
 }
 
-/** What an adapter writes of a response of Node's `http` or `https`. */
+/** The parts of a response of Node's `http` or `https` that an adapter uses. */
 export interface NodeResponse {
   statusCode: number
   setHeader(name: string, value: string): unknown
@@ -25,12 +25,12 @@ interface TlsSocket {
   getPeerCertificate?(): { readonly raw?: Uint8Array }
 }
 
-/** Headers that Node joins or drops where they come twice: two tokens or proofs must not become one. */
+/** Node joins or drops these headers if a request repeats them. Two tokens or proofs must not look like one. */
 const ONCE = ['authorization', 'dpop']
 
 /**
- * The request as the web has it, without its body.
- * @param path the whole one, where a router has taken its own part off `url`.
+ * Converts the request to a web `Request` without its body.
+ * @param path the whole path, if a router has removed its mount path from `url`.
  */
 export function toWebRequest(request: NodeRequest, path = request.url ?? '/'): Request {
   const headers = new Headers()
@@ -43,12 +43,12 @@ export function toWebRequest(request: NodeRequest, path = request.url ?? '/'): R
   const host = String(request.headers.host ?? 'localhost')
   const base = `${(socket as TlsSocket | undefined)?.encrypted ? 'https' : 'http'}://${host}`
   const url = URL.canParse(base + path) ? base + path : 'http://localhost/'
-  // Request refuses these methods; no proof is for one of them
+  // Request refuses these methods, and no proof is for one of them
   const isOdd = /^(connect|trace|track)$/i.test(method)
   return new Request(url, { headers, method: isOdd ? 'GET' : method })
 }
 
-/** Judges a request with the client's certificate of its connection, if there is one. */
+/** Checks a request. Uses the client's certificate of the connection, if there is one. */
 export function judgeNode(
   protect: Protect,
   request: NodeRequest,
@@ -58,7 +58,7 @@ export function judgeNode(
   return judge(protect, toWebRequest(request), { ...requirements, ...(raw && { certificate: raw }) })
 }
 
-/** Adds headers without losing what others have exposed to pages (CORS). */
+/** Sets headers, but keeps the headers that other code already exposes to pages (CORS). */
 export function putHeaders(
   response: Pick<NodeResponse, 'getHeader' | 'setHeader'>,
   headers: Granted['headers'],
@@ -70,10 +70,10 @@ export function putHeaders(
 }
 
 /**
- * For Node's `http` and `https`: judges a request, and answers it where it may not pass.
- * @param requirements what every request needs beside a valid token.
- * @returns a function that resolves with the verdict of a request that may pass, and with `undefined` for one that it
- * has answered: a refused one, or one for the metadata (RFC 9728).
+ * Creates a guard for Node's `http` and `https`, which checks each request and answers a refused one.
+ * @param requirements what every request requires beyond a valid token.
+ * @returns a function that resolves with the verdict if the request may pass. It resolves with `undefined` if it has
+ * answered the request: a refused one, or one for the metadata (RFC 9728).
  */
 export const nodeGuard =
   (protect: Protect, requirements: Requirements = {}) =>
