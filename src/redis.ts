@@ -1,4 +1,5 @@
-import type { Store } from './core/ports.ts'
+import type { Lock, Store } from './core/ports.ts'
+import { HOLD_MS, WAIT_MS, withTimeLimit } from './core/waiting.ts'
 import { ConfigurationError } from './errors.ts'
 import { redisLock } from './lock/redis.ts'
 import { deviceClock } from './platform/device.ts'
@@ -22,6 +23,33 @@ export interface RedisStoreOptions {
   ttlSeconds?: number
 }
 
+export interface RedisStore extends Store {
+  /**
+   * Resolves when no refresh of this process is under way, after 27 s at most. Await it before your program closes the
+   * connection and ends: a refresh that is cut off loses the new refresh token.
+   */
+  idle(): Promise<void>
+}
+
+/** Knows which work under the lock has begun, or waits to begin. */
+function watchedLock(inner: Lock) {
+  const runs = new Set<Promise<unknown>>()
+  const settle = async () => {
+    while (runs.size > 0) await Promise.allSettled(runs)
+  }
+  const lock: Lock = {
+    ...inner,
+    run(name, work, waitMs) {
+      const run = inner.run(name, work, waitMs)
+      runs.add(run)
+      return run.finally(() => runs.delete(run))
+    },
+  }
+  const idle = () =>
+    withTimeLimit(deviceClock, WAIT_MS + HOLD_MS, settle, () => new Error('late')).catch(() => {})
+  return { lock, idle }
+}
+
 /**
  * Keeps tokens in Redis or Valkey, shared by every process that uses the same server. One process refreshes under a lease,
  * and all processes use the new tokens. While Redis is unreachable, valid access tokens continue to work, and everything
@@ -29,7 +57,7 @@ export interface RedisStoreOptions {
  * @param connection of `redis`, `ioredis`, `iovalkey` or `@valkey/valkey-glide`. Your program opens and closes it.
  * @throws ConfigurationError for a wrong connection or option.
  */
-export function redis(connection: RedisConnection, options: RedisStoreOptions = {}): Store {
+export function redis(connection: RedisConnection, options: RedisStoreOptions = {}): RedisStore {
   const { encryptionKey, namespace = 'latchkey', ttlSeconds = 30 * 24 * 3600 } = options
   if (!(ttlSeconds >= 60)) throw new ConfigurationError(`"ttlSeconds" must be 60 or more; got ${ttlSeconds}.`)
   if (!/^[^{}\s]+$/.test(namespace))
@@ -39,14 +67,18 @@ export function redis(connection: RedisConnection, options: RedisStoreOptions = 
   const evaluate = boundedEvaluate(commands, deviceClock)
   const cipher = encryptionKey === undefined ? undefined : createCipher(encryptionKey)
   const { channel, onRelease, name } = redisNews({ commands, evaluate, namespace: tag })
-  return {
-    name: 'redis',
-    keyValue: redisKeyValue({ evaluate, namespace: tag, cipher, ttlSeconds }),
-    lock: redisLock({
+  const { lock, idle } = watchedLock(
+    redisLock({
       ...{ evaluate, namespace: tag, clock: deviceClock, onRelease },
       channel: name,
       random: Math.random,
     }),
+  )
+  return {
+    name: 'redis',
+    keyValue: redisKeyValue({ evaluate, namespace: tag, cipher, ttlSeconds }),
+    lock,
     channel,
+    idle,
   }
 }

@@ -50,8 +50,9 @@ const server = createServer(async (request, response) => {
 server.listen(Number(SERVICE_PORT ?? 8080), '127.0.0.1', () => {
   console.log(`listening on ${JSON.stringify(server.address())}`)
 })
-process.once('SIGTERM', () => {
+process.once('SIGTERM', async () => {
   server.close()
   service.dispose()
+  await store.idle() // a refresh that is under way ends first
   connection.destroy()
 })

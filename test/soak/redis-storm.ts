@@ -1,214 +1,299 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { SessionRecord } from '../../src/core/session.ts'
+import { build } from 'esbuild'
+import { Redis, type RedisOptions } from 'ioredis'
+import { type SessionRecord, sessionOf } from '../../src/core/session.ts'
+import { createClient } from '../../src/node.ts'
 import { redis } from '../../src/redis.ts'
-import { redisClients, startRedis } from '../support/redis-server.ts'
+import type { Random } from '../simulation/scheduler.ts'
+import { startRedisPair } from '../support/redis-sentinel.ts'
+import { startRedis } from '../support/redis-server.ts'
+import type { Sender } from './redemption-judge.ts'
+import { type Family, startRotatingServer } from './rotating-server.ts'
+
+/** Longer than a lease. */
+const LONG_STOP_MS = 17_000
+const KEY = '5'.repeat(64)
+/** Who uses each session when all is quiet. */
+const JUDGE: Sender = { name: 'judge', isDead: false, stoppedMs: 0 }
 
 export interface RedisStormOptions {
+  readonly random: Random
   readonly processes: number
   readonly sessions: number
   readonly seconds: number
   /** Lifetime of access tokens. */
   readonly accessTokenSeconds: number
-  /** How often one process is killed, and one stopped for a while. 0: never. */
+  /** How often one process is killed, and one stopped for a while, on average. 0: never. */
   readonly killEveryMs: number
   readonly stopEveryMs: number
-  readonly stopForMs: number
   /** How often Redis does not answer for a moment. 0: never. */
   readonly pauseEveryMs: number
+  /** Two servers and a Sentinel: how often the primary is restarted, and how often it is replaced. */
+  readonly pair?: { readonly restartEveryMs: number; readonly failOverEveryMs: number }
+  readonly say?: (line: string) => void
 }
 
 export interface RedisStormResult {
   readonly calls: Readonly<Record<string, number>>
   readonly rotations: number
-  /** Refresh tokens that were presented again. */
-  readonly reuses: number
-  /** Of those: their process was killed or stopped between the request and the write. Nothing can prevent these. */
-  readonly inevitable: number
-  readonly familiesLost: number
+  /** Refresh tokens that came to the server, of sessions that were not lost. */
+  readonly presented: number
+  /** Sessions that were lost, by why. Nothing can prevent the first three: see `Loss`. */
+  readonly lostWithAnswer: number
+  readonly lostByFailover: number
+  /** Its process lived, and Redis was away until somebody else could send the refresh token. */
+  readonly lostUnstored: number
+  readonly lostByTwo: number
+  readonly lostThoughStored: number
+  /** Sessions that the server has, and that do not come to a call that is answered with 200 when all is quiet again. */
+  readonly stuck: readonly string[]
   readonly killed: number
   readonly stopped: number
+  readonly paused: number
+  readonly restarted: number
+  readonly failedOver: number
 }
 
-interface Family {
-  readonly user: string
-  refreshToken: string
-  accessToken: string
-  expiresAt: number
-  readonly spent: Map<string, { readonly by: string; readonly at: number }>
-  isAlive: boolean
+/** What must never be. */
+export const isCleanFleet = ({ lostByTwo, lostThoughStored, stuck }: RedisStormResult): boolean =>
+  lostByTwo + lostThoughStored + stuck.length === 0
+
+interface Member extends Sender {
+  readonly child: ChildProcess
+  stop(ms: number): Promise<void>
+  kill(): void
+  wasDisturbedSince(at: number): boolean
 }
 
-/** How long after its answer a process may still be about to store what it got. */
-const STORING_MS = 3000
+/** Where the fleet's sessions are. */
+async function startDatabase(isPair: boolean) {
+  if (isPair) return startRedisPair()
+  const one = await startRedis()
+  const options: RedisOptions = { port: one.port, host: '127.0.0.1', retryStrategy: () => 100 }
+  const never = () => Promise.reject(new Error('There is one server only.'))
+  return { ...one, options, restart: never, failOver: never }
+}
+
+/** Bundles the script once, so that many processes start fast. */
+async function bundleProcess(folder: string): Promise<string> {
+  const outfile = join(folder, 'use-redis.cjs')
+  const entry = fileURLToPath(new URL('../support/processes/use-redis.ts', import.meta.url))
+  await build({
+    ...{ entryPoints: [entry], outfile, bundle: true, format: 'cjs', target: 'node20' },
+    ...{ platform: 'node', logLevel: 'error' },
+  })
+  return outfile
+}
+
+/** The processes of a fleet, which come and go. */
+function createFleet(script: string, configuration: object) {
+  const members = new Map<string, Member>()
+  const calls: Record<string, number> = {}
+  let started = 0
+  const start = async () => {
+    const name = `process-${++started}`
+    const config = JSON.stringify({ ...configuration, name, seed: started })
+    const child = spawn(process.execPath, [script, config], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let [isDead, isStopped, lastStopMs, thawedAt] = [false, false, 0, -10_000]
+    members.set(name, {
+      ...{ name, child },
+      get isDead() {
+        return isDead
+      },
+      get stoppedMs() {
+        return performance.now() - thawedAt < 3000 ? lastStopMs : 0
+      },
+      async stop(ms) {
+        isStopped = true
+        child.kill('SIGSTOP')
+        const from = performance.now()
+        await wait(ms)
+        lastStopMs = performance.now() - from
+        thawedAt = performance.now()
+        isStopped = false
+        child.kill('SIGCONT')
+      },
+      wasDisturbedSince: at => isDead || isStopped || thawedAt > at,
+      kill() {
+        isDead = true
+        if (isStopped) child.kill('SIGCONT')
+        child.kill('SIGKILL')
+      },
+    })
+    const ready = new Promise<void>(resolve => {
+      child.once('close', () => resolve())
+      child.stdout?.once('data', () => resolve())
+    })
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      for (const line of text.split('\n').filter(one => one.startsWith('{')))
+        for (const [what, count] of Object.entries(JSON.parse(line) as Record<string, number>))
+          calls[what] = (calls[what] ?? 0) + count
+    })
+    await ready
+  }
+  const living = () => [...members.values()].filter(({ isDead }) => !isDead)
+  return {
+    ...{ calls, start, living },
+    of: (name: string) => members.get(name),
+    /** Lets all of them tell what they did, and end. */
+    async end() {
+      const ended = living().map(({ child }) => once(child, 'close'))
+      for (const { child } of living()) {
+        child.kill('SIGCONT')
+        child.kill('SIGTERM')
+      }
+      await Promise.all(ended)
+    },
+    async kill() {
+      const left = living().filter(({ child }) => child.exitCode === null && child.signalCode === null)
+      const ended = left.map(({ child }) => once(child, 'close'))
+      for (const member of left) member.kill()
+      await Promise.all(ended)
+    },
+  }
+}
 
 /**
  * Processes of a fleet that share sessions over a real Redis, at a server that rotates refresh tokens, gives no grace and ends
  * a family whose old token comes again.
  */
 export async function redisStorm(options: RedisStormOptions): Promise<RedisStormResult> {
-  const { processes, sessions, accessTokenSeconds } = options
-  const families: Family[] = []
-  const byRefreshToken = new Map<string, Family>()
-  const byAccessToken = new Map<string, Family>()
-  const disturbed = new Map<string, number>()
-  let [rotations, reuses, inevitable, made] = [0, 0, 0, 0]
+  const { random, sessions, accessTokenSeconds, pair, say = () => {} } = options
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-fleet-'))
+  const database = await startDatabase(pair !== undefined)
+  const connection = new Redis(database.options)
+  connection.on('error', () => {})
+  const store = redis(connection, { encryptionKey: KEY })
+  const keyOf = (user: string) => `latchkey ${server.issuer} fleet of ${user} session`
+  const failOvers: { readonly from: number; to: number }[] = []
+  const done = { killed: 0, stopped: 0, paused: 0, restarted: 0, failedOver: 0 }
 
-  const issue = (family: Family) => {
-    family.refreshToken = `refresh-${++made}`
-    family.accessToken = `access-${made}`
-    family.expiresAt = Date.now() + accessTokenSeconds * 1000
-    byRefreshToken.set(family.refreshToken, family)
-    byAccessToken.set(family.accessToken, family)
-    return {
-      access_token: family.accessToken,
-      refresh_token: family.refreshToken,
-      token_type: 'Bearer',
-      expires_in: accessTokenSeconds,
-      scope: 'read',
-    }
-  }
-
-  const refresh = (sent: string, by: string): [number, object] => {
-    const family = byRefreshToken.get(sent)
-    if (!family?.isAlive) return [400, { error: 'invalid_grant' }]
-    const spent = family.spent.get(sent)
-    if (spent) {
-      reuses++
-      const disturbedAt = disturbed.get(spent.by)
-      if (disturbedAt !== undefined && disturbedAt - spent.at < STORING_MS) inevitable++
-      family.isAlive = false
-      return [400, { error: 'invalid_grant' }]
-    }
-    family.spent.set(sent, { by, at: Date.now() })
-    rotations++
-    return [200, issue(family)]
-  }
-
-  const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = []
-    for await (const chunk of request) chunks.push(chunk as Buffer)
-    const url = new URL(request.url ?? '/', 'http://127.0.0.1')
-    const answer = (status: number, body: object) =>
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
-    if (url.pathname === '/token') {
-      const form = new URLSearchParams(Buffer.concat(chunks).toString())
-      const [status, body] = refresh(form.get('refresh_token') ?? '', url.searchParams.get('by') ?? '')
-      await wait(20)
-      return answer(status, body)
-    }
-    const accessToken = request.headers.authorization?.replace('Bearer ', '') ?? ''
-    const family = byAccessToken.get(accessToken)
-    const isValid = family?.isAlive && family.accessToken === accessToken && Date.now() < family.expiresAt
-    if (!isValid) response.setHeader('www-authenticate', 'Bearer error="invalid_token"')
-    answer(isValid ? 200 : 401, {})
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const database = await startRedis()
-  const children = new Map<string, ChildProcess>()
-  const calls: Record<string, number> = {}
-  let [killed, stopped, started] = [0, 0, 0]
-
-  const start = async () => {
-    const name = `process-${++started}`
-    const path = fileURLToPath(new URL('../support/processes/use-redis.ts', import.meta.url))
-    const startAt = Math.floor((started * sessions) / processes)
-    const args = [
-      '--import',
-      'tsx',
-      path,
-      issuer,
-      String(database.port),
-      String(sessions),
-      name,
-      String(startAt),
-    ]
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-    children.set(name, child)
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      for (const line of text.split('\n').filter(one => one.startsWith('{')))
-        for (const [what, count] of Object.entries(JSON.parse(line) as Record<string, number>))
-          calls[what] = (calls[what] ?? 0) + count
-    })
-    await new Promise<void>(resolve => child.stdout?.once('data', () => resolve()))
-  }
-  const pick = () => [...children.keys()][Math.floor(Math.random() * children.size)]
-
-  try {
-    const connection = await (redisClients.ioredis as NonNullable<(typeof redisClients)[string]>)(
-      database.port,
-    )
-    const store = redis(connection.connection, { encryptionKey: '5'.repeat(64) })
-    for (let index = 0; index < sessions; index++) {
-      const family: Family = {
-        ...{ user: `user-${index}`, refreshToken: '', accessToken: '', expiresAt: 0, isAlive: true },
-        spent: new Map(),
+  const server = await startRotatingServer({
+    ...{ random, accessTokenSeconds, senderOf: name => (name === JUDGE.name ? JUDGE : fleet.of(name)) },
+    async storedFor(user) {
+      for (;;) {
+        const stored = await store.keyValue.get(keyOf(user)).then(
+          value => ({ value }),
+          () => undefined,
+        )
+        if (stored) return sessionOf(stored.value as SessionRecord)?.tokens.refreshToken
       }
-      families.push(family)
-      const { access_token, refresh_token } = issue(family)
+    },
+    wasDisturbedSince: (name, at) => fleet.of(name)?.wasDisturbedSince(at - 100) ?? false,
+    wasFailedOverSince: at => failOvers.some(({ to }) => to > at - 1000),
+  })
+  const { issuer } = server
+  const script = await bundleProcess(folder)
+  const fleet = createFleet(script, { issuer, sessions, options: database.options, key: KEY })
+
+  const signInAll = async () => {
+    for (let index = 0; index < sessions; index++) {
+      const user = `user-${index}`
+      const { expiresAt, ...tokens } = server.signIn(user)
+      // spread over time, as sessions are
+      const left = ((index % 10) / 10) * accessTokenSeconds * 1000
       const record: SessionRecord = {
         ...{ schema: 1, sessionId: `session-${index}`, version: 1 },
-        // spread over time, as sessions are
-        tokens: {
-          accessToken: access_token,
-          refreshToken: refresh_token,
-          scope: 'read',
-          expiresAt: Date.now() + ((index % 10) / 10) * accessTokenSeconds * 1000,
-        },
+        tokens: { ...tokens, scope: 'read', expiresAt: expiresAt - accessTokenSeconds * 1000 + left },
       }
-      const key = `latchkey ${issuer} fleet of user-${index} session`
-      await store.keyValue.update(key, () => record)
+      await store.keyValue.update(keyOf(user), () => record)
     }
-    await connection.close()
-    await Promise.all(Array.from({ length: processes }, start))
+  }
 
+  const disturb = async () => {
     const end = Date.now() + options.seconds * 1000
     const every = async (ms: number, work: () => Promise<void>) => {
-      while (ms && Date.now() + ms < end) {
-        await wait(ms)
+      for (;;) {
+        const pauseMs = random.between(ms / 2, ms * 1.5)
+        if (!ms || Date.now() + pauseMs > end) return
+        await wait(pauseMs)
         await work()
       }
     }
+    const stops: Promise<void>[] = []
     await Promise.all([
       wait(options.seconds * 1000),
       every(options.killEveryMs, async () => {
-        const name = pick()
-        if (!name) return
-        disturbed.set(name, Date.now())
-        children.get(name)?.kill('SIGKILL')
-        children.delete(name)
-        killed++
-        await start()
+        done.killed++
+        random.pick(fleet.living()).kill()
+        await fleet.start()
       }),
       every(options.stopEveryMs, async () => {
-        const name = pick()
-        const child = name && children.get(name)
-        if (!name || !child) return
-        disturbed.set(name, Date.now())
-        child.kill('SIGSTOP')
-        stopped++
-        await wait(options.stopForMs)
-        child.kill('SIGCONT')
+        done.stopped++
+        const ms = random.chance(0.3) ? LONG_STOP_MS : random.between(100, 4000)
+        stops.push(random.pick(fleet.living()).stop(ms))
       }),
       every(options.pauseEveryMs, async () => {
-        await database.command('CLIENT', 'PAUSE', '700', 'ALL')
+        done.paused++
+        if (pair && random.chance(0.5)) await database.command('DEBUG', 'SLEEP', '0.8')
+        else await database.command('CLIENT', 'PAUSE', '700', 'ALL')
+      }),
+      every(pair?.restartEveryMs ?? 0, async () => {
+        if (failOvers.some(({ to }) => to === Number.POSITIVE_INFINITY)) return
+        await database.restart()
+        done.restarted++
+        say('Redis was restarted')
+      }),
+      every(pair?.failOverEveryMs ?? 0, async () => {
+        const failOver = { from: performance.now(), to: Number.POSITIVE_INFINITY }
+        failOvers.push(failOver)
+        await database.failOver()
+        failOver.to = performance.now()
+        done.failedOver++
+        say(`the primary was replaced within ${Math.round(failOver.to - failOver.from)} ms`)
       }),
     ])
-    for (const child of children.values()) child.kill('SIGCONT')
-    const ended = [...children.values()].map(child => once(child, 'close'))
-    for (const child of children.values()) child.kill('SIGTERM')
-    await Promise.all(ended)
+    await Promise.all(stops)
+  }
+
+  /** When all is quiet, a process that has just started uses each session. */
+  const findStuck = async (): Promise<string[]> => {
+    const stuck: string[] = []
+    for (const { user, loss } of server.families) {
+      if (loss) continue
+      const client = createClient({
+        server: {
+          ...{ issuer, authorization_endpoint: `${issuer}/authorize` },
+          ...{ token_endpoint: `${issuer}/token?by=${JUDGE.name}`, jwks_uri: `${issuer}/jwks` },
+        },
+        ...{ clientId: 'fleet', scope: 'read', allowedOrigins: [issuer], store, session: user },
+      })
+      const answer = await client.fetch(`${issuer}/api`).then(
+        ({ status }) => (status === 200 ? undefined : String(status)),
+        error => String(error.code ?? error),
+      )
+      if (answer) stuck.push(`${user}: ${answer}`)
+      client.dispose()
+    }
+    return stuck
+  }
+
+  try {
+    await signInAll()
+    await Promise.all(Array.from({ length: options.processes }, fleet.start))
+    say(`${options.processes} processes use ${sessions} sessions`)
+    await disturb()
+    await fleet.end()
+    const stuck = await findStuck()
+    const lost = (loss: Family['loss']) => server.families.filter(family => family.loss === loss).length
+    return {
+      ...{ calls: fleet.calls, ...done, stuck },
+      ...{ rotations: server.counts.rotations, presented: server.counts.presented },
+      ...{ lostWithAnswer: lost('with-answer'), lostByFailover: lost('failover') },
+      lostUnstored: lost('unstored'),
+      ...{ lostByTwo: lost('by-two'), lostThoughStored: lost('though-stored') },
+    }
   } finally {
-    for (const child of children.values()) if (child.exitCode === null) child.kill('SIGKILL')
-    server.closeAllConnections()
+    await fleet.kill()
+    connection.disconnect()
     server.close()
     await database.close()
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   }
-  const familiesLost = families.filter(({ isAlive }) => !isAlive).length
-  return { calls, rotations, reuses, inevitable, familiesLost, killed, stopped }
 }

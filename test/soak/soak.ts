@@ -6,6 +6,7 @@ import { startE2ePages } from '../support/e2e-pages.ts'
 import { holdLock, signedInTabs, storm, timedCall, traffic } from '../support/e2e-storms.ts'
 import { findEngines } from '../support/engines/find.ts'
 import { mayMakePidNamespaces } from '../support/pid-namespace.ts'
+import { runFleet } from './fleet-report.ts'
 import { isClean, processStorm } from './process-storm.ts'
 import { type SlowTabsRow, slowTabs } from './slow-tabs.ts'
 
@@ -15,7 +16,8 @@ import { type SlowTabsRow, slowTabs } from './slow-tabs.ts'
 // Then many tabs in each engine, with and without Web Locks, and a server that is slow: `--slow-minutes=N` for each of the
 // six, `--slow-tabs=N`, `--slow-engines=Chromium,Firefox,WebKit`, `--slow-locks=with,without`, `--seed=N`. `--slow-minutes=0` leaves it out.
 //
-// `--process-minutes=N` adds ten real processes over one file, as processes.ts does.
+// `--process-minutes=N` adds ten real processes over one file, as processes.ts does. `--fleet-seconds=N` (0 leaves it out),
+// `--fleet-processes=N` and `--fleet-sessions=N`: a fleet over Redis, as fleet.ts does.
 
 const { values } = parseArgs({
   options: {
@@ -23,6 +25,9 @@ const { values } = parseArgs({
     storms: { type: 'string', default: '100' },
     kills: { type: 'string', default: '20' },
     'process-minutes': { type: 'string', default: '0' },
+    'fleet-seconds': { type: 'string', default: '60' },
+    'fleet-processes': { type: 'string', default: '20' },
+    'fleet-sessions': { type: 'string', default: '200' },
     'slow-minutes': { type: 'string', default: '5' },
     'slow-tabs': { type: 'string', default: '20' },
     'slow-engines': { type: 'string', default: 'Chromium,Firefox,WebKit' },
@@ -40,6 +45,9 @@ const minutes = numberOf('minutes', 120)
 const storms = numberOf('storms', 10_000)
 const kills = numberOf('kills', 10_000)
 const processMinutes = numberOf('process-minutes', 120)
+const fleetSeconds = numberOf('fleet-seconds', 3600)
+const fleetProcesses = numberOf('fleet-processes', 200)
+const fleetSessions = numberOf('fleet-sessions', 10_000)
 const slowMinutes = numberOf('slow-minutes', 120)
 const slowTabCount = numberOf('slow-tabs', 100)
 const seed = numberOf('seed', 2 ** 32)
@@ -213,10 +221,18 @@ async function processes(): Promise<void> {
   }
 }
 
+async function fleet(): Promise<void> {
+  const size = { processes: fleetProcesses, sessions: fleetSessions, seconds: fleetSeconds }
+  const what = `${size.processes} processes × ${size.sessions} sessions over Redis, ${size.seconds} s`
+  process.stdout.write(`${what}\n`)
+  if (!(await runFleet(createRandom(seed), size))) violations.push(what)
+}
+
 process.stdout.write(`seed ${seed}\n`)
 if (minutes || storms || kills) await main()
 if (slowMinutes) await slow()
 if (processMinutes) await processes()
+if (fleetSeconds) await fleet()
 if (rows.length) console.table(rows)
 if (slowRows.length) console.table(slowRows)
 for (const violation of violations) process.stderr.write(`VIOLATION: ${violation}\n`)

@@ -39,7 +39,7 @@ export async function ensureServices(say: (line: string) => void): Promise<strin
   return found.filter(Boolean).join(', ') || 'none'
 }
 
-const freePort = async (): Promise<number> => {
+export const freePort = async (): Promise<number> => {
   const probe = createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')
   const { port } = probe.address() as { port: number }
@@ -58,44 +58,49 @@ export interface RedisServer {
   close(): Promise<void>
 }
 
-/** Starts a Redis of its own on a free port, which keeps nothing on disk. */
-export async function startRedis(port?: number): Promise<RedisServer> {
+/** One run of a Redis: it may be ended, and started again at its port over what it kept. */
+export function runRedis(port: number, folder: string, more: readonly string[] = []): ChildProcess {
   const program = findRedisServer()
   if (!program) throw new Error('There is no redis-server: install the package of that name.')
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-redis-'))
-  const own = port ?? (await freePort())
-  const args = [
-    '--port',
-    String(own),
-    '--bind',
-    '127.0.0.1',
-    '--save',
-    '',
-    '--appendonly',
-    'no',
-    '--dir',
-    folder,
-  ]
-  const child = spawn(program, args, { stdio: 'ignore' })
+  const own = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder]
+  return spawn(program, [...own, ...more], { stdio: 'ignore' })
+}
+
+/** Ends a server at once, as a machine that loses power. */
+export async function killServer(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, 'exit')
+  child.kill('SIGKILL')
+  await ended
+}
+
+/** Commands for a server that may be away for a while: they wait for it. */
+export const adminOf = (port: number): Ioredis => {
   const admin = new Ioredis({
-    port: own,
+    port,
     host: '127.0.0.1',
-    maxRetriesPerRequest: 100,
+    maxRetriesPerRequest: 200,
     retryStrategy: () => 50,
   })
   admin.on('error', () => {})
+  return admin
+}
+
+/** Starts a Redis of its own on a free port, which keeps nothing on disk. */
+export async function startRedis(): Promise<RedisServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-redis-'))
+  const port = await freePort()
+  const child = runRedis(port, folder, ['--appendonly', 'no'])
+  const admin = adminOf(port)
   await admin.ping()
   return {
-    port: own,
+    port,
     process: child,
     flush: async () => void (await admin.flushall()),
     command: (name, ...rest) => admin.call(name as string, ...rest),
     async close() {
       admin.disconnect()
-      if (child.exitCode === null && child.signalCode === null) {
-        child.kill('SIGKILL')
-        await once(child, 'exit')
-      }
+      await killServer(child)
       rmSync(folder, { recursive: true, force: true })
     },
   }

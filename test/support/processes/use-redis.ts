@@ -1,17 +1,34 @@
-import { Redis } from 'ioredis'
+import { Redis, type RedisOptions } from 'ioredis'
 import { createClients } from '../../../src/clients.ts'
 import { LatchkeyError } from '../../../src/errors.ts'
 import { createClient } from '../../../src/node.ts'
 import { redis } from '../../../src/redis.ts'
+import { createRandom } from '../../simulation/scheduler.ts'
 
-// One process of a fleet: it uses the sessions of many users over Redis, one after the other, until it is ended.
-const [issuer = '', port = '', sessions = '', name = '', startAt = '0'] = process.argv.slice(2)
-const connection = new Redis({ port: Number(port), host: '127.0.0.1', retryStrategy: () => 100 })
+interface Configuration {
+  readonly issuer: string
+  readonly options: RedisOptions
+  readonly sessions: number
+  readonly name: string
+  readonly key: string
+  readonly seed: number
+}
+
+// One process of a fleet: it uses the sessions of many users over Redis, a few at a time, until it is ended.
+const config = JSON.parse(process.argv[2] ?? '') as Configuration
+const { issuer, sessions, name } = config
+const connection = new Redis({
+  ...config.options,
+  retryStrategy: () => 100,
+  sentinelRetryStrategy: () => 100,
+  reconnectOnError: error => (error.message.startsWith('READONLY') ? 2 : false),
+})
 connection.on('error', () => {})
-const store = redis(connection, { encryptionKey: '5'.repeat(64) })
+const random = createRandom(config.seed)
+const store = redis(connection, { encryptionKey: config.key })
 const clients = createClients({
   store,
-  most: 50,
+  most: Math.ceil(sessions / 2),
   create: parts =>
     createClient({
       server: {
@@ -30,20 +47,30 @@ const counts: Record<string, number> = {}
 const count = (what: string) => {
   counts[what] = (counts[what] ?? 0) + 1
 }
-process.on('SIGTERM', () => {
-  console.log(JSON.stringify(counts))
-  process.exit(0)
-})
-console.log('ready')
-for (let index = Number(startAt); ; index++) {
+const call = async () => {
   try {
-    const response = await clients.for(`user-${index % Number(sessions)}`).fetch(`${issuer}/api`)
+    const response = await clients.for(`user-${random.between(0, sessions - 1)}`).fetch(`${issuer}/api`)
     count(String(response.status))
     await response.text()
   } catch (error) {
     count(
       error instanceof LatchkeyError ? `${error.code}${error.retryable ? ' retryable' : ''}` : String(error),
     )
-    await new Promise(resolve => setTimeout(resolve, 20))
   }
 }
+let isOver = false
+const use = async () => {
+  while (!isOver) {
+    await call()
+    await new Promise(resolve => setTimeout(resolve, random.between(0, 100)))
+  }
+}
+process.on('SIGTERM', () => {
+  isOver = true // calls that are under way end first
+})
+console.log('ready')
+Promise.all([use(), use(), use()]).then(async () => {
+  await store.idle()
+  console.log(JSON.stringify(counts))
+  process.exit(0)
+})

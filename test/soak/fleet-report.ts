@@ -1,0 +1,20 @@
+import type { Random } from '../simulation/scheduler.ts'
+import { isCleanFleet, type RedisStormOptions, redisStorm } from './redis-storm.ts'
+
+/** A fleet over a real Redis that is troubled in every way. Prints what came of it. @returns whether all is as it should be. */
+export async function runFleet(
+  random: Random,
+  size: Pick<RedisStormOptions, 'processes' | 'sessions' | 'seconds'>,
+): Promise<boolean> {
+  const say = (line: string) => void process.stdout.write(`${line}\n`)
+  const result = await redisStorm({
+    ...{ ...size, random, say, accessTokenSeconds: 5 },
+    ...{ killEveryMs: 2500, stopEveryMs: 3000, pauseEveryMs: 7000 },
+    pair: { restartEveryMs: 15_000, failOverEveryMs: 20_000 },
+  })
+  const { calls, stuck, ...row } = result
+  console.table([row])
+  console.table([calls])
+  for (const one of stuck) say(`stuck: ${one}`)
+  return isCleanFleet(result)
+}
