@@ -1,0 +1,5 @@
+import { Guarded } from '../session'
+
+export default function Callback() {
+  return <Guarded path="/notes" />
+}

@@ -1,0 +1,10 @@
+import { Guarded } from '../session'
+import { Notes } from './notes'
+
+export default function NotesPage() {
+  return (
+    <Guarded path="/notes">
+      <Notes />
+    </Guarded>
+  )
+}

@@ -1,0 +1,5 @@
+import { Welcome } from './session'
+
+export default function Home() {
+  return <Welcome returnTo="/notes" />
+}
