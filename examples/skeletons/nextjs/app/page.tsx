@@ -1,5 +1,5 @@
-import { Welcome } from './session'
+import { Welcome } from './welcome'
 
 export default function Home() {
-  return <Welcome returnTo="/notes" />
+  return <Welcome />
 }

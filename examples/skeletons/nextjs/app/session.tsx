@@ -1,7 +1,7 @@
 'use client'
 
 import { createClient } from 'latchkey'
-import { LatchkeyProvider, RequireSession } from 'latchkey/react'
+import { LatchkeyProvider } from 'latchkey/react'
 import { useRouter } from 'next/navigation'
 import type { ReactNode } from 'react'
 
@@ -23,16 +23,4 @@ export function App({ children }: { children: ReactNode }) {
       {children}
     </LatchkeyProvider>
   )
-}
-
-export function Welcome({ returnTo }: { returnTo: string }) {
-  return (
-    <button type="button" id="sign-in" onClick={() => client.signIn({ returnTo })}>
-      Sign in
-    </button>
-  )
-}
-
-export function Guarded({ path, children }: { path: string; children?: ReactNode }) {
-  return <RequireSession signedOut={<Welcome returnTo={path} />}>{children}</RequireSession>
 }

@@ -1,5 +1,3 @@
-import { Guarded } from '../session'
-
 export default function Callback() {
-  return <Guarded path="/notes" />
+  return null // the provider shows the page where the sign-in began
 }

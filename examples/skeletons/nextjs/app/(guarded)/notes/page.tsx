@@ -2,9 +2,9 @@
 
 import { useSession } from 'latchkey/react'
 import { useEffect, useState } from 'react'
-import { apiUrl, client } from '../session'
+import { apiUrl, client } from '../../session'
 
-export function Notes() {
+export default function Notes() {
   const { claims } = useSession('signed-in')
   const [notes, setNotes] = useState<unknown[]>()
   useEffect(() => {
