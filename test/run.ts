@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { formatConformance, judgeConformance, parseCases, parseFindings } from './conformance/conformance.ts'
 import { decisions, notYet } from './conformance/decisions.ts'
-import { ensureRuntimes } from './runtimes/install.ts'
+import { ensureSkeletonTools } from './package/skeleton-tools.ts'
 import { CHROMIUM_VARIABLE, ensureChromium } from './support/chromium.ts'
 import { type CommandOptions, runCommand } from './support/command.ts'
 import { ensureEngines } from './support/engines/find.ts'
@@ -122,8 +122,8 @@ const browser: Step = { name: 'browser', run: browserIsFound }
 const enginesAreFound = fetching(() => browserIsFound().then(findOtherEngines))
 const engines: Step = { name: 'other engines', run: enginesAreFound }
 const runtimes: Step = {
-  name: 'other runtimes',
-  run: fetching(() => ensureRuntimes().then(() => '')),
+  name: 'runtimes, tools',
+  run: fetching(() => ensureSkeletonTools().then(() => '')),
 }
 const services: Step = {
   name: 'services',

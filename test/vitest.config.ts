@@ -94,7 +94,11 @@ export default defineConfig({
         },
         test: {
           name: 'browsers',
-          include: ['test/browser/*.test.ts', 'test/browser/bindings/*.test.ts'],
+          include: [
+            'test/browser/*.test.ts',
+            'test/browser/bindings/*.test.ts',
+            'examples/testing/browser/*.test.ts', // the sample of docs/testing.md
+          ],
           globalSetup: ['test/browser/recording.setup.ts'],
           fileParallelism: false,
           sequence: { groupOrder: 3 },

@@ -11,7 +11,7 @@ import {
   type Signal,
   signal,
 } from '@angular/core'
-import { type ActivatedRouteSnapshot, Router, type UrlTree } from '@angular/router'
+import { type ActivatedRouteSnapshot, type Navigation, Router, type UrlTree } from '@angular/router'
 import type { Client, Session } from '../public-types.ts'
 import { admit, entranceOf, type GuardOptions, onUserChange, STARTING, type View } from './entrance.ts'
 
@@ -43,16 +43,16 @@ export const provideLatchkey = (
       provide: VIEW,
       useFactory: () => {
         const entrance = entranceOf(client)
-        let isHydrating = isServerRendered
-        const view = signal(isHydrating ? STARTING : entrance.view)
-        const update = () => isHydrating || view.set(entrance.view)
-        inject(DestroyRef).onDestroy(entrance.subscribe(update))
-        if (isServerRendered)
-          afterNextRender(() => {
-            isHydrating = false
-            update()
-          })
-        return view.asReadonly()
+        const lifetime = inject(DestroyRef)
+        const view = signal(STARTING)
+        const update = () => view.set(entrance.view)
+        const follow = () => {
+          update()
+          lifetime.onDestroy(entrance.subscribe(update))
+        }
+        if (isServerRendered) afterNextRender(follow)
+        else follow()
+        return view
       },
     },
     provideEnvironmentInitializer(() => {
@@ -61,26 +61,25 @@ export const provideLatchkey = (
     }),
   ])
 
+function injectView<K extends keyof View>(part: K): Signal<View[K]> {
+  const view = inject(VIEW)
+  return computed(() => view()[part])
+}
+
 /**
  * Returns a signal of the session, which changes when the session does, also in another tab. On a server its status is
  * `starting`. Call it where Angular injects, such as in a field of a component.
  * @example
  * readonly session = injectSession() // in the template: @if (session().status === 'signed-in')
  */
-export function injectSession(): Signal<Session> {
-  const view = inject(VIEW)
-  return computed(() => view().session)
-}
+export const injectSession = (): Signal<Session> => injectView('session')
 
 /**
  * Returns a signal of the signed-in user, the claim `sub`; `undefined` means nobody. Use it to empty what belongs to one user.
  * @example
  * readonly user = injectUserKey() // in the template: @for (key of [user()]; track key) { <app-notes /> }
  */
-export function injectUserKey(): Signal<string | undefined> {
-  const view = inject(VIEW)
-  return computed(() => view().user)
-}
+export const injectUserKey = (): Signal<string | undefined> => injectView('user')
 
 /**
  * Returns a signal of the error with which the client's start, or a sign-in that a guard began, failed. The next sign-in that
@@ -88,10 +87,7 @@ export function injectUserKey(): Signal<string | undefined> {
  * @example
  * readonly error = injectSignInError() // in the template: {{ error()?.message }}
  */
-export function injectSignInError(): Signal<Error | undefined> {
-  const view = inject(VIEW)
-  return computed(() => view().error)
-}
+export const injectSignInError = (): Signal<Error | undefined> => injectView('error')
 
 /** Works in `canActivate`, `canActivateChild` and `canMatch`. */
 export type SessionGuard = (route: unknown, state: unknown) => Promise<boolean | UrlTree>
@@ -101,26 +97,8 @@ const watched = new WeakSet<Router>()
 
 /** The options of the first guard in the routes that the router shows. */
 function guardOf({ routeConfig, children }: ActivatedRouteSnapshot): GuardOptions | undefined {
-  const { canActivate = [], canActivateChild = [], canMatch = [] } = routeConfig ?? {}
-  const own = [...canActivate, ...canActivateChild, ...canMatch].map(one => guards.get(one as object))
-  return own.find(Boolean) ?? children.map(guardOf).find(Boolean)
-}
-
-/** When the user of a guarded page is gone, the router leaves it. */
-function leaveWithUser(
-  router: Router,
-  steer: (url: string, options: GuardOptions) => Promise<boolean | UrlTree>,
-) {
-  const client = inject(LATCHKEY)
-  if (watched.has(router)) return
-  watched.add(router)
-  const stop = onUserChange(client, async user => {
-    const options = guardOf(router.routerState.snapshot.root)
-    if (user !== undefined || !options) return
-    const instead = await steer(router.url, { ...options, beginSignIn: false })
-    if (typeof instead !== 'boolean') await router.navigateByUrl(instead, { replaceUrl: true })
-  })
-  inject(DestroyRef).onDestroy(stop)
+  const own = [routeConfig?.canActivate, routeConfig?.canActivateChild, routeConfig?.canMatch].flat()
+  return [...own.map(one => guards.get(one as object)), ...children.map(guardOf)].find(Boolean)
 }
 
 /**
@@ -138,11 +116,19 @@ export function requireSession(options: GuardOptions): SessionGuard {
       const instead = await admit(client, url, how, { address, toRouter: to => location.normalize(to) })
       return instead === undefined || router.parseUrl(instead)
     }
-    leaveWithUser(router, steer)
+    if (!watched.has(router)) {
+      watched.add(router)
+      const leave = async (user: string | undefined) => {
+        const shown = guardOf(router.routerState.snapshot.root)
+        const instead = user !== undefined || !shown || (await steer(router.url, shown))
+        if (instead !== true) await router.navigateByUrl(instead, { replaceUrl: true })
+      }
+      inject(DestroyRef).onDestroy(onUserChange(client, leave))
+    }
     // `canMatch` gets segments in place of a state
     const { url } = state as { url?: string }
     return steer(
-      url ?? router.serializeUrl(router.getCurrentNavigation()?.extractedUrl ?? router.parseUrl('/')),
+      url ?? router.serializeUrl((router.getCurrentNavigation() as Navigation).extractedUrl),
       options,
     )
   }

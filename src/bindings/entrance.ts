@@ -4,9 +4,9 @@ import type { Client, Session } from '../public-types.ts'
 export interface View {
   readonly session: Session
   /** Who is signed in: the claim `sub`. Without an ID Token, every sign-in counts as another user. */
-  readonly user: string | undefined
+  readonly user?: string | undefined
   /** Why the client's start, or a sign-in that a guard began, failed. The next sign-in that succeeds removes it. */
-  readonly error: Error | undefined
+  readonly error?: Error | undefined
 }
 
 /** Options of a guard. */
@@ -23,13 +23,12 @@ export interface GuardOptions {
   readonly beginSignIn?: boolean
 }
 
-/** What a guard asks before it shows a page. */
-export interface EntryRequest {
-  /** The address of the guarded page. */
-  readonly returnTo: string | undefined
-  readonly beginSignIn?: boolean | undefined
-  /** The router loads the page ahead of time: nothing is begun for it. */
-  readonly isPreload?: boolean | undefined
+/** Options of `finishSignIn`. */
+export interface FinishSignInOptions {
+  /** The path of the page for users who are signed out. It also gets users whose sign-in failed. */
+  readonly signedOutPath: string
+  /** The path to show after a sign-in without `returnTo`. Default `/`. */
+  readonly home?: string
 }
 
 /** What all bindings and guards of a client share: its start, its view and the rules of a guard. */
@@ -37,18 +36,27 @@ export interface Entrance {
   readonly view: View
   /** Calls `listener` when `view` may have changed. @returns a function that stops it. */
   subscribe(listener: () => void): () => void
-  /** Starts the client once. Never rejects: `view` has the error. */
-  start(): Promise<void>
+  /**
+   * Starts the client once. Never rejects: `view` has the error.
+   * @returns the error, if the client could not find out who is signed in and has to be started again.
+   */
+  start(): Promise<unknown>
   /**
    * The address that the end of a sign-in has put into the address bar. Only the first router to ask gets it.
-   * @param callback the page that the router is about to show: only in place of the callback does it show another.
+   * @param page the page that the router is about to show: only in place of the callback does it show another.
    */
-  takeArrival(callback?: string): string | undefined
+  takeArrival(page?: string): string | undefined
   /**
    * Finds out whether a guarded page may be shown, and begins a sign-in if the rules allow it.
+   * @param returnTo the address of the guarded page.
+   * @param isPreload the router loads the page ahead of time: nothing is begun for it.
    * @throws the error if there is no answer now, for example because the device is offline. The page is not left.
    */
-  enter(request: EntryRequest): Promise<boolean>
+  enter(
+    returnTo: string | undefined,
+    options: Pick<GuardOptions, 'beginSignIn'>,
+    isPreload?: boolean,
+  ): Promise<boolean>
 }
 
 const PAGE = 'http://page.invalid'
@@ -56,13 +64,7 @@ const pathOf = (address: string) => new URL(address, PAGE).pathname
 
 export const STARTING: View = Object.freeze({
   session: Object.freeze({ status: 'starting' } as const),
-  user: undefined,
-  error: undefined,
 })
-
-/** What these errors are about is the sign-in: the user can begin another. All others say to try again or to correct the app. */
-const isAboutSignIn = (error: unknown) =>
-  /^ERR_(CALLBACK|AUTHORIZATION_REQUIRED|SERVER)$/.test(Object(error).code)
 
 /** What the address bar shows; `undefined` where there is none. */
 export const addressOfPage = (): string | undefined => globalThis.location?.href
@@ -75,7 +77,8 @@ function createEntrance(client: Client): Entrance {
   let sessions = 0
   let starting: Promise<unknown> | undefined
   let signingIn: Promise<unknown> | undefined
-  let arrival: { from: string; to: string } | undefined
+  let callback: string | undefined
+  let arrival: string | undefined
   let mayBegin = true
 
   const look = (): View => {
@@ -90,43 +93,37 @@ function createEntrance(client: Client): Entrance {
     }
     return view
   }
-  const fail = (reason: unknown) => {
+  /** @returns whether it is about the sign-in: the user can begin another. All others say to try again or to correct the app. */
+  const fail = (reason: unknown): boolean => {
+    const isAboutSignIn = /^ERR_(CALLBACK|AUTHORIZATION_REQUIRED|SERVER)$/.test(Object(reason).code)
     error = reason as Error
-    mayBegin &&= !isAboutSignIn(reason)
+    mayBegin &&= !isAboutSignIn
     for (const listener of [...listeners]) listener()
+    return isAboutSignIn
   }
 
-  /** @returns the error, if the client could not find out who is signed in and has to be started again. */
   const start = async (): Promise<unknown> => {
     let failure: unknown
-    const before = addressOfPage()
+    const before = location.href
     // a sign-in that the app has finished by itself, and that left nobody signed in, has failed
     if (client.explain().events.some(({ type }) => type === 'authorization-response')) mayBegin = false
     try {
       await client.start()
     } catch (reason) {
-      fail(reason)
-      if (!isAboutSignIn(reason)) {
+      if (!fail(reason)) {
         starting = undefined
         failure = reason
       }
     }
-    const after = addressOfPage()
-    if (before && after && after !== before)
-      arrival = { from: pathOf(before), to: after.replace(/^[^/]*\/\/[^/]*/, '') }
+    if (location.href !== before) {
+      callback = pathOf(before)
+      arrival = location.href.replace(/^[^/]*\/\/[^/]*/, '')
+    }
     return failure
   }
   const started = () => {
     starting ??= start()
     return starting
-  }
-
-  const signIn = (returnTo: string | undefined) => {
-    mayBegin = false
-    signingIn ??= client.signIn({ returnTo }).finally(() => {
-      signingIn = undefined
-    })
-    return signingIn
   }
 
   /** Settles when a sign-in that the app began, for example in a popup, is no longer under way. */
@@ -159,15 +156,15 @@ function createEntrance(client: Client): Entrance {
         for (const stop of stops) stop()
       }
     },
-    start: async () => void (await started()),
-    takeArrival(callback) {
+    start: started,
+    takeArrival(page) {
       // routers write a query in their own way
-      if (!arrival || (callback !== undefined && pathOf(callback) !== arrival.from)) return undefined
-      const { to } = arrival
+      if (page !== undefined && pathOf(page) !== callback) return undefined
+      const taken = arrival
       arrival = undefined
-      return to
+      return taken
     },
-    async enter({ returnTo, beginSignIn = true, isPreload = false }) {
+    async enter(returnTo, { beginSignIn = true }, isPreload) {
       const failure = await started()
       if (look().session.status === 'signing-in' && !signingIn && !isPreload) await signInEnded()
       const { session } = look()
@@ -175,13 +172,16 @@ function createEntrance(client: Client): Entrance {
       if (failure) throw failure
       const isNew = mayBegin && session.status === 'signed-out' && session.reason !== 'signed_out'
       if (isPreload || !beginSignIn || !(isNew || signingIn)) return false
+      mayBegin = false
+      signingIn ??= client.signIn({ returnTo }).finally(() => {
+        signingIn = undefined
+      })
       try {
-        await signIn(returnTo)
+        await signingIn
       } catch (reason) {
-        mayBegin = !isAboutSignIn(reason)
-        fail(reason)
-        if (mayBegin) throw reason
-        return false
+        mayBegin = true
+        if (fail(reason)) return false
+        throw reason
       }
       return look().session.status === 'signed-in'
     },
@@ -220,14 +220,16 @@ export function onUserChange(
   listener: (user: string | undefined, before: string | undefined) => void,
 ): () => void {
   const entrance = entranceOf(client)
-  let last = entrance.view
-  return entrance.subscribe(() => {
-    const next = entrance.view
-    if (next.session.status === 'starting') return
+  let last: View | undefined
+  const look = () => {
+    const { view } = entrance
+    if (view.session.status === 'starting') return
     const before = last
-    last = next
-    if (before.session.status !== 'starting' && next.user !== before.user) listener(next.user, before.user)
-  })
+    last = view
+    if (before && view.user !== before.user) listener(view.user, before.user)
+  }
+  look()
+  return entrance.subscribe(look)
 }
 
 /** A way of a router to name its addresses: those of the page without the base that the router adds. */
@@ -253,17 +255,21 @@ export const withoutBase =
 export async function admit(
   client: Client,
   path: string,
-  { signedOutPath, beginSignIn }: GuardOptions,
+  options: GuardOptions,
   { address, toRouter }: Addresses,
-  isPreload = false,
+  isPreload?: boolean,
 ): Promise<string | undefined> {
   const entrance = entranceOf(client)
-  const isAdmitted = await entrance.enter({ returnTo: address, beginSignIn, isPreload })
+  const isAdmitted = await entrance.enter(address, options, isPreload)
   const arrival = isPreload ? undefined : entrance.takeArrival(address)
   const target = arrival === undefined ? path : toRouter(arrival)
   if (isAdmitted) return target === path ? undefined : target
-  const url = new URL(signedOutPath, PAGE)
+  const url = new URL(options.signedOutPath, PAGE)
   if (url.pathname === pathOf(path)) return undefined // it would lead to itself for ever
   url.searchParams.set('returnTo', arrival ?? address)
   return url.href.slice(PAGE.length)
 }
+
+/** @returns the address to show once a sign-in has ended: that of the guard's answer, unless it is the callback itself. */
+export const afterSignIn = (instead: string | undefined, callback: string, home = '/'): string =>
+  instead && pathOf(instead) !== pathOf(callback) ? instead : home

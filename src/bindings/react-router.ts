@@ -1,5 +1,5 @@
 import type { Client } from '../public-types.ts'
-import { addressOfPage, admit, type GuardOptions } from './entrance.ts'
+import { addressOfPage, admit, afterSignIn, type FinishSignInOptions, type GuardOptions } from './entrance.ts'
 
 /** What React Router passes to middleware and loaders, as far as a guard reads it. */
 export interface RequestArguments {
@@ -43,24 +43,14 @@ export const requireSession =
     return null
   }
 
-/** Options of `finishSignIn`. */
-export interface FinishSignInOptions {
-  /** The path of the page for users who are signed out. It also gets users whose sign-in failed. */
-  readonly signedOutPath: string
-  /** The path to show after a sign-in without `returnTo`. Default `/`. */
-  readonly home?: string
-}
-
 /**
  * The `loader` of the route at your `redirectUri`: it finishes the sign-in and redirects to its `returnTo`.
  * @example
  * { path: '/callback', loader: finishSignIn(client, { signedOutPath: '/welcome' }) }
  */
 export const finishSignIn =
-  (client: Client, { signedOutPath, home = '/' }: FinishSignInOptions): RouteGuard =>
+  (client: Client, { signedOutPath, home }: FinishSignInOptions): RouteGuard =>
   async args => {
     const instead = await guard(client, { signedOutPath, beginSignIn: false }, args)
-    const isElsewhere =
-      instead && new URL(instead, args.request.url).pathname !== new URL(args.request.url).pathname
-    throw redirectTo(isElsewhere ? instead : home)
+    throw redirectTo(afterSignIn(instead, args.request.url, home))
   }

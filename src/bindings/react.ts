@@ -148,10 +148,10 @@ export function RequireSession(props: RequireSessionProps): ReactNode {
   useEffect(() => {
     if (status === 'signed-in') return
     let isCurrent = true
-    const refuse = (isAdmitted: boolean) => isCurrent && setRefused(!isAdmitted)
     entranceOf(client)
-      .enter({ returnTo: addressOfPage(), beginSignIn })
-      .then(refuse, () => refuse(false))
+      .enter(addressOfPage(), { beginSignIn })
+      .catch(() => false)
+      .then(isAdmitted => isCurrent && setRefused(!isAdmitted))
     return () => {
       isCurrent = false
     }

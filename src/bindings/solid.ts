@@ -10,7 +10,7 @@ import {
   useContext,
 } from 'solid-js'
 import { type Client, ConfigurationError, type Session } from '../public-types.ts'
-import { type Entrance, entranceOf, STARTING } from './entrance.ts'
+import { entranceOf, STARTING, type View } from './entrance.ts'
 
 const ClientContext = createContext<Client>()
 
@@ -47,12 +47,12 @@ export function useClient(): Client {
 }
 
 /** A signal that follows the entrance for as long as its owner lives. */
-function useView<T>(read: (entrance: Pick<Entrance, 'view'>) => T): Accessor<T> {
+function useView<K extends keyof View>(part: K): Accessor<View[K]> {
   const entrance = entranceOf(useClient())
   // while Solid takes over what the server has rendered
   const isHydrating = Boolean(sharedConfig.context)
-  const [value, setValue] = createSignal<T>(read(isHydrating ? { view: STARTING } : entrance))
-  const update = () => void setValue(() => read(entrance))
+  const [value, setValue] = createSignal<View[K]>((isHydrating ? STARTING : entrance.view)[part])
+  const update = () => void setValue(() => entrance.view[part])
   if (isHydrating) onMount(update)
   onCleanup(entrance.subscribe(update))
   return value
@@ -66,7 +66,7 @@ function useView<T>(read: (entrance: Pick<Entrance, 'view'>) => T): Accessor<T> 
  * const session = useSession()
  * return <Show when={session().status === 'signed-in'}>…</Show>
  */
-export const useSession = (): Accessor<Session> => useView(({ view }) => view.session)
+export const useSession = (): Accessor<Session> => useView('session')
 
 /**
  * Returns a signal of the signed-in user, the claim `sub`; `undefined` means nobody. With `<Show keyed>`, Solid creates what
@@ -76,7 +76,7 @@ export const useSession = (): Accessor<Session> => useView(({ view }) => view.se
  * const user = useUserKey()
  * return <Show keyed when={user()}><Notes /></Show>
  */
-export const useUserKey = (): Accessor<string | undefined> => useView(({ view }) => view.user)
+export const useUserKey = (): Accessor<string | undefined> => useView('user')
 
 /**
  * Returns a signal of the error with which the client's start failed. The next sign-in that succeeds removes it.
@@ -85,4 +85,4 @@ export const useUserKey = (): Accessor<string | undefined> => useView(({ view })
  * const error = useSignInError()
  * return <Show when={error()}>{reason => <p>{reason().message}</p>}</Show>
  */
-export const useSignInError = (): Accessor<Error | undefined> => useView(({ view }) => view.error)
+export const useSignInError = (): Accessor<Error | undefined> => useView('error')

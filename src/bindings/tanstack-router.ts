@@ -1,5 +1,5 @@
 import type { Client } from '../public-types.ts'
-import { admit, type GuardOptions, withoutBase } from './entrance.ts'
+import { admit, afterSignIn, type FinishSignInOptions, type GuardOptions, withoutBase } from './entrance.ts'
 
 /** What TanStack Router passes to `beforeLoad`, as far as a guard reads it. */
 export interface BeforeLoadArguments {
@@ -42,12 +42,7 @@ export const requireSession =
   }
 
 /** Options of `finishSignIn`. */
-export interface TanStackFinishOptions extends Redirect {
-  /** The path of the page for users who are signed out. It also gets users whose sign-in failed. */
-  readonly signedOutPath: string
-  /** The path to show after a sign-in without `returnTo`. Default `/`. */
-  readonly home?: string
-}
+export interface TanStackFinishOptions extends FinishSignInOptions, Redirect {}
 
 /**
  * The `beforeLoad` of the route at your `redirectUri`: it finishes the sign-in and redirects to its `returnTo`.
@@ -55,9 +50,8 @@ export interface TanStackFinishOptions extends Redirect {
  * createRoute({ path: '/callback', beforeLoad: finishSignIn(client, { redirect, signedOutPath: '/welcome' }), ... })
  */
 export const finishSignIn =
-  (client: Client, { redirect, signedOutPath, home = '/' }: TanStackFinishOptions): BeforeLoad =>
+  (client: Client, { redirect, signedOutPath, home }: TanStackFinishOptions): BeforeLoad =>
   async args => {
-    const href = await guard(client, { signedOutPath, beginSignIn: false }, args)
-    const isElsewhere = href && href.split(/[?#]/)[0] !== args.location.href.split(/[?#]/)[0]
-    throw redirect({ href: isElsewhere ? href : home, replace: true })
+    const instead = await guard(client, { signedOutPath, beginSignIn: false }, args)
+    throw redirect({ href: afterSignIn(instead, args.location.href, home), replace: true })
   }

@@ -12,11 +12,11 @@ import {
 import { type Client, ConfigurationError, type Session } from '../public-types.ts'
 import {
   admit,
-  type Entrance,
   entranceOf,
   type GuardOptions,
   onUserChange,
   STARTING,
+  type View,
   withoutBase,
 } from './entrance.ts'
 
@@ -47,17 +47,17 @@ export function useClient(): Client {
 }
 
 /** A ref that follows the entrance for as long as the current scope lives. */
-function useView<T>(read: (entrance: Pick<Entrance, 'view'>) => T): Readonly<ShallowRef<T>> {
+function useView<K extends keyof View>(part: K): Readonly<ShallowRef<View[K]>> {
   const entrance = entranceOf(useClient())
   // Vue takes over what the server has rendered: this component has its element already
   const isHydrating = Boolean(getCurrentInstance()?.vnode.el)
-  const value = shallowRef(read(isHydrating ? { view: STARTING } : entrance))
+  const value = shallowRef<unknown>((isHydrating ? STARTING : entrance.view)[part])
   const update = () => {
-    value.value = read(entrance)
+    value.value = entrance.view[part]
   }
   if (isHydrating) onMounted(update)
   onScopeDispose(entrance.subscribe(update))
-  return shallowReadonly(value)
+  return shallowReadonly(value) as Readonly<ShallowRef<View[K]>>
 }
 
 /**
@@ -67,7 +67,7 @@ function useView<T>(read: (entrance: Pick<Entrance, 'view'>) => T): Readonly<Sha
  * @example
  * const session = useSession() // in the template: v-if="session.status === 'signed-in'"
  */
-export const useSession = (): Readonly<ShallowRef<Session>> => useView(({ view }) => view.session)
+export const useSession = (): Readonly<ShallowRef<Session>> => useView('session')
 
 /**
  * Returns a ref of the signed-in user, the claim `sub`; `undefined` means nobody. Use it as the `key` of what belongs to one
@@ -76,7 +76,7 @@ export const useSession = (): Readonly<ShallowRef<Session>> => useView(({ view }
  * @example
  * const user = useUserKey() // in the template: <RouterView :key="user" />
  */
-export const useUserKey = (): Readonly<ShallowRef<string | undefined>> => useView(({ view }) => view.user)
+export const useUserKey = (): Readonly<ShallowRef<string | undefined>> => useView('user')
 
 /**
  * Returns a ref of the error with which the client's start, or a sign-in that a guard began, failed. The next sign-in that
@@ -85,7 +85,7 @@ export const useUserKey = (): Readonly<ShallowRef<string | undefined>> => useVie
  * @example
  * const error = useSignInError() // in the template: <p v-if="error">{{ error.message }}</p>
  */
-export const useSignInError = (): Readonly<ShallowRef<Error | undefined>> => useView(({ view }) => view.error)
+export const useSignInError = (): Readonly<ShallowRef<Error | undefined>> => useView('error')
 
 /** A route of Vue Router, as far as the guard reads it. */
 interface Route {
@@ -110,30 +110,27 @@ export interface GuardedRouter {
  * guardRoutes(router, client, { signedOutPath: '/welcome' })
  */
 export function guardRoutes(router: GuardedRouter, client: Client, options: GuardOptions): () => void {
-  const base = router.options.history.base
+  const { base } = router.options.history
   const isGuarded = ({ meta }: Route) => meta.requiresSession === true
   const toRouter = withoutBase(base)
-  const steer = async (to: Route, beginSignIn = options.beginSignIn): Promise<string | undefined> => {
-    const { fullPath } = to
-    const addresses = { address: base + fullPath, toRouter }
-    if (isGuarded(to)) return admit(client, fullPath, { ...options, beginSignIn }, addresses)
+  const ask = ({ fullPath }: Route) =>
+    admit(client, fullPath, options, { address: base + fullPath, toRouter })
+  const entrance = entranceOf(client)
+  const stopGuard = router.beforeEach(async to => {
+    if (isGuarded(to)) return (await ask(to)) ?? true
     // an open page waits for the end of a sign-in only where it is the callback
-    if (!/[?&](state|error)=/.test(fullPath)) return undefined
-    const entrance = entranceOf(client)
+    if (!/[?&](state|error)=/.test(to.fullPath)) return true
     await entrance.start()
-    const arrival = entrance.takeArrival(addresses.address)
-    return arrival === undefined ? undefined : toRouter(arrival)
-  }
-  const stops = [
-    router.beforeEach(async to => (await steer(to)) ?? true),
-    onUserChange(client, async user => {
-      const { value: route } = router.currentRoute
-      if (user !== undefined || !isGuarded(route)) return
-      const instead = await steer(route, false)
-      if (instead !== undefined) await router.replace(instead)
-    }),
-  ]
+    const arrival = entrance.takeArrival(base + to.fullPath)
+    return arrival === undefined || toRouter(arrival)
+  })
+  const stopLeaving = onUserChange(client, async user => {
+    const { value: route } = router.currentRoute
+    const instead = user === undefined && isGuarded(route) ? await ask(route) : undefined
+    if (instead !== undefined) await router.replace(instead)
+  })
   return () => {
-    for (const stop of stops) stop()
+    stopGuard()
+    stopLeaving()
   }
 }

@@ -1,5 +1,5 @@
 import type { Client } from '../index.ts'
-import { button, created, picture } from './elements.ts'
+import { button, created, keyPicture } from './elements.ts'
 import { createPanel, type Panel } from './panel.ts'
 import { css } from './style.ts'
 
@@ -28,10 +28,7 @@ function createElementClass() {
       super()
       this.#root.adoptedStyleSheets = [sheet]
       this.#toggle.className = 'toggle'
-      this.#toggle.append(
-        picture('0 0 32 20', 'key', ['M12 10a5 5 0 1 1-10 0a5 5 0 1 1 10 0h17v6m-6-6v4.5']),
-        created('span', '', 'latchkey'),
-      )
+      this.#toggle.append(keyPicture(), created('span', '', 'latchkey'))
     }
     get client(): Client | undefined {
       return this.#client

@@ -33,3 +33,7 @@ export function picture(viewBox: string, className: string, shapes: readonly str
   }
   return svg
 }
+
+/** The key of latchkey. */
+export const keyPicture = (): SVGSVGElement =>
+  picture('0 0 32 20', 'key', ['M12 10a5 5 0 1 1-10 0a5 5 0 1 1 10 0h17v6m-6-6v4.5'])

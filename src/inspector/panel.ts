@@ -1,7 +1,7 @@
 import type { Client, ClientEvent, Session } from '../index.ts'
 import { type Finding, findingsOf } from './diagnosis.ts'
 import { createSequenceDiagram } from './diagram.ts'
-import { button, created, picture } from './elements.ts'
+import { button, created, keyPicture, picture } from './elements.ts'
 import { createForce, type Force } from './force.ts'
 import { createEventHistory } from './history.ts'
 
@@ -14,14 +14,6 @@ export interface Panel {
 const TICK_MS = 250
 /** How long a button says that it has copied. */
 const COPIED_MS = 2000
-
-const STATUS_TEXTS = {
-  starting: 'starting',
-  'signed-out': 'signed out',
-  'signing-in': 'signing in',
-  'signed-in': 'signed in',
-  'signing-out': 'signing out',
-} as const
 
 const nameOf = (session: Session): string => {
   const claims = session.status === 'signed-in' ? session.claims : undefined
@@ -168,7 +160,7 @@ function createCopyButton(client: Client): HTMLButtonElement {
 /** The bar at the top: who is signed in, and the tools. */
 function createBar(tools: readonly HTMLElement[]) {
   const mark = created('p', 'mark', 'latchkey')
-  mark.prepend(picture('0 0 32 20', 'key', ['M12 10a5 5 0 1 1-10 0a5 5 0 1 1 10 0h17v6m-6-6v4.5']))
+  mark.prepend(keyPicture())
   const status = created('p', 'status')
   status.setAttribute('role', 'status')
   const group = created('div', 'tools')
@@ -178,7 +170,7 @@ function createBar(tools: readonly HTMLElement[]) {
   return {
     element,
     show(session: Session) {
-      const text = [STATUS_TEXTS[session.status], nameOf(session)].filter(Boolean).join(' · ')
+      const text = [session.status.replace('-', ' '), nameOf(session)].filter(Boolean).join(' · ')
       if (status.textContent === text) return
       const lamp = created('span', 'lamp')
       lamp.setAttribute('aria-hidden', 'true')

@@ -47,7 +47,7 @@ const budgets: Readonly<Record<string, number>> = {
 /** What a binding may add to an app that has a client, minified and with gzip, without its framework. */
 const bindings: Readonly<Record<string, number>> = Object.fromEntries(
   ['react', 'react-router', 'tanstack-router', 'vue', 'svelte', 'solid', 'angular', 'angular-http'].map(
-    name => [`latchkey/${name}`, (name === 'angular' ? 1.87 : name === 'vue' ? 1.7 : 1.57) * KB],
+    name => [`latchkey/${name}`, (name === 'angular' ? 1.73 : name === 'vue' ? 1.58 : 1.52) * KB],
   ),
 )
 

@@ -1,7 +1,6 @@
-import { cpSync, readFileSync } from 'node:fs'
+import { cpSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { type Listening, listen } from '../../examples/demo/servers/listen.ts'
@@ -9,50 +8,88 @@ import { fillForms, textOf, until } from '../support/e2e.ts'
 import { type E2eBrowser, launchE2eBrowser, type Profile, type Tab } from '../support/e2e-browser.ts'
 import { startTestServers, type TestServers } from '../support/server.ts'
 import { link } from './installed.ts'
+import { buildSkeleton, ensureSkeletonTools, type SkeletonWithTool, skeletons } from './skeleton-tools.ts'
 
-const { app } = inject('packed')
-const examples = fileURLToPath(new URL('../../examples/skeletons/', import.meta.url))
-const types: Record<string, string> = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript' }
+const { app, folder: latchkey } = inject('packed')
+const types: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+}
 
 let browser: E2eBrowser
 beforeAll(async () => {
   browser = await launchE2eBrowser()
   // what a package manager would install for the apps
   for (const name of ['react-dom', 'react-router', '@tanstack/react-router', 'vue-router']) link(app, name)
-})
+  await ensureSkeletonTools()
+}, 600_000)
 afterAll(() => browser?.close())
 
-/** Builds an app with Vite from the packed package. @returns the folder of its files. */
-async function buildApp(name: string): Promise<string> {
-  const root = join(app, 'skeletons', name)
-  cpSync(join(examples, name), root, { recursive: true })
-  const outDir = join(root, 'dist')
-  await build({ root, configFile: false, logLevel: 'error', build: { outDir, target: 'es2022' } })
-  return outDir
+type Config = Readonly<Record<'issuer' | 'clientId' | 'apiUrl', string>>
+
+interface Skeleton {
+  readonly name: string
+  /** @returns the folder of the app's files. */
+  build(config: Config): Promise<string>
+  /** The address of a guarded page whose user is gone. */
+  readonly signedOut: string
 }
 
-describe.each(['react-router', 'tanstack-router', 'vue-router'])('the skeleton app for %s', name => {
+const withVite = (name: string): Skeleton => ({
+  name,
+  async build() {
+    const root = join(app, 'skeletons', name)
+    cpSync(join(skeletons, name), root, { recursive: true })
+    const outDir = join(root, 'dist')
+    await build({ root, configFile: false, logLevel: 'error', build: { outDir, target: 'es2022' } })
+    return outDir
+  },
+  signedOut: '/?returnTo=/notes',
+})
+
+const withOwnTool = (name: SkeletonWithTool, signedOut = '/?returnTo=/notes'): Skeleton => ({
+  name,
+  build: ({ issuer, clientId, apiUrl }) =>
+    buildSkeleton(name, latchkey, {
+      NEXT_PUBLIC_ISSUER: issuer,
+      NEXT_PUBLIC_CLIENT_ID: clientId,
+      NEXT_PUBLIC_API_URL: apiUrl,
+    }),
+  signedOut,
+})
+
+describe.each([
+  withVite('react-router'),
+  withVite('tanstack-router'),
+  withVite('vue-router'),
+  withOwnTool('sveltekit'),
+  withOwnTool('angular'),
+  withOwnTool('nextjs', '/notes'), // its guard is a component, which asks in the place of the page
+])('the skeleton app for $name', ({ build, signedOut }) => {
   let page: Listening
   let servers: TestServers
   let profile: Profile
   beforeAll(async () => {
-    const folder = await buildApp(name)
+    let folder = ''
+    const config = () => ({ issuer: servers.issuer, clientId: 'demo-spa', apiUrl: servers.apiUrl })
     page = await listen(
       createServer((request, response) => {
         const { pathname } = new URL(request.url ?? '/', 'http://localhost')
         if (pathname === '/config.json') {
-          const config = { issuer: servers.issuer, clientId: 'demo-spa', apiUrl: servers.apiUrl }
-          return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(config))
+          return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(config()))
         }
-        const file = pathname.startsWith('/assets/') ? pathname : '/index.html'
+        const files = [pathname, `${pathname}.html`, '/index.html'].map(file => join(folder, file))
+        const file = files.find(one => statSync(one, { throwIfNoEntry: false })?.isFile()) ?? ''
         response.writeHead(200, { 'content-type': types[extname(file)] ?? 'text/plain' })
-        return response.end(readFileSync(join(folder, file)))
+        return response.end(readFileSync(file))
       }),
       { name: 'skeleton app' },
     )
     servers = await startTestServers(page.origin, page.origin)
+    folder = await build(config())
     profile = await browser.newProfile()
-  })
+  }, 300_000)
   afterAll(async () => {
     await profile?.close()
     await servers?.close()
@@ -79,7 +116,7 @@ describe.each(['react-router', 'tanstack-router', 'vue-router'])('the skeleton a
     await tab.click('#sign-out')
     await untilWelcome(second)
     await untilWelcome(tab)
-    expect(new URL(second.url()).searchParams.get('returnTo')).toBe('/notes')
+    expect(decodeURIComponent(second.url())).toBe(page.origin + signedOut)
 
     await tab.click('#sign-in')
     await fillForms(tab)

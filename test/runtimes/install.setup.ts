@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
-import { ensureRuntimes, folder } from './install.ts'
+import { ensureRuntimes, folder, nodeFolder } from './install.ts'
 
 /** A JavaScript runtime beside the one that runs the tests. */
 export interface Runtime {
@@ -19,9 +19,9 @@ declare module 'vitest' {
 const own = (name: string, path: string) => join(folder, 'node_modules', name, path)
 
 const runtimes: readonly Runtime[] = [
-  { name: 'Node 22', program: own('node-22', 'bin/node'), args: [] },
-  { name: 'Node 24', program: own('node-24', 'bin/node'), args: [] },
-  { name: 'Node 26', program: own('node-26', 'bin/node'), args: [] },
+  { name: 'Node 22', program: join(nodeFolder('node-22'), 'node'), args: [] },
+  { name: 'Node 24', program: join(nodeFolder('node-24'), 'node'), args: [] },
+  { name: 'Node 26', program: join(nodeFolder('node-26'), 'node'), args: [] },
   { name: 'Bun', program: own('.bin', 'bun'), args: [] },
   {
     name: 'Deno',

@@ -1,14 +1,6 @@
 import type { Session } from 'latchkey'
 import { byTestId, element } from './elements.ts'
 
-const statusTexts = {
-  starting: 'starting',
-  'signed-out': 'signed out',
-  'signing-in': 'signing in',
-  'signed-in': 'signed in',
-  'signing-out': 'signing out',
-} as const
-
 const reasons: Readonly<Record<string, string>> = {
   expired: 'The authorization server ended the session. Sign in again to continue.',
   refresh_interrupted: 'A refresh was interrupted before its response arrived. Sign in again to continue.',
@@ -34,7 +26,7 @@ export function createSessionView() {
   return {
     show: (session: Session) => {
       document.body.dataset.status = session.status
-      byTestId('status').textContent = statusTexts[session.status]
+      byTestId('status').textContent = session.status.replace('-', ' ')
       signedIn.hidden = api.hidden = session.status !== 'signed-in'
       signedOut.hidden = session.status !== 'signed-out'
       const reason = session.status === 'signed-out' ? reasons[session.reason ?? ''] : undefined

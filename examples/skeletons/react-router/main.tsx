@@ -1,5 +1,5 @@
 import { createClient } from 'latchkey'
-import { LatchkeyProvider, useClient, useSession } from 'latchkey/react'
+import { LatchkeyProvider, useSession } from 'latchkey/react'
 import { finishSignIn, onUserChange, requireSession } from 'latchkey/react-router'
 import { createRoot } from 'react-dom/client'
 import { createBrowserRouter, useLoaderData, useSearchParams } from 'react-router'
@@ -16,7 +16,6 @@ const client = createClient({
 })
 
 function Welcome() {
-  const client = useClient()
   const [query] = useSearchParams()
   const signIn = () => client.signIn({ returnTo: query.get('returnTo') ?? '/notes' })
   return (
@@ -27,7 +26,6 @@ function Welcome() {
 }
 
 function Notes() {
-  const client = useClient()
   const session = useSession()
   const notes = useLoaderData<unknown[]>()
   return (

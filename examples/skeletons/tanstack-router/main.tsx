@@ -7,7 +7,7 @@ import {
   redirect,
 } from '@tanstack/react-router'
 import { createClient } from 'latchkey'
-import { LatchkeyProvider, useClient, useSession } from 'latchkey/react'
+import { LatchkeyProvider, useSession } from 'latchkey/react'
 import { finishSignIn, onUserChange, requireSession } from 'latchkey/tanstack-router'
 import { createRoot } from 'react-dom/client'
 
@@ -43,7 +43,6 @@ const notesRoute = createRoute({
 })
 
 function Welcome() {
-  const client = useClient()
   const { returnTo = '/notes' } = welcomeRoute.useSearch()
   return (
     <button type="button" id="sign-in" onClick={() => client.signIn({ returnTo })}>
@@ -53,7 +52,6 @@ function Welcome() {
 }
 
 function Notes() {
-  const client = useClient()
   const session = useSession()
   return (
     <main>

@@ -1,5 +1,5 @@
 import { createClient } from 'latchkey'
-import { guardRoutes, latchkey, useClient, useSession, useUserKey } from 'latchkey/vue'
+import { guardRoutes, latchkey, useSession, useUserKey } from 'latchkey/vue'
 import { createApp, defineComponent, h, onMounted, ref } from 'vue'
 import { createRouter, createWebHistory, RouterView, useRoute } from 'vue-router'
 
@@ -14,14 +14,12 @@ const client = createClient({
 })
 
 const Welcome = defineComponent(() => {
-  const client = useClient()
   const route = useRoute()
   const signIn = () => client.signIn({ returnTo: String(route.query.returnTo ?? '/notes') })
   return () => h('button', { id: 'sign-in', onClick: signIn }, 'Sign in')
 })
 
 const Notes = defineComponent(() => {
-  const client = useClient()
   const session = useSession()
   const notes = ref<unknown[]>()
   onMounted(async () => {

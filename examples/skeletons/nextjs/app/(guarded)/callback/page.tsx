@@ -1,0 +1,3 @@
+export default function Callback() {
+  return null // the provider shows the page where the sign-in began
+}

@@ -1,0 +1,5 @@
+import { Welcome } from './welcome'
+
+export default function Home() {
+  return <Welcome />
+}
