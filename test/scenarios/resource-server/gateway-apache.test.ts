@@ -70,6 +70,12 @@ if (hasApache())
       }
     })
 
+    test('is not told by a client for which URL a proof must be', async () => {
+      const { client } = await bound()
+      const elsewhere = { 'x-forwarded-host': 'other.example.com', 'x-forwarded-proto': 'https' }
+      expect((await client.fetch(`${url}/notes`, { headers: elsewhere })).status).toBe(200)
+    })
+
     test('refuses a token that is bound to no key; the client refreshes once, and passes the 401 on', async () => {
       const { client, count } = await world.signedIn('notes:read')
       for (let call = 0; call < 3; call++) expect((await client.fetch(`${url}/notes`)).status).toBe(401)
