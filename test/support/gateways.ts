@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { createPublicKey } from 'node:crypto'
+import { createPublicKey, type JsonWebKey } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
@@ -123,7 +123,10 @@ export async function createGatewayWorld(audience: string) {
     pem: String(
       createPublicKey({ key: keys[0] as JsonWebKey, format: 'jwk' }).export({ type: 'spki', format: 'pem' }),
     ),
-    signedIn: async (scope: string, options: Partial<ClientOptions> = {}) => {
+    signedIn: async (
+      scope: string,
+      options: Partial<Pick<ClientOptions, 'extensions' | 'allowedOrigins' | 'fetch'>> = {},
+    ) => {
       const client = createClient({
         issuer: server.issuer,
         clientId: 'demo-cli',

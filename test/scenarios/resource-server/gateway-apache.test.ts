@@ -56,7 +56,7 @@ if (hasApache())
       })
       expect((await client.fetch(`${url}/notes`)).status).toBe(200)
       const authorization = sent?.get('authorization') ?? ''
-      const stolen = [
+      const stolen: Record<string, string>[] = [
         { authorization },
         { authorization, dpop: sent?.get('dpop') ?? '' },
         { authorization: authorization.replace('DPoP', 'Bearer') },
