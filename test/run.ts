@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { formatConformance, judgeConformance, parseCases, parseFindings } from './conformance/conformance.ts'
 import { decisions, notYet } from './conformance/decisions.ts'
+import { ensureFirebaseTools } from './firebase/install.ts'
 import { ensureSkeletonTools } from './package/skeleton-tools.ts'
 import { CHROMIUM_VARIABLE, ensureChromium } from './support/chromium.ts'
 import { type CommandOptions, runCommand } from './support/command.ts'
@@ -125,6 +126,10 @@ const runtimes: Step = {
   name: 'runtimes, tools',
   run: fetching(() => ensureSkeletonTools().then(() => '')),
 }
+const emulator: Step = {
+  name: 'Firebase emulator',
+  run: fetching(() => ensureFirebaseTools().then(() => '')),
+}
 const services: Step = {
   name: 'services',
   run: fetching(() => enginesAreFound().then(() => ensureServices(say))),
@@ -135,7 +140,7 @@ const summary: string[] = []
 let problem: string | undefined
 for (const step of filters.length > 0
   ? [browser, tests]
-  : [...checks, browser, engines, runtimes, services, tests]) {
+  : [...checks, browser, engines, runtimes, emulator, services, tests]) {
   say(`\n=== ${step.name}`)
   const begun = performance.now()
   let found = ''

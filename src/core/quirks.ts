@@ -17,6 +17,8 @@ export const QUIRKS = [
   'issuer_template',
   /** ID Tokens whose `iss` lacks the `https://` of the issuer (OpenID Connect Core section 2; Google's older clients). */
   'issuer_without_scheme',
+  /** Device authorization answers that spell `verification_uri` as `verification_url` (RFC 8628 section 3.2; Google). */
+  'verification_url',
 ] as const
 
 export type Quirk = (typeof QUIRKS)[number]

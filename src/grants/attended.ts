@@ -7,10 +7,11 @@ import {
   processDeviceAuthorizationResponse,
 } from 'oauth4webapi'
 import { identityOf } from '../authorization/endpoint.ts'
-import { toLatchkeyError } from '../authorization/failure.ts'
+import { type AcceptDeviation, toLatchkeyError } from '../authorization/failure.ts'
 import { endpointOf } from '../authorization/metadata.ts'
 import type { ObtainPorts } from '../authorization/sign-in.ts'
 import { type TokenRequest, tokenRequest } from '../authorization/token-request.ts'
+import { readMembers, withMembers } from '../authorization/token-response.ts'
 import { isConfidential } from '../core/destination.ts'
 import type { Grant } from '../core/grant.ts'
 import type { SignInAttempt, UserAgent } from '../core/ports.ts'
@@ -78,6 +79,16 @@ interface Begun {
 /** The first request of a grant that a user takes part in. */
 type Begin = (ports: ObtainPorts, form: URLSearchParams, options: object) => Promise<Begun>
 
+/** The answer with its `verification_uri` (RFC 8628 section 3.2), which some spell as an early draft did. */
+async function withVerificationUri(answer: Response, acceptDeviation: AcceptDeviation): Promise<Response> {
+  if (answer.status !== 200) return answer
+  const members = await readMembers(answer, acceptDeviation)
+  if (members?.verification_uri !== undefined || members?.verification_url === undefined)
+    return withMembers(answer, members)
+  acceptDeviation('verification_url', 'spells verification_uri as verification_url')
+  return withMembers(answer, { ...members, verification_uri: members.verification_url })
+}
+
 /** RFC 8628 section 3.1 */
 const beginDevice =
   (show: DeviceCodeOptions['show']): Begin =>
@@ -86,7 +97,8 @@ const beginDevice =
     const [client, authentication] = identityOf(ports.settings, ports.clock, ports.serverTime.aheadMs())
     endpointOf(as, 'device_authorization_endpoint', ports.settings.clientAuthentication?.mtls)
     const response = await deviceAuthorizationRequest(as, client, authentication, form, options)
-    const answer = await processDeviceAuthorizationResponse(as, client, response)
+    const spelled = await withVerificationUri(response, ports.acceptDeviation)
+    const answer = await processDeviceAuthorizationResponse(as, client, spelled)
     const { device_code, user_code, verification_uri, verification_uri_complete } = answer
     const userCode = user_code.replace(CONTROLS, '').slice(0, LONGEST_CODE)
     if (!userCode) throw unfit('has no user_code')

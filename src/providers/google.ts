@@ -43,7 +43,7 @@ export function google({
       ...(includeGrantedScopes && { include_granted_scopes: 'true' }),
       ...authorizationParameters,
     },
-    quirks: ['issuer_without_scheme'],
+    quirks: ['issuer_without_scheme', 'verification_url'],
     ...withSecret(clientSecret),
     provider: () => ({
       tokenAnswer: members =>

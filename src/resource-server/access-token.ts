@@ -1,4 +1,4 @@
-import { digestOf, isObject, type Jwt } from './jwt.ts'
+import { digestOf, isObject, type JwtContent } from './jwt.ts'
 import type { ProtectSettings } from './options.ts'
 import type { AccessTokenClaims, RefusalReason, Requirements } from './verdict.ts'
 
@@ -13,7 +13,7 @@ const OTHER_TYPES =
 const ID_TOKEN_CLAIMS = ['at_hash', 'c_hash', 'nonce'] as const
 
 /** Whether the JWT is an access token by its `typ` (RFC 9068 section 4), or, with `acceptAnyJwt`, no other kind of token. */
-export function isAccessToken({ header, claims }: Jwt, acceptAnyJwt: boolean): boolean {
+export function isAccessToken({ header, claims }: JwtContent, acceptAnyJwt: boolean): boolean {
   const typ =
     typeof header.typ === 'string' ? header.typ.toLowerCase().replace(/^application\//, '') : undefined
   if (typ === 'at+jwt') return true

@@ -1,6 +1,8 @@
 import { parseJson } from '../authorization/token-response.ts'
 import { base64url } from '../core/base64url.ts'
 
+type Members = Readonly<Record<string, unknown>>
+
 /**
  * A JWT (RFC 7519, RFC 7515). latchkey verifies it with Web Crypto itself: oauth4webapi does not verify access tokens that
  * are bound to a certificate, nor DPoP proofs for tokens that are not JWTs, and it imports the key at every call.
@@ -55,15 +57,32 @@ function parsePart(text: string | undefined): Readonly<Record<string, unknown>> 
   }
 }
 
-/** @returns `undefined` if the text is not a signed JWT, or is ambiguous JSON. */
-export function parseJwt(text: string): Jwt | undefined {
+function parseParts(
+  text: string,
+): { parts: readonly string[]; header: Members; claims: Members } | undefined {
   const parts = text.split('.', 4)
   if (parts.length !== 3 || text.length > LONGEST_TOKEN) return undefined
   const [header, claims] = [parsePart(parts[0]), parsePart(parts[1])]
-  const signature = decodeBase64url(parts[2] ?? '')
   // latchkey supports no critical extension (RFC 7515 section 4.1.11); `b64` is one of them
-  if (!header || !claims || !signature || 'crit' in header || 'b64' in header) return undefined
+  if (!header || !claims || 'crit' in header || 'b64' in header) return undefined
+  return { parts, header, claims }
+}
+
+/** @returns `undefined` if the text is not a signed JWT, or is ambiguous JSON. */
+export function parseJwt(text: string): Jwt | undefined {
+  const { parts = [], header, claims } = parseParts(text) ?? {}
+  const signature = decodeBase64url(parts[2] ?? '')
+  if (!header || !claims || !signature) return undefined
   return { header, claims, signature, signed: new TextEncoder().encode(`${parts[0]}.${parts[1]}`) }
+}
+
+/** What a JWT says, signed or not. */
+export type JwtContent = Pick<Jwt, 'header' | 'claims'>
+
+/** What an unsecured JWT says (RFC 7519 section 6), which proves nothing. @returns `undefined` for anything else. */
+export function parseUnsecuredJwt(text: string): JwtContent | undefined {
+  const { parts = [], header, claims } = parseParts(text) ?? {}
+  return header?.alg === 'none' && claims && parts[2] === '' ? { header, claims } : undefined
 }
 
 interface Algorithm {

@@ -13,6 +13,12 @@ export interface TrustedIssuer {
   jwksUri?: string
   /** Introspects every token, JWT or not, so that a revoked token is refused. Default: latchkey checks JWTs by its keys. */
   introspection?: IntrospectionOptions
+  /**
+   * For tests: where Firebase's Auth emulator runs, on loopback, such as `http://127.0.0.1:9099`. Its tokens are not
+   * signed, so the emulator is asked about each of them. Only the issuer of a project whose id begins with `demo-`, which
+   * has no data at Firebase, may have this. Default: not set, and unsigned tokens are refused.
+   */
+  acceptUnsignedTokensOfEmulator?: string
 }
 
 /** The options of `protect()`. */
@@ -86,6 +92,19 @@ function check(isRight: unknown, option: string, right: string, got: unknown): a
 const urlOf = (value: unknown): URL | undefined =>
   typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined
 
+/** A project of Firebase's that exists nowhere but in emulators. */
+const DEMO_ISSUER = /^https:\/\/securetoken\.google\.com\/demo-[\w-]+$/
+
+/** Unsigned tokens can be meant only where no real ones are: nothing that a deployment has by mistake. */
+function checkEmulator({ issuer, acceptUnsignedTokensOfEmulator: emulator }: TrustedIssuer): void {
+  if (emulator === undefined) return
+  const url = urlOf(emulator)
+  const isLocal = url?.protocol === 'http:' && isConfidential(url) && url.href === `${url.origin}/`
+  check(isLocal, 'acceptUnsignedTokensOfEmulator', 'on loopback, such as "http://127.0.0.1:9099"', emulator)
+  const right = 'that of a demo project, such as "https://securetoken.google.com/demo-shop", with an emulator'
+  check(DEMO_ISSUER.test(issuer), 'issuer', right, issuer)
+}
+
 function checkIssuer(trusted: string | TrustedIssuer): TrustedIssuer {
   const known = typeof trusted === 'string' ? { issuer: trusted } : trusted
   const { issuer, jwksUri, introspection } = Object(known) as TrustedIssuer
@@ -95,6 +114,7 @@ function checkIssuer(trusted: string | TrustedIssuer): TrustedIssuer {
     const example = `an https URL such as "https://id.example.com" (http only on loopback)`
     check(isFit || (value === undefined && option !== 'issuer'), option, example, value)
   }
+  checkEmulator(known)
   if (introspection) {
     check(introspection.clientId, 'introspection.clientId', "this API's client_id", introspection.clientId)
     for (const name of ['cacheSeconds', 'inactiveCacheSeconds'] as const) {

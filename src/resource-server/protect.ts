@@ -11,8 +11,18 @@ import {
   isBoundToCertificate,
 } from './access-token.ts'
 import { checkProof, createNonces, createProofKeys, memoryReplay, type ProofSettings } from './dpop-proof.ts'
+import { createEmulatorLookup } from './emulator.ts'
 import { createIntrospection, type Introspected } from './introspection.ts'
-import { isObject, isSignedBy, type Jwt, LONGEST_TOKEN, parseJwt, type SigningAlgorithm } from './jwt.ts'
+import {
+  isObject,
+  isSignedBy,
+  type Jwt,
+  type JwtContent,
+  LONGEST_TOKEN,
+  parseJwt,
+  parseUnsecuredJwt,
+  type SigningAlgorithm,
+} from './jwt.ts'
 import { createIssuerKeys, type IssuerKeys } from './keys.ts'
 import {
   type ProtectOptions,
@@ -57,6 +67,8 @@ class Refusal {
 interface Issuer extends TrustedIssuer {
   readonly keys: IssuerKeys
   readonly introspect: ((accessToken: string) => Promise<Introspected>) | undefined
+  /** Whether a token is of the emulator, where this issuer is one. */
+  readonly isOfEmulator: ((token: string) => Promise<boolean>) | undefined
 }
 
 /** The credentials of a request: the token and whether it came with the DPoP scheme, or why there is none. */
@@ -85,12 +97,48 @@ const createIssuer = (trusted: TrustedIssuer, transport: Transport, clock: Clock
     acceptDeviation: () => {},
     watch: async () => {},
   })
-  const { introspection, jwksUri } = trusted
+  const { introspection, jwksUri, acceptUnsignedTokensOfEmulator: emulator } = trusted
   return {
     ...trusted,
     keys: createIssuerKeys({ transport, clock, server, jwksUri }),
     introspect: introspection && createIntrospection(introspection, { server, transport, clock }),
+    isOfEmulator: emulator === undefined ? undefined : createEmulatorLookup(emulator, { transport, clock }),
   }
+}
+
+/** What a JWT says, whoever signed it. @throws Refusal */
+function checkContent(
+  jwt: JwtContent,
+  algorithms: readonly unknown[],
+  settings: ProtectSettings,
+  now: number,
+): void {
+  const { acceptAnyJwt } = settings
+  if (!isAccessToken(jwt, acceptAnyJwt)) throw new Refusal('wrong_type')
+  if (!algorithms.includes(jwt.header.alg)) throw new Refusal('wrong_algorithm')
+  if (!hasRequiredClaims(jwt.claims, acceptAnyJwt)) throw new Refusal('bad_claims')
+  const wrong = checkClaims(jwt.claims, settings, now, { needsExpiry: true, needsAudience: true })
+  if (wrong) throw new Refusal(wrong)
+}
+
+/**
+ * Checks a token whose issuer is an emulator: nothing but its word says that the token is genuine.
+ * @returns `undefined` for a token of any other issuer.
+ * @throws Refusal; LatchkeyError where the emulator could not be asked.
+ */
+async function checkOfEmulator(
+  token: string,
+  issuers: readonly Issuer[],
+  settings: ProtectSettings,
+  now: number,
+): Promise<{ claims: AccessTokenClaims; issuer: string } | undefined> {
+  if (!issuers.some(({ isOfEmulator }) => isOfEmulator)) return undefined
+  const content = parseJwt(token) ?? parseUnsecuredJwt(token)
+  const named = issuers.find(({ issuer }) => issuer === content?.claims.iss)
+  if (!content || !named?.isOfEmulator) return undefined
+  checkContent(content, ['none'], settings, now)
+  if (!(await named.isOfEmulator(token))) throw new Refusal('inactive')
+  return { claims: content.claims, issuer: named.issuer }
 }
 
 /** @throws Refusal */
@@ -101,13 +149,8 @@ async function checkJwt(
   now: number,
 ): Promise<AccessTokenClaims> {
   const { claims } = jwt
-  const { acceptAnyJwt, algorithms } = settings
   const alg = jwt.header.alg as SigningAlgorithm
-  if (!isAccessToken(jwt, acceptAnyJwt)) throw new Refusal('wrong_type')
-  if (!algorithms.includes(alg)) throw new Refusal('wrong_algorithm')
-  if (!hasRequiredClaims(claims, acceptAnyJwt)) throw new Refusal('bad_claims')
-  const wrong = checkClaims(claims, settings, now, { needsExpiry: true, needsAudience: true })
-  if (wrong) throw new Refusal(wrong)
+  checkContent(jwt, settings.algorithms, settings, now)
   const keys = await issuer.keys.find(jwt, alg)
   if (!keys.length) throw new Refusal('unknown_key')
   for (const key of keys) if (await isSignedBy(jwt, key, alg)) return claims
@@ -143,6 +186,8 @@ async function checkToken(
   settings: ProtectSettings,
   now: () => number,
 ): Promise<{ claims: AccessTokenClaims; issuer: string }> {
+  const emulated = await checkOfEmulator(token, issuers, settings, now())
+  if (emulated) return emulated
   const jwt = parseJwt(token)
   const named = jwt && issuers.find(({ issuer }) => issuer === jwt.claims.iss)
   if (named && !named.introspect)

@@ -3,6 +3,7 @@ import type { Fetch } from '../../src/core/ports.ts'
 import { CallbackError, ConfigurationError, ServerError } from '../../src/errors.ts'
 import { type DeviceCodePrompt, deviceCode } from '../../src/grants.ts'
 import type { ClientOptions } from '../../src/options.ts'
+import { google } from '../../src/providers.ts'
 import { hold, oauthError, reset, status } from '../support/faults.ts'
 import { API } from '../support/strict-api.ts'
 import type { StrictGrant } from '../support/strict-as.ts'
@@ -60,6 +61,25 @@ function devices(answer: Record<string, unknown> = {}) {
     pauses: () => pollsAt.map((at, index) => Math.round((at - (pollsAt[index - 1] ?? at)) / 1000)).slice(1),
   }
 }
+
+test('an address that is spelled verification_url, as by Google, is shown only with the quirk that google() has', async () => {
+  const url = 'https://www.google.com/device'
+  const answer = { verification_uri: undefined, verification_url: url }
+  const refused = await devices(answer)
+    .client()
+    .signIn()
+    .catch((error: unknown) => error)
+  expect(refused).toMatchObject({ error: 'invalid_response', quirk: 'verification_url' })
+  const here = devices(answer)
+  const { quirks } = google({ clientId: 'app' })
+  const client = here.client({ quirks })
+  const signIn = client.signIn()
+  here.agree()
+  await here.passUntil(1)
+  await signIn
+  expect(here.prompts).toMatchObject([{ verificationUri: url }])
+  expect(client.session.status).toBe('signed-in')
+})
 
 test('without an interval from the server, latchkey asks every 5 s, one request at a time [GR01, RA07]', async () => {
   const here = devices()

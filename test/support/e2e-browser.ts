@@ -1,7 +1,6 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright'
 import { chromiumArgs, findChromium, launchChromium } from './chromium.ts'
+import { freePort } from './free-port.ts'
 
 /** One page of a browser. The only things that tests do with a browser, so that other drivers can take over. */
 export interface Tab {
@@ -131,16 +130,6 @@ async function launchWithBackground(): Promise<E2eBrowser> {
       await launched.close()
     },
   }
-}
-
-/** A port that was free just now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** A browser whose profile is kept in `folder` when it is closed. */

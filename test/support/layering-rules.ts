@@ -32,7 +32,10 @@ export const layers: readonly Layer[] = [
   { files: 'storage/', mayImport: ['core/', 'errors.ts'] },
   { files: 'platform/', mayImport: ['core/', 'errors.ts', 'storage/', 'lock/'] },
   { files: 'extensions/', mayImport: [...DOOR, 'actions/context.ts'] },
-  { files: 'grants/', mayImport: [...DOOR, 'authorization/sign-in.ts'] },
+  {
+    files: 'grants/',
+    mayImport: [...DOOR, 'authorization/sign-in.ts', 'authorization/token-response.ts'],
+  },
   { files: 'actions/context.ts', mayImport: ['core/', 'errors.ts', 'fetch/'] },
   {
     files: 'actions/back-channel-logout.ts',

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Redis as Ioredis, RedisOptions } from 'ioredis'
-import { adminOf, findRedisServer, freePort, killServer, runRedis } from './redis-server.ts'
+import { freePort } from './free-port.ts'
+import { adminOf, findRedisServer, killServer, runRedis } from './redis-server.ts'
 
 const NAME = 'fleet'
 /** A primary that is away for so long is replaced; a restart takes less. */

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { GlideClient } from '@valkey/valkey-glide'
@@ -9,11 +8,16 @@ import { Redis as Ioredis } from 'ioredis'
 import { Redis as Iovalkey } from 'iovalkey'
 import { createClient } from 'redis'
 import type { RedisConnection } from '../../src/storage/redis-connection.ts'
+import { hasApache } from './apache.ts'
 import { onPath } from './chromium.ts'
 import { runCommand } from './command.ts'
+import { freePort } from './free-port.ts'
 
-/** Debian's packages for what tests share tokens in, and for the gateway of examples/gateways. */
-const PACKAGES = ['redis-server', 'gnome-keyring', 'dbus', 'dbus-x11', 'nginx', 'libnginx-mod-http-js']
+/** Debian's packages for what tests share tokens in, and for the gateways of examples/gateways. */
+const PACKAGES = [
+  ...['redis-server', 'gnome-keyring', 'dbus', 'dbus-x11'],
+  ...['nginx', 'libnginx-mod-http-js', 'haproxy', 'apache2', 'libapache2-mod-oauth2'],
+]
 
 export const findRedisServer = (): string | undefined => ['redis-server', 'valkey-server'].flatMap(onPath)[0]
 
@@ -21,31 +25,26 @@ export const findRedisServer = (): string | undefined => ['redis-server', 'valke
 export const hasSecretService = (): boolean =>
   ['gnome-keyring-daemon', 'dbus-run-session'].every(name => onPath(name).length > 0)
 
-const hasNginx = (): boolean => onPath('nginx').length > 0
+const hasGateways = (): boolean => ['nginx', 'haproxy'].every(name => onPath(name).length > 0) && hasApache()
 
 /**
- * Installs Redis, a keychain and nginx where that can be done: Debian or Ubuntu, as root.
+ * Installs Redis, a keychain and the gateways where that can be done: Debian or Ubuntu, as root.
  * @returns what there is then.
  */
 export async function ensureServices(say: (line: string) => void): Promise<string> {
   const canInstall = process.getuid?.() === 0 && onPath('apt-get').length > 0
-  if (canInstall && !(findRedisServer() && hasSecretService() && hasNginx())) {
-    say(`Redis, a keychain and nginx: installing ${PACKAGES.join(', ')} by apt-get`)
+  if (canInstall && !(findRedisServer() && hasSecretService() && hasGateways())) {
+    say(`Redis, a keychain and gateways: installing ${PACKAGES.join(', ')} by apt-get`)
     const options = { timeoutMs: 600_000, env: { DEBIAN_FRONTEND: 'noninteractive' } }
     await runCommand('apt-get', ['update', '-qq'], options)
     await runCommand('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...PACKAGES], options)
   }
-  const found = [findRedisServer() && 'Redis', hasSecretService() && 'Secret Service', hasNginx() && 'nginx']
+  const found = [
+    findRedisServer() && 'Redis',
+    hasSecretService() && 'Secret Service',
+    hasGateways() && 'gateways',
+  ]
   return found.filter(Boolean).join(', ') || 'none'
-}
-
-export const freePort = async (): Promise<number> => {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as { port: number }
-  probe.close()
-  await once(probe, 'close')
-  return port
 }
 
 export interface RedisServer {

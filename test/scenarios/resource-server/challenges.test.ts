@@ -234,6 +234,11 @@ describe('the metadata of an API', () => {
   })
 })
 
+const FIREBASE = (projectId: string) => `https://securetoken.google.com/${projectId}`
+const emulated = (issuer: string, acceptUnsignedTokensOfEmulator: string) => ({
+  issuer: { issuer, acceptUnsignedTokensOfEmulator },
+})
+
 test.each<[string, Partial<ProtectOptions>, string]>([
   ['no audience and no resource', { audience: undefined as never }, '"audience"'],
   ['no issuer', { issuer: [] }, '"issuer"'],
@@ -250,6 +255,15 @@ test.each<[string, Partial<ProtectOptions>, string]>([
     { issuer: { issuer: ISSUER, introspection: { clientId: '' } } },
     'clientId',
   ],
+  ['an emulator of a real project', emulated(FIREBASE('shop'), 'http://127.0.0.1:9099'), '"issuer"'],
+  ['an emulator of another issuer', emulated(ISSUER, 'http://127.0.0.1:9099'), '"issuer"'],
+  ...['https://127.0.0.1:9099', 'http://emulator.example.com', 'http://127.0.0.1:9099/x', 'true'].map(
+    (url): [string, Partial<ProtectOptions>, string] => [
+      `an emulator at ${url}`,
+      emulated(FIREBASE('demo-shop'), url),
+      '"acceptUnsignedTokensOfEmulator"',
+    ],
+  ),
 ])('protect() rejects %s by naming the option', (_what, change, option) => {
   const create = () => world(change)
   expect(create).toThrow(ConfigurationError)

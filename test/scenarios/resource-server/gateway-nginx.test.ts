@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,6 +20,8 @@ import {
   startAuthorizationServer,
 } from '../../../examples/demo/servers/authorization-server.ts'
 import { type Client, createClient, loopback, memory } from '../../../src/node.ts'
+import { freePort } from '../../support/free-port.ts'
+import { accepts } from '../../support/gateways.ts'
 
 const NGINX = '/usr/sbin/nginx'
 const NJS = '/usr/lib/nginx/modules/ngx_http_js_module.so'
@@ -29,21 +31,6 @@ const example = fileURLToPath(new URL('../../../examples/gateways/nginx/', impor
 const portOf = (server: { address(): unknown }) => (server.address() as AddressInfo).port
 const listening = (server: Server) =>
   new Promise<number>(resolve => server.listen(0, '127.0.0.1', () => resolve(portOf(server))))
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const port = portOf(server)
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
-
-const accepts = (port: number) =>
-  new Promise<boolean>(resolve => {
-    const socket = connect(port, '127.0.0.1')
-    socket.on('connect', () => resolve(true)).on('error', () => resolve(false))
-    socket.on('connect', () => socket.destroy())
-  })
 
 // a run installs nginx where it can; elsewhere only its configuration is looked at
 test('the configuration of the example asks the authorization server about each token', () => {

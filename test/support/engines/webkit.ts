@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Builder, By, Capabilities, until, type WebDriver } from 'selenium-webdriver'
-import { freePort } from '../e2e-browser.ts'
+import { freePort } from '../free-port.ts'
 import type { Engine, EngineProfile, EngineTab } from './engine.ts'
 
 /** The programs of the Debian packages `webkit2gtk-driver` and `xvfb`. */

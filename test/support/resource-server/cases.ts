@@ -35,8 +35,7 @@ export const keys = {
 /** Any bytes will do: only their digest is compared. */
 export const CERTIFICATE = new TextEncoder().encode('the DER bytes of a certificate')
 
-export function createKit() {
-  const issuer = createTestIssuer()
+export function createKit(issuer = createTestIssuer()) {
   issuer.published.push(keys.rsa, keys.pss, keys.p384, keys.edwards, keys.short)
   const jkt = thumbprint(keys.proof.jwk)
   return { issuer, jkt, bound: issuer.accessToken({ cnf: { jkt } }) }
@@ -488,14 +487,64 @@ const HEADINGS = {
   demands: 'what a route asks for (RFC 6750, RFC 9470)',
 } as const
 
-/** The table of docs/resource-server.md: every case, and where oauth4webapi says something else. */
+/** What RFC 9068 asks for, and mod_oauth2 does not. */
+const NO_PROFILE = NOT_ASKED('it does not check what RFC 9068 requires')
+const DPOP_ONLY = { verdict: 'refused', why: 'the configuration takes tokens with a proof only' } as const
+const ANY_TYPE = NOT_ASKED('it does not look at typ')
+const AS_TEXT = { verdict: 'refused', why: 'it compares htu as a text' } as const
+const NO_ATH = NOT_ASKED('it does not compare ath')
+const NO_JTI = NOT_ASKED('it does not insist on a jti')
+const OF_CONFIGURATION = NOT_ASKED('the configuration has to ask for it')
+
+/** Where Apache's `mod_oauth2` 3.3.1 says something else, by the name of the case. */
+export const apache: Readonly<Record<string, NonNullable<Case['elsewhere']>>> = {
+  'a list of audiences with ours among them': {
+    verdict: 'refused',
+    why: 'the configuration compares one text',
+  },
+  'a signature by EdDSA': { verdict: 'refused', why: 'it has no EdDSA' },
+  'an expiry two seconds ago, within the tolerance': { verdict: 'refused', why: 'it has no tolerance' },
+  'nbf in an hour': NOT_ASKED('it does not look at nbf'),
+  'no iat': NO_PROFILE,
+  'an empty sub': NO_PROFILE,
+  'no client_id': NO_PROFILE,
+  'no jti': NO_PROFILE,
+  'a jti that is a number': NO_PROFILE,
+  'typ JWT': ANY_TYPE,
+  'no typ': ANY_TYPE,
+  'typ dpop+jwt': ANY_TYPE,
+  'a critical extension': NOT_ASKED('it does not look at crit'),
+  'b64=false': NOT_ASKED('it does not look at b64'),
+  'an RSA key of 1024 bits': NOT_ASKED('it takes keys of any length'),
+  'a signature that is spelt in another way': NOT_ASKED('its decoder passes over unused bits'),
+  'a claim that stands there twice': NOT_ASKED('its parser takes one of them'),
+  'base64 with padding': NOT_ASKED('its decoder takes padding'),
+  'a token in the header and one in the URL': NOT_ASKED('it does not look at the URL'),
+  'a proof whose htu has a query': AS_TEXT,
+  'a proof whose htu spells the host in capitals': AS_TEXT,
+  'a proof for another token': NO_ATH,
+  'a proof without ath': NO_ATH,
+  'a proof without jti': NO_JTI,
+  'a proof with an empty jti': NO_JTI,
+  'an unbound token as Bearer beside a proof': DPOP_ONLY,
+  'bound to a certificate, which the connection has': DPOP_ONLY,
+  'a scope that was not granted': OF_CONFIGURATION,
+  'a scope that a granted one begins with': OF_CONFIGURATION,
+  'another authentication': OF_CONFIGURATION,
+  'an authentication that is too old': OF_CONFIGURATION,
+  'an authentication of unknown age, where it matters': OF_CONFIGURATION,
+}
+
+const differing = (other: Case['elsewhere']) => (other ? `${other.verdict}: ${other.why}` : 'the same')
+
+/** The table of docs/resource-server.md: every case, and where others say something else. */
 export const verdictTable = (): string =>
   Object.entries(groups)
     .flatMap(([group, cases]) => [
-      `| **${HEADINGS[group as keyof typeof groups]}** | | |`,
+      `| **${HEADINGS[group as keyof typeof groups]}** | | | |`,
       ...cases.map(({ name, expected, elsewhere }) => {
         const verdict = expected === 'valid' ? 'valid' : `\`${expected}\``
-        return `| ${name} | ${verdict} | ${elsewhere ? `${elsewhere.verdict}: ${elsewhere.why}` : 'the same'} |`
+        return `| ${name} | ${verdict} | ${differing(elsewhere)} | ${differing(apache[name])} |`
       }),
     ])
     .join('\n')

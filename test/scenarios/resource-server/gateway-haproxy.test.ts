@@ -1,0 +1,156 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { dpop } from '../../../src/dpop.ts'
+import { freePort } from '../../support/free-port.ts'
+import {
+  createGatewayWorld,
+  type GatewayWorld,
+  gatewayConfiguration,
+  startGateway,
+} from '../../support/gateways.ts'
+
+const HAPROXY = '/usr/sbin/haproxy'
+const AUDIENCE = 'https://api.example.com'
+
+const start = ({ server, upstreamPort }: GatewayWorld, port: number, pem: string) =>
+  startGateway(
+    port,
+    {
+      'issuer.pem': pem,
+      'haproxy.cfg': gatewayConfiguration('haproxy/haproxy.cfg', {
+        '127.0.0.1:8080': `127.0.0.1:${port}`,
+        '127.0.0.1:8081': `127.0.0.1:${upstreamPort}`,
+        'https://id.example.com': server.issuer,
+        '/etc/haproxy/issuer.pem': 'issuer.pem',
+      }),
+    },
+    () => [HAPROXY, '-f', 'haproxy.cfg'],
+  )
+
+// a run installs HAProxy where it can; elsewhere only its configuration is looked at
+test('the configuration of the example checks the signature of each token', () => {
+  expect(gatewayConfiguration('haproxy/haproxy.cfg', {})).toMatch(/jwt_verify/)
+})
+
+if (existsSync(HAPROXY))
+  describe('an API behind HAProxy', () => {
+    let world: GatewayWorld
+    let gateway: Awaited<ReturnType<typeof startGateway>>
+    let url: string
+
+    beforeAll(async () => {
+      world = await createGatewayWorld(AUDIENCE)
+      url = world.url
+      gateway = await start(world, world.port, world.pem)
+    })
+    afterEach(() => world.disposeClients())
+    afterAll(async () => {
+      await gateway?.close()
+      await world?.close()
+    })
+
+    test('gets who is calling in place of the token, and nobody else can say it', async () => {
+      const { client } = await world.signedIn('notes:read')
+      const answer = await client.fetch(`${url}/notes`, { headers: { 'x-sub': 'mallory' } })
+      expect([answer.status, await answer.text()]).toEqual([200, 'notes'])
+      expect(world.seen.at(-1)).toEqual({ sub: 'alice', scope: 'notes:read', authorization: undefined })
+    })
+
+    test('refuses a call without a token with a bare challenge, which pages may read', async () => {
+      const answer = await fetch(`${url}/notes`)
+      expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
+      expect(answer.headers.get('access-control-expose-headers')).toContain('WWW-Authenticate')
+    })
+
+    test.each([
+      ['what is no token', 'Bearer x'],
+      ['another scheme', 'Basic YTpi'],
+      ['alg none', `Bearer ${btoa('{"alg":"none","typ":"at+jwt"}')}.e30.`],
+    ])('refuses %s', async (_what, authorization) => {
+      const answer = await fetch(`${url}/notes`, { headers: { authorization } })
+      expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([
+        401,
+        'Bearer error="invalid_token"',
+      ])
+    })
+
+    test('refuses a token that is bound to a key: it checks no proofs', async () => {
+      const { client } = await world.signedIn('notes:read', { extensions: [dpop()] })
+      const authorization = `Bearer ${await client.getAccessToken()}`
+      const answer = await fetch(`${url}/notes`, { headers: { authorization } })
+      expect(answer.status).toBe(401)
+    })
+
+    test('refuses tokens of a key that it does not have; the client refreshes once, and passes the 401 on', async () => {
+      const port = await freePort()
+      const other = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey
+      const stale = await start(world, port, String(other.export({ type: 'spki', format: 'pem' })))
+      try {
+        const { client, count } = await world.signedIn('notes:read', {
+          allowedOrigins: [`http://127.0.0.1:${port}`],
+        })
+        for (let call = 0; call < 3; call++)
+          expect((await client.fetch(`http://127.0.0.1:${port}/notes`)).status).toBe(401)
+        expect([client.session.status, count('token-request')]).toEqual(['signed-in', 1])
+      } finally {
+        await stale.close()
+      }
+    })
+
+    test('that misses a scope reaches the app as a step-up', async () => {
+      const { client, count } = await world.signedIn('notes:write')
+      const answer = await client.fetch(`${url}/notes`)
+      expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([
+        403,
+        'Bearer error="insufficient_scope", scope="notes:read"',
+      ])
+      expect([count('step-up-required'), count('token-request')]).toEqual([1, 0])
+    })
+
+    test('answers too many calls with 429, which is no reason to refresh', async () => {
+      const { client, count } = await world.signedIn('notes:read')
+      const calls = await Promise.all(Array.from({ length: 90 }, () => client.fetch(`${url}/notes`)))
+      const refused = calls.filter(({ status }) => status !== 200)
+      expect(
+        new Set(refused.map(({ status, headers }) => `${status} ${headers.get('retry-after')}`)),
+      ).toEqual(new Set(['429 2']))
+      expect([client.session.status, count('token-request')]).toEqual(['signed-in', 0])
+    })
+
+    test.each([
+      ['/broken', 500, null],
+      ['/busy', 429, '7'],
+    ])('passes the answer of the API at %s on', async (path, status, retryAfter) => {
+      const { client, count } = await world.signedIn('notes:read')
+      const answer = await client.fetch(`${url}${path}`)
+      expect([answer.status, answer.headers.get('retry-after')]).toEqual([status, retryAfter])
+      expect([client.session.status, count('token-request')]).toEqual(['signed-in', 0])
+    })
+
+    test('that sends calls to a sign-in page does not send the token there', async () => {
+      const { client, count } = await world.signedIn('notes:read')
+      const followed = await client.fetch(`${url}/portal`)
+      expect([followed.redirected, await followed.text()]).toEqual([true, '<title>Sign in</title>'])
+      expect(world.visits).toEqual([undefined])
+      expect((await client.fetch(`${url}/portal`, { redirect: 'manual' })).status).toBe(302)
+      expect([client.session.status, count('token-request')]).toEqual(['signed-in', 0])
+    })
+
+    test('refuses headers that are too long, which is no reason to refresh', async () => {
+      const { client, count } = await world.signedIn('notes:read')
+      const answer = await client.fetch(`${url}/notes`, { headers: { 'x-long': 'x'.repeat(40_000) } })
+      expect(answer.status).toBe(400)
+      expect([client.session.status, count('token-request')]).toEqual(['signed-in', 0])
+    })
+
+    // the last one: the API does not come back
+    test('is unavailable while the API is down, and no session ends', async () => {
+      const { client, count } = await world.signedIn('notes:read')
+      world.upstream.closeAllConnections()
+      world.upstream.close()
+      const answer = await client.fetch(`${url}/notes`)
+      expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1'])
+      expect([client.session.status, count('token-request')]).toEqual(['signed-in', 0])
+    })
+  })
