@@ -6,6 +6,7 @@ import { startE2ePages } from '../support/e2e-pages.ts'
 import { holdLock, signedInTabs, storm, timedCall, traffic } from '../support/e2e-storms.ts'
 import { findEngines } from '../support/engines/find.ts'
 import { mayMakePidNamespaces } from '../support/pid-namespace.ts'
+import { endingsOfEveryEngine, type PageEndsRow, pageEndings, pageEnds } from './page-ends.ts'
 import { isClean, processStorm } from './process-storm.ts'
 import { type SlowTabsRow, slowTabs } from './slow-tabs.ts'
 
@@ -16,8 +17,13 @@ import { type SlowTabsRow, slowTabs } from './slow-tabs.ts'
 // six, `--slow-tabs=N`, `--slow-engines=Chromium,Firefox,WebKit`, `--slow-locks=with,without`, `--seed=N`. `--slow-minutes=0` leaves it out.
 //
 // `--process-minutes=N` adds ten real processes over one file, as processes.ts does.
+//
+// `npm run soak -- page-ends` is another run, of nothing but this: pages that end while their refresh is under way, with a
+// worker host and without. `--times=N` of each, `--users=N` at once, `--engines=…`, `--endings=closed,reloaded,…`,
+// `--modes=start,host,host-in-service-worker`.
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     minutes: { type: 'string', default: '3' },
     storms: { type: 'string', default: '100' },
@@ -27,6 +33,11 @@ const { values } = parseArgs({
     'slow-tabs': { type: 'string', default: '20' },
     'slow-engines': { type: 'string', default: 'Chromium,Firefox,WebKit' },
     'slow-locks': { type: 'string', default: 'with,without' },
+    times: { type: 'string', default: '100' },
+    users: { type: 'string', default: '4' },
+    engines: { type: 'string', default: 'Chromium,Firefox,WebKit' },
+    endings: { type: 'string', default: pageEndings.join(',') },
+    modes: { type: 'string', default: 'host,host-in-service-worker,start' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 32) },
   },
 })
@@ -42,6 +53,8 @@ const kills = numberOf('kills', 10_000)
 const processMinutes = numberOf('process-minutes', 120)
 const slowMinutes = numberOf('slow-minutes', 120)
 const slowTabCount = numberOf('slow-tabs', 100)
+const times = numberOf('times', 1000)
+const users = numberOf('users', 20)
 const seed = numberOf('seed', 2 ** 32)
 
 /** One line of the table. */
@@ -213,10 +226,43 @@ async function processes(): Promise<void> {
   }
 }
 
+async function pagesEnd(): Promise<PageEndsRow[]> {
+  const found: PageEndsRow[] = []
+  const random = createRandom(seed)
+  const engines = findEngines().filter(({ name }) => values.engines.split(',').includes(name))
+  const wanted = pageEndings.filter(ending => values.endings.split(',').includes(ending))
+  const modes = (['host', 'host-in-service-worker', 'start'] as const).filter(mode =>
+    values.modes.split(',').includes(mode),
+  )
+  for (const engine of engines) {
+    const isChromium = engine.name === 'Chromium'
+    for (const ending of wanted.filter(one => isChromium || endingsOfEveryEngine.includes(one))) {
+      // only Chromium has a choice
+      for (const mode of modes.filter(one => isChromium || one !== 'host-in-service-worker')) {
+        const what = `${engine.name}, ${mode}: page ${ending}`
+        try {
+          const { row, isClean } = await pageEnds({ engine, mode, ending, times, users, random })
+          found.push(row)
+          process.stdout.write(`${JSON.stringify(row)}\n`)
+          if (!isClean) violations.push(what)
+        } catch (error) {
+          violations.push(`${what}: ${error instanceof Error ? error.stack : error}`)
+        }
+      }
+    }
+  }
+  return found
+}
+
+const run = positionals[0] ?? 'storms'
 process.stdout.write(`seed ${seed}\n`)
-if (minutes || storms || kills) await main()
-if (slowMinutes) await slow()
-if (processMinutes) await processes()
+if (run === 'storms') {
+  if (minutes || storms || kills) await main()
+  if (slowMinutes) await slow()
+  if (processMinutes) await processes()
+} else if (run === 'page-ends') {
+  console.table(await pagesEnd())
+} else throw new Error(`There is no soak "${run}": leave it out, or use "page-ends".`)
 if (rows.length) console.table(rows)
 if (slowRows.length) console.table(slowRows)
 for (const violation of violations) process.stderr.write(`VIOLATION: ${violation}\n`)
