@@ -7,6 +7,7 @@ import { holdLock, signedInTabs, storm, timedCall, traffic } from '../support/e2
 import { findEngines } from '../support/engines/find.ts'
 import { mayMakePidNamespaces } from '../support/pid-namespace.ts'
 import { runFleet } from './fleet-report.ts'
+import { endingsOfEveryEngine, type PageEndsRow, pageEndings, pageEnds } from './page-ends.ts'
 import { isClean, processStorm } from './process-storm.ts'
 import { type SlowTabsRow, slowTabs } from './slow-tabs.ts'
 
@@ -18,8 +19,13 @@ import { type SlowTabsRow, slowTabs } from './slow-tabs.ts'
 //
 // `--process-minutes=N` adds ten real processes over one file, as processes.ts does. `--fleet-seconds=N` (0 leaves it out),
 // `--fleet-processes=N` and `--fleet-sessions=N`: a fleet over Redis, as fleet.ts does.
+//
+// `npm run soak -- page-ends` is another run, of nothing but this: pages that end while their refresh is under way, with a
+// worker host and without. `--times=N` of each, `--users=N` at once, `--engines=…`, `--endings=closed,reloaded,…`,
+// `--modes=start,host,host-in-service-worker`.
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     minutes: { type: 'string', default: '3' },
     storms: { type: 'string', default: '100' },
@@ -32,6 +38,11 @@ const { values } = parseArgs({
     'slow-tabs': { type: 'string', default: '20' },
     'slow-engines': { type: 'string', default: 'Chromium,Firefox,WebKit' },
     'slow-locks': { type: 'string', default: 'with,without' },
+    times: { type: 'string', default: '100' },
+    users: { type: 'string', default: '4' },
+    engines: { type: 'string', default: 'Chromium,Firefox,WebKit' },
+    endings: { type: 'string', default: pageEndings.join(',') },
+    modes: { type: 'string', default: 'host,host-in-service-worker,start' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 32) },
   },
 })
@@ -50,6 +61,8 @@ const fleetProcesses = numberOf('fleet-processes', 200)
 const fleetSessions = numberOf('fleet-sessions', 10_000)
 const slowMinutes = numberOf('slow-minutes', 120)
 const slowTabCount = numberOf('slow-tabs', 100)
+const times = numberOf('times', 1000)
+const users = numberOf('users', 20)
 const seed = numberOf('seed', 2 ** 32)
 
 /** One line of the table. */
@@ -228,11 +241,44 @@ async function fleet(): Promise<void> {
   if (!(await runFleet(createRandom(seed), size))) violations.push(what)
 }
 
+async function pagesEnd(): Promise<PageEndsRow[]> {
+  const found: PageEndsRow[] = []
+  const random = createRandom(seed)
+  const engines = findEngines().filter(({ name }) => values.engines.split(',').includes(name))
+  const wanted = pageEndings.filter(ending => values.endings.split(',').includes(ending))
+  const modes = (['host', 'host-in-service-worker', 'start'] as const).filter(mode =>
+    values.modes.split(',').includes(mode),
+  )
+  for (const engine of engines) {
+    const isChromium = engine.name === 'Chromium'
+    for (const ending of wanted.filter(one => isChromium || endingsOfEveryEngine.includes(one))) {
+      // only Chromium has a choice
+      for (const mode of modes.filter(one => isChromium || one !== 'host-in-service-worker')) {
+        const what = `${engine.name}, ${mode}: page ${ending}`
+        try {
+          const { row, isClean } = await pageEnds({ engine, mode, ending, times, users, random })
+          found.push(row)
+          process.stdout.write(`${JSON.stringify(row)}\n`)
+          if (!isClean) violations.push(what)
+        } catch (error) {
+          violations.push(`${what}: ${error instanceof Error ? error.stack : error}`)
+        }
+      }
+    }
+  }
+  return found
+}
+
+const run = positionals[0] ?? 'storms'
 process.stdout.write(`seed ${seed}\n`)
-if (minutes || storms || kills) await main()
-if (slowMinutes) await slow()
-if (processMinutes) await processes()
-if (fleetSeconds) await fleet()
+if (run === 'storms') {
+  if (minutes || storms || kills) await main()
+  if (slowMinutes) await slow()
+  if (processMinutes) await processes()
+  if (fleetSeconds) await fleet()
+} else if (run === 'page-ends') {
+  console.table(await pagesEnd())
+} else throw new Error(`There is no soak "${run}": leave it out, or use "page-ends".`)
 if (rows.length) console.table(rows)
 if (slowRows.length) console.table(slowRows)
 for (const violation of violations) process.stderr.write(`VIOLATION: ${violation}\n`)

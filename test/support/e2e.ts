@@ -141,12 +141,13 @@ export async function signedInTab<T extends Reachable>(
   { servers, pages }: Stage,
   profile: { newTab(url: string): Promise<T> },
   seconds = 3600,
+  userName = 'alice',
 ): Promise<T> {
   servers.issueFor(seconds)
   const tab = await profile.newTab(pages.appUrl)
   await untilStatus(tab, 'signed-out')
   await tab.click('#sign-in')
-  await fillForms(tab)
+  await fillForms(tab, userName)
   await untilStatus(tab, 'signed-in')
   return tab
 }

@@ -1,101 +1,76 @@
 import { describe, expect, test } from 'vitest'
-import { signedInTab, until, untilExpired, untilStatus } from '../../support/e2e.ts'
+import { signedInTab, storedRecords, until, untilStatus } from '../../support/e2e.ts'
 import type { AppMode } from '../../support/e2e-pages.ts'
+import { signedInTabs, storm } from '../../support/e2e-storms.ts'
 import type { EngineProfile, EngineTab } from '../../support/engines/engine.ts'
 import { type EngineE2e, inEveryEngine } from '../../support/engines/every-engine.ts'
 
-const modes: readonly (readonly [string, AppMode])[] = [
-  ['the worker that the browser has', 'host'],
-  ['a service worker', 'host-in-service-worker'],
-]
+type Mode = readonly [name: string, mode: AppMode]
+const asItIs: Mode = ['the worker that the browser has', 'host']
+/** Only Chromium has another. */
+const serviceWorker: Mode = ['a service worker', 'host-in-service-worker']
 
 /** Has a page begin a refresh that the server has worked for, but whose answer it holds. */
-async function refreshUnderWay(e2e: EngineE2e, profile: EngineProfile): Promise<EngineTab> {
-  await profile.newTab() // a browser without any tab ends
-  const tab = await signedInTab(e2e, profile, 3)
-  await untilExpired(tab)
-  e2e.servers.issueFor(3600)
-  const before = e2e.servers.refreshes().length
-  e2e.servers.fault('late')
+async function beginRefresh({ servers }: EngineE2e, tab: EngineTab): Promise<void> {
+  await servers.revokeAccessTokensOf('alice')
+  const before = servers.refreshes().length
+  servers.fault('late')
   await tab.run(() => void window.app.call())
-  await until('the token request has arrived', () => e2e.servers.refreshes().length > before)
-  return tab
+  await until('the token request has arrived', () => servers.refreshes().length > before)
 }
 
-const leave: Record<string, (tab: EngineTab) => Promise<unknown>> = {
-  closed: tab => tab.close(),
-  reloaded: tab => tab.reload(),
-  'left for another page': tab => tab.goto('about:blank'),
+/** Each goes away, and comes back as another page of the same user. */
+const leave: Record<string, (tab: EngineTab, profile: EngineProfile, url: string) => Promise<EngineTab>> = {
+  async reloaded(tab) {
+    await tab.reload()
+    return tab
+  },
+  async 'left for another page'(tab, _profile, url) {
+    await tab.goto('about:blank')
+    await tab.goto(url)
+    return tab
+  },
+  async closed(tab, profile, url) {
+    await tab.close()
+    return profile.newTab(url)
+  },
 }
 
-inEveryEngine((e2e, name) => {
-  describe.each(modes)('with %s', (_what, mode) => {
-    test.each(Object.keys(leave))('a refresh is stored although its page is %s meanwhile', async how => {
-      e2e.pages.setMode(mode)
-      const profile = await e2e.newProfile()
-      const tab = await refreshUnderWay(e2e, profile)
-      await leave[how]?.(tab)
-      e2e.servers.fault(undefined)
-      const next = await profile.newTab(e2e.pages.appUrl)
-      await untilStatus(next, 'signed-in')
-      expect(await next.run(() => window.app.call())).toBe(200)
-      expect(e2e.servers.refreshes()).toHaveLength(1)
-      expect(e2e.servers.replays()).toEqual([])
-    })
-  })
+const warningsOf = (tab: EngineTab) =>
+  tab.run(() => window.app.events.flatMap(event => (event.type === 'warning' ? [event.message] : [])))
 
-  test.each(modes)('with %s, several tabs send one refresh, which explain() names', async (_what, mode) => {
-    e2e.pages.setMode(mode)
-    const profile = await e2e.newProfile()
-    const first = await signedInTab(e2e, profile, 3)
-    const second = await profile.newTab(e2e.pages.appUrl)
-    await untilStatus(second, 'signed-in')
-    await untilExpired(first)
-    e2e.servers.issueFor(3600)
-    const tallies = await Promise.all([first, second].map(tab => tab.run(() => window.app.calls(10))))
-    expect(tallies).toEqual([{ 200: 10 }, { 200: 10 }])
-    expect(e2e.servers.refreshes()).toHaveLength(1)
-    const from = await first.run(() =>
-      window.app.client
-        .explain()
-        .events.flatMap(event => (event.type === 'tokens-adopted' ? [event.from] : [])),
-    )
-    const isShared = name === 'Chromium' && mode === 'host'
-    expect(from.at(-1)).toMatch(isShared ? /^shared worker / : /^service worker /)
-  })
+/** Two refreshes of a page. */
+async function refreshTwice({ servers }: EngineE2e, tab: EngineTab): Promise<void> {
+  for (let round = 0; round < 2; round++) {
+    await servers.revokeAccessTokensOf('alice')
+    expect(await tab.run(() => window.app.call())).toBe(200)
+  }
+}
 
-  test('without a worker, that refresh ends the session', async () => {
+function inChromium(e2e: EngineE2e) {
+  test('without a worker, a refresh whose page is closed meanwhile ends the session', async () => {
     const profile = await e2e.newProfile()
-    const tab = await refreshUnderWay(e2e, profile)
+    const tab = await signedInTab(e2e, profile)
+    await beginRefresh(e2e, tab)
     await tab.close()
     e2e.servers.fault(undefined)
     const next = await profile.newTab(e2e.pages.appUrl)
-    await until('this tab is signed out', async () =>
-      next.run(() => window.app.client.session.status === 'signed-out'),
-    )
+    await next.run(() => void window.app.call())
+    await untilStatus(next, 'signed-out')
   })
 
-  test.each([
-    ['cannot be loaded', 'nothing', 'could not'],
-    ['never answers', 'silence', 'did not answer in time'],
-  ] as const)('a page whose worker %s refreshes by itself, and warns once', async (_how, what, why) => {
+  test('a page whose worker never answers refreshes by itself, and warns once', async () => {
     e2e.pages.setMode('host')
-    e2e.pages.serveHost(what)
-    const tab = await signedInTab(e2e, await e2e.newProfile(), 3)
-    for (let round = 0; round < 2; round++) {
-      await untilExpired(tab)
-      expect(await tab.run(() => window.app.call())).toBe(200)
-    }
-    const warnings = await tab.run(() =>
-      window.app.events.flatMap(event => (event.type === 'warning' ? [event.message] : [])),
-    )
-    expect(warnings).toEqual([expect.stringContaining(why)])
+    e2e.pages.serveHost('silence')
+    const tab = await signedInTab(e2e, await e2e.newProfile())
+    await refreshTwice(e2e, tab)
+    expect(await warningsOf(tab)).toEqual([expect.stringContaining('did not answer in time')])
   })
 
   test('a page with options that its worker lacks refreshes by itself, and the warning names them', async () => {
     e2e.pages.setMode('host')
-    const tab = await signedInTab(e2e, await e2e.newProfile(), 3)
-    await untilExpired(tab)
+    const tab = await signedInTab(e2e, await e2e.newProfile())
+    await e2e.servers.revokeAccessTokensOf('alice')
     const [outcome, warnings] = await tab.run(async () => {
       const other = window.app.make({ host: window.app.host, fetch: (...call) => fetch(...call) })
       const seen: string[] = []
@@ -106,4 +81,96 @@ inEveryEngine((e2e, name) => {
     expect(outcome).toBe(200)
     expect(warnings).toEqual([expect.stringContaining('the page has the options fetch of its own')])
   })
+}
+
+inEveryEngine((e2e, name) => {
+  const isChromium = name === 'Chromium'
+  const modes = isChromium ? [asItIs, serviceWorker] : [asItIs]
+
+  describe.each(modes)('with %s', (_what, mode) => {
+    test('a refresh is stored although its page is reloaded, left or closed meanwhile', async () => {
+      e2e.pages.setMode(mode)
+      const profile = await e2e.newProfile()
+      await profile.newTab() // a browser without any tab ends
+      let tab = await signedInTab(e2e, profile)
+      const outcomes: Record<string, number | string> = {}
+      for (const [how, away] of Object.entries(leave)) {
+        await beginRefresh(e2e, tab)
+        tab = await away(tab, profile, e2e.pages.appUrl)
+        e2e.servers.fault(undefined)
+        await untilStatus(tab, 'signed-in')
+        outcomes[how] = await tab.run(() => window.app.call())
+      }
+      expect(outcomes).toEqual({ reloaded: 200, 'left for another page': 200, closed: 200 })
+      expect(e2e.servers.refreshes()).toHaveLength(3)
+      expect(e2e.servers.replays()).toEqual([])
+    })
+
+    test('five tabs send one refresh, and explain() names the worker that did it', async () => {
+      e2e.pages.setMode(mode)
+      const tabs = await signedInTabs(e2e, await e2e.newProfile(), 5)
+      expect(await storm(e2e, tabs, 'revoked')).toEqual(tabs.map(() => ({ 200: 20 })))
+      expect(e2e.servers.refreshes()).toHaveLength(1)
+      const named = await Promise.all(
+        tabs.map(tab =>
+          tab.run(() =>
+            window.app.client
+              .explain()
+              .events.flatMap(event => (event.type === 'tokens-adopted' ? [event.from] : [])),
+          ),
+        ),
+      )
+      const own = isChromium && mode === 'host' ? /^shared worker / : /^service worker /
+      expect(named.flat()).not.toEqual([]) // a tab that has heard the news did not have to ask
+      for (const from of named.flat()) expect(from).toMatch(own)
+    })
+  })
+
+  test('tabs of two versions of an app, with different options, send one refresh', async () => {
+    e2e.pages.setMode('host')
+    const profile = await e2e.newProfile()
+    const tab = await signedInTab(e2e, profile)
+    const other = await profile.newTab(e2e.pages.appUrl)
+    await untilStatus(other, 'signed-in')
+    await e2e.servers.revokeAccessTokensOf('alice')
+    const outcomes = await Promise.all([
+      tab.run(() => window.app.calls(10)),
+      other.run(async () => {
+        const { make, host, callWith } = window.app
+        const newer = make({ host, scope: 'openid offline_access notes:read' })
+        const answers = await Promise.all(Array.from({ length: 10 }, () => callWith(newer)))
+        return answers.map(({ status }) => status)
+      }),
+    ])
+    expect(outcomes).toEqual([{ 200: 10 }, Array(10).fill(200)])
+    expect(e2e.servers.refreshes()).toHaveLength(1)
+    expect(e2e.servers.replays()).toEqual([])
+  })
+
+  test('a page that closes as soon as it has begun to revoke its tokens has its refresh token revoked', async () => {
+    const profile = await e2e.newProfile()
+    await profile.newTab() // a browser without any tab ends
+    const tab = await signedInTab(e2e, profile)
+    const [record] = await storedRecords(tab)
+    await tab.run(() => {
+      const { client } = window.app
+      return new Promise<void>(begun => {
+        client.events.subscribe(event => event.type === 'revocation-request' && begun())
+        void client.signOut({ endProviderSession: false })
+      })
+    })
+    await tab.close()
+    const revoked = () => e2e.servers.revocations.map(({ token }) => token)
+    await until('the refresh token is revoked', () => revoked().includes(record?.tokens.refreshToken ?? ''))
+  })
+
+  test('a page whose worker cannot be loaded refreshes by itself, and warns once', async () => {
+    e2e.pages.setMode('host')
+    e2e.pages.serveHost('nothing')
+    const tab = await signedInTab(e2e, await e2e.newProfile())
+    await refreshTwice(e2e, tab)
+    expect(await warningsOf(tab)).toEqual([expect.stringContaining('could not')])
+  })
+
+  if (isChromium) inChromium(e2e)
 })
