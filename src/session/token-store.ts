@@ -174,8 +174,10 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
       } catch (error) {
         const isOther = unchanged && sessionOf(current)?.sessionId !== unchanged.sessionId
         if (isOther) throw error // it has begun meanwhile
-        const next = endFor(sessionOf(current), epochOf(current))
-        const { sessionId } = next
+        const ended = endFor(sessionOf(current), epochOf(current))
+        // an end that could not be stored before: this one is of the same session
+        const sessionId = ended.sessionId || (endOf(current)?.sessionId ?? '')
+        const next = { ...ended, sessionId }
         owed = {
           next,
           may: found => may(found) && sessionOf(found)?.sessionId === sessionId,

@@ -130,6 +130,19 @@ describe('the token store', () => {
     expect(await other.read()).toMatchObject({ ended: 'expired' })
   })
 
+  test('has ended a session here for good, also when a sign-out that follows cannot be stored either [F1.9]', async () => {
+    const { one, other, state } = twoTabs()
+    await one.begin(record(1))
+    state.broken = true
+    await expect(one.end('refresh_interrupted', record(1))).rejects.toThrow('full')
+    await expect(one.end('signed_out')).rejects.toThrow('full')
+    expect(await one.read()).toMatchObject({ ended: 'signed_out', sessionId: record(1).sessionId })
+    expect(one.current).toBeUndefined()
+    state.broken = false
+    await one.read()
+    expect(await other.read()).toMatchObject({ ended: 'signed_out', sessionId: record(1).sessionId })
+  })
+
   test('does not end later what somebody else has begun meanwhile', async () => {
     const { one, other, state } = twoTabs()
     await one.begin(record(1))
