@@ -7,11 +7,11 @@ import { createSummaryReporter } from './support/summary-reporter.ts'
 
 const fromRoot = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
-/** Most of their time they wait, for an expiry or a page: two at once keep two cores busy. */
+/** One at a time: beside another file, tokens of a few seconds expire while a page is still loading. */
 const browserFiles = {
   testTimeout: 90_000,
   hookTimeout: 90_000,
-  maxWorkers: 2,
+  maxWorkers: 1,
   sequence: { groupOrder: 4 },
 }
 
