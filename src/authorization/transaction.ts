@@ -13,6 +13,8 @@ export interface Transaction {
   readonly createdAt: EpochMs
   /** The user was not to be asked anything (`prompt=none`). */
   readonly silent?: true
+  /** The user was not to be asked anything at first: what asks them where the server needs them after all. */
+  readonly otherwise?: Readonly<Record<string, string>> | undefined
   /** With `silent`: nobody else than this user (`sub`). */
   readonly subject?: string | undefined
   /** The user has to be authenticated in one of these ways; an empty list: in any that has a name. */
@@ -37,6 +39,8 @@ export type Stage =
   /** Its callback was answered: what comes again is told the outcome, and nothing is sent. */
   | 'failed'
   | 'signed-in'
+  /** The server needs the user: another sign-in followed it. */
+  | 'continued'
   /** A sign-out came before its callback. */
   | 'signed-out'
 
