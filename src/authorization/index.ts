@@ -83,6 +83,7 @@ export function createAuthorization(ports: AuthorizationPorts): Authorization {
       await endSignIns(transactions, extensions)
       if (ended) await endAtServer(requests, ended, demands, leave)
     },
+    revoke,
     judgeAnswer,
     server,
     endpoint: async name => endpointOf(await server(), name, settings.clientAuthentication?.mtls),

@@ -47,6 +47,15 @@ export type Stage =
 export const LIFETIME_MS = 3_600_000
 const MOST = 20
 
+/** No callback needs its secrets any more, nor what it asked for, which may name a user. */
+const SPENT = {
+  codeVerifier: '',
+  nonce: undefined,
+  subject: undefined,
+  parameters: undefined,
+  otherwise: undefined,
+}
+
 export const isOpen = (stage: Stage): boolean => stage === 'waiting' || stage === 'returned'
 
 export interface Transactions {
@@ -101,7 +110,7 @@ export function createTransactions(keyValue: KeyValue, prefix: string, clock: Cl
     move: (transaction, stage) =>
       write(transaction.state, {
         ...transaction,
-        ...(isOpen(stage) ? {} : { codeVerifier: '', nonce: undefined }),
+        ...(isOpen(stage) ? {} : SPENT),
         stage,
       }).catch(() => {}),
   }

@@ -1,0 +1,1 @@
+export * from './extensions/session-limits.ts'
