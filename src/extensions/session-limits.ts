@@ -61,15 +61,6 @@ const isUsage = (stored: unknown, sessionId: string): stored is Usage => {
   return usage?.schema === 1 && usage.sessionId === sessionId && times.every(Number.isFinite)
 }
 
-const watchPage = (active: () => void): (() => void) => {
-  if (typeof document === 'undefined') return () => {}
-  const stop = new AbortController()
-  const options = { capture: true, passive: true, signal: stop.signal }
-  // not moves of a pointer: browsers report some when only the page has moved
-  for (const type of ['pointerdown', 'keydown', 'wheel', 'touchmove']) addEventListener(type, active, options)
-  return () => stop.abort()
-}
-
 function parseSeconds(name: string, seconds: number | undefined, least: number): number {
   if (seconds === undefined) return Infinity
   if (Number.isFinite(seconds) && seconds >= 0 && (seconds > 0 || least === 0)) return seconds * 1000
@@ -246,18 +237,11 @@ function createLimits(
   return { hooks, active }
 }
 
-/**
- * Ends sessions after a time, or when the user is away: for those who must. `extensions: [limits]` of one client; the session
- * ends in all tabs with the reason `session_limit` or `idle_limit`, and latchkey revokes its refresh token. A call that comes
- * after the end gets no access token, also where a machine slept or its clock was set back.
- * @throws ConfigurationError for an option that is wrong.
- */
-export function sessionLimits({
-  maxSessionSeconds,
-  maxIdleSeconds,
-  warnSeconds = 60,
-  watch = watchPage,
-}: SessionLimitsOptions): SessionLimits {
+/** @param watch how to learn that the user does something. */
+export function createSessionLimits(
+  { maxSessionSeconds, maxIdleSeconds, warnSeconds = 60 }: SessionLimitsOptions,
+  watch: NonNullable<SessionLimitsOptions['watch']>,
+): SessionLimits {
   const limits = {
     maxMs: parseSeconds('maxSessionSeconds', maxSessionSeconds, 1),
     idleMs: parseSeconds('maxIdleSeconds', maxIdleSeconds, 1),
