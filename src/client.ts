@@ -14,7 +14,7 @@ import { actionContext, type Extension } from './core/extension.ts'
 import { sessionKey } from './core/keys.ts'
 import { createListeners } from './core/listeners.ts'
 import type { Environment, Page } from './core/ports.ts'
-import { emptySession, sessionOf } from './core/session.ts'
+import { emptySession, endOf, type SessionRecord, sessionOf } from './core/session.ts'
 import { abortable, once, singleFlight } from './core/waiting.ts'
 import { ConfigurationError } from './errors.ts'
 import { type AuthFetchPorts, createAuthFetch } from './fetch/auth-fetch.ts'
@@ -155,9 +155,17 @@ export function composeClient(
       serverAheadMs: () => authorization.loaded?.serverAheadMs() ?? 0,
       session: () => records.current,
       readSession: async () => sessionOf(await records.read()),
-      async endSession(sessionId, reason) {
-        const isCurrent = records.current?.sessionId === sessionId
-        if (isCurrent && (await records.end(reason))) changes.tell(sessionId)
+      async endSession(sessionId, reason, isRevoked) {
+        if (records.current?.sessionId !== sessionId) return
+        let ended: SessionRecord | undefined = records.current
+        try {
+          ended = await records.end(reason, sessionId)
+          if (!ended) await records.read() // somebody else was first
+        } finally {
+          changes.tell(endOf(records.stored)?.sessionId === sessionId ? sessionId : undefined)
+          const refreshToken = isRevoked && ended?.tokens.refreshToken
+          if (refreshToken) (await authorization.get()).revoke(refreshToken)
+        }
       },
     }),
   )
@@ -184,6 +192,7 @@ export function composeClient(
   )
   const live = createLiveSession({
     ...{ records, clock, now, emit, authorization, changes, left },
+    limit: extensions.find(one => one.limit)?.limit,
     isEager: environment.wake !== undefined,
     begin: grant?.parameters && (epoch => records.begin(emptySession(grant.type, epoch, scope))),
     channel: () => store.channel(prefix),

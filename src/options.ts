@@ -153,6 +153,7 @@ const SIGN_IN_OPTIONS = {
   returnTo: 'redirectTo redirectUri appState state',
   authorizationParameters: 'extraQueryParams prompt loginHint acrValues',
   stepUp: 'scope maxAge',
+  silentFirst: 'silent promptNone',
   userAgent: '',
   signal: '',
   leaves: '',
@@ -481,20 +482,28 @@ const ONCE = /^(prompt|max_age|acr_values|claims|id_token_hint)$/
  * @throws ConfigurationError
  */
 export function parseSignIn(
-  options: Omit<SignInOptions, 'userAgent'>,
+  options: Omit<SignInOptions, 'userAgent'> & { readonly leaves?: boolean },
   settings: ServerSettings,
   own: string,
   granted: string | undefined,
 ) {
   checkNames(options, SIGN_IN_OPTIONS, 'signIn()')
-  const { returnTo, authorizationParameters = {}, stepUp = {} } = options
+  const { returnTo, authorizationParameters = {}, stepUp = {}, silentFirst = false, leaves } = options
   const more = parseStepUp(stepUp, settings.scope, granted)
   const asked = checkAuthorizationParameters(authorizationParameters)
   const parameters = { ...settings.authorizationParameters, ...asked }
   const claims = joinClaims(parameters.claims, more.parameters.claims)
+  check(typeof silentFirst === 'boolean', 'silentFirst', 'true or false (default false)', silentFirst)
+  const isAlone = !silentFirst || asked.prompt === undefined
+  check(isAlone, 'silentFirst', 'left out where "authorizationParameters" has a "prompt"', silentFirst)
+  const demanded = { ...parameters, ...more.parameters, ...(claims && { claims }) }
+  // a window that is there already would have to be opened a second time, which browsers do after a click only
+  const isSilent = silentFirst && leaves
   return {
     scope: more.scope,
-    parameters: { ...parameters, ...more.parameters, ...(claims && { claims }) },
+    parameters: isSilent ? { ...demanded, prompt: 'none' } : demanded,
+    /** What asks the user, where it is tried without them first. */
+    otherwise: isSilent ? demanded : undefined,
     /** What a recovery of this session asks for again. */
     kept: Object.fromEntries(Object.entries(asked).filter(([name]) => !ONCE.test(name))),
     returnTo: parseReturnTo(returnTo, own),

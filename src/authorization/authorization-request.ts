@@ -29,6 +29,10 @@ export interface AuthorizationChoice {
   readonly acrValues?: string | undefined
   /** With `prompt=none`: nobody else than this user. */
   readonly subject?: string | undefined
+  /** With `prompt=none`: the parameters that follow where the server needs the user. */
+  readonly otherwise?: Readonly<Record<string, string>> | undefined
+  /** How often somebody had signed out when it was asked for. Default: as the store says. */
+  readonly epoch?: number | undefined
 }
 
 export interface AuthorizationRequestPorts {
@@ -142,7 +146,17 @@ function essentialAcr(claims: string | undefined): string[] | undefined {
 /** Builds the authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3) and saves its transaction. */
 export async function beginAuthorization(
   ports: AuthorizationRequestPorts,
-  { userAgent, scope, returnTo, parameters, kept, acrValues, subject }: AuthorizationChoice,
+  {
+    userAgent,
+    scope,
+    returnTo,
+    parameters,
+    kept,
+    acrValues,
+    subject,
+    otherwise,
+    epoch: since,
+  }: AuthorizationChoice,
   redirectUri: string,
 ): Promise<{ url: string; state: string }> {
   const { server, extensions, transactions, clock, records } = ports
@@ -179,12 +193,12 @@ export async function beginAuthorization(
       `${as.issuer} takes pushed authorization requests only (RFC 9126): add par() of latchkey/par to "extensions".`,
     )
   }
-  const silent = parameters.prompt === 'none' ? true : undefined
+  const silent = parameters.prompt === 'none' && !otherwise ? true : undefined
   const secrets = { state, codeVerifier, nonce }
   const acr = nonce ? (acrValues?.split(' ') ?? essentialAcr(parameters.claims)) : undefined
   const maxAge = nonce && /^\d+$/.test(parameters.max_age ?? '') ? Number(parameters.max_age) : undefined
-  const demands = { silent, subject, acr, maxAge, parameters: kept } as const
-  const epoch = await records.read().then(epochOf, () => undefined)
+  const demands = { silent, otherwise, subject, acr, maxAge, parameters: kept } as const
+  const epoch = since ?? (await records.read().then(epochOf, () => undefined))
   const begun = { epoch, stage: 'waiting', createdAt, warnings: [...ports.warnings()] } as const
   await transactions.save({ schema: 1, ...secrets, redirectUri, scope, returnTo, ...begun, ...demands })
   // last of all: what it gives may hold for seconds only

@@ -47,8 +47,10 @@ export function createAuthorization(ports: AuthorizationPorts): Authorization {
   const revoke = (refreshToken: string) =>
     void revokeToken(requests, refreshToken, 'refresh_token').catch(() => {})
   const transactions = createTransactions(keyValue, transactionPrefix(prefix), clock)
-  const parse = (request: SignInRequest) =>
-    parseSignIn(request, settings, ports.home, ports.records.current?.tokens.scope)
+  const parse = (request: SignInRequest) => {
+    const leaves = request.leaves && ports.page !== undefined
+    return parseSignIn({ ...request, leaves }, settings, ports.home, ports.records.current?.tokens.scope)
+  }
   const parseOut = (request: SignOutRequest) => parseSignOut(request, settings, ports.page?.location())
   const signIns: SignInPorts = { ...ports, ...requests, transactions, revoke }
   const redeem = createRedemption({
@@ -81,6 +83,7 @@ export function createAuthorization(ports: AuthorizationPorts): Authorization {
       await endSignIns(transactions, extensions)
       if (ended) await endAtServer(requests, ended, demands, leave)
     },
+    revoke,
     judgeAnswer,
     server,
     endpoint: async name => endpointOf(await server(), name, settings.clientAuthentication?.mtls),

@@ -1,7 +1,14 @@
 import type { AuthorizationPorts, Recovery } from '../core/authorization.ts'
 import { overByClock } from '../core/decide.ts'
 import type { EpochMs } from '../core/ports.ts'
-import { type EndedSession, endOf, epochOf, type SessionRecord, sessionOf } from '../core/session.ts'
+import {
+  type EndedSession,
+  endOf,
+  epochOf,
+  mayBeRestored,
+  type SessionRecord,
+  sessionOf,
+} from '../core/session.ts'
 import { needsUser } from '../core/trouble.ts'
 import { AuthorizationRequiredError, type EndReason } from '../errors.ts'
 import type { Transactions } from './transaction.ts'
@@ -56,9 +63,9 @@ export async function beginRecovery(
   // one attempt in all, however many tabs begin it
   await records.amend(stored => {
     found = endOf(stored) ?? expired(sessionOf(stored), now())
-    return found && found.ended !== 'signed_out' ? { ...found, tried: true } : undefined
+    return found && mayBeRestored(found.ended) ? { ...found, tried: true } : undefined
   })
-  if (!found || found.ended === 'signed_out') throw new AuthorizationRequiredError('no_session')
+  if (!found || !mayBeRestored(found.ended)) throw new AuthorizationRequiredError('no_session')
   if (found.tried) throw new AuthorizationRequiredError('interaction_required')
   return found
 }

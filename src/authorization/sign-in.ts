@@ -187,15 +187,11 @@ async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedS
     goOn(returnTo)
     throw new AuthorizationRequiredError('signed_out')
   }
-  let started: SessionRecord | undefined
+  let done: Exchanged
   try {
     const work = () => exchange(ports, callback)
     const late = () => new NetworkError('The sign-in took too long. Reload to try again.', 'timeout')
-    started = await ports.lock.run(
-      `${prefix} sign-in`,
-      () => withTimeLimit(clock, HOLD_MS, work, late),
-      WAIT_MS,
-    )
+    done = await ports.lock.run(`${prefix} sign-in`, () => withTimeLimit(clock, HOLD_MS, work, late), WAIT_MS)
   } catch (error) {
     // what may succeed later keeps its address, so that a reload tries again
     if (!isRetryable(error)) {
@@ -205,8 +201,9 @@ async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedS
     throw error
   }
   clean(returnTo)
-  if (started) ports.changed(started.sessionId)
-  goOn(returnTo)
+  if (done.started) ports.changed(done.started.sessionId)
+  if (done.next) await page?.leave(done.next)
+  else goOn(returnTo)
   return { returnTo }
 }
 
@@ -246,13 +243,31 @@ async function explainLost(
   )
 }
 
-/** Under the lock for sign-ins. @returns the new session, or `undefined` when another tab or call was first. */
-async function exchange(ports: SignInPorts, { state, url }: Callback): Promise<SessionRecord | undefined> {
+/** What an answer led to: a new session, the address that asks the user, or nothing when another tab or call was first. */
+interface Exchanged {
+  readonly started?: SessionRecord
+  readonly next?: string
+}
+
+/** The server needs the user: the same sign-in once more, which asks them. */
+async function askUser(
+  ports: SignInPorts,
+  { scope, returnTo, otherwise = {}, parameters: kept, acr, epoch, redirectUri }: Transaction,
+): Promise<string> {
+  const choice = { userAgent: 'redirect', scope, returnTo, parameters: otherwise, kept, epoch }
+  const acrValues = acr?.join(' ') || undefined
+  const { url } = await beginAuthorization(ports, { ...choice, acrValues }, redirectUri)
+  ports.emit({ type: 'authorization-request', scope, userAgent: choice.userAgent })
+  return url
+}
+
+/** Under the lock for sign-ins. */
+async function exchange(ports: SignInPorts, { state, url }: Callback): Promise<Exchanged> {
   const { records, transactions } = ports
   const transaction = await transactions.find(state)
   // what cannot be read is replaced all the same: the user has just signed in
   const stored = await records.read().then(sessionOf, () => records.current)
-  if (!transaction || !isOpen(transaction.stage) || stored?.sessionId === state) return undefined
+  if (!transaction || !isOpen(transaction.stage) || stored?.sessionId === state) return {}
   ports.emit({ type: 'authorization-response', refused: url.searchParams.has('error') })
   try {
     const granted = await exchangeCode(ports, url, transaction)
@@ -264,8 +279,18 @@ async function exchange(ports: SignInPorts, { state, url }: Callback): Promise<S
       },
     )
     await transactions.move(transaction, 'signed-in')
-    return record
-  } catch (error) {
+    return { started: record }
+  } catch (refusal) {
+    let error = refusal
+    if (transaction.otherwise && refusal instanceof CallbackError && needsUser(refusal.error)) {
+      try {
+        const next = await askUser(ports, transaction)
+        await transactions.move(transaction, 'continued')
+        return { next }
+      } catch (cause) {
+        error = cause
+      }
+    }
     await transactions.move(transaction, isRetryable(error) ? 'returned' : 'failed')
     if (error instanceof CallbackError && error.reason === 'authorization_error') {
       const { error: name = '', errorDescription } = error

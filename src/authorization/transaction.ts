@@ -13,6 +13,8 @@ export interface Transaction {
   readonly createdAt: EpochMs
   /** The user was not to be asked anything (`prompt=none`). */
   readonly silent?: true
+  /** The user was not to be asked anything at first: what asks them where the server needs them after all. */
+  readonly otherwise?: Readonly<Record<string, string>> | undefined
   /** With `silent`: nobody else than this user (`sub`). */
   readonly subject?: string | undefined
   /** The user has to be authenticated in one of these ways; an empty list: in any that has a name. */
@@ -37,11 +39,22 @@ export type Stage =
   /** Its callback was answered: what comes again is told the outcome, and nothing is sent. */
   | 'failed'
   | 'signed-in'
+  /** The server needs the user: another sign-in followed it. */
+  | 'continued'
   /** A sign-out came before its callback. */
   | 'signed-out'
 
 export const LIFETIME_MS = 3_600_000
 const MOST = 20
+
+/** No callback needs its secrets any more, nor what it asked for, which may name a user. */
+const SPENT = {
+  codeVerifier: '',
+  nonce: undefined,
+  subject: undefined,
+  parameters: undefined,
+  otherwise: undefined,
+}
 
 export const isOpen = (stage: Stage): boolean => stage === 'waiting' || stage === 'returned'
 
@@ -97,7 +110,7 @@ export function createTransactions(keyValue: KeyValue, prefix: string, clock: Cl
     move: (transaction, stage) =>
       write(transaction.state, {
         ...transaction,
-        ...(isOpen(stage) ? {} : { codeVerifier: '', nonce: undefined }),
+        ...(isOpen(stage) ? {} : SPENT),
         stage,
       }).catch(() => {}),
   }

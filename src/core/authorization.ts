@@ -75,11 +75,15 @@ export interface SessionRecords {
   /**
    * Puts the reason of its end in the session's place, in one atomic step. Where that fails, this realm has ended it all the
    * same, and every `read` tries again.
-   * @param unchanged only if the store still holds this refresh token.
+   * @param unchanged only if the store still holds this refresh token; or only the session with this id.
    * @param leavingUntil the page that signs out may be there for so long.
    * @returns what was removed.
    */
-  end(reason: EndReason, unchanged?: SessionRecord, leavingUntil?: number): Promise<SessionRecord | undefined>
+  end(
+    reason: EndReason,
+    unchanged?: SessionRecord | string,
+    leavingUntil?: number,
+  ): Promise<SessionRecord | undefined>
   /** The session has ended elsewhere: what could not be stored of it is not stored later. */
   drop(sessionId: string): void
   /** Changes what is stored, in one atomic step. `undefined` leaves it. */
@@ -229,6 +233,8 @@ export interface Authorization {
     request: SignOutRequest,
     leave: LeaveForSignOut | undefined,
   ): Promise<void>
+  /** Revokes a refresh token that nobody will use, without waiting for it. */
+  revoke(refreshToken: string): void
   /** What an API's answer leads to, by its challenges. */
   judgeAnswer(status: number, header: string | null, sent: readonly unknown[]): Verdict
   /** The server's metadata. */

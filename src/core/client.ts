@@ -16,6 +16,11 @@ export interface SignInOptions {
    * granted ones.
    */
   stepUp?: StepUp
+  /**
+   * Whether to go to the provider with `prompt=none` first, and to ask the user only if the provider needs them: then the
+   * page goes on to the sign-in by itself. Default false. Where the page does not leave, as with `popup()`, the user is asked at once.
+   */
+  silentFirst?: boolean
   /** How to reach the authorization server, such as `popup()`. Default: the client's own `userAgent`. */
   userAgent?: UserAgent
   /** Ends the sign-in; then `signIn()` rejects with its reason. A page that has left for the server does not come back. */

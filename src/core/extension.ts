@@ -52,10 +52,20 @@ export interface ExtensionHooks {
   readonly tokenType?: 'dpop'
   /** Puts an access token on a request in another way than as Bearer. */
   readonly presentation?: Presentation
+  /** A limit on how long a session may be used. */
+  readonly limit?: SessionLimit
   /** The session is over, here first; or the sign-in that would have begun it. */
   ended?(sessionId: string): void
   /** The client is not used any more: closes what is open. What is used again opens it anew. */
   close?(): void
+}
+
+/** What ends sessions that the server would go on with. */
+export interface SessionLimit {
+  /** Whether the session may have to end, as far as this realm knows: no call uses it before `check`. Asked at every call. */
+  isDue(): boolean
+  /** Looks at the session after it was read or changed here, and ends it where it has to (`endSession`). Never rejects. */
+  check(): Promise<void>
 }
 
 /** Another way to put an access token on a request than as Bearer. */
@@ -99,8 +109,11 @@ export interface ExtensionContext {
   /** The session as this realm knows it, and as the store has it now. */
   session(): SessionRecord | undefined
   readSession(): Promise<SessionRecord | undefined>
-  /** Ends that session here and for all who share the store. */
-  endSession(sessionId: string, reason: EndReason): Promise<void>
+  /**
+   * Ends that session here and for all who share the store.
+   * @param isRevoked whether its refresh token is revoked too, without waiting for it.
+   */
+  endSession(sessionId: string, reason: EndReason, isRevoked?: boolean): Promise<void>
 }
 
 /** A change of the protocol, imported by who needs it: `extensions: [dpop(), par()]`. */

@@ -16,6 +16,8 @@ const ENDED: Readonly<Record<string, string>> = {
   subject_changed: 'A refresh or a silent sign-in brought an ID Token of another user.',
   dpop_key_lost: 'The key that the tokens are bound to is gone from this device.',
   replaced: 'Another user or a newer sign-in took the place of this session.',
+  session_limit: 'It was as old as sessionLimits() allows.',
+  idle_limit: 'Its user was away for as long as sessionLimits() allows.',
   interaction_required: 'recover() tried, and the provider needs the user to do something.',
   unusable_record:
     'The stored session is from a newer version of the app, or bound to a key that is not in use.',

@@ -1,6 +1,7 @@
 import type { LeftSession, SecondHalf, SessionRecords } from '../core/authorization.ts'
 import { decide } from '../core/decide.ts'
 import type { Emit } from '../core/events.ts'
+import type { SessionLimit } from '../core/extension.ts'
 import { createListeners, type Listeners } from '../core/listeners.ts'
 import type { AccessTokens, Channel, Clock, EpochMs, News, Wake } from '../core/ports.ts'
 import {
@@ -38,6 +39,8 @@ export interface LiveSessionPorts {
   begin?: ((epoch: number) => Promise<unknown>) | undefined
   /** Whether an expired access token is refreshed before a call needs it: where somebody looks at the session. */
   readonly isEager: boolean
+  /** A limit of the app's own on how long a session may be used. */
+  readonly limit?: SessionLimit | undefined
   /** The id of a session whose record was changed here; `undefined`: what is stored was changed by someone else. */
   readonly changes: Listeners<string | undefined>
   /** Learns which session this realm has no more. */
@@ -150,7 +153,10 @@ function createUpkeep(ports: LiveSessionPorts) {
     connect()
     const ended = endOf(records.stored)
     show()
-    if (!ended) return post({ type: 'session-changed' })
+    if (!ended) {
+      ports.limit?.check()
+      return post({ type: 'session-changed' })
+    }
     ports.ended(sessionId)
     post({ type: 'session-ended', sessionId, reason: ended.ended })
   }
@@ -181,6 +187,7 @@ function createUpkeep(ports: LiveSessionPorts) {
       hasFailed = true
       if (!records.stored) throw error // a store that fails ends no session
     }
+    if (ports.limit) await ports.limit.check() // before anybody sees it
     show()
     ready() // begins what is due, such as a refresh that was cut off
     return view.session
@@ -312,12 +319,13 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
       connect()
       await starting
       await upkeep.waking
-      if (!records.current) await read()
+      if (!records.current || ports.limit?.isDue()) await read()
       await beginUnlessThere()
     },
 
     sessionId: () => records.current?.sessionId,
-    ready: resource => (upkeep.waking || isLeaving() ? undefined : upkeep.ready(resource)),
+    ready: resource =>
+      upkeep.waking || isLeaving() || ports.limit?.isDue() ? undefined : upkeep.ready(resource),
     begunAt: () => authorization.loaded?.begunAt() ?? 0,
 
     acquire,

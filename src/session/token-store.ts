@@ -4,6 +4,7 @@ import {
   type EndedSession,
   endOf,
   epochOf,
+  mayBeRestored,
   type SessionRecord,
   type Stored,
   sessionOf,
@@ -27,7 +28,7 @@ const isDone = (found: Stored, next: SessionRecord): boolean => {
 }
 
 /** Users who left by themselves, or for others, are not to be known any more. */
-const isRestorable = (reason: EndReason) => reason !== 'signed_out' && reason !== 'replaced'
+const isRestorable = (reason: EndReason) => reason !== 'replaced' && mayBeRestored(reason)
 
 /** What the next reads have to write first. */
 interface Owed {
@@ -161,18 +162,22 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
         epoch: epoch + (isOut ? 1 : 0),
         leavingUntil,
       })
-      const inPlace = unchanged && inPlaceOfOwed(unchanged)
+      const isId = typeof unchanged === 'string'
+      const inPlace = unchanged && !isId ? inPlaceOfOwed(unchanged) : undefined
       const may = (found: Stored) =>
-        unchanged
-          ? sessionOf(found)?.tokens.refreshToken === unchanged.tokens.refreshToken || !!inPlace?.(found)
-          : !isOpaque(found) && (isOut || sessionOf(found) !== undefined)
+        isId
+          ? sessionOf(found)?.sessionId === unchanged
+          : unchanged
+            ? sessionOf(found)?.tokens.refreshToken === unchanged.tokens.refreshToken || !!inPlace?.(found)
+            : !isOpaque(found) && (isOut || sessionOf(found) !== undefined)
       try {
         const { found, isWritten } = await write(stored =>
           may(stored) ? endFor(recordOf(stored), epochOf(stored)) : undefined,
         )
         return isWritten ? recordOf(found) : undefined
       } catch (error) {
-        const isOther = unchanged && sessionOf(current)?.sessionId !== unchanged.sessionId
+        const isOther =
+          unchanged && sessionOf(current)?.sessionId !== (isId ? unchanged : unchanged.sessionId)
         if (isOther) throw error // it has begun meanwhile
         const ended = endFor(sessionOf(current), epochOf(current))
         // an end that could not be stored before: this one is of the same session

@@ -38,6 +38,7 @@ const budgets: Readonly<Record<string, number>> = {
   'latchkey/rar': 1.4 * KB,
   'latchkey/resource-server': 16.6 * KB,
   'latchkey/sealed': 2.1 * KB,
+  'latchkey/session-limits': 1.9 * KB,
   'latchkey/testing': 10.5 * KB,
   'latchkey/userinfo': 12.3 * KB,
   'latchkey/worker': 1.6 * KB,

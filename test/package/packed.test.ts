@@ -52,6 +52,7 @@ test('the package has its entries', () => {
     'latchkey/react-router',
     'latchkey/resource-server',
     'latchkey/sealed',
+    'latchkey/session-limits',
     'latchkey/solid',
     'latchkey/svelte',
     'latchkey/tanstack-router',

@@ -57,6 +57,8 @@ const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import
 
 /** Entries beside `latchkey`. */
 const others = {
+  'latchkey/front-channel-logout': fromRoot('src/front-channel-logout.ts'),
+  'latchkey/session-limits': fromRoot('src/session-limits.ts'),
   'latchkey/inspector': fromRoot('src/inspector.ts'),
   'latchkey/ky': fromRoot('src/ky.ts'),
   'latchkey/worker': fromRoot('src/worker.ts'),

@@ -1,0 +1,274 @@
+import type { Extension, ExtensionContext, ExtensionHooks } from '../core/extension.ts'
+import { createListeners } from '../core/listeners.ts'
+import type { Clock, EpochMs } from '../core/ports.ts'
+import { ConfigurationError } from '../errors.ts'
+
+/** Options of `sessionLimits()`. Set at least one of the first two. */
+export interface SessionLimitsOptions {
+  /** How many seconds after its sign-in a session ends, whatever the user does. More than 0. Default: no such limit. */
+  maxSessionSeconds?: number
+  /** After how many seconds without the user a session ends, counted over all tabs. More than 0. Default: no such limit. */
+  maxIdleSeconds?: number
+  /** How many seconds before the end `ending` says so. 0 or more. Default 60. */
+  warnSeconds?: number
+  /**
+   * Watches the user, and calls `active` when they do something. It returns a function that stops it. Default: pointer, keys,
+   * wheel and touch in a page; nothing elsewhere.
+   */
+  watch?: (active: () => void) => () => void
+}
+
+/** The end that is near. */
+export interface SessionEnding {
+  readonly reason: 'session_limit' | 'idle_limit'
+  /** In ms since 1970. */
+  readonly endsAt: EpochMs
+}
+
+/** An extension for one client, and what a page shows of it. */
+export interface SessionLimits extends Extension {
+  /** The end that is near, or `undefined`: the same object until something changes. */
+  readonly ending: SessionEnding | undefined
+  /**
+   * Calls `listener` at every change of `ending`.
+   * @returns a function that stops it.
+   */
+  subscribe(listener: (ending: SessionEnding | undefined) => void): () => void
+  /** The user is here: for a button "Stay signed in", and for what `watch` does not see. */
+  active(): void
+}
+
+/** What all who share the store know of a session. */
+interface Usage {
+  readonly schema: 1
+  readonly sessionId: string
+  readonly startedAt: EpochMs
+  /** How old it was at least when this was written: counts where the clock was set back since. */
+  readonly ageMs: number
+  readonly activeAt: EpochMs
+}
+
+/** While the end is near, how often to look whether the user is active in another tab. */
+const LOOK_MS = 2000
+/** How often the user's activity is stored at most; for a short limit, more often. */
+const SAVE_MS = 15_000
+/** Timers of more than 24 days run at once, and a machine may sleep: none is longer than this. */
+const LONGEST_MS = 3_600_000
+
+const isUsage = (stored: unknown, sessionId: string): stored is Usage => {
+  const usage = stored as Partial<Usage> | null | undefined
+  const times = [usage?.startedAt, usage?.ageMs, usage?.activeAt]
+  return usage?.schema === 1 && usage.sessionId === sessionId && times.every(Number.isFinite)
+}
+
+function parseSeconds(name: string, seconds: number | undefined, least: number): number {
+  if (seconds === undefined) return Infinity
+  if (Number.isFinite(seconds) && seconds >= 0 && (seconds > 0 || least === 0)) return seconds * 1000
+  const right = least ? 'a number of seconds, more than 0' : '0 or more (default 60)'
+  throw new ConfigurationError(
+    `"${name}" must be ${right}; got ${JSON.stringify(seconds) ?? typeof seconds}.`,
+  )
+}
+
+/** Milliseconds since it was made, by whichever clock says more: one may be set back, the other stands while a machine sleeps. */
+function stopwatch(clock: Clock): () => number {
+  const elapsed = () => clock.elapsed?.() ?? 0
+  const [from, since] = [clock.now(), elapsed()]
+  return () => Math.max(clock.now() - from, elapsed() - since, 0)
+}
+
+/** How old a session is and for how long nobody was active in it, as one realm knows it. */
+class Count {
+  readonly sessionId: string
+  readonly #clock: Clock
+  #passed: () => number
+  #ageMs: number
+  #idleMs: number
+  #usage: Usage
+
+  constructor(usage: Usage, clock: Clock) {
+    this.sessionId = usage.sessionId
+    this.#clock = clock
+    this.#usage = usage
+    this.#passed = stopwatch(clock)
+    this.#ageMs = Math.max(clock.now() - usage.startedAt, usage.ageMs)
+    this.#idleMs = Math.max(clock.now() - usage.activeAt, 0)
+  }
+
+  get ageMs(): number {
+    return this.#ageMs + this.#passed()
+  }
+
+  get idleMs(): number {
+    return this.#idleMs + this.#passed()
+  }
+
+  #set(ageMs: number, idleMs: number): void {
+    this.#passed = stopwatch(this.#clock)
+    this.#ageMs = ageMs
+    this.#idleMs = idleMs
+  }
+
+  /** The user did something here. */
+  active(): void {
+    this.#set(this.ageMs, 0)
+  }
+
+  /** What is stored, perhaps by another realm. */
+  learn(usage: Usage): void {
+    const now = this.#clock.now()
+    const ageMs = Math.max(this.ageMs, now - usage.startedAt, usage.ageMs)
+    // by the clock only where it is news: what is known here has been counted since
+    const isNews = usage.activeAt !== this.#usage.activeAt
+    const idleMs = isNews ? Math.min(this.idleMs, Math.max(now - usage.activeAt, 0)) : this.idleMs
+    this.#usage = usage
+    this.#set(ageMs, idleMs)
+  }
+
+  /** What to store of it over what is there, which may be of another session. */
+  saved(stored: unknown): unknown {
+    if (stored !== undefined && !isUsage(stored, this.sessionId)) return stored
+    const usage = { ...(stored ?? this.#usage), activeAt: Math.round(this.#clock.now() - this.idleMs) }
+    this.#usage = { ...usage, ageMs: Math.round(Math.max(this.ageMs, usage.ageMs)) }
+    return this.#usage
+  }
+}
+
+/** What works in one client. */
+function createLimits(
+  { keyValue, prefix, clock, session, readSession, endSession }: ExtensionContext,
+  limits: { readonly maxMs: number; readonly idleMs: number; readonly warnMs: number },
+  watch: (active: () => void) => () => void,
+  show: (ending: SessionEnding | undefined) => void,
+) {
+  const key = `${prefix} limits`
+  const saveMs = Math.min(limits.idleMs / 20, SAVE_MS)
+  let count: Count | undefined
+  let cancelCheck = () => {}
+  let cancelSave: (() => void) | undefined
+  let stopWatching: (() => void) | undefined
+
+  const left = (known: Count) => {
+    const [maxMs, idleMs] = [limits.maxMs - known.ageMs, limits.idleMs - known.idleMs]
+    return maxMs <= idleMs
+      ? ({ ms: maxMs, reason: 'session_limit' } as const)
+      : ({ ms: idleMs, reason: 'idle_limit' } as const)
+  }
+  const isDue = () => count !== undefined && left(count).ms <= 0
+
+  const rest = () => {
+    cancelCheck()
+    cancelSave?.()
+    cancelSave = undefined
+    stopWatching?.()
+    stopWatching = undefined
+    count = undefined
+    show(undefined)
+  }
+
+  const save = () => {
+    const known = count
+    cancelSave?.()
+    cancelSave = undefined
+    // best effort: while the store fails, this realm counts by itself
+    if (known) keyValue.update(key, stored => known.saved(stored)).catch(() => {})
+  }
+  const active = () => {
+    if (!count) return
+    if (isDue()) return void check() // too late, unless somebody was active in another tab
+    const isNear = left(count).ms <= limits.warnMs
+    count.active()
+    if (isNear) {
+      save()
+      arm(count)
+    } else cancelSave ??= clock.after(saveMs, save, true)
+  }
+
+  const arm = (known: Count) => {
+    cancelCheck()
+    stopWatching ??= limits.idleMs < Infinity ? watch(active) : () => {}
+    const { ms, reason } = left(known)
+    const isNear = ms <= limits.warnMs
+    show(isNear ? { reason, endsAt: Math.round(clock.now() + ms) } : undefined)
+    const next = isNear ? Math.min(ms, reason === 'idle_limit' ? LOOK_MS : ms) : ms - limits.warnMs
+    cancelCheck = clock.after(Math.min(Math.max(Math.ceil(next), 1), LONGEST_MS), () => void check(), true)
+  }
+
+  /** The session as it is counted from here on, by what is stored of it. */
+  const countOf = async (sessionId: string): Promise<Count | undefined> => {
+    const known = count?.sessionId === sessionId ? count : undefined
+    try {
+      let stored = await keyValue.get(key)
+      if (!isUsage(stored, sessionId) && !known) {
+        if ((await readSession())?.sessionId !== sessionId) return undefined
+        const now = clock.now()
+        const begun: Usage = { schema: 1, sessionId, startedAt: now, ageMs: 0, activeAt: now }
+        await keyValue.update(key, found => (isUsage(found, sessionId) ? found : begun))
+        stored = begun
+      }
+      if (!isUsage(stored, sessionId)) return known
+      if (!known) return new Count(stored, clock)
+      known.learn(stored)
+    } catch {} // while the store fails, this realm counts by itself
+    return known
+  }
+
+  const check = async () => {
+    const sessionId = session()?.sessionId
+    const found = sessionId === undefined ? undefined : await countOf(sessionId)
+    if (session()?.sessionId !== sessionId) return // who began that one checks it
+    if (!found) return rest()
+    const known = count?.sessionId === found.sessionId ? count : found
+    count = known
+    const { ms, reason } = left(known)
+    if (ms > 0) return arm(known)
+    await endSession(known.sessionId, reason, true).catch(() => {}) // it has ended here, whatever the store says
+    if (count === known) rest()
+  }
+
+  const hooks: ExtensionHooks = {
+    limit: { isDue, check },
+    ended(sessionId) {
+      if (count?.sessionId === sessionId) rest()
+      keyValue.update(key, stored => (isUsage(stored, sessionId) ? undefined : stored)).catch(() => {})
+    },
+    close: rest,
+  }
+  return { hooks, active }
+}
+
+/** @param watch how to learn that the user does something. */
+export function createSessionLimits(
+  { maxSessionSeconds, maxIdleSeconds, warnSeconds = 60 }: SessionLimitsOptions,
+  watch: NonNullable<SessionLimitsOptions['watch']>,
+): SessionLimits {
+  const limits = {
+    maxMs: parseSeconds('maxSessionSeconds', maxSessionSeconds, 1),
+    idleMs: parseSeconds('maxIdleSeconds', maxIdleSeconds, 1),
+    warnMs: parseSeconds('warnSeconds', warnSeconds, 0),
+  }
+  if (limits.maxMs === Infinity && limits.idleMs === Infinity)
+    throw new ConfigurationError('sessionLimits() needs "maxSessionSeconds" or "maxIdleSeconds".')
+  const listeners = createListeners<SessionEnding | undefined>()
+  let ending: SessionEnding | undefined
+  let active: (() => void) | undefined
+  const show = (next: SessionEnding | undefined) => {
+    const isSame = ending?.reason === next?.reason
+    // the same end, but for what the two clocks differ by
+    if (isSame && Math.abs((ending?.endsAt ?? 0) - (next?.endsAt ?? 0)) < 1000) return
+    ending = next && Object.freeze(next)
+    listeners.tell(ending)
+  }
+  const extend: Extension = context => {
+    if (active)
+      throw new ConfigurationError('sessionLimits() is for one client: call it again for the next one.')
+    const made = createLimits(context, limits, watch, show)
+    active = made.active
+    return made.hooks
+  }
+  return Object.defineProperties(extend, {
+    ending: { get: () => ending },
+    subscribe: { value: listeners.add },
+    active: { value: () => active?.() },
+  }) as SessionLimits
+}

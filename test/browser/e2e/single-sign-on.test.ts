@@ -1,0 +1,211 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { until, untilShown } from '../../support/e2e.ts'
+import { type E2eBrowser, launchE2eBrowser, type Profile, type Tab } from '../../support/e2e-browser.ts'
+import { type SsoApps, startSsoApps } from '../../support/sso-apps.ts'
+
+let apps: SsoApps
+let browser: E2eBrowser
+let profile: Profile
+beforeAll(async () => {
+  apps = await startSsoApps()
+  browser = await launchE2eBrowser()
+})
+afterEach(async () => {
+  apps.limit(undefined)
+  await profile?.close()
+})
+afterAll(async () => {
+  await browser?.close()
+  await apps?.close()
+})
+
+const subjectOf = (tab: Tab) => tab.run(() => window.sso.subject())
+const untilSubject = (tab: Tab, subject: string) =>
+  until(`this tab is signed in as ${subject}`, async () => (await subjectOf(tab)) === subject)
+const untilSignedOut = (tab: Tab, reason: string) =>
+  until(
+    `this tab is signed out (${reason})`,
+    async () => (await tab.run(() => window.sso.reason())) === reason,
+  )
+const ends = (tab: Tab) =>
+  tab.run(() => window.sso.events.flatMap(event => (event.type === 'session-ended' ? [event.reason] : [])))
+
+/** Where the browser went at the provider, by path. */
+const visits = (path: string) =>
+  profile.requests.map(({ url }) => new URL(url)).filter(url => url.pathname.startsWith(path))
+
+async function opened(url: string): Promise<Tab> {
+  const tab = await profile.newTab(url)
+  await until('the app has started', () => tab.run(() => window.sso?.start !== undefined))
+  return tab
+}
+
+const signIn = (tab: Tab, parameters?: Record<string, string>, silentFirst = true) =>
+  tab.run(
+    ([authorizationParameters, isSilent]) =>
+      void window.sso.client.signIn({
+        silentFirst: isSilent,
+        returnTo: '/notes?id=7#top',
+        ...(authorizationParameters && { authorizationParameters }),
+      }),
+    [parameters, silentFirst] as const,
+  )
+
+async function giveName(tab: Tab, name: string): Promise<void> {
+  await untilShown(tab, 'Sign in')
+  await tab.fill('#user', name)
+  await tab.click('button.yes')
+}
+
+/** The first app, at which this user has signed in. */
+async function signedIn(name = 'alice', parameters?: Record<string, string>): Promise<Tab> {
+  profile = await browser.newProfile()
+  const tab = await opened(apps.one)
+  await signIn(tab, parameters)
+  await giveName(tab, name)
+  await untilSubject(tab, name)
+  return tab
+}
+
+describe('two apps on two origins with one provider', () => {
+  test('who signs in to the first is signed in to the second without a page of the provider, at the place they came from', async () => {
+    const one = await signedIn()
+    // the provider did not know them: none, then with the user
+    expect(visits('/auth').map(({ searchParams }) => searchParams.get('prompt'))).toContain('none')
+    expect(one.url()).toBe(`${apps.one}notes?id=7#top`)
+    const pages = visits('/interaction/').length
+    const two = await opened(apps.two)
+    expect(await subjectOf(two)).toBeUndefined()
+    await signIn(two)
+    await untilSubject(two, 'alice')
+    expect(two.url()).toBe(`${apps.two}notes?id=7#top`)
+    expect(visits('/interaction/')).toHaveLength(pages)
+    for (const tab of [one, two]) expect(await tab.run(() => window.sso.call())).toBe(200)
+    expect(await two.run(() => document.querySelectorAll('iframe').length)).toBe(0)
+  })
+
+  test('Cancel at the provider is Cancel, and the provider is not asked again', async () => {
+    profile = await browser.newProfile()
+    const tab = await opened(apps.one)
+    await signIn(tab)
+    await untilShown(tab, 'Sign in')
+    await tab.click('button[value=deny]')
+    await until('the app says so', async () => (await tab.run(() => window.sso.start)) === 'access_denied')
+    expect(tab.url()).toBe(`${apps.one}notes?id=7#top`)
+    const asked = visits('/auth').filter(({ searchParams }) => searchParams.has('client_id'))
+    expect(asked.map(({ searchParams }) => searchParams.get('prompt'))).toEqual(['none', null])
+  })
+
+  test('who signs out of the first is signed out of all: the service is told, and the second notices at its next refresh', async () => {
+    const one = await signedIn()
+    const two = await opened(apps.two)
+    await signIn(two)
+    await untilSubject(two, 'alice')
+    const sid = await two.run(() => {
+      const { session } = window.sso.client
+      return session.status === 'signed-in' ? session.claims?.sid : undefined
+    })
+    await one.run(() => void window.sso.client.signOut())
+    await untilSignedOut(one, 'signed_out')
+    await until('the provider has told the service', () => apps.loggedOut.length >= 2)
+    expect(apps.loggedOut).toContainEqual(expect.objectContaining({ sessionId: sid }))
+    expect(await two.run(() => window.sso.refresh())).toBe('expired')
+    await untilSignedOut(two, 'expired')
+    expect(await ends(two)).toEqual(['expired'])
+    // the provider's own session is over
+    await signIn(two)
+    await untilShown(two, 'Sign in')
+  })
+
+  test("the provider's front-channel frame signs the other app out at once, in all its tabs", async () => {
+    const one = await signedIn()
+    const two = await opened(apps.two)
+    await signIn(two)
+    await untilSubject(two, 'alice')
+    const another = await opened(apps.two)
+    await untilSubject(another, 'alice')
+    const { iss, sid } = await two.run(() => {
+      const { session } = window.sso.client
+      return { ...(session.status === 'signed-in' && session.claims) } as { iss: string; sid: string }
+    })
+    const frame = `${apps.two}front-channel-logout?${new URLSearchParams({ iss, sid })}`
+    await one.run(
+      src => void document.body.append(Object.assign(document.createElement('iframe'), { src })),
+      frame,
+    )
+    for (const tab of [two, another]) {
+      await untilSignedOut(tab, 'signed_out')
+      expect(await ends(tab)).toEqual(['signed_out'])
+    }
+    expect(await subjectOf(one)).toBe('alice') // the frame was for the other app
+  })
+
+  test('another user at the provider is noticed: asked without them, a session is not changed; signed in to, it is replaced as a whole', async () => {
+    const one = await signedIn()
+    const two = await opened(apps.two)
+    await signIn(two, { prompt: 'login' }, false)
+    await giveName(two, 'bob')
+    await untilSubject(two, 'bob')
+    await one.run(
+      () =>
+        void window.sso.client.signIn({ authorizationParameters: { prompt: 'none' }, returnTo: '/notes' }),
+    )
+    await until('the answer was handled', async () => {
+      const [start, events] = await one.run(() => [window.sso.start, window.sso.events] as const)
+      return one.url() === `${apps.one}notes` && start === 'signed-in' && events.length > 0
+    })
+    expect(await subjectOf(one)).toBe('alice')
+    await signIn(one)
+    await untilSubject(one, 'bob')
+  })
+})
+
+test('switching accounts and organisations leaves nothing of the one before, in any tab', async () => {
+  const one = await signedIn('alice', { login_hint: 'alice', organization: 'org-of-alice' })
+  const other = await opened(apps.one)
+  await untilSubject(other, 'alice')
+  const before = await one.run(async () => ({
+    accessToken: await window.sso.client.getAccessToken(),
+    kept: await window.sso.kept(),
+  }))
+  expect(before.kept).toContain(before.accessToken)
+  const refreshToken = /"refreshToken":"([^"]+)"/.exec(before.kept)?.[1]
+  await signIn(one, { prompt: 'login', login_hint: 'bob', organization: 'org-of-bob' }, false)
+  await giveName(one, 'bob')
+  for (const tab of [one, other]) await untilSubject(tab, 'bob')
+  const kept = await one.run(() => window.sso.kept())
+  for (const trace of ['alice', before.accessToken, refreshToken ?? 'no refresh token'])
+    expect(kept.includes(trace), trace).toBe(false)
+  expect(kept).toContain('org-of-bob')
+  for (const tab of [one, other]) expect(await tab.run(() => window.sso.call())).toBe(200)
+  expect(await ends(other)).toEqual(['replaced'])
+  const asked = visits('/auth').filter(({ searchParams }) => searchParams.has('client_id'))
+  expect(asked.at(-1)?.searchParams.get('organization')).toBe('org-of-bob')
+})
+
+test('an idle limit is shared by two tabs: a key in one keeps both, a warning is taken back in both, and both end together', async () => {
+  apps.limit({ maxIdleSeconds: 4, warnSeconds: 2 })
+  const one = await signedIn()
+  const two = await opened(apps.one)
+  await untilSubject(two, 'alice')
+  const warned = (tab: Tab) => tab.run(() => window.sso.limits?.ending?.reason)
+  const pressFor = performance.now() + 5000
+  while (performance.now() < pressFor) {
+    await one.click('body')
+    await new Promise(resolve => setTimeout(resolve, 250))
+  }
+  for (const tab of [one, two]) expect(await subjectOf(tab)).toBe('alice')
+  for (const tab of [one, two])
+    await until('the warning is shown', async () => (await warned(tab)) === 'idle_limit')
+  await one.click('body')
+  expect(await warned(one)).toBeUndefined()
+  await until('the other tab takes it back', async () => (await warned(two)) === undefined)
+  expect(await subjectOf(two)).toBe('alice')
+  for (const tab of [one, two]) {
+    await untilSignedOut(tab, 'idle_limit')
+    expect(await ends(tab)).toEqual(['idle_limit'])
+  }
+  await one.reload()
+  await until('the app has started', () => one.run(() => window.sso?.start !== undefined))
+  expect(await one.run(() => window.sso.reason())).toBe('idle_limit')
+})
