@@ -25,14 +25,14 @@ import { createTokenStore } from './session/token-store.ts'
 import { createWatchedTime } from './session/watched-time.ts'
 import { limited, typedLock } from './storage/limited.ts'
 
-/** The second half, and the check of its options. */
+/** The exports of the second half: the communication with the authorization server, and the check of all options. */
 export interface SecondHalfModule {
-  /** @throws ConfigurationError that names the option, what it got and what would be right. */
+  /** @throws ConfigurationError for a wrong option. Its message names the option, the value and a correct one. */
   parseOptions(options: ClientOptions, base: string | undefined, isReadable: boolean): ServerSettings
   createAuthorization(ports: AuthorizationPorts): Authorization
 }
 
-/** @param module the second half, or what loads it when it is first needed. */
+/** @param module the second half, or a function that loads it on first use. */
 function createSecondHalf(
   module: SecondHalfModule | (() => Promise<SecondHalfModule>),
   create: (module: SecondHalfModule) => Authorization,
@@ -50,8 +50,8 @@ function createSecondHalf(
 }
 
 /**
- * What this half reads of the options: it takes only what is fit for use. The second half checks all of them, and says
- * what is wrong.
+ * Reads the options that the first half needs, and skips wrong values. The second half checks all options and reports the
+ * wrong ones.
  */
 export function readOptions(options: ClientOptions, base: string | undefined) {
   const {
@@ -67,12 +67,12 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
     ...{ clientId, strict, clientAuthentication: options.clientAuthentication, grant, session },
     issuer: String(issuer),
     quirks: new Set([quirks ?? []].flat()),
-    // extensions see an answer as the provider respells it
+    // the provider comes first, so that extensions see its corrected responses
     extensions: [options.provider ?? [], options.extensions ?? [], grant?.extension]
       .flat()
       .filter((one): one is Extension => typeof one === 'function'),
     redirectUri: base && URL.canParse(redirectUri, base) ? new URL(redirectUri, base).href : redirectUri,
-    // what a grant asks for that latchkey runs by itself
+    // the scope of a grant without a user
     grantScope: [options.scope ?? []].flat().join(' '),
     endsProviderSession: postLogoutRedirectUri !== undefined || logoutParameters !== undefined,
     allowedOrigins: new Set(
@@ -81,12 +81,12 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
         .filter(isOrigin)
         .map(entry => new URL(entry).origin),
     ),
-    // the more specific ones first
+    // the most specific URL first
     resources: urls.map(baseOf).sort((a, b) => b.length - a.length),
   }
 }
 
-/** The page, which the app's own router shows. */
+/** The page, but the app's router shows its URLs if the option `navigate` is set. */
 const withRouter = (page: Page | undefined, navigate: ClientOptions['navigate']): Page | undefined =>
   page && typeof navigate === 'function'
     ? { ...page, navigate: url => showBy(navigate, url, page.replaceLocation) }
@@ -94,7 +94,7 @@ const withRouter = (page: Page | undefined, navigate: ClientOptions['navigate'])
 
 const originOf = (url = '') => (URL.canParse(url) ? new URL(url).origin : undefined)
 
-/** @throws ConfigurationError unless `resources` has an API of this name. */
+/** @throws ConfigurationError if `resources` contains no API of this name. */
 function parseResourceName(name: string, resources: readonly string[]): string {
   const url = URL.canParse(name) ? baseOf(name) : name
   if (resources.includes(url)) return url
@@ -104,8 +104,8 @@ function parseResourceName(name: string, resources: readonly string[]): string {
 }
 
 /**
- * Composes a client of its parts: the store, the session and `fetch` here, and all talk with the authorization server in
- * the second half, which is loaded.
+ * Composes a client from its parts. The first half contains the store, the session and `fetch`. The second half communicates
+ * with the authorization server, and may be loaded later.
  */
 export function composeClient(
   options: ClientOptions,
@@ -117,7 +117,7 @@ export function composeClient(
   const page = withRouter(environment.page, options.navigate)
   const base = page?.location()
   const check = ({ parseOptions }: SecondHalfModule) => parseOptions(options, base, isReadable)
-  // what is there at once checks all options before anything is made of them
+  // if the second half is already loaded, it checks all options before latchkey creates anything from them
   const checked = typeof module === 'function' ? undefined : check(module)
   const settings = readOptions(options, base)
   const { grant, session, grantScope: scope } = settings
@@ -130,7 +130,7 @@ export function composeClient(
     : (grant?.userAgent ?? environment.userAgent())
   const keyValue = limited(store.keyValue, clock)
   const lock = typedLock(store.lock)
-  // what belongs to another client, grant or session is never read
+  // entries of other clients, grants and sessions have other prefixes, so latchkey never reads them
   const prefix = [
     `latchkey ${settings.issuer} ${settings.clientId}`,
     ...(grant?.parameters ? [`by ${grant.type}`] : []),
@@ -143,10 +143,10 @@ export function composeClient(
   const { emit, warn } = log
   store.onDegraded?.(message => emit({ type: 'storage-degraded', message }))
 
-  /** The id of a session whose record was changed here; `undefined`: what is stored was changed by someone else. */
+  /** Emits the id of a session whose record this client changed, or `undefined` if another tab or process changed it. */
   const changes = createListeners<string | undefined>()
   const left = createListeners<LeftSession>()
-  let wokeAt = clock.now() // whoever loads the page again wants what failed tried again
+  let wokeAt = clock.now() // a page load is a wake too: failed refreshes are retried
   const extensions = settings.extensions.map(extend =>
     extend({
       ...settings,
@@ -198,7 +198,7 @@ export function composeClient(
     channel: () => store.channel(prefix),
     wake: environment.wake,
     woke() {
-      wokeAt = clock.now() + 1 // after whatever has failed up to now
+      wokeAt = clock.now() + 1 // later than every failure so far
     },
     ended(sessionId) {
       for (const one of extensions) one.ended?.(sessionId)
@@ -254,7 +254,7 @@ export function composeClient(
     },
 
     async signOut({ endProviderSession, ...request } = {}) {
-      authorization.loaded?.checkSignOut(request) // where it is there, before anything is removed
+      authorization.loaded?.checkSignOut(request) // if it is loaded, before latchkey removes anything
       const isAsked = request.postLogoutRedirectUri !== undefined || request.parameters !== undefined
       const isLeaving = endProviderSession ?? (settings.endsProviderSession || isAsked)
       await shareSignOut('', () =>

@@ -35,7 +35,7 @@ export type ErrorCode =
   | 'ERR_STORAGE'
   | 'ERR_LOCK_TIMEOUT'
 
-/** Where `docs` leads: the page is in the package too. */
+/** The page that `docs` refers to. The package contains it. */
 const DOCS = 'latchkey/docs/errors.md'
 
 /**
@@ -67,7 +67,7 @@ export class ConfigurationError extends LatchkeyError {
   }
 }
 
-/** What a server says of itself, not of the request (RFC 6749 section 4.1.2.1). */
+/** Whether an error is about the server's state, not about the request (RFC 6749 section 4.1.2.1). */
 const isPassing = (error?: string) => error === 'temporarily_unavailable' || error === 'server_error'
 
 /** Why a sign-in did not complete. */
@@ -136,7 +136,7 @@ export class CallbackError extends LatchkeyError {
     this.errorUri = options?.errorUri
     this.retryable = isPassing(this.error) || this.cause instanceof NetworkError
     this.lost = options?.lost
-    // a function is nothing to log
+    // not enumerable, so that loggers do not print the function
     Object.defineProperty(this, 'restart', { value: undefined, writable: true, enumerable: false })
   }
 }
@@ -159,12 +159,13 @@ export class ServerError extends LatchkeyError {
   override readonly retryable: boolean
   /** The OAuth `error` (RFC 6749 section 5.2), or latchkey's own: `invalid_response`, `refused`, `metadata_downgrade`. */
   readonly error: string
+  /** The server's `error_description` (RFC 6749 section 5.2), if there was one. */
   readonly errorDescription: string | undefined
   /** The HTTP status of the answer, if there was one. */
   readonly status: number | undefined
   /** The quirk that would accept the answer, if there is one: see the option `quirks`. */
   readonly quirk: string | undefined
-  /** If the user is needed (`interaction_required`): what to ask for, as JSON text. `signIn({ stepUp: error })` does. */
+  /** With `interaction_required`: the `claims` for the next sign-in, as JSON text. Call `signIn({ stepUp: error })`. */
   readonly claims: string | undefined
   constructor(
     message: string,
@@ -181,7 +182,7 @@ export class ServerError extends LatchkeyError {
   }
 }
 
-/** Why the authorization server did not answer. */
+/** Why there is no usable answer from the authorization server. */
 export type NetworkReason =
   /** There was no connection, or it broke before an answer. In a browser it can also mean that CORS blocked the answer. */
   | 'unreachable'
@@ -192,11 +193,11 @@ export type NetworkReason =
   /** Something else answered, for example the sign-in page of a Wi-Fi network. */
   | 'not_the_server'
 
-/** latchkey could not reach the authorization server, or the server gave no answer of its own. The session is kept. */
+/** latchkey could not reach the authorization server, or the server could not answer the request. The session is kept. */
 export class NetworkError extends LatchkeyError {
   override readonly name = 'NetworkError'
   readonly code = 'ERR_NETWORK'
-  /** False where only a change helps: a certificate that is not trusted, a document that has moved for good. */
+  /** False if a retry cannot help: for example, the certificate is not trusted, or the document has moved permanently. */
   override readonly retryable: boolean
   readonly reason: NetworkReason
   /** The HTTP status of the answer, if there was one. */

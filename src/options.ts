@@ -148,7 +148,7 @@ const OPTIONS = {
   clock: '',
 } satisfies Record<keyof ClientOptions, string>
 
-/** Every option of `signIn()`, in the same way. The last ones are latchkey's own. */
+/** Every option of `signIn()`, with names that other libraries have for it. `leaves` and `subject` are internal. */
 const SIGN_IN_OPTIONS = {
   returnTo: 'redirectTo redirectUri appState state',
   authorizationParameters: 'extraQueryParams prompt loginHint acrValues',
@@ -160,7 +160,7 @@ const SIGN_IN_OPTIONS = {
   subject: '',
 } satisfies Record<keyof SignInOptions | 'leaves' | 'subject', string>
 
-/** How many letters two names begin with in common, whatever their spelling. */
+/** The length of the common prefix of two names, without `_` and `-` and ignoring case. */
 function sharedLetters(...names: [string, string]): number {
   const [one = '', other = ''] = names.map(name => name.replace(/[_-]/g, '').toLowerCase())
   let count = 0
@@ -168,7 +168,7 @@ function sharedLetters(...names: [string, string]): number {
   return count
 }
 
-/** @throws ConfigurationError for an option that does not exist; it names the one that was probably meant. */
+/** @throws ConfigurationError for an unknown option. Its message suggests the most similar one. */
 function checkNames(options: object, known: Readonly<Record<string, string>>, call: string): void {
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || Object.hasOwn(known, name)) continue
@@ -187,7 +187,7 @@ const isFunction = (value: unknown) => typeof value === 'function'
 
 const ONLY_LOOPBACK = ' (http only on loopback)'
 
-/** @throws ConfigurationError that names the option, what it got and what would be right. */
+/** @throws ConfigurationError unless `isRight`. Its message names the option, the value and a correct one. */
 function check(isRight: unknown, option: string, right: string, got: unknown): asserts isRight {
   if (isRight) return
   const shown = typeof got === 'object' && got ? 'an object' : JSON.stringify(got)?.slice(0, 99)
@@ -197,7 +197,7 @@ function check(isRight: unknown, option: string, right: string, got: unknown): a
 const parseUrl = (value: unknown, base?: string): URL | undefined =>
   typeof value === 'string' && URL.canParse(value, base) ? new URL(value, base) : undefined
 
-/** A URL whose traffic nobody can read on the way, without query and fragment: an issuer, or an API. */
+/** Parses the URL of an issuer or API: https, or http on loopback, without query, fragment and user name. */
 function parseBase(value: unknown, option: string, right: string): URL {
   const url = parseUrl(value)
   const isFit = url && isConfidential(url) && !url.search && !url.hash && !url.username
@@ -205,7 +205,7 @@ function parseBase(value: unknown, option: string, right: string): URL {
   return url
 }
 
-/** @throws ConfigurationError unless there is one issuer, which is https. */
+/** @throws ConfigurationError unless there is exactly one issuer. It must be https, or http on loopback. */
 export function parseIssuer({ server, issuer: named }: ServerChoice): string {
   const issuer = server?.issuer ?? named
   parseBase(issuer, server ? 'server.issuer' : 'issuer', 'an https URL such as "https://id.example.com"')
@@ -216,17 +216,17 @@ export function parseIssuer({ server, issuer: named }: ServerChoice): string {
 }
 
 function parseRedirectUri(value: string, base: string | undefined, option: string): string {
-  // where there is no page yet (server rendering), it is resolved by the time of the sign-in
+  // without a page, for example while a server renders, there is nothing to resolve it against
   if (!base && /^\/(?!\/)/.test(value)) return value
   const url = parseUrl(value, base)
-  // other schemes are an app's own (RFC 8252 section 7.1), but never ones that run code
+  // a native app may use its own scheme (RFC 8252 section 7.1), but not one that runs code
   const isOwn = url && !/^(https?|javascript|data|blob|file):/.test(url.protocol) && url.protocol.length > 1
   const isFit = value && url && !value.includes('#') && (isOwn || isConfidential(url))
   check(isFit, option, `a URL without fragment, such as "/callback"${ONLY_LOOPBACK}`, value)
   return url.href
 }
 
-/** One space between, no duplicates, only characters of RFC 6749 section 3.3. */
+/** Returns the scopes separated by one space, without duplicates. Only characters of RFC 6749 section 3.3 are allowed. */
 function parseScope(scope: string | readonly string[], option = 'scope'): string {
   const isText = [scope].flat().every(one => typeof one === 'string')
   check(isText, option, 'a string or a list of strings such as "openid profile"', scope)
@@ -242,7 +242,7 @@ function checkOrigins(origins: readonly string[]): void {
   for (const entry of origins) check(isOrigin(entry), option, right, entry)
 }
 
-/** @throws ConfigurationError for a member that is a token, or that latchkey reads itself. */
+/** @throws ConfigurationError for a member that contains a token or secret, or that latchkey reads itself. */
 function checkResponseParameters(names: readonly string[]): readonly string[] {
   const option = 'responseParameters'
   for (const name of names) {
@@ -261,10 +261,10 @@ const EXPOSED = {
 } as const
 
 /**
- * Reads the options once.
- * @param base what relative URLs are resolved against, where there is a page.
- * @param isReadable whether anybody can read the app and what is in it.
- * @throws ConfigurationError that names the option, what it got and what would be right.
+ * Checks and reads all options.
+ * @param base the page's URL, against which relative URLs are resolved, if there is a page.
+ * @param isReadable whether anybody can read the app's code and data, as in a browser.
+ * @throws ConfigurationError for a wrong option. Its message names the option, the value and a correct one.
  */
 export function parseOptions(
   options: ClientOptions,
@@ -308,7 +308,7 @@ export function parseOptions(
       postLogoutRedirectUri === undefined
         ? undefined
         : parseRedirectUri(postLogoutRedirectUri, base, 'postLogoutRedirectUri'),
-    // what is asked for later has to be granted now, unless latchkey runs the grant for each API
+    // the sign-in must request every scope of the APIs; a grant without a user requests tokens for each API separately
     scope: parseScope(
       grant?.parameters
         ? (options.scope ?? '')
@@ -327,7 +327,7 @@ export function parseOptions(
   }
 }
 
-/** What the app brings of its own: an object of the right kind, or nothing. */
+/** Checks the objects and functions that the app supplies. All are optional. */
 function checkPorts({ store, userAgent, fetch, clock, navigate, logger, host }: ClientOptions): void {
   check(host === undefined || isFunction(host), 'host', 'worker(…) of latchkey/worker', host)
   check(navigate === undefined || isFunction(navigate), 'navigate', 'a function', navigate)
@@ -363,11 +363,11 @@ const checkIndicator = (resource: string | undefined, option: string) =>
     resource,
   )
 
-/** Without the members that are not there. */
+/** Removes undefined and empty members. */
 const definedOf = <T extends object>(whole: T): Partial<T> =>
   Object.fromEntries(Object.entries(whole).filter(([, value]) => value)) as Partial<T>
 
-/** What latchkey itself puts into an authorization request, and what has no place in a URL. */
+/** Parameters of an authorization request that latchkey sets itself, or that must not be in a URL. */
 const RESERVED = /^(client_.*|redirect_uri|response_.*|scope|state|nonce|request.*|code.*|.*_token)$/
 
 function checkParameters(
@@ -383,7 +383,7 @@ function checkParameters(
   return parameters
 }
 
-/** @throws ConfigurationError for a parameter that is latchkey's own, or a secret that must not be in a URL. */
+/** @throws ConfigurationError for a parameter that latchkey sets itself, or a secret that must not be in a URL. */
 export function checkAuthorizationParameters(
   parameters: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
@@ -393,14 +393,14 @@ export function checkAuthorizationParameters(
   return parameters
 }
 
-/** What latchkey itself puts into a request for the end of the provider's session, and what has no place in a URL. */
+/** Parameters of a request to the provider's sign-out page that latchkey sets itself, or that must not be in a URL. */
 const RESERVED_AT_SIGN_OUT =
   /^(client_id|client_secret|post_logout_redirect_uri|state|.*_token|id_token_hint)$/
 
 /**
- * What one sign-out asks for.
- * @param base what relative URLs are resolved against, where there is a page.
- * @throws ConfigurationError
+ * Checks the options of `signOut()` and adds the client's defaults.
+ * @param base the page's URL, against which relative URLs are resolved, if there is a page.
+ * @throws ConfigurationError for a wrong option.
  */
 export function parseSignOut(
   { postLogoutRedirectUri: own, parameters = {} }: Omit<SignOutOptions, 'endProviderSession'>,
@@ -416,15 +416,16 @@ export function parseSignOut(
 }
 
 /**
+ * Resolves `returnTo`.
  * @param own a URL of the app: its redirect URI, or the webview's address.
- * @throws ConfigurationError unless `returnTo` is of the app's own origin, and what a page can show as its address.
+ * @throws ConfigurationError if `returnTo` is not at the app's origin, or contains a user name or password.
  */
 export function parseReturnTo(returnTo: string | undefined, own: string): string | undefined {
   if (returnTo === undefined) return undefined
   const home = parseUrl(own)
   const url = parseUrl(returnTo, own)
   check(
-    // not by `origin`, which is "null" for a webview's own scheme (capacitor://localhost)
+    // `origin` is "null" for a webview's own scheme (capacitor://localhost)
     url?.host && url.protocol === home?.protocol && url.host === home.host && !url.username && !url.password,
     'returnTo',
     home?.host ? `a URL of ${home.protocol}//${home.host}` : "left out: there is no page of the app's own",
@@ -433,7 +434,7 @@ export function parseReturnTo(returnTo: string | undefined, own: string): string
   return url.href
 }
 
-/** What a step-up adds to an authorization request (RFC 6750 section 3, RFC 9470 section 4). */
+/** Returns the scope and parameters of an authorization request for a step-up (RFC 6750 section 3, RFC 9470 section 4). */
 export function parseStepUp(
   { scope, acrValues, maxAgeSeconds, claims }: StepUp,
   configured: string,
@@ -443,7 +444,7 @@ export function parseStepUp(
   check(isAge, 'stepUp.maxAgeSeconds', 'a whole number, 0 or more', maxAgeSeconds)
   check(claims === undefined || parseClaims(claims), 'stepUp.claims', 'an object as JSON text', claims)
   return {
-    // the union: what there is already must not be lost over what is new
+    // the union, so that the new scope does not replace the scopes that are already granted
     scope: parseScope(scope ? [configured, granted, scope] : configured, 'stepUp.scope'),
     parameters: definedOf({
       acr_values: acrValues ?? '',
@@ -464,7 +465,7 @@ function parseClaims(text: string): Claims | undefined {
   }
 }
 
-/** Both of what two requests ask for by `claims`: for each target, the members of both. */
+/** Merges two `claims` parameters (OpenID Connect Core section 5.5): for each target, the members of both. */
 function joinClaims(one: string | undefined, other: string | undefined): string | undefined {
   const [before, after] = [parseClaims(one ?? ''), parseClaims(other ?? '')]
   if (!before || !after) return other ?? one
@@ -472,14 +473,14 @@ function joinClaims(one: string | undefined, other: string | undefined): string 
   return JSON.stringify({ ...before, ...Object.fromEntries(joined) })
 }
 
-/** Asks for one sign-in only, not for the sessions that follow on it. */
+/** Parameters that apply to one sign-in only. A recovery does not repeat them. */
 const ONCE = /^(prompt|max_age|acr_values|claims|id_token_hint)$/
 
 /**
- * What one sign-in asks for.
+ * Checks the options of `signIn()` and adds the client's defaults.
  * @param own a URL of the app: its redirect URI, or the webview's address.
- * @param granted the scopes that there are already.
- * @throws ConfigurationError
+ * @param granted the scopes that the session already has.
+ * @throws ConfigurationError for a wrong option.
  */
 export function parseSignIn(
   options: Omit<SignInOptions, 'userAgent'> & { readonly leaves?: boolean },
@@ -502,9 +503,9 @@ export function parseSignIn(
   return {
     scope: more.scope,
     parameters: isSilent ? { ...demanded, prompt: 'none' } : demanded,
-    /** What asks the user, where it is tried without them first. */
+    /** The parameters of the request that follows if the server needs the user. */
     otherwise: isSilent ? demanded : undefined,
-    /** What a recovery of this session asks for again. */
+    /** The parameters that a recovery of this session repeats. */
     kept: Object.fromEntries(Object.entries(asked).filter(([name]) => !ONCE.test(name))),
     returnTo: parseReturnTo(returnTo, own),
     acrValues: stepUp.acrValues,

@@ -31,7 +31,7 @@ export interface RedisStore extends Store {
   idle(): Promise<void>
 }
 
-/** Knows which work under the lock has begun, or waits to begin. */
+/** Wraps a lock and keeps track of the work that runs or waits under it. */
 function watchedLock(inner: Lock) {
   const runs = new Set<Promise<unknown>>()
   const settle = async () => {

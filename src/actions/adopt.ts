@@ -5,25 +5,25 @@ import { notLoaded } from '../core/waiting.ts'
 import { AuthorizationRequiredError, ConfigurationError } from '../errors.ts'
 import { lentPartsOf } from './context.ts'
 
-/** Tokens that another library or a native app got for the same user, issuer and `client_id`. */
+/** Tokens that another library or a native app received for the same user, issuer and `client_id`. */
 export interface ForeignTokens {
-  /** latchkey redeems it at once; the other side must not use it any more. */
+  /** latchkey redeems it immediately; the other side must not use it afterwards. */
   readonly refreshToken: string
-  /** Says whose session it is, where the server sends no ID Token with a refresh. latchkey does not check its signature. */
+  /** Identifies the user if the server sends no ID Token with a refresh. latchkey does not check its signature. */
   readonly idToken?: string | undefined
-  /** Removes the tokens where they were kept. latchkey calls it when they are adopted, or of no use. */
+  /** Removes the tokens from their old place. latchkey calls it when it has adopted them, or when they are unusable. */
   forget?(): void
 }
 
 const textOf = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
 
 /**
- * Begins a session with tokens that exist already, without a sign-in: latchkey redeems the refresh token (RFC 6749
- * section 6), checks the answer and stores the session. You may call it at every start: the same refresh token is redeemed
- * once, and a session that the user has ended is not begun again.
- * @throws ConfigurationError if somebody else is signed in, or the tokens are of another issuer or client;
- * AuthorizationRequiredError if the server does not accept the refresh token, or the session has been ended;
- * ServerError, NetworkError, StorageError or LockTimeoutError as at a refresh.
+ * Begins a session with existing tokens, without a sign-in: latchkey redeems the refresh token (RFC 6749 section 6), checks
+ * the response and stores the session. You may call it at every start: latchkey redeems a refresh token only once, and does
+ * not begin a session again that the user has ended.
+ * @throws ConfigurationError if another user may be signed in, or the tokens are for another issuer or client;
+ * AuthorizationRequiredError if the server does not accept the refresh token, names another user than `idToken`, or the
+ * session has ended; ServerError, NetworkError, StorageError or LockTimeoutError as for a refresh.
  */
 export async function adopt(
   client: { readonly [actionContext]?: unknown },
@@ -35,7 +35,7 @@ export async function adopt(
   const { signIn } = lentPartsOf(client)
   const { createAdoption } = await import('./adoption.ts').catch(notLoaded)
   const userAgent: UserAgent = {
-    name: `adopt ${crypto.randomUUID()}`, // two calls may be about two tokens
+    name: `adopt ${crypto.randomUUID()}`, // signIn() shares equal requests, but two calls may adopt different tokens
     begin: redirectUri => ({
       redirectUri,
       authorize: async () => undefined,
@@ -59,16 +59,16 @@ function read(area: Area, key: string): Record<string, unknown> {
   try {
     return Object(JSON.parse(area.getItem(key) ?? '{}'))
   } catch {
-    return {} // damaged, or not its own
+    return {} // damaged, or written by other code
   }
 }
 
 /**
  * Reads the session that oidc-client-ts (also react-oidc-context, and oidc-client 1) has stored.
  * @param area its `userStore`: sessionStorage unless the app chose localStorage.
- * @param options.authority exactly as the app gave it.
- * @param options.prefix of its `WebStorageStateStore`. Default `oidc.`.
- * @returns `undefined` if there is none with a refresh token.
+ * @param options.authority exactly as the app configured it.
+ * @param options.prefix the prefix of its `WebStorageStateStore`. Default `oidc.`.
+ * @returns `undefined` if there is no session with a refresh token.
  */
 export function fromOidcClient(
   area: Area,
@@ -82,10 +82,10 @@ export function fromOidcClient(
 }
 
 /**
- * Reads the session that auth0-spa-js 2 has stored with `cacheLocation: 'localstorage'` and `useRefreshTokens`: with any
- * other choice, it stores none.
+ * Reads the session that auth0-spa-js 2 has stored with `cacheLocation: 'localstorage'` and `useRefreshTokens`. With other
+ * options it stores no refresh token.
  * @param area localStorage.
- * @returns `undefined` if there is none with a refresh token.
+ * @returns `undefined` if there is no session with a refresh token.
  */
 export function fromAuth0(area: Storage, { clientId }: { clientId: string }): ForeignTokens | undefined {
   const prefix = `@@auth0spajs@@::${clientId}::`
@@ -104,8 +104,8 @@ export function fromAuth0(area: Storage, { clientId }: { clientId: string }): Fo
 }
 
 /**
- * Reads the tokens of keycloak-js, which keeps them in memory, or what the app has stored of them. Do not call its
- * `updateToken()` any more.
+ * Reads the tokens of keycloak-js, which keeps them in memory, or the tokens that the app itself has stored. Do not call
+ * keycloak-js's `updateToken()` afterwards.
  * @param keycloak the Keycloak object, or an object with the same members.
  * @returns `undefined` if there is no refresh token.
  */

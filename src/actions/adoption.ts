@@ -16,7 +16,10 @@ import {
 
 type AdoptionPorts = ObtainPorts & SignInPorts
 
-/** The claims of an ID Token that was checked by somebody else, if it is of this issuer and client. */
+/**
+ * Reads the claims of an ID Token whose signature another library has checked.
+ * @throws ConfigurationError if it is for another issuer or client.
+ */
 async function claimsOf(
   { settings, server, acceptDeviation }: AdoptionPorts,
   idToken: string,
@@ -30,7 +33,7 @@ async function claimsOf(
   )
 }
 
-/** What an answer and the tokens before it make together. */
+/** Completes a token response with the adopted refresh token and ID Token where the server sent none. */
 function join(
   granted: Granted,
   refreshToken: string,
@@ -51,16 +54,19 @@ function join(
   }
 }
 
-/** Redeems a refresh token that somebody else got, and begins a session with what comes. */
+/** Creates the step of a sign-in that redeems another library's refresh token and begins a session with the response. */
 export function createAdoption(refreshToken: string, idToken: string | undefined) {
   return async (lent: unknown): Promise<true> => {
     const ports = lent as AdoptionPorts
     const { records, lock, prefix, clock, server, now, extensions } = ports
-    const sessionId = `adopted.${await ports.hash(refreshToken)}` // known again when it is handed in once more
+    const sessionId = `adopted.${await ports.hash(refreshToken)}` // the same token gets the same id
     await server()
     const old = idToken === undefined ? undefined : await claimsOf(ports, idToken)
 
-    /** @throws ConfigurationError, AuthorizationRequiredError where it must not begin. @returns whether it need not. */
+    /**
+     * @returns whether this user already has a usable session here.
+     * @throws ConfigurationError if the session may be another user's.
+     */
     const isThere = (current: SessionRecord | undefined): boolean => {
       if (!current || decide(current, now()).do === 'authorize') return false
       const { sub } = current.tokens.claims ?? {}
@@ -87,7 +93,7 @@ export function createAdoption(refreshToken: string, idToken: string | undefined
       if (isThere(sessionOf(stored))) return undefined
       const ended = endOf(stored)
       if (ended?.sessionId === sessionId) throw new AuthorizationRequiredError(ended.ended)
-      // what binds tokens to a key makes one for each session before its first token request
+      // dpop() creates the session's key in this hook, before the first token request
       const parameters = new URLSearchParams()
       await extensions.authorizationRequest({ server: await server(), sessionId, parameters })
       let unused: string | undefined

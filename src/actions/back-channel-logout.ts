@@ -14,56 +14,56 @@ export type { LoggedOut } from '../authorization/logout-token.ts'
 export type { KeyValue } from '../core/ports.ts'
 
 interface CommonOptions {
-  /** The `client_id` that the provider knows this service by: what logout tokens are for. */
+  /** This service's `client_id` at the provider: the audience of its logout tokens. */
   clientId: string
   /**
-   * Ends the sessions that are meant, in whatever way this service keeps them. May be called again for the same ones, and
-   * has 30 seconds to settle.
+   * Ends the sessions of the named user or session id in your service. latchkey may call it again for the same ones. It must
+   * settle within 30 seconds.
    */
   endSessions: (who: LoggedOut) => unknown
-  /** The `alg` that ID Tokens are signed with. Default: those that the provider announces, else RS256. */
+  /** The `alg` that ID Tokens are signed with. Default: the algorithms in the provider's metadata, else RS256. */
   signingAlgorithm?: string
-  /** Where the ids of accepted tokens are remembered for 20 minutes: shared, if several processes listen. Default: memory. */
+  /** Stores the ids of accepted tokens for 20 minutes. If several processes listen, it must be shared. Default: memory. */
   remembered?: KeyValue
-  /** What requests are sent with. Default: the global `fetch`. */
+  /** The function that sends all requests. Default: the global `fetch`. */
   fetch?: Fetch
-  /** Default: the device's. */
+  /** The source of time. Default: the device's clock. */
   clock?: Clock
 }
 
-/** Either `issuer`, whose metadata is then discovered, or `server`, which is that metadata. */
+/** Set either `issuer`, whose metadata latchkey then discovers, or `server`, the metadata itself. */
 export type BackChannelLogoutOptions = CommonOptions & ServerChoice
 
 export interface BackChannelLogout {
   /**
-   * Answers a request to the `backchannel_logout_uri` (section 2.5): 200 when the sessions are ended, 400 when the token
-   * was refused or they could not be ended. Never rejects.
+   * Answers a request to the `backchannel_logout_uri` (OpenID Connect Back-Channel Logout section 2.5): 200 after the
+   * sessions have ended, 400 if latchkey refused the token or `endSessions` failed. Never rejects.
    */
   handle(request: Request): Promise<Response>
   /**
-   * The same for who has read the form member `logout_token` already.
-   * @throws ServerError for a token that is refused; NetworkError or StorageError when it may be sent again; what
-   * `endSessions` throws.
+   * Does the same if your code has already read the form member `logout_token`.
+   * @throws ServerError for a refused token; NetworkError or StorageError if the provider may send it again; any error of
+   * `endSessions`.
    */
   accept(logoutToken: string): Promise<LoggedOut>
 }
 
-/** Beyond the age at which a token is refused, in either direction. */
+/** latchkey accepts a token from OLDEST_SECONDS before its `iat` until OLDEST_SECONDS after it. */
 const REMEMBER_MS = 2 * OLDEST_SECONDS * 1000
 const SWEEP_MS = 60_000
 const MAX_CHARS = 20_000
-/** How long a provider may take to send its request: it is one form. */
+/** How long a provider may take to send its request, which is one small form. */
 const BODY_MS = 10_000
-/** How long the app may take to end the sessions: no provider waits longer for the answer. */
+/** How long the app may take to end the sessions. Providers do not wait longer for the response. */
 const END_MS = 30_000
 
 const endedTooLate = () =>
   new NetworkError(`endSessions() did not settle within ${END_MS / 1000} s. Send the token again.`, 'timeout')
 
 /**
- * For a service that the provider tells when a user signs out elsewhere (OpenID Connect Back-Channel Logout 1.0). Every
- * logout token is checked as section 2.6 asks, and accepted once.
- * @throws ConfigurationError when an option is wrong.
+ * Receives the provider's requests to end sessions when a user signs out elsewhere (OpenID Connect Back-Channel Logout 1.0).
+ * latchkey checks every logout token (section 2.6) and accepts it once.
+ * @throws ConfigurationError for a wrong option.
  */
 export function createBackChannelLogout(options: BackChannelLogoutOptions): BackChannelLogout {
   const { clientId, endSessions, signingAlgorithm, server: metadata } = options
@@ -85,11 +85,11 @@ export function createBackChannelLogout(options: BackChannelLogoutOptions): Back
     acceptDeviation,
     watch: async () => {},
   })
-  // the same object each time, because its key set is remembered with it
+  // always the same object: oauth4webapi caches the key set by it
   const asOnce = once(async () => asSigner(await server(), signingAlgorithm))
 
   let sweptAt = 0
-  /** @returns whether nobody has accepted a token of this id before. */
+  /** Stores the id and removes old ones. @returns whether the id is new. */
   const remember = async (id: string): Promise<boolean> => {
     const now = clock.now()
     let isNew = false
@@ -145,7 +145,7 @@ export function createBackChannelLogout(options: BackChannelLogoutOptions): Back
   }
 }
 
-/** The one form member that counts (section 2.5). */
+/** Reads the form member `logout_token` (section 2.5). Returns '' if it is missing or repeated. */
 async function logoutTokenOf(request: Request, clock: Clock): Promise<string> {
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(request.headers.get('content-type') ?? '')
   if (request.method !== 'POST' || !isForm) return ''
@@ -154,7 +154,7 @@ async function logoutTokenOf(request: Request, clock: Clock): Promise<string> {
   return more.length ? '' : logoutToken
 }
 
-/** The body of a request, or nothing where it is too long; it may also never end. */
+/** Reads the body of a request, with a time limit because it may never end. Returns '' if it is too long. */
 async function readText(request: Request, clock: Clock): Promise<string> {
   const reader = request.body?.pipeThrough(new TextDecoderStream()).getReader()
   const read = async (): Promise<string> => {
@@ -172,6 +172,6 @@ async function readText(request: Request, clock: Clock): Promise<string> {
   try {
     return await withTimeLimit(clock, BODY_MS, read, late)
   } finally {
-    void reader?.cancel().catch(() => {}) // not waited for either; harmless at the end
+    void reader?.cancel().catch(() => {}) // not awaited: it could hang, too; after the end it does nothing
   }
 }

@@ -5,27 +5,27 @@ import type { SessionRecord } from '../core/session.ts'
 import { ConfigurationError } from '../errors.ts'
 import { type AuthFetchPorts, createAuthFetch } from '../fetch/auth-fetch.ts'
 
-/** Parts of a client that its actions work with. Nothing that holds a secret hangs on them. */
+/** The parts of a client that actions use. No property contains a token: only function calls return one. */
 export interface LentParts {
-  /** Made once for all actions: it remembers what a refresh did not help. */
+  /** Created once for all actions: its fetch remembers which 401s a refresh did not cure. */
   context?: ActionContext
   readonly clientId: string
   readonly calls: AuthFetchPorts
   current(): SessionRecord | undefined
   readonly amend: SessionRecords['amend']
   authorization(): Promise<Authorization>
-  /** In any way, also one that leaves no webview. */
+  /** The client's `signIn()`, but also with user agents that do not leave the webview. */
   readonly signIn: Client['signIn']
 }
 
-/** @throws ConfigurationError for a client of somebody else's making. */
+/** @throws ConfigurationError if `createClient()` did not create this client. */
 export function lentPartsOf(client: { readonly [actionContext]?: unknown }): LentParts {
   const parts = client[actionContext] as LentParts | undefined
   if (parts) return parts
   throw new ConfigurationError('"client" must be one that createClient() returned.')
 }
 
-/** What an action is given to work with, made of what the client lends it. */
+/** Returns the context that the client's actions share. Creates it on first use. */
 export function actionContextOf(client: { readonly [actionContext]?: unknown }): ActionContext {
   const parts = lentPartsOf(client)
   parts.context ??= createActionContext(parts)

@@ -1,11 +1,11 @@
 import type { Client } from '../core/client.ts'
 
 /**
- * For the page that the provider loads in a frame when the user signs out elsewhere (OpenID Connect Front-Channel Logout
- * section 2): ends the session of this browser if it is the one that is meant. Nothing is navigated, and nothing else in
- * the address is looked at. Works where the browser lets a frame of the provider's page see this origin's storage.
- * @param address of the page, with `iss` and `sid`: register it with `frontchannel_logout_session_required`.
- * @returns whether a session was ended.
+ * Ends this browser's session if `iss` and `sid` in the address name it. Call it in the page that the provider loads in a
+ * frame when the user signs out elsewhere (OpenID Connect Front-Channel Logout section 2). It does not navigate, and ignores
+ * all other parameters. It works only if the browser lets a frame in the provider's page read this origin's storage.
+ * @param address the page's address. Register the page with `frontchannel_logout_session_required`.
+ * @returns whether latchkey ended the session.
  */
 export async function frontChannelLogout(
   client: Pick<Client, 'start' | 'signOut'>,

@@ -5,15 +5,15 @@ import { AuthorizationRequiredError, ConfigurationError, ServerError } from '../
 import { actionContextOf } from './context.ts'
 
 export interface IdTokenOptions {
-  /** For how many seconds the ID Token has to be valid at least, 0 or more. Default 30. */
+  /** How many more seconds the ID Token must be valid, 0 or more. Default 30. */
   minValiditySeconds?: number
   /** Stops waiting. */
   signal?: AbortSignal
 }
 
 /**
- * Returns the raw ID Token (OpenID Connect Core section 2), for services that take it in place of an access token, such as
- * AWS STS or Kubernetes. Refreshes first if it has expired. Your code then decides where the token goes.
+ * Returns the raw ID Token (OpenID Connect Core section 2), for services that accept it instead of an access token, such as
+ * AWS STS or Kubernetes. Refreshes first if it has expired. Your code is responsible for where it sends the token.
  * @throws AuthorizationRequiredError if nobody is signed in, or there is no refresh token; ConfigurationError if the session
  * has no ID Token; ServerError if the server sends no new ID Token with a refresh; NetworkError, StorageError or
  * LockTimeoutError if the refresh failed.

@@ -2,18 +2,18 @@ import type { Client, SignInOptions } from '../core/client.ts'
 import { ConfigurationError } from '../errors.ts'
 
 export interface ThirdPartyLoginOptions extends Pick<SignInOptions, 'userAgent'> {
-  /** The `issuer` of the client: a login that names another one is not begun. */
+  /** The client's `issuer`. latchkey ignores a login that names another one. */
   issuer: string
-  /** Whether this page is in a frame, where nobody may be made to sign in. Default: looked up. */
+  /** Whether this page is in a frame, where latchkey refuses to begin a sign-in. Default: `top !== self`. */
   framed?: boolean
 }
 
 /**
- * For the page that the provider, or a portal, sends the user to in order to begin a sign-in here (OpenID Connect Core
- * section 4, `initiate_login_uri`). `login_hint` is passed on, `target_link_uri` becomes `returnTo`.
- * @param address of the page, with `iss`.
- * @returns whether a sign-in was begun: not where the address does not name this issuer.
- * @throws ConfigurationError in a frame, or for a `target_link_uri` that is not on the app's own origin.
+ * Begins a sign-in that the provider or a portal asks for (OpenID Connect Core section 4). Call it in the page that is
+ * registered as `initiate_login_uri`. latchkey passes on `login_hint`, and uses `target_link_uri` as `returnTo`.
+ * @param address the page's address, with `iss`.
+ * @returns `false` if the address does not name this issuer or repeats a parameter; latchkey then begins no sign-in.
+ * @throws ConfigurationError in a frame, or for a `target_link_uri` outside the app's origin; the errors of `signIn()`.
  */
 export async function thirdPartyLogin(
   client: Pick<Client, 'signIn'>,

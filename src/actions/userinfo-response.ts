@@ -12,13 +12,13 @@ import type { SessionRecord } from '../core/session.ts'
 import type { StandardClaims } from '../core/token-set.ts'
 import { ServerError } from '../errors.ts'
 
-/** Claims about the user who is signed in (OpenID Connect Core section 5.1). */
+/** Claims about the signed-in user (OpenID Connect Core section 5.1). */
 export interface UserInfo extends StandardClaims {
   readonly sub: string
   readonly [claim: string]: unknown
 }
 
-/** @throws ServerError for an answer that is refused; NetworkError. */
+/** Checks and reads a UserInfo response. @throws ServerError if a check fails; NetworkError. */
 export async function readUserInfo(
   context: ActionContext,
   response: Response,
@@ -41,7 +41,7 @@ export async function readUserInfo(
         [allowInsecureRequests]: true,
         [customFetch]: transport,
       })
-    // keys are kept by the object: a key that is new since they were fetched is looked for once
+    // oauth4webapi caches the keys by object: a copy makes it fetch them again, once, in case the key is new
     await verify(as).catch(error => (isUnknownKey(error) ? verify({ ...as }) : Promise.reject(error)))
     return claims
   } catch (error) {

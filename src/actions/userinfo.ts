@@ -10,18 +10,19 @@ export type { UserInfo } from './userinfo-response.ts'
 
 export interface UserInfoOptions {
   /**
-   * The `userinfo_signed_response_alg` of this client's registration, such as `RS256`: then an answer that is not signed
-   * by it is refused. Default: both kinds of answers are taken, and a signature is checked where there is one.
+   * The `userinfo_signed_response_alg` of this client's registration, such as `RS256`. latchkey then refuses a response that
+   * is not signed with it. Default: latchkey accepts unsigned responses, and checks the signature of signed ones.
    */
   signedResponseAlg?: string
   signal?: AbortSignal
 }
 
 /**
- * Asks the server about the user who is signed in (OpenID Connect Core section 5.3). The session does not change.
- * @throws AuthorizationRequiredError when nobody is signed in (any more); ConfigurationError when the session has no ID
- * Token, or the server no UserInfo endpoint; ServerError for an answer that is refused, such as one about somebody else;
- * NetworkError when it may succeed later.
+ * Requests the claims about the signed-in user from the server (OpenID Connect Core section 5.3). The session does not
+ * change.
+ * @throws AuthorizationRequiredError if nobody is signed in, or the session ends meanwhile; ConfigurationError if the
+ * session has no ID Token, or the server has no UserInfo endpoint; ServerError if the server refuses the request, or the
+ * response fails a check, for example because it is about another user; NetworkError if latchkey cannot reach the server.
  */
 export async function userInfo(
   client: Pick<Client, 'session' | typeof actionContext>,

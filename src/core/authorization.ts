@@ -20,10 +20,10 @@ import type {
 import type { Quirk } from './quirks.ts'
 import type { EndedSession, SessionRecord, Stored } from './session.ts'
 
-/** The options of the talk with the authorization server after their checks, with defaults in place. */
+/** The checked options for the communication with the authorization server, including defaults. */
 export interface ServerSettings {
   readonly issuer: string
-  /** Where the server publishes none. */
+  /** The option `server`, if the app set it. latchkey then fetches no metadata. */
   readonly metadata: { readonly issuer: string } | undefined
   readonly clientId: string
   readonly clientAuthentication: ClientAuthentication | undefined
@@ -32,34 +32,34 @@ export interface ServerSettings {
   readonly scope: string
   readonly authorizationParameters: Readonly<Record<string, string>>
   readonly logoutParameters: Readonly<Record<string, string>>
-  /** The more specific ones first. */
+  /** The most specific URL first. */
   readonly resources: readonly Resource[]
   readonly leewaySeconds: number
-  /** The members of token responses that the app wants to have. */
+  /** The members of token responses to keep for the app. */
   readonly responseParameters: readonly string[]
   readonly strict: boolean
   readonly quirks: ReadonlySet<Quirk>
-  /** In place of the authorization code flow. */
+  /** Replaces the authorization code flow. */
   readonly grant?: Grant | undefined
   readonly session?: string | undefined
-  /** What the app's developers should look at, although nothing is refused. */
+  /** Warnings about the options, for the app's developers. */
   readonly warnings: readonly Warning[]
 }
 
-/** The stored session, as the two halves of a client share it. */
+/** The stored session. Both halves of a client share it. */
 export interface SessionRecords {
-  /** What was last read or written here. */
+  /** The value that this client last read or wrote. */
   readonly stored: Stored
-  /** The session in it: what calls use while it is fresh. */
+  /** The session in `stored`. Calls use it while it is fresh. */
   readonly current: SessionRecord | undefined
-  /** Whether the session is in memory only: it could not be stored. */
+  /** Whether the session is only in memory, because latchkey could not store it. */
   readonly isUnsaved: boolean
-  /** Reads the store; afterwards `stored` is what it holds. */
+  /** Reads the store and updates `stored`. First retries a write that failed. */
   read(): Promise<Stored>
   /**
-   * Stores the record of a new sign-in in one atomic step. Its `epoch` is the one of the store when the sign-in began, if
-   * that could be read.
-   * @returns whether it was stored: not after somebody has signed out meanwhile.
+   * Stores the record of a new sign-in in one atomic step. Its `epoch` is that of the store when the sign-in began, if
+   * latchkey could read it.
+   * @returns whether it was stored. `false`: the user has signed out meanwhile.
    */
   begin(next: SessionRecord): Promise<boolean>
   /**
@@ -68,188 +68,192 @@ export interface SessionRecords {
    */
   replace(next: SessionRecord, unchanged: SessionRecord): Promise<boolean>
   /**
-   * Keeps a record that could not be stored, in memory only; every `read` tries to store it again.
-   * @param unchanged as for `replace`; left out for a new sign-in.
+   * Keeps a record in memory after storing it failed. Every `read` retries.
+   * @param unchanged as for `replace`; omitted for a new sign-in.
    */
   keep(next: SessionRecord, unchanged?: SessionRecord): void
   /**
-   * Puts the reason of its end in the session's place, in one atomic step. Where that fails, this realm has ended it all the
-   * same, and every `read` tries again.
-   * @param unchanged only if the store still holds this refresh token; or only the session with this id.
-   * @param leavingUntil the page that signs out may be there for so long.
-   * @returns what was removed.
+   * Replaces the session with the reason of its end, in one atomic step. If that fails, the session ends only in this
+   * client, and every `read` retries.
+   * @param unchanged if given, the session ends only if the store still holds this record's refresh token, or a session with
+   * this id.
+   * @param leavingUntil until when the page that signs out may still be open.
+   * @returns the removed record.
+   * @throws StorageError
    */
   end(
     reason: EndReason,
     unchanged?: SessionRecord | string,
     leavingUntil?: number,
   ): Promise<SessionRecord | undefined>
-  /** The session has ended elsewhere: what could not be stored of it is not stored later. */
+  /** Discards the unsaved record of a session that has ended in another tab or process. */
   drop(sessionId: string): void
-  /** Changes what is stored, in one atomic step. `undefined` leaves it. */
+  /** Changes the stored value in one atomic step. If `change` returns `undefined`, it stays the same. */
   amend(change: (stored: Stored) => SessionRecord | EndedSession | undefined): Promise<void>
 }
 
-/** Which record has to be refreshed. */
+/** The record to refresh. */
 export interface RefreshRequest {
   readonly record: SessionRecord
-  /** For one API of `resources`, or for all in general. */
+  /** The API in `resources` to refresh for. `undefined`: the access token for `allowedOrigins`. */
   readonly resource: string | undefined
   /** When the user or the network last came back. */
   readonly wokeAt: EpochMs
-  /** The access token of the record may still be good. */
+  /** Whether to refresh although the access token may still be valid. */
   readonly isForced?: boolean | undefined
 }
 
 /** How a refresh ended, reported after the lock was released. */
 export type RefreshResult =
-  /** Somebody else has changed what is stored: it counts. */
+  /** Another tab or process has changed the stored session. This client uses it. */
   | { readonly type: 'adopted' }
+  /** New tokens. `unsaved`: storing them failed. `refused`: why latchkey does not use the new access token. */
   | { readonly type: 'rotated'; readonly unsaved?: StorageError; readonly refused?: LatchkeyError }
   | { readonly type: 'ended'; readonly reason: EndReason }
+  /** The stored session changed during the refresh. `unused`: the new refresh token, which was not stored. */
   | { readonly type: 'overtaken'; readonly unused: string | undefined }
-  /** `noted`: the record says so, and when to try again: it was written here, or read. */
+  /** `noted`: the stored record contains the failure and the time of the next attempt. This client wrote or read it. */
   | { readonly type: 'failed'; readonly error: LatchkeyError; readonly noted?: 'written' | 'read' | false }
 
-/** One sign-in, as the app asks for it. */
+/** The options of one sign-in, and what the client adds to them. */
 export interface SignInRequest extends Omit<SignInOptions, 'userAgent'> {
-  /** What brings the user to the server, for events and for the state. */
+  /** The name of the user agent, for events and for the `state`. */
   readonly userAgent: string
   /** Whether this page leaves, so that another page load receives the answer. */
   readonly leaves: boolean
-  /** With `prompt=none`: nobody else than this user. */
+  /** With `prompt=none`: the only user (`sub`) whose session latchkey accepts. */
   readonly subject: string | undefined
 }
 
-/** The session to restore: whose it is, and what its sign-in asked for. */
+/** The user of the session to restore, and the parameters of its sign-in. */
 export type Recovery = Pick<EndedSession, 'subject' | 'parameters'>
 
-/** One sign-out, as the app asks for it. */
+/** The options of one sign-out. */
 export type SignOutRequest = Omit<SignOutOptions, 'endProviderSession'>
 
 /**
- * Shows the user the page where the provider's own session ends. Settles when they are back, or will not be.
- * @param returnUri where that page sends them.
+ * Opens the provider's sign-out page. Settles when the user has come back, or will not come back.
+ * @param returnUri where that page sends the user.
  */
 export type LeaveForSignOut = (url: string, returnUri: string | undefined) => Promise<void>
 
-/** What became of a callback: `undefined` when it answers no sign-in of this client. */
+/** The result of a callback. `undefined`: it does not answer a sign-in of this client. */
 export type FinishedSignIn = { readonly returnTo: string | undefined } | undefined
 
-/** A session that this realm has no more, and why. */
+/** A session that this client no longer has, and why. */
 export interface LeftSession {
   readonly reason: EndReason
   readonly sessionId: string
 }
 
-/** What the second half of a client works with. */
+/** The parts of a client that its second half uses. */
 export interface AuthorizationPorts {
   readonly settings: ServerSettings
-  /** Where `returnTo` may lead: a URL of the app. */
+  /** A URL of the app. `returnTo` must be at the same origin. */
   readonly home: string
   readonly extensions: readonly ExtensionHooks[]
   readonly fetch: Fetch
   readonly clock: Clock
   readonly emit: Emit
   readonly warn: Warn
-  /** What was warned of so far: it goes with a sign-in whose page leaves. */
+  /** The warnings so far. A sign-in stores them, so that they are not lost when the page leaves. */
   warnings(): readonly Warning[]
   readonly keyValue: KeyValue
   readonly lock: Lock
-  /** Begins the names of all locks and records of this client. */
+  /** The prefix of the names of all locks and records of this client. */
   readonly prefix: string
-  /** This client and its store, as no other client of the page has them. */
+  /** Identifies this client and its store among all clients of the page. */
   readonly owner: string
   /** Names this tab, worker or process in the records that it stores. */
   readonly realm: string
   readonly records: SessionRecords
-  /** What is stored was changed here: tells this realm and the others. Called outside of any lock. */
+  /** Reports to all tabs and processes that this client changed the stored session. Never called under a lock. */
   changed(sessionId: string): void
-  /** What is stored was changed by someone else: tells this realm. Called outside of any lock. */
+  /** Reports in this client that another tab or process changed the stored session. Never called under a lock. */
   adopted(): void
-  /** This realm has a session no more. */
+  /** Emits each session that this client no longer has. */
   readonly left: Pick<Listeners<LeftSession>, 'add'>
-  /** Refreshes in this page's place while the store is shared. */
+  /** A worker that refreshes instead of this page. */
   readonly host: Host | undefined
   /** When the user or the network last came back. */
   wokeAt(): EpochMs
-  /** Whether what is stored survives that the page leaves. */
+  /** Whether the stored records survive when the page leaves. */
   isKept(): boolean
   readonly page: Page | undefined
   readonly watchLeaving: WatchLeaving | undefined
-  /** The time by which tokens in memory are judged. */
+  /** The time for checking the expiry of tokens in memory. It does not go back if the clock is set back. */
   now(): EpochMs
-  /** The origin of the page whose requests servers have to allow (CORS), where there is one. */
+  /** The page's origin, which servers must allow (CORS). `undefined`: there is no page. */
   readonly origin: string | undefined
-  /** From 0 to 1. */
+  /** A random number from 0 to 1. */
   random(): number
-  /** A digest that tells refresh tokens apart without giving them away. */
+  /** A digest that identifies a refresh token without revealing it. */
   hash(text: string): Promise<string>
 }
 
-/** The second half of a client: all talk with the authorization server. */
+/** The second half of a client: all communication with the authorization server. */
 export interface Authorization {
   /**
-   * Refreshes the session, or adopts what somebody else has refreshed: one refresh for all who ask in this realm.
-   * Afterwards `records.current` is what there is.
-   * @param record the one whose access token cannot be used.
-   * @param resource for one API of `resources`, or for all in general.
-   * @param isForced although nothing says that the access token cannot be used.
+   * Refreshes the session, or adopts tokens that another tab or process has refreshed. Concurrent callers share one refresh.
+   * Afterwards `records.current` is the newest session.
+   * @param record the record whose access token cannot be used.
+   * @param resource the API in `resources` to refresh for. `undefined`: the access token for `allowedOrigins`.
+   * @param isForced whether to refresh although the access token may still be valid.
    * @throws AuthorizationRequiredError, NetworkError, ServerError, StorageError, LockTimeoutError.
    */
   refresh(record: SessionRecord, resource: string | undefined, isForced?: boolean): Promise<void>
-  /** The same beside a call that does not need it yet, unless it is too early to try again. */
+  /** Refreshes in the background, unless it is too early to retry. For calls that can still use the old access token. */
   refreshIfDue(record: SessionRecord, resource: string | undefined): void
-  /** When the refresh was begun that brought the newest tokens; 0 where it was not one of this realm. */
+  /** When the refresh began that brought the newest tokens. 0 if this client did not refresh them. */
   begunAt(): EpochMs
-  /** @throws ConfigurationError for a sign-in that cannot be asked for like this. */
+  /** @throws ConfigurationError for a wrong option. */
   checkSignIn(request: SignInRequest): void
   /**
-   * Sends the user to the server. Resolves when the answer was handled, or when another page load will receive it.
-   * @throws ConfigurationError as `checkSignIn`.
+   * Sends the user to the server. Resolves when latchkey has handled the response, or if another page load will receive it.
+   * @throws ConfigurationError for a wrong option.
    */
   signIn(attempt: SignInAttempt, request: SignInRequest): Promise<void>
   /**
-   * Handles an answer of the server that the page was opened with.
-   * @param returned called where the page has come back from the end of the provider's session.
+   * Handles a response of the server in the page's URL.
+   * @param returned called if the page has come back from the provider's sign-out page.
    * @throws CallbackError, NetworkError.
    */
   arrive(page: Page, returned: () => Promise<void>): Promise<void>
   /**
-   * Takes the one attempt there is to restore a session that has ended, or that cannot be refreshed without its user.
-   * @throws AuthorizationRequiredError unless there is one that nobody has tried to restore yet.
+   * Claims the only attempt to restore a session that has ended, or that cannot be refreshed without the user.
+   * @throws AuthorizationRequiredError if there is no such session, or the attempt has already been made.
    */
   beginRecovery(): Promise<Recovery>
-  /** Finishes the sign-in that a URL answers: once, however often it comes. */
+  /** Finishes the sign-in that a callback URL answers. Handling the same URL again has no further effect. */
   handleCallback(url: string | URL): Promise<FinishedSignIn>
-  /** @throws ConfigurationError for a sign-out that cannot be asked for like this. */
+  /** @throws ConfigurationError for a wrong option. */
   checkSignOut(request: SignOutRequest): void
   /**
-   * After the session was removed here: ends sign-ins under way, revokes the tokens, and leaves for the end of the
-   * provider's own session. Best effort, bounded; rejects only as `checkSignOut`.
+   * Completes a sign-out after the session was removed here: ends pending sign-ins, revokes the tokens and opens the
+   * provider's sign-out page. Best effort, with a time limit. Rejects only with the errors of `checkSignOut`.
    */
   signOut(
     ended: SessionRecord | undefined,
     request: SignOutRequest,
     leave: LeaveForSignOut | undefined,
   ): Promise<void>
-  /** Revokes a refresh token that nobody will use, without waiting for it. */
+  /** Revokes a refresh token in the background. */
   revoke(refreshToken: string): void
-  /** What an API's answer leads to, by its challenges. */
+  /** Decides what to do about an API's response, by its challenges. */
   judgeAnswer(status: number, header: string | null, sent: readonly unknown[]): Verdict
   /** The server's metadata. */
   server(): Promise<Readonly<Record<string, unknown> & { issuer: string }>>
-  /** @throws ConfigurationError when the server has no such endpoint, or one that is not https. */
+  /** @throws ConfigurationError if the server has no such endpoint, or it is not https. */
   endpoint(name: 'userinfo_endpoint'): Promise<URL>
-  /** Sends to the authorization server, with a limit on time and size. */
+  /** Sends a request to the authorization server, with a limit on time and size. */
   transport(url: string, init: object): Promise<Response>
-  /** How far the server's clock is ahead of this device's, as far as it is known. */
+  /** How many milliseconds the server's clock is ahead of this device's. 0 while it is unknown. */
   serverAheadMs(): number
 }
 
-/** The second half of a client, made when it is first needed. */
+/** The second half of a client, created on first use. */
 export interface SecondHalf<Part extends keyof Authorization = keyof Authorization> {
   get(): Promise<Pick<Authorization, Part>>
-  /** What was made so far. */
+  /** The second half, if it has been created. */
   readonly loaded: Pick<Authorization, Part> | undefined
 }

@@ -2,12 +2,12 @@ import type { LatchkeyError, NetworkError, ServerError } from '../errors.ts'
 import type { EpochMs } from './ports.ts'
 import type { StoredTrouble } from './trouble.ts'
 
-/** Pauses between refreshes that fail one after the other; after one refusal, and after more. */
+/** Pauses after failed refreshes: `first` doubles up to `longest`. `refused`: after one refusal, and after more. */
 const BACKOFF_MS = { first: 500, longest: 30_000, refused: [30_000, 60_000] }
 
 /**
- * Adds a failure. What this device could not store or lock is nothing that others share.
- * @param random from 0 to 1: spreads what would otherwise happen everywhere at once.
+ * Counts one more failed refresh, and sets when the next one may start.
+ * @param random from 0 to 1. It spreads the retries of many clients.
  */
 export function addFailure(
   before: StoredTrouble | undefined,
@@ -30,7 +30,7 @@ export function addFailure(
   }
 }
 
-/** Whether the next refresh has to wait. A clock that was set back must not make it wait for long. */
+/** Whether the next refresh has to wait. Ignores a failure in the future, which means that the clock was set back. */
 export const isTooEarly = (
   { at, until, askedUntil }: StoredTrouble,
   now: EpochMs,

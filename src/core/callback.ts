@@ -1,29 +1,29 @@
-/** Marks our `state` among those of other libraries whose answers may come to the same page. */
+/** Distinguishes latchkey's `state` from those of other libraries, whose responses may come to the same page. */
 export const STATE_PREFIX = 'lk.'
-/** Marks it where the answer belongs to the page that opened this one. It says nothing else, and nothing of anybody. */
+/** Marks a `state` whose response belongs to the page that opened this one. */
 const POPUP_PREFIX = `${STATE_PREFIX}p.`
 
-/** A URL that is the answer to one of our authorization requests, by its looks. */
+/** A URL that looks like the response to an authorization request of latchkey. */
 export interface Callback {
-  /** As it came. */
+  /** The unchanged URL. */
   readonly address: URL
-  /** With the answer in its query: some servers put it into the fragment. */
+  /** The URL with the response in its query. Some servers send it in the fragment. */
   readonly url: URL
   readonly state: string
-  /** `popup` where a page waits for it that opened this one. */
+  /** `popup` if the page that opened this one waits for the response. */
   readonly userAgent: 'popup' | undefined
 }
 
 export const nameState = (userAgent: string, random: string, mark: string): string =>
   `${userAgent === 'popup' ? POPUP_PREFIX : STATE_PREFIX}${random}.${mark}`
 
-/** What a state was made of. `undefined` for one of version 0.1.0, which says of no client that it is its own. */
+/** Parses a `state`. Returns `undefined` for one of version 0.1.0, which has no mark of its client. */
 export function readMark(state: string): { random: string; mark: string } | undefined {
   const [, random, mark] = /^lk\.(?:p\.)?([\w-]+)\.([\da-f]{8})$/.exec(state) ?? []
   return random && mark ? { random, mark } : undefined
 }
 
-/** `undefined` for every URL that is not the answer to a sign-in of latchkey: it is nobody's business here. */
+/** Returns `undefined` for a URL that does not answer a sign-in of latchkey. */
 export function parseCallback(address: string | URL): Callback | undefined {
   if (!URL.canParse(address)) return undefined
   for (const url of [new URL(address), withFragmentAsQuery(address)]) {
@@ -36,7 +36,7 @@ export function parseCallback(address: string | URL): Callback | undefined {
   return undefined
 }
 
-/** The same URL with what its fragment has of parameters behind those of its query; a fragment that is none stays. */
+/** Moves a response's parameters from the fragment to the end of the query. Leaves any other fragment as it is. */
 export function withFragmentAsQuery(address: string | URL): URL {
   const url = new URL(address)
   if (!FRAGMENT_ANSWER.test(url.hash)) return url
@@ -45,7 +45,7 @@ export function withFragmentAsQuery(address: string | URL): URL {
   return url
 }
 
-/** Hosts add a slash, serve index.html, or write a path in another case. */
+/** Removes differences that web hosts cause: a final slash, index.html, and the case of letters. */
 const plainPath = (pathname: string): string =>
   pathname
     .toLowerCase()
@@ -53,8 +53,8 @@ const plainPath = (pathname: string): string =>
     .replace(/\/$/, '')
 
 /**
- * Whether a URL is at the redirect URI, before any parameter is read: its scheme, host and path, which may differ by what
- * hosts change.
+ * Whether a URL is at the redirect URI: it has the same scheme and host, and the same path apart from the differences that
+ * web hosts cause.
  */
 export const isAt = (url: URL, redirectUri: string): boolean => {
   if (!URL.canParse(redirectUri)) return false // relative, and no page to resolve it against
@@ -66,10 +66,10 @@ export const isAt = (url: URL, redirectUri: string): boolean => {
   )
 }
 
-/** A fragment in which a server answers: nothing but parameters, with a `state` of ours, an error or tokens. */
+/** A fragment that is a server's response: only parameters, with a `state` of latchkey, an error or tokens. */
 const FRAGMENT_ANSWER = /^#(?:[^/?#]*&)?(?:state=lk\.|error=|access_token=|id_token=)/
 
-/** Shows a URL of the app by its own router; where that throws, by `otherwise`. Nobody waits for it. */
+/** Shows a URL of the app with its router or, if that throws, with `otherwise`. Does not wait for the router. */
 export function showBy(
   navigate: (path: string) => unknown,
   address: string,
@@ -83,11 +83,11 @@ export function showBy(
   }
 }
 
-/** What an answer may bring (RFC 6749 section 4.1.2, RFC 9207), and what nobody asked for but must not stay. */
+/** The parameters of a response (RFC 6749 section 4.1.2, RFC 9207), and tokens, which must not stay in the address. */
 const ANSWER =
   /^(code|state|iss|session_state|error|error_description|error_uri|scope|access_token|refresh_token|id_token|token_type|expires_in)(=|$)/
 
-/** Marks the `state` of a sign-out, which comes back to the page after it (OpenID Connect RP-Initiated Logout section 3). */
+/** Marks the `state` of a sign-out, which the provider sends back (OpenID Connect RP-Initiated Logout section 3). */
 export const SIGNED_OUT_PREFIX = 'lk-out.'
 
 const withoutPairs = (part: string, pairs: RegExp) =>
@@ -97,7 +97,7 @@ const withoutPairs = (part: string, pairs: RegExp) =>
     .filter(pair => !pairs.test(pair))
     .join('&')
 
-/** The same address without what the authorization server put there; everything else stays as it is spelt. */
+/** Removes the authorization server's parameters from the address. Everything else keeps its spelling. */
 export function cleanUrl(address: URL): string {
   const url = new URL(address)
   url.search = withoutPairs(url.search, ANSWER)
@@ -105,7 +105,7 @@ export function cleanUrl(address: URL): string {
   return url.href
 }
 
-/** The same address without the `state` of a sign-out. */
+/** Removes the `state` of a sign-out from the address. */
 export function cleanSignedOut(address: string): string {
   if (!address.includes(`state=${SIGNED_OUT_PREFIX}`)) return address
   const url = new URL(address)

@@ -2,26 +2,26 @@
 export interface Challenge {
   readonly scheme: string
   readonly parameters: ReadonlyMap<string, string>
-  /** `error`, `scope` or `realm` is in it twice. */
+  /** Whether `error`, `scope` or `realm` occurs twice. */
   readonly isAmbiguous: boolean
 }
 
-/** May stand in a challenge once (RFC 6750 section 3). */
+/** Parameters that may occur only once in a challenge (RFC 6750 section 3). */
 const ONCE = ['error', 'scope', 'realm']
 
-/** More than any server sends; what is longer is not read. */
+/** No server sends a longer header. latchkey ignores longer ones. */
 const MAX_LENGTH = 16_384
 
 /**
- * A word, which is a scheme unless `=` and a value follow; or a quote, so that nothing in it is taken for a word. Linear on
- * any input: no two parts of it can take the same character.
+ * Matches a word, which is a scheme unless `=` and a value follow, or a quoted string, so that its content is not read as
+ * words. Linear on any input, because no two parts of the pattern can match the same character.
  */
 const PIECE =
   /([!#$%&'*+\-.^_`|~\w/]+)(?:[ \t]*(=+)[ \t]*(?:"((?:[^"\\]|\\[\s\S])*)"|([!#$%&'*+\-.^_`|~\w/]*=*)))?|"(?:[^"\\]|\\[\s\S])*"?/g
 
 /**
- * Reads several challenges, commas in quotes, token68 and stray whitespace. A parameter given twice keeps its first
- * value. What does not fit the grammar is passed over; a header without any challenge gives an empty list.
+ * Parses a `WWW-Authenticate` header, including several challenges, commas in quotes, token68 and stray whitespace. A
+ * repeated parameter keeps its first value. Skips anything that does not fit the grammar.
  */
 export function parseChallenges(header: string | null): readonly Challenge[] {
   const challenges: { scheme: string; parameters: Map<string, string>; isAmbiguous: boolean }[] = []
@@ -38,33 +38,33 @@ export function parseChallenges(header: string | null): readonly Challenge[] {
   return challenges
 }
 
-/** What an API asks for that no refresh can bring: the user has to be asked (RFC 6750 section 3.1, RFC 9470 section 3). */
+/** An API's demand that only a new sign-in can meet, not a refresh (RFC 6750 section 3.1, RFC 9470 section 3). */
 export interface StepUp {
   /** Scopes that the access token lacks, joined by spaces. */
   readonly scope?: string
   /** Authentication context classes, in order of preference, joined by spaces. */
   readonly acrValues?: string
-  /** How many seconds ago the user may have authenticated at most. */
+  /** The most seconds since the user authenticated. */
   readonly maxAgeSeconds?: number
-  /** What to ask for in the parameter `claims`, as JSON text (OpenID Connect Core section 5.5). */
+  /** The value of the parameter `claims`, as JSON text (OpenID Connect Core section 5.5). */
   readonly claims?: string | undefined
 }
 
-/** What an answer of an API leads to. */
+/** What to do about an API's response. */
 export type Verdict =
-  /** It is the caller's. */
+  /** Return it to the caller. */
   | { readonly do: 'pass'; readonly error?: string }
-  /** Another access token may help; `orElse`: what to ask for where it does not. */
+  /** A new access token may help. `orElse`: the step-up to ask for if it does not. */
   | { readonly do: 'refresh'; readonly error?: string; readonly orElse?: StepUp }
-  /** Another sign-in may help. */
+  /** A new sign-in may help. */
   | { readonly do: 'step-up'; readonly error: string; readonly stepUp: StepUp }
 
 const errorOf = (challenge: Challenge | undefined) => challenge?.parameters.get('error')
 
 /**
- * Judges an answer of an API by its challenges (RFC 6750 section 3.1, RFC 9449 section 7.1, RFC 9470 section 3). A 401
- * may be cured by a new access token whatever it says, unless it says why not.
- * @param sent parts of the request: nothing of the texts among them is repeated.
+ * Decides what to do about an API's response, by its challenges (RFC 6750 section 3.1, RFC 9449 section 7.1, RFC 9470
+ * section 3). A 401 leads to a refresh unless its challenge shows that a new access token cannot help.
+ * @param sent parts of the request. The verdict does not repeat their texts.
  */
 export function judgeAnswer(status: number, header: string | null, sent: readonly unknown[] = []): Verdict {
   if (status !== 401 && status !== 403) return { do: 'pass' }
@@ -93,15 +93,15 @@ export function judgeAnswer(status: number, header: string | null, sent: readonl
       ? { do: 'refresh', error: named, orElse: stepUp }
       : { do: 'step-up', error: named, stepUp }
   }
-  // the app or its platform goes on with these handshakes by itself (RFC 4559)
+  // the app or its platform continues these handshakes (RFC 4559)
   const isHandshake = !ours.length && challenges.some(({ scheme }) => /^(negotiate|ntlm)$/.test(scheme))
   const isCurable = status === 401 && isClear && named !== 'use_dpop_nonce' && !isHandshake
   return { do: isCurable ? 'refresh' : 'pass', error: show(named?.slice(0, 64), /^[ !#-[\]-~]+$/) }
 }
 
 /**
- * What Microsoft Entra asks for when it takes back an access token before its time: JSON in base64.
- * @returns `undefined` where it is none.
+ * Decodes the claims that Microsoft Entra asks for when it revokes an access token before its expiry: JSON in base64.
+ * @returns `undefined` if the text is not that.
  */
 function readClaims(base64 = ''): string | undefined {
   try {
@@ -112,12 +112,12 @@ function readClaims(base64 = ''): string | undefined {
   }
 }
 
-/** So many letters in a row that two texts share are no accident. */
+/** If two texts share this many characters in a row, one was copied from the other. */
 const RUN = 12
-/** Shorter texts are words, and no secrets. */
+/** Shorter texts are ordinary words, not secrets. */
 const SHORTEST = 8
 
-/** Whether a text has in it what was sent, or a piece of that, plainly or as in a URL. */
+/** Whether a text contains a sent text or a piece of it, plain or URL-encoded. */
 function repeats(text: string, sent: readonly unknown[]): boolean {
   const forms = formsOf(text)
   return sent.flatMap(formsOf).some(secret =>
@@ -130,7 +130,7 @@ function repeats(text: string, sent: readonly unknown[]): boolean {
   )
 }
 
-/** A text as it is and decoded, in lower case. What is no text has no forms. */
+/** Returns a text as it is and URL-decoded, both in lower case. Returns nothing for other values. */
 function formsOf(value: unknown): string[] {
   if (typeof value !== 'string' && !(value instanceof URLSearchParams)) return []
   const forms = [String(value)]

@@ -11,9 +11,8 @@ export interface SignInOptions {
   /** Extra parameters for the authorization request, such as `prompt` or `login_hint`. */
   authorizationParameters?: Readonly<Record<string, string>>
   /**
-   * What an API or the server asks for: an event `step-up-required`, the error of a refresh that needs the user, or the members
-   * of either. latchkey adds these scopes to the configured and the
-   * granted ones.
+   * What an API or the server asks for: an event `step-up-required`, the error of a refresh that needs the user, or the
+   * members of either. latchkey adds these scopes to the configured and the granted ones.
    */
   stepUp?: StepUp
   /**
@@ -23,7 +22,7 @@ export interface SignInOptions {
   silentFirst?: boolean
   /** How to reach the authorization server, such as `popup()`. Default: the client's own `userAgent`. */
   userAgent?: UserAgent
-  /** Ends the sign-in; then `signIn()` rejects with its reason. A page that has left for the server does not come back. */
+  /** Ends the sign-in: `signIn()` rejects with the signal's reason. A page that has already left does not come back. */
   signal?: AbortSignal
 }
 
@@ -31,10 +30,10 @@ export interface SignInOptions {
 export interface AccessTokenOptions {
   /** The name of an API in `resources`. Default: the access token for `allowedOrigins`. */
   resource?: string
-  /** Only this part of the scope: a token of its own, with a refresh of its own. Default: everything. */
+  /** Asks for only this part of the scope: latchkey fetches a separate access token for it. Default: the whole scope. */
   scope?: string | readonly string[]
   /**
-   * An access token that an API rejected, for example in the answer to an `XMLHttpRequest` or by closing a WebSocket.
+   * An access token that an API rejected, for example in the response to an `XMLHttpRequest` or by closing a WebSocket.
    * latchkey refreshes only if this is still its newest one. Default: none.
    */
   rejected?: string | undefined
@@ -43,7 +42,7 @@ export interface AccessTokenOptions {
    * at the same moment share one refresh. Default false.
    */
   forceRefresh?: boolean
-  /** Stops waiting. */
+  /** Stops waiting: the call rejects with the signal's reason. */
   signal?: AbortSignal
 }
 
@@ -94,9 +93,9 @@ export interface Client {
   /**
    * Restores an expired session without asking the user: it goes to the authorization server and back once, with
    * `prompt=none` (OpenID Connect Core section 3.1.2.1) and the parameters of the sign-in that began the session, and returns
-   * to the same page. So it does for a session that the server refreshes only after the user has done something
-   * (`interaction_required`). latchkey tries once for each session. If the provider needs the user to do something, `start()` reports `signed-out` with the reason
-   * `interaction_required`.
+   * to the same page. It also works for a session that the server no longer refreshes without the user
+   * (`interaction_required`). latchkey tries once for each session. If the provider needs the user to do something,
+   * `start()` reports `signed-out` with the reason `interaction_required`.
    * @throws AuthorizationRequiredError if there is nothing to restore: nobody was signed in, the user signed out, or
    * latchkey has tried already.
    */
@@ -120,24 +119,23 @@ export interface Client {
   readonly fetch: typeof globalThis.fetch
   /**
    * Returns a valid access token, for requests that do not use `fetch`, such as a WebSocket. Refreshes first if necessary.
-   * Your code then decides where the token goes.
+   * Your code is responsible for where it sends the token.
    * @throws AuthorizationRequiredError if there is no session, or no refresh token where a refresh is necessary; ServerError,
    * NetworkError, StorageError or LockTimeoutError if the refresh failed; ConfigurationError for an unknown `resource`
-   * or a `scope` that is none.
+   * or an invalid `scope`.
    */
   getAccessToken(options?: AccessTokenOptions): Promise<string>
   /**
    * Ends the session here and in every tab and process that shares its store, then revokes the tokens (RFC 7009). Opens the
    * provider's sign-out page if `endProviderSession` says so.
-   * @throws StorageError if the stored session could not be removed: call it again; ConfigurationError for an option that
-   * is wrong.
+   * @throws StorageError if the stored session could not be removed: call it again; ConfigurationError for a wrong option.
    */
   signOut(options?: SignOutOptions): Promise<void>
   /** Reports every event in order, without secrets. */
   readonly events: { subscribe(listener: (event: ClientEvent) => void): () => void }
   /** Returns the newest events and the session's status, without secrets, as JSON to paste into a bug report. */
   explain(): Explanation
-  /** For functions of other entries that use a client, such as `userInfo(client)`. A client of your own has none. */
+  /** Internal: functions of other entries, such as `userInfo(client)`, use it. Leave it out of a client that you write. */
   readonly [actionContext]?: unknown
   /** Stops all listeners and timers of this client. The session stays in the store. */
   dispose(): void

@@ -4,16 +4,17 @@ import { accessTokenOf, runsGrant, type SessionRecord } from './session.ts'
 
 /** What to do for a call that needs an access token. */
 export type Decision =
-  /** Use this access token; `due` asks for a refresh beside the call. */
+  /** Use this access token. `due`: also refresh in the background. */
   | { readonly do: 'use'; readonly accessToken: string; readonly due: boolean }
-  /** Nothing usable, but this can be redeemed; without a refresh token, the grant can be run again. */
+  /** There is no usable access token: redeem this refresh token, or run the grant again if there is none. */
   | { readonly do: 'refresh'; readonly refreshToken: string | undefined }
-  /** Only the user can help. */
+  /** Only the user can continue the session, by signing in. */
   | { readonly do: 'authorize'; readonly reason: EndReason }
 
 /**
- * @param rejected the access token that a 401 came back for; a 401 beats the clock.
- * @param resource which API of `resources` it is for, if it is for one.
+ * Decides how a call gets an access token.
+ * @param rejected an access token that an API answered with 401: it is unusable even if it has not expired.
+ * @param resource the API in `resources` that the access token is for. Default: the access token for `allowedOrigins`.
  */
 export function decide(
   record: SessionRecord | undefined,
@@ -26,7 +27,7 @@ export function decide(
   const canRenew = refreshToken !== undefined || runsGrant(record)
   const { accessToken, expiresAt = Infinity, refreshAt = Infinity } = accessTokenOf(record, resource) ?? {}
   if (accessToken !== undefined && accessToken !== rejected && now < expiresAt) {
-    // a refresh whose answer never came is tried again at once: a grace period may still cover it
+    // retry a refresh without a response immediately: the server's grace period may still accept the old refresh token
     const due = canRenew && (now >= refreshAt || record.pending !== undefined)
     return { do: 'use', accessToken, due }
   }
@@ -35,8 +36,8 @@ export function decide(
 }
 
 /**
- * Why a session cannot be used without its user, as far as this device's clock says so. A call asks the server all the
- * same where there is a refresh token: the clock may be wrong.
+ * Why a session needs its user, according to this device's clock. A call with a refresh token still asks the server,
+ * because the clock may be wrong.
  */
 export function overByClock(record: SessionRecord, now: EpochMs): EndReason | undefined {
   const decision = decide(record, now)

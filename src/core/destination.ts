@@ -1,23 +1,24 @@
 import { ConfigurationError } from '../errors.ts'
 
-/** Whether traffic to this URL cannot be read on the way: https, or http that never leaves the machine. */
+/** Whether nobody in the network can read requests to this URL: https, or http that never leaves the machine. */
 export const isConfidential = ({ protocol, hostname }: URL): boolean =>
   protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))
 
-/** RFC 8252 section 8.3; `localhost` and what ends in it never leave the machine (RFC 6761 section 6.3). */
+/** RFC 8252 section 8.3. Requests to `localhost` and `*.localhost` never leave the machine (RFC 6761 section 6.3). */
 const isLoopback = (hostname: string): boolean =>
   /(^|\.)localhost$/.test(hostname) || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
 
 /** A URL that may receive an access token. */
 export interface Destination {
-  /** Without query and fragment, in which secrets may be. */
+  /** The URL without query and fragment, which may contain secrets. */
   readonly endpoint: string
-  /** The API of `resources` that it belongs to, if it belongs to one. */
+  /** The API in `resources` that it belongs to. `undefined`: it is in `allowedOrigins`. */
   readonly resource: string | undefined
 }
 
-/** Where a request goes, if it may carry an access token: compared as parsed origins, never as text.
- * @param address as it was handed to `fetch`.
+/**
+ * Returns where a request goes if it may carry an access token. Compares parsed origins, never text.
+ * @param address the URL that was passed to `fetch`.
  */
 export function findDestination(
   address: string,
@@ -28,7 +29,7 @@ export function findDestination(
   try {
     url = new URL(address, base)
   } catch {
-    return undefined // what is no URL at all is left to fetch, which has its own words for it
+    return undefined // not a URL: fetch reports it
   }
   const resource = findResource(url, to.resources)
   const isFit = isConfidential(url) && (resource !== undefined || to.allowedOrigins.has(url.origin))
@@ -37,17 +38,17 @@ export function findDestination(
     : undefined
 }
 
-/** An API that has an access token of its own (RFC 8707). */
+/** An API with a separate access token (RFC 8707). */
 export interface Resource {
-  /** The URL that its requests begin with, without a slash at the end: also the name of its token in the record. */
+  /** The URL that its requests begin with, without a slash at the end. It is also the name of its token in the record. */
   readonly url: string
-  /** What a token request for it says. */
+  /** The parameters of a token request for it. */
   readonly parameters: Readonly<Partial<Record<'resource' | 'audience' | 'scope', string>>>
 }
 
 /**
- * The name in the record of an access token with only a part of the scope: the API's URL, if it is for one, and the scopes.
- * @throws ConfigurationError for a scope that is none (RFC 6749 section 3.3).
+ * The name in the record of an access token for a part of the scope: the API's URL or '', then the scopes.
+ * @throws ConfigurationError for an invalid scope (RFC 6749 section 3.3).
  */
 export function tokenName(url = '', scope: readonly string[]): string {
   const names = [...new Set(scope.join(' ').split(/\s+/).filter(Boolean))].sort()
@@ -55,25 +56,25 @@ export function tokenName(url = '', scope: readonly string[]): string {
   throw new ConfigurationError(`"scope" must be names such as "notes:read"; got ${JSON.stringify(scope)}.`)
 }
 
-/** The API that an access token of this name is for, and what its token request says. */
+/** The API and the token request parameters for an access token of this name. */
 export function resourceOf(name: string, resources: readonly Resource[]): Resource | undefined {
   const [url, ...names] = name.split(' ')
   const known = resources.find(one => one.url === url)
   return names.length ? { url: name, parameters: { ...known?.parameters, scope: names.join(' ') } } : known
 }
 
-/** The API that a request to `url` goes to; of two that fit, the one which stands first. */
+/** The API that a request to `url` goes to: the first match. */
 export const findResource = (url: URL, resources: readonly string[]): string | undefined => {
   const path = `${url.origin}${url.pathname}/`
   return resources.find(resource => path.startsWith(`${resource}/`))
 }
 
-/** Whether a text is an origin that tokens may be sent to, and no more than an origin. */
+/** Whether a text is only an origin, and latchkey may send tokens to it. */
 export const isOrigin = (text: unknown): text is string => {
   if (typeof text !== 'string' || !URL.canParse(text)) return false
   const url = new URL(text)
   return isConfidential(url) && url.href === `${url.origin}/`
 }
 
-/** A URL that others begin with, in one spelling: without a slash at the end. @throws TypeError for what is no URL. */
+/** Normalizes the URL of an API: no slash at the end. @throws TypeError for an invalid URL. */
 export const baseOf = (url: string): string => new URL(url).href.replace(/\/$/, '')

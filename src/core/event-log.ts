@@ -9,7 +9,7 @@ const KEPT = 200
 export interface EventLog {
   readonly emit: Emit
   readonly warn: Warn
-  /** What was warned of so far. */
+  /** The warnings so far. */
   warnings(): readonly Warning[]
   subscribe(listener: (event: ClientEvent) => void): () => void
   explain(session: Session): Explanation
@@ -17,8 +17,8 @@ export interface EventLog {
 }
 
 /**
- * Reports events to everyone who listens, and keeps the newest ones.
- * @param logger is told the first warning of each topic.
+ * Reports events to all listeners, and keeps the newest events.
+ * @param logger receives the first warning of each topic.
  */
 export function createEventLog(clock: Clock, realm: string, logger?: Logger): EventLog {
   const listeners = createListeners<ClientEvent>()
@@ -28,12 +28,12 @@ export function createEventLog(clock: Clock, realm: string, logger?: Logger): Ev
   const emit = (body: EventBody) => {
     const event: ClientEvent = Object.freeze({ at: clock.now(), ...body })
     events[count++ % KEPT] = event // in a ring, because every call emits events
-    if (listeners.size()) queueMicrotask(() => listeners.tell(event)) // never inside a lock or in the middle of a step
+    if (listeners.size()) queueMicrotask(() => listeners.tell(event)) // so that no listener runs inside a lock or between two steps
   }
   const tell = (message: string) => {
     try {
       logger?.warn(message)
-    } catch {} // it is the app's
+    } catch {} // an error of the app's logger must not stop latchkey
   }
   return {
     emit,

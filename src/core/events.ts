@@ -26,9 +26,9 @@ export type WarningTopic =
   | 'offline_access'
   /** A sign-in got no refresh token: the session lasts as long as its access token. */
   | 'no_refresh_token'
-  /** Two issuers answer to one redirect URI, and one of them does not name itself in its answers (RFC 9700 section 4.4). */
+  /** Two issuers share one redirect URI, and one of them does not send `iss` in its responses (RFC 9700 section 4.4). */
   | 'mix_up'
-  /** The server answered a revocation in another way than RFC 7009 says. */
+  /** The server's response to a revocation deviates from RFC 7009. */
   | 'revocation'
   /** An app that anyone can read contains a client secret (RFC 6749 section 2.1). */
   | 'client_secret'
@@ -48,7 +48,7 @@ export type WarningTopic =
   | 'origin_not_allowed'
   /** The program uses the password grant, which RFC 9700 section 2.4 forbids. */
   | 'password_grant'
-  /** The worker of `latchkey/worker` cannot be used: the page refreshes by itself. */
+  /** The page cannot use the worker of `latchkey/worker`, and refreshes itself. */
   | 'host'
   /** latchkey ignored a member of the response to a refresh, because its value is invalid. */
   | 'token_response'
@@ -103,7 +103,8 @@ export type EventBody =
   | { readonly type: 'api-request'; readonly method: string; readonly url: string; readonly replay: boolean }
   | { readonly type: 'api-response'; readonly status: number; readonly url: string; readonly error?: string }
   /**
-   * The API asks for something that no refresh can bring. Pass this event to `signIn({ stepUp })` when it suits the user.
+   * The API asks for something that only a new sign-in can provide. Pass this event to `signIn({ stepUp })` when it suits
+   * the user.
    * `error`: `insufficient_scope` (RFC 6750 section 3.1) or `insufficient_user_authentication` (RFC 9470 section 3).
    */
   | ({ readonly type: 'step-up-required'; readonly url: string; readonly error: string } & StepUp)

@@ -3,76 +3,80 @@ import type { Emit, Warn } from './events.ts'
 import type { Clock, KeyValue } from './ports.ts'
 import type { SessionRecord } from './session.ts'
 
-/** How a client that may have credentials shows at the authorization server who it is (RFC 6749 section 2.3). */
+/** How a client with credentials authenticates to the authorization server (RFC 6749 section 2.3). */
 export interface ClientAuthentication {
-  /** As it is registered (OpenID Connect Core section 9), such as `client_secret_basic`. */
+  /** The registered method (OpenID Connect Core section 9), such as `client_secret_basic`. */
   readonly method: string
-  /** Adds it to a request: to its form, or to its headers. */
+  /** Adds the credentials to a request: to its form or to its headers. */
   authenticate(
     server: Readonly<Record<string, unknown> & { issuer: string }>,
     client: { readonly client_id: string },
     form: URLSearchParams,
     headers: Headers,
   ): void | Promise<void>
-  /** Whether the endpoints for mutual TLS are used where the server has such (RFC 8705 section 5). */
+  /** Whether to use the server's endpoints for mutual TLS, if it has any (RFC 8705 section 5). Default false. */
   readonly mtls?: boolean
-  /** Whether it is the same secret wherever the app runs: nothing for a page that anybody can read. */
+  /** Whether all copies of the app have the same secret. latchkey warns if anyone can read the app. Default false. */
   readonly isShared?: boolean
-  /** What was sent of it so far: an error never repeats it. */
+  /** Returns the credentials that were sent, so that errors leave them out. Default: none. */
   secrets?(): readonly string[]
 }
 
 /** An authorization request before it is sent (RFC 6749 section 4.1.1). */
 export interface AuthorizationRequest {
   readonly server: Readonly<Record<string, unknown> & { issuer: string }>
-  /** What becomes of it: the session will have this id, which is also the request's `state`. */
+  /** The id of the session that this sign-in begins, which is also the request's `state`. */
   readonly sessionId: string
   readonly parameters: URLSearchParams
 }
 
-/** What an extension changes in the work of one client. Everything may be left out. */
+/** The steps of a client that an extension can change. All are optional. */
 export interface ExtensionHooks {
-  /** Adds to an authorization request. */
+  /** Adds parameters to an authorization request. */
   authorizationRequest?(request: AuthorizationRequest): Promise<void>
-  /** Hands the whole request to the server in another way: what then goes through the user's browser in its place. */
+  /**
+   * Sends the authorization request directly to the server.
+   * @returns the parameters to send through the user's browser instead.
+   */
   pushRequest?(request: AuthorizationRequest): Promise<URLSearchParams>
   /**
-   * Sends a token request, with `options` of oauth4webapi added: once, or once more where the first had no effect.
-   * @throws AuthorizationRequiredError where the session cannot go on: its reason becomes that of the session's end.
+   * Sends a token request, with more `options` for oauth4webapi. It may send a second one if the first had no effect.
+   * @throws AuthorizationRequiredError if the session cannot continue. latchkey then ends it with that reason.
    */
   tokenRequest?<T>(sessionId: string, send: (options: object) => Promise<T>): Promise<T>
   /**
-   * Respells what the token endpoint answered, success or error, for a server that spells or nests its members in its own
-   * way. Runs before every check; what it returns is checked as any answer.
+   * Corrects the members of a response of the token endpoint, success or error, if the server names or nests them
+   * differently. Runs before all checks.
    */
   tokenAnswer?(members: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>
-  /** Looks at an answer that passed all checks, before anything of it is stored. Throws what refuses it. */
+  /** Receives a token response that has passed all checks, before latchkey stores it. Throws to refuse it. */
   tokenResponse?(sessionId: string, response: Readonly<Record<string, unknown>>): Promise<void>
-  /** What access tokens are then: `dpop`. Default `bearer` (RFC 6749 section 7.1). */
+  /** The type of the access tokens. Default: Bearer (RFC 6749 section 7.1). */
   readonly tokenType?: 'dpop'
-  /** Puts an access token on a request in another way than as Bearer. */
+  /** Adds access tokens to requests. Default: as Bearer. */
   readonly presentation?: Presentation
-  /** A limit on how long a session may be used. */
+  /** Limits how long a session may be used. */
   readonly limit?: SessionLimit
-  /** The session is over, here first; or the sign-in that would have begun it. */
+  /** Called when this client has ended a session, or the sign-in that would have begun it. */
   ended?(sessionId: string): void
-  /** The client is not used any more: closes what is open. What is used again opens it anew. */
+  /** Called by `dispose()`: closes open resources. A later call opens them again. */
   close?(): void
 }
 
-/** What ends sessions that the server would go on with. */
+/** Ends sessions earlier than the server would. */
 export interface SessionLimit {
-  /** Whether the session may have to end, as far as this realm knows: no call uses it before `check`. Asked at every call. */
+  /** Whether the session may have reached its limit. If so, no call uses it before `check` has run. Called for every request. */
   isDue(): boolean
-  /** Looks at the session after it was read or changed here, and ends it where it has to (`endSession`). Never rejects. */
+  /** Checks the session after this client has read or changed it, and ends it if it has reached its limit. Never rejects. */
   check(): Promise<void>
 }
 
-/** Another way to put an access token on a request than as Bearer. */
+/** Adds access tokens to requests in another way than as Bearer. */
 export interface Presentation {
   /**
-   * @param request its URL is without query and fragment.
-   * @param sessionId the session that the access token is of.
+   * Returns the headers of one request.
+   * @param request its URL has no query and no fragment.
+   * @param sessionId the session of the access token.
    */
   headers(
     request: { readonly method: string; readonly url: string },
@@ -80,64 +84,65 @@ export interface Presentation {
     sessionId: string,
   ): Promise<Readonly<Record<string, string>>>
   /**
-   * Looks at every answer to a request that had such headers, and at those of the token endpoint.
-   * @param redirect of a request to an API: what its caller wants to happen with a redirect. None is followed.
-   * @returns whether the same request may succeed with headers made anew.
-   * @throws ConfigurationError for a redirect that the caller wants to be followed.
+   * Receives every response to a request with these headers, and every response of the token endpoint.
+   * @param redirect the `redirect` mode that the caller of an API asked for. latchkey does not follow redirects here.
+   * @returns whether the same request may succeed with new headers.
+   * @throws ConfigurationError for a redirect that the caller wants to follow.
    */
   answered(url: string, response: Response, redirect?: NonNullable<RequestInit['redirect']>): boolean
 }
 
-/** What an extension is given to work with. */
+/** The parts of a client that an extension may use. */
 export interface ExtensionContext {
   readonly issuer: string
   readonly clientId: string
-  /** Begins the names of all records of this client. */
+  /** The prefix of the names of all records of this client. */
   readonly prefix: string
   readonly strict: boolean
   readonly quirks: ReadonlySet<string>
-  /** Where the client keeps its records. */
+  /** The store of the client's records. */
   readonly keyValue: KeyValue
   readonly clock: Clock
   readonly emit: Emit
   readonly warn: Warn
-  /** Sends to the authorization server, with a limit on time and size. */
+  /** Sends a request to the authorization server, with a limit on time and size. */
   readonly transport: (url: string, init: object) => Promise<Response>
   readonly clientAuthentication: ClientAuthentication | undefined
-  /** How far the server's clock is ahead of this device's, as far as it is known. */
+  /** How many milliseconds the server's clock is ahead of this device's. 0 while it is unknown. */
   serverAheadMs(): number
-  /** The session as this realm knows it, and as the store has it now. */
+  /** The session in this client's memory. */
   session(): SessionRecord | undefined
+  /** Reads the session from the store. */
   readSession(): Promise<SessionRecord | undefined>
   /**
-   * Ends that session here and for all who share the store.
-   * @param isRevoked whether its refresh token is revoked too, without waiting for it.
+   * Ends that session, if it is the current one, for all clients of the store.
+   * @param isRevoked whether to revoke its refresh token too, in the background.
    */
   endSession(sessionId: string, reason: EndReason, isRevoked?: boolean): Promise<void>
 }
 
-/** A change of the protocol, imported by who needs it: `extensions: [dpop(), par()]`. */
+/** Changes the protocol. An app imports the ones that it needs: `extensions: [dpop(), par()]`. */
 export type Extension = (context: ExtensionContext) => ExtensionHooks
 
-/** Where a client keeps what its actions work with. Nothing that holds a secret hangs on it. */
+/** The key of a client's property for its actions. No property under it contains a token: only function calls return one. */
 export const actionContext: unique symbol = Symbol.for('latchkey action context')
 
-/** What an action is given to work with, such as `userInfo(client)`. */
+/** The parts of a client that an action, such as `userInfo(client)`, may use. */
 export interface ActionContext {
   readonly clientId: string
   readonly clock: Clock
-  /** Sends to the authorization server, with a limit on time and size. */
+  /** Sends a request to the authorization server, with a limit on time and size. */
   readonly transport: (url: string, init: object) => Promise<Response>
   /** The metadata of the authorization server. */
   server(): Promise<Readonly<Record<string, unknown> & { issuer: string }>>
-  /** How far the server's clock is ahead of this device's, as far as it is known. */
+  /** How many milliseconds the server's clock is ahead of this device's. 0 while it is unknown. */
   serverAheadMs(): Promise<number>
-  /** The session, once the store has been read. */
+  /** Resolves with the session after the store has been read. */
   session(): Promise<SessionRecord | undefined>
   /**
-   * Sends a request with the access token to an endpoint that the server's metadata names, and to no other place: with
-   * one refresh and one replay after a 401, as any call of the API.
-   * @throws ConfigurationError where the server has no such endpoint, or one that is not https.
+   * Sends a request with the access token to an endpoint from the server's metadata. After a 401 it refreshes once and
+   * replays the request once, like `client.fetch`.
+   * @throws ConfigurationError if the server has no such endpoint, or it is not https.
    */
   fetchEndpoint(name: 'userinfo_endpoint', init: RequestInit): Promise<Response>
 }

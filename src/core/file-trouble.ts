@@ -3,7 +3,7 @@ import { StorageError } from '../errors.ts'
 const NO_FOLDER = 'a part of its path is not a folder. Correct the path.'
 const DENIED = 'this user is not allowed to. Correct the permissions of its folder, or name another file.'
 
-/** By the code of the system's error: what is wrong, and what to do about it. */
+/** What is wrong and what to do about it, by the code of the system's error. */
 const advice: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full. Free some space, then try again.',
   EDQUOT: "this user's share of the disk is used up. Free some space, then try again.",
@@ -18,8 +18,8 @@ const advice: Readonly<Record<string, string>> = {
 }
 
 /**
- * The flags to open a file of somebody else's making with: never a link's target, and never waiting, as for a pipe, because
- * each wait takes one of the few threads for files. Windows has neither flag.
+ * The flags for opening a file that another program may have created: they refuse a symbolic link, and do not wait, as
+ * opening a pipe would, because each wait blocks one of Node's few threads for files. Windows has neither flag.
  */
 export const carefully = ({
   O_NOFOLLOW = 0,
@@ -31,7 +31,7 @@ export const carefully = ({
 
 export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | null)?.code
 
-/** @param what a sentence without its end: which file could not be used, and for what. */
+/** @param what the beginning of the message: the file, and what latchkey could not do with it. */
 export function fileTrouble(what: string, cause: unknown): StorageError {
   if (cause instanceof StorageError) return cause
   const code = codeOf(cause)
@@ -39,7 +39,7 @@ export function fileTrouble(what: string, cause: unknown): StorageError {
   return new StorageError(`${what}: ${why}`, { cause })
 }
 
-/** A file or folder that is not as latchkey makes it. Whoever put it there may read or change what is kept. */
+/** The error for a file or folder that latchkey did not create like this. Its creator could read or change the tokens. */
 export const refuseFile = (path: string, why: string): StorageError =>
   new StorageError(
     `${path} ${why}: no tokens are read from it or written to it. Remove it, or name another file.`,

@@ -2,7 +2,7 @@ import type { Extension } from './extension.ts'
 import type { Clock, Store, UserAgent } from './ports.ts'
 import type { TokenResponse } from './token-set.ts'
 
-/** What a grant is given to make its token request of. */
+/** The values that a grant can use in its token request. */
 export interface GrantContext {
   readonly issuer: string
   readonly clientId: string
@@ -10,12 +10,12 @@ export interface GrantContext {
   readonly session: string | undefined
   /** The metadata of the authorization server (RFC 8414 section 2). */
   readonly server: Readonly<Record<string, unknown> & { issuer: string }>
-  /** Seconds since 1970 by the authorization server's clock, as far as it is known: for what is signed. */
+  /** Seconds since 1970 by the authorization server's clock, as far as latchkey knows it. Use it in signed assertions. */
   readonly now: number
   readonly clock: Clock
 }
 
-/** Which tokens a grant is about, so that those of another one are not taken for them. */
+/** The parts of a client that a grant uses to choose the store for its tokens. */
 export interface GrantScope {
   /** The option `scope`, joined by spaces. */
   readonly scope: string
@@ -28,8 +28,8 @@ export interface GrantScope {
 }
 
 /**
- * A way to tokens in place of the authorization code flow, from `latchkey/grants`. It has either `parameters` or a `userAgent`:
- * latchkey runs the first kind by itself whenever it needs a token; a user takes part in the second, and `signIn()` begins it.
+ * Another way to get tokens than the authorization code flow, from `latchkey/grants`. It has either `parameters` or a
+ * `userAgent`. With `parameters`, latchkey runs it whenever it needs a token. With a `userAgent`, `signIn()` asks the user.
  */
 export interface Grant {
   /** The `grant_type` of its token request (RFC 6749 section 4.5). */
@@ -37,7 +37,7 @@ export interface Grant {
   /**
    * Resolves with the parameters of its token request, which no error repeats. latchkey calls it before each run, outside of
    * the lock, and waits 8 s at most.
-   * @throws AuthorizationRequiredError if there is nobody any more to act for: that ends the session.
+   * @throws AuthorizationRequiredError if the user to act for has signed out: that ends the session.
    */
   parameters?(context: GrantContext): Promise<Readonly<Record<string, string>>>
   /** How `signIn()` asks the user. */
@@ -48,9 +48,9 @@ export interface Grant {
   readonly usesRefreshToken?: boolean
   /**
    * Chooses where the tokens are kept. Default: the client's own store.
-   * @throws ConfigurationError if the tokens of different users could not be told apart there.
+   * @throws ConfigurationError if the store would mix up the tokens of different users.
    */
   store?(scope: GrantScope): Store
-  /** What it adds to the client's `extensions`. */
+  /** An extension to add to the client's `extensions`. */
   readonly extension?: Extension
 }

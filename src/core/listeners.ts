@@ -1,8 +1,8 @@
-/** A set of listeners which may be told something. */
+/** A set of listeners. */
 export interface Listeners<T> {
   add(listener: (value: T) => void): () => void
   size(): number
-  /** Tells everyone. What a listener throws is reported as uncaught and does not reach the teller. */
+  /** Calls all listeners. An error in one is reported as uncaught; it reaches neither the caller nor the other listeners. */
   tell(value: T): void
   clear(): void
 }

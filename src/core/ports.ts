@@ -75,7 +75,7 @@ export type News =
   /** The page that signed out has left for the provider, or does not have to leave. */
   | { type: 'session-left'; sessionId: string }
 
-/** Anything may be heard where news are, also what cannot be made a text. */
+/** Checks a received message: other code can post anything to the same channel, also values that cannot become a string. */
 export const isNews = (heard: { readonly type?: unknown } | null | undefined): boolean => {
   const type = heard?.type
   return typeof type === 'string' && /^session-(changed|ended|left)$/.test(type)
@@ -135,8 +135,8 @@ export interface SignInAttempt {
   authorize(url: string, state: string): Promise<string | undefined>
   /**
    * Signs in without an authorization response, as the grants of `latchkey/grants` do.
-   * @param ports what those grants work with.
-   * @returns whether the user is signed in. `false`: latchkey goes on with `redirectUri` and `authorize`.
+   * @param ports the parts of the client that those grants use.
+   * @returns whether the user is signed in. `false`: latchkey continues with `redirectUri` and `authorize`.
    */
   obtain?(ports: unknown): Promise<boolean>
   /** Ends the attempt and frees its resources. You may call it again. */
@@ -151,7 +151,7 @@ export interface Page {
   shown(): Promise<void>
   /** Shows another address of the same origin without loading it. */
   replaceLocation(url: string): void
-  /** Shows it by the app's own router, where the app has handed in how. */
+  /** Shows a URL with the app's router, if the option `navigate` is set. */
   navigate?(url: string): void
   /**
    * Leaves for another page. Settles if the user comes back to this one.
@@ -195,61 +195,61 @@ export interface Environment {
   /** Whether anyone can read the app's code and everything in it. */
   readonly isReadable?: boolean
   readonly hash: (text: string) => Promise<string>
-  /** What the name of this realm begins with, in the records that it writes. Default: nothing. */
+  /** A prefix for the random name of this tab, worker or process in the records that it writes. Default: none. */
   readonly realm?: string
 }
 
-/** A refresh that a page asks its host for. There is no token in it. */
+/** A page's request to its host to refresh. It contains no token. */
 export interface HostedRefresh {
   readonly sessionId: string
-  /** A digest of the access token that cannot be used. */
+  /** A digest of the access token to replace. */
   readonly unusable: string
-  /** The API of `resources` that it is for, if it is for one. */
+  /** The API in `resources` to refresh for. `undefined`: the access token for `allowedOrigins`. */
   readonly resource: string | undefined
-  /** Whether the app asks for it although the access token has not expired. */
+  /** Whether to refresh although the access token has not expired. */
   readonly isForced: boolean | undefined
 }
 
-/** A worker that refreshes in a page's place, and goes on when the page is gone. */
+/** A worker that refreshes instead of a page, and continues after the page has closed. */
 export interface Host {
   /**
-   * @returns whether the host has done what it could: its result is in the store. `false`: the page refreshes by itself.
-   * Settles in time and never rejects.
+   * Refreshes. Settles within a time limit and never rejects.
+   * @returns `true` if the host has tried: its result is in the store. `false`: the page must refresh itself.
    */
   refresh(request: HostedRefresh): Promise<boolean>
-  /** The client is not used any more. */
+  /** Called by `dispose()`. */
   close(): void
 }
 
-/** What a host is connected with. */
+/** The parts of a client that the connection to its host uses. */
 export interface HostPorts {
   /** The options of the client. */
   readonly options: object
   readonly database: string | undefined
-  /** What a relative `redirectUri` is resolved against. */
+  /** The URL to resolve a relative `redirectUri` against. */
   readonly base: string | undefined
   readonly clock: Clock
-  /** Reports why there is no host: once. */
+  /** Reports why the page does not use its host. */
   warn(message: string): void
 }
 
 /** Connects a client with its host: `worker(url)`. */
 export type ConnectHost = (ports: HostPorts) => Host
 
-/** The access tokens of a session, as calls use them. */
+/** Provides calls with the session's access tokens. */
 export interface AccessTokens {
-  /** Which session `ready` and `acquire` are about, as far as this realm knows. */
+  /** The session of `ready` and `acquire`, from this client's memory. */
   sessionId(): string | undefined
   /**
-   * A usable access token from memory, or `undefined`. Costs nothing; begins a refresh in the background when one is due.
-   * @param resource for one API of `resources`.
+   * Returns a usable access token from memory, or `undefined`. If a refresh is due, it begins in the background.
+   * @param resource the API in `resources`. Default: the access token for `allowedOrigins`.
    */
   ready(resource?: string): string | undefined
   /**
-   * A usable access token, after a refresh if there is none.
-   * @param options.rejected the access token that a 401 came back for.
-   * @param options.forceRefresh a newer access token than the one in memory, whatever the clock says.
-   * @param options.sessionId the session that it has to be of.
+   * Returns a usable access token, after a refresh if there is none.
+   * @param options.rejected the access token that an API answered with 401.
+   * @param options.forceRefresh whether to get a newer access token although the current one has not expired.
+   * @param options.sessionId the required session.
    * @throws AuthorizationRequiredError, NetworkError, ServerError, StorageError, LockTimeoutError; `signal.reason`.
    */
   acquire(options?: {
@@ -259,6 +259,6 @@ export interface AccessTokens {
     sessionId?: string
     signal?: AbortSignal | null
   }): Promise<string>
-  /** When the refresh was begun that brought the newest tokens; 0 where it was not one of this realm. */
+  /** When the refresh began that brought the newest tokens. 0 if this client did not refresh them. */
   begunAt(): EpochMs
 }

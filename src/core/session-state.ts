@@ -11,38 +11,38 @@ import {
 } from './session.ts'
 import { toError } from './trouble.ts'
 
-/** Where the session of one realm stands. `reason`: why the last one ended. */
+/** The state of one client's session. `reason`: why the last session ended. */
 export type SessionState =
   | { readonly status: 'starting' }
   | { readonly status: 'signed-out'; readonly reason?: EndReason }
   | { readonly status: 'signing-in'; readonly reason?: EndReason }
   | { readonly status: 'signed-in'; readonly record: SessionRecord }
-  /** `isOwn`: of this realm, so that nothing which is read ends it. */
+  /** `isOwn`: this client signs out, so no value from the store ends this state. */
   | { readonly status: 'signing-out'; readonly isOwn: boolean }
 
-/** What happens to it. */
+/** The events that change the state. */
 export type SessionEvent =
-  /** The store was read, or written by this realm; `isOver`: what it says of a sign-out under way no longer counts. */
+  /** This client has read or written the store. `isOver`: ignore that the stored value shows a sign-out in progress. */
   | { readonly type: 'stored'; readonly stored: Stored; readonly now: EpochMs; readonly isOver?: boolean }
-  /** A sign-in of this realm begins, and ends in whatever way. */
+  /** A sign-in of this client has begun, and has succeeded or failed. */
   | { readonly type: 'sign-in-began' }
   | { readonly type: 'sign-in-ended' }
-  /** A sign-out of this realm begins. The next `stored` with `isOver` ends it. */
+  /** A sign-out of this client has begun. The next `stored` with `isOver` ends it. */
   | { readonly type: 'sign-out-began' }
 
 const reasonOf = (state: SessionState): EndReason | undefined =>
   'reason' in state ? state.reason : undefined
 
-/** How long a sign-out is shown as under way at most: the server's answers, then the way to the provider. */
+/** The longest time to show `signing-out`: while the server responds, then while the page navigates to the provider. */
 export const LEAVING_MS = 20_000
 
-/** @returns how long the page that signs out may still need. A time that is further ahead is of a clock that was set back. */
+/** @returns how many ms the page that signs out may still need. Ignores a later time: then the clock was set back. */
 export const leavingMs = (ended: EndedSession | undefined, now: EpochMs): number => {
   const left = (ended?.leavingUntil ?? now) - now
   return left > LEAVING_MS ? 0 : left
 }
 
-/** The state that a stored value stands for, beside any sign-in or sign-out of this realm. */
+/** The state for a stored value, without this client's own sign-in or sign-out. */
 function restored(
   before: SessionState,
   { stored, now, isOver }: Extract<SessionEvent, { type: 'stored' }>,
@@ -53,12 +53,12 @@ function restored(
   const record = sessionOf(stored)
   if (record && !record.tokens.accessToken && !record.resources) return { status: 'signed-out' }
   if (record) {
-    // what cannot be used without the user is as good as nothing, but it is not removed: only a clock says so
+    // the record is unusable without the user, but stays in the store: only this device's clock says that it has expired
     const reason = overByClock(record, now)
     return reason ? { status: 'signed-out', reason } : { status: 'signed-in', record }
   }
   if (stored) return { status: 'signed-out', reason: 'unusable_record' }
-  // gone without a word: somebody cleared the store
+  // the record is gone and left no reason: someone cleared the store
   const isGone = before.status === 'signed-in' || before.status === 'signing-out'
   return { status: 'signed-out', reason: isGone ? 'signed_out' : reasonOf(before) }
 }
@@ -82,7 +82,7 @@ export function transition(state: SessionState, event: SessionEvent): SessionSta
   }
 }
 
-/** Whether an app would see a difference. */
+/** Whether two states look the same to an app. */
 export function isSameState(one: SessionState, other: SessionState): boolean {
   if (one.status !== other.status || reasonOf(one) !== reasonOf(other)) return false
   if (one.status !== 'signed-in' || other.status !== 'signed-in') return true
@@ -90,7 +90,7 @@ export function isSameState(one: SessionState, other: SessionState): boolean {
   return a.sessionId === b.sessionId && a.version === b.version && a.trouble?.at === b.trouble?.at
 }
 
-/** What an app can change must not be what the session lives on. */
+/** Freezes a value with all its parts, because latchkey uses the same object. */
 function frozen<T>(whole: T): T {
   const parts: unknown[] = [whole]
   for (const part of parts) {
@@ -114,7 +114,7 @@ const signedIn = ({ tokens, requested = '', trouble }: SessionRecord): Session =
   }
 }
 
-/** The snapshot for a state. */
+/** Creates the app's snapshot of a state. */
 export function toSession(state: SessionState): Session {
   const { status } = state
   if (status === 'signed-in') return Object.freeze(signedIn(state.record))

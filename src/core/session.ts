@@ -32,8 +32,8 @@ export interface SessionRecord {
 }
 
 /**
- * A session of a grant that latchkey runs by itself, before its first token: its access token is empty and has expired.
- * @param epoch how often somebody has signed out: what began before that is another session.
+ * Creates the session of a grant without a user, before its first token: its access token is empty and has expired.
+ * @param epoch the number of sign-outs so far. Each one is followed by another session.
  */
 export const emptySession = (grant: string, epoch: number, scope: string): SessionRecord => ({
   ...{ schema: 1, sessionId: `grant ${epoch}`, version: 1, epoch, grant },
@@ -51,12 +51,12 @@ export interface EndedSession {
   readonly sessionId: string
   /** The user (`sub`) of a session that may be restored without asking the user. */
   readonly subject?: string | undefined
-  /** What its sign-in asked for. */
+  /** The parameters of its sign-in, for `recover()`. */
   readonly parameters?: Readonly<Record<string, string>> | undefined
-  /** latchkey has tried to restore it. */
+  /** Whether latchkey has tried to restore it. */
   readonly tried?: true | undefined
   readonly epoch?: number | undefined
-  /** The page that signs out may still be there until this time. */
+  /** Until when the page that signs out may still be open. */
   readonly leavingUntil?: EpochMs | undefined
 }
 

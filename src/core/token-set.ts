@@ -46,28 +46,28 @@ export interface IdTokenClaims extends StandardClaims {
   readonly [claim: string]: unknown
 }
 
-/** An access token and how long it lasts. */
+/** An access token and its lifetime. */
 export interface AccessToken {
   readonly accessToken: string
-  /** What was granted, joined by spaces (RFC 6749 section 3.3). */
+  /** The granted scopes, joined by spaces (RFC 6749 section 3.3). */
   readonly scope: string
-  /** What was granted of authorization details, where the server said so (RFC 9396 section 7). */
+  /** The granted authorization details, if the server sent them (RFC 9396 section 7). */
   readonly authorizationDetails?: unknown
-  /** From here on the access token is not used. Absent where the server did not say: used until a 401. */
+  /** When the access token expires. Absent if the server did not say: latchkey uses the token until a 401. */
   readonly expiresAt?: EpochMs
-  /** From here on a refresh is begun beside the call. */
+  /** When calls begin to refresh in the background. */
   readonly refreshAt?: EpochMs
 }
 
-/** What a session holds. */
+/** The tokens of a session. */
 export interface TokenSet extends AccessToken {
   readonly refreshToken?: string
   readonly idToken?: string
-  /** From here on the server will not accept the refresh token, where it said so. */
+  /** When the refresh token expires, if the server said so. */
   readonly refreshExpiresAt?: EpochMs | undefined
-  /** The members of the token responses that the app has named. */
+  /** The members of the token responses that the option `responseParameters` names. */
   readonly parameters?: Readonly<Record<string, unknown>> | undefined
-  /** Of the ID Token that began the session or the newest one after it. */
+  /** The claims of the newest valid ID Token. */
   readonly claims?: IdTokenClaims
 }
 
@@ -85,8 +85,8 @@ export interface TokenResponse {
 export interface Granted {
   readonly response: TokenResponse
   readonly claims: IdTokenClaims | undefined
-  /** At a refresh: these claims did not pass their checks, and only tell whether it is somebody else. */
+  /** At a refresh: the claims failed a check. latchkey uses them only to see whether they name another user. */
   readonly isDistrusted?: boolean
-  /** At a refresh: nothing of this answer is to be used but its refresh token. */
+  /** At a refresh: why latchkey uses only the refresh token of this response. */
   readonly refused?: LatchkeyError | undefined
 }

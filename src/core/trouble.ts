@@ -8,25 +8,25 @@ import {
 } from '../errors.ts'
 import type { EpochMs } from './ports.ts'
 
-/** What keeps a session from being refreshed. It is over with the next refresh that succeeds. */
+/** Why refreshes fail. The next successful refresh removes it. */
 export interface Trouble {
-  /** When the first refresh failed. */
+  /** When the first refresh failed, in ms since 1970. */
   readonly since: EpochMs
-  /** What the newest one failed with. */
+  /** The error of the newest failed refresh. */
   readonly error: LatchkeyError
 }
 
-/** The same in the record, so that all who share the store wait together: no error, and no secret. */
+/** The form in which a record contains it, so that all clients of the store wait. It contains no secret. */
 export interface StoredTrouble {
   readonly since: EpochMs
   /** When the newest refresh failed. */
   readonly at: EpochMs
-  /** Nobody sends before this. */
+  /** When the next refresh may start. A wake ends the pause early. */
   readonly until: EpochMs
-  /** The part of it that the server asked for (`Retry-After`): not even a wake ends it. */
+  /** Until when the server asked to wait (`Retry-After`). A wake does not end this. */
   readonly askedUntil: EpochMs
   readonly failures: number
-  /** How many of them in a row were refusals by the token endpoint itself. */
+  /** How many of the newest failures, in a row, were refusals by the token endpoint itself. */
   readonly refusals: number
   readonly code: ErrorCode
   readonly message: string
@@ -38,11 +38,11 @@ export interface StoredTrouble {
   readonly claims?: string | undefined
 }
 
-/** Says that the user has to do something at the authorization server (OpenID Connect Core section 3.1.2.6). */
+/** Whether an error means that the user must act at the authorization server (OpenID Connect Core section 3.1.2.6). */
 export const needsUser = (error: string | undefined): boolean =>
   /^(login|consent|interaction|account_selection)_required$/.test(error ?? '')
 
-/** The error that a refresh failed with, here or elsewhere. */
+/** Recreates the error of a failed refresh from the record. */
 export function toError({ code, message, why, status, description, claims }: StoredTrouble): LatchkeyError {
   if (code === 'ERR_NETWORK') return new NetworkError(message, why as NetworkReason, { status })
   return code === 'ERR_SERVER'

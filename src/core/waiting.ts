@@ -1,22 +1,22 @@
 import { LockTimeoutError, NetworkError } from '../errors.ts'
 import type { Clock } from './ports.ts'
 
-/** How long a lock is held at most: all attempts, the store's writes, and aborts. */
+/** The longest time to hold a lock, including all attempts and the writes to the store. */
 export const HOLD_MS = 12_000
-/** Of that, what requests may take: the rest is for the write that makes their answer durable. */
+/** How much of it requests may take. The rest is for the write that stores their response. */
 export const REQUESTS_MS = HOLD_MS - 2500
-/** A lock that names its holder for longer has no living one: it is frozen, or died where nobody here can see it. */
+/** If a lock names the same holder for longer, that holder is frozen or dead. */
 export const LEASE_MS = HOLD_MS + 2000
-/** How long a lock is waited for at most: longer than anybody holds it. */
+/** The longest time to wait for a lock: longer than any client holds it. */
 export const WAIT_MS = 15_000
 
-/** For a caller that has waited for a lock for too long. */
+/** The error for a caller that did not get the lock in time. */
 export const lockTimeout = (name: string, waitMs: number, options?: ErrorOptions): LockTimeoutError =>
   new LockTimeoutError(`The lock "${name}" was not free within ${waitMs} ms. Try again.`, options)
 
 /**
- * Runs `work`, but no longer than `ms`: then its signal is aborted and the answer rejects with what `late` makes.
- * Whatever waits in latchkey waits through this, so that no call ever hangs.
+ * Runs `work` for at most `ms` milliseconds, then aborts its signal and rejects with the error from `late`. latchkey uses it
+ * wherever it waits for something that may not settle, so that no call hangs.
  */
 export const withTimeLimit = <T>(
   clock: Clock,
@@ -34,7 +34,7 @@ export const withTimeLimit = <T>(
     work(controller.signal).then(resolve, reject).finally(cancel)
   })
 
-/** Waits, unless `signal` is aborted first. */
+/** Waits for `ms` milliseconds. Rejects with `signal.reason` if `signal` is aborted first. */
 export const pause = (clock: Clock, ms: number, signal?: AbortSignal): Promise<void> => {
   let cancel = () => {}
   const waited = new Promise<void>(resolve => {
@@ -43,7 +43,7 @@ export const pause = (clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   return abortable(waited, signal).finally(() => cancel())
 }
 
-/** The same promise for one caller, whose `signal` ends only that caller's waiting. */
+/** Returns a shared promise for one caller. The caller's `signal` ends only that caller's wait. */
 export const abortable = <T>(shared: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> =>
   signal
     ? new Promise((resolve, reject) => {
@@ -54,7 +54,7 @@ export const abortable = <T>(shared: Promise<T>, signal: AbortSignal | null | un
       })
     : shared
 
-/** The same promise for all who ask. One that rejects is forgotten, so that the next caller tries again. */
+/** Runs `work` once and returns the same promise to all callers. After a rejection, the next call runs it again. */
 export function once<T>(work: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined
   return () => {
@@ -66,7 +66,7 @@ export function once<T>(work: () => Promise<T>): () => Promise<T> {
   }
 }
 
-/** One promise per key: who asks while it is pending gets the same one; when it settles it is forgotten. */
+/** Runs one `work` per key at a time: calls with the same key share the pending promise. */
 export function singleFlight<T>(): (key: string, work: () => Promise<T>) => Promise<T> {
   const flights = new Map<string, Promise<T>>()
   return (key, work) => {
@@ -78,7 +78,7 @@ export function singleFlight<T>(): (key: string, work: () => Promise<T>) => Prom
   }
 }
 
-/** What is thrown where a part of latchkey that is loaded by `import()` does not come. */
+/** Throws the error for a part of latchkey that `import()` could not load. */
 export const notLoaded = (cause: unknown): never => {
   throw new NetworkError(
     'A file of this app with a part of latchkey could not be loaded. Reload the page to try again.',

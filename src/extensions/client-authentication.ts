@@ -11,10 +11,10 @@ import { ConfigurationError } from '../errors.ts'
 
 export type { ClientAuthentication } from '../core/extension.ts'
 
-/** The newest assertions: those which a server may still repeat. */
+/** How many sent credentials to remember. A server can repeat only the newest ones in an error. */
 const KEPT = 10
 
-/** Remembers what was sent, so that no error repeats it; nothing of it is a member that a log would show. */
+/** Remembers sent credentials, so that errors can leave them out. They are in a closure, so that no log shows them. */
 function means(method: string, add: ClientAuth, own?: string): ClientAuthentication {
   const sent: string[] = []
   return {
@@ -37,30 +37,30 @@ function check(secret: string): string {
 }
 
 /**
- * The client secret in the form of a request (RFC 6749 section 2.3.1).
- * @throws ConfigurationError for a secret that is empty.
+ * Sends the client secret in the request body (RFC 6749 section 2.3.1).
+ * @throws ConfigurationError for an empty secret.
  */
 export const clientSecretPost = (secret: string): ClientAuthentication =>
   means('client_secret_post', ClientSecretPost(check(secret)), secret)
 
 /**
- * The client secret by HTTP Basic, each part form-encoded (RFC 6749 section 2.3.1).
- * @throws ConfigurationError for a secret that is empty.
+ * Sends the client ID and secret by HTTP Basic, each form-encoded (RFC 6749 section 2.3.1).
+ * @throws ConfigurationError for an empty secret.
  */
 export const clientSecretBasic = (secret: string): ClientAuthentication =>
   means('client_secret_basic', ClientSecretBasic(check(secret)), secret)
 
 /**
- * An assertion under the client secret, HS256 (OpenID Connect Core section 9): the secret itself is never sent.
- * @throws ConfigurationError for a secret that is empty.
+ * Sends a JWT that is signed with the client secret, HS256 (OpenID Connect Core section 9). It never sends the secret.
+ * @throws ConfigurationError for an empty secret.
  */
 export const clientSecretJwt = (secret: string): ClientAuthentication =>
   means('client_secret_jwt', ClientSecretJwt(check(secret)), secret)
 
 /**
- * An assertion under a private key, for this server only and for a minute (RFC 7523 section 3).
- * @param key with the usage `sign`; it may be non-extractable.
- * @param options.kid the `kid` of its public half in the client's registered key set. Default: none is said.
+ * Sends a JWT that is signed with a private key, for this server only and valid for a minute (RFC 7523 section 3).
+ * @param key a private key with the usage `sign`. It may be non-extractable.
+ * @param options.kid the `kid` of the public key in the client's registered key set. Default: the JWT has no `kid`.
  * @throws ConfigurationError for a key that cannot sign.
  */
 export function privateKeyJwt(key: CryptoKey, { kid }: { kid?: string } = {}): ClientAuthentication {
@@ -73,8 +73,8 @@ export function privateKeyJwt(key: CryptoKey, { kid }: { kid?: string } = {}): C
 }
 
 /**
- * The certificate of a mutual TLS connection (RFC 8705 section 2), which the app's own `fetch` has to bring: give it as
- * the option `fetch`. Endpoints in the server's `mtls_endpoint_aliases` are used where they are given (section 5).
+ * Authenticates with the certificate of a mutual TLS connection (RFC 8705 section 2). Set the option `fetch` to a function
+ * that sends the certificate. latchkey uses the server's `mtls_endpoint_aliases` if there are any (section 5).
  */
 export const mtls = (): ClientAuthentication => ({
   method: 'tls_client_auth',

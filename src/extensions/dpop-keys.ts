@@ -1,19 +1,19 @@
 import type { ExtensionContext } from '../core/extension.ts'
 import type { EpochMs, KeyValue } from '../core/ports.ts'
 
-/** What is kept for a session: a key that cannot be exported or, where no place can hold such a one, its JWK. */
+/** The stored key of a session: a non-extractable key pair or, if no store can hold one, a private JWK. */
 interface KeptKey {
   readonly schema: 1
   readonly createdAt: EpochMs
-  /** How far the server's clock was ahead when it was last told. */
+  /** How far the server's clock was ahead at the last token response. */
   readonly aheadMs: number
-  /** Until its sign-in has brought tokens. */
+  /** Whether the sign-in has not received tokens yet. */
   readonly isWaiting?: boolean
   readonly keyPair?: CryptoKeyPair
   readonly jwk?: JsonWebKey
 }
 
-/** A place for keys, which may be other than the client's own store. */
+/** A store for keys. It may differ from the client's own store. */
 export interface KeyPlace extends KeyValue {
   close?(): void
 }
@@ -24,18 +24,18 @@ export interface DpopKey {
 }
 
 export interface DpopKeys {
-  /** @throws StorageError where it cannot be told whether there is one. */
+  /** @throws StorageError if a store cannot be read. */
   find(sessionId: string): Promise<DpopKey | undefined>
   create(sessionId: string): Promise<DpopKey>
-  /** A token request was answered: by tokens or a refusal. Best effort. */
+  /** Updates the stored key after a token request was granted or refused. Best effort. */
   used(sessionId: string, aheadMs: number, isGranted: boolean): Promise<void>
   /** Best effort. */
   destroy(sessionId: string): Promise<void>
 }
 
-/** A sign-in lives for an hour; the key of one that was given up is of no use after that. */
+/** A sign-in expires after an hour; the key of an abandoned one is then useless. */
 const LIFETIME_MS = 3_600_000
-/** As many as sign-ins that are kept. */
+/** The same number as that of pending sign-ins that latchkey keeps. */
 const MOST_WAITING = 20
 
 const isKey = (value: unknown) => Object.prototype.toString.call(value) === '[object CryptoKey]'
@@ -45,7 +45,7 @@ const isKept = (value: unknown): value is KeptKey => {
   return schema === 1 && (isKey(keyPair?.privateKey) || typeof jwk?.kty === 'string')
 }
 
-/** What a key of this form is for Web Crypto. */
+/** The Web Crypto algorithm of a JWK. */
 const algorithmOf = ({ kty, crv, alg }: JsonWebKey) =>
   kty === 'EC'
     ? { name: 'ECDSA', namedCurve: crv as string }
@@ -64,8 +64,8 @@ const fromJwk = async (jwk: JsonWebKey): Promise<CryptoKeyPair> => {
 }
 
 /**
- * A key pair for each session. It is kept in the client's own store where that can hold a key which cannot be exported
- * (IndexedDB, memory), else in `elsewhere`; where there is no such place (a private file), as a JWK in the client's store.
+ * Stores one key pair for each session: in the client's own store if that can hold a non-extractable key (IndexedDB,
+ * memory), otherwise in `elsewhere`. If neither can, as in Node with a private file, it stores a JWK in the client's store.
  */
 export function createDpopKeys(
   {
@@ -92,7 +92,7 @@ export function createDpopKeys(
   const remove = (place: KeyValue, sessionId: string) =>
     place.update(prefix + sessionId, () => undefined).catch(() => {})
 
-  /** Removes keys of sign-ins that were given up: those which are too old, and the oldest of too many. */
+  /** Removes the keys of abandoned sign-ins: expired ones, and the oldest if there are too many. */
   const sweep = async (place: KeyValue) => {
     const own = (await readSession())?.sessionId
     const names = await place.keys(prefix)
@@ -104,7 +104,7 @@ export function createDpopKeys(
     const tooMany = new Set(waiting.slice(MOST_WAITING - 1))
     const isOver = (one: (typeof found)[number]) =>
       tooMany.has(one) ||
-      // elsewhere may be keys of other tabs, whose sessions are not known here
+      // the other store may contain keys of other tabs' sessions, which this tab cannot see
       ((place === keyValue || one.kept?.isWaiting) && ageOf(one) > LIFETIME_MS)
     await Promise.all(found.filter(isOver).map(({ sessionId }) => remove(place, sessionId)))
   }

@@ -13,16 +13,16 @@ import type { ExtensionContext, ExtensionHooks } from '../core/extension.ts'
 import { AuthorizationRequiredError, ConfigurationError, ServerError } from '../errors.ts'
 import { createDpopKeys, type KeyPlace } from './dpop-keys.ts'
 
-/** What `dpop()` loads. */
+/** The hooks that `dpop()` loads. */
 export type DpopHooks = Required<
   Pick<ExtensionHooks, 'authorizationRequest' | 'tokenRequest' | 'presentation' | 'ended'>
 >
 
-/** More than any server sends, and nothing that a header may not hold (RFC 9449 section 8.1). */
+/** The characters of a nonce (RFC 9449 section 8.1). No server sends more than 1024. */
 const NONCE = /^[!#-[\]-~]{1,1024}$/
-/** How many servers a nonce is remembered of. */
+/** The most servers whose nonce is remembered. */
 const MOST_NONCES = 100
-/** How many keys are in memory: what is not is read again. */
+/** The most keys in memory. Others are read from the store again. */
 const MOST_HANDLES = 40
 
 const nonceOf = ({ headers }: Response): string | undefined =>
@@ -35,9 +35,9 @@ const isRedirect = ({ type, status, headers }: Response): boolean =>
   type === 'opaqueredirect' || (status >= 300 && status < 400 && headers.has('location'))
 
 /**
- * Binds tokens to a key that does not leave this device (RFC 9449): a copy of them is of no use elsewhere.
- * @param algorithm how proofs are signed.
- * @param elsewhere where keys go that the client's own store cannot hold.
+ * Binds tokens to a key that does not leave this device (RFC 9449), so that a stolen token is useless.
+ * @param algorithm the signature algorithm of the proofs.
+ * @param elsewhere the store for keys that the client's own store cannot hold.
  */
 export function createDpop(
   context: ExtensionContext,
@@ -46,7 +46,7 @@ export function createDpop(
 ): DpopHooks {
   const keys = createDpopKeys(context, elsewhere, extractable => generateKeyPair(algorithm, { extractable }))
   const handles = new Map<string, Promise<DPoPHandle | undefined>>()
-  /** By origin: each server hands out its own (RFC 9449 section 8). */
+  /** By origin: each server issues its own nonces (RFC 9449 section 8). */
   const nonces = new Map<string, string>()
 
   const learn = (origin: string, response: Response): boolean => {
@@ -64,7 +64,7 @@ export function createDpop(
         proof.iat = Math.floor((context.clock.now() + ahead) / 1000)
         const nonce = nonces.get(new URL(String(proof.htu)).origin)
         if (nonce) proof.nonce = nonce
-        else delete proof.nonce // what oauth4webapi has kept is not checked
+        else delete proof.nonce // oauth4webapi may have added one that failed the check of NONCE
       },
     })
 
@@ -73,7 +73,7 @@ export function createDpop(
     if (!handle) {
       handle = keys.find(sessionId).then(found => found && toHandle(found))
       handles.set(sessionId, handle)
-      // what was not there, or could not be read, is looked for anew the next time
+      // do not cache a missing key or a failed read
       handle.then(
         found => found ?? handles.delete(sessionId),
         () => handles.delete(sessionId),
@@ -84,20 +84,20 @@ export function createDpop(
 
   const create = async (sessionId: string): Promise<DPoPHandle> => {
     const handle = toHandle(await keys.create(sessionId))
-    if (handles.size >= MOST_HANDLES) handles.clear() // sign-ins that were given up
+    if (handles.size >= MOST_HANDLES) handles.clear() // most belong to abandoned sign-ins
     handles.set(sessionId, Promise.resolve(handle))
     return handle
   }
 
   return {
     async authorizationRequest({ sessionId, parameters }) {
-      // the code is worth nothing without the key either (RFC 9449 section 10)
+      // binds the authorization code to the key too (RFC 9449 section 10)
       parameters.set('dpop_jkt', await (await create(sessionId)).calculateThumbprint())
     },
 
     async tokenRequest(sessionId, send) {
       const session = context.session()
-      // a session from before this client had DPoP is bound by its next refresh
+      // a session that began before the app used DPoP is bound at its next refresh
       const isUnbound = session?.sessionId === sessionId && session.tokenType !== 'dpop'
       const handle = (await handleOf(sessionId)) ?? (isUnbound ? await create(sessionId) : undefined)
       if (!handle) throw new AuthorizationRequiredError('dpop_key_lost')
@@ -106,7 +106,7 @@ export function createDpop(
       try {
         const granted = await request().catch(error => {
           if (!isDPoPNonceError(error)) throw error
-          if (nonceOf(error.response)) return request() // the code or refresh token is unused (section 8)
+          if (nonceOf(error.response)) return request() // the server has not used the code or refresh token (section 8)
           throw new ServerError(`The authorization server ${UNREADABLE}`, { error: 'use_dpop_nonce' })
         })
         isGranted = true
@@ -128,10 +128,10 @@ export function createDpop(
           throw new AuthorizationRequiredError('dpop_key_lost')
         }
         let headers: Record<string, string> = {}
-        // makes the proof as for a request of its own; the request itself is the caller's
+        // lets oauth4webapi create the proof, but does not send its request: the caller sends its own
         await protectedResourceRequest(accessToken, method, new URL(url), undefined, undefined, {
           DPoP: handle,
-          [allowInsecureRequests]: true, // loopback only: findDestination() has seen to that
+          [allowInsecureRequests]: true, // findDestination() allows http only on loopback
           async [customFetch](_, request) {
             headers = request.headers
             return new Response()

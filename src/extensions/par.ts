@@ -4,12 +4,12 @@ import { ServerError } from '../errors.ts'
 
 export type { Extension } from '../core/extension.ts'
 
-/** How often a request is pushed whose answer has expired when it comes. */
+/** How often to push a request whose reference has already expired when the response arrives. */
 const MOST = 3
 
 /**
- * Pushes the authorization request to the server (RFC 9126), with the client's authentication: what goes through the
- * user's browser is a reference to it, which is used once. A failure is met before anything navigates.
+ * Pushes the authorization request to the server (RFC 9126), with the client's authentication. Only a reference to it, which
+ * works once, goes through the user's browser. If the push fails, `signIn()` rejects before the page navigates.
  */
 export const par = (): Extension => context => ({
   async pushRequest(request) {
@@ -18,7 +18,7 @@ export const par = (): Extension => context => ({
     for (let attempt = 1; attempt <= MOST; attempt++) {
       const sentAt = clock.now()
       const { request_uri, expires_in } = await push(context, request)
-      // a slow answer, or a device that slept meanwhile: what is over already would only end at the server's error page
+      // after a slow response, or if the device slept meanwhile: an expired reference would only lead to an error page
       if (clock.now() - sentAt < expires_in * 1000)
         return new URLSearchParams({ client_id: clientId, request_uri })
     }

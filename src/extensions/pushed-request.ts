@@ -12,10 +12,10 @@ import { endpointOf } from '../authorization/metadata.ts'
 import type { AuthorizationRequest, ExtensionContext } from '../core/extension.ts'
 import { ServerError } from '../errors.ts'
 
-/** What of a request an error must not repeat. */
+/** The parameters that an error must not contain. */
 const PRIVATE = ['state', 'nonce', 'id_token_hint', 'login_hint', 'code_challenge']
 
-/** Whether the body is what a pushed request is answered with, whatever the status says. */
+/** Whether the body is a successful response to a pushed request, whatever its status. */
 function isAnswer(text: string): boolean {
   try {
     return typeof JSON.parse(text).request_uri === 'string'
@@ -24,7 +24,7 @@ function isAnswer(text: string): boolean {
   }
 }
 
-/** An answer as oauth4webapi can judge it: a challenge beside an error would hide the `error` in the body. */
+/** Prepares a response for oauth4webapi, which would report a `WWW-Authenticate` challenge, not the `error` in the body. */
 async function readable(answer: Response, { quirks, warn }: ExtensionContext): Promise<Response> {
   const headers = new Headers(answer.headers)
   headers.delete('www-authenticate')
@@ -42,7 +42,10 @@ async function readable(answer: Response, { quirks, warn }: ExtensionContext): P
   return new Response(text || null, { status, headers })
 }
 
-/** @throws NetworkError, ServerError with the server's `error`. */
+/**
+ * Pushes an authorization request (RFC 9126 section 2).
+ * @throws NetworkError, ServerError with the server's `error`; ConfigurationError if the server has no such endpoint.
+ */
 export async function push(
   context: ExtensionContext,
   { server, parameters }: AuthorizationRequest,
@@ -54,7 +57,7 @@ export async function push(
   emit({ type: 'pushed-authorization-request' })
   try {
     const answer = await pushedAuthorizationRequest(as, client, authentication, parameters, {
-      [allowInsecureRequests]: true, // http is refused by endpointOf(), but for loopback
+      [allowInsecureRequests]: true, // endpointOf() refuses http, except on loopback
       [customFetch]: transport,
     })
     const pushed = await processPushedAuthorizationResponse(as, client, await readable(answer, context))

@@ -7,14 +7,14 @@ import { ConfigurationError } from '../errors.ts'
 
 export type { Extension } from '../core/extension.ts'
 
-/** One of the things that a client asks to be allowed (RFC 9396 section 2). */
+/** One permission to request, with its details (RFC 9396 section 2). */
 export interface AuthorizationDetail {
   readonly type: string
   readonly [member: string]: unknown
 }
 
 const NAME = 'authorization_details'
-/** How many sign-ins are remembered that asked for others than the app's own. */
+/** The most sign-ins to remember that requested other details than the app's default. */
 const MOST = 5
 
 const isDetail = (value: unknown): value is AuthorizationDetail =>
@@ -31,7 +31,7 @@ function parse(text: string): readonly AuthorizationDetail[] {
   )
 }
 
-/** The same text for the same detail, in whatever order its members stand. */
+/** Serializes a detail. The order of its members does not matter. */
 const canonical = (detail: unknown): string =>
   JSON.stringify(detail, (_, value) =>
     value && typeof value === 'object' && !Array.isArray(value)
@@ -39,15 +39,16 @@ const canonical = (detail: unknown): string =>
       : value,
   )
 
-/** The types of what stands in one list and not in the other. */
+/** The types of the details in `from` that `list` does not contain. */
 const missingIn = (list: readonly unknown[], from: readonly AuthorizationDetail[]): string[] => {
   const there = new Set(list.map(canonical))
   return from.filter(one => !there.has(canonical(one))).map(({ type }) => type)
 }
 
 /**
- * @param isRefresh less is usual then: an access token may be for one API only (RFC 9396 section 6).
- * @returns what is to be told, or nothing.
+ * Compares the requested with the granted details.
+ * @param isRefresh whether fewer details are normal: a refreshed access token may be for one API only (RFC 9396 section 6).
+ * @returns a warning, or `undefined` if they are the same.
  */
 function compare(
   asked: readonly AuthorizationDetail[],
@@ -65,15 +66,15 @@ function compare(
 }
 
 export interface AuthorizationDetailsOptions {
-  /** Asks for them at token requests too (RFC 9396 section 6). Default false: only at the sign-in. */
+  /** Whether to send them with token requests too (RFC 9396 section 6). Default false: only with the sign-in. */
   tokenRequests?: boolean
 }
 
 /**
- * Asks for authorization details at every sign-in (RFC 9396). One sign-in asks for others by
- * `signIn({ authorizationParameters: { authorization_details: JSON.stringify([…]) } })`. Where others are granted than
- * were asked for, or the server does not say which, an event `warning` about `authorization_details` tells.
- * @throws ConfigurationError for what is not a list of objects with a `type`.
+ * Requests authorization details at every sign-in (RFC 9396). To request others at one sign-in, call
+ * `signIn({ authorizationParameters: { authorization_details: JSON.stringify([…]) } })`. If the server grants other details,
+ * or does not say which, latchkey emits an event `warning` about `authorization_details`.
+ * @throws ConfigurationError if `details` is not a list of objects with a `type`.
  */
 export function authorizationDetails(
   details: readonly AuthorizationDetail[],
@@ -104,7 +105,7 @@ export function authorizationDetails(
         const { [NAME]: granted } = response
         const session = context.session()
         const isSame = session?.sessionId === sessionId
-        if (isSame && granted === undefined) return // what was granted stays as it is
+        if (isSame && granted === undefined) return // the granted details stay the same
         const known = isSame ? session.tokens.authorizationDetails : undefined
         const expected = Array.isArray(known) ? known : parse(await asked.at(sessionId))
         const message = compare(expected, granted, isSame)
@@ -114,7 +115,7 @@ export function authorizationDetails(
   }
 }
 
-/** What was asked for at sign-ins that asked for others than the app's own: it has to survive the redirect. */
+/** Stores the details that a sign-in requested instead of the app's default, so that they survive the redirect. */
 function askedFor({ keyValue, prefix }: ExtensionContext, own: string) {
   const key = `${prefix} authorization details`
   const read = (stored: unknown) => Object.entries({ ...(stored as Record<string, string> | undefined) })
@@ -124,16 +125,16 @@ function askedFor({ keyValue, prefix }: ExtensionContext, own: string) {
         Object.fromEntries([...read(stored).slice(1 - MOST), [sessionId, text]]),
       ),
     async at(sessionId: string): Promise<string> {
-      const stored = await keyValue.get(key).catch(() => undefined) // a comparison is worth no failure
+      const stored = await keyValue.get(key).catch(() => undefined) // only a comparison needs it: it must not fail a sign-in
       return new Map(read(stored)).get(sessionId) ?? own
     },
   }
 }
 
 /**
- * What was granted of authorization details (RFC 9396 section 7), also after a reload.
- * @param options.resource of the access token for one API of `resources`, by its name there. Default: the general one.
- * @returns `undefined` when nobody is signed in, or the server did not say.
+ * Returns the granted authorization details (RFC 9396 section 7). They survive a reload.
+ * @param options.resource the name of an API in `resources`. Default: the access token for `allowedOrigins`.
+ * @returns `undefined` if nobody is signed in, or the server did not say.
  */
 export async function grantedAuthorizationDetails(
   client: Pick<Client, typeof actionContext>,

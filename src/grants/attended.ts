@@ -19,7 +19,7 @@ import { epochOf, sessionOf } from '../core/session.ts'
 import { CallbackError, ConfigurationError, ServerError } from '../errors.ts'
 import { poll } from './poll.ts'
 
-/** What to show to the user (RFC 8628 section 3.3). All of it is fit for a terminal. */
+/** The texts to show to the user (RFC 8628 section 3.3). All of them are safe to print to a terminal. */
 export interface DeviceCodePrompt {
   /** The code that the user types, without control characters. */
   readonly userCode: string
@@ -53,14 +53,14 @@ export interface CibaOptions {
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
 const CIBA = 'urn:openid:params:grant-type:ciba'
 
-/** What moves the cursor, hides or turns text around. */
+/** Characters that move the cursor, or hide or reverse text. */
 const CONTROLS = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 const LONGEST_CODE = 100
 
 const unfit = (what: string) =>
   new ServerError(`The answer of the device authorization endpoint ${what}.`, { error: 'invalid_response' })
 
-/** An address that may be shown and opened: RFC 8628 section 5.4 warns of others. */
+/** Accepts only an address that is safe to show and open: https, or http on loopback (RFC 8628 section 5.4: phishing). */
 function parseVerificationUri(value: string): string {
   const url = URL.canParse(value) ? new URL(value) : undefined
   if (!url || !isConfidential(url) || url.username || url.password)
@@ -68,7 +68,7 @@ function parseVerificationUri(value: string): string {
   return url.href
 }
 
-/** One sign-in that asks the token endpoint until the user has decided. */
+/** A sign-in after its first request: latchkey polls the token endpoint until the user has decided. */
 interface Begun {
   readonly secret: string
   readonly parameters: Readonly<Record<string, string>>
@@ -76,10 +76,10 @@ interface Begun {
   readonly intervalSeconds: number | undefined
 }
 
-/** The first request of a grant that a user takes part in. */
+/** Sends the first request of a grant that needs a user. */
 type Begin = (ports: ObtainPorts, form: URLSearchParams, options: object) => Promise<Begun>
 
-/** The answer with its `verification_uri` (RFC 8628 section 3.2), which some spell as an early draft did. */
+/** Renames `verification_url` to `verification_uri` (RFC 8628 section 3.2): some servers use the name of an early draft. */
 async function withVerificationUri(answer: Response, acceptDeviation: AcceptDeviation): Promise<Response> {
   if (answer.status !== 200) return answer
   const members = await readMembers(answer, acceptDeviation)
@@ -106,7 +106,7 @@ const beginDevice =
     let verificationUriComplete: string | undefined
     try {
       verificationUriComplete = verification_uri_complete && parseVerificationUri(verification_uri_complete)
-    } catch {} // the other one is enough
+    } catch {} // it is optional: `verificationUri` is enough
     const { expires_in: expiresInSeconds, interval: intervalSeconds } = answer
     await show({ userCode, verificationUri, verificationUriComplete, expiresInSeconds })
     return { secret: device_code, parameters: { device_code }, expiresInSeconds, intervalSeconds }
@@ -128,7 +128,7 @@ const beginCiba: Begin = async (ports, form, options) => {
   return { secret: auth_req_id, parameters: { auth_req_id }, expiresInSeconds, intervalSeconds }
 }
 
-/** Runs one sign-in of a grant that a user takes part in. Resolves when the session is stored. */
+/** Runs one sign-in of a grant that needs a user. Resolves when the session is stored. */
 async function obtain(
   ports: ObtainPorts,
   type: string,
@@ -144,17 +144,17 @@ async function obtain(
   const form = new URLSearchParams({ ...(scope && { scope }), ...asked, ...parameters })
   const as = await ports.server()
   endpointOf(as, 'token_endpoint', settings.clientAuthentication?.mtls)
-  // the tokens may be bound to a key, which is made for this session
+  // dpop() creates the session's key in this hook
   await extensions.authorizationRequest({ server: as, sessionId, parameters: form })
   let begun: Begun
   try {
     emit({ type: 'authorization-request', scope, userAgent: type === CIBA ? 'ciba' : 'device' })
     begun = await begin(ports, form, {
-      [allowInsecureRequests]: true, // http is refused by endpointOf(), but for loopback
+      [allowInsecureRequests]: true, // endpointOf() refuses http, except on loopback
       async [customFetch](url: string, init: object) {
         const answer = await ports.transport(url, init)
         const headers = new Headers(answer.headers)
-        headers.delete('www-authenticate') // it would hide the error in the body
+        headers.delete('www-authenticate') // oauth4webapi would report it, not the error in the body
         return new Response(answer.body, { status: answer.status, headers })
       },
     })
@@ -197,7 +197,7 @@ async function obtain(
   })
 }
 
-/** A sign-in attempt that opens no page of its own. */
+/** A sign-in attempt that opens no page. */
 function attemptOf(
   type: string,
   parameters: () => Readonly<Record<string, string>>,
@@ -216,8 +216,9 @@ function attemptOf(
 }
 
 /**
- * One attempt of the device grant, for a user agent that chooses its way when the sign-in begins.
- * @param options.isOptional whether it is given up where the server does not offer it, or not to this client.
+ * One attempt of the device grant, for a user agent that chooses between several ways to sign in.
+ * @param options.isOptional whether to resolve with `false` if the server does not offer the grant to this client. Otherwise
+ * it rejects.
  */
 export function deviceAttempt(options: DeviceCodeOptions & { isOptional: boolean }): Pick<
   SignInAttempt,
@@ -253,7 +254,7 @@ const grantOf = (type: string, userAgent: UserAgent): Grant => ({ type, userAgen
  * The device grant (RFC 8628): the user types a short code on another device. Use it with the option `grant`, and call
  * `signIn()`.
  * @param options.show shows the code and the address to the user.
- * @throws ConfigurationError without `show`.
+ * @throws ConfigurationError if `show` is missing.
  */
 export function deviceCode(options: DeviceCodeOptions): Grant {
   if (typeof options?.show !== 'function')
@@ -264,7 +265,7 @@ export function deviceCode(options: DeviceCodeOptions): Grant {
 
 /**
  * Asks a user on another device (OpenID Connect CIBA, poll mode). Use it with the option `grant`, and call `signIn()`.
- * @param options how the server finds the user. Default: the `authorizationParameters` of the sign-in say it.
+ * @param options how the server finds the user. Default: the `authorizationParameters` of the sign-in contain the hint.
  */
 export function ciba({
   loginHint,

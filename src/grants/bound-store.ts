@@ -2,9 +2,9 @@ import type { KeyValue, Lock, Store } from '../core/ports.ts'
 import { once } from '../core/waiting.ts'
 
 /**
- * The same store, in which every name begins with a digest of what its tokens are about: whoever asks for other tokens
- * neither finds these nor waits for their lock, and no secret can be read from a name.
- * @param about what tells these tokens from others.
+ * Wraps a store so that every key and lock name begins with a digest of the token request. Clients that request other tokens
+ * neither find these tokens nor wait for their lock, and the names reveal no secret.
+ * @param about the values that identify the token request. They must be serializable as JSON.
  */
 export function boundStore(store: Store, hash: (text: string) => Promise<string>, about: unknown): Store {
   const digest = once(async () => (await hash(JSON.stringify(about))).slice(0, 32))

@@ -2,23 +2,25 @@ import type { ObtainPorts } from '../authorization/sign-in.ts'
 import { abortable, pause } from '../core/waiting.ts'
 import { CallbackError, type LatchkeyError, NetworkError, ServerError } from '../errors.ts'
 
-/** RFC 8628 section 3.2, where the server names none. */
+/** The default (RFC 8628 section 3.2). */
 const INTERVAL_SECONDS = 5
-/** What a server may ask for at most; and how much longer each `slow_down` makes it, for good (section 3.5). */
+/** latchkey does not follow a server that asks for a longer interval. */
 const LONGEST_INTERVAL_SECONDS = 300
+/** Each `slow_down` makes the interval longer by this, permanently (RFC 8628 section 3.5). */
 const SLOW_DOWN_SECONDS = 5
 const LONGEST_WAIT_SECONDS = 86_400
-/** How long the pauses grow while the server cannot be reached. */
+/** The longest pause of the exponential backoff while latchkey cannot reach the server. */
 const LONGEST_PAUSE_MS = 60_000
 
 export interface PollOptions {
   readonly ports: ObtainPorts
-  /** As the server says: how long the user may take, and how long to wait between two requests. */
+  /** How long the user may take, from the server. */
   readonly expiresInSeconds: number
+  /** How long to wait between two requests, from the server. Default 5. */
   readonly intervalSeconds: number | undefined
-  /** Whether somebody else who shares the store has signed in. */
+  /** Whether another tab or process that shares the store has signed in. */
   isSignedIn(): Promise<boolean>
-  /** One token request. */
+  /** Sends one token request and stores the session. */
   redeem(): Promise<void>
   readonly signal: AbortSignal
 }
@@ -29,7 +31,7 @@ const cancelled = (what: string, cause?: LatchkeyError) =>
     error: cause instanceof ServerError ? cause.error : undefined,
   })
 
-/** What a sign-in ends with that the server has refused for good. */
+/** The error of a sign-in that the server has finally refused. */
 function refusal(error: ServerError): CallbackError {
   if (error.error === 'access_denied')
     return new CallbackError('The user refused the sign-in.', 'authorization_error', {
@@ -45,8 +47,8 @@ function refusal(error: ServerError): CallbackError {
 }
 
 /**
- * Asks the token endpoint until the user has decided (RFC 8628 section 3.5): one request at a time, at the server's pace.
- * Neither a connection that fails nor a computer that slept ends it.
+ * Polls the token endpoint until the user has decided (RFC 8628 section 3.5): one request at a time, at the server's
+ * interval. A failed connection does not end it, nor does a computer that sleeps for less than the code's lifetime.
  * @throws CallbackError, ConfigurationError, AuthorizationRequiredError.
  */
 export async function poll({ ports, isSignedIn, redeem, signal, ...told }: PollOptions): Promise<void> {

@@ -7,18 +7,18 @@ import { boundStore } from './bound-store.ts'
 
 type Parameters = Readonly<Record<string, string>>
 
-/** Which tokens are asked for beside the option `scope`. */
+/** Which access token to request, in addition to the option `scope`. */
 export interface TargetParameters {
   /** The API that the access token is for, an absolute URI (RFC 8707 section 2). */
   resource?: string
   /** The name that some servers use instead of `resource`. */
   audience?: string
-  /** Further parameters of the token request. */
+  /** Further parameters of the token request. Default: none. */
   parameters?: Parameters
 }
 
 /**
- * The token that says for whom latchkey asks: the text itself, a latchkey client whose user it is for, or a function that
+ * The token of the user for whom latchkey requests tokens: the token itself, the user's latchkey client, or a function that
  * latchkey calls before each token request.
  */
 export type Subject =
@@ -29,35 +29,35 @@ export type Subject =
 export interface TokenExchangeOptions extends TargetParameters {
   /** The token to exchange (RFC 8693 section 2.1). */
   subjectToken: Subject
-  /** What kind of token that is. Default `urn:ietf:params:oauth:token-type:access_token`. */
+  /** The type of `subjectToken`. Default `urn:ietf:params:oauth:token-type:access_token`. */
   subjectTokenType?: string
   /** The token of the party that acts for the subject; the new token's `act` claim then names it (RFC 8693 section 4.1). Default: none. */
   actorToken?: Subject
-  /** What kind of token that is. Default `urn:ietf:params:oauth:token-type:access_token`. */
+  /** The type of `actorToken`. Default `urn:ietf:params:oauth:token-type:access_token`. */
   actorTokenType?: string
-  /** What kind of token to ask for. Default: the server decides. */
+  /** The type of token to request. Default: the server decides. */
   requestedTokenType?: string
 }
 
 export interface JwtBearerOptions extends TargetParameters {
-  /** The assertion (RFC 7523 section 2.1): a JWT that your program signs, or the access token that it was called with. */
+  /** The assertion (RFC 7523 section 2.1): a JWT that your program signs, or the access token of the request it received. */
   assertion: Subject
   /** Whether to ask Microsoft Entra for a token on behalf of the user (`requested_token_use`). Default false. */
   onBehalfOf?: boolean
 }
 
-/** What the grants of this file need of the environment. */
+/** The functions of the environment that these grants need. */
 export interface GrantEnvironment {
   hash(text: string): Promise<string>
   memory(): Store
 }
 
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
-/** What an access token is called in an answer (RFC 8693 section 3): a JWT may be one. */
+/** The `issued_token_type` values of tokens that latchkey can send to an API (RFC 8693 section 3). */
 const USABLE = [ACCESS_TOKEN, 'urn:ietf:params:oauth:token-type:jwt']
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
-/** What latchkey itself puts into a token request. */
+/** Parameters of a token request that latchkey sets itself. */
 const RESERVED = /^(grant_type|client_.*)$/
 
 const definedOf = (members: Readonly<Record<string, string | undefined>>): Parameters =>
@@ -86,7 +86,7 @@ function checkSubject(subject: Subject, option: string): void {
   throw new ConfigurationError(`"${option}" must be a token, a function that returns one, or a client.`)
 }
 
-/** Where the tokens of one user go, which nobody else may get. */
+/** Chooses a store that keeps one user's tokens apart from those of others. */
 function personalStore(
   { hash, memory }: GrantEnvironment,
   subjects: readonly Subject[],
@@ -104,7 +104,7 @@ function personalStore(
   }
 }
 
-/** Ends the session as soon as the session of its subject has ended: its tokens act for nobody then. */
+/** Ends the session when the session of its subject's client ends, because its tokens act for that user. */
 const endsWith =
   (subjects: readonly Subject[]): NonNullable<Grant['extension']> =>
   context => {
@@ -206,7 +206,6 @@ export function jwtBearer(
   }
 }
 
-/** What some servers call the resource owner password grant, which RFC 9700 section 2.4 forbids. */
 const PASSWORD_WARNING =
   'The password grant shows the password of the user to this program, and RFC 9700 section 2.4 forbids it. Use the authorization code flow, or deviceCode().'
 

@@ -30,7 +30,7 @@ const together = (...parts: (string | false | undefined)[]) => parts.filter(Bool
 
 const pathOf = (url: string) => (URL.canParse(url) ? new URL(url).pathname : url)
 
-/** Words an event of a client as an arrow, to draw or print it. */
+/** Describes an event of a client as an arrow, to draw or print. */
 export function arrowOf(event: ClientEvent): Arrow {
   switch (event.type) {
     case 'metadata-request':

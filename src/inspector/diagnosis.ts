@@ -1,6 +1,6 @@
 import type { ClientEvent, Session } from '../index.ts'
 
-/** Something that a developer should know about now. */
+/** Something that a developer should look at. */
 export interface Finding {
   readonly tone: 'bad' | 'note'
   readonly title: string
@@ -23,7 +23,7 @@ const ENDED: Readonly<Record<string, string>> = {
     'The stored session is from a newer version of the app, or bound to a key that is not in use.',
 }
 
-/** An event, as long as it says something about now. */
+/** The finding for an event, if it is one that a developer should look at. */
 function findingOf(event: ClientEvent): Finding | undefined {
   switch (event.type) {
     case 'warning':
@@ -53,7 +53,7 @@ function findingOf(event: ClientEvent): Finding | undefined {
   }
 }
 
-/** The findings about a session and the events up to now, the most urgent first, at most four. */
+/** Returns at most four findings, the most urgent first. */
 export function findingsOf(session: Session, events: readonly ClientEvent[]): readonly Finding[] {
   const found: Finding[] = []
   if (session.status === 'signed-in' && session.trouble) {
@@ -63,7 +63,7 @@ export function findingsOf(session: Session, events: readonly ClientEvent[]): re
   const reason = session.status === 'signed-out' ? session.reason : undefined
   const why = reason && ENDED[reason]
   if (why) found.push({ tone: 'bad', title: `The session ended: ${reason}`, advice: why })
-  // since the last success of their own kind, an event says nothing any more
+  // events from before the newest session no longer matter
   const began = events.findLastIndex(({ type }) => type === 'session-started')
   for (const event of events.slice(Math.max(0, began)).toReversed()) {
     const finding = findingOf(event)

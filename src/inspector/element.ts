@@ -5,15 +5,15 @@ import { css } from './style.ts'
 
 /** The element `<latchkey-inspector>`. */
 export interface LatchkeyInspector extends HTMLElement {
-  /** The client that it shows. */
+  /** The client to show. */
   client: Client | undefined
-  /** With the attribute `docked`: whether the panel is open. As the attribute `open`. */
+  /** With the attribute `docked`: whether the panel is open. Reflects the attribute `open`. */
   open: boolean
 }
 
 const NAME = 'latchkey-inspector'
 
-/** Made when it is first needed, because a server that renders has no HTMLElement. */
+/** Creates the class on first use, because HTMLElement does not exist while a server renders. */
 function createElementClass() {
   const sheet = new CSSStyleSheet()
   sheet.replaceSync(css)
@@ -58,7 +58,7 @@ function createElementClass() {
     #keydown = (event: KeyboardEvent): void => {
       if (event.key === 'Escape' && this.open && this.hasAttribute('docked')) this.#setOpen(false)
     }
-    /** The focus goes where the user can go on. */
+    /** Opens or closes the panel, and moves the focus to the button that reverses it. */
     #setOpen(isOpen: boolean): void {
       this.open = isOpen
       const next = isOpen ? this.#root.querySelector<HTMLElement>('.panel .close') : this.#toggle
@@ -78,14 +78,14 @@ function createElementClass() {
 }
 
 /**
- * Defines the element `<latchkey-inspector>`, once. Set its property `client`. With the attribute `docked` it stands at the
- * bottom of the window and can be closed; without, it fills its place in the page.
+ * Defines the element `<latchkey-inspector>`, once. Set its property `client`. With the attribute `docked` it is at the
+ * bottom of the window and can be closed; otherwise it fills its container.
  */
 export function defineInspector(): void {
   if (!customElements.get(NAME)) customElements.define(NAME, createElementClass())
 }
 
-/** Options of `mountInspector()`. All may be left out. */
+/** Options of `mountInspector()`. All are optional. */
 export interface InspectorOptions {
   /** Whether the panel is open at first. Default false: a small button at the bottom. */
   open?: boolean
@@ -94,8 +94,8 @@ export interface InspectorOptions {
 }
 
 /**
- * Shows an inspector for a client: who asked whom, how long the access token lasts, and what is wrong. For development: it
- * shows no token, but anyone at the page can press its buttons.
+ * Shows an inspector for a client: its requests and responses, how long its access token lasts, and what is wrong. For
+ * development only: it shows no token, but anyone at the page can press its buttons.
  * @param client the client to show.
  * @param options.open whether the panel is open at first. Default false.
  * @param options.container where to put it. Default: the bottom of the window.

@@ -19,7 +19,7 @@ export function button(text: string, title: string, press: () => unknown): HTMLB
   return made
 }
 
-/** Creates a picture of paths, for a reader who sees it only. */
+/** Creates a picture from SVG paths. Screen readers skip it. */
 export function picture(viewBox: string, className: string, shapes: readonly string[]): SVGSVGElement {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg')
   svg.setAttribute('viewBox', viewBox)
@@ -34,6 +34,6 @@ export function picture(viewBox: string, className: string, shapes: readonly str
   return svg
 }
 
-/** The key of latchkey. */
+/** latchkey's logo. */
 export const keyPicture = (): SVGSVGElement =>
   picture('0 0 32 20', 'key', ['M12 10a5 5 0 1 1-10 0a5 5 0 1 1 10 0h17v6m-6-6v4.5'])

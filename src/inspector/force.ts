@@ -5,15 +5,15 @@ import type { Fetch } from '../extending.ts'
 import { createAuthFetch } from '../fetch/auth-fetch.ts'
 import type { Client } from '../index.ts'
 
-/** What a developer can learn of a client and make happen to it. */
+/** Lets a developer look into a client and force events. */
 export interface Force {
-  /** The tab, worker or process that brought the newest tokens: `context` in its `explain()`. */
+  /** The tab, worker or process that stored the newest tokens: `context` in its `explain()`. */
   storedBy(): string | undefined
-  /** Takes the access token for expired, in the store too. The next call refreshes it. */
+  /** Marks the access token as expired, in the store too. The next call refreshes it. */
   expire(): Promise<void>
   /** Refreshes now, although the access token is still valid. */
   refresh(): Promise<void>
-  /** Sends a GET to an API, whose first answer is a 401. */
+  /** Calls an API with GET, and answers the first request with a 401 itself. */
   challenge(url: string): Promise<void>
 }
 
@@ -23,7 +23,7 @@ const refusal = () =>
     headers: { 'www-authenticate': 'Bearer error="invalid_token", error_description="by the inspector"' },
   })
 
-/** @returns `undefined` for a client that is not one of latchkey's own. */
+/** @returns `undefined` if `createClient()` did not create this client. */
 export function createForce(client: Client): Force | undefined {
   const parts = client[actionContext] as LentParts | undefined
   if (!parts) return undefined
@@ -35,7 +35,7 @@ export function createForce(client: Client): Force | undefined {
       const now = calls.clock.now()
       await amend(stored => {
         const found = sessionOf(stored)
-        // only what this client has itself: anything newer is not touched
+        // do not change tokens that are newer than those of this client
         const isSame = found && found.tokens.accessToken === record?.tokens.accessToken
         return isSame ? { ...found, tokens: { ...found.tokens, expiresAt: now, refreshAt: now } } : undefined
       })

@@ -21,7 +21,7 @@ function restore(): ClientEvent[] {
   }
 }
 
-/** @param own the events that the client has emitted before anybody listened. */
+/** @param own the events that the client emitted before the inspector listened. */
 export function createEventHistory(own: readonly ClientEvent[]): EventHistory {
   let events: ClientEvent[] = []
   const keep = (next: ClientEvent[]) => {

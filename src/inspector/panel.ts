@@ -5,14 +5,14 @@ import { button, created, keyPicture, picture } from './elements.ts'
 import { createForce, type Force } from './force.ts'
 import { createEventHistory } from './history.ts'
 
-/** What an inspector shows of one client. */
+/** The inspector's panel for one client. */
 export interface Panel {
   readonly element: HTMLElement
   stop(): void
 }
 
 const TICK_MS = 250
-/** How long a button says that it has copied. */
+/** How long the button shows whether the copy succeeded. */
 const COPIED_MS = 2000
 
 const nameOf = (session: Session): string => {
@@ -26,7 +26,7 @@ const lasting = (ms: number): string => {
   return seconds < 6000 ? `${Math.ceil(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`
 }
 
-/** The life of the access token: a ring that runs out. */
+/** Shows the remaining lifetime of the access token as a ring. */
 function createLife() {
   const circle = 'M40 6a34 34 0 1 1 0 68a34 34 0 1 1 0-68'
   const ring = picture('0 0 80 80', 'ring', [circle, circle])
@@ -49,7 +49,7 @@ function createLife() {
   }
   return {
     element,
-    /** The access token with this expiry counts as expired. */
+    /** From now on, shows the current access token as expired. */
     force: () => {
       forced = expiresAt
     },
@@ -68,7 +68,7 @@ function createLife() {
   }
 }
 
-/** Names with values, in rows. */
+/** A table of names and values. */
 function createFacts() {
   const element = created('dl', 'facts')
   return {
@@ -95,7 +95,7 @@ const showFindings = (list: HTMLElement, findings: readonly Finding[]) => {
   )
 }
 
-/** The buttons that make something happen. */
+/** The buttons that force events. */
 function createForceButtons(
   force: Force | undefined,
   lastGet: () => string | undefined,
@@ -137,7 +137,7 @@ function createForceButtons(
   }
 }
 
-/** Copies the client's report, and says so. */
+/** Creates a button that copies the client's report. */
 function createCopyButton(client: Client): HTMLButtonElement {
   const say = (text: string) => {
     copy.textContent = text
@@ -180,8 +180,8 @@ function createBar(tools: readonly HTMLElement[]) {
 }
 
 /**
- * Creates the whole panel, which follows the client until it is stopped.
- * @param close what closes a docked panel.
+ * Creates the whole panel. It follows the client until `stop()` is called.
+ * @param close the button that closes a docked panel.
  */
 export function createPanel(client: Client, close: HTMLElement): Panel {
   const history = createEventHistory(client.explain().events)

@@ -10,12 +10,12 @@ import { indexedDb } from '../platform/browser/places.ts'
 import { sha256 } from '../platform/device.ts'
 import { type HostAnswer, type HostRequest, namesOfOwn, type OwnOption, PROTOCOL } from './protocol.ts'
 
-/** Options of the pages' client that hold functions, which no message can carry: the same ones as in the pages. */
+/** The options that contain functions, which cannot be sent in a message. They must be the same as in the pages. */
 export type HostOptions = Pick<ClientOptions, OwnOption>
 
 type Refresh = (request: HostedRefresh) => Promise<void>
 
-/** Refreshes as a client of the same options does, for as long as this worker lives. */
+/** Creates a client with the page's options. It refreshes for as long as this worker lives. */
 function createRefresh({ options, database }: HostRequest, own: HostOptions, realm: string): Refresh {
   let wake = () => {}
   const environment = browserEnvironment(() => indexedDb({ database }))
@@ -23,7 +23,7 @@ function createRefresh({ options, database }: HostRequest, own: HostOptions, rea
     { ...options, ...own, logger: false } as ClientOptions,
     {
       ...{ ...environment, realm },
-      // a page that asks has waited for as long as it had to
+      // each request counts as a wake, because the page has already waited as long as the back-off requires
       wake: {
         listen(hear) {
           wake = hear
@@ -41,17 +41,17 @@ function createRefresh({ options, database }: HostRequest, own: HostOptions, rea
     const found = current()
     if (found?.sessionId !== sessionId) return
     const accessToken = accessTokenOf(found, resource)?.accessToken
-    if ((await sha256(accessToken ?? '')) !== unusable) return // somebody has refreshed already
+    if ((await sha256(accessToken ?? '')) !== unusable) return // already refreshed
     await (await authorization()).refresh(found, resource, isForced)
   }
 }
 
-/** What a worker is asked for: a message, with the port for its answers. */
+/** Handles one message. `port` receives the answers. */
 type Ask = (data: unknown, port: MessagePort | undefined) => Promise<void>
 
 function createAnswers(own: HostOptions, realm: string): Ask {
   const lock = `latchkey host ${crypto.randomUUID()}`
-  // held for as long as this worker lives, so that a page sees when it does no more
+  // the worker holds this lock for its whole life, so that pages notice when it dies
   const held = new Promise<void>(resolve => {
     const hold = () => {
       resolve()
@@ -77,7 +77,7 @@ function createAnswers(own: HostOptions, realm: string): Ask {
 
   return async (data, port) => {
     const request = data as Partial<HostRequest> | null
-    if (!port || typeof request?.latchkey !== 'number') return // somebody else's message
+    if (!port || typeof request?.latchkey !== 'number') return // a message of other code
     const answer = (message: HostAnswer) => port.postMessage(message)
     let refresh: Refresh
     try {
@@ -88,7 +88,7 @@ function createAnswers(own: HostOptions, realm: string): Ask {
     }
     await held
     answer({ type: 'taken', lock })
-    await refresh(request as HostRequest).catch(() => {}) // what failed is in the store too
+    await refresh(request as HostRequest).catch(() => {}) // the store contains the failure
     answer({ type: 'done' })
   }
 }
@@ -101,8 +101,8 @@ interface WorkerScope {
 }
 
 /**
- * Makes this SharedWorker or service worker the host of the pages that were given `worker(url)` of its file.
- * @param own the pages' options that hold functions, such as `extensions`: the same ones. Default: none.
+ * Makes this SharedWorker or service worker refresh for the pages whose option `host` is `worker(url)` with its URL.
+ * @param own the options that contain functions, such as `extensions`. They must be the same as in the pages. Default: none.
  */
 export function serve(own: HostOptions = {}): void {
   const scope = globalThis as unknown as WorkerScope

@@ -2,17 +2,17 @@ import type { ConnectHost, Host, HostedRefresh, HostPorts } from '../core/ports.
 import { once } from '../core/waiting.ts'
 import { type HostAnswer, type HostRequest, namesOfOwn, PROTOCOL, sendable } from './protocol.ts'
 
-/** How long the host may take to say that it refreshes. It may have to start first. */
+/** How long the host may take to accept a request. It may have to start first. */
 const TAKEN_MS = 2000
-/** How long it may take then, before the page stands in line for the lock itself: longer than one token request. */
+/** How long the host may then take to refresh before the page waits for the lock itself: longer than one token request. */
 const DONE_MS = 10_000
-/** After a host said nothing, for how long it is not asked again. */
+/** How long the page does not use a host that did not answer. */
 const SILENT_MS = 60_000
 
 type Send = (request: HostRequest, port: MessagePort) => void
 type Failed = (why: string) => void
 
-/** Whether a SharedWorker may outlive its pages here: a browser reads the option only if it knows it. */
+/** Whether a SharedWorker can outlive its pages in this browser. A browser reads the option only if it supports it. */
 function canOutlive(): boolean {
   let isKnown = false
   const options = {
@@ -22,12 +22,12 @@ function canOutlive(): boolean {
     },
   }
   try {
-    new SharedWorker('http://[', options as WorkerOptions) // no worker: this is no URL
+    new SharedWorker('http://[', options as WorkerOptions) // the URL is invalid, so no worker starts
   } catch {}
   return isKnown
 }
 
-/** A URL, or what a page with `require-trusted-types-for` has to pass in its place. */
+/** A URL, or at run time a `TrustedScriptURL`. */
 type WorkerUrl = string | URL
 
 function connectShared(url: WorkerUrl, failed: Failed): Send {
@@ -38,7 +38,7 @@ function connectShared(url: WorkerUrl, failed: Failed): Send {
   return (request, port) => worker.port.postMessage(request, [port])
 }
 
-/** Under a scope of its own, in which no page is: it answers messages only. */
+/** Registers a service worker with a scope that contains no page: it only answers messages. */
 async function connectService(url: WorkerUrl, base: string | undefined): Promise<Send> {
   const scope = new URL('latchkey-worker/', new URL(`${url}`, base)).href
   const registered = navigator.serviceWorker.register(url, { scope })
@@ -60,14 +60,14 @@ async function connectService(url: WorkerUrl, base: string | undefined): Promise
   return (request, port) => worker?.postMessage(request, [port])
 }
 
-/** Calls `died` when the host is gone, by the lock that it holds for as long as it lives. */
+/** Calls `died` when the host releases the lock that it holds for its whole life. */
 function watchLife(lock: string, signal: AbortSignal, died: () => void): void {
   navigator.locks?.request(lock, { signal }, () => died()).catch(() => {})
 }
 
 interface Connection {
   readonly send: Send
-  /** Rejects when it turns out that nothing is there. */
+  /** Rejects if the worker could not be loaded. */
   readonly lost: Promise<never>
 }
 
@@ -84,7 +84,7 @@ const connect = (url: WorkerUrl, base: string | undefined) =>
     return { send: await connectService(url, base), lost }
   })
 
-/** Whether the host has refreshed, or `undefined` if it said nothing in time. @throws why it cannot. */
+/** Resolves with whether the host has refreshed; `undefined`: it did not answer in time. Rejects if it cannot refresh. */
 const ask = ({ clock }: HostPorts, connection: () => Promise<Connection>, request: HostRequest) =>
   new Promise<boolean | undefined>((resolve, reject) => {
     const { port1, port2 } = new MessageChannel()
@@ -156,13 +156,13 @@ function createHost(url: WorkerUrl, ports: HostPorts): Host {
 }
 
 /**
- * Refreshes in a worker that goes on when the page is closed, reloaded or killed, so that the answer of a server that
- * rotates refresh tokens is stored all the same: `createClient({ …, host: worker('/latchkey-worker.js') })`.
+ * Refreshes in a worker that continues when the page is closed, reloaded or killed. The new tokens of a server that rotates
+ * refresh tokens are then still stored: `createClient({ …, host: worker('/latchkey-worker.js') })`.
  *
- * It is a SharedWorker with `extendedLifetime` where the browser has that, else a service worker. Where there is neither, or
- * the worker cannot be loaded, the page refreshes by itself, and one warning says so.
- * @param url of the worker's file on the page's own origin: see docs/worker.md. Under `require-trusted-types-for 'script'`, a
- * `TrustedScriptURL`.
+ * It is a SharedWorker with `extendedLifetime` if the browser supports that, otherwise a service worker. If there is
+ * neither, or the worker cannot be loaded, the page refreshes itself, and latchkey emits one warning.
+ * @param url the URL of the worker's file, at the page's origin: see docs/worker.md. With the policy
+ * `require-trusted-types-for 'script'`, pass a `TrustedScriptURL`.
  */
 export const worker =
   (url: string | URL | { toString(): string }): ConnectHost =>
