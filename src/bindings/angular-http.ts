@@ -12,10 +12,10 @@ import { Observable } from 'rxjs'
 import type { Client } from '../public-types.ts'
 import { LATCHKEY } from './angular.ts'
 
-/** What some servers put in front of JSON against other sites that include it. */
+/** A prefix that some servers put in front of JSON, so that other sites cannot include it as a script. */
 const XSSI_PREFIX = /^\)\]\}',?\n/
 
-/** Parses a body as its caller asked. @throws what `JSON.parse` throws. */
+/** Parses a body as the caller's `responseType` says. @throws SyntaxError if a successful response is not JSON. */
 async function readBody(response: Response, as: HttpRequest<unknown>['responseType']): Promise<unknown> {
   if (as === 'blob') return response.blob()
   if (as === 'arraybuffer') return response.arrayBuffer()
@@ -68,9 +68,10 @@ async function send(
 }
 
 /**
- * Sends what `HttpClient` sends with `client.fetch`: requests to `allowedOrigins` get the access token, and a 401 leads to one
- * refresh and one replay. Put it after `provideHttpClient()`. Interceptors work as always. It reports no progress. If a
- * request fails without an answer, `HttpErrorResponse.error` is the error of `client.fetch`, such as a `LatchkeyError`.
+ * Makes `HttpClient` send its requests with `client.fetch`: requests to `allowedOrigins` get the access token, and a 401
+ * leads to one refresh and one replay. Put it after `provideHttpClient()`. Interceptors work as usual. It reports no
+ * progress. If a request fails without a response, `HttpErrorResponse.error` is the error of `client.fetch`, such as a
+ * `LatchkeyError`.
  * @example
  * providers: [provideLatchkey(client), provideHttpClient(), provideLatchkeyBackend()]
  */

@@ -22,8 +22,8 @@ const VIEW = new InjectionToken<Signal<View>>('latchkey view')
 /** Options of `provideLatchkey`. */
 export interface ProvideLatchkeyOptions {
   /**
-   * Whether a server renders the app. Then the session is `starting` until Angular has rendered once in the browser, as it was
-   * on the server. Default false.
+   * Whether a server renders the app. If so, the session is `starting` until the first render in the browser is complete, so
+   * that it matches the server's output. Default false.
    */
   readonly isServerRendered?: boolean
 }
@@ -67,23 +67,23 @@ function injectView<K extends keyof View>(part: K): Signal<View[K]> {
 }
 
 /**
- * Returns a signal of the session, which changes when the session does, also in another tab. On a server its status is
- * `starting`. Call it where Angular injects, such as in a field of a component.
+ * Returns a signal of the session. It changes with the session, also when another tab changes it. On a server its status is
+ * `starting`. Call it in an injection context, such as a field of a component.
  * @example
  * readonly session = injectSession() // in the template: @if (session().status === 'signed-in')
  */
 export const injectSession = (): Signal<Session> => injectView('session')
 
 /**
- * Returns a signal of the signed-in user, the claim `sub`; `undefined` means nobody. Use it to empty what belongs to one user.
+ * Returns a signal of the signed-in user, the claim `sub`; `undefined` means nobody. Use it to reset one user's components.
  * @example
  * readonly user = injectUserKey() // in the template: @for (key of [user()]; track key) { <app-notes /> }
  */
 export const injectUserKey = (): Signal<string | undefined> => injectView('user')
 
 /**
- * Returns a signal of the error with which the client's start, or a sign-in that a guard began, failed. The next sign-in that
- * succeeds removes it.
+ * Returns a signal of the error of the client's start, or of a sign-in that a guard began. The next successful sign-in
+ * removes it.
  * @example
  * readonly error = injectSignInError() // in the template: {{ error()?.message }}
  */
@@ -102,8 +102,8 @@ function guardOf({ routeConfig, children }: ActivatedRouteSnapshot): GuardOption
 }
 
 /**
- * Guards routes: `canActivate`, `canActivateChild` or `canMatch`. When the user of a guarded page is gone, also in another
- * tab, the router leaves the page for `signedOutPath`.
+ * Guards routes: `canActivate`, `canActivateChild` or `canMatch`. When the session ends while the router shows a guarded
+ * page, also in another tab, it shows `signedOutPath` instead.
  * @returns a function that redirects to `signedOutPath`, or begins a sign-in, unless a user is signed in.
  * @example
  * { path: 'notes', component: Notes, canActivate: [requireSession({ signedOutPath: '/welcome' })] }
@@ -125,7 +125,7 @@ export function requireSession(options: GuardOptions): SessionGuard {
       }
       inject(DestroyRef).onDestroy(onUserChange(client, leave))
     }
-    // `canMatch` gets segments in place of a state
+    // `canMatch` receives segments instead of a state
     const { url } = state as { url?: string }
     return steer(
       url ?? router.serializeUrl((router.getCurrentNavigation() as Navigation).extractedUrl),

@@ -1,56 +1,56 @@
 import type { Client, Session } from '../public-types.ts'
 
-/** What bindings show of a client: an immutable snapshot, the same object until something changes. */
+/** The state that bindings show: an immutable snapshot, the same object until something changes. */
 export interface View {
   readonly session: Session
-  /** Who is signed in: the claim `sub`. Without an ID Token, every sign-in counts as another user. */
+  /** The signed-in user, the claim `sub`. Without an ID Token, every sign-in counts as another user. */
   readonly user?: string | undefined
-  /** Why the client's start, or a sign-in that a guard began, failed. The next sign-in that succeeds removes it. */
+  /** The error of the client's start, or of a sign-in that a guard began. The next successful sign-in removes it. */
   readonly error?: Error | undefined
 }
 
 /** Options of a guard. */
 export interface GuardOptions {
   /**
-   * The path of the page for users who are signed out, such as `/welcome`. The guard adds `?returnTo=` with the address of
-   * the guarded page; pass it to `signIn({ returnTo })`.
+   * The path of the page for signed-out users, such as `/welcome`. The guard adds `?returnTo=` with the address of the
+   * guarded page; pass it to `signIn({ returnTo })`.
    */
   readonly signedOutPath: string
   /**
-   * Whether the guard may begin a sign-in by itself. It does so only in a page that has just been opened: never after a
-   * sign-out, the end of a session or a sign-in that failed. Default true.
+   * Whether the guard may begin a sign-in automatically. It does so only in a newly opened page, never after a sign-out, the
+   * end of a session or a failed sign-in. Default true.
    */
   readonly beginSignIn?: boolean
 }
 
 /** Options of `finishSignIn`. */
 export interface FinishSignInOptions {
-  /** The path of the page for users who are signed out. It also gets users whose sign-in failed. */
+  /** The path of the page for signed-out users. It is also shown after a failed sign-in. */
   readonly signedOutPath: string
   /** The path to show after a sign-in without `returnTo`. Default `/`. */
   readonly home?: string
 }
 
-/** What all bindings and guards of a client share: its start, its view and the rules of a guard. */
+/** All bindings and guards of a client share it: it starts the client, provides the view and applies the rules of guards. */
 export interface Entrance {
   readonly view: View
   /** Calls `listener` when `view` may have changed. @returns a function that stops it. */
   subscribe(listener: () => void): () => void
   /**
-   * Starts the client once. Never rejects: `view` has the error.
-   * @returns the error, if the client could not find out who is signed in and has to be started again.
+   * Starts the client once. Never rejects: `view` contains the error.
+   * @returns the error if the client could not find out who is signed in. The next call then starts it again.
    */
   start(): Promise<unknown>
   /**
-   * The address that the end of a sign-in has put into the address bar. Only the first router to ask gets it.
-   * @param page the page that the router is about to show: only in place of the callback does it show another.
+   * Returns the address that the page shows after a finished sign-in: its `returnTo`. Only the first caller gets it.
+   * @param page the page that the router is about to show. If it is not the callback, the result is `undefined`.
    */
   takeArrival(page?: string): string | undefined
   /**
-   * Finds out whether a guarded page may be shown, and begins a sign-in if the rules allow it.
+   * Decides whether the router may show a guarded page, and begins a sign-in if the rules allow it.
    * @param returnTo the address of the guarded page.
-   * @param isPreload the router loads the page ahead of time: nothing is begun for it.
-   * @throws the error if there is no answer now, for example because the device is offline. The page is not left.
+   * @param isPreload whether the router only preloads the page. Then no sign-in begins.
+   * @throws the error if this cannot be decided now, for example because the device is offline.
    */
   enter(
     returnTo: string | undefined,
@@ -66,7 +66,7 @@ export const STARTING: View = Object.freeze({
   session: Object.freeze({ status: 'starting' } as const),
 })
 
-/** What the address bar shows; `undefined` where there is none. */
+/** The address of the page; `undefined` if there is none. */
 export const addressOfPage = (): string | undefined => globalThis.location?.href
 
 function createEntrance(client: Client): Entrance {
@@ -85,7 +85,7 @@ function createEntrance(client: Client): Entrance {
     const { session } = client
     if (session.status === 'signed-in') {
       error = undefined
-      mayBegin = false // whatever ends this session: the user decides when to sign in again
+      mayBegin = false // after the end of this session, only the user begins the next sign-in
     }
     if (view.session !== session || view.error !== error) {
       const user = session.status === 'signed-in' ? (session.claims?.sub ?? `session ${sessions}`) : undefined
@@ -93,7 +93,7 @@ function createEntrance(client: Client): Entrance {
     }
     return view
   }
-  /** @returns whether it is about the sign-in: the user can begin another. All others say to try again or to correct the app. */
+  /** @returns whether a new sign-in may help. After other errors, retry or correct the app. */
   const fail = (reason: unknown): boolean => {
     const isAboutSignIn = /^ERR_(CALLBACK|AUTHORIZATION_REQUIRED|SERVER)$/.test(Object(reason).code)
     error = reason as Error
@@ -105,7 +105,7 @@ function createEntrance(client: Client): Entrance {
   const start = async (): Promise<unknown> => {
     let failure: unknown
     const before = location.href
-    // a sign-in that the app has finished by itself, and that left nobody signed in, has failed
+    // the app itself has already handled a callback: if nobody is signed in now, that sign-in failed
     if (client.explain().events.some(({ type }) => type === 'authorization-response')) mayBegin = false
     try {
       await client.start()
@@ -126,7 +126,7 @@ function createEntrance(client: Client): Entrance {
     return starting
   }
 
-  /** Settles when a sign-in that the app began, for example in a popup, is no longer under way. */
+  /** Settles when a sign-in that the app began, for example in a popup, has ended. */
   const signInEnded = () =>
     new Promise<void>(resolve => {
       const stop = client.subscribe(({ status }) => {
@@ -158,7 +158,7 @@ function createEntrance(client: Client): Entrance {
     },
     start: started,
     takeArrival(page) {
-      // routers write a query in their own way
+      // compare paths only: routers encode the query differently
       if (page !== undefined && pathOf(page) !== callback) return undefined
       const taken = arrival
       arrival = undefined
@@ -190,7 +190,7 @@ function createEntrance(client: Client): Entrance {
 
 const entrances = new WeakMap<Client, Entrance>()
 
-/** A server does not know who is signed in: it renders what a page shows that is starting, and lets everyone in. */
+/** A server does not know who is signed in: it renders the status `starting`, and its guards admit everyone. */
 const ON_SERVER: Entrance = {
   view: STARTING,
   subscribe: () => () => {},
@@ -199,7 +199,7 @@ const ON_SERVER: Entrance = {
   enter: async () => true,
 }
 
-/** The one entrance of a client. */
+/** Returns the client's entrance. There is one for each client. */
 export function entranceOf(client: Client): Entrance {
   if (!globalThis.document) return ON_SERVER
   const entrance = entrances.get(client) ?? createEntrance(client)
@@ -208,9 +208,9 @@ export function entranceOf(client: Client): Entrance {
 }
 
 /**
- * Calls `listener` when the signed-in user changes: another user signed in, here or in another tab, or nobody is signed in
- * any more. Remove there what belongs to the last user, such as a cache.
- * @param listener gets the new user and the one before, as the claim `sub`; `undefined` means nobody.
+ * Calls `listener` when the signed-in user changes, here or in another tab: another user has signed in, or the session has
+ * ended. Remove the previous user's data there, such as a cache.
+ * @param listener receives the new and the previous user, the claim `sub`; `undefined` means nobody.
  * @returns a function that stops it.
  * @example
  * onUserChange(client, () => queryClient.clear())
@@ -232,11 +232,11 @@ export function onUserChange(
   return entrance.subscribe(look)
 }
 
-/** A way of a router to name its addresses: those of the page without the base that the router adds. */
+/** Converts between the page's addresses and a router's addresses, which lack the base path. */
 export interface Addresses {
-  /** The guarded page, as the address bar names it. */
+  /** The guarded page's address in the address bar. */
   readonly address: string
-  /** Turns an address of the address bar into one of the router. */
+  /** Converts an address of the address bar to one of the router. */
   toRouter(address: string): string
 }
 
@@ -248,9 +248,9 @@ export const withoutBase =
 
 /**
  * Applies a guard's rules to one navigation.
- * @param path the guarded page, as the router names it.
- * @returns the path to show instead, or `undefined` if the page may be shown.
- * @throws the error if there is no answer now.
+ * @param path the guarded page's path in the router.
+ * @returns the path to show instead, or `undefined` if the router may show the page.
+ * @throws the error if this cannot be decided now.
  */
 export async function admit(
   client: Client,
@@ -265,11 +265,11 @@ export async function admit(
   const target = arrival === undefined ? path : toRouter(arrival)
   if (isAdmitted) return target === path ? undefined : target
   const url = new URL(options.signedOutPath, PAGE)
-  if (url.pathname === pathOf(path)) return undefined // it would lead to itself for ever
+  if (url.pathname === pathOf(path)) return undefined // the page would redirect to itself
   url.searchParams.set('returnTo', arrival ?? address)
   return url.href.slice(PAGE.length)
 }
 
-/** @returns the address to show once a sign-in has ended: that of the guard's answer, unless it is the callback itself. */
+/** @returns the address to show after a sign-in: the guard's result, or `home` if that is missing or the callback itself. */
 export const afterSignIn = (instead: string | undefined, callback: string, home = '/'): string =>
   instead && pathOf(instead) !== pathOf(callback) ? instead : home

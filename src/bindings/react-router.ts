@@ -1,7 +1,7 @@
 import type { Client } from '../public-types.ts'
 import { addressOfPage, admit, afterSignIn, type FinishSignInOptions, type GuardOptions } from './entrance.ts'
 
-/** What React Router passes to middleware and loaders, as far as a guard reads it. */
+/** The part of React Router's arguments for middleware and loaders that a guard reads. */
 export interface RequestArguments {
   readonly request: Request
 }
@@ -11,7 +11,7 @@ export type RouteGuard = (args: RequestArguments) => Promise<null>
 
 const pathOf = ({ pathname, search, hash }: URL) => pathname + search + hash
 
-/** The router redirects to the address in such an answer. It takes a whole URL of the page's origin as it is. */
+/** The response with which React Router redirects. It accepts an absolute URL at the page's origin. */
 const redirectTo = (address: string) => new Response(null, { status: 302, headers: { Location: address } })
 
 async function guard(
@@ -30,7 +30,7 @@ async function guard(
 
 /**
  * Guards routes of React Router's data and framework modes: only a signed-in user sees them and everything below them.
- * Use it as middleware of a layout route; where the router has no middleware, as a `loader`.
+ * Use it as middleware of a layout route or, if the router has no middleware, as a `loader`.
  * @returns a function that throws a redirect to `signedOutPath` for everyone else, or begins a sign-in, see `GuardOptions`.
  * @example
  * { middleware: [requireSession(client, { signedOutPath: '/welcome' })], Component: Layout, children: [...] }

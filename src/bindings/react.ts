@@ -11,7 +11,7 @@ import {
 import { type Client, ConfigurationError, type Session } from '../public-types.ts'
 import { addressOfPage, entranceOf, STARTING, type View } from './entrance.ts'
 
-/** The session of a user who is signed in. */
+/** The session of a signed-in user. */
 export type SignedInSession = Extract<Session, { status: 'signed-in' }>
 
 const ClientContext = createContext<Client | undefined>(undefined)
@@ -37,8 +37,8 @@ function useView(): View {
 }
 
 /**
- * Returns the session, and renders again when it changes, also in another tab. On a server and while React hydrates, its
- * status is `starting`.
+ * Returns the session. The component renders again when it changes, also when another tab changes it. On a server and while
+ * React hydrates, its status is `starting`.
  * @param status `'signed-in'` narrows the type, for components inside of `SignedIn` or `RequireSession`.
  * @throws ConfigurationError if the session does not have the given status, or outside of a `LatchkeyProvider`.
  * @example
@@ -53,7 +53,7 @@ export function useSession(status?: 'signed-in'): Session {
 }
 
 /**
- * Returns why the client's start, or a sign-in that a guard began, failed, until the next sign-in succeeds.
+ * Returns the error of the client's start, or of a sign-in that a guard began. The next successful sign-in removes it.
  * @throws ConfigurationError outside of a `LatchkeyProvider`.
  * @example
  * const error = useSignInError()
@@ -66,7 +66,7 @@ export interface LatchkeyProviderProps {
   readonly client: Client
   /** Shown until latchkey knows whether a user is signed in, and on a server. Default: the children. */
   readonly fallback?: ReactNode
-  /** Shows another address of your app. Called when a sign-in has returned. Leave it out if a guard of your router does it. */
+  /** Shows another address of your app. Called after a sign-in. Leave it out if a guard of your router does it. */
   readonly navigate?: (address: string) => unknown
   readonly children?: ReactNode
 }
@@ -102,8 +102,8 @@ export interface SignedInProps {
 }
 
 /**
- * Shows its children while a user is signed in. When another user signs in, React mounts them anew, so that no state of the
- * last user remains.
+ * Shows its children while a user is signed in. When another user signs in, React mounts new children, so that no state of
+ * the previous user remains.
  * @example
  * <SignedIn>{session => <p>Hello {String(session.claims?.name)}</p>}</SignedIn>
  */
@@ -114,7 +114,7 @@ export function SignedIn({ children, fallback }: SignedInProps): ReactNode {
 }
 
 /**
- * Shows its children while nobody is signed in, also during a sign-in; nothing while latchkey starts or signs out.
+ * Shows its children while nobody is signed in, also during a sign-in. Shows nothing while latchkey starts or signs out.
  * @example
  * <SignedOut><button onClick={() => client.signIn()}>Sign in</button></SignedOut>
  */
@@ -125,18 +125,18 @@ export function SignedOut({ children }: { readonly children?: ReactNode }): Reac
 
 /** Props of `RequireSession`. */
 export interface RequireSessionProps extends SignedInProps {
-  /** Shown to users who have to sign in by themselves, with a button that calls `signIn()`. Default: `fallback`. */
+  /** Shown if no sign-in begins automatically. Put a button in it that calls `signIn()`. Default: `fallback`. */
   readonly signedOut?: ReactNode
   /**
-   * Whether it may begin a sign-in by itself. It does so only in a page that has just been opened: never after a sign-out, the
-   * end of a session or a sign-in that failed. Default true.
+   * Whether it may begin a sign-in automatically. It does so only in a newly opened page, never after a sign-out, the end of
+   * a session or a failed sign-in. Default true.
    */
   readonly beginSignIn?: boolean
 }
 
 /**
  * Guards its children without a router: it shows them to a signed-in user and begins a sign-in if nobody is signed in.
- * When their user is gone, also in another tab, it takes them off the screen.
+ * When the session ends, also in another tab, it removes them.
  * @example
  * <RequireSession fallback={<Spinner />} signedOut={<Welcome />}><Notes /></RequireSession>
  */

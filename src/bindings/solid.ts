@@ -46,10 +46,10 @@ export function useClient(): Client {
   throw new ConfigurationError('Wrap your app in <LatchkeyProvider client={client}>.')
 }
 
-/** A signal that follows the entrance for as long as its owner lives. */
+/** Creates a signal of one part of the view. It follows the entrance until its owner is disposed. */
 function useView<K extends keyof View>(part: K): Accessor<View[K]> {
   const entrance = entranceOf(useClient())
-  // while Solid takes over what the server has rendered
+  // while Solid hydrates the server's output
   const isHydrating = Boolean(sharedConfig.context)
   const [value, setValue] = createSignal<View[K]>((isHydrating ? STARTING : entrance.view)[part])
   const update = () => void setValue(() => entrance.view[part])
@@ -59,8 +59,8 @@ function useView<K extends keyof View>(part: K): Accessor<View[K]> {
 }
 
 /**
- * Returns a signal of the session, which changes when the session does, also in another tab. On a server and while Solid
- * hydrates, its status is `starting`.
+ * Returns a signal of the session. It changes with the session, also when another tab changes it. On a server and while
+ * Solid hydrates, its status is `starting`.
  * @throws ConfigurationError outside of a `LatchkeyProvider`.
  * @example
  * const session = useSession()
@@ -69,8 +69,8 @@ function useView<K extends keyof View>(part: K): Accessor<View[K]> {
 export const useSession = (): Accessor<Session> => useView('session')
 
 /**
- * Returns a signal of the signed-in user, the claim `sub`; `undefined` means nobody. With `<Show keyed>`, Solid creates what
- * belongs to one user anew for the next one.
+ * Returns a signal of the signed-in user, the claim `sub`; `undefined` means nobody. With `<Show keyed>`, Solid creates new
+ * children for the next user.
  * @throws ConfigurationError outside of a `LatchkeyProvider`.
  * @example
  * const user = useUserKey()
@@ -79,7 +79,7 @@ export const useSession = (): Accessor<Session> => useView('session')
 export const useUserKey = (): Accessor<string | undefined> => useView('user')
 
 /**
- * Returns a signal of the error with which the client's start failed. The next sign-in that succeeds removes it.
+ * Returns a signal of the error of the client's start. The next successful sign-in removes it.
  * @throws ConfigurationError outside of a `LatchkeyProvider`.
  * @example
  * const error = useSignInError()

@@ -3,27 +3,28 @@ import { createSubscriber } from 'svelte/reactivity'
 import type { Client, Session } from '../public-types.ts'
 import { admit, entranceOf, type GuardOptions, STARTING, type View } from './entrance.ts'
 
-/** The session of a client, to read in components, `$derived` and `$effect`: whatever reads it runs again when it changes. */
+/** The session of a client. Components, `$derived` and `$effect` that read it run again when it changes. */
 export interface SessionState {
   /** The session. On a server its status is `starting`. */
   readonly current: Session
-  /** Who is signed in, the claim `sub`; `undefined` means nobody. Use it in `{#key}` around what belongs to one user. */
+  /** The signed-in user, the claim `sub`; `undefined` means nobody. Use it in `{#key}` around one user's content. */
   readonly user: string | undefined
-  /** Why the client's start, or a sign-in that a guard began, failed. The next sign-in that succeeds removes it. */
+  /** The error of the client's start, or of a sign-in that a guard began. The next successful sign-in removes it. */
   readonly error: Error | undefined
 }
 
 /** Options of `createSession`. */
 export interface CreateSessionOptions {
   /**
-   * Whether a server renders this component. Then the session is `starting` until the component is mounted, as it was on the
-   * server. Call `createSession` while the component initializes. Default false.
+   * Whether a server renders this component. If so, the session is `starting` until the component is mounted, so that it
+   * matches the server's output; call `createSession` while the component initializes. Default false.
    */
   readonly isServerRendered?: boolean
 }
 
 /**
- * Follows the session of a client, and starts the client in the browser. It listens only while something reads it.
+ * Follows the session of a client, and starts the client in the browser. It listens only while components or effects read
+ * it.
  * @example
  * const session = createSession(client) // in the markup: {#if session.current.status === 'signed-in'}
  */
@@ -89,14 +90,14 @@ export interface SvelteKitGuardOptions extends GuardOptions {
   readonly redirect: (status: 302, location: string) => never
 }
 
-/** What SvelteKit passes to `load`, as far as a guard reads it. */
+/** The part of SvelteKit's argument for `load` that a guard reads. */
 export interface LoadEvent {
   readonly url: URL
 }
 
 /**
- * Guards a page or a layout of SvelteKit, as its `load` in `+page.ts` or `+layout.ts`, or called in yours. Export
- * `ssr = false` beside it: a server does not know who is signed in and lets everyone in.
+ * Guards a page or a layout of SvelteKit: export it as `load` in `+page.ts` or `+layout.ts`, or call it in your `load`. Also
+ * export `ssr = false`, because a server does not know who is signed in and admits everyone.
  * @returns a function that throws a redirect to `signedOutPath`, or begins a sign-in, unless a user is signed in.
  * @example
  * export const load = requireSession(client, { redirect, signedOutPath: '/welcome' })
@@ -104,7 +105,7 @@ export interface LoadEvent {
 export const requireSession =
   (client: Client, { redirect, ...options }: SvelteKitGuardOptions): ((event: LoadEvent) => Promise<void>) =>
   async ({ url }) => {
-    const path = url.pathname + url.search // SvelteKit lets no `load` read the fragment
+    const path = url.pathname + url.search // SvelteKit does not let `load` read the fragment
     const instead = await admit(client, path, options, { address: path, toRouter: address => address })
     if (instead !== undefined) redirect(302, instead)
   }

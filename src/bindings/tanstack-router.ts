@@ -1,10 +1,10 @@
 import type { Client } from '../public-types.ts'
 import { admit, afterSignIn, type FinishSignInOptions, type GuardOptions, withoutBase } from './entrance.ts'
 
-/** What TanStack Router passes to `beforeLoad`, as far as a guard reads it. */
+/** The part of TanStack Router's arguments for `beforeLoad` that a guard reads. */
 export interface BeforeLoadArguments {
   readonly location: { readonly href: string; readonly publicHref?: string }
-  /** Whether the router loads the page ahead of time, for example because the pointer is over a link. */
+  /** Whether the router only preloads the page, for example because the pointer is over a link. */
   readonly preload?: boolean
 }
 
@@ -21,14 +21,14 @@ export type BeforeLoad = (args: BeforeLoadArguments) => Promise<void>
 
 const guard = (client: Client, options: GuardOptions, { location, preload }: BeforeLoadArguments) => {
   const { href, publicHref: address = href } = location
-  // what comes before the router's own address is the base path
+  // the part of the address before the router's own path is the base path
   const base = address.endsWith(href) ? address.slice(0, -href.length) : ''
   return admit(client, href, options, { address, toRouter: withoutBase(base) }, preload)
 }
 
 /**
- * Guards a route of TanStack Router and everything below it. A preload of a guarded route begins nothing and loads nothing
- * for users who are signed out.
+ * Guards a route of TanStack Router and everything below it. A preload of a guarded route begins no sign-in, and loads
+ * nothing for signed-out users.
  * @param options.redirect the `redirect` of your router package.
  * @returns a function that throws a redirect to `signedOutPath`, or begins a sign-in, unless a user is signed in.
  * @example

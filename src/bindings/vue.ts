@@ -46,10 +46,10 @@ export function useClient(): Client {
   throw new ConfigurationError('Install the plugin: app.use(latchkey(client)).')
 }
 
-/** A ref that follows the entrance for as long as the current scope lives. */
+/** Creates a ref of one part of the view. It follows the entrance until the current scope is disposed. */
 function useView<K extends keyof View>(part: K): Readonly<ShallowRef<View[K]>> {
   const entrance = entranceOf(useClient())
-  // Vue takes over what the server has rendered: this component has its element already
+  // the component already has an element: Vue hydrates the server's output
   const isHydrating = Boolean(getCurrentInstance()?.vnode.el)
   const value = shallowRef<unknown>((isHydrating ? STARTING : entrance.view)[part])
   const update = () => {
@@ -61,7 +61,7 @@ function useView<K extends keyof View>(part: K): Readonly<ShallowRef<View[K]>> {
 }
 
 /**
- * Returns a ref of the session, which changes when the session does, also in another tab. On a server and while Vue
+ * Returns a ref of the session. It changes with the session, also when another tab changes it. On a server and while Vue
  * hydrates, its status is `starting`. Call it in `setup`.
  * @throws ConfigurationError in an app without the plugin.
  * @example
@@ -70,8 +70,8 @@ function useView<K extends keyof View>(part: K): Readonly<ShallowRef<View[K]>> {
 export const useSession = (): Readonly<ShallowRef<Session>> => useView('session')
 
 /**
- * Returns a ref of the signed-in user, the claim `sub`; `undefined` means nobody. Use it as the `key` of what belongs to one
- * user: Vue creates it anew for the next one.
+ * Returns a ref of the signed-in user, the claim `sub`; `undefined` means nobody. Use it as the `key` of components that
+ * belong to one user: Vue creates new ones for the next user.
  * @throws ConfigurationError in an app without the plugin.
  * @example
  * const user = useUserKey() // in the template: <RouterView :key="user" />
@@ -79,21 +79,21 @@ export const useSession = (): Readonly<ShallowRef<Session>> => useView('session'
 export const useUserKey = (): Readonly<ShallowRef<string | undefined>> => useView('user')
 
 /**
- * Returns a ref of the error with which the client's start, or a sign-in that a guard began, failed. The next sign-in that
- * succeeds removes it.
+ * Returns a ref of the error of the client's start, or of a sign-in that a guard began. The next successful sign-in removes
+ * it.
  * @throws ConfigurationError in an app without the plugin.
  * @example
  * const error = useSignInError() // in the template: <p v-if="error">{{ error.message }}</p>
  */
 export const useSignInError = (): Readonly<ShallowRef<Error | undefined>> => useView('error')
 
-/** A route of Vue Router, as far as the guard reads it. */
+/** The part of a route of Vue Router that the guard reads. */
 interface Route {
   readonly fullPath: string
   readonly meta: Record<PropertyKey, unknown>
 }
 
-/** Vue Router, as far as the guard uses it. */
+/** The part of Vue Router that the guard uses. */
 export interface GuardedRouter {
   readonly currentRoute: { readonly value: Route }
   readonly options: { readonly history: { readonly base: string } }
@@ -102,10 +102,10 @@ export interface GuardedRouter {
 }
 
 /**
- * Guards every route of Vue Router that has `meta: { requiresSession: true }`, itself or by a parent. It also finishes
- * sign-ins: the router shows their `returnTo`. When the user of a guarded page is gone, also in another tab, the router
- * leaves the page for `signedOutPath`.
- * @returns a function that ends the guard.
+ * Guards every route of Vue Router that has `meta: { requiresSession: true }`, or whose parent has it. It also finishes
+ * sign-ins: the router shows their `returnTo`. When the session ends while the router shows a guarded page, also in another
+ * tab, it shows `signedOutPath` instead.
+ * @returns a function that stops the guard.
  * @example
  * guardRoutes(router, client, { signedOutPath: '/welcome' })
  */
@@ -118,7 +118,7 @@ export function guardRoutes(router: GuardedRouter, client: Client, options: Guar
   const entrance = entranceOf(client)
   const stopGuard = router.beforeEach(async to => {
     if (isGuarded(to)) return (await ask(to)) ?? true
-    // an open page waits for the end of a sign-in only where it is the callback
+    // an unguarded page waits for the end of a sign-in only if it is the callback
     if (!/[?&](state|error)=/.test(to.fullPath)) return true
     await entrance.start()
     const arrival = entrance.takeArrival(base + to.fullPath)
