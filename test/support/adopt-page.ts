@@ -1,4 +1,4 @@
-/** A page that signs in with another library, and then hands its session to latchkey: runs in the browser. */
+/** Runs in the browser: a page that signs in with another library, then passes its session to latchkey. */
 import { Auth0Client } from '@auth0/auth0-spa-js'
 import Keycloak from 'keycloak-js'
 import { createClient } from 'latchkey'
@@ -10,7 +10,7 @@ export type OtherLibrary = 'oidc-client-ts' | 'auth0-spa-js' | 'keycloak-js'
 interface Other {
   /** Leaves the page. */
   signIn(): Promise<unknown>
-  /** On the callback page: what latchkey reads of the session afterwards. */
+  /** On the callback page: finishes the sign-in. Resolves with the tokens that latchkey can read. */
   finish(): Promise<ForeignTokens | undefined>
 }
 
@@ -75,14 +75,14 @@ const client = createClient({
 const page = {
   tokens: undefined as ForeignTokens | undefined,
   isReady: false,
-  /** What is left of the other library in this origin's storage. */
+  /** The keys that the other library has left in this origin's storage. */
   left: () => Object.keys(localStorage).filter(key => /^oidc\.user|auth0spajs/.test(key)),
   async adopt() {
     await client.start()
     if (page.tokens) await adopt(client, page.tokens)
     return client.session
   },
-  /** As the app after its migration: it asks latchkey only. */
+  /** What the app does after its migration: it uses only latchkey. */
   restore: () => client.start(),
   call: async () => (await client.fetch(config.apiUrl)).status,
   renew: () => client.getAccessToken({ forceRefresh: true }).then(() => client.session),

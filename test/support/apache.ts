@@ -6,7 +6,7 @@ const MODULE = '/usr/lib/apache2/modules/mod_oauth2.so'
 
 export const hasApache = (): boolean => existsSync(APACHE) && existsSync(MODULE)
 
-/** Starts the Apache of examples/gateways before an API, with more changes to its configuration. */
+/** Starts the Apache of examples/gateways in front of an API, with more changes to its configuration. */
 export const startApache = ({
   port,
   upstreamPort,

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 export const MB = 1024 * 1024
 const CHUNK = 64 * 1024
 
-/** Bytes that do not repeat, the same every time. */
+/** Bytes without repetition. The same seed gives the same bytes. */
 export function bytesFrom(seed: number, length: number): Uint8Array<ArrayBuffer> {
   const words = new Uint32Array(Math.ceil(length / 4))
   let state = seed | 1
@@ -16,7 +16,7 @@ export function bytesFrom(seed: number, length: number): Uint8Array<ArrayBuffer>
   return new Uint8Array(words.buffer, 0, length)
 }
 
-/** A stream of that many bytes, made as they are asked for; `sha256` is theirs when the stream has ended. */
+/** A stream of `length` bytes, created on demand. After its end, `sha256` returns their hash. */
 export function streamOf(length: number, made: (soFar: number) => unknown = () => {}) {
   const hash = createHash('sha256')
   let soFar = 0
@@ -33,7 +33,7 @@ export function streamOf(length: number, made: (soFar: number) => unknown = () =
   return { stream, sha256: () => hash.digest('hex') }
 }
 
-/** What Node's fetch wants besides, for a body that is a stream. */
+/** The options that Node's fetch requires for a stream as body. */
 export const streamed = (
   stream: ReadableStream,
   rest: RequestInit = {},

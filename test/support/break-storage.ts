@@ -4,22 +4,22 @@ export type StorageFault =
   | 'is full'
   | 'loses its connection'
   | 'is deleted'
-  /** Of sessionStorage: IndexedDB works. */
+  /** IndexedDB works, but sessionStorage throws. */
   | 'works, and sessionStorage throws'
-  /** And sessionStorage throws. */
+  /** IndexedDB hangs, and sessionStorage throws. */
   | 'hangs, and sessionStorage throws'
 
-/** Runs in a page: from now on, its IndexedDB does this. Refers to nothing outside of itself. */
+/** Runs in a page and breaks its storage. It must not use variables from outside of the function. */
 export function breakStorage(fault: StorageFault): void {
   const refuse = (name: string) => () => {
     throw new DOMException('On order of a test.', name)
   }
-  const never = () => new EventTarget() // a request that nothing becomes of
+  const never = () => new EventTarget() // a request that never settles
   const store = IDBObjectStore.prototype
   const databases = IDBDatabase.prototype
   if (fault.startsWith('hangs')) {
     const names = ['get', 'put', 'delete', 'getAllKeys', 'openCursor', 'openKeyCursor']
-    // not a real transaction: one that is asked for nothing ends by itself
+    // not a real transaction, because a transaction without requests ends automatically
     const transaction = never()
     const hanging = { ...Object.fromEntries(names.map(name => [name, never])), transaction }
     Object.assign(transaction, { objectStore: () => hanging, abort() {} })
@@ -36,7 +36,7 @@ export function breakStorage(fault: StorageFault): void {
     Object.assign(databases, {
       transaction(this: IDBDatabase, ...over: Parameters<IDBDatabase['transaction']>) {
         Object.assign(databases, { transaction })
-        this.close() // without a word to whoever has it
+        this.close() // `close()` fires no event: latchkey does not notice
         return transaction.apply(this, over)
       },
     })

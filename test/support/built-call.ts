@@ -3,33 +3,33 @@ import { hideBoundary } from './recorded.ts'
 
 type Init = NonNullable<Parameters<typeof fetch>[1]>
 
-/** What another realm makes. Forms and the like only where there are frames. */
+/** The constructors of another JavaScript realm. Only frames provide forms and similar objects. */
 export type Realm = Pick<typeof globalThis, 'ArrayBuffer' | 'Uint8Array' | 'Uint16Array' | 'DataView'> &
   Partial<Pick<typeof globalThis, 'Request' | 'FormData' | 'URLSearchParams' | 'Blob'>>
 
-/** The arguments of one call. What can be used only once is built anew for each send. */
+/** The arguments of one call. Each call is built again, because streams and iterators can be used only once. */
 export interface BuiltCall {
   readonly args: [input: RequestInfo | URL, init?: Init] | []
-  /** What the signal of the call rejects with, where it is the caller's own. */
+  /** The reason with which the caller aborts the call's signal. */
   readonly reason: Error
-  /** How often the dispatcher of the call was asked to send; undici's own option. */
+  /** How often the call's dispatcher, an option of undici, was used. */
   readonly dispatched: { times: number }
-  /** What the arguments look like, all that can be seen of them. */
+  /** Returns everything that is visible of the arguments, to see whether fetch has changed them. */
   look(): unknown
-  /** What was read of the arguments, in its order, where that can be seen. */
+  /** The members that fetch has read, in order, if the arguments record that. */
   readonly reads: readonly string[]
-  /** Changes what the caller still has in its hands, after the call. */
+  /** Changes the caller's mutable arguments after the call. */
   meddle(): void
 }
 
 export interface Place {
   readonly origin: string
-  /** A path of its own, with a slash at the end, below `/p/` where URLs may be relative. */
+  /** A unique path with a slash at the end, below `/p/` if URLs may be relative. */
   readonly path: string
   readonly realm: Realm
 }
 
-/** What a call leaves behind, and is changed afterwards. */
+/** Records a call, and how to change its arguments afterwards. */
 type Traces = Pick<BuiltCall, 'reason' | 'dispatched'> & {
   readonly log: string[]
   readonly later: (() => void)[]
@@ -62,12 +62,12 @@ const streamOf = (chunks: readonly Uint8Array[]) => {
 
 const emptyOf = (length: number, odd: (BodySpec & { kind: 'view' })['odd'], realm: Realm): ArrayBuffer => {
   if (odd === 'shared') return new SharedArrayBuffer(length) as unknown as ArrayBuffer
-  // the library knows no buffers that grow yet
+  // TypeScript's library does not know resizable buffers yet
   if (odd === 'resizable') return Reflect.construct(ArrayBuffer, [length, { maxByteLength: length + 16 }])
   return new (odd === 'elsewhere' ? realm : globalThis).ArrayBuffer(length)
 }
 
-/** A view into the middle of a buffer, where the kind of view allows it. */
+/** A view into the middle of a buffer, if the kind of view allows it. */
 function viewOf(
   { bytes, as, odd }: BodySpec & { kind: 'view' },
   { realm }: Place,
@@ -127,7 +127,7 @@ function buildBody(body: BodySpec, place: Place, call: Traces): BodyInit | null 
   }
 }
 
-/** The dispatcher that undici itself uses, which is there as soon as something has been sent. */
+/** The dispatcher that undici itself uses. It exists after the first request. */
 const ownDispatcher = (): { dispatch(...args: unknown[]): boolean } =>
   (globalThis as never)[Symbol.for('undici.globalDispatcher.1')]
 
@@ -144,7 +144,7 @@ const signalOf = (kind: InitSpec['signal'], { reason, later }: Traces): AbortSig
 
 const ONLY_SOME = ['next', 'cf', 'priority', 'window', 'dispatcher']
 
-/** Who reads it leaves a trace, but for what only some runtimes know. */
+/** Records which members are read, except those that only some runtimes know. */
 const logged = (members: object, log: string[]) =>
   new Proxy(members, {
     get(target, name) {
@@ -216,7 +216,7 @@ const lookAtHeaders = (headers: unknown): unknown =>
 
 const lookAtBody = (body: Init['body']): unknown => {
   if (body instanceof FormData) return [...body]
-  // what was given away has no text
+  // a DataView and a detached array have no text to compare
   const isGiven = ArrayBuffer.isView(body) && (body instanceof DataView || body.byteLength === 0)
   return isGiven ? 'a view' : String(body)
 }
@@ -235,7 +235,7 @@ function lookAtRequest(request: Request) {
   }
 }
 
-/** @returns `undefined` where not even the Request of the call can be made. */
+/** Builds the arguments of a call. @returns `undefined` if the call's Request cannot be created. */
 export function buildCall(spec: CallSpec, place: Place): BuiltCall | undefined {
   const call = { reason: new Error('the reason of the caller'), dispatched: { times: 0 } }
   const traces: Traces = { ...call, log: [], later: [] }

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import type { Client } from '../../src/core/client.ts'
 
-/** Everything that can be seen of a value: also what is hidden, inherited, in a Map, or a cause of a cause. */
+/** Returns everything that is visible of a value as text, including hidden and inherited members, Maps and nested causes. */
 export function everything(value: unknown, seen = new Set<unknown>()): string {
   if (typeof value !== 'object' || value === null) return String(value)
   if (seen.has(value)) return ''
@@ -12,18 +12,18 @@ export function everything(value: unknown, seen = new Set<unknown>()): string {
   let json = ''
   try {
     json = JSON.stringify(value) ?? ''
-  } catch {} // what goes round in circles has no JSON form
+  } catch {} // a cyclic value has no JSON form
   const whole = inspect(value, { depth: Number.POSITIVE_INFINITY, showHidden: true, maxStringLength: null })
   return [whole, json, ...own].join('\n')
 }
 
-/** What somebody who may not see secrets was shown, by where it came from. */
+/** A value that must not contain a secret, and where it came from. */
 export interface Shown {
   readonly where: string
   readonly what: unknown
 }
 
-/** Where secrets show, and which: `[]` where none does. */
+/** Finds the secrets that are shown, and where: `[]` if there are none. */
 export const findSecrets = (secrets: Iterable<string>, shown: readonly Shown[]): string[] => {
   const texts = shown.map(({ where, what }) => ({ where, text: everything(what) }))
   return [...secrets].flatMap(secret =>
@@ -42,8 +42,8 @@ const METHODS = [
 ] as const
 
 /**
- * Notes every error that a client's methods end with, without a change to what they do. What it tells by events and
- * explain(), and what can be seen of itself, is looked at when the list is asked for.
+ * Records every error of a client's methods, without changing what they do. The returned function adds the client's events,
+ * its sessions, its report and the client itself at the time of the call.
  */
 export function watchClient(client: Client): () => readonly Shown[] {
   const errors: Shown[] = []

@@ -2,22 +2,22 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, vi } from 'vitest'
 
-/** A script of `processes/` in a process of its own. */
+/** A script of `processes/` that runs in a child process. */
 export interface Child {
   readonly process: ChildProcess
   readonly pid: number
-  /** What it has said so far, line by line. */
+  /** The lines that it has printed so far. */
   lines(): string[]
-  /** Settles when it has said this. */
+  /** Resolves when it has printed this line. */
   says(line: string): Promise<void>
-  /** Settles when it has ended, with its status; `null` when a signal ended it. */
+  /** Resolves with its exit status; `null` if a signal ended it. */
   readonly ended: Promise<number | null>
   kill(signal: NodeJS.Signals): void
 }
 
 /**
- * Starts scripts for a test file; what still runs after a test is ended.
- * @param within a command that starts another one, for example in a PID namespace of its own.
+ * Starts scripts for a test file, and ends those that still run after a test.
+ * @param within a command that starts another command, for example in a new PID namespace.
  */
 export function children(within: readonly string[] = []): (script: string, ...args: string[]) => Child {
   const started: Child[] = []

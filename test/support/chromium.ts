@@ -4,7 +4,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { type Browser, chromium, type LaunchOptions } from 'playwright'
 import { runCommand } from './command.ts'
 
-/** Names the Chromium to use; the test run hands its find to the workers in it too. */
+/** The environment variable for the path of Chromium. The test run also passes the found path to its workers in it. */
 export const CHROMIUM_VARIABLE = 'LATCHKEY_CHROMIUM'
 
 export interface Chromium {
@@ -14,7 +14,7 @@ export interface Chromium {
 
 const isRoot = process.getuid?.() === 0
 
-/** What every Chromium of the tests is started with: nothing that talks to the network by itself. */
+/** The arguments for every Chromium of the tests. They turn off everything that uses the network on its own. */
 export const chromiumArgs: string[] = [
   ...(isRoot ? ['--no-sandbox'] : []),
   '--disable-background-networking',
@@ -37,14 +37,14 @@ export const isProgram = (path: string): boolean => {
   }
 }
 
-/** Where the path has this program. */
+/** Finds a program on the PATH. */
 export const onPath = (program: string): string[] =>
   (process.env.PATH ?? '')
     .split(delimiter)
     .map(folder => join(folder, program))
     .filter(isProgram)
 
-/** Every Chromium on this machine, in the order in which they are tried. */
+/** The paths of Chromium on this machine, in the order to try them. */
 const candidates = (): string[] => {
   const chosen = process.env[CHROMIUM_VARIABLE]
   if (chosen) return [chosen]
@@ -91,7 +91,7 @@ async function firstThatStarts(tried: Set<string>): Promise<Chromium | undefined
   return undefined
 }
 
-/** Ways to get one, best first; each answers with what went wrong, if anything did. */
+/** Ways to install Chromium, the best first. Each resolves with an error text, or `undefined` on success. */
 const installers: { name: string; fits: () => boolean; run: () => Promise<string | undefined> }[] = [
   {
     name: "Playwright's Chromium",
@@ -122,8 +122,8 @@ const installers: { name: string; fits: () => boolean; run: () => Promise<string
 ]
 
 /**
- * A Chromium that starts: a found one, else an installed one.
- * @param say hears what is being done, because an installation takes a while.
+ * Finds a Chromium that starts, or installs one.
+ * @param say prints the current step, because an installation takes a while.
  * @throws Error with one sentence that says what to install.
  */
 export async function ensureChromium(say: (line: string) => void): Promise<Chromium> {

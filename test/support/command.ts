@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 
 export interface CommandResult {
-  /** The exit status; 1 where a signal or the time limit ended it. */
+  /** The exit status; 1 if a signal or the time limit ended it. */
   readonly code: number
   readonly timedOut: boolean
-  /** What it printed, both streams; empty with `show`. */
+  /** The output of both streams; empty with `show`. */
   readonly output: string
 }
 
@@ -13,18 +13,18 @@ export interface CommandOptions {
   /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string>>
   readonly timeoutMs: number
-  /** `true` lets it print here instead of collecting what it prints. */
+  /** `true` prints the output here instead of collecting it. */
   readonly show?: boolean
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-// A group of its own, because npm and Playwright start children that outlive a signal to their parent alone.
+// ends the whole process group, because npm and Playwright start children that survive a signal to their parent
 function endGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
     if (child.pid) process.kill(-child.pid, signal)
   } catch {
-    // It is already gone.
+    // it has already ended
   }
 }
 
@@ -48,7 +48,7 @@ export function runCommand(
     }
     child.stdout?.on('data', collect)
     child.stderr?.on('data', collect)
-    // The terminal signals this process only, because the child has a group of its own.
+    // the terminal sends its signals only to this process, because the child is in another group
     const stop = () => {
       endGroup(child, 'SIGTERM')
       process.exit(130)

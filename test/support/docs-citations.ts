@@ -2,7 +2,7 @@ import ts from 'typescript'
 
 /** A test that a document names. */
 export interface Citation {
-  /** From the root of the repository. */
+  /** Relative to the repository. */
   readonly path: string
   readonly title: string | undefined
 }
@@ -10,8 +10,8 @@ export interface Citation {
 const FOOTNOTE = /^\[\^([\w-]+)\]: (.*)$/gm
 
 /**
- * The tests that `markdown` names, in code or in links. Only footnotes have titles, to the end of the line or the
- * next citation: in other places what follows a colon is prose.
+ * Finds the tests that `markdown` names, in code or in links. Only footnotes contain titles, up to the end of the line or
+ * the next citation; elsewhere the text after a colon is prose.
  */
 export function findCitations(markdown: string): Citation[] {
   return markdown.split('\n').flatMap(line => {
@@ -22,7 +22,7 @@ export function findCitations(markdown: string): Citation[] {
   })
 }
 
-/** Footnotes by their names: those that the text uses, those that there are, and those that cite no test by its title. */
+/** Returns the names of the footnotes that the text uses, that it defines, and that cite no test by its title. */
 export function findFootnotes(markdown: string) {
   const notes = [...markdown.matchAll(FOOTNOTE)]
   const text = markdown.replace(FOOTNOTE, '')
@@ -37,7 +37,7 @@ export function findFootnotes(markdown: string) {
 
 const CALLS = /^(test|it|describe)\b/
 
-/** The titles of a test file, each also behind those that it is in (`outer > inner`), without the ids of cases. */
+/** Returns the titles of a test file without the ids of cases, each alone and with its outer titles (`outer > inner`). */
 export function titlesIn(file: string, source: string): string[] {
   const found: string[] = []
   const visit = (node: ts.Node, outer: string): void => {

@@ -6,10 +6,10 @@ import ts from 'typescript'
 export interface Sample {
   /** Relative to the repository. */
   readonly file: string
-  /** The line of its first line of code, from 1. */
+  /** The line number of its first line of code, from 1. */
   readonly line: number
   readonly code: string
-  /** Whether it has JSX. */
+  /** Whether it contains JSX. */
   readonly isJsx?: boolean
   /** Why it is not compiled, from the comment `<!-- not compiled: reason -->` before it. */
   readonly exempt: string | undefined
@@ -17,7 +17,7 @@ export interface Sample {
 
 const TYPESCRIPT = /^(ts|typescript|tsx|mts)$/
 
-/** Every fenced block of TypeScript in `markdown`. */
+/** Finds every fenced block of TypeScript in `markdown`. */
 export function findSamples(file: string, markdown: string): Sample[] {
   const samples: Sample[] = []
   const lines = markdown.split(/\r?\n/)
@@ -43,7 +43,7 @@ export function findSamples(file: string, markdown: string): Sample[] {
 const nameOf = (root: string, { file, line, isJsx }: Sample) =>
   join(root, `${file.replaceAll('/', '-')}-${line}.sample.${isJsx ? 'tsx' : 'ts'}`)
 
-/** The paths that `names` of tsconfig.json stand for, with the compiler options around them. */
+/** Reads the compiler options of tsconfig.json, with their paths made absolute. */
 function readOptions(root: string): ts.CompilerOptions {
   const config = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile)
   const { options } = ts.parseJsonConfigFileContent(
@@ -51,15 +51,15 @@ function readOptions(root: string): ts.CompilerOptions {
     ts.sys,
     root,
   )
-  // A sample shows one thing; what it leaves unused is the reader's.
+  // a sample may leave a variable for the reader to use
   return { ...options, noUnusedLocals: false, noUnusedParameters: false, skipLibCheck: true, noEmit: true }
 }
 
-/** Compiles every sample as a module of its own; the errors of each, in the order given. */
+/** Compiles every sample as a separate module. Returns the errors of each, in the same order. */
 export function compileSamples(root: string, samples: readonly Sample[]): string[][] {
   const options = readOptions(root)
   const virtual = new Map(
-    // Padded, so that an error has the line that it has in the document.
+    // padded with empty lines, so that errors have the line numbers of the document
     samples.map(sample => [
       nameOf(root, sample),
       `${'\n'.repeat(sample.line - 1)}${sample.code}\nexport {}\n`,

@@ -2,23 +2,23 @@ import type { Fetch } from '../../src/core/ports.ts'
 import { deviceClock } from '../../src/testing/clock.ts'
 import { createDpopProofs } from '../../src/testing/dpop-proofs.ts'
 
-/** What an API was sent, and what it thought of it. */
+/** A request that the API received, and the problem it found. */
 export interface SeenProof {
   readonly url: string
   readonly scheme: string
   readonly claims: Readonly<Record<string, unknown>>
-  /** What was wrong with it. */
+  /** Why the API refused it. */
   readonly problem: string | undefined
 }
 
 export interface DpopApiOptions {
-  /** The thumbprint of the key that an access token is bound to, where it is known. */
+  /** The thumbprint of the key that an access token is bound to, if it is known. */
   boundTo(accessToken: string): Promise<string | undefined>
-  /** Whether proofs need a nonce. Default: they do. */
+  /** The nonce that proofs need; `undefined`: none. Default `nonce-1`. */
   nonce?: () => string | undefined
 }
 
-/** A resource server that checks what RFC 9449 section 4.3 asks for, and never sees a proof twice. */
+/** A resource server that makes the checks of RFC 9449 section 4.3, and refuses a repeated proof. */
 export function createDpopApi({ boundTo, nonce = () => 'nonce-1' }: DpopApiOptions) {
   const seen: SeenProof[] = []
   const proofs = createDpopProofs(deviceClock)

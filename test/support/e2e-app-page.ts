@@ -12,7 +12,7 @@ import {
 import { worker } from 'latchkey/worker'
 import type { AppMode } from './e2e-pages.ts'
 
-/** An error as it can be handed from a page to a test. */
+/** An error in a form that a page can pass to a test. */
 export interface Failure {
   readonly code: string
   readonly reason: string | undefined
@@ -49,7 +49,7 @@ const stores: Partial<Record<AppMode, () => Store>> = {
   'popup-and-memory': memory,
   'session-storage': tabStorage,
 }
-/** The address of a script of ours, as the page's policy demands it. */
+/** Converts the URL of our own script to a TrustedScriptURL, because the page's policy requires it. */
 const workers = window.trustedTypes?.createPolicy('worker', { createScriptURL: (own: string) => own })
 const trusted = (url: string): string => workers?.createScriptURL(url) ?? url
 
@@ -70,16 +70,16 @@ const app = {
   client,
   host,
   trusted,
-  /** Of this page. */
+  /** The events of this page's client. */
   events,
-  /** What every `start()` of this page came to, in the order of the calls. */
+  /** The results of all `start()` calls of this page, in order. */
   starts: [] as (string | Failure)[],
-  /** What `signIn()` came to, where it came to an end in this page. */
+  /** The result of `signIn()`, if it settled in this page. */
   signedIn: undefined as string | Failure | undefined,
   worker: undefined as Worker | undefined,
-  /** What a call came to that was made as soon as this page began to be prerendered; see below. */
+  /** The result of the call that this page makes as soon as it is prerendered; see below. */
   calledEarly: undefined as number | string | undefined,
-  /** What nobody caught. */
+  /** Uncaught errors. */
   uncaught: [] as string[],
   make,
 
@@ -101,7 +101,7 @@ const app = {
     )
   },
 
-  /** The status of the answer, or the code of the error. */
+  /** Calls the API. Resolves with the status of the response, or the code of the error. */
   call: (method = 'GET'): Promise<number | string> =>
     client.fetch(config.apiUrl, { method }).then(
       async response => {
@@ -111,10 +111,10 @@ const app = {
       error => toFailure(error).code,
     ),
 
-  /** The same by another client; its errors pass through. */
+  /** Calls the API with another client. Rejects with its errors. */
   callWith: (other: Client): Promise<Response> => other.fetch(config.apiUrl),
 
-  /** Many at once: how often each outcome came. */
+  /** Makes many calls at once. Resolves with the number of each outcome. */
   async calls(count: number): Promise<Record<string, number>> {
     const tally: Record<string, number> = {}
     const outcomes = await Promise.all(Array.from({ length: count }, () => app.call()))
@@ -127,7 +127,7 @@ const app = {
     return session.status === 'signed-in' && Date.now() >= (session.accessTokenExpiresAt ?? Infinity)
   },
 
-  /** Starts a dedicated worker that has a client of its own. */
+  /** Starts a dedicated worker with a separate client. */
   startWorker() {
     app.worker = new Worker(trusted('/worker.js'), { type: 'module', name: content })
   },
@@ -159,7 +159,7 @@ addEventListener('error', ({ message }) => app.uncaught.push(message))
 addEventListener('unhandledrejection', ({ reason }) => app.uncaught.push(String(reason)))
 
 window.app = app
-// before anything else: a click of a test, or its look into the page, would let the window open
+// first of all: a click by a test, or code that it runs in the page, would count as user activation and allow the window
 if (config.mode === 'popup-at-once') app.signIn()
 if (config.mode !== 'wait') void app.start()
 if ((document as { prerendering?: boolean }).prerendering) {
@@ -168,7 +168,7 @@ if ((document as { prerendering?: boolean }).prerendering) {
       app.calledEarly = outcome
     })
   }
-  // tells the test that this page is alive, and that what it sends arrives
+  // shows the test that this page runs, and that its requests arrive
   const beat = setInterval(() => fetch(config.apiUrl).catch(() => {}), 100)
   document.addEventListener('prerenderingchange', () => clearInterval(beat), { once: true })
 }

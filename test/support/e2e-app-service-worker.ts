@@ -1,4 +1,4 @@
-/** The test app's service worker: a client of its own over the pages' IndexedDB. Answers on the port it is asked with. */
+/** The test app's service worker: a separate client over the pages' IndexedDB. Answers on the message's port. */
 import { createClient } from 'latchkey'
 
 const config = new URL(self.location.href).searchParams

@@ -1,4 +1,4 @@
-/** The test app's worker: a client of its own over the same IndexedDB. Asked for n calls, it answers with a tally. */
+/** The test app's worker: a separate client over the same IndexedDB. It makes n calls and answers with a tally. */
 import { createClient } from 'latchkey'
 
 const { issuer, apiUrl }: { issuer: string; apiUrl: string } = JSON.parse(self.name)

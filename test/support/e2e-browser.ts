@@ -2,36 +2,36 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import { chromiumArgs, findChromium, launchChromium } from './chromium.ts'
 import { freePort } from './free-port.ts'
 
-/** One page of a browser. The only things that tests do with a browser, so that other drivers can take over. */
+/** One page of a browser. Tests use only these methods, so that another driver can replace this one. */
 export interface Tab {
   goto(url: string): Promise<void>
   url(): string
-  /** Runs `work` in the page; it sees nothing but the page and `argument`. */
+  /** Runs `work` in the page. It can use only the page and `argument`. */
   run<R>(work: () => R | Promise<R>): Promise<R>
   run<R, A>(work: (argument: A) => R | Promise<R>, argument: A): Promise<R>
   click(selector: string): Promise<void>
   fill(selector: string, text: string): Promise<void>
   reload(): Promise<void>
-  /** Does not wait for the page that comes. */
+  /** Goes back. Does not wait for the next page. */
   back(steps?: number): Promise<void>
   resize(width: number, height: number): Promise<void>
-  /** Does something that opens a window. */
+  /** Runs an action that opens a window, and resolves with that window. */
   opening(action: () => Promise<void>): Promise<Tab>
   isClosed(): boolean
   close(): Promise<void>
-  /** Ends the page's process, as a crash or the system would. */
+  /** Ends the page's process, as a crash or the operating system would. */
   crash(): Promise<void>
-  /** Stops everything in the page, as a browser or phone does with pages in the background; lets it go on. */
+  /** Freezes the page, as a browser or phone does with pages in the background; `thaw` lets it continue. */
   freeze(): Promise<void>
   thaw(): Promise<void>
 }
 
-/** One user of a browser: tabs which share everything. */
+/** One user of a browser. All tabs share the same storage. */
 export interface Profile {
   newTab(url?: string): Promise<Tab>
-  /** All requests so far, of windows that were opened too. */
+  /** All requests so far, including those of opened windows. */
   readonly requests: readonly { readonly url: string; readonly authorization: string | undefined }[]
-  /** All that was written to consoles, and uncaught errors. */
+  /** All console messages and uncaught errors. */
   readonly console: readonly string[]
   close(): Promise<void>
 }
@@ -61,7 +61,7 @@ const toTab = (page: Page): Tab => ({
   async crash() {
     const crashed = page.waitForEvent('crash')
     const session = await page.context().newCDPSession(page)
-    session.send('Page.crash').catch(() => {}) // nobody is left to answer
+    session.send('Page.crash').catch(() => {}) // the crashed page cannot answer
     await crashed
     await page.close()
   },
@@ -95,13 +95,13 @@ export interface E2eBrowser {
   close(): Promise<void>
 }
 
-/** What users have and Playwright turns off. */
+/** Features that normal browsers have and Playwright turns off. */
 export interface E2eBrowserOptions {
-  /** Pages are kept for Back. */
+  /** Keeps pages for Back. */
   readonly bfcache?: boolean
-  /** Windows open only while a click is being handled. */
+  /** Allows windows only during a click. */
   readonly popupBlocker?: boolean
-  /** Pages may be in the background, hidden and frozen. All profiles are one. */
+  /** Allows background pages, which are hidden and frozen. All profiles are then the same. */
   readonly background?: boolean
 }
 
@@ -118,7 +118,7 @@ export async function launchE2eBrowser(options: E2eBrowserOptions = {}): Promise
   }
 }
 
-/** Playwright shows every page of its own contexts as visible and focused, but not those of the browser itself. */
+/** Playwright makes every page of its own contexts visible and focused, but not those of the browser's default context. */
 async function launchWithBackground(): Promise<E2eBrowser> {
   const port = await freePort()
   const launched = await launchChromium({ args: [`--remote-debugging-port=${port}`] })
@@ -132,7 +132,7 @@ async function launchWithBackground(): Promise<E2eBrowser> {
   }
 }
 
-/** A browser whose profile is kept in `folder` when it is closed. */
+/** Starts a browser that keeps its profile in `folder` after it is closed. */
 export const launchProfile = async (folder: string): Promise<Profile> =>
   toProfile(
     await chromium.launchPersistentContext(folder, {

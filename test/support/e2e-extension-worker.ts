@@ -12,7 +12,7 @@ interface Tabs {
 declare const chrome: { tabs: Tabs }
 declare const config: { issuer: string; apiUrl: string; redirectUri: string }
 
-/** Shows the authorization server in a tab, and follows that to the redirect URI. */
+/** Shows the authorization server in a tab, and waits until that tab reaches the redirect URI. */
 const inTab: UserAgent = {
   name: 'tab',
   begin: redirectUri => ({

@@ -6,22 +6,22 @@ import { type Listening, listen } from '../../examples/demo/servers/listen.ts'
 import { startPageServer } from '../../examples/demo/servers/page-server.ts'
 import { startTestServers, type TestServers } from './server.ts'
 
-/** How the test app's client is made, and what the page does by itself when it is loaded; see e2e-app-page.ts. */
+/** How the test app creates its client, and what the page does when it loads; see e2e-app-page.ts. */
 export type AppMode =
   | 'start'
   | 'start-twice'
   | 'two-clients'
-  /** As `start`; a page that is prerendered makes a call too, at once. So it does in `no-locks`. */
+  /** Like `start`, but a prerendered page also makes a call immediately. `no-locks` does that too. */
   | 'start-and-call'
   | 'wait'
-  /** As `start`, in a browser that has no Web Locks. */
+  /** Like `start`, in a browser without Web Locks. */
   | 'no-locks'
-  /** As `start`, with tokens in sessionStorage. */
+  /** Like `start`, with tokens in sessionStorage. */
   | 'session-storage'
-  /** As `start`, with the worker of `latchkey/worker`; in the second, the browser has no SharedWorker. */
+  /** Like `start`, with the worker of `latchkey/worker`; in the second, the browser has no SharedWorker. */
   | 'host'
   | 'host-in-service-worker'
-  /** As `start`, with storage that fails in one way: see `faults`. */
+  /** Like `start`, with broken storage: see `faults`. */
   | 'indexeddb-hangs'
   | 'indexeddb-throws'
   | 'indexeddb-lacks-its-store'
@@ -38,24 +38,24 @@ export interface E2ePages {
   readonly servers: TestServers
   readonly demoUrl: string
   readonly appUrl: string
-  /** For pages that are loaded from now on. */
+  /** Sets the mode of pages that load from now on. */
   setMode(mode: AppMode): void
-  /** What runs ahead of the app and of the import of latchkey, in pages and workers that are loaded from now on. */
+  /** Sets a script that runs before the app and the import of latchkey, in pages and workers that load from now on. */
   setPrelude(script: string): void
-  /** Whether the app is made with `latchkey/lazy`, in pages that are loaded from now on. */
+  /** Sets whether the app uses `latchkey/lazy`, in pages that load from now on. */
   setLazy(isLazy: boolean): void
-  /** Whether the second half of `latchkey/lazy` cannot be loaded. */
+  /** Sets whether loading the second half of `latchkey/lazy` fails. */
   failSecondHalf(isFailing: boolean): void
-  /** How often it was asked for. */
+  /** How often a page has requested the second half. */
   readonly secondHalfRequests: number
-  /** What is at `/latchkey-worker.js`: the file of the host, nothing, or a worker that never answers. */
+  /** Sets the file at `/latchkey-worker.js`: the host, nothing, or a worker that never answers. */
   serveHost(what: 'host' | 'nothing' | 'silence'): void
   close(): Promise<void>
 }
 
 const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
-/** Entries beside `latchkey`. */
+/** Entries other than `latchkey`. */
 const others = {
   'latchkey/front-channel-logout': fromRoot('src/front-channel-logout.ts'),
   'latchkey/session-limits': fromRoot('src/session-limits.ts'),
@@ -64,7 +64,7 @@ const others = {
   'latchkey/worker': fromRoot('src/worker.ts'),
 }
 
-/** What a browser runs of these sources; `latchkey` in them is src. */
+/** Bundles an entry for the browser, with `latchkey` from src. */
 export async function bundle(entry: string, format: 'esm' | 'iife' = 'esm'): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [fromRoot(entry)],
@@ -79,7 +79,7 @@ export async function bundle(entry: string, format: 'esm' | 'iife' = 'esm'): Pro
   return outputFiles[0]?.text ?? ''
 }
 
-/** The same over `latchkey/lazy`: the files that a bundler makes of it, by their names. The first is the entry. */
+/** Bundles an entry with `latchkey/lazy` as `latchkey`. Returns the output files by name; the first is the entry. */
 async function bundleLazy(entry: string): Promise<ReadonlyMap<string, string>> {
   const { outputFiles } = await build({
     entryPoints: { lazy: fromRoot(entry) },
@@ -97,7 +97,7 @@ async function bundleLazy(entry: string): Promise<ReadonlyMap<string, string>> {
   return new Map(outputFiles.map(({ path, text }) => [`/${basename(path)}`, text]))
 }
 
-/** The file that is loaded by `import()`. */
+/** Whether a path is the file that latchkey loads with `import()`. */
 const isSecondHalf = (path: string) => /^\/(authorization|second-half)-/.test(path)
 
 /** A page that runs `/app.js`, which finds `config` in it. */
@@ -118,7 +118,7 @@ export const appPage = (config: object) => `<!doctype html>
 </html>
 `
 
-/** As strict as an app can be, for pages and their workers. */
+/** A Content Security Policy for pages and workers, as strict as an app can have. */
 export const policy = (...origins: string[]) =>
   `default-src 'none'; script-src 'self'; worker-src 'self'; img-src data:; connect-src ${origins.join(' ')}; ` +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
@@ -134,7 +134,7 @@ export const indexedDbHangs = `{
   globalThis.mend = () => Object.assign(IDBFactory.prototype, { open })
 }`
 
-/** What runs ahead of the app, and of the import of latchkey. */
+/** Scripts that run before the app and before the import of latchkey. */
 const faults: Partial<Record<AppMode, string>> = {
   'indexeddb-hangs': 'IDBFactory.prototype.open = () => new EventTarget();',
   'indexeddb-throws': blockIndexedDb,
@@ -145,7 +145,7 @@ const faults: Partial<Record<AppMode, string>> = {
   'storage-blocked': blockIndexedDb + blockSessionStorage,
 }
 
-/** A page that has Chromium prerender another one of its origin, and goes there when it is clicked. */
+/** A page that makes Chromium prerender another page of its origin, with a link to it. */
 const prerenderPage = (url: string) => `<!doctype html>
 <title>prerenders</title>
 <link rel="icon" href="data:,">
@@ -155,7 +155,7 @@ const prerenderPage = (url: string) => `<!doctype html>
 const sendScript = (response: ServerResponse, script: string, headers: Record<string, string> = {}) =>
   response.writeHead(200, { 'content-type': 'text/javascript; charset=utf-8', ...headers }).end(script)
 
-/** Hands a request on to another server of ours. */
+/** Forwards a request to another of our servers. */
 function forward(request: IncomingMessage, response: ServerResponse, origin: string) {
   const { method, headers, url } = request
   const onward = send(new URL(url ?? '/', origin), { method, headers }, answer => {
@@ -166,7 +166,7 @@ function forward(request: IncomingMessage, response: ServerResponse, origin: str
   request.pipe(onward)
 }
 
-/** Starts the demo page and the test app, both made from src, and the servers that they sign in to. */
+/** Starts the demo page and the test app, both built from src, and the servers for their sign-ins. */
 export async function startE2ePages(): Promise<E2ePages> {
   const [demoScript, appScript, workerScript, serviceWorkerScript, hostScript, lazyFiles] = await Promise.all(
     [
@@ -199,7 +199,7 @@ export async function startE2ePages(): Promise<E2ePages> {
       const { issuer = '', apiUrl = '' } = ready.servers ?? {}
       const csp = policy(issuer, new URL(apiUrl).origin)
       if (pathname === '/app.js') {
-        // a static import would run ahead of the prelude
+        // a static import would run before the prelude
         const script = isLazy ? "await import('/lazy.js')" : appScript
         return sendScript(response, (faults[mode] ?? '') + prelude + script)
       }

@@ -2,7 +2,7 @@ import type { EndReason } from 'latchkey'
 import { type Stage, signedInTab, storedRecords, until, untilExpired, untilStatus } from './e2e.ts'
 import type { EngineTab } from './engines/engine.ts'
 
-/** What a page of the test app did, as it tells it. */
+/** What one page of the test app has done. */
 interface Traffic {
   readonly outcomes: Record<string, number>
   slowestMs: number
@@ -10,12 +10,12 @@ interface Traffic {
   timer: number
 }
 
-/** What all tabs of a run did together. */
+/** What all tabs of a run have done together. */
 export interface TrafficReport {
-  /** How often each status or error code came. */
+  /** The number of each status or error code. */
   readonly outcomes: Record<string, number>
   readonly slowestMs: number
-  /** The reasons of the session-ended events, of all tabs. */
+  /** The reasons of the `session-ended` events of all tabs. */
   readonly ended: readonly EndReason[]
   readonly reloads: number
   readonly tookMs: number
@@ -27,7 +27,7 @@ declare global {
   }
 }
 
-/** Several tabs of one user, signed in with access tokens of `seconds`. */
+/** Opens several tabs of one signed-in user, with access tokens that live for `seconds`. */
 export async function signedInTabs<T extends EngineTab>(
   stage: Stage,
   profile: { newTab(url: string): Promise<T> },
@@ -43,13 +43,13 @@ export async function signedInTabs<T extends EngineTab>(
   return tabs
 }
 
-/** What is kept of sessions in this tab's origin. */
+/** Reads the stored sessions of this tab's origin. */
 export const storedSessions = async (
   tab: EngineTab,
 ): Promise<{ sub: string | undefined; version: number }[]> =>
   (await storedRecords(tab)).map(({ tokens, version }) => ({ sub: tokens.claims?.sub, version }))
 
-/** Takes the lock of refreshes in this tab, as a page that hangs would. @returns what lets it go. */
+/** Holds the lock of refreshes in this tab, as a frozen page would. @returns a function that releases it. */
 export async function holdLock({ servers }: Stage, tab: EngineTab): Promise<() => Promise<void>> {
   await tab.run(
     name =>
@@ -64,7 +64,7 @@ export async function holdLock({ servers }: Stage, tab: EngineTab): Promise<() =
   return () => tab.run(() => (window as unknown as { letGo(): void }).letGo())
 }
 
-/** One call, and how long it took. */
+/** Makes one call and measures its time. */
 export const timedCall = (tab: EngineTab) =>
   tab.run(async () => {
     const from = performance.now()
@@ -72,7 +72,7 @@ export const timedCall = (tab: EngineTab) =>
     return { outcome, tookMs: performance.now() - from }
   })
 
-/** Calls in every tab at once, with access tokens that are over: each tab's outcomes. */
+/** Makes calls in all tabs at once, with expired or revoked access tokens. Resolves with each tab's outcomes. */
 export async function storm(
   { servers }: Stage,
   tabs: readonly EngineTab[],
@@ -88,10 +88,10 @@ export async function storm(
 export const startTraffic = (tab: EngineTab, everyMs: number) =>
   tab.run(ms => {
     const traffic: Traffic = { outcomes: {}, slowestMs: 0, underWay: 0, timer: 0 }
-    // nothing in here has a name of its own: tsx would wrap it in a helper that the page does not have
+    // no named function in here: tsx would wrap it in a helper that the page does not have
     traffic.timer = Number(
       setInterval(async () => {
-        // on a machine that cannot keep up, calls must not grow old in the browser's own queue
+        // one call at a time: on a slow machine, calls would wait in the browser's queue, and their tokens expire
         if (traffic.underWay > 0) return
         traffic.underWay++
         const from = performance.now()
@@ -105,9 +105,9 @@ export const startTraffic = (tab: EngineTab, everyMs: number) =>
   }, everyMs)
 
 /**
- * Calls in every tab every `callEveryMs`, one at a time, for `forMs`; every `reloadEveryMs` another tab is reloaded, at a moment at
- * which no refresh is under way: what the server committed for a page that is gone would be lost by nobody's fault.
- * Access tokens live for 5 s.
+ * Makes calls in every tab for `forMs`, one every `callEveryMs`. Reloads another tab every `reloadEveryMs`, while no refresh
+ * is in progress: otherwise the server could rotate the refresh token for a page that no longer exists, and the new one
+ * would be lost. Access tokens live for 5 s.
  */
 export async function traffic(
   stage: Stage,
@@ -138,14 +138,14 @@ export async function traffic(
       const { session } = window.app.client
       return session.status === 'signed-in' ? (session.accessTokenExpiresAt ?? 0) - Date.now() : 0
     })
-    // a refresh is begun when a second is left
+    // a refresh begins when one second is left
     return leftMs > 2200 && servers.tokenRequests.every(({ status }) => status !== undefined)
   }
 
   const reload = async (tab: EngineTab) => {
     await until('no refresh is under way', async () => {
       if (!(await isQuiet(tab))) return false
-      // whatever comes from now on is committed only if its page is still there afterwards
+      // from now on, the server processes a request only if its page still exists after the fault
       servers.fault('hang')
       if (await isQuiet(tab)) return true
       servers.fault(undefined)

@@ -4,14 +4,14 @@ import { type E2eBrowserOptions, launchE2eBrowser, type Profile, type Tab } from
 import { type E2ePages, startE2ePages } from './e2e-pages.ts'
 import type { TestServers } from './server.ts'
 
-/** What there is to sign in to. */
+/** The servers of the end-to-end tests. */
 export interface Stage {
   readonly servers: TestServers
   readonly pages: E2ePages
 }
 
 export interface E2e<P = Profile> extends Stage {
-  /** A user with an empty browser. Closed after the test. */
+  /** Creates a user with an empty browser. It is closed after the test. */
   newProfile(): Promise<P>
 }
 
@@ -20,10 +20,10 @@ interface Launched<P> {
   close(): Promise<void>
 }
 
-/** Chromium and one set of servers for the tests of a file. */
+/** Starts Chromium and one set of servers for the tests of a file. */
 export const endToEnd = (options: E2eBrowserOptions = {}): E2e => endToEndIn(() => launchE2eBrowser(options))
 
-/** One browser of any kind and one set of servers for the tests of a file, or of a `describe`. */
+/** Starts any browser and one set of servers for the tests of a file or a `describe`. */
 export function endToEndIn<P extends { close(): Promise<void> }>(launch: () => Promise<Launched<P>>): E2e<P> {
   let browser: Launched<P> | undefined
   let pages: E2ePages | undefined
@@ -42,7 +42,7 @@ export function endToEndIn<P extends { close(): Promise<void> }>(launch: () => P
     up().servers.fault(undefined)
     const closing = profiles.map(profile => profile.close())
     profiles = []
-    // Chromium was once seen not to answer here for minutes; the end of the file ends it as a whole
+    // Chromium has once not answered here for minutes; at the end of the file, the whole browser is closed anyway
     await within(CLOSING_MS, Promise.all(closing))
     up().servers.forget()
     up().setMode('start')
@@ -75,7 +75,7 @@ export function endToEndIn<P extends { close(): Promise<void> }>(launch: () => P
 const LOOK_EVERY_MS = 25
 const CLOSING_MS = 10_000
 
-/** Waits for what comes, but no longer than `ms`. */
+/** Waits for `work`, but at most `ms` milliseconds. */
 async function within(ms: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise(resolve => {
@@ -85,8 +85,8 @@ async function within(ms: number, work: Promise<unknown>): Promise<void> {
 }
 
 /**
- * Waits until `check` holds. What it throws counts as no: pages come and go.
- * @throws Error that says what was waited for.
+ * Waits until `check` resolves with true. An error counts as false, because pages are replaced meanwhile.
+ * @throws Error that contains `what`.
  */
 export async function until(
   what: string,
@@ -110,15 +110,15 @@ export async function until(
 /** A tab of any engine. */
 type Reachable = Pick<Tab, 'run' | 'click' | 'fill'>
 
-/** What the page shows there, if it is shown. */
+/** The text of the element; '' if there is none. */
 export const textOf = (tab: Reachable, selector: string): Promise<string> =>
   tab.run(where => document.querySelector(where)?.textContent?.trim() ?? '', selector)
 
-/** Waits for a page of the authorization server by its heading. */
+/** Waits for the page with this heading. */
 export const untilShown = (tab: Reachable, heading: string): Promise<void> =>
   until(`"${heading}" is shown`, async () => (await textOf(tab, 'h1')) === heading)
 
-/** On the authorization server's pages: gives a name, allows everything if asked. The tab is sent back after this. */
+/** Fills in the authorization server's forms: enters a name, and allows everything if asked. The server then redirects. */
 export async function fillForms(tab: Reachable, userName = 'alice', isAsked = true): Promise<void> {
   await untilShown(tab, 'Sign in')
   await tab.fill('#user', userName)
@@ -136,7 +136,7 @@ export const statusOf = (tab: Reachable): Promise<string> => tab.run(() => windo
 export const untilStatus = (tab: Reachable, status: 'signed-in' | 'signed-out'): Promise<void> =>
   until(`this tab is ${status}`, async () => (await statusOf(tab)) === status)
 
-/** Opens the test app and signs in by redirect, with access tokens of `seconds`. */
+/** Opens the test app and signs in by redirect, with access tokens that live for `seconds`. */
 export async function signedInTab<T extends Reachable>(
   { servers, pages }: Stage,
   profile: { newTab(url: string): Promise<T> },
@@ -152,11 +152,11 @@ export async function signedInTab<T extends Reachable>(
   return tab
 }
 
-/** Waits until the access token that this tab knows is over. */
+/** Waits until this tab's access token has expired. */
 export const untilExpired = (tab: Reachable): Promise<void> =>
   until('the access token has expired', () => tab.run(() => window.app.isExpired()))
 
-/** The sessions' records as they are kept in this tab's origin. */
+/** Reads the stored records of sessions of this tab's origin. */
 export const storedRecords = (tab: Reachable): Promise<SessionRecord[]> =>
   tab.run(
     () =>

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
-/** A message that latchkey rejects with: `…` stands for what is different each time. */
+/** A message of latchkey's errors. `…` stands for a variable part. */
 export interface Message {
   readonly code: string
   readonly message: string
@@ -15,7 +15,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const PAGE = join(root, 'docs/errors.md')
 const [BEGIN, END] = ['<!-- messages -->', '<!-- /messages -->']
 
-/** The class of ERR_AUTHORIZATION_REQUIRED makes its message itself. */
+/** The codes of the error classes. AuthorizationRequiredError is missing because it creates its message itself. */
 const CODES: Readonly<Record<string, string>> = {
   ConfigurationError: 'ERR_CONFIGURATION',
   CallbackError: 'ERR_CALLBACK',
@@ -25,7 +25,7 @@ const CODES: Readonly<Record<string, string>> = {
   LockTimeoutError: 'ERR_LOCK_TIMEOUT',
 }
 
-/** The texts that an expression may be; none where that is decided elsewhere. */
+/** The possible texts of an expression; none if they are not in this file. */
 function textsOf(
   expression: ts.Expression | undefined,
   constants: ReadonlyMap<string, ts.Expression>,
@@ -54,7 +54,7 @@ function textsOf(
   return []
 }
 
-/** Every message whose text stands in the source. */
+/** Finds every message whose text is in the source. */
 export function readMessages(): Message[] {
   const messages: Message[] = []
   const src = join(root, 'src')
@@ -80,7 +80,7 @@ export function readMessages(): Message[] {
   return messages.filter(({ code, message }) => !seen.has(code + message) && seen.add(code + message))
 }
 
-/** One table for each code. */
+/** Formats the messages as one table for each code. */
 export function formatMessages(messages: readonly Message[]): string {
   const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('\n', ' ')
   const tables = Object.values(CODES).map(code => {
@@ -91,7 +91,7 @@ export function formatMessages(messages: readonly Message[]): string {
   return `${BEGIN}\n\n${tables.filter(table => table.split('\n').length > 6).join('\n')}\n${END}`
 }
 
-/** What docs/errors.md has of it, and the whole page with what it should have. */
+/** Returns the current messages in docs/errors.md, the expected ones, and the corrected page. */
 export function comparePage(): { found: string; page: string; expected: string } {
   const page = readFileSync(PAGE, 'utf8')
   const [from, to] = [page.indexOf(BEGIN), page.indexOf(END) + END.length]

@@ -1,15 +1,15 @@
 import type { Arbitrary } from 'fast-check'
 import fc from 'fast-check'
 
-/** Which calls there are to draw from. */
+/** The kinds of calls to generate. */
 export interface CallKinds {
   /** Whether this runtime can send a stream to a server of HTTP/1.1. */
   streams: boolean
-  /** Whether there is a base for relative URLs. */
+  /** Whether there is a base URL for relative URLs. */
   relative: boolean
-  /** Whether objects of other realms can be made: buffers everywhere, forms and the like where there are frames. */
+  /** Which objects of other JavaScript realms can be created: only buffers or, with frames, forms and the like too. */
   realm: 'buffers' | 'all'
-  /** Whether calls that fetch refuses are drawn too, and those that can be sent only once. */
+  /** Whether to generate calls that fetch refuses or that can be sent only once. */
   anything: boolean
 }
 
@@ -27,17 +27,17 @@ export type BodySpec =
       kind: 'view'
       bytes: Uint8Array
       as: 'ArrayBuffer' | 'Uint8Array' | 'Uint16Array' | 'DataView'
-      /** Of another realm; given away before the call; memory that is shared, or that grows. */
+      /** From another realm; transferred before the call; shared memory; resizable memory. */
       odd?: 'elsewhere' | 'detached' | 'shared' | 'resizable'
     }
-  /** Made by another realm. */
+  /** Created in another realm. */
   | { kind: 'foreign'; as: 'params' | 'form' | 'blob'; text: string }
   | { kind: 'stream'; chunks: Uint8Array[] }
   | { kind: 'null' }
 
-/** Members of `init`, those that a test looks into by name. */
+/** The members of `init`. Those that tests examine have names here. */
 export interface InitSpec {
-  /** `logged`: who reads it leaves a trace. */
+  /** `logged`: records which members are read. */
   shape?: 'plain' | 'null-prototype' | 'getters' | 'inherited' | 'logged'
   headers?: HeadersSpec | { shape: 'malformed'; value: unknown }
   body?: BodySpec
@@ -51,7 +51,7 @@ export interface CallSpec {
   readonly input:
     | 'text'
     | 'URL'
-    /** An object that says where it goes, such as a link of a page. */
+    /** An object that converts to a URL, such as a link in a page. */
     | 'object'
     | 'relative'
     | 'relative to the folder'
@@ -60,7 +60,7 @@ export interface CallSpec {
     /** No arguments at all. */
     | 'none'
   readonly init?: InitSpec | null
-  /** The same arguments are handed over twice. */
+  /** Whether to pass the same arguments twice. */
   readonly twice?: boolean
 }
 
@@ -135,7 +135,7 @@ const bodyOf = ({ streams, realm, anything }: CallKinds): Arbitrary<BodySpec> =>
             kind: fc.constant('view'),
             bytes,
             as: views,
-            // a page has shared memory only where it is isolated
+            // a page has shared memory only if it is cross-origin isolated
             odd: fc.constantFrom('detached', 'resizable', realm === 'all' ? 'resizable' : 'shared'),
           }),
         ]
@@ -155,7 +155,7 @@ const QUIET = ['GET', 'get', 'Head', 'HEAD', 'OPTIONS', 'delete', 'PROPFIND']
 const LOUD = ['POST', 'post', 'PUT', 'put', 'PATCH', 'patch', 'DELETE', 'REPORT', 'x-Custom', 'QUERYING']
 const POLICIES = ['', 'no-referrer', 'origin', 'unsafe-url', 'same-origin', 'strict-origin-when-cross-origin']
 
-/** What any runtime takes, and what one knows and the other passes over. */
+/** Members that any runtime accepts, or ignores because it does not know them. */
 const harmless = {
   credentials: oneOf('omit', 'same-origin', 'include'),
   cache: oneOf('default', 'no-store', 'reload', 'no-cache', 'force-cache'),
@@ -172,7 +172,7 @@ const harmless = {
   dispatcher: oneOf('COUNTING'),
 }
 
-/** What is refused, by one runtime or by both, and what the answer fails on. */
+/** Members that at least one runtime refuses, or that make the response fail. */
 const questionable = {
   method: oneOf('', 'B AD', 'CONNECT', 'trace', 'GET', 'gr\u00fc\u00df'),
   credentials: oneOf('omit', 'nonsense'),
@@ -223,7 +223,7 @@ function initOf(kinds: CallKinds): Arbitrary<InitSpec> {
   return fc.oneof(...weighed) as Arbitrary<InitSpec>
 }
 
-/** One call of fetch, drawn at random, as plain data: fast-check prints it, and it can be built more than once. */
+/** Generates random calls of fetch as plain data, so that fast-check can print them and tests can build them repeatedly. */
 export function fetchCalls(kinds: CallKinds): Arbitrary<CallSpec> {
   const init = initOf(kinds)
   const requestInit = initOf({ ...kinds, anything: false, streams: kinds.streams && kinds.anything })

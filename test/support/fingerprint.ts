@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto'
 import { BOUNDARY } from './recorded.ts'
 
-/** What arrived as a body, in short. */
+/** A summary of a received body. */
 export interface Fingerprint {
   readonly sha256: string
   readonly length: number
 }
 
-/** A body up to this long is kept whole until it has been looked at. */
+/** A body up to this size is kept in memory until its end. */
 const KEPT = 8 * 1024 * 1024
 
-/** Takes a body in pieces; of a multipart one that can be kept, the boundary is left out of the hash. */
+/** Hashes a body in pieces. The hash of a multipart body that is kept in memory leaves out the boundary. */
 export function createFingerprint() {
   const hash = createHash('sha256')
   let kept: Uint8Array[] | undefined = []
@@ -32,7 +32,7 @@ export function createFingerprint() {
   }
 }
 
-/** The same of a body that is at hand. */
+/** Hashes a complete body. */
 export function fingerprint(bytes: Uint8Array): Fingerprint {
   const print = createFingerprint()
   print.add(bytes)

@@ -30,7 +30,7 @@ export const accepts = (port: number) =>
     socket.on('connect', () => socket.destroy())
   })
 
-/** Starts a gateway in a folder of its own, and waits until it takes connections. */
+/** Starts a gateway in a new folder, and waits until it accepts connections. */
 export async function startGateway(
   port: number,
   files: Readonly<Record<string, string>>,
@@ -73,7 +73,7 @@ const listening = async (server: Server) => {
   return portOf(server)
 }
 
-/** A provider whose access tokens are JWTs for `audience`, an API for a gateway to stand before, and its clients. */
+/** Starts a provider whose access tokens are JWTs for `audience`, an API behind the gateway, and clients. */
 export async function createGatewayWorld(audience: string) {
   const server = await startAuthorizationServer({
     accessTokenSeconds: 3600,
@@ -119,7 +119,7 @@ export async function createGatewayWorld(audience: string) {
   const url = `http://127.0.0.1:${port}`
   return {
     ...{ server, seen, visits, upstream, upstreamPort, port, url },
-    /** The issuer's key as HAProxy reads it. */
+    /** The issuer's key in the format of HAProxy. */
     pem: String(
       createPublicKey({ key: keys[0] as JsonWebKey, format: 'jwk' }).export({ type: 'spki', format: 'pem' }),
     ),

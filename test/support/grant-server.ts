@@ -11,15 +11,15 @@ export const SERVICE = 'grants-service'
 export const SERVICE_SECRET = 'a secret that only the service and the server know'
 export const NOTES = 'urn:notes'
 
-/** A real oidc-provider with device grant, CIBA and client credentials, and what a user does there. */
+/** A real oidc-provider with device grant, CIBA and client credentials, and the actions of its users. */
 export interface GrantServer extends AuthorizationServer {
-  /** The forms that came to the token endpoint. */
+  /** The forms that the token endpoint has received. */
   readonly tokenRequests: readonly URLSearchParams[]
   /** The user opens the address with the code in it, signs in and agrees. */
   agree(verificationUriComplete: string, userName: string): Promise<void>
-  /** The user refuses what has this code. */
+  /** The user refuses the sign-in with this code. */
   refuse(userCode: string): Promise<void>
-  /** What the user on the other device does with a CIBA request. Default: agrees. */
+  /** The user's answer on the other device to a CIBA request. Default: agrees. */
   decide: (user: string) => 'agree' | 'refuse' | 'wait'
 }
 

@@ -1,7 +1,7 @@
 import { getResponse, type RequestHandler } from 'msw'
 import type { Fetch } from '../../src/core/ports.ts'
 
-/** A `fetch` that msw handlers answer, without touching the global one. */
+/** A `fetch` that msw handlers answer. The global `fetch` stays as it is. */
 export const handledFetch =
   (handlers: RequestHandler[]): Fetch =>
   async (input, init) => {

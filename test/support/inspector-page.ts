@@ -3,15 +3,15 @@ import type { Fetch } from 'latchkey/extending'
 import { mountInspector } from 'latchkey/inspector'
 import { createTestServer, slow, status, tabs } from 'latchkey/testing'
 
-/** What a test of the inspector does in its page. */
+/** The actions of the inspector's tests in their page. */
 export interface InspectorStage {
   readonly client: Client
   readonly server: ReturnType<typeof createTestServer>
-  /** A call of the API, by its path. @returns its status, or the code of its error. */
+  /** Calls a path of the API. @returns the status, or the code of the error. */
   call(path?: string): Promise<number | string>
-  /** The access token is over at the server, and the token endpoint is away. */
+  /** Revokes the access token at the server, and makes the token endpoint unavailable. */
   breakDown(): Promise<void>
-  /** The other tab of this app refreshes. */
+  /** Refreshes in another tab of this app. */
   refreshElsewhere(): Promise<void>
   mount(options: { open?: boolean; docked?: boolean }): void
   unmount(): void
@@ -25,7 +25,7 @@ declare global {
 
 const server = createTestServer({ accessTokenSeconds: 60 })
 server.user = { sub: 'u-1815', name: 'Ada Lovelace' }
-// a network takes its time
+// simulates the latency of a network
 const fetch: Fetch = async (...args) => {
   await new Promise(resolve => setTimeout(resolve, 20 + Math.random() * 60))
   return server.fetch(...args)

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runCommand } from './command.ts'
 
-/** What npm reads. */
+/** The files that npm reads. */
 export interface Manifest {
   /** The text of a `package.json`. */
   readonly manifest: string
@@ -10,7 +10,7 @@ export interface Manifest {
   readonly lock?: string
 }
 
-/** Installs npm packages into a folder of their own, unless they are there already. @throws Error with one sentence. */
+/** Installs npm packages into a separate folder, unless they are already installed. @throws Error with one sentence. */
 export async function installOnce(folder: string, { manifest, lock }: Manifest): Promise<void> {
   const done = join(folder, 'installed.json')
   const wanted = manifest + (lock ?? '')
@@ -18,7 +18,7 @@ export async function installOnce(folder: string, { manifest, lock }: Manifest):
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'package.json'), manifest)
   if (lock) writeFileSync(join(folder, 'package-lock.json'), lock)
-  // with a lock file, nothing needs its install script
+  // none of the packages with a lock file needs an install script
   const command = lock ? ['ci', '--ignore-scripts'] : ['install']
   const { code, output } = await runCommand('npm', [...command, '--no-audit', '--no-fund', '--silent'], {
     cwd: folder,

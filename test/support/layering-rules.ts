@@ -1,13 +1,13 @@
-/** STYLE.md's table "which folder may import which", as data. Paths are relative to src. */
+/** The rules which folder may import which. Paths are relative to src. */
 
-/** What the files of a layer may import; a folder ends in a slash and stands for everything in it. */
+/** What the files of a layer may import. A path that ends in a slash means everything in that folder. */
 interface Layer {
   /** The layer's files: one file, or a folder. */
   readonly files: string
   readonly mayImport: readonly string[]
 }
 
-/** What functions of other entries see of the talk with the authorization server. */
+/** The files of the second half that grants, extensions and actions may import. */
 const DOOR = [
   'core/',
   'errors.ts',
@@ -18,9 +18,9 @@ const DOOR = [
 ]
 
 /**
- * The first layer that a file belongs to holds; every layer may import its own folder. Other files at the root are
- * entries, which join what they need. `client.ts` and what it imports are the first half of a client: none of it imports
- * `authorization/`, the second.
+ * The first matching layer applies to a file. Every layer may import its own folder. Other files at the root are entries
+ * and may import anything. `client.ts` and its imports are the first half of a client: they never import `authorization/`,
+ * the second half.
  */
 export const layers: readonly Layer[] = [
   { files: 'errors.ts', mayImport: [] },
@@ -71,7 +71,7 @@ export const layers: readonly Layer[] = [
     ],
   },
   {
-    // a whole client, in a worker
+    // it composes a whole client in a worker
     files: 'worker/host.ts',
     mayImport: [
       'worker/',
@@ -133,7 +133,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
-/** Where the environment may be named, in globals and in `node:` imports. */
+/** The files that may use the environment: its globals and `node:` imports. */
 export const edges: readonly string[] = [
   'platform/',
   'storage/',
@@ -148,7 +148,7 @@ export const edges: readonly string[] = [
   'worker/',
 ]
 
-/** Entries that need Node; all others have to load where there is none. */
+/** Entries that need Node. All others must load without it. */
 export const nodeEntries: readonly string[] = ['node.ts', 'redis.ts', 'keychain.ts', 'terminal.ts']
 
 /** Globals of one environment. */
@@ -163,7 +163,7 @@ export const environmentGlobals: ReadonlySet<string> = new Set([
   'history',
 ])
 
-/** What the core may not reach either: time, chance, the outside. */
+/** Globals that the core may not use either: time, random numbers, network. */
 export const impureGlobals: ReadonlySet<string> = new Set([
   'crypto',
   'performance',
@@ -182,9 +182,9 @@ export const impureGlobals: ReadonlySet<string> = new Set([
   'Buffer',
 ])
 
-/** Names of the object that all globals hang on. */
+/** Names of the global object. */
 export const globalObjects: ReadonlySet<string> = new Set(['globalThis', 'self', 'window', 'global'])
 
-/** Whether `file` is one of `places`: a file, a folder with its slash, or the beginning of a file's name. */
+/** Whether `file` is in one of `places`: a file, a folder with a slash at the end, or the beginning of a file name. */
 export const isIn = (file: string, places: readonly string[]): boolean =>
   places.some(place => file === place || (!place.endsWith('.ts') && file.startsWith(place)))

@@ -19,7 +19,7 @@ interface Import {
   readonly node: ts.Node
 }
 
-/** Everything a file imports: statements, types, re-exports, `import()`, `import('…').Type`, `require`. */
+/** Finds all imports of a file: statements, types, re-exports, `import()`, `import('…').Type`, `require`. */
 function importsOf(file: ts.SourceFile): Import[] {
   const found: Import[] = []
   const visit = (node: ts.Node): void => {
@@ -42,7 +42,7 @@ function specifierOf(node: ts.Node): ts.Node | undefined {
   return isRequire || isImport ? (node.arguments[0] ?? node) : undefined
 }
 
-/** Identifiers that nothing in their file declares: the globals it uses, by value or by type. */
+/** Finds identifiers that their file does not declare: the globals it uses as values or types. */
 function freeIdentifiers(file: ts.SourceFile, checker: ts.TypeChecker): ts.Identifier[] {
   const free: ts.Identifier[] = []
   const visit = (node: ts.Node): void => {
@@ -53,7 +53,7 @@ function freeIdentifiers(file: ts.SourceFile, checker: ts.TypeChecker): ts.Ident
   return free
 }
 
-/** Names of members, parameters' properties and modules' members: they say nothing about a global. */
+/** Whether an identifier only names a member of an object, parameter or module, not a global. */
 function isLabel(node: ts.Identifier): boolean {
   const { parent } = node
   if (ts.isPropertyAccessExpression(parent)) return parent.name === node
@@ -71,14 +71,14 @@ function isDeclared(node: ts.Identifier, checker: ts.TypeChecker): boolean {
   const symbol = ts.isShorthandPropertyAssignment(node.parent)
     ? checker.getShorthandAssignmentValueSymbol(node.parent)
     : checker.getSymbolAtLocation(node)
-  // `declare const window: …` describes a global and makes none.
+  // `declare const window: …` describes a global, and does not create a variable
   const real = symbol?.declarations?.filter(
     declaration => !(ts.getCombinedModifierFlags(declaration as ts.Declaration) & ts.ModifierFlags.Ambient),
   )
   return (real?.length ?? 0) > 0
 }
 
-/** The globals that are named here, also through `globalThis.name` or `globalThis['name']`. */
+/** The globals that an identifier uses, also as `globalThis.name` or `globalThis['name']`. */
 function globalNames(node: ts.Identifier): string[] {
   if (!globalObjects.has(node.text)) return [node.text]
   const { parent } = node
@@ -95,7 +95,7 @@ const isType = (node: ts.Node): boolean => {
   return false
 }
 
-/** `Date.now`, `Math.random`, `new Date()`, `Date()`: the clock and chance. */
+/** Whether an identifier reads the clock or a random number: `Date.now`, `Math.random`, `new Date()`, `Date()`. */
 function readsClockOrChance(node: ts.Identifier): boolean {
   const { parent } = node
   if (ts.isPropertyAccessExpression(parent) && parent.expression === node)
@@ -153,7 +153,7 @@ function checkCoreSyntax(file: ts.SourceFile, tell: (node: ts.Node, what: string
   visit(file)
 }
 
-/** Paths along imports that come back to where they began, each cycle once. */
+/** Finds import cycles, each once. */
 function cycles(graph: ReadonlyMap<string, readonly string[]>): string[] {
   const done = new Set<string>()
   const found: string[] = []
@@ -168,7 +168,7 @@ function cycles(graph: ReadonlyMap<string, readonly string[]>): string[] {
   return found
 }
 
-/** Node-only files that an entry for browsers would load. */
+/** Finds Node-only files that an entry for browsers would load. */
 function nodeInBrowser(entry: string, graph: ReadonlyMap<string, readonly string[]>, nodeOnly: Set<string>) {
   const reached = new Set<string>()
   const visit = (path: string): void => {
@@ -183,7 +183,7 @@ function nodeInBrowser(entry: string, graph: ReadonlyMap<string, readonly string
 }
 
 function createProgram(sources: Sources): ts.Program {
-  // Without libraries, so that every global is an identifier that nothing declares.
+  // without libraries, so that no declaration exists for globals
   const options: ts.CompilerOptions = { noLib: true, noResolve: true, allowImportingTsExtensions: true }
   const host: ts.CompilerHost = {
     getSourceFile: (name, version) =>
@@ -200,7 +200,7 @@ function createProgram(sources: Sources): ts.Program {
   return ts.createProgram(Object.keys(sources), { ...options, target: ts.ScriptTarget.ES2022 }, host)
 }
 
-/** Every breach of STYLE.md's layering, as `file:line: what`; empty when there is none. */
+/** Finds every violation of the layering rules, as `file:line: what`. Empty if there is none. */
 export function checkLayering(sources: Sources): string[] {
   const program = createProgram(sources)
   const checker = program.getTypeChecker()

@@ -1,7 +1,7 @@
 import type { Page, UserAgent } from '../../src/core/ports.ts'
 import type { StrictAs } from './strict-as.ts'
 
-/** A user agent that leaves, as a redirect does: the answer comes to another page, with the URL that is kept here. */
+/** A user agent that leaves the page, as a redirect does. It keeps the callback URL, which another page then handles. */
 export function leaving(as: StrictAs, answer = (url: string) => as.approve(url)) {
   const requests: URLSearchParams[] = []
   const callbacks: string[] = []
@@ -20,7 +20,7 @@ export function leaving(as: StrictAs, answer = (url: string) => as.approve(url))
   return { userAgent, requests, callbacks }
 }
 
-/** What the authorization server answers with an error. */
+/** Creates the callback URL of an error response. */
 export const refusing =
   (as: StrictAs, error: string) =>
   (url: string): string => {
@@ -30,7 +30,7 @@ export const refusing =
     return callback.href
   }
 
-/** A page at this address, of which every move is noted. */
+/** A page at this address. It records every navigation. */
 export function pageAt(address: string, shown: () => Promise<void> = async () => {}) {
   let location = address
   const page: Page = {

@@ -1,14 +1,14 @@
 import type { BrowserContext, Page, Response } from 'playwright'
 
-/** A phone around an app's web build: Capacitor's native side, as its scripts see it, and the system's browser. */
+/** A double of a phone for an app's web build: Capacitor's native side, as its scripts see it, and the system's browser. */
 export interface Phone {
-  /** A new process of the app. */
+  /** Starts a new process of the app. */
   launch(url?: string): Promise<Page>
-  /** Does something that shows the system's browser. */
+  /** Runs an action that opens the system's browser, and resolves with that browser's page. */
   showing(app: Page, action: () => Promise<void>): Promise<Page>
-  /** The next URL of the app's scheme that the system's browser is sent to, which it hands to the system. */
+  /** Waits until the system's browser is redirected to a URL with the app's scheme, which it would pass to the system. */
   nextLink(): Promise<string>
-  /** Opens the app that runs already with a URL. */
+  /** Opens the running app with a URL. */
   openWith(app: Page, url: string): Promise<void>
 }
 
@@ -17,8 +17,8 @@ interface NativeBridge {
 }
 
 /**
- * What Capacitor's native-bridge.js makes of the plugin `App` in Android and iOS. The plugin `Browser` stays the web's:
- * its window is the system's browser.
+ * Imitates Capacitor's native-bridge.js for the plugin `App` on Android and iOS. The plugin `Browser` uses its web
+ * implementation: the window that it opens is the system's browser.
  */
 function nativeSide(launchUrl: string | undefined) {
   type Listener = (opened: { url: string }) => void
@@ -55,7 +55,7 @@ function nativeSide(launchUrl: string | undefined) {
   })
 }
 
-/** @param scheme of the app, with its colon. */
+/** @param scheme the app's scheme with its colon. */
 export function phone(context: BrowserContext, appUrl: string, scheme: string): Phone {
   return {
     async launch(url) {

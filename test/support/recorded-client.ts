@@ -10,8 +10,8 @@ export interface RecordedClient extends Client {
 const { issuer, clientId } = session
 
 /**
- * A client with a fresh session that sends with the real `fetch` of this runtime. Only its token requests are
- * answered at once, each with another access token. The same code on Node and in a page.
+ * A client with a fresh session that uses the real `fetch` of this runtime. Only its token requests are answered here, each
+ * with a new access token. The same code runs in Node and in a page.
  */
 export async function recordedClient(
   allowedOrigins: string[],
@@ -46,5 +46,5 @@ export async function recordedClient(
   }) as RecordedClient
 }
 
-/** What the first request of such a client carries. */
+/** The `Authorization` header of such a client's first request. */
 export const firstAuthorization = `Bearer ${session.accessToken}`

@@ -1,4 +1,4 @@
-/** One request as it arrived; the boundary of a multipart body reads BOUNDARY. */
+/** One received request. The boundary of a multipart body is replaced with BOUNDARY. */
 export interface Recorded {
   readonly method: string
   /** Path and query. */
@@ -12,7 +12,7 @@ export interface Recorded {
 export const authorizationOf = ({ headers }: Recorded): string[] =>
   headers.filter(([name]) => name === 'authorization').map(([, value]) => value)
 
-/** What FormData puts between parts is drawn anew for every send, always of the same length. */
+/** The boundary of FormData, which is random for every send but always has the same length. */
 export const BOUNDARY = /-*(?:formdata-undici-\d+|WebKitFormBoundary\w+)/
 
 export const hideBoundary = (text: string): string => text.replace(BOUNDARY, 'BOUNDARY')

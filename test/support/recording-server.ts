@@ -11,10 +11,10 @@ export interface Answer {
 export interface RecordingServer {
   readonly origin: string
   readonly port: number
-  /** Everything that arrived, without the browser's own preflights. */
+  /** All received requests, without the browser's preflights. */
   readonly records: Recorded[]
   readonly preflights: Recorded[]
-  /** Takes away and answers what arrived under this path. */
+  /** Removes and returns the requests that arrived below this path. */
   take(under: string): Recorded[]
   close(): Promise<void>
 }
@@ -28,7 +28,7 @@ const pairsOf = (raw: readonly string[]): [string, string][] =>
     raw[2 * i + 1] as string,
   ])
 
-/** Any origin may do anything here; an answer is never kept. */
+/** CORS headers that allow any origin everything, without caching. */
 const openTo = (headers: Recorded['headers']): Record<string, string> => {
   const sent = (name: string) => headers.find(([own]) => own === name)?.[1]
   const open: Record<string, string> = {
@@ -47,8 +47,8 @@ const isPreflight = ({ method, headers }: Recorded) =>
   method === 'OPTIONS' && headers.some(([name]) => name === 'access-control-request-method')
 
 /**
- * `…/401-once/…` refuses the first request to each URL, `…/401-always/…` all; `/redirect/302?to=…` sends on. Everything
- * else is answered with 200.
+ * `…/401-once/…` refuses the first request to each URL, `…/401-always/…` all of them; `/redirect/302?to=…` redirects.
+ * Everything else gets a 200.
  */
 function standardAnswers() {
   const refused = new Set<string>()
@@ -66,7 +66,7 @@ function standardAnswers() {
   }
 }
 
-/** A real HTTP server on this machine that writes down what it gets. */
+/** Starts a real HTTP server on this machine that records its requests. */
 export async function startRecordingServer({
   answer = standardAnswers(),
 }: {
@@ -105,11 +105,11 @@ export async function startRecordingServer({
   }
 
   const server = createServer((request, response) => {
-    // who goes away in the middle has not sent a request
+    // a client that disconnects before the end has not sent a request
     handle(request, response).catch(() => response.destroy())
   })
 
-  // methods that node:http has never heard of: their body is not read, and they are answered all the same
+  // node:http does not know some methods: answer them here, without reading the body
   const strange = new WeakSet<Socket>()
   server.on('clientError', (error: Error & { rawPacket?: Buffer }, socket: Socket) => {
     const [head = ''] = (error.rawPacket?.toString('latin1') ?? '').split('\r\n\r\n')

@@ -7,18 +7,18 @@ import { freePort } from './free-port.ts'
 import { adminOf, findRedisServer, killServer, runRedis } from './redis-server.ts'
 
 const NAME = 'fleet'
-/** A primary that is away for so long is replaced; a restart takes less. */
+/** Sentinel replaces a primary that is unreachable for this long. A restart takes less. */
 const DOWN_MS = 2500
 
-/** A primary and a replica that keep what they are told on disk, and a Sentinel that replaces the primary. */
+/** A primary and a replica that store everything on disk, and a Sentinel that replaces the primary. */
 export interface RedisPair {
   /** How `ioredis` finds the primary. */
   readonly options: RedisOptions
-  /** Sends a command to the primary of the moment. */
+  /** Sends a command to the current primary. */
   command(...args: string[]): Promise<unknown>
-  /** Kills the primary and starts it again at once, over what it has on disk. */
+  /** Kills the primary and immediately restarts it with its data on disk. */
   restart(): Promise<void>
-  /** Waits for the replica to have everything, kills the primary, and starts it again when the replica has taken its place. */
+  /** Waits until the replica is in sync, kills the primary, and restarts it after the replica has become the primary. */
   failOver(): Promise<void>
   close(): Promise<void>
 }
@@ -34,7 +34,7 @@ const until = async (isTrue: () => Promise<boolean>) => {
   while (!(await isTrue().catch(() => false))) await new Promise(resolve => setTimeout(resolve, 50))
 }
 
-/** @param requiresReplica whether the primary refuses writes that no replica could have. */
+/** @param requiresReplica whether the primary refuses writes while it has no replica. */
 export async function startRedisPair({ requiresReplica = false } = {}): Promise<RedisPair> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-pair-'))
   const args = ['--appendonly', 'yes', '--appendfsync', 'always', '--enable-debug-command', 'local']

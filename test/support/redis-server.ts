@@ -13,7 +13,7 @@ import { onPath } from './chromium.ts'
 import { runCommand } from './command.ts'
 import { freePort } from './free-port.ts'
 
-/** Debian's packages for what tests share tokens in, and for the gateways of examples/gateways. */
+/** Debian's packages for the tests with Redis and the keychain, and for the gateways of examples/gateways. */
 const PACKAGES = [
   ...['redis-server', 'gnome-keyring', 'dbus', 'dbus-x11'],
   ...['nginx', 'libnginx-mod-http-js', 'haproxy', 'apache2', 'libapache2-mod-oauth2'],
@@ -21,15 +21,15 @@ const PACKAGES = [
 
 export const findRedisServer = (): string | undefined => ['redis-server', 'valkey-server'].flatMap(onPath)[0]
 
-/** Whether there is a Secret Service that a test can start. */
+/** Whether this machine has a Secret Service that a test can start. */
 export const hasSecretService = (): boolean =>
   ['gnome-keyring-daemon', 'dbus-run-session'].every(name => onPath(name).length > 0)
 
 const hasGateways = (): boolean => ['nginx', 'haproxy'].every(name => onPath(name).length > 0) && hasApache()
 
 /**
- * Installs Redis, a keychain and the gateways where that can be done: Debian or Ubuntu, as root.
- * @returns what there is then.
+ * Installs Redis, a keychain and the gateways if possible: on Debian or Ubuntu, as root.
+ * @returns a text that names the available ones.
  */
 export async function ensureServices(say: (line: string) => void): Promise<string> {
   const canInstall = process.getuid?.() === 0 && onPath('apt-get').length > 0
@@ -50,14 +50,14 @@ export async function ensureServices(say: (line: string) => void): Promise<strin
 export interface RedisServer {
   readonly port: number
   readonly process: ChildProcess
-  /** Forgets everything. */
+  /** Deletes all data. */
   flush(): Promise<void>
   /** Sends a command, such as `CLIENT PAUSE 1000 ALL`. */
   command(...args: string[]): Promise<unknown>
   close(): Promise<void>
 }
 
-/** One run of a Redis: it may be ended, and started again at its port over what it kept. */
+/** Starts the process of a Redis server. After its end, another call can restart it at the same port with its data. */
 export function runRedis(port: number, folder: string, more: readonly string[] = []): ChildProcess {
   const program = findRedisServer()
   if (!program) throw new Error('There is no redis-server: install the package of that name.')
@@ -65,7 +65,7 @@ export function runRedis(port: number, folder: string, more: readonly string[] =
   return spawn(program, [...own, ...more], { stdio: 'ignore' })
 }
 
-/** Ends a server at once, as a machine that loses power. */
+/** Kills a server with SIGKILL, as a power failure would. */
 export async function killServer(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = once(child, 'exit')
@@ -73,7 +73,7 @@ export async function killServer(child: ChildProcess): Promise<void> {
   await ended
 }
 
-/** Commands for a server that may be away for a while: they wait for it. */
+/** A connection for commands that wait while the server is unreachable. */
 export const adminOf = (port: number): Ioredis => {
   const admin = new Ioredis({
     port,
@@ -85,7 +85,7 @@ export const adminOf = (port: number): Ioredis => {
   return admin
 }
 
-/** Starts a Redis of its own on a free port, which keeps nothing on disk. */
+/** Starts a separate Redis on a free port, without data on disk. */
 export async function startRedis(): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-redis-'))
   const port = await freePort()
@@ -110,7 +110,7 @@ export interface OpenConnection {
   close(): Promise<void>
 }
 
-/** The four client libraries, each as its documentation says. */
+/** The four client libraries, each set up as its documentation says. */
 export const redisClients: Readonly<Record<string, (port: number) => Promise<OpenConnection>>> = {
   async redis(port) {
     const client = createClient({ url: `redis://127.0.0.1:${port}` })

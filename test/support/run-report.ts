@@ -1,14 +1,14 @@
 import type { Evidence } from '../conformance/conformance.ts'
 
-/** What the reporter saw of one vitest run. */
+/** The reporter's data about one vitest run. */
 export interface RunReport {
   readonly passed: number
   readonly failed: number
   /** Skipped and todo. */
   readonly skipped: number
-  /** Errors outside of any test: unhandled rejections, files that could not be loaded, failed hooks of a file. */
+  /** Errors outside of tests: unhandled rejections, files that could not be loaded, failed hooks of a file. */
   readonly errors: number
-  /** Test files that were run, relative to the repository, by project. */
+  /** The test files of the run, relative to the repository, by project. */
   readonly files: Readonly<Record<string, readonly string[]>>
   /** How long the tests of each file took, by project and file. */
   readonly seconds: Readonly<Record<string, number>>
@@ -16,11 +16,11 @@ export interface RunReport {
   readonly evidence: readonly Evidence[]
 }
 
-/** Projects that have to take part in a full run. */
+/** Projects that a full run must include. */
 const PROJECTS = ['node', 'package', 'browser', 'end-to-end']
 
 /**
- * What makes a full run red: one sentence per finding, none when it is green.
+ * Returns one sentence for each reason why a full run fails; none if it passes.
  * @param onDisk every test file of the repository, relative to it.
  */
 export function judgeRun(report: RunReport, exitCode: number, onDisk: readonly string[]): string[] {
@@ -42,7 +42,7 @@ export function judgeRun(report: RunReport, exitCode: number, onDisk: readonly s
 export const closingLine = ({ passed, failed, errors, skipped }: RunReport): string =>
   `${passed} passed, ${failed + errors} failed${skipped ? `, ${skipped} skipped` : ''}`
 
-/** The files whose tests took longest, for whoever wants to make a run shorter. */
+/** The files whose tests took longest, to find out how to shorten a run. */
 export const slowestFiles = ({ seconds }: RunReport, count = 12): string[] =>
   Object.entries(seconds)
     .sort(([, one], [, other]) => other - one)

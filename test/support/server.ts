@@ -4,21 +4,21 @@ import { startAuthorizationServer } from '../../examples/demo/servers/authorizat
 import { demoCli, demoSpa } from '../../examples/demo/servers/demo-clients.ts'
 import { startResourceServer } from '../../examples/demo/servers/resource-server.ts'
 
-/** One request to the token endpoint, as it arrived. */
+/** One request that the token endpoint received. */
 export interface SeenTokenRequest {
   readonly grantType: string
   readonly clientId: string
-  /** What was redeemed: the code or the refresh token. */
+  /** The redeemed code or refresh token. */
   readonly secret: string
-  /** Of the answer; 0 where the connection ended without one, `undefined` while there is none. */
+  /** The status of the response; 0 if the connection ended without one, `undefined` while there is none. */
   status: number | undefined
-  /** Whether the provider itself never saw it. */
+  /** Whether the provider itself did not receive it. */
   faulty: boolean
 }
 
 export interface SeenRevocation {
   readonly token: string
-  /** What kind of token the client said it was. */
+  /** The client's `token_type_hint`. */
   readonly hint: string
 }
 
@@ -28,20 +28,21 @@ export interface SeenApiCall {
 }
 
 /**
- * What the token endpoint does instead of answering. `hang`: says nothing until the fault is taken back, and the
- * provider commits nothing for a client that has left by then. `lost`: says nothing, and the provider never sees it. `late`: the provider commits a refresh at once, and its
- * answer is held until the fault is taken back; whatever else is asked for is answered.
+ * What the token endpoint does instead of answering. `hang`: it does not answer until the fault is removed; the provider
+ * does not process the request if the client has left by then. `lost`: it does not answer, and the provider does not receive
+ * the request. `late`: the provider processes a refresh immediately, but its response waits until the fault is removed;
+ * other requests are answered.
  */
 export type TokenFault = 'unavailable' | 'reset' | 'hang' | 'lost' | 'late'
 
-/** An answer of the provider, as it can be handed on, and again. */
+/** A stored response of the provider, which can be sent more than once. */
 export interface KeptAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
 }
 
-/** Answers a refresh in the provider's place. `redeem` hands the request on to it. */
+/** Answers a refresh instead of the provider. `redeem` forwards the request to the provider. */
 export type RefreshHandler = (
   refreshToken: string,
   response: ServerResponse,
@@ -51,30 +52,30 @@ export type RefreshHandler = (
 export interface TestServers {
   readonly issuer: string
   readonly apiUrl: string
-  /** What another API asks the authorization server about tokens with. */
+  /** The credentials with which another API can introspect tokens. */
   readonly introspectionCredentials: { readonly clientId: string; readonly clientSecret: string }
-  /** Since the last `forget()`. */
+  /** The token requests since the last `forget()`. */
   readonly tokenRequests: readonly SeenTokenRequest[]
   readonly apiCalls: readonly SeenApiCall[]
-  /** Forgets what was seen, takes back faults, delays and policies, and issues access tokens of an hour again. */
+  /** Forgets all requests, removes faults, delays and policies, and lets access tokens live for an hour again. */
   forget(): void
-  /** How long the access tokens live which are issued from now on. */
+  /** Sets the lifetime of access tokens that are issued from now on. */
   issueFor(seconds: number): void
   /** The refresh requests among `tokenRequests`. */
   refreshes(): readonly SeenTokenRequest[]
-  /** Requests which redeem something that an earlier one has redeemed already. */
+  /** Requests that redeem a code or refresh token again. */
   replays(): readonly SeenTokenRequest[]
   fault(kind: TokenFault | undefined): void
-  /** Who answers refreshes, as long as there is no fault. */
+  /** Sets the handler that answers refreshes while there is no fault. */
   answerRefreshes(handler: RefreshHandler | undefined): void
-  /** How long a token request is on its way to the provider, which commits nothing for a client that has left. */
+  /** Sets how long a token request takes to reach the provider, which does not process it if the client has left by then. */
   delay(ms: () => number): void
   /**
-   * Whether the provider's pages send `Cross-Origin-Opener-Policy: same-origin`: a window that comes to them is severed
-   * from the page that opened it.
+   * Sets whether the provider's pages send `Cross-Origin-Opener-Policy: same-origin`, which cuts a window off from the page
+   * that opened it.
    */
   severOpeners(on: boolean): void
-  /** What was sent to be revoked. */
+  /** The revocation requests. */
   readonly revocations: readonly SeenRevocation[]
   /** @returns how many access tokens were revoked. */
   revokeAccessTokensOf(subject: string): Promise<number>
@@ -86,10 +87,10 @@ export interface TestServers {
 }
 
 const HOUR_SECONDS = 3600
-/** In a request that was handed on: it was seen when it came. */
+/** Marks a forwarded request, which is already recorded. */
 const HANDED_ON = 'x-handed-on'
 
-/** The whole body, left in the stream for whoever reads it next: it is small enough to be buffered there. */
+/** Reads the whole body and leaves it in the stream for the next reader. It is small enough for the stream's buffer. */
 export const peek = (request: IncomingMessage): Promise<string> =>
   new Promise(resolve => {
     const chunks: Buffer[] = []
@@ -102,8 +103,8 @@ export const peek = (request: IncomingMessage): Promise<string> =>
   })
 
 /**
- * The real oidc-provider and the notes API for pages on these origins. Public clients: `demo-spa` on the first origin,
- * `e2e-app` on the second, `demo-cli` in terminals.
+ * Starts the real oidc-provider and the notes API for pages on these origins. Public clients: `demo-spa` on the first
+ * origin, `e2e-app` on the second, `demo-cli` in terminals.
  */
 export async function startTestServers(demoOrigin: string, appOrigin: string): Promise<TestServers> {
   let tokenRequests: SeenTokenRequest[] = []
@@ -127,7 +128,7 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
 
   const before = async (request: IncomingMessage, response: ServerResponse): Promise<boolean> => {
     if (severs) response.setHeader('cross-origin-opener-policy', 'same-origin')
-    // an extension may send to the hosts that it names, whatever a server says about its origin
+    // an extension may call the hosts in its manifest, whatever a server's CORS policy says about its origin
     if (request.headers.origin?.startsWith('chrome-extension:')) delete request.headers.origin
     if (request.method !== 'POST' || !request.url?.startsWith('/token')) return false
     if (request.headers[HANDED_ON]) return false

@@ -1,17 +1,17 @@
 import { breakStorage, type StorageFault } from './break-storage.ts'
 import type { Tab } from './e2e-browser.ts'
 
-/** What a call came to. */
+/** The result of a call. */
 export interface Settled {
   readonly call: string
-  /** `resolved`, the code of its error, or `never` after twenty seconds: six clients wait for one lock. */
+  /** `resolved`, the code of the error, or `never` after 20 s, which is enough for six clients that wait for one lock. */
   readonly outcome: string
 }
 
 /**
- * Breaks the storage of this page, if it is to be broken now, and makes every public call, each on a client of its own
- * but for the two that need an access token.
- * @param when the clients are made, or made and started, before storage breaks; or it is broken already.
+ * Breaks the storage of this page and makes every public call. Each call has a separate client, except the two that need an
+ * access token.
+ * @param when whether storage breaks before the clients are created, after they have started, or is already broken.
  */
 export async function settleAll(
   tab: Tab,
@@ -29,7 +29,7 @@ export async function settleAll(
     const { clients = [] } = window as { clients?: ReturnType<typeof window.app.make>[] }
     const [a, b, c, d, e, f] = Array.from({ length: 6 }, (_, index) => clients[index] ?? window.app.make())
     if (!a || !b || !c || !d || !e || !f) throw new Error('There are six clients.')
-    // as redirect(), but this page stays
+    // like redirect(), but this page does not leave
     const userAgent = {
       name: 'stays',
       leaves: true,

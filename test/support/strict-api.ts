@@ -1,7 +1,7 @@
 import { HttpResponse, http, type RequestHandler } from 'msw'
 import type { StrictAs } from './strict-as.ts'
 
-/** One request that came to the API or went elsewhere. */
+/** One request to the API or to another host. */
 export interface ApiRequest {
   readonly method: string
   readonly url: string
@@ -13,8 +13,8 @@ export interface ApiRequest {
 export const API = 'https://api.example.com'
 
 /**
- * An API that validates each token at the authorization server. `/me` needs a token, `/always-401` takes none,
- * `/forbidden` needs more scope, `/public` none. Whatever goes to another host is noted and answered with 200.
+ * An API that validates each token at the authorization server. `/me` needs a token, `/always-401` accepts none,
+ * `/forbidden` needs more scope, `/public` needs no token. Requests to other hosts are recorded and get a 200.
  */
 export function createStrictApi(as: StrictAs) {
   const requests: ApiRequest[] = []

@@ -6,11 +6,11 @@ export type { GrantHandler as StrictGrant } from '../../src/testing.ts'
 
 export interface StrictAsOptions extends AuthorizationServerOptions {
   clock: Clock
-  /** How long every answer takes, in real time. Default 0. */
+  /** How many milliseconds of real time every response takes. Default 0. */
   latencyMs?: number
 }
 
-/** What its metadata announces. The kit's server knows more, which a test announces where it is about that. */
+/** The members of its metadata. The test kit's server supports more; a test announces what it needs. */
 const ANNOUNCED = [
   'issuer',
   'authorization_endpoint',
@@ -22,12 +22,12 @@ const ANNOUNCED = [
   'authorization_response_iss_parameter_supported',
 ]
 
-/** Where it answers. What goes elsewhere at its origin is noted by the API of the tests. */
+/** The paths of its endpoints. The tests' API records requests to other paths of its origin. */
 const PATHS = /\/(\.well-known\/openid-configuration|jwks|token|revoke|par)$/
 
 export type StrictAs = ReturnType<typeof createStrictAs>
 
-/** The authorization server of `latchkey/testing` as msw handlers, which announces no more than the code flow needs. */
+/** The authorization server of `latchkey/testing` as msw handlers. It announces only what the code flow needs. */
 export function createStrictAs({ latencyMs = 0, ...options }: StrictAsOptions) {
   const server = createTestServer({ ...options, api: 'https://no-api.example.com' })
   for (const name of Object.keys(server.metadata)) {

@@ -4,21 +4,21 @@ export const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 export const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 export const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 
-/** What came to a further grant. */
+/** A token request with another grant than the authorization code. */
 export interface SeenGrant {
   readonly form: Readonly<Record<string, string>>
 }
 
-/** Grants beside the code flow, as a server has them that follows RFC 6749 section 4.4, RFC 8693 and RFC 7523. */
+/** Further grants of a server that follows RFC 6749 section 4.4, RFC 8693 and RFC 7523. */
 export function strictGrants() {
   const seen: SeenGrant[] = []
   const double = {
     seen,
-    /** Whether it gives a refresh token where RFC 6749 section 4.4.3 says that there should be none. */
+    /** Whether client credentials get a refresh token, which RFC 6749 section 4.4.3 advises against. */
     givesRefreshTokens: false,
-    /** Beside what an exchange is answered with, or in its place. */
+    /** Members to add to the response of an exchange, or to replace in it. */
     exchanged: {} as Record<string, unknown>,
-    /** What the server knows of the subjects of assertions: by assertion, the user. */
+    /** The users of the known assertions, by assertion. */
     assertions: new Map<string, string>(),
     grants: {} as Record<string, StrictGrant>,
   }

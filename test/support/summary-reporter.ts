@@ -4,7 +4,7 @@ import type { Reporter, TestModule } from 'vitest/node'
 import { type Evidence, readTitle } from '../conformance/conformance.ts'
 import type { RunReport } from './run-report.ts'
 
-/** Where the report goes; set by test/run.ts. */
+/** The environment variable with the path of the report. test/run.ts sets it. */
 export const REPORT_VARIABLE = 'LATCHKEY_RUN_REPORT'
 
 const report = (modules: readonly TestModule[], unhandled: number): RunReport => {
@@ -26,7 +26,7 @@ const report = (modules: readonly TestModule[], unhandled: number): RunReport =>
     }
     files[module.project.name] = [...(files[module.project.name] ?? []), file]
   }
-  // A test that never came to its end is not a pass.
+  // a test that did not finish has not passed
   return {
     passed: count.passed,
     failed: count.failed + count.pending,
@@ -38,7 +38,7 @@ const report = (modules: readonly TestModule[], unhandled: number): RunReport =>
   }
 }
 
-/** Leaves the counts of the run for test/run.ts, which prints the closing line. */
+/** Writes the counts of the run for test/run.ts, which prints the closing line. */
 export const createSummaryReporter = (): Reporter => ({
   onTestRunEnd(modules, unhandledErrors) {
     const target = process.env[REPORT_VARIABLE]

@@ -5,7 +5,7 @@ import { createHub } from '../../src/testing/tabs.ts'
 
 export { createHub } from '../../src/testing/tabs.ts'
 
-/** A store in memory that several clients may share, as tabs share one; each part may be another. */
+/** A store in memory that several clients can share, as tabs do. Each part can be replaced. */
 export function sharedStore(
   clock: Clock,
   parts: { keyValue?: KeyValue; lock?: Lock; channel?: (name: string) => Channel } = {},

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach } from 'vitest'
 
-/** Makes folders for a test file; each is removed after the test that asked for it. */
+/** Creates folders for a test file. Each is removed after its test. */
 export function tempFolders(): () => string {
   const made: string[] = []
   afterEach(() => {

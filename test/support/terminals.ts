@@ -4,32 +4,32 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
-/** What a terminal is started with; see processes/terminal.ts. */
+/** The arguments of a terminal; see processes/terminal.ts. */
 export interface TerminalConfig {
   readonly issuer: string
   readonly apiUrl: string
-  /** Of the file that holds the tokens. */
+  /** The file with the tokens. */
   readonly path: string
-  /** How long the disk takes for a write: from, to. */
+  /** The shortest and longest time of a write to the disk. */
   readonly diskMs: readonly [number, number]
-  /** Between two calls: from, to. */
+  /** The shortest and longest pause between two calls. */
   readonly pauseMs: readonly [number, number]
-  /** Goes with its token requests, in the header `x-terminal`. */
+  /** The value of the header `x-terminal` in its token requests. */
   readonly name?: string
   /** Whether it reports the client's events and its writes. */
   readonly isWatched?: boolean
 }
 
-/** What it is about: a call or nothing, waiting for the lock, or holding it. */
+/** Whether the terminal waits for the lock, holds it, or does neither. */
 export type Phase = 'works' | 'waits' | 'holds'
 
 export type TerminalNews =
   | { readonly type: 'phase'; readonly phase: Phase }
-  /** It would like to send a token request, and waits for the word. */
+  /** The terminal wants to send a token request, and waits for permission. */
   | { readonly type: 'asks' }
-  /** What a token request brought is on the disk, or it brought nothing. */
+  /** The tokens of a token request are on the disk, or it has failed. */
   | { readonly type: 'over' }
-  /** Where `isWatched`: what it did, and when. */
+  /** With `isWatched`: what the terminal did, and when. */
   | { readonly type: 'note'; readonly at: number; readonly text: string }
   | { readonly type: 'call'; readonly outcome: number | string; readonly ms: number }
 
@@ -39,12 +39,12 @@ export type TerminalOrder = 'send' | 'stop'
 export interface Terminal {
   readonly pid: number
   readonly phase: Phase
-  /** From the word to send a token request until what it brought is stored: not to be killed in here. */
+  /** Whether it may send a token request, or has not yet stored the response. Do not kill it then. */
   readonly isInTokenRequest: boolean
   readonly calls: readonly { readonly outcome: number | string; readonly ms: number }[]
-  /** Ends it by SIGKILL. */
+  /** Ends it with SIGKILL. */
   kill(): Promise<void>
-  /** Lets it finish its call and end by itself. @returns its exit code. */
+  /** Lets it finish its call and exit. @returns its exit code. */
   stop(): Promise<number | null>
 }
 
@@ -64,9 +64,10 @@ export async function bundleTerminal(folder: string): Promise<string> {
 }
 
 /**
- * @param ask decides whether a terminal that would like to send a token request gets the word.
- * @param tell hears all that it tells.
- * @param within a command that starts another one, for example in another PID namespace.
+ * Starts a terminal.
+ * @param ask decides whether a terminal may send its token request.
+ * @param tell receives all messages of the terminal.
+ * @param within a command that starts another command, for example in another PID namespace.
  */
 export function startTerminal(
   script: string,
@@ -75,7 +76,7 @@ export function startTerminal(
   tell: (news: TerminalNews) => void = () => {},
   [command = process.execPath, ...rest]: readonly string[] = [],
 ): Terminal {
-  // a process of its own, without what the test runner gave this one
+  // without the arguments that the test runner passed to this process
   const child: ChildProcess = fork(script, [JSON.stringify(config)], {
     execPath: command,
     execArgv: command === process.execPath ? [] : [...rest, process.execPath],

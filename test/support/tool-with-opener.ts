@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 
-/** A script of test/support/processes in a process of its own, on whose PATH there is nothing but an opener. */
+/** A script of test/support/processes in a child process whose PATH contains only an opener (xdg-open). */
 export interface ToolOptions {
   /** An empty folder. */
   readonly folder: string
   readonly script: string
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
-  /** What the opener notes when it is started, as arguments of `printf`; `undefined`: there is no opener. */
+  /** What the opener writes to a file when it runs, as arguments of `printf`; `undefined`: there is no opener. */
   readonly notes: string | undefined
 }
 

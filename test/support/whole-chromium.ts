@@ -7,12 +7,12 @@ import type { EngineTab } from './engines/engine.ts'
 
 /** A tab whose pages Chromium may prerender, and keeps for Back. */
 export interface WholeTab extends Omit<EngineTab, 'opening' | 'isClosed'> {
-  /** Where the page says that it is. */
+  /** The page's `location.href`. */
   url(): Promise<string>
   forward(): Promise<void>
-  /** Opens a page, in front, that has Chromium prerender `url`. */
+  /** Opens a page in the foreground that makes Chromium prerender `url`. */
   prerender(url: string): Promise<void>
-  /** Goes to the page that is prerendered. @throws Error unless Chromium had prerendered it. */
+  /** Goes to the prerendered page. @throws Error if Chromium had not prerendered it. */
   activate(): Promise<void>
 }
 
@@ -25,7 +25,7 @@ const PATIENCE_MS = 20_000
 
 function toTab(page: Page): WholeTab {
   page.setDefaultTimeout(PATIENCE_MS)
-  /** While Chromium swaps one page for the other, puppeteer has none for a moment, and says so before anything runs. */
+  /** Retries while Chromium activates a prerendered page: puppeteer then rejects before `work` runs, for lack of a frame. */
   const run = async <R, A>(work: (argument: A) => R | Promise<R>, argument?: A): Promise<R> => {
     const giveUpAt = performance.now() + PATIENCE_MS
     for (;;) {
@@ -43,7 +43,7 @@ function toTab(page: Page): WholeTab {
     run,
     goto,
     url: () => run(() => location.href),
-    // by the page's own script: what clicks for puppeteer does not survive that the page is swapped for another
+    // click with a script in the page, because puppeteer's own click fails when Chromium activates another page
     click: selector =>
       until(`"${selector}" is there to be clicked`, () =>
         run(where => {
@@ -65,7 +65,7 @@ function toTab(page: Page): WholeTab {
     forward: () => go(1),
     close: () => page.close(),
     async prerender(url) {
-      await page.bringToFront() // a tab in the background prerenders nothing
+      await page.bringToFront() // Chromium does not prerender for a background tab
       await goto(new URL(`/prerenders?url=${encodeURIComponent(url)}`, url).href)
     },
     async activate() {
@@ -90,8 +90,8 @@ const toProfile = (context: BrowserContext): WholeProfile => ({
 })
 
 /**
- * Chromium as users have it. Playwright cannot drive it: where a page is attached to as Playwright does it, Chromium
- * refuses to prerender (`PrerenderingDisabledByDevTools`).
+ * Starts Chromium with the features that users have. Playwright cannot drive it: when Playwright attaches to a page,
+ * Chromium refuses to prerender (`PrerenderingDisabledByDevTools`).
  */
 async function launchWholeChromium() {
   const browser = await puppeteer.launch({
@@ -105,7 +105,7 @@ async function launchWholeChromium() {
   }
 }
 
-/** One such browser and one set of servers for the tests of a file. */
+/** Starts one such browser and one set of servers for the tests of a file. */
 export function wholeEndToEnd(): Stage & { newProfile(): Promise<WholeProfile> } {
   let browser: Awaited<ReturnType<typeof launchWholeChromium>> | undefined
   let pages: E2ePages | undefined

@@ -14,21 +14,21 @@ import { API, createStrictApi } from './strict-api.ts'
 import { createStrictAs, type StrictAs, type StrictAsOptions } from './strict-as.ts'
 import { sharedStore } from './tabs.ts'
 
-/** What a client of a test may bring of its own. */
+/** The options of a test's client. */
 type OwnOptions = Partial<ClientOptions> & {
   subject?: () => string
   wake?: Wake
   page?: Page
   watchLeaving?: WatchLeaving
-  /** What `leaving()` notes, which is no option. */
+  /** The recordings of `leaving()`, which are not options of the client. */
   requests?: unknown
   callbacks?: unknown
 }
 
-/** A client and what it told. */
+/** A client that records its events. */
 export interface TestClient extends Client {
   readonly told: ClientEvent[]
-  /** The types of what it told, in their order. */
+  /** The types of its events, in order. */
   types(): string[]
 }
 
@@ -36,24 +36,24 @@ export interface World {
   readonly as: StrictAs
   readonly api: ReturnType<typeof createStrictApi>
   readonly clock: HandClock
-  /** What clients send with. */
+  /** The clients' `fetch`. */
   readonly fetch: Fetch
-  /** What clients share that bring no store of their own. */
+  /** The store of all clients without a store of their own. */
   readonly store: Store
-  /** A client of that server and API. */
+  /** Creates a client of that server and API. */
   client(options?: OwnOptions): TestClient
-  /** A client whose user has just signed in. */
+  /** Creates a client and signs in. */
   signedIn(options?: OwnOptions): Promise<TestClient>
-  /** What is stored under the keys that contain this. */
+  /** Reads the values whose keys contain `part`, without ended sessions. */
   stored(part?: string): Promise<unknown[]>
-  /** The access token is over. */
+  /** Advances the clock until the access token has expired. */
   expire(): void
 }
 
-/** Generating one takes a while. */
+/** Shared by all worlds, because generating a key takes a while. */
 const key = signingKey()
 
-/** A user agent whose user agrees to everything at once. */
+/** A user agent whose user agrees to everything immediately. */
 export const agreeable = (as: StrictAs, subject = () => 'alice'): UserAgent => ({
   name: 'test',
   begin: redirectUri => ({
@@ -64,8 +64,8 @@ export const agreeable = (as: StrictAs, subject = () => 'alice'): UserAgent => (
 })
 
 /**
- * For a test file: each call makes an authorization server, an API, a clock and a store. After each test, nothing that was
- * shown may hold a secret: not an error, event, URL, news or client.
+ * Creates worlds for a test file: an authorization server, an API, a clock and a store. After each test, checks that no
+ * error, event, URL, news or client contains a secret.
  */
 export function worlds(): (options?: Partial<StrictAsOptions>) => World {
   const clients: Client[] = []
@@ -159,7 +159,7 @@ export function worlds(): (options?: Partial<StrictAsOptions>) => World {
       async stored(part = ' session') {
         const keys = (await store.keyValue.keys('')).filter(name => name.includes(part))
         const found = await Promise.all(keys.map(name => store.keyValue.get(name)))
-        return found.filter(value => !Object.hasOwn(Object(value), 'ended')) // why a session is over is no session
+        return found.filter(value => !Object.hasOwn(Object(value), 'ended')) // the record of an ended session is not a session
       },
       expire: () => clock.advance(as.accessTokenSeconds * 1000 + 1000),
     }

@@ -4,7 +4,7 @@ import { bootstrapApplication } from '@angular/platform-browser'
 import type { Client } from 'latchkey'
 import { injectSession, injectSignInError, injectUserKey, provideLatchkey } from 'latchkey/angular'
 
-// decorators are functions: what the compiler of an app does happens here in the browser
+// Angular's compiler runs in the browser here: it applies the decorators as functions
 class Mine {
   readonly session = injectSession()
   get sub() {

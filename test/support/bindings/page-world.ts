@@ -6,12 +6,12 @@ import { signingKey } from '../signing-key.ts'
 import { createStrictAs } from '../strict-as.ts'
 import { sharedStore } from '../tabs.ts'
 
-/** A client that counts what is asked of it. */
+/** A client that counts its calls. */
 export interface CountedClient extends Client {
   readonly counts: {
     start: number
     signIn: number
-    /** Listeners of the session and of events that were not removed. */
+    /** Listeners of the session and of events that have not been removed. */
     listeners: number
   }
 }
@@ -52,7 +52,7 @@ function counted(client: Client): CountedClient {
 const key = signingKey()
 const API = 'https://api.example.com'
 
-/** A page's surroundings: an authorization server, a store that tabs share, and the address bar. After each test, it is as it was. */
+/** The environment of a page: an authorization server, a store that tabs share, and the address bar. */
 export function pageWorld() {
   const here = location.href
   const clients: Client[] = []
@@ -64,12 +64,12 @@ export function pageWorld() {
   let attempts = 0
   const answer = handledFetch([...as.handlers])
 
-  /** A user agent whose user agrees at once, as `subject`. */
+  /** A user agent whose user `subject` agrees immediately. */
   const agreeing = (subject: string): UserAgent => ({
     name: 'test',
     begin: redirectUri => ({ redirectUri, authorize: async url => as.approve(url, subject), close() {} }),
   })
-  /** A user agent that leaves the page, for good. */
+  /** A user agent that leaves the page and does not come back. */
   const leaving: UserAgent = {
     name: 'redirect',
     leaves: true,
@@ -86,18 +86,18 @@ export function pageWorld() {
   return {
     as,
     clock,
-    /** The authorization requests with which pages have left. */
+    /** The authorization requests for which pages have left. */
     departures,
     /** How many requests were sent. */
     get attempts() {
       return attempts
     },
     agreeing,
-    /** Whether no server can be reached. */
+    /** Makes all servers unreachable, or reachable again. */
     setOffline(value: boolean) {
       isOffline = value
     },
-    /** A page or tab that has just been opened. @param api answers what is sent to the API. */
+    /** Creates the client of a newly opened page or tab. @param api answers the requests to the API. */
     client(
       options: Partial<ClientOptions> = {},
       api: (request: Request) => Promise<Response> = async () => new Response('{}'),
@@ -127,7 +127,7 @@ export function pageWorld() {
       await other.signIn({ userAgent: agreeing(subject) })
       return other
     },
-    /** The newest departure comes back with the user's consent, or with an error: the address bar shows the callback. */
+    /** Shows the callback of the newest departure in the address bar: with the user's consent, or with an error. */
     comeBack(error?: string) {
       const url = departures.at(-1) ?? ''
       const callback = new URL(as.approve(url))
@@ -147,7 +147,7 @@ export function pageWorld() {
 
 export type PageWorld = ReturnType<typeof pageWorld>
 
-/** For a test file: a world for each test. */
+/** Provides each test of a file with a new world. Restores the page after each test. */
 export function pageWorlds(): () => PageWorld {
   let worlds: PageWorld[] = []
   afterEach(() => {

@@ -19,5 +19,5 @@ function Mine() {
 export const ReactApp = ({ client }: { client: Client }) =>
   h(LatchkeyProvider, { client }, h(Status), h(Trouble), h(SignedIn, null, h(Mine)))
 
-/** What a server renders of it. */
+/** The app's HTML from a server. */
 export const reactHtml = '<p id="status">starting</p><p id="error"></p>'

@@ -3,7 +3,7 @@ import { LatchkeyProvider, useSession, useSignInError, useUserKey } from 'latchk
 import { createComponent, type JSX, Show } from 'solid-js'
 import { getNextElement, hydrate, insert, render, template } from 'solid-js/web'
 
-// what Solid's compiler makes of JSX
+// written as Solid's compiler would output it from JSX
 const statusTemplate = template('<p id=status>')
 const errorTemplate = template('<p id=error>')
 const mineTemplate = template('<section><p id=user></p><input id=draft>')
@@ -54,7 +54,7 @@ const app = (client: Client) => () =>
 /** The app of the binding contract. @returns a function that unmounts it. */
 export const mountSolid = (client: Client, root: HTMLElement) => render(app(client), root)
 export function hydrateSolid(client: Client, root: HTMLElement) {
-  // what `generateHydrationScript()` puts into the head of a page
+  // the script of `generateHydrationScript()`, which a page has in its head
   Object.assign(globalThis, { _$HY: { events: [], completed: new WeakSet(), r: {}, fe() {} } })
   return hydrate(app(client), root)
 }

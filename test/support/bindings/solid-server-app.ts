@@ -3,7 +3,7 @@ import { LatchkeyProvider, useSession, useSignInError, useUserKey } from 'latchk
 import { createComponent, Show } from 'solid-js'
 import { escape as escapeHtml, renderToString, ssr, ssrHydrationKey } from 'solid-js/web'
 
-/** A paragraph as Solid's compiler makes it for a server. */
+/** A paragraph as Solid's compiler would output it for a server. */
 const paragraph = (id: string, text: string) =>
   ssr(['<p', ` id="${id}">`, '</p>'], ssrHydrationKey(), escapeHtml(text)) as unknown as Element
 
@@ -26,7 +26,7 @@ function Root() {
   ]
 }
 
-/** What a server renders of the app in solid-app.ts. */
+/** Renders the app of solid-app.ts as a server does. */
 export const renderSolid = (client: Client): string =>
   renderToString(() =>
     createComponent(LatchkeyProvider, {

@@ -29,5 +29,5 @@ const Root = defineComponent({
 export const vueApp = (client: Client, isServerRendered = false): App =>
   (isServerRendered ? createSSRApp : createApp)(Root).use(latchkey(client))
 
-/** What a server renders of it. */
+/** The app's HTML from a server. */
 export const vueHtml = '<!--[--><p id="status">starting</p><p id="error"></p><!----><!--]-->'

@@ -1,17 +1,17 @@
 import type { Profile, Tab } from '../e2e-browser.ts'
 
-/** What every browser engine can be made to do. */
+/** The methods of a tab that every browser engine supports. */
 export interface EngineTab
   extends Pick<Tab, 'goto' | 'run' | 'click' | 'fill' | 'reload' | 'back' | 'close'> {
-  /** Does something that opens a window. */
+  /** Runs an action that opens a window, and resolves with that window. */
   opening(action: () => Promise<void>): Promise<EngineTab>
   isClosed(): boolean | Promise<boolean>
 }
 
-/** One user of a browser: tabs which share everything, and nothing with other users. */
+/** One user of a browser. All tabs share the same storage, which other users do not see. */
 export interface EngineProfile {
   newTab(url?: string): Promise<EngineTab>
-  /** Where the driver sees them. */
+  /** Present if the driver can see them. */
   readonly requests?: Profile['requests']
   readonly console?: Profile['console']
   close(): Promise<void>
@@ -23,7 +23,7 @@ export interface Engine {
   close(): Promise<void>
 }
 
-/** An engine that this machine has. */
+/** A browser engine on this machine. */
 export interface FoundEngine {
   readonly name: 'Chromium' | 'Firefox' | 'WebKit'
   launch(): Promise<Engine>

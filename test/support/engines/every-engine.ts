@@ -5,7 +5,7 @@ import { findEngines } from './find.ts'
 
 export type EngineE2e = E2e<EngineProfile>
 
-/** The same tests in every engine that the machine has, each with a browser and servers of its own. */
+/** Runs the same tests in every engine on this machine, each with a separate browser and separate servers. */
 export const inEveryEngine = (tests: (e2e: EngineE2e, name: FoundEngine['name']) => void): void =>
   describe.each(findEngines().map(found => [found.name, found] as const))('%s', (name, found) =>
     tests(

@@ -7,7 +7,7 @@ import type { FoundEngine } from './engine.ts'
 import { launchFirefox } from './firefox.ts'
 import { launchWebKit, type WebKitPrograms } from './webkit.ts'
 
-/** Set to `all`, a run without Firefox or WebKit is red. */
+/** An environment variable. With `all`, a run without Firefox or WebKit fails. */
 export const ENGINES_VARIABLE = 'LATCHKEY_ENGINES'
 const PACKAGES = ['firefox-esr', 'webkit2gtk-driver', 'xvfb']
 
@@ -21,7 +21,7 @@ const foldersIn = (folder: string, name: RegExp): string[] => {
   }
 }
 
-/** Debian keeps the browser that the driver drives out of the path, in a folder of the machine's architecture. */
+/** Finds the browser of the WebKit driver, which Debian does not put on the PATH but in a folder of the architecture. */
 const findMiniBrowser = (): string | undefined =>
   foldersIn('/usr/lib', /-linux-gnu/)
     .flatMap(folder => foldersIn(folder, /^webkit2?gtk-/))
@@ -33,7 +33,7 @@ function findWebKit(): WebKitPrograms | undefined {
   return driver && browser && display ? { driver, browser, display } : undefined
 }
 
-/** The engines that this machine has. Chromium is always there: the run has seen to that. */
+/** Finds the engines on this machine. Chromium is always one of them, because the test run has installed it. */
 export function findEngines(): FoundEngine[] {
   const [firefox] = ['firefox-esr', 'firefox'].flatMap(onPath)
   const webkit = findWebKit()
@@ -45,9 +45,9 @@ export function findEngines(): FoundEngine[] {
 }
 
 /**
- * Installs what is missing where that can be done: Debian or Ubuntu, as root.
- * @returns the names of the engines that there are then.
- * @throws Error with one sentence where all are wanted and one is missing.
+ * Installs missing engines if possible: on Debian or Ubuntu, as root.
+ * @returns the names of the available engines.
+ * @throws Error with one sentence if all are required and one is missing.
  */
 export async function ensureEngines(say: (line: string) => void): Promise<string[]> {
   const canInstall = process.getuid?.() === 0 && onPath('apt-get').length > 0

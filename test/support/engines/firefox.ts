@@ -1,7 +1,7 @@
 import puppeteer, { type BrowserContext, type Page } from 'puppeteer-core'
 import type { Engine, EngineTab } from './engine.ts'
 
-/** Nothing that talks to the network by itself. */
+/** Turns off everything that uses the network on its own. */
 const quiet = {
   'app.update.enabled': false,
   'browser.safebrowsing.downloads.remote.enabled': false,
@@ -13,7 +13,7 @@ const quiet = {
   'network.connectivity-service.enabled': false,
   'services.settings.server': '',
 }
-/** What users have and automation turns off. */
+/** Features that normal browsers have and automation turns off. */
 const asUsersHaveIt = { 'dom.disable_open_during_load': true }
 const PATIENCE_MS = 20_000
 
@@ -22,7 +22,7 @@ const toTab = (page: Page): EngineTab => ({
   run: <R, A>(work: (argument: A) => R | Promise<R>, argument?: A) =>
     page.evaluate(work as (argument: unknown) => R | Promise<R>, argument) as Promise<R>,
   async click(selector) {
-    await page.bringToFront() // what is not painted never holds still for the click
+    await page.bringToFront() // Puppeteer waits until the element stops moving, which it sees only in a painted page
     await page.locator(selector).click()
   },
   fill: (selector, text) => page.locator(selector).fill(text),

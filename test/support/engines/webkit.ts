@@ -21,7 +21,7 @@ const ended = async (child: ChildProcess) => {
   }
 }
 
-/** A display that nobody sees. */
+/** Starts a virtual display. */
 async function openDisplay(program: string): Promise<{ name: string; process: ChildProcess }> {
   const args = ['-displayfd', '3', '-screen', '0', '1280x800x24', '-nolisten', 'tcp']
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
@@ -39,7 +39,7 @@ async function untilItAnswers(url: string): Promise<void> {
   }
 }
 
-/** One session of the driver is one user; it looks at one tab at a time, so what is asked of its tabs goes in turns. */
+/** One session of the driver is one user. It works in one tab at a time, so commands for different tabs run in turn. */
 function toProfile(driver: WebDriver): EngineProfile {
   let last: Promise<unknown> = Promise.resolve()
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -95,7 +95,7 @@ function toProfile(driver: WebDriver): EngineProfile {
       const handle = await inTurn(async () => {
         if (!isFirst) {
           const [open] = await driver.getAllWindowHandles()
-          if (open) await driver.switchTo().window(open) // the last one looked at may be closed
+          if (open) await driver.switchTo().window(open) // the tab of the last command may be closed
           await driver.switchTo().newWindow('tab')
         }
         isFirst = false
@@ -109,7 +109,7 @@ function toProfile(driver: WebDriver): EngineProfile {
   }
 }
 
-/** WebKitGTK's MiniBrowser over WebDriver, on a display of its own. */
+/** Starts WebKitGTK's MiniBrowser with WebDriver, on a separate display. */
 export async function launchWebKit(programs: WebKitPrograms): Promise<Engine> {
   const display = await openDisplay(programs.display)
   const port = await freePort()

@@ -3,7 +3,7 @@ import type { HandClock } from '../clock.ts'
 import { signingKey } from '../signing-key.ts'
 import { json } from './server.ts'
 
-/** Each with its source; "(general)" where none was at hand. */
+/** Each fact names its source; "(general)" if there was none to cite. */
 const FACTS = {
   camelCase: 'A sign-in answers in camelCase, a refresh in snake_case (Auth emulator, measured).',
   textExpiry: 'The expiry is a text in both (REST reference; emulator).',
@@ -29,11 +29,11 @@ export interface FirebaseDoubleOptions {
   clock: HandClock
   projectId: string
   apiKey: string
-  /** Where the emulator is: then ID tokens are not signed. */
+  /** The emulator's address. With it, ID tokens are not signed. */
   emulator?: string
 }
 
-/** Firebase Authentication, and an API that takes its ID tokens. */
+/** Doubles of Firebase Authentication and of an API that accepts its ID tokens. */
 export function createFirebase({ clock, projectId, apiKey, emulator }: FirebaseDoubleOptions) {
   const key = signingKey()
   const met = new Set<Fact>()
@@ -170,7 +170,7 @@ export function createFirebase({ clock, projectId, apiKey, emulator }: FirebaseD
         return exp * 1000 > clock.now() ? json({ who: sub }) : json({}, 401)
       }),
     ],
-    /** Refreshes of everybody fail with this code from now on. */
+    /** Makes the refreshes of all users fail with this code from now on. */
     refuseRefreshes(error: string | undefined) {
       for (const [token, { uid }] of refreshTokens) refreshTokens.set(token, { uid, ...(error && { error }) })
     },

@@ -2,7 +2,7 @@ import { HttpResponse, http } from 'msw'
 import type { HandClock } from '../clock.ts'
 import { createHosted, json } from './server.ts'
 
-/** Each with its source; "(general)" where none was at hand. */
+/** Each fact names its source; "(general)" if there was none to cite. */
 const FACTS = {
   formUnlessAsked: 'Without Accept: application/json the answer is form-encoded (general).',
   errorsWith200:
@@ -14,7 +14,7 @@ const FACTS = {
   noExpiry: 'OAuth apps get no expires_in and no refresh token (general).',
 } as const
 
-/** GitHub's token endpoint and `https://api.github.com/user`. @param options.isApp a GitHub App, whose tokens expire. */
+/** Doubles of GitHub's token endpoint and user API. @param options.isApp whether it is a GitHub App, whose tokens expire. */
 export function createGitHub({
   clock,
   clientId,

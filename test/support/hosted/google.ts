@@ -3,7 +3,7 @@ import type { HandClock } from '../clock.ts'
 import { signingKey } from '../signing-key.ts'
 import { createHosted, type HostedGrant, json, oauthRefusal } from './server.ts'
 
-/** Each with its source; "(general)" where none was at hand. */
+/** Each fact names its source; "(general)" if there was none to cite. */
 const FACTS = {
   endpointsOnThreeHosts:
     'The endpoints are on other hosts than the issuer (copy of the discovery document in iamgbsmith/til).',
@@ -37,15 +37,15 @@ export interface GoogleDoubleOptions {
   clock: HandClock
   clientId: string
   clientSecret: string
-  /** How the ID Token spells its issuer. */
+  /** The `iss` of the ID Token. */
   iss?: string
-  /** Scopes that the user unticks. */
+  /** Scopes that the user deselects. */
   unticked?: readonly string[]
   /** Scopes that the user granted this app before. */
   grantedBefore?: readonly string[]
 }
 
-/** Google's authorization server and one of its APIs, `https://www.googleapis.com/drive/v3/files`. */
+/** Doubles of Google's authorization server and one of its APIs, `https://www.googleapis.com/drive/v3/files`. */
 export function createGoogle({
   clock,
   clientId,
@@ -177,7 +177,7 @@ export function createGoogle({
   )
   return {
     ...google,
-    /** The user takes back what they granted, in their Google account. */
+    /** The user revokes the grants in their Google account. */
     withdraw: () => google.grants.forEach(end),
     expireAccessTokens: () => {
       for (const grant of google.grants) grant.accessToken = ''

@@ -3,12 +3,12 @@ import type { HandClock } from '../clock.ts'
 import { signingKey } from '../signing-key.ts'
 import { createHosted, type HostedRules, json, oauthRefusal } from './server.ts'
 
-/** What one system that publishes metadata does in its own way. */
+/** What one system with published metadata does differently. */
 export interface Peculiarities {
   readonly facts: Readonly<Record<string, string>>
-  /** As its metadata spells it. */
+  /** The issuer in its metadata. */
   readonly issuer: string
-  /** Where its metadata is, if not under the issuer. */
+  /** The address of its metadata, if it is not below the issuer. */
   readonly metadataAt?: string
   readonly metadata?: Readonly<Record<string, unknown>>
   readonly tokenEndpoint: string
@@ -16,20 +16,20 @@ export interface Peculiarities {
   readonly clientId: string
   /** Whether the server rotates refresh tokens. Default true. */
   readonly rotates?: boolean
-  /** More members in token answers. */
+  /** More members in token responses. */
   readonly members?: Readonly<Record<string, unknown>>
   /** More claims in ID Tokens. */
   readonly claims?: Readonly<Record<string, unknown>>
-  /** Whether an answer to a refresh has an ID Token. Default true. */
+  /** Whether a refresh returns an ID Token. Default true. */
   readonly idTokenAtRefresh?: boolean
   readonly callback?: Readonly<Record<string, string>>
   readonly authorize?: HostedRules<string>['authorize']
   readonly refuse?: HostedRules<string>['refuse']
-  /** The answer to a dead refresh token. Default: 400 invalid_grant. */
+  /** The response to an invalid refresh token. Default: 400 `invalid_grant`. */
   readonly dead?: () => Response
 }
 
-/** A double that differs from a plain OpenID provider in what a system is known for. */
+/** Creates a double that differs from a plain OpenID provider in the system's peculiarities. */
 export function createIssuer(clock: HandClock, own: Peculiarities) {
   const key = signingKey()
   const { issuer, clientId, rotates = true, idTokenAtRefresh = true } = own

@@ -1,18 +1,18 @@
 import { HttpResponse, http, type RequestHandler } from 'msw'
 import type { HandClock } from '../clock.ts'
 
-/** A double of a hosted authorization server. It notes by id which of its facts a client has met. */
+/** A double of a hosted authorization server. It records, by id, which of its facts have affected a client. */
 export interface Hosted {
-  /** What the double was written from: the source of each is in the test support's comments. */
+  /** The known facts about the system that the double imitates, by id. */
   readonly facts: Readonly<Record<string, string>>
-  /** The ids of the facts that showed. */
+  /** The ids of the facts that have affected a client. */
   readonly met: ReadonlySet<string>
   readonly handlers: readonly RequestHandler[]
-  /** Everything that must never be shown. */
+  /** Values that a client must never show. */
   readonly secrets: ReadonlySet<string>
-  /** The user agrees: the callback URL for an authorization request. */
+  /** The user agrees. @returns the callback URL for an authorization request. */
   approve(address: string): string
-  /** The forms that came to the token endpoint, in order. */
+  /** The forms that the token endpoint has received, in order. */
   readonly forms: readonly URLSearchParams[]
 }
 
@@ -30,21 +30,21 @@ export interface HostedRules<Fact extends string> {
   readonly facts: Readonly<Record<Fact, string>>
   readonly clock: HandClock
   readonly tokenEndpoint: string
-  /** Judges an authorization request: what it throws, the user sees in place of a callback. */
+  /** Checks an authorization request. Throws the error that the user would see instead of being redirected. */
   authorize?(query: URLSearchParams, meet: (fact: Fact) => void): void
-  /** What `approve` adds to the callback. */
+  /** The parameters that `approve` adds to the callback. */
   readonly callback?: Readonly<Record<string, string>>
-  /** Refuses a request to the token endpoint before any work. */
+  /** Refuses a request to the token endpoint before it is processed. */
   refuse?(form: URLSearchParams, request: Request, meet: (fact: Fact) => void): Response | undefined
-  /** The answer for a grant that has just been given or refreshed. */
+  /** The response for a new or refreshed grant. */
   answer(
     grant: HostedGrant,
     kind: 'authorization_code' | 'refresh_token',
     tools: { meet(fact: Fact): void; secret(kind: string): string },
   ): Response | Promise<Response>
-  /** The answer to a code or refresh token that is none. */
+  /** The response to an invalid code or refresh token. */
   dead(kind: 'authorization_code' | 'refresh_token', meet: (fact: Fact) => void): Response
-  /** Whether a refresh token still lives. Default: yes. */
+  /** Whether a refresh token is still valid. Default: yes. */
   lives?(grant: HostedGrant): boolean
 }
 
@@ -56,7 +56,7 @@ const challengeOf = async (verifier: string): Promise<string> => {
   return text.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
 }
 
-/** What all doubles have in common: codes that work once and only with their verifier, and grants. */
+/** The common part of all doubles: codes that work once and only with their verifier, and grants. */
 export function createHosted<Fact extends string>(rules: HostedRules<Fact>) {
   const met = new Set<Fact>()
   const meet = (fact: Fact) => void met.add(fact)
@@ -69,7 +69,7 @@ export function createHosted<Fact extends string>(rules: HostedRules<Fact>) {
   const codes = new Map<string, URLSearchParams>()
   const grants: HostedGrant[] = []
   const forms: URLSearchParams[] = []
-  /** Answers given in place of the double's own, in order. */
+  /** Responses to send instead of the double's own, in order. */
   const failNext: (() => Response)[] = []
 
   const token = async (request: Request): Promise<Response> => {
@@ -116,7 +116,7 @@ export function createHosted<Fact extends string>(rules: HostedRules<Fact>) {
       callback.search = new URLSearchParams(parameters).toString()
       return callback.href
     },
-    /** The grant that this access token is of, as long as it is the newest one of a living grant. */
+    /** The grant of the request's access token, if it is the newest token of a valid grant. */
     grantOf: (request: Request) => {
       const [, accessToken] = /^Bearer (.+)$/.exec(request.headers.get('authorization') ?? '') ?? []
       return grants.find(grant => grant.alive && grant.accessToken === accessToken)
@@ -127,6 +127,6 @@ export function createHosted<Fact extends string>(rules: HostedRules<Fact>) {
 export const json = (body: unknown, status = 200, headers: Record<string, string> = {}): Response =>
   HttpResponse.json(body as never, { status, headers })
 
-/** An error of RFC 6749 section 5.2. */
+/** An error response (RFC 6749 section 5.2). */
 export const oauthRefusal = (error: string, description?: string, status = 400): Response =>
   json({ error, error_description: description }, status)

@@ -2,7 +2,7 @@ import { http } from 'msw'
 import type { HandClock } from '../clock.ts'
 import { createHosted, json } from './server.ts'
 
-/** Each with its source; "(general)" where none was at hand. */
+/** Each fact names its source; "(general)" if there was none to cite. */
 const FACTS = {
   ok: 'Every answer has HTTP 200 and "ok" (Slack, method pages).',
   nestedUser: "The user's token is in authed_user at the sign-in (@slack/web-api, OauthV2AccessResponse).",
@@ -14,7 +14,7 @@ const FACTS = {
     'A dead refresh token: {"ok":false,"error":"invalid_refresh_token"} (Slack, oauth.v2.access).',
 } as const
 
-/** Slack's `oauth.v2.access` with token rotation, and `auth.test`. */
+/** Doubles of Slack's `oauth.v2.access` with token rotation, and of `auth.test`. */
 export function createSlack({
   clock,
   clientId,

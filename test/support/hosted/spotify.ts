@@ -2,7 +2,7 @@ import { HttpResponse, http } from 'msw'
 import type { HandClock } from '../clock.ts'
 import { createHosted, json, oauthRefusal } from './server.ts'
 
-/** Each with its source; "(general)" where none was at hand. */
+/** Each fact names its source; "(general)" if there was none to cite. */
 const FACTS = {
   noLocalhost:
     'localhost is refused as a redirect URI; 127.0.0.1 and [::1] are not (Spotify, Redirect URIs).',
@@ -23,7 +23,7 @@ const FACTS = {
 const SIX_MONTHS_MS = 182 * 24 * 3_600_000
 export const SPOTIFY_API = 'https://api.spotify.com'
 
-/** Spotify's authorization server and its Web API. */
+/** Doubles of Spotify's authorization server and its Web API. */
 export function createSpotify({ clock, clientId }: { clock: HandClock; clientId: string }) {
   const spotify = createHosted({
     facts: FACTS,
@@ -64,7 +64,7 @@ export function createSpotify({ clock, clientId }: { clock: HandClock; clientId:
       return !isOver
     },
   })
-  /** What the API answers in place of its own, in order. */
+  /** Responses to send instead of the API's own, in order. */
   const apiNext: (() => Response)[] = []
   const apiError = (status: number, message: string, headers = {}, reason?: string) =>
     json({ error: { status, message, reason } }, status, headers)

@@ -11,7 +11,7 @@ import { handClock } from '../clock.ts'
 import { handledFetch } from '../handled-fetch.ts'
 import { sharedStore } from '../tabs.ts'
 
-/** What of a double a client needs. */
+/** The parts of a double that a client needs. */
 export interface Served {
   readonly handlers: readonly RequestHandler[]
   readonly secrets: ReadonlySet<string>
@@ -21,7 +21,7 @@ export interface Served {
 /** The options that the providers' functions leave to the app. */
 type AppOptions = Pick<ClientOptions, 'allowedOrigins'> & Partial<ClientOptions>
 
-/** For a test file. After each test, nothing that a client showed may hold a secret of the double. */
+/** Creates clients of doubles for a test file. After each test, checks that no client has shown a secret. */
 export function hostedWorlds() {
   const clients: Client[] = []
   const watched: { secrets: ReadonlySet<string>; shown: () => readonly Shown[] }[] = []

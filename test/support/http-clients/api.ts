@@ -6,29 +6,29 @@ import type { TestServers } from '../server.ts'
 import { createMcpEndpoint } from './mcp-endpoint.ts'
 import { type Answer, answerTo } from './protocols.ts'
 
-/** One request as it arrived, preflights left out. */
+/** One received request. Preflights are left out. */
 export interface ApiRequest {
   readonly method: string
   readonly url: string
   readonly authorization: string | undefined
-  /** All others. */
+  /** All other headers. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
-  /** Of the answer, once there is one. */
+  /** The status of the response, after it was sent. */
   status: number | undefined
 }
 
 export interface Api {
   readonly origin: string
-  /** Since the last `forget()`. */
+  /** The requests since the last `forget()`. */
   readonly requests: readonly ApiRequest[]
   forget(): void
-  /** The next request that has a good token is answered with this status instead. */
+  /** Answers the next request with a valid token with this status. */
   failNext(status: number): void
   close(): Promise<void>
 }
 
-/** What one sending of a request may differ in from the next. */
+/** Headers that may differ when the same request is sent again. */
 const OWN = new Set(['authorization', 'connection', 'host'])
 
 const headersOf = (request: IncomingMessage): Record<string, string> =>
@@ -38,7 +38,7 @@ const headersOf = (request: IncomingMessage): Record<string, string> =>
       .map(([name, value]) => [name, String(value)]),
   )
 
-/** What a page of another origin may send and see. */
+/** The CORS headers for a page of another origin. */
 const corsHeaders = ({ headers }: IncomingMessage): Record<string, string> =>
   headers.origin
     ? {
@@ -55,7 +55,7 @@ const send = (response: ServerResponse, { status, type = 'application/json', bod
     .writeHead(status, { ...headers, 'content-type': type })
     .end(typeof body === 'string' ? body : JSON.stringify(body))
 
-/** An API that speaks what each library wants to hear, and asks the authorization server about every token. */
+/** Starts an API that speaks the protocol of each library, and introspects every token. */
 export async function startApi({ issuer, introspectionCredentials }: TestServers): Promise<Api> {
   const check = createTokenCheck({ issuer, credentials: introspectionCredentials, log: () => {} })
   const mcp = createMcpEndpoint()

@@ -7,7 +7,7 @@ import { createQueries } from '../../../examples/http-clients/tanstack-query.ts'
 import { type Driver, present } from './driver.ts'
 import type { Note } from './notes.ts'
 
-/** What openapi-typescript makes of the plain JSON API. */
+/** The plain JSON API, as openapi-typescript generates it. */
 interface Paths {
   '/notes/{id}': {
     get: {
@@ -23,7 +23,7 @@ interface Paths {
   }
 }
 
-/** Libraries that speak plain JSON with an API of one's own. */
+/** Libraries that speak plain JSON with the app's own API. */
 export const jsonDrivers: readonly Driver[] = [
   {
     name: 'ky',

@@ -2,26 +2,26 @@ import { expect, vi } from 'vitest'
 import type { Api, ApiRequest } from './api.ts'
 import { type Note, noteOf, written } from './notes.ts'
 
-/** What is written: no replay may change a byte of it. */
+/** The text to write. No replay may change a byte of it. */
 export const TEXT = 'Grüße, "quoted" \\ and \u{1F511}\n'
 
-/** What reading note 7 and writing `TEXT` come to. */
+/** The results of reading note 7 and writing `TEXT`. */
 export const ROUND: readonly Note[] = [noteOf(7), written(TEXT)]
 
-/** What many at once come to, in their order: every other one reads, the others write. */
+/** The results of many concurrent calls, in order: reads and writes alternate. */
 export const manyNotes = (count: number): Note[] =>
   Array.from({ length: count }, (_, index) => (index % 2 ? written(`${TEXT} ${index}`) : noteOf(index)))
 
-/** How often the API refused a token. */
+/** The requests whose token the API refused. */
 export const refusalsAt = (api: Api): readonly ApiRequest[] =>
   api.requests.filter(({ status }) => status === 401)
 
-/** What makes two requests the same but for their token. */
+/** The content of a request without its token, for comparing. */
 const content = ({ method, url, headers, body }: ApiRequest) => JSON.stringify({ method, url, headers, body })
 
 /**
- * Waits until every request that met a 401 came once more, the same in every header and byte, and was taken.
- * A library may have one more on its way while its calls are answered, such as the Model Context Protocol's stream.
+ * Waits until every request that got a 401 has arrived once more, with the same headers and bytes, and was accepted.
+ * A library may still send another request after its calls have settled, such as the Model Context Protocol's stream.
  */
 export const expectReplays = (api: Api): Promise<void> =>
   vi.waitFor(

@@ -5,7 +5,7 @@ import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/
 import { CallToolRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import { type Note, noteOf, written } from './notes.ts'
 
-/** The SDK's own server with a session for each client: tools `read` and `write`. */
+/** The MCP SDK's server with the tools `read` and `write`, and a session for each client. */
 export function createMcpEndpoint() {
   const transports = new Map<string, StreamableHTTPServerTransport>()
 

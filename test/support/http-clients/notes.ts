@@ -1,4 +1,4 @@
-/** What all libraries read and write, whatever their protocol calls it. */
+/** The value that all libraries read and write, whatever its name in their protocol. */
 export interface Note {
   readonly id: number
   readonly text: string
@@ -6,5 +6,5 @@ export interface Note {
 
 export const noteOf = (id: number): Note => ({ id, text: `note ${id}` })
 
-/** What a new note comes back as: the API gives it an id that its text tells. */
+/** The API's response to a new note: its id is the length of the text. */
 export const written = (text: string): Note => ({ id: text.length, text })

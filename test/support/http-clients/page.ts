@@ -1,4 +1,4 @@
-/** Runs in the browser, bundled by start-page.ts: every library over one client. Tests reach it as `window.libraries`. */
+/** Runs in the browser, bundled by start-page.ts: every library uses one client. Tests reach it as `window.libraries`. */
 import { createClient } from 'latchkey'
 import type { Library } from './driver.ts'
 import { drivers } from './drivers.ts'
@@ -19,7 +19,7 @@ const connected: Library[] = []
 const libraries = {
   client,
 
-  /** Sets it up, to be called by the number that comes back. */
+  /** Sets up a library. @returns its number for the other methods. */
   async connect(example: string): Promise<number> {
     const driver = drivers.find(one => one.example === example)
     if (!driver) throw new Error(`There is no ${example}.`)
@@ -34,7 +34,7 @@ const libraries = {
 
   write: ([index, text]: readonly [number, string]): Promise<Note> => libraries.at(index).write(text),
 
-  /** Every other one reads, the others write, all at once. */
+  /** Reads and writes alternately, all at once. */
   many([index, texts]: readonly [number, readonly string[]]): Promise<Note[]> {
     const { read, write } = libraries.at(index)
     return Promise.all(texts.map((text, id) => (id % 2 ? write(text) : read(id))))

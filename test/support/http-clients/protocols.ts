@@ -6,7 +6,7 @@ export interface Answer {
   /** Default `application/json`. */
   readonly type?: string
   readonly headers?: Record<string, string>
-  /** A string is sent as it is, anything else as JSON. */
+  /** A string is sent unchanged, any other value as JSON. */
   readonly body: unknown
 }
 
@@ -39,7 +39,7 @@ const graphQl = async ({ body }: Asked): Promise<Answer> => {
   return { status: 200, type: 'application/graphql-response+json', body: result }
 }
 
-/** PostgREST: `?id=eq.7` filters, the `Accept` of `.single()` takes the list off, `Prefer` asks for what was made. */
+/** PostgREST: `?id=eq.7` filters, the `Accept` of `.single()` asks for one object, `Prefer` asks for the new row. */
 const postgRest = (method: string, url: URL, { headers, body }: Asked): Answer => {
   const isWrite = method === 'POST'
   if (!headers.apikey) return { status: 401, body: { message: 'No API key found in request' } }
@@ -58,7 +58,7 @@ const gitHub = (method: string, number: number, { body }: Asked): Answer =>
     ? { status: 201, body: issueOf(written(JSON.parse(body).title)) }
     : { status: 200, body: issueOf(noteOf(number)) }
 
-/** A model that says what it was told, at once or a character at a time. */
+/** A model that repeats the message, in one response or as a stream of characters. */
 const chat = ({ body }: Asked): Answer => {
   const { model, messages, stream } = JSON.parse(body)
   const content: string = messages.at(-1).content
@@ -86,7 +86,7 @@ const model = (id: string): Answer => ({
   body: { id, object: 'model', created: 1, owned_by: 'the tests' },
 })
 
-/** Finds the API that a path belongs to. */
+/** Answers with the API of the path. */
 export function answerTo(method: string, url: URL, asked: Asked): Answer | Promise<Answer> {
   const [first = '', ...others] = url.pathname.slice(1).split('/')
   const last = others.at(-1) ?? ''

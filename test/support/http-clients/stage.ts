@@ -7,15 +7,15 @@ import { type Api, startApi } from './api.ts'
 export interface LibraryStage {
   readonly servers: TestServers
   readonly api: Api
-  /** A client that nobody has signed in with. Disposed of after the test. */
+  /** Creates a client without a session. It is disposed after the test. */
   client(): Client
-  /** A client whose user has just signed in at the real provider, by its forms and a loopback redirect. */
+  /** Creates a client and signs in at the real provider, with its forms and a loopback redirect. */
   signedIn(): Promise<Client>
-  /** Forgets what was seen; access tokens live for an hour again. Done after every test. */
+  /** Forgets all requests; access tokens live for an hour again. Runs after every test. */
   forget(): void
 }
 
-/** One set of servers for the tests of a file. */
+/** Starts one set of servers for the tests of a file. */
 export function libraryStage(): LibraryStage {
   let servers: TestServers | undefined
   let api: Api | undefined

@@ -11,7 +11,7 @@ export interface LibrariesPage {
   close(): Promise<void>
 }
 
-/** Starts the page of page.ts under a strict policy, and the servers that it talks to. */
+/** Starts the page of page.ts with a strict Content Security Policy, and its servers. */
 export async function startLibrariesPage(): Promise<LibrariesPage> {
   const script = await bundle('test/support/http-clients/page.ts')
   let html = ''

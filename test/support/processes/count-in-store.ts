@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs'
 import { file } from '../../../src/node.ts'
 
-// Adds one to a value in a file store, so many times.
+// Adds one to a value in a file store, `times` times.
 const [path = '', times = '0'] = process.argv.slice(2)
 const { keyValue } = file(path)
 writeSync(1, 'ready\n')

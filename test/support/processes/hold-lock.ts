@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs'
 import { fileLock } from '../../../src/lock/file.ts'
 import { deviceClock } from '../../../src/platform/device.ts'
 
-// Takes the lock, says so, and keeps it until it is told to let go (a line on standard input) or is killed.
+// Acquires the lock, prints "held", and holds the lock until it reads a line from standard input or is killed.
 const [folder = '', name = ''] = process.argv.slice(2)
 const told = new Promise<void>(resolve => process.stdin.once('data', () => resolve()))
 await fileLock(folder, deviceClock).run(

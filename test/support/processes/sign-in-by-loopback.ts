@@ -1,6 +1,6 @@
 import { loopback } from '../../../src/platform/node/loopback.ts'
 
-// A command-line tool that shows the address of a sign-in as it does by default, or as it is told.
+// A command-line tool that opens the address of a sign-in by default or with the given command.
 const [url = '', state = '', open, timeoutMs] = process.argv.slice(2)
 const attempt = loopback({
   ...(open === 'print' && { open }),

@@ -1,6 +1,6 @@
 import { createClient, file, loopback } from '../../../src/node.ts'
 
-// A command-line tool that signs in with a client, and says what came of it. Its server answers with this query.
+// A command-line tool that signs in with a client and prints the result. Its server answers with this query.
 const [redirectUri = '', path = '', open = ''] = process.argv.slice(2)
 const issuer = 'https://id.example.com'
 const client = createClient({

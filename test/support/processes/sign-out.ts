@@ -5,7 +5,7 @@ import { signingKey } from '../signing-key.ts'
 import { createStrictAs } from '../strict-as.ts'
 import { agreeable } from '../world.ts'
 
-// A command-line tool whose user has signed in, and signs out with these options.
+// A command-line tool with a signed-in user, who signs out with these options.
 const [choice = '{}', options = '{}'] = process.argv.slice(2)
 const as = createStrictAs({ clock: deviceClock, key: signingKey() })
 Object.assign(as.metadata, { end_session_endpoint: `${as.issuer}/logout` })

@@ -3,9 +3,9 @@ import type { Store } from '../../../src/core/ports.ts'
 import { createClient, file } from '../../../src/node.ts'
 import type { TerminalConfig, TerminalNews, TerminalOrder } from '../terminals.ts'
 
-// A command-line tool that calls an API over and over, with its tokens in a file on a slow disk. Before it sends a
-// token request it asks its parent, so that the parent knows for sure who is in one; it is over when what it brought
-// is stored.
+// A command-line tool that calls an API repeatedly, with its tokens in a file on a slow disk. Before it sends a token
+// request it asks its parent, so that the parent knows which process is in one. A token request is over when its tokens
+// are stored, or when it has failed.
 const { issuer, apiUrl, path, diskMs, pauseMs, name, isWatched }: TerminalConfig = JSON.parse(
   process.argv[2] ?? '',
 )
@@ -22,11 +22,11 @@ process.on('message', (order: TerminalOrder) => {
   else isTold = true
 })
 process.once('disconnect', () => {
-  if (!isTold) process.exit(1) // nobody is left to end it
+  if (!isTold) process.exit(1) // the parent can no longer end it
 })
 const between = ([from, to]: readonly [number, number]) => from + Math.random() * (to - from)
 
-/** Refreshes that were begun beside a call outlive it. */
+/** Refreshes in the background, which continue after their call. */
 const underWay = new Set<Promise<unknown>>()
 const onDisk = file(path)
 const store: Store = {
@@ -115,6 +115,6 @@ while (!isTold) {
   await wait(between(pauseMs))
 }
 while (underWay.size > 0) await Promise.allSettled([...underWay])
-await wait(0) // what follows a refresh tells its end too
+await wait(0) // the code after a refresh also sends messages
 client.dispose()
-process.disconnect() // nothing else may keep this process up
+process.disconnect() // nothing else keeps this process alive

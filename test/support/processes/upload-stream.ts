@@ -4,22 +4,22 @@ import { runInNewContext } from 'node:vm'
 import { MB, streamed, streamOf } from '../big-bodies.ts'
 import { recordedClient } from '../recorded-client.ts'
 
-// Uploads a stream, by bare fetch or by a client, and tells by how much memory grew on the way.
+// Uploads a stream with plain fetch or with a client, and reports how much memory use grew meanwhile.
 const [origin = '', how = '', redirect = 'follow'] = process.argv.slice(2)
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as (how: object) => Promise<void>
 const used = async () => {
-  // what the first time finds is freed beside it: the second time waits for that
+  // the first collection frees memory in the background; the second one waits for that
   for (let time = 0; time < 2; time++) await collect({ type: 'major', execution: 'async' })
   const { heapUsed, arrayBuffers } = process.memoryUsage()
   return heapUsed + arrayBuffers
 }
 
 const client = await recordedClient([origin])
-// undici keeps a copy of every body that it may have to send to another place; so told, it has none to keep
+// undici keeps a copy of a body that it may have to send again after a redirect; with these options it keeps none
 const rest = redirect === 'error' ? ({ redirect, window: null } as const) : {}
 const send = how === 'client' ? client.fetch : fetch
-// what is loaded and compiled on the way is there before anything is measured
+// load and compile everything before measuring
 for (let round = 0; round < 3; round++) {
   await (await send(`${origin}/warm`, streamed(streamOf(MB).stream, rest))).text()
 }

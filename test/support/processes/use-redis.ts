@@ -14,7 +14,7 @@ interface Configuration {
   readonly seed: number
 }
 
-// One process of a fleet: it uses the sessions of many users over Redis, a few at a time, until it is ended.
+// One process of a fleet: it uses the sessions of many users in Redis, a few at a time, until it gets SIGTERM.
 const config = JSON.parse(process.argv[2] ?? '') as Configuration
 const { issuer, sessions, name } = config
 const connection = new Redis({
@@ -66,7 +66,7 @@ const use = async () => {
   }
 }
 process.on('SIGTERM', () => {
-  isOver = true // calls that are under way end first
+  isOver = true // pending calls finish first
 })
 console.log('ready')
 Promise.all([use(), use(), use()]).then(async () => {

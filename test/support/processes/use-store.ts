@@ -3,8 +3,8 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:f
 import { join } from 'node:path'
 import { file } from '../../../src/node.ts'
 
-// Does one step after the other with a file store, and tells what came of each: a line of JSON. What would hang or end
-// a process does it to this one.
+// Runs steps with a file store one after the other, and prints the result of each as a line of JSON. It is a separate
+// process because a step may hang or end it.
 const [path = '', ...steps] = process.argv.slice(2)
 const { keyValue, lock } = file(path)
 
@@ -14,7 +14,7 @@ const work: Record<string, (value: string) => unknown> = {
   put: value => keyValue.update('key', () => value),
   putMuch: value => keyValue.update('key', () => 'x'.repeat(Number(value))),
   lock: name => lock.run(name, async () => 'had', 5000),
-  /** While it holds a lock, a pipe takes the place of what stands for it. */
+  /** Replaces the lock's file with a pipe while it holds the lock. */
   lockThenPipe: name =>
     lock.run(
       name,
@@ -27,7 +27,7 @@ const work: Record<string, (value: string) => unknown> = {
       },
       5000,
     ),
-  /** Is stopped the first time that it holds the lock of writers, before it writes. */
+  /** Stops this process (SIGSTOP) when it holds the writers' lock for the first time, before it writes. */
   stopAndPut(value) {
     let times = 0
     return keyValue.update('key', stored => {

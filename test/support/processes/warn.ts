@@ -1,7 +1,7 @@
 import { clientSecretPost } from '../../../src/client-authentication.ts'
 import { createClient } from '../../../src/index.ts'
 
-/** A client with something to warn of, with the logger that the command line names: `console` or `none`. */
+/** A client that emits a warning, with the logger from the command line: `console` or `none`. */
 const [, , logger] = process.argv
 createClient({
   issuer: 'https://id.example.com',

@@ -2,7 +2,7 @@ import { readdirSync, readlinkSync, writeSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { file } from '../../../src/node.ts'
 
-// Writes to a file store, and tells what was flushed, in order: a line each, with what was in the store's folder then.
+// Writes to a file store. For each flush it prints what was flushed, and whether the store's file already existed.
 const [path = '', folder = ''] = process.argv.slice(2)
 const some = await open(process.execPath)
 const handles = Object.getPrototypeOf(some) as FileHandle

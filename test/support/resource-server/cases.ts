@@ -13,11 +13,11 @@ import {
   thumbprint,
 } from './issuer.ts'
 
-/** One request, and what becomes of it. */
+/** One request and its expected verdict. */
 export interface Case {
   readonly name: string
   readonly expected: 'valid' | RefusalReason
-  /** What oauth4webapi's `validateJwtAccessToken` says, where that is another thing, and why. */
+  /** The verdict of oauth4webapi's `validateJwtAccessToken` and the reason, if it differs. */
   readonly elsewhere?: { readonly verdict: 'valid' | 'refused'; readonly why: string }
   make(kit: Kit): { readonly request: Request; readonly requirements?: Requirements }
 }
@@ -32,7 +32,7 @@ export const keys = {
   short: testKey('short-1', 'RS256', 1024),
 }
 
-/** Any bytes will do: only their digest is compared. */
+/** Not a real certificate, because only its digest is compared. */
 export const CERTIFICATE = new TextEncoder().encode('the DER bytes of a certificate')
 
 export function createKit(issuer = createTestIssuer()) {
@@ -52,7 +52,7 @@ const dpop = (token: string, presented: string, path?: string, method?: string) 
   request: requestWith({ authorization: `DPoP ${token}`, dpop: presented }, path, method),
 })
 
-/** A case whose token differs from a good one in its claims. */
+/** A case whose token differs from a valid one in its claims. */
 const claims = (
   name: string,
   expected: Case['expected'],
@@ -225,7 +225,7 @@ const tokens: readonly Case[] = [
     elsewhere: NOT_ASKED('its decoder passes over unused bits'),
     make: ({ issuer }) => {
       const token = issuer.accessToken()
-      // 64 bytes leave four bits of the last letter unused
+      // in base64url, 64 bytes leave four bits of the last character unused
       const next = { A: 'B', Q: 'R', g: 'h', w: 'x' }[token.at(-1) ?? '']
       return bearer(token.slice(0, -1) + next)
     },
@@ -487,7 +487,7 @@ const HEADINGS = {
   demands: 'what a route asks for (RFC 6750, RFC 9470)',
 } as const
 
-/** What RFC 9068 asks for, and mod_oauth2 does not. */
+/** Checks that RFC 9068 requires and mod_oauth2 does not make. */
 const NO_PROFILE = NOT_ASKED('it does not check what RFC 9068 requires')
 const DPOP_ONLY = { verdict: 'refused', why: 'the configuration takes tokens with a proof only' } as const
 const ANY_TYPE = NOT_ASKED('it does not look at typ')
@@ -496,7 +496,7 @@ const NO_ATH = NOT_ASKED('it does not compare ath')
 const NO_JTI = NOT_ASKED('it does not insist on a jti')
 const OF_CONFIGURATION = NOT_ASKED('the configuration has to ask for it')
 
-/** Where Apache's `mod_oauth2` 3.3.1 says something else, by the name of the case. */
+/** The verdicts of Apache's `mod_oauth2` 3.3.1 that differ, by the name of the case. */
 export const apache: Readonly<Record<string, NonNullable<Case['elsewhere']>>> = {
   'a list of audiences with ours among them': {
     verdict: 'refused',
@@ -537,7 +537,7 @@ export const apache: Readonly<Record<string, NonNullable<Case['elsewhere']>>> = 
 
 const differing = (other: Case['elsewhere']) => (other ? `${other.verdict}: ${other.why}` : 'the same')
 
-/** The table of docs/resource-server.md: every case, and where others say something else. */
+/** The table of docs/resource-server.md: every case, and where the verdicts of other implementations differ. */
 export const verdictTable = (): string =>
   Object.entries(groups)
     .flatMap(([group, cases]) => [

@@ -13,7 +13,7 @@ export const base64url = (value: string | Buffer | Uint8Array): string =>
 const encode = (value: unknown) => base64url(JSON.stringify(value))
 export const sha256 = (text: string | Buffer): string => createHash('sha256').update(text).digest('base64url')
 
-/** A key pair with what it is shown as. */
+/** A key pair and its public JWK. */
 export interface TestKey {
   readonly kid: string
   readonly alg: string
@@ -36,7 +36,7 @@ export function testKey(
   return { kid, alg, privateKey: pair.privateKey, jwk }
 }
 
-/** The signature of a text, by any of the algorithms above, by a secret, or none. */
+/** Signs a text with one of the algorithms above, with a secret, or not at all. */
 export function signatureOf(content: string, alg: string, key: KeyObject | string): string {
   if (typeof key === 'string') return createHmac('sha256', key).update(content).digest('base64url')
   if (alg === 'none') return ''
@@ -55,10 +55,10 @@ export const jwt = (header: Members, claims: Members, key: KeyObject | string | 
   return `${content}.${key === undefined ? '' : signatureOf(content, String(header.alg), key)}`
 }
 
-/** RFC 7638, for keys on curves. */
+/** The thumbprint of an elliptic-curve key (RFC 7638). */
 export const thumbprint = ({ crv, kty, x, y }: Members): string => sha256(JSON.stringify({ crv, kty, x, y }))
 
-/** A resource server's surroundings: an issuer that signs, publishes keys, and introspects. */
+/** The environment of a resource server: an issuer that signs tokens, publishes its keys and introspects tokens. */
 export function createTestIssuer({
   issuer = ISSUER,
   clock = handClock(),
@@ -68,10 +68,10 @@ export function createTestIssuer({
 } = {}) {
   const key = testKey('key-1', 'ES256')
   const published = [key]
-  /** What introspection says of opaque tokens. */
+  /** The introspection responses for opaque tokens. */
   const tokens = new Map<string, Members>()
   const requests: string[] = []
-  /** Answers given in place of the issuer's own, in order; by the last part of the path. */
+  /** Responses to send instead of the issuer's own, in order, by the last part of the path. */
   const failNext: { readonly path: string; answer(): Response | Promise<Response> }[] = []
   const now = () => Math.floor(clock.now() / 1000)
   const serve = (path: string, answer: (request: Request) => unknown) =>
@@ -118,7 +118,7 @@ export function createTestIssuer({
     fetch: handledFetch(handlers),
     now,
     claims,
-    /** An access token of RFC 9068; `undefined` in a change takes a member out. */
+    /** An access token (RFC 9068). `undefined` in `change` removes a member. */
     accessToken: (change: Members = {}, header: Members = {}, by: TestKey = key) =>
       jwt({ typ: 'at+jwt', alg: by.alg, kid: by.kid, ...header }, claims(change), by.privateKey),
   }

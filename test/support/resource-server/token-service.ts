@@ -6,7 +6,7 @@ import { importKey, isSignedBy, parseJwt } from '../../../src/resource-server/jw
 import { handledFetch } from '../handled-fetch.ts'
 import { createTestIssuer, thumbprint } from './issuer.ts'
 
-/** One request to its token endpoint that was granted or refused. */
+/** One request to the token endpoint, and whether it was granted. */
 export interface TokenServiceEntry {
   readonly clientId: string
   readonly grantType: string
@@ -17,8 +17,8 @@ export interface TokenServiceEntry {
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 
 /**
- * An authorization server over HTTP that exchanges tokens (RFC 8693) and gives services tokens of their own, bound to the
- * key of a DPoP proof where there is one. All tokens are JWTs.
+ * Starts an authorization server over HTTP that exchanges tokens (RFC 8693) and issues tokens to services, bound to the key
+ * of the DPoP proof if there is one. All tokens are JWTs.
  */
 export async function startTokenService(secrets: Readonly<Record<string, string>>) {
   const server = createServer()
@@ -28,7 +28,7 @@ export async function startTokenService(secrets: Readonly<Record<string, string>
   const entries: TokenServiceEntry[] = []
   const ended = new Set<unknown>()
 
-  /** The claims of a token of our own that has not ended, with the user's session. */
+  /** The claims of a valid token of this issuer, and the user's session. */
   const verified = async (token: string) => {
     const jwt = parseJwt(token)
     const key = await importKey(issuer.key.jwk, 'ES256')
@@ -90,7 +90,7 @@ export async function startTokenService(secrets: Readonly<Record<string, string>
   return {
     url,
     entries,
-    /** What a user's app has: a token for the first service. */
+    /** The access token of a user's app, for the first service. */
     userToken: (sub: string, change = {}) =>
       issuer.accessToken({ sub, client_id: 'shop', aud: 'orders', scope: 'orders:write', ...change }),
     endSession: (sub: string) => void ended.add(sub),
