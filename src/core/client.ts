@@ -16,8 +16,8 @@ export interface SignInOptions {
    */
   stepUp?: StepUp
   /**
-   * Whether to go to the provider with `prompt=none` first, and to ask the user only if the provider needs them: then the
-   * page goes on to the sign-in by itself. Default false. Where the page does not leave, as with `popup()`, the user is asked at once.
+   * Whether to try `prompt=none` first. Only if the provider needs the user, the page automatically continues to the normal
+   * sign-in. With a user agent that does not leave the page, such as `popup()`, it has no effect. Default false.
    */
   silentFirst?: boolean
   /** How to reach the authorization server, such as `popup()`. Default: the client's own `userAgent`. */
