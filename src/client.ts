@@ -160,7 +160,7 @@ export function composeClient(
         let ended: SessionRecord | undefined = records.current
         try {
           ended = await records.end(reason, sessionId)
-          if (!ended) await records.read() // somebody else was first
+          if (!ended) await records.read() // another tab or process has already ended or replaced it
         } finally {
           changes.tell(endOf(records.stored)?.sessionId === sessionId ? sessionId : undefined)
           const refreshToken = isRevoked && ended?.tokens.refreshToken

@@ -14,9 +14,9 @@ export type EndReason =
   | 'dpop_key_lost'
   /** Another user or a newer sign-in replaced this session while a call was waiting. */
   | 'replaced'
-  /** As old as `sessionLimits()` of `latchkey/session-limits` allows. */
+  /** The session reached the maximum age of `sessionLimits()` from `latchkey/session-limits`. */
   | 'session_limit'
-  /** Without its user for as long as `sessionLimits()` allows. */
+  /** The user was inactive for longer than `sessionLimits()` allows. */
   | 'idle_limit'
   /** `recover()` tried, and the provider needs the user to do something. */
   | 'interaction_required'

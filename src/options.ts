@@ -498,7 +498,7 @@ export function parseSignIn(
   const isAlone = !silentFirst || asked.prompt === undefined
   check(isAlone, 'silentFirst', 'left out where "authorizationParameters" has a "prompt"', silentFirst)
   const demanded = { ...parameters, ...more.parameters, ...(claims && { claims }) }
-  // a window that is there already would have to be opened a second time, which browsers do after a click only
+  // a popup would have to open twice, and browsers open a window only during a click
   const isSilent = silentFirst && leaves
   return {
     scope: more.scope,

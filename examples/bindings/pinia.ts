@@ -2,7 +2,7 @@ import type { Client } from 'latchkey'
 import { onUserChange } from 'latchkey/vue'
 import type { Pinia, StoreDefinition } from 'pinia'
 
-/** @param stores those that hold what belongs to one user. */
+/** Resets stores when the signed-in user changes. @param stores the stores with one user's data. */
 export const forgetUsers = (client: Client, pinia: Pinia, stores: StoreDefinition[]) =>
   onUserChange(client, () => {
     for (const storeOf of stores) {

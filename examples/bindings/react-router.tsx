@@ -58,7 +58,7 @@ const router = createBrowserRouter([
     ],
   },
 ])
-onUserChange(client, () => router.revalidate()) // a page whose user is gone leaves the screen
+onUserChange(client, () => router.revalidate()) // runs the guards again, which leave the page if the session has ended
 
 const root = document.getElementById('root')
 if (root)

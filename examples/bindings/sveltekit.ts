@@ -18,4 +18,4 @@ export const client = createClient({
 export const ssr = false // a server does not know who is signed in
 export const load = requireSession(client, { redirect, signedOutPath: '/welcome' })
 
-onUserChange(client, () => invalidateAll()) // a page whose user is gone leaves the screen
+onUserChange(client, () => invalidateAll()) // runs the guards again, which leave the page if the session has ended

@@ -75,7 +75,7 @@ const router = createRouter({
   routeTree: rootRoute.addChildren([callbackRoute, welcomeRoute, guardedRoute.addChildren([notesRoute])]),
   defaultPreload: 'intent',
 })
-onUserChange(client, () => router.invalidate()) // a page whose user is gone leaves the screen
+onUserChange(client, () => router.invalidate()) // runs the guards again, which leave the page if the session has ended
 
 const root = document.getElementById('root')
 if (root)

@@ -1,6 +1,6 @@
 import type { Arrow } from 'latchkey/inspector'
 
-/** A step of the exchange went wrong. */
+/** A step of the exchange failed. */
 export class LifecycleError extends Error {
   override readonly name = 'LifecycleError'
 }

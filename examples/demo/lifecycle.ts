@@ -11,7 +11,7 @@ import type { AuthorizationServerLogEntry } from './servers/authorization-server
 
 export interface LifecycleOptions {
   issuer: string
-  /** Of the notes API. */
+  /** The URL of the notes API. */
   apiUrl: string
   exchange: Exchange
   /** The log of the authorization server, for events that the client cannot know. */
@@ -174,8 +174,8 @@ async function live(client: Client, options: LifecycleOptions): Promise<Lifecycl
 }
 
 /**
- * Lives the whole exchange once, with a client for Node against real servers.
- * @throws LifecycleError that names the arrow which was missing.
+ * Runs the whole exchange once, with a client for Node and real servers.
+ * @throws LifecycleError that names the missing arrow.
  */
 export async function runLifecycle(options: LifecycleOptions): Promise<LifecycleCounts> {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-demo-'))

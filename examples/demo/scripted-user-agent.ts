@@ -1,4 +1,4 @@
-/** A step of the scripted user, to show it. */
+/** A step of the scripted user, for display. */
 export type UserAgentStep =
   | { readonly type: 'form-shown'; readonly title: string }
   | { readonly type: 'form-sent'; readonly what: string }
@@ -6,7 +6,7 @@ export type UserAgentStep =
 export interface ScriptedUserAgentOptions {
   /** The user name to type. */
   userName: string
-  /** Where the answer goes. A request to a URL that starts with this is the last one. */
+  /** The redirect URI. The first request to a URL that starts with it is the last one. */
   redirectUri?: string
   step?: (step: UserAgentStep) => void
 }

@@ -26,7 +26,7 @@ export function arrowOfResourceServer(entry: ResourceServerLogEntry): Arrow | un
   }
 }
 
-/** The arrow for something that the authorization server does by itself. */
+/** The arrow for something that the authorization server does on its own. */
 export function arrowOfAuthorizationServer(entry: AuthorizationServerLogEntry): Arrow | undefined {
   const own = ['authorization server', 'authorization server'] as const
   switch (entry.type) {

@@ -3,7 +3,7 @@ import OpenAI from 'openai'
 
 export const createOpenAi = (client: Pick<Client, 'fetch'>, baseURL: string) =>
   new OpenAI({
-    baseURL, // of a gateway that accepts access tokens
+    baseURL, // the URL of a gateway that accepts access tokens
     fetch: client.fetch,
     apiKey: 'unused', // required by the SDK,
     defaultHeaders: { Authorization: null }, // and not sent

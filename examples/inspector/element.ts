@@ -6,5 +6,5 @@ export function showInspector(client: Client, place: HTMLElement): void {
   defineInspector()
   const inspector = document.createElement('latchkey-inspector') as LatchkeyInspector
   inspector.client = client
-  place.append(inspector) // it fills this place
+  place.append(inspector) // it fills its container
 }

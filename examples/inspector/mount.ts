@@ -7,5 +7,5 @@ export const client = createClient({
   allowedOrigins: ['https://api.example.com'],
 })
 
-// Vite replaces the condition: a build for production has no trace of the inspector
+// Vite replaces the condition: a production build does not contain the inspector
 if (import.meta.env.DEV) import('latchkey/inspector').then(({ mountInspector }) => mountInspector(client))

@@ -6,7 +6,7 @@ import { clientCredentials, tokenExchange } from 'latchkey/grants'
 import { createClient, memory } from 'latchkey/node'
 import { nodeGuard, protect, requireScope } from 'latchkey/resource-server'
 
-/** Who asked whom for what, in the order of time. */
+/** One request between two services, and its result. */
 export interface Step {
   readonly from: string
   readonly to: string
@@ -15,9 +15,9 @@ export interface Step {
 }
 
 export interface ServicesOptions {
-  /** The authorization server of all three. */
+  /** The authorization server of all three services. */
   issuer: string
-  /** The secret of each service there, by its `client_id`. */
+  /** The client secret of each service, by its `client_id`. */
   secrets: Readonly<Record<'orders' | 'billing', string>>
   trace: (step: Step) => void
 }
@@ -41,10 +41,10 @@ async function listen(handle: RequestListener): Promise<Running> {
   }
 }
 
-/** The token of a request that its guard has let pass: a verdict never holds it. */
+/** The token of a request that the guard has accepted. The guard's verdict does not contain it. */
 const tokenOf = ({ headers }: IncomingMessage) => headers.authorization?.split(' ').at(-1) ?? ''
 
-/** Keeps the books. It takes tokens of services only, bound to their keys: a stolen one is worth nothing. */
+/** Keeps the ledger. It accepts only tokens that are bound to a service's key, so a stolen token is useless. */
 export function startLedger({ issuer, trace }: ServicesOptions): Promise<Running> {
   const api = protect({ issuer, audience: 'ledger', dpop: 'required' })
   const guard = nodeGuard(requireScope(api, 'entries:write'))
@@ -60,7 +60,7 @@ export function startLedger({ issuer, trace }: ServicesOptions): Promise<Running
   })
 }
 
-/** Writes bills for users, and books them in the ledger by credentials of its own. */
+/** Creates bills for users, and enters them in the ledger with its own credentials. */
 export async function startBilling(options: ServicesOptions, ledgerUrl: string): Promise<Running> {
   const { issuer, secrets, trace } = options
   const guard = nodeGuard(requireScope(protect({ issuer, audience: 'billing' }), 'bills:write'))
@@ -96,7 +96,7 @@ export async function startBilling(options: ServicesOptions, ledgerUrl: string):
   }
 }
 
-/** Takes orders of users. Its token for billing is the user's, exchanged for one that allows no more than that. */
+/** Accepts users' orders. For billing, it exchanges the user's token for one that allows only billing. */
 export function startOrders(
   { issuer, secrets, trace }: ServicesOptions,
   billingUrl: string,
@@ -131,7 +131,7 @@ export function startOrders(
   })
 }
 
-/** Starts the three, each of which knows the address of the next one. */
+/** Starts the three services. Each one knows the address of the next. */
 export async function startServices(options: ServicesOptions) {
   const ledger = await startLedger(options)
   const billing = await startBilling(options, ledger.url)

@@ -1,5 +1,5 @@
-// A service of a fleet. It calls one API with a token of its own, which all its processes share over Redis, and another API
-// for the user whose request it answers, with a token that it exchanges for the one it was called with.
+// A service that runs in several processes. It calls an API with its own token, which all its processes share in Redis. It
+// also calls an API for the user whose request it answers: it exchanges the user's token for one that this API accepts.
 import { createServer } from 'node:http'
 import { clientSecretBasic } from 'latchkey/client-authentication'
 import { clientCredentials, tokenExchange } from 'latchkey/grants'
@@ -11,7 +11,7 @@ const { SERVICE_ISSUER, SERVICE_SECRET, SERVICE_REDIS, SERVICE_KEY, SERVICE_API,
 const api = SERVICE_API ?? 'https://api.example.com'
 
 const connection = connect({ url: SERVICE_REDIS ?? 'redis://127.0.0.1:6379' })
-connection.on('error', error => console.error(`Redis: ${error.code ?? error.name}`)) // it connects again by itself
+connection.on('error', error => console.error(`Redis: ${error.code ?? error.name}`)) // it reconnects automatically
 await connection.connect()
 const store = redis(connection, SERVICE_KEY ? { encryptionKey: SERVICE_KEY } : {})
 
@@ -32,7 +32,7 @@ const server = createServer(async (request, response) => {
       const upstream = await service.fetch(`${api}/notes`)
       return answer(upstream.status, await upstream.text())
     }
-    // your program has validated this token before it acts on it
+    // validate this token before you act on it, for example with latchkey/resource-server
     const [, subjectToken] = /^Bearer (.+)$/.exec(request.headers.authorization ?? '') ?? []
     if (!subjectToken) return answer(401, 'An access token is missing.')
     const forUser = createClient({ ...common, grant: tokenExchange({ subjectToken, audience: 'notes' }) })
@@ -53,6 +53,6 @@ server.listen(Number(SERVICE_PORT ?? 8080), '127.0.0.1', () => {
 process.once('SIGTERM', async () => {
   server.close()
   service.dispose()
-  await store.idle() // a refresh that is under way ends first
+  await store.idle() // waits for a refresh in progress
   connection.destroy()
 })

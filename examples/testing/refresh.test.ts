@@ -2,9 +2,9 @@ import { createClient, memory } from 'latchkey'
 import { createTestServer, handClock, lostAnswer, status } from 'latchkey/testing'
 import { expect, test } from 'vitest'
 
-/** A client whose user is signed in, and the server and clock around it. */
+/** Creates a signed-in client with its server and clock. */
 async function signedIn() {
-  const clock = handClock({ skipUpToMs: 1500 }) // the short pauses of a retry pass by themselves
+  const clock = handClock({ skipUpToMs: 1500 }) // skips the short pauses before a retry
   const server = createTestServer({ clock, accessTokenSeconds: 300 })
   const client = createClient({ ...server.options('ada'), store: memory() })
   await client.signIn()

@@ -16,8 +16,9 @@ export interface SignInOptions {
    */
   stepUp?: StepUp
   /**
-   * Whether to go to the provider with `prompt=none` first, and to ask the user only if the provider needs them: then the
-   * page goes on to the sign-in by itself. Default false. Where the page does not leave, as with `popup()`, the user is asked at once.
+   * Whether to try `prompt=none` first. Only if the provider needs the user, the page automatically continues to the normal
+   * sign-in. It has no effect with a user agent that does not leave the page, such as `popup()`, and excludes a `prompt`
+   * in `authorizationParameters`. Default false.
    */
   silentFirst?: boolean
   /** How to reach the authorization server, such as `popup()`. Default: the client's own `userAgent`. */
@@ -120,7 +121,7 @@ export interface Client {
   /**
    * Returns a valid access token, for requests that do not use `fetch`, such as a WebSocket. Refreshes first if necessary.
    * Your code is responsible for where it sends the token.
-   * @throws AuthorizationRequiredError if there is no session, or no refresh token where a refresh is necessary; ServerError,
+   * @throws AuthorizationRequiredError if there is no session, or no refresh token when a refresh is necessary; ServerError,
    * NetworkError, StorageError or LockTimeoutError if the refresh failed; ConfigurationError for an unknown `resource`
    * or an invalid `scope`.
    */

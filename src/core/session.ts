@@ -73,7 +73,7 @@ export const sessionOf = (stored: Stored): SessionRecord | undefined =>
   stored && 'tokens' in stored ? stored : undefined
 export const endOf = (stored: Stored): EndedSession | undefined =>
   stored && 'ended' in stored ? stored : undefined
-/** Whether a session that ended so may come back without its user. Not where they left, or had to be asked again. */
+/** Whether latchkey may restore a session without the user. Not after a sign-out, or if a session limit ended it. */
 export const mayBeRestored = (ended: EndReason): boolean => !/^(signed_out|.*_limit)$/.test(ended)
 export const epochOf = (stored: Stored): number =>
   (stored && ('unusable' in stored ? stored.record : stored)?.epoch) ?? 0

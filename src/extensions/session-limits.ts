@@ -5,54 +5,54 @@ import { ConfigurationError } from '../errors.ts'
 
 /** Options of `sessionLimits()`. Set at least one of the first two. */
 export interface SessionLimitsOptions {
-  /** How many seconds after its sign-in a session ends, whatever the user does. More than 0. Default: no such limit. */
+  /** How many seconds after its sign-in a session ends, even if the user is active. More than 0. Default: no such limit. */
   maxSessionSeconds?: number
-  /** After how many seconds without the user a session ends, counted over all tabs. More than 0. Default: no such limit. */
+  /** After how many seconds without activity in any tab a session ends. More than 0. Default: no such limit. */
   maxIdleSeconds?: number
-  /** How many seconds before the end `ending` says so. 0 or more. Default 60. */
+  /** How many seconds before the end `ending` announces it. 0 or more. Default 60. */
   warnSeconds?: number
   /**
-   * Watches the user, and calls `active` when they do something. It returns a function that stops it. Default: pointer, keys,
-   * wheel and touch in a page; nothing elsewhere.
+   * Watches the user, and calls `active` when the user does something. It returns a function that stops it. Default: watches
+   * pointer, keys, wheel and touch in a page; nothing without a page.
    */
   watch?: (active: () => void) => () => void
 }
 
-/** The end that is near. */
+/** The announced end of a session. */
 export interface SessionEnding {
   readonly reason: 'session_limit' | 'idle_limit'
-  /** In ms since 1970. */
+  /** When the session ends, in ms since 1970. */
   readonly endsAt: EpochMs
 }
 
-/** An extension for one client, and what a page shows of it. */
+/** An extension for one client, with the announced end for the page to show. */
 export interface SessionLimits extends Extension {
-  /** The end that is near, or `undefined`: the same object until something changes. */
+  /** The announced end, or `undefined`: the same object until something changes. */
   readonly ending: SessionEnding | undefined
   /**
    * Calls `listener` at every change of `ending`.
    * @returns a function that stops it.
    */
   subscribe(listener: (ending: SessionEnding | undefined) => void): () => void
-  /** The user is here: for a button "Stay signed in", and for what `watch` does not see. */
+  /** Reports that the user is active. Call it for a button "Stay signed in", and for activity that `watch` does not see. */
   active(): void
 }
 
-/** What all who share the store know of a session. */
+/** The stored record of a session's use, which all clients of the store share. */
 interface Usage {
   readonly schema: 1
   readonly sessionId: string
   readonly startedAt: EpochMs
-  /** How old it was at least when this was written: counts where the clock was set back since. */
+  /** The age of the session when this record was written: a lower limit if the clock is set back afterwards. */
   readonly ageMs: number
   readonly activeAt: EpochMs
 }
 
-/** While the end is near, how often to look whether the user is active in another tab. */
+/** Shortly before the end, how often to check whether the user is active in another tab. */
 const LOOK_MS = 2000
-/** How often the user's activity is stored at most; for a short limit, more often. */
+/** The longest time until activity is stored. It is shorter for a short limit. */
 const SAVE_MS = 15_000
-/** Timers of more than 24 days run at once, and a machine may sleep: none is longer than this. */
+/** The longest timer. Timers of more than 24 days fire immediately, and a machine may sleep during a long one. */
 const LONGEST_MS = 3_600_000
 
 const isUsage = (stored: unknown, sessionId: string): stored is Usage => {
@@ -70,14 +70,14 @@ function parseSeconds(name: string, seconds: number | undefined, least: number):
   )
 }
 
-/** Milliseconds since it was made, by whichever clock says more: one may be set back, the other stands while a machine sleeps. */
+/** Measures elapsed ms with two clocks and returns the longer time: one may be set back, the other may stop during sleep. */
 function stopwatch(clock: Clock): () => number {
   const elapsed = () => clock.elapsed?.() ?? 0
   const [from, since] = [clock.now(), elapsed()]
   return () => Math.max(clock.now() - from, elapsed() - since, 0)
 }
 
-/** How old a session is and for how long nobody was active in it, as one realm knows it. */
+/** The age and the idle time of a session, as this client knows them. */
 class Count {
   readonly sessionId: string
   readonly #clock: Clock
@@ -109,23 +109,23 @@ class Count {
     this.#idleMs = idleMs
   }
 
-  /** The user did something here. */
+  /** Resets the idle time, because the user is active in this client. */
   active(): void {
     this.#set(this.ageMs, 0)
   }
 
-  /** What is stored, perhaps by another realm. */
+  /** Updates the count from the stored record, which another client may have written. */
   learn(usage: Usage): void {
     const now = this.#clock.now()
     const ageMs = Math.max(this.ageMs, now - usage.startedAt, usage.ageMs)
-    // by the clock only where it is news: what is known here has been counted since
+    // only a new time is compared with the clock; a known one has been counted since then
     const isNews = usage.activeAt !== this.#usage.activeAt
     const idleMs = isNews ? Math.min(this.idleMs, Math.max(now - usage.activeAt, 0)) : this.idleMs
     this.#usage = usage
     this.#set(ageMs, idleMs)
   }
 
-  /** What to store of it over what is there, which may be of another session. */
+  /** Returns the record to store. If the stored record is another session's, it stays. */
   saved(stored: unknown): unknown {
     if (stored !== undefined && !isUsage(stored, this.sessionId)) return stored
     const usage = { ...(stored ?? this.#usage), activeAt: Math.round(this.#clock.now() - this.idleMs) }
@@ -134,7 +134,7 @@ class Count {
   }
 }
 
-/** What works in one client. */
+/** Applies the limits in one client. */
 function createLimits(
   { keyValue, prefix, clock, session, readSession, endSession }: ExtensionContext,
   limits: { readonly maxMs: number; readonly idleMs: number; readonly warnMs: number },
@@ -170,12 +170,12 @@ function createLimits(
     const known = count
     cancelSave?.()
     cancelSave = undefined
-    // best effort: while the store fails, this realm counts by itself
+    // best effort: while the store fails, this client counts alone
     if (known) keyValue.update(key, stored => known.saved(stored)).catch(() => {})
   }
   const active = () => {
     if (!count) return
-    if (isDue()) return void check() // too late, unless somebody was active in another tab
+    if (isDue()) return void check() // too late, unless the user was active in another tab
     const isNear = left(count).ms <= limits.warnMs
     count.active()
     if (isNear) {
@@ -194,7 +194,7 @@ function createLimits(
     cancelCheck = clock.after(Math.min(Math.max(Math.ceil(next), 1), LONGEST_MS), () => void check(), true)
   }
 
-  /** The session as it is counted from here on, by what is stored of it. */
+  /** Returns the count of a session, updated from the store, or `undefined` if it is no longer the stored session. */
   const countOf = async (sessionId: string): Promise<Count | undefined> => {
     const known = count?.sessionId === sessionId ? count : undefined
     try {
@@ -209,20 +209,20 @@ function createLimits(
       if (!isUsage(stored, sessionId)) return known
       if (!known) return new Count(stored, clock)
       known.learn(stored)
-    } catch {} // while the store fails, this realm counts by itself
+    } catch {} // while the store fails, this client counts alone
     return known
   }
 
   const check = async () => {
     const sessionId = session()?.sessionId
     const found = sessionId === undefined ? undefined : await countOf(sessionId)
-    if (session()?.sessionId !== sessionId) return // who began that one checks it
+    if (session()?.sessionId !== sessionId) return // the code that changed the session checks the new one
     if (!found) return rest()
     const known = count?.sessionId === found.sessionId ? count : found
     count = known
     const { ms, reason } = left(known)
     if (ms > 0) return arm(known)
-    await endSession(known.sessionId, reason, true).catch(() => {}) // it has ended here, whatever the store says
+    await endSession(known.sessionId, reason, true).catch(() => {}) // it has ended in this client even if the store fails
     if (count === known) rest()
   }
 
@@ -237,7 +237,11 @@ function createLimits(
   return { hooks, active }
 }
 
-/** @param watch how to learn that the user does something. */
+/**
+ * Creates the extension.
+ * @param watch see `SessionLimitsOptions`.
+ * @throws ConfigurationError for a wrong option.
+ */
 export function createSessionLimits(
   { maxSessionSeconds, maxIdleSeconds, warnSeconds = 60 }: SessionLimitsOptions,
   watch: NonNullable<SessionLimitsOptions['watch']>,
@@ -254,7 +258,7 @@ export function createSessionLimits(
   let active: (() => void) | undefined
   const show = (next: SessionEnding | undefined) => {
     const isSame = ending?.reason === next?.reason
-    // the same end, but for what the two clocks differ by
+    // the same end: the two clocks differ slightly
     if (isSame && Math.abs((ending?.endsAt ?? 0) - (next?.endsAt ?? 0)) < 1000) return
     ending = next && Object.freeze(next)
     listeners.tell(ending)

@@ -7,7 +7,7 @@ import { createBackChannelLogout, type LoggedOut } from '../../src/back-channel-
 import type { SessionLimitsOptions } from '../../src/session-limits.ts'
 import { appPage, bundle } from './e2e-pages.ts'
 
-/** What a page of an app is told of its surroundings. */
+/** The configuration of an app's page. */
 export interface SsoConfig {
   readonly issuer: string
   readonly clientId: string
@@ -15,24 +15,24 @@ export interface SsoConfig {
   readonly limits?: SessionLimitsOptions
 }
 
-/** Two apps on two origins, a service, and the provider that all of them sign in at. */
+/** Two apps on two origins, a service, and their common provider. */
 export interface SsoApps {
   readonly issuer: string
   readonly one: string
   readonly two: string
-  /** What the provider told the service by back-channel logout. */
+  /** The provider's back-channel logout requests to the service. */
   readonly loggedOut: readonly LoggedOut[]
-  /** For pages that are loaded from now on. */
+  /** Sets the limits of pages that load from now on. */
   limit(limits: SessionLimitsOptions | undefined): void
   close(): Promise<void>
 }
 
-/** The provider's own apps need no consent, and it gives ID Tokens a `sid`. */
+/** Configures a provider that needs no consent for its own apps, and puts a `sid` into ID Tokens. */
 const withoutConsent = (configuration: Configuration): Configuration => ({
   ...configuration,
   extraParams: ['organization'],
   expiresWithSession: async () => true,
-  // the provider's own keeps away from loopback addresses, where the service is
+  // the provider's own `fetch` refuses loopback addresses, where the service runs
   fetch: (url, { method, headers, body, redirect, signal }: RequestInit = {}) =>
     fetch(url, { method, headers, body, redirect, signal }),
   async loadExistingGrant({ oidc }): Promise<Grant | undefined> {

@@ -1,4 +1,4 @@
-/** One of two apps of one provider: runs in the browser, bundled by sso-apps.ts. Tests reach it as `window.sso`. */
+/** Runs in the browser, bundled by sso-apps.ts: one of two apps of one provider. Tests reach it as `window.sso`. */
 import { type ClientEvent, createClient } from 'latchkey'
 import { frontChannelLogout } from 'latchkey/front-channel-logout'
 import { sessionLimits } from 'latchkey/session-limits'
@@ -21,7 +21,7 @@ const client = createClient({
 const events: ClientEvent[] = []
 client.events.subscribe(event => events.push(event))
 
-/** What became of a promise, as it can be handed to a test. */
+/** The result of a promise, in a form that a page can pass to a test. */
 const outcomeOf = (work: Promise<unknown>): Promise<unknown> =>
   work.then(
     value => value,
@@ -38,7 +38,7 @@ const sso = {
   reason: () => ('reason' in client.session ? client.session.reason : undefined),
   call: () => outcomeOf(client.fetch(apiUrl).then(({ status }) => status)),
   refresh: () => outcomeOf(client.getAccessToken({ forceRefresh: true }).then(() => 'refreshed')),
-  /** All that is kept in this origin, as text. */
+  /** Everything that this origin stores, as text. */
   kept: () =>
     new Promise<string>((resolve, reject) => {
       const opening = indexedDB.open('latchkey')

@@ -1,6 +1,6 @@
 /**
  * Finds an element that must be in the page.
- * @throws Error when index.html does not have it.
+ * @throws Error if index.html does not contain it.
  */
 export function element<E extends HTMLElement = HTMLElement>(selector: string): E {
   const found = document.querySelector<E>(selector)

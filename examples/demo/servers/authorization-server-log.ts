@@ -12,16 +12,16 @@ export type AuthorizationServerLogEntry =
       readonly error?: string
     }
   | { readonly type: 'access-token-issued'; readonly clientId: string; readonly accessToken: string }
-  /** By its client or by the server itself. */
+  /** Its client or the server itself revoked it. */
   | { readonly type: 'access-token-revoked'; readonly clientId: string; readonly accessToken: string }
   | {
       readonly type: 'refresh-token-issued'
       readonly clientId: string
       readonly refreshToken: string
-      /** 0 for the one that came with the grant, then one more each time. */
+      /** 0 for the first refresh token of a grant; it increases by one at each rotation. */
       readonly rotation: number
     }
-  /** It was used; it works only once. */
+  /** The client used it. It works only once. */
   | { readonly type: 'refresh-token-consumed'; readonly clientId: string; readonly refreshToken: string }
   | { readonly type: 'refresh-token-revoked'; readonly clientId: string; readonly refreshToken: string }
   /** Everything from one consent has ended: after a revocation, a sign-out, or the second use of a refresh token. */

@@ -3,13 +3,13 @@ import { type Protect, protect } from 'latchkey/resource-server'
 import type { ResourceServerLogEntry } from './resource-server.ts'
 
 export interface TokenCheckOptions {
-  /** The authorization server that issues the tokens; its introspection endpoint is found by discovery. */
+  /** The authorization server that issues the tokens. Its metadata contains the introspection endpoint. */
   issuer: string
   credentials: { readonly clientId: string; readonly clientSecret: string }
   log: (entry: ResourceServerLogEntry) => void
 }
 
-/** Asks the authorization server about every token, so that it refuses a revoked one at once. */
+/** Asks the authorization server about every token, so that a revoked one is refused immediately. */
 export function createTokenCheck({ issuer, credentials, log }: TokenCheckOptions): Protect {
   return protect({
     issuer: {
@@ -17,10 +17,10 @@ export function createTokenCheck({ issuer, credentials, log }: TokenCheckOptions
       introspection: {
         clientId: credentials.clientId,
         clientAuthentication: clientSecretBasic(credentials.clientSecret),
-        // nothing is remembered: the demo shows what a revocation does
+        // no cache: the demo shows the effect of a revocation
         cacheSeconds: 0,
         inactiveCacheSeconds: 0,
-        // this server has one API, and its tokens name none
+        // the server has only one API, and its tokens have no audience
         acceptWithoutAudience: true,
       },
     },

@@ -10,7 +10,7 @@ export interface Listening {
 }
 
 export interface ListenOptions {
-  /** What the server is, for messages. */
+  /** The name of the server, for messages. */
   name: string
   /** Default 0: any free port. */
   port?: number
@@ -20,7 +20,7 @@ export interface ListenOptions {
 
 /**
  * Listens on 127.0.0.1.
- * @throws Error with one sentence when the port is taken or not allowed.
+ * @throws Error with one sentence if the port is taken or not allowed.
  */
 export async function listen(server: Server, options: ListenOptions): Promise<Listening> {
   const { name, port = 0, portOption = 'the option "port"' } = options

@@ -30,13 +30,13 @@ export const providerConfiguration = (settings: ProviderSettings): Configuration
   scopes: demoScopes,
   responseTypes: ['code'],
   claims: { openid: ['sub'], profile: ['name', 'preferred_username'] },
-  // so that the ID Token alone says who is signed in
+  // so that the ID Token contains the user's name
   conformIdTokenClaims: false,
   findAccount: (_ctx, sub) => settings.findAccount(sub),
   interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
   pkce: { required: () => true },
   rotateRefreshToken: true,
-  // oidc-provider honours `offline_access` only beside `prompt=consent`; here a client that may refresh always can.
+  // oidc-provider honours `offline_access` only with `prompt=consent`; here every client that may refresh gets one
   issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
   expiresWithSession: async () => false,
   clientBasedCORS: (_ctx, origin, client) =>

@@ -35,7 +35,7 @@ interface Answer {
 
 const LONGEST_NOTE_BYTES = 4096
 
-/** All that the check of a token reads. */
+/** The headers that the check of a token reads. */
 const credentialsOf = ({ authorization }: IncomingMessage['headers']): Record<string, string> =>
   authorization === undefined ? {} : { authorization }
 

@@ -7,10 +7,10 @@ function refuse(r, status, challenge) {
   r.return(status)
 }
 
-/** Answers the subrequest of `auth_request`: 204, 401, 403, or 500 where nobody can say. */
+/** Answers the subrequest of `auth_request`: 204, 401, 403, or 500 if the authorization server does not answer. */
 async function authorize(r) {
   const sent = r.headersIn.Authorization
-  // no error where no token was sent (RFC 6750 section 3.1)
+  // no error code in the challenge if there was no token (RFC 6750 section 3.1)
   if (!sent) return refuse(r, 401, 'Bearer')
   const parts = CREDENTIALS.exec(sent)
   if (!parts) return refuse(r, 401, 'Bearer error="invalid_token"')

@@ -11,7 +11,7 @@ const test = base.extend<object, SignedIn>({
   server: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the fixtures that one needs
     async ({}, use) => {
-      // with the grace period, every test may refresh with the refresh token of the saved state
+      // with a grace period, every test can use the refresh token of the saved state
       const server = createTestServer({ redirectUri: 'http://127.0.0.1:5173/callback', graceMs: 3_600_000 })
       server.user = { sub: 'ada', name: 'Ada' }
       await use(server)

@@ -1,7 +1,7 @@
 import { apiUrl, client } from '#lib/client.ts'
 
 export const load = async ({ parent }: { parent: () => Promise<unknown> }) => {
-  await parent() // the guard of the layout
+  await parent() // waits for the guard of the layout
   const notes: unknown[] = await (await client.fetch(apiUrl)).json()
   return { notes }
 }
