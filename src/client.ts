@@ -1,19 +1,17 @@
 import type {
   Authorization,
   AuthorizationPorts,
-  LeaveForSignOut,
   LeftSession,
   SecondHalf,
   ServerSettings,
 } from './core/authorization.ts'
-import { showBy } from './core/callback.ts'
 import type { Client } from './core/client.ts'
 import { baseOf, isOrigin, tokenName } from './core/destination.ts'
 import { createEventLog } from './core/event-log.ts'
 import { actionContext, type Extension } from './core/extension.ts'
 import { sessionKey } from './core/keys.ts'
 import { createListeners } from './core/listeners.ts'
-import type { Environment, Page } from './core/ports.ts'
+import { type AuthorizationEnvironment, type Environment, type Page, showBy } from './core/ports.ts'
 import { emptySession, endOf, type SessionRecord, sessionOf } from './core/session.ts'
 import { abortable, once, singleFlight } from './core/waiting.ts'
 import { ConfigurationError } from './errors.ts'
@@ -23,13 +21,14 @@ import { createLiveSession } from './session/session.ts'
 import { createSignIn } from './session/sign-in.ts'
 import { createTokenStore } from './session/token-store.ts'
 import { createWatchedTime } from './session/watched-time.ts'
-import { limited, typedLock } from './storage/limited.ts'
+import { limited } from './storage/limited.ts'
 
 /** The exports of the second half: the communication with the authorization server, and the check of all options. */
 export interface SecondHalfModule {
   /** @throws ConfigurationError for a wrong option. Its message names the option, the value and a correct one. */
   parseOptions(options: ClientOptions, base: string | undefined, isReadable: boolean): ServerSettings
   createAuthorization(ports: AuthorizationPorts): Authorization
+  readonly authorizationEnvironment: AuthorizationEnvironment
 }
 
 /** @param module the second half, or a function that loads it on first use. */
@@ -113,7 +112,7 @@ export function composeClient(
   module: SecondHalfModule | (() => Promise<SecondHalfModule>),
 ): Client {
   if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
-  const { watchLeaving, hash, isReadable = false } = environment
+  const { isReadable = false } = environment
   const page = withRouter(environment.page, options.navigate)
   const base = page?.location()
   const check = ({ parseOptions }: SecondHalfModule) => parseOptions(options, base, isReadable)
@@ -129,7 +128,6 @@ export function composeClient(
     ? options.userAgent
     : (grant?.userAgent ?? environment.userAgent())
   const keyValue = limited(store.keyValue, clock)
-  const lock = typedLock(store.lock)
   // entries of other clients, grants and sessions have other prefixes, so latchkey never reads them
   const prefix = [
     `latchkey ${settings.issuer} ${settings.clientId}`,
@@ -179,8 +177,10 @@ export function composeClient(
   const authorization = createSecondHalf(module, half =>
     half.createAuthorization({
       settings: checked ?? check(half),
-      ...{ extensions, fetch, clock, emit, warn, keyValue, lock, prefix, realm, records, page },
-      ...{ watchLeaving, now, random, hash, left, host, warnings: log.warnings },
+      ...{ extensions, fetch, clock, emit, warn, keyValue, prefix, realm, records, page },
+      lock: store.lock,
+      ...half.authorizationEnvironment,
+      ...{ now, random, left, host, warnings: log.warnings },
       owner: `${prefix} in ${store.name}`,
       changed: changes.tell,
       adopted: () => changes.tell(undefined),
@@ -217,7 +217,6 @@ export function composeClient(
     resources: settings.resources,
     baseUrl: environment.baseUrl,
   }
-  const leave = environment.leave ?? page?.leave
   const shareSignOut = singleFlight<void>()
 
   return {
@@ -259,9 +258,8 @@ export function composeClient(
       const isLeaving = endProviderSession ?? (settings.endsProviderSession || isAsked)
       await shareSignOut('', () =>
         live.signOut(async (ended, gone) => {
-          const leaving: LeaveForSignOut = async (url, returnUri) => leave?.(url, gone, returnUri)
           const { signOut } = await authorization.get()
-          await signOut(ended, request, isLeaving && leave ? leaving : undefined)
+          await signOut(ended, request, isLeaving ? gone : undefined)
         }),
       )
     },
