@@ -16,6 +16,7 @@ import { emptySession, endOf, type SessionRecord, sessionOf } from './core/sessi
 import { abortable, once, singleFlight } from './core/waiting.ts'
 import { ConfigurationError } from './errors.ts'
 import { type AuthFetchPorts, createAuthFetch } from './fetch/auth-fetch.ts'
+import type { createReplay } from './fetch/replay.ts'
 import type { ClientOptions } from './options.ts'
 import { createLiveSession } from './session/session.ts'
 import { createSignIn } from './session/sign-in.ts'
@@ -29,20 +30,22 @@ export interface SecondHalfModule {
   parseOptions(options: ClientOptions, base: string | undefined, isReadable: boolean): ServerSettings
   createAuthorization(ports: AuthorizationPorts): Authorization
   readonly authorizationEnvironment: AuthorizationEnvironment
+  readonly createReplay: typeof createReplay
 }
 
-/** @param module the second half, or a function that loads it on first use. */
+/** @param whole the second half, if it is already loaded. */
 function createSecondHalf(
-  module: SecondHalfModule | (() => Promise<SecondHalfModule>),
+  load: () => Promise<SecondHalfModule>,
   create: (module: SecondHalfModule) => Authorization,
+  whole: SecondHalfModule | undefined,
 ): SecondHalf {
-  let loaded = typeof module === 'function' ? undefined : create(module)
+  let loaded = whole && create(whole)
   return {
     get loaded() {
       return loaded
     },
     get: once(async () => {
-      loaded ??= create(typeof module === 'function' ? await module() : module)
+      loaded ??= create(await load())
       return loaded
     }),
   }
@@ -117,7 +120,8 @@ export function composeClient(
   const base = page?.location()
   const check = ({ parseOptions }: SecondHalfModule) => parseOptions(options, base, isReadable)
   // if the second half is already loaded, it checks all options before latchkey creates anything from them
-  const checked = typeof module === 'function' ? undefined : check(module)
+  const [load, whole] = typeof module === 'function' ? [module] : [async () => module, module]
+  const checked = whole && check(whole)
   const settings = readOptions(options, base)
   const { grant, session, grantScope: scope } = settings
   const { clock = environment.clock, fetch = environment.fetch } = options
@@ -174,21 +178,24 @@ export function composeClient(
   const { tokenType, presentation } = extensions.find(one => one.tokenType) ?? {}
   const records = createTokenStore(keyValue, sessionKey(prefix), tokenType)
   const now = createWatchedTime(clock, records)
-  const authorization = createSecondHalf(module, half =>
-    half.createAuthorization({
-      settings: checked ?? check(half),
-      ...{ extensions, fetch, clock, emit, warn, keyValue, prefix, realm, records, page },
-      lock: store.lock,
-      ...half.authorizationEnvironment,
-      ...{ now, random, left, host, warnings: log.warnings },
-      owner: `${prefix} in ${store.name}`,
-      changed: changes.tell,
-      adopted: () => changes.tell(undefined),
-      wokeAt: () => wokeAt,
-      home: (page ? undefined : environment.baseUrl()) ?? settings.redirectUri,
-      origin: isReadable ? originOf(environment.baseUrl()) : undefined,
-      isKept: () => store.reach?.() !== 'page',
-    }),
+  const authorization = createSecondHalf(
+    load,
+    half =>
+      half.createAuthorization({
+        settings: checked ?? check(half),
+        ...{ extensions, fetch, clock, emit, warn, keyValue, prefix, realm, records, page },
+        lock: store.lock,
+        ...half.authorizationEnvironment,
+        ...{ now, random, left, host, warnings: log.warnings },
+        owner: `${prefix} in ${store.name}`,
+        changed: changes.tell,
+        adopted: () => changes.tell(undefined),
+        wokeAt: () => wokeAt,
+        home: (page ? undefined : environment.baseUrl()) ?? settings.redirectUri,
+        origin: isReadable ? originOf(environment.baseUrl()) : undefined,
+        isKept: () => store.reach?.() !== 'page',
+      }),
+    whole,
   )
   const live = createLiveSession({
     ...{ records, clock, now, emit, authorization, changes, left },
@@ -212,7 +219,7 @@ export function composeClient(
   const calls: AuthFetchPorts = {
     ...{ tokens: live, presentation, emit, warn, clock, started },
     send: fetch,
-    judge: async (...answer) => (await authorization.get()).judgeAnswer(...answer),
+    loadReplay: async () => (await load()).createReplay,
     allowedOrigins: settings.allowedOrigins,
     resources: settings.resources,
     baseUrl: environment.baseUrl,

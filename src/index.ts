@@ -1,6 +1,7 @@
 import { createAuthorization } from './authorization/index.ts'
 import { composeClient } from './client.ts'
 import type { Client } from './core/client.ts'
+import { createReplay } from './fetch/replay.ts'
 import { type ClientOptions, parseOptions } from './options.ts'
 import { authorizationEnvironment } from './platform/browser/authorization-environment.ts'
 import { browserEnvironment } from './platform/browser/environment.ts'
@@ -21,5 +22,5 @@ export * from './public-types.ts'
  */
 export const createClient = (options: ClientOptions): Client =>
   composeClient(options, browserEnvironment({ indexedDb, memory, redirect }), {
-    ...{ parseOptions, createAuthorization, authorizationEnvironment },
+    ...{ parseOptions, createAuthorization, authorizationEnvironment, createReplay },
   })

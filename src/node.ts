@@ -2,6 +2,7 @@ import { createAuthorization } from './authorization/index.ts'
 import { composeClient } from './client.ts'
 import type { Client } from './core/client.ts'
 import { ConfigurationError } from './errors.ts'
+import { createReplay } from './fetch/replay.ts'
 import { type ClientOptions, parseOptions } from './options.ts'
 import { device } from './platform/device.ts'
 import { sha256 } from './platform/digest.ts'
@@ -52,6 +53,7 @@ export function createClient(options: NodeClientOptions): Client {
   return composeClient(whole, environment, {
     parseOptions: parseNodeOptions,
     createAuthorization,
+    createReplay,
     authorizationEnvironment: { hash: sha256, leave: showSignOut },
   })
 }

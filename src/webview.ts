@@ -4,6 +4,7 @@ import type { Client } from './core/client.ts'
 import { type Environment, type Store, showBy, type UserAgent } from './core/ports.ts'
 import { singleFlight, withTimeLimit } from './core/waiting.ts'
 import { CallbackError, ConfigurationError, LatchkeyError } from './errors.ts'
+import { createReplay } from './fetch/replay.ts'
 import { localLock } from './lock/local.ts'
 import { type ClientOptions, parseOptions } from './options.ts'
 import { authorizationEnvironment } from './platform/browser/authorization-environment.ts'
@@ -72,6 +73,7 @@ export function createClient(options: WebviewClientOptions): Client {
   const client = composeClient(options, environment, {
     parseOptions,
     createAuthorization,
+    createReplay,
     authorizationEnvironment: {
       ...authorizationEnvironment,
       leave: (url, _gone, returnUri) => userAgent.leave(url, returnUri),

@@ -4,7 +4,6 @@ import type {
   SignInRequest,
   SignOutRequest,
 } from '../core/authorization.ts'
-import { judgeAnswer } from '../core/challenge.ts'
 import { resourceOf } from '../core/destination.ts'
 import { transactionPrefix } from '../core/keys.ts'
 import type { Lock } from '../core/ports.ts'
@@ -115,7 +114,6 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
         )
     },
     revoke,
-    judgeAnswer,
     server,
     endpoint: async name => endpointOf(await server(), name, settings.clientAuthentication?.mtls),
     transport,

@@ -1,5 +1,4 @@
 import type { EndReason, LatchkeyError, StorageError } from '../errors.ts'
-import type { Verdict } from './challenge.ts'
 import type { SignInOptions, SignOutOptions } from './client.ts'
 import type { Resource } from './destination.ts'
 import type { Emit, Warn, Warning } from './events.ts'
@@ -231,8 +230,6 @@ export interface Authorization {
   ): Promise<void>
   /** Revokes a refresh token in the background. */
   revoke(refreshToken: string): void
-  /** Decides what to do about an API's response, by its challenges. */
-  judgeAnswer(status: number, header: string | null, sent: readonly unknown[]): Verdict
   /** The server's metadata. */
   server(): Promise<Readonly<Record<string, unknown> & { issuer: string }>>
   /** @throws ConfigurationError if the server has no such endpoint, or it is not https. */

@@ -4,6 +4,7 @@ import { composeClient } from '../client.ts'
 import { actionContext } from '../core/extension.ts'
 import type { HostedRefresh } from '../core/ports.ts'
 import { accessTokenOf } from '../core/session.ts'
+import { createReplay } from '../fetch/replay.ts'
 import { type ClientOptions, parseOptions } from '../options.ts'
 import { authorizationEnvironment } from '../platform/browser/authorization-environment.ts'
 import { browserEnvironment } from '../platform/browser/environment.ts'
@@ -34,7 +35,7 @@ function createRefresh({ options, database }: HostRequest, own: HostOptions, rea
         },
       },
     },
-    { parseOptions, createAuthorization, authorizationEnvironment },
+    { parseOptions, createAuthorization, authorizationEnvironment, createReplay },
   )
   const { current, authorization } = client[actionContext] as LentParts
 

@@ -4,6 +4,7 @@ import { composeClient } from '../../src/client.ts'
 import type { Client } from '../../src/core/client.ts'
 import type { UserAgent } from '../../src/core/ports.ts'
 import { sessionOf } from '../../src/core/session.ts'
+import { createReplay } from '../../src/fetch/replay.ts'
 import { type ClientOptions, parseOptions } from '../../src/options.ts'
 import { sha256 } from '../../src/platform/digest.ts'
 import { parseStored } from '../../src/session/record.ts'
@@ -58,7 +59,7 @@ function stage() {
         wake: undefined,
         baseUrl: () => undefined,
       },
-      { parseOptions, createAuthorization, authorizationEnvironment: { hash: sha256 } },
+      { parseOptions, createAuthorization, createReplay, authorizationEnvironment: { hash: sha256 } },
     )
     made.push(one)
     return one

@@ -4,6 +4,7 @@ import { composeClient } from '../../src/client.ts'
 import type { Client } from '../../src/core/client.ts'
 import type { ClientEvent } from '../../src/core/events.ts'
 import type { Fetch, Store, UserAgent, Wake, WatchLeaving } from '../../src/core/ports.ts'
+import { createReplay } from '../../src/fetch/replay.ts'
 import { type ClientOptions, parseOptions } from '../../src/options.ts'
 import { sha256 } from '../../src/platform/digest.ts'
 import { findSecrets, type Shown, watchClient } from './canaries.ts'
@@ -136,6 +137,7 @@ export function worlds(): (options?: Partial<StrictAsOptions>) => World {
         {
           parseOptions,
           createAuthorization,
+          createReplay,
           authorizationEnvironment: { hash: sha256, watchLeaving, leave: page?.leave, relay: page?.relay },
         },
       )

@@ -4,6 +4,7 @@ import { ConfigurationError } from '../../errors.ts'
 /** The channel between a popup and the page that waits for it. Both have the same origin. */
 export const relayChannel = (state: string) => new BroadcastChannel(`latchkey relay ${state}`)
 
+/** The page of this window. `undefined` in workers and on servers. */
 export function browserPage(): Page | undefined {
   if (typeof document === 'undefined' || typeof location === 'undefined') return undefined
   return {
@@ -17,7 +18,6 @@ export function browserPage(): Page | undefined {
         history.replaceState(history.state, '', url)
       } catch {} // some browsers limit such calls or refuse the address; the sign-in itself is already stored
     },
-/** The page of this window. `undefined` in workers and on servers. */
   }
 }
 

@@ -4,6 +4,7 @@ import { createAuthorization } from '../../../src/authorization/index.ts'
 import { composeClient } from '../../../src/client.ts'
 import type { Client } from '../../../src/core/client.ts'
 import type { ClientEvent } from '../../../src/core/events.ts'
+import { createReplay } from '../../../src/fetch/replay.ts'
 import { type ClientOptions, parseOptions } from '../../../src/options.ts'
 import { sha256 } from '../../../src/platform/digest.ts'
 import { findSecrets, type Shown, watchClient } from '../canaries.ts'
@@ -57,7 +58,7 @@ export function hostedWorlds() {
           userAgent: () => userAgent,
           baseUrl: () => undefined,
         },
-        { parseOptions, createAuthorization, authorizationEnvironment: { hash: sha256 } },
+        { parseOptions, createAuthorization, createReplay, authorizationEnvironment: { hash: sha256 } },
       )
       clients.push(made)
       const events: ClientEvent[] = []
