@@ -31,7 +31,8 @@ export interface AuthFetchPorts extends ReplayPorts {
 
 /** The code for a response that rejects an access token, from the first such response on. */
 interface Replays {
-  get(): Promise<Replay>
+  /** @returns `undefined` if it cannot be loaded. `signal` ends the waiting. */
+  get(signal?: AbortSignal | null): Promise<Replay | undefined>
   readonly loaded: Replay | undefined
 }
 
@@ -46,15 +47,16 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
   const { send } = ports
   const reader = createCallReader()
   let loaded: Replay | undefined
+  const load = once(async () => {
+    const create = await ports.loadReplay()
+    loaded = create(ports)
+    return loaded
+  })
   const replays: Replays = {
     get loaded() {
       return loaded
     },
-    get: once(async () => {
-      const create = await ports.loadReplay()
-      loaded = create(ports)
-      return loaded
-    }),
+    get: signal => orNone(abortable(load(), signal)),
   }
   const addresses = new Map<string, Destination | undefined>()
 
@@ -75,10 +77,7 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
     if (!read) {
       const response = await send(target.foreign ?? target.input, ...(args.slice(1) as [Arguments[1]]))
       if (!destination && response?.status === 401)
-        replays.get().then(
-          replay => replay.warnOf401(target, args[1]),
-          () => {},
-        )
+        replays.get().then(replay => replay?.warnOf401(target, args[1]))
       return response
     }
     if (!isOpen(read)) return send(read.input, args[1] && read.init)
@@ -127,7 +126,7 @@ function createSender(
       return response
     }
     const response = await send()
-    const replay = isOutdated && isKept ? await orNone(replays.get()) : undefined
+    const replay = isOutdated && isKept ? await replays.get(memberOf(call, 'signal')) : undefined
     return replay ? replay.replace(call, response, send) : response
   }
 
@@ -167,7 +166,7 @@ async function exchange(
   if (status !== 401) replays.loaded?.accepted(accessToken)
   const isRefused = status === 401 || status === 403
   // if the code that judges it cannot be loaded, the caller gets the response
-  const replay = isRefused ? await orNone(abortable(replays.get(), signal)) : undefined
+  const replay = isRefused ? await replays.get(signal) : undefined
   if (replay) {
     const sent = { url, resource, sessionId, signal, sender, call, isHere, query }
     return replay.follow(sent, response, accessToken)
