@@ -1,49 +1,51 @@
 import type {
   Authorization,
   AuthorizationPorts,
-  LeaveForSignOut,
   LeftSession,
   SecondHalf,
   ServerSettings,
 } from './core/authorization.ts'
-import { showBy } from './core/callback.ts'
 import type { Client } from './core/client.ts'
 import { baseOf, isOrigin, tokenName } from './core/destination.ts'
 import { createEventLog } from './core/event-log.ts'
 import { actionContext, type Extension } from './core/extension.ts'
 import { sessionKey } from './core/keys.ts'
 import { createListeners } from './core/listeners.ts'
-import type { Environment, Page } from './core/ports.ts'
+import { type AuthorizationEnvironment, type Environment, type Page, showBy } from './core/ports.ts'
 import { emptySession, endOf, type SessionRecord, sessionOf } from './core/session.ts'
 import { abortable, once, singleFlight } from './core/waiting.ts'
 import { ConfigurationError } from './errors.ts'
 import { type AuthFetchPorts, createAuthFetch } from './fetch/auth-fetch.ts'
+import type { createReplay } from './fetch/replay.ts'
 import type { ClientOptions } from './options.ts'
 import { createLiveSession } from './session/session.ts'
 import { createSignIn } from './session/sign-in.ts'
 import { createTokenStore } from './session/token-store.ts'
 import { createWatchedTime } from './session/watched-time.ts'
-import { limited, typedLock } from './storage/limited.ts'
+import { limited } from './storage/limited.ts'
 
 /** The exports of the second half: the communication with the authorization server, and the check of all options. */
 export interface SecondHalfModule {
   /** @throws ConfigurationError for a wrong option. Its message names the option, the value and a correct one. */
   parseOptions(options: ClientOptions, base: string | undefined, isReadable: boolean): ServerSettings
   createAuthorization(ports: AuthorizationPorts): Authorization
+  readonly authorizationEnvironment: AuthorizationEnvironment
+  readonly createReplay: typeof createReplay
 }
 
-/** @param module the second half, or a function that loads it on first use. */
+/** @param whole the second half, if it is already loaded. */
 function createSecondHalf(
-  module: SecondHalfModule | (() => Promise<SecondHalfModule>),
+  load: () => Promise<SecondHalfModule>,
   create: (module: SecondHalfModule) => Authorization,
+  whole: SecondHalfModule | undefined,
 ): SecondHalf {
-  let loaded = typeof module === 'function' ? undefined : create(module)
+  let loaded = whole && create(whole)
   return {
     get loaded() {
       return loaded
     },
     get: once(async () => {
-      loaded ??= create(typeof module === 'function' ? await module() : module)
+      loaded ??= create(await load())
       return loaded
     }),
   }
@@ -113,12 +115,13 @@ export function composeClient(
   module: SecondHalfModule | (() => Promise<SecondHalfModule>),
 ): Client {
   if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
-  const { watchLeaving, hash, isReadable = false } = environment
+  const { isReadable = false } = environment
   const page = withRouter(environment.page, options.navigate)
   const base = page?.location()
   const check = ({ parseOptions }: SecondHalfModule) => parseOptions(options, base, isReadable)
   // if the second half is already loaded, it checks all options before latchkey creates anything from them
-  const checked = typeof module === 'function' ? undefined : check(module)
+  const [load, whole] = typeof module === 'function' ? [module] : [async () => module, module]
+  const checked = whole && check(whole)
   const settings = readOptions(options, base)
   const { grant, session, grantScope: scope } = settings
   const { clock = environment.clock, fetch = environment.fetch } = options
@@ -129,7 +132,6 @@ export function composeClient(
     ? options.userAgent
     : (grant?.userAgent ?? environment.userAgent())
   const keyValue = limited(store.keyValue, clock)
-  const lock = typedLock(store.lock)
   // entries of other clients, grants and sessions have other prefixes, so latchkey never reads them
   const prefix = [
     `latchkey ${settings.issuer} ${settings.clientId}`,
@@ -176,19 +178,24 @@ export function composeClient(
   const { tokenType, presentation } = extensions.find(one => one.tokenType) ?? {}
   const records = createTokenStore(keyValue, sessionKey(prefix), tokenType)
   const now = createWatchedTime(clock, records)
-  const authorization = createSecondHalf(module, half =>
-    half.createAuthorization({
-      settings: checked ?? check(half),
-      ...{ extensions, fetch, clock, emit, warn, keyValue, lock, prefix, realm, records, page },
-      ...{ watchLeaving, now, random, hash, left, host, warnings: log.warnings },
-      owner: `${prefix} in ${store.name}`,
-      changed: changes.tell,
-      adopted: () => changes.tell(undefined),
-      wokeAt: () => wokeAt,
-      home: (page ? undefined : environment.baseUrl()) ?? settings.redirectUri,
-      origin: isReadable ? originOf(environment.baseUrl()) : undefined,
-      isKept: () => store.reach?.() !== 'page',
-    }),
+  const authorization = createSecondHalf(
+    load,
+    half =>
+      half.createAuthorization({
+        settings: checked ?? check(half),
+        ...{ extensions, fetch, clock, emit, warn, keyValue, prefix, realm, records, page },
+        lock: store.lock,
+        ...half.authorizationEnvironment,
+        ...{ now, random, left, host, warnings: log.warnings },
+        owner: `${prefix} in ${store.name}`,
+        changed: changes.tell,
+        adopted: () => changes.tell(undefined),
+        wokeAt: () => wokeAt,
+        home: (page ? undefined : environment.baseUrl()) ?? settings.redirectUri,
+        origin: isReadable ? originOf(environment.baseUrl()) : undefined,
+        isKept: () => store.reach?.() !== 'page',
+      }),
+    whole,
   )
   const live = createLiveSession({
     ...{ records, clock, now, emit, authorization, changes, left },
@@ -212,12 +219,11 @@ export function composeClient(
   const calls: AuthFetchPorts = {
     ...{ tokens: live, presentation, emit, warn, clock, started },
     send: fetch,
-    judge: async (...answer) => (await authorization.get()).judgeAnswer(...answer),
+    loadReplay: async () => (await load()).createReplay,
     allowedOrigins: settings.allowedOrigins,
     resources: settings.resources,
     baseUrl: environment.baseUrl,
   }
-  const leave = environment.leave ?? page?.leave
   const shareSignOut = singleFlight<void>()
 
   return {
@@ -259,9 +265,8 @@ export function composeClient(
       const isLeaving = endProviderSession ?? (settings.endsProviderSession || isAsked)
       await shareSignOut('', () =>
         live.signOut(async (ended, gone) => {
-          const leaving: LeaveForSignOut = async (url, returnUri) => leave?.(url, gone, returnUri)
           const { signOut } = await authorization.get()
-          await signOut(ended, request, isLeaving && leave ? leaving : undefined)
+          await signOut(ended, request, isLeaving ? gone : undefined)
         }),
       )
     },

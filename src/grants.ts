@@ -1,6 +1,6 @@
 import type { Grant, GrantContext } from './core/grant.ts'
 import * as unattended from './grants/unattended.ts'
-import { sha256 } from './platform/device.ts'
+import { sha256 } from './platform/digest.ts'
 import { memory } from './platform/memory.ts'
 
 export type { Grant, GrantContext } from './core/grant.ts'

@@ -1,14 +1,13 @@
 import { composeClient } from './client.ts'
 import type { Client } from './core/client.ts'
-import type { Store } from './core/ports.ts'
+import type { Store, UserAgent } from './core/ports.ts'
 import { notLoaded } from './core/waiting.ts'
 import type { ClientOptions } from './options.ts'
 import { browserEnvironment } from './platform/browser/environment.ts'
+import { redirectBy } from './platform/browser/page.ts'
 import { databaseStore, deferredStore, type IndexedDbOptions } from './platform/browser/stores.ts'
 
 export { type PopupOptions, popup } from './platform/browser/popup.ts'
-export { redirect } from './platform/browser/redirect.ts'
-export { memory } from './platform/memory.ts'
 export * from './public-types.ts'
 
 /** Firefox caches a failed import() until the page reloads; Chromium and WebKit try again. */
@@ -21,6 +20,16 @@ export const indexedDb = (options?: IndexedDbOptions): Store =>
 /** Like `tabStorage()` of `latchkey`. It loads with the second half, which finds out whether this tab is a duplicate. */
 export const tabStorage = (): Store =>
   deferredStore('sessionStorage', 'tab', async () => (await load()).tabStorage())
+
+/** Like `memory()` of `latchkey`. It loads with the second half. */
+export const memory = (): Store => deferredStore('memory', 'page', async () => (await load()).memory())
+
+/**
+ * Signs in with a redirect: this page navigates to the authorization server, which sends the user back. The default in
+ * browsers. `signIn()` rejects with a ConfigurationError in a worker and on a server.
+ */
+export const redirect = (): UserAgent =>
+  redirectBy(async url => (await load()).authorizationEnvironment.leave(url))
 
 /** Copies the options: the second half reads them when it has loaded, and later changes by the app must have no effect. */
 const readOnce = (options: ClientOptions): ClientOptions => {
@@ -37,7 +46,11 @@ const readOnce = (options: ClientOptions): ClientOptions => {
  * @throws ConfigurationError for a wrong option. Its message names the option and a correct value.
  */
 export function createClient(options: ClientOptions): Client {
-  const client = composeClient(options && readOnce(options), browserEnvironment(indexedDb), load)
+  const client = composeClient(
+    options && readOnce(options),
+    browserEnvironment({ indexedDb, memory, redirect }),
+    load,
+  )
   // not while a server renders; if it fails here, the call that needs it reports the failure
   if (globalThis.document || 'WorkerGlobalScope' in globalThis) load().catch(() => {})
   return client

@@ -2,8 +2,10 @@ import { createAuthorization } from './authorization/index.ts'
 import { composeClient } from './client.ts'
 import type { Client } from './core/client.ts'
 import { ConfigurationError } from './errors.ts'
+import { createReplay } from './fetch/replay.ts'
 import { type ClientOptions, parseOptions } from './options.ts'
 import { device } from './platform/device.ts'
+import { sha256 } from './platform/digest.ts'
 import { defaultFile, file } from './platform/node/file-store.ts'
 import { loopback } from './platform/node/loopback.ts'
 import { showSignOut } from './platform/node/system-browser.ts'
@@ -45,9 +47,13 @@ export function createClient(options: NodeClientOptions): Client {
     },
     userAgent: loopback,
     page: undefined,
-    leave: showSignOut,
     baseUrl: () => undefined,
     wake: undefined,
   }
-  return composeClient(whole, environment, { parseOptions: parseNodeOptions, createAuthorization })
+  return composeClient(whole, environment, {
+    parseOptions: parseNodeOptions,
+    createAuthorization,
+    createReplay,
+    authorizationEnvironment: { hash: sha256, leave: showSignOut },
+  })
 }

@@ -1,13 +1,14 @@
 import { createAuthorization } from './authorization/index.ts'
 import { composeClient } from './client.ts'
-import { showBy } from './core/callback.ts'
 import type { Client } from './core/client.ts'
-import type { Environment, Store, UserAgent } from './core/ports.ts'
+import { type Environment, type Store, showBy, type UserAgent } from './core/ports.ts'
 import { singleFlight, withTimeLimit } from './core/waiting.ts'
 import { CallbackError, ConfigurationError, LatchkeyError } from './errors.ts'
+import { createReplay } from './fetch/replay.ts'
 import { localLock } from './lock/local.ts'
 import { type ClientOptions, parseOptions } from './options.ts'
-import { browserPage, watchLeaving } from './platform/browser/page.ts'
+import { authorizationEnvironment } from './platform/browser/authorization-environment.ts'
+import { browserPage } from './platform/browser/page.ts'
 import { indexedDb } from './platform/browser/places.ts'
 import { browserWake } from './platform/browser/wake.ts'
 import { device, deviceClock } from './platform/device.ts'
@@ -65,13 +66,19 @@ export function createClient(options: WebviewClientOptions): Client {
     store: indexedDb,
     userAgent: () => userAgent,
     page: undefined,
-    leave: (url, _gone, returnUri) => userAgent.leave(url, returnUri),
     baseUrl: () => globalThis.document?.baseURI,
     wake: browserWake,
-    watchLeaving,
     isReadable: true,
   }
-  const client = composeClient(options, environment, { parseOptions, createAuthorization })
+  const client = composeClient(options, environment, {
+    parseOptions,
+    createAuthorization,
+    createReplay,
+    authorizationEnvironment: {
+      ...authorizationEnvironment,
+      leave: (url, _gone, returnUri) => userAgent.leave(url, returnUri),
+    },
+  })
   const { links } = userAgent
   const { start, signIn, dispose } = client
   const share = singleFlight<unknown>()

@@ -4,10 +4,11 @@ import type {
   SignInRequest,
   SignOutRequest,
 } from '../core/authorization.ts'
-import { judgeAnswer } from '../core/challenge.ts'
 import { resourceOf } from '../core/destination.ts'
 import { transactionPrefix } from '../core/keys.ts'
+import type { Lock } from '../core/ports.ts'
 import { runsGrant, type SessionRecord } from '../core/session.ts'
+import { LatchkeyError, StorageError } from '../errors.ts'
 import { parseSignIn, parseSignOut } from '../options.ts'
 import { createServerTime, createTransport } from './endpoint.ts'
 import { joinExtensions } from './extensions.ts'
@@ -24,8 +25,30 @@ import { endAtServer, endSignIns, revokeToken } from './sign-out.ts'
 import { refreshTokens, type TokenRequestPorts } from './token-request.ts'
 import { createTransactions } from './transaction.ts'
 
+/** Turns the lock's own failures into LatchkeyErrors. Errors of the work under the lock pass through. */
+const typedLock = (lock: Lock): Lock => ({
+  isHeld: lock.isHeld && (async name => (await lock.isHeld?.(name).catch(() => false)) ?? false),
+  run: async (name, work, waitMs) => {
+    let begun = false
+    try {
+      return await lock.run(
+        name,
+        () => {
+          begun = true
+          return work()
+        },
+        waitMs,
+      )
+    } catch (cause) {
+      if (begun || cause instanceof LatchkeyError) throw cause
+      throw new StorageError('The lock of the token store failed. Try again.', { cause })
+    }
+  },
+})
+
 /** Joins all that talks with the authorization server. */
-export function createAuthorization(ports: AuthorizationPorts): Authorization {
+export function createAuthorization(given: AuthorizationPorts): Authorization {
+  const ports: AuthorizationPorts = { ...given, lock: typedLock(given.lock) }
   const { settings, clock, emit, warn, keyValue, prefix } = ports
   const { quirks, strict, resources, warnings } = settings
   // an app that subscribes at once hears them
@@ -78,13 +101,19 @@ export function createAuthorization(ports: AuthorizationPorts): Authorization {
     ...createArrival(signIns),
     beginRecovery: () => beginRecovery(ports, transactions),
     checkSignOut: request => void parseOut(request),
-    async signOut(ended, request, leave) {
+    async signOut(ended, request, gone) {
       const demands = parseOut(request)
       await endSignIns(transactions, extensions)
-      if (ended) await endAtServer(requests, ended, demands, leave)
+      const { leave } = ports
+      if (ended)
+        await endAtServer(
+          requests,
+          ended,
+          demands,
+          gone && leave && (url => leave(url, gone, demands.postLogoutRedirectUri)),
+        )
     },
     revoke,
-    judgeAnswer,
     server,
     endpoint: async name => endpointOf(await server(), name, settings.clientAuthentication?.mtls),
     transport,

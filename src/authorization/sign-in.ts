@@ -51,6 +51,7 @@ export interface SignInPorts
       | 'warnings'
       | 'owner'
       | 'hash'
+      | 'relay'
     > {
   readonly transactions: Transactions
   /** Revokes a refresh token that nobody will use, without waiting for it. */
@@ -128,7 +129,7 @@ export function createArrival(ports: SignInPorts): Pick<Authorization, 'arrive' 
       const callback = parseCallback(here)
       if (callback) {
         const { state, userAgent } = callback
-        if (userAgent === 'popup' && (await page.relay(here, state))) return
+        if (userAgent === 'popup' && (await ports.relay?.(here, state))) return
         try {
           await finishOnce(callback)
         } catch (error) {

@@ -5,7 +5,6 @@ import {
   processRevocationResponse,
   revocationRequest,
 } from 'oauth4webapi'
-import type { LeaveForSignOut } from '../core/authorization.ts'
 import { SIGNED_OUT_PREFIX } from '../core/callback.ts'
 import type { SessionRecord } from '../core/session.ts'
 import { withTimeLimit } from '../core/waiting.ts'
@@ -61,7 +60,7 @@ export async function endAtServer(
   ports: TokenRequestPorts,
   { tokens: { accessToken, refreshToken, idToken } }: SessionRecord,
   { postLogoutRedirectUri, parameters }: ReturnType<typeof parseSignOut>,
-  leave: LeaveForSignOut | undefined,
+  leave: ((url: string) => Promise<void>) | undefined,
 ): Promise<void> {
   const { settings, clock, emit, warn } = ports
   let leaveFor: string | undefined
@@ -107,7 +106,7 @@ export async function endAtServer(
   await withTimeLimit(clock, SERVER_MS, () => Promise.all(steps), late).catch(() => {})
   if (!leave || !leaveFor) return
   emit({ type: 'end-session-request' })
-  await leave(leaveFor, postLogoutRedirectUri)
+  await leave(leaveFor)
 }
 
 /** The user signed out: sign-ins under way end with the session, and none counts as a loop. Best effort. */

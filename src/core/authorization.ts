@@ -1,5 +1,4 @@
 import type { EndReason, LatchkeyError, StorageError } from '../errors.ts'
-import type { Verdict } from './challenge.ts'
 import type { SignInOptions, SignOutOptions } from './client.ts'
 import type { Resource } from './destination.ts'
 import type { Emit, Warn, Warning } from './events.ts'
@@ -7,6 +6,7 @@ import type { ClientAuthentication, ExtensionHooks } from './extension.ts'
 import type { Grant } from './grant.ts'
 import type { Listeners } from './listeners.ts'
 import type {
+  AuthorizationEnvironment,
   Clock,
   EpochMs,
   Fetch,
@@ -15,7 +15,6 @@ import type {
   Lock,
   Page,
   SignInAttempt,
-  WatchLeaving,
 } from './ports.ts'
 import type { Quirk } from './quirks.ts'
 import type { EndedSession, SessionRecord, Stored } from './session.ts'
@@ -131,12 +130,6 @@ export type Recovery = Pick<EndedSession, 'subject' | 'parameters'>
 /** The options of one sign-out. */
 export type SignOutRequest = Omit<SignOutOptions, 'endProviderSession'>
 
-/**
- * Opens the provider's sign-out page. Settles when the user has come back, or will not come back.
- * @param returnUri where that page sends the user.
- */
-export type LeaveForSignOut = (url: string, returnUri: string | undefined) => Promise<void>
-
 /** The result of a callback. `undefined`: it does not answer a sign-in of this client. */
 export type FinishedSignIn = { readonly returnTo: string | undefined } | undefined
 
@@ -147,7 +140,7 @@ export interface LeftSession {
 }
 
 /** The parts of a client that its second half uses. */
-export interface AuthorizationPorts {
+export interface AuthorizationPorts extends AuthorizationEnvironment {
   readonly settings: ServerSettings
   /** A URL of the app. `returnTo` must be at the same origin. */
   readonly home: string
@@ -180,15 +173,12 @@ export interface AuthorizationPorts {
   /** Whether the stored records survive when the page leaves. */
   isKept(): boolean
   readonly page: Page | undefined
-  readonly watchLeaving: WatchLeaving | undefined
   /** The time for checking the expiry of tokens in memory. It does not go back if the clock is set back. */
   now(): EpochMs
   /** The page's origin, which servers must allow (CORS). `undefined`: there is no page. */
   readonly origin: string | undefined
   /** A random number from 0 to 1. */
   random(): number
-  /** A digest that identifies a refresh token without revealing it. */
-  hash(text: string): Promise<string>
 }
 
 /** The second half of a client: all communication with the authorization server. */
@@ -231,16 +221,15 @@ export interface Authorization {
   /**
    * Completes a sign-out after the session was removed here: ends pending sign-ins, revokes the tokens and opens the
    * provider's sign-out page. Best effort, with a time limit. Rejects only with the errors of `checkSignOut`.
+   * @param gone called when this page has left for the provider. `undefined`: the page stays.
    */
   signOut(
     ended: SessionRecord | undefined,
     request: SignOutRequest,
-    leave: LeaveForSignOut | undefined,
+    gone: (() => void) | undefined,
   ): Promise<void>
   /** Revokes a refresh token in the background. */
   revoke(refreshToken: string): void
-  /** Decides what to do about an API's response, by its challenges. */
-  judgeAnswer(status: number, header: string | null, sent: readonly unknown[]): Verdict
   /** The server's metadata. */
   server(): Promise<Readonly<Record<string, unknown> & { issuer: string }>>
   /** @throws ConfigurationError if the server has no such endpoint, or it is not https. */

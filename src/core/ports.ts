@@ -153,16 +153,20 @@ export interface Page {
   replaceLocation(url: string): void
   /** Shows a URL with the app's router, if the option `navigate` is set. */
   navigate?(url: string): void
-  /**
-   * Leaves for another page. Settles if the user comes back to this one.
-   * @param gone called when this page is left.
-   */
-  leave(url: string, gone?: () => void): Promise<void>
-  /**
-   * In a window that was opened for a sign-in: passes the callback URL to the page that waits for it.
-   * @returns whether that page took it; then this window is finished.
-   */
-  relay(url: string, state: string): Promise<boolean>
+}
+
+/** Shows a URL of the app with its router or, if that throws, with `otherwise`. Does not wait for the router. */
+export function showBy(
+  navigate: (path: string) => unknown,
+  address: string,
+  otherwise: (address: string) => void,
+): void {
+  const { pathname, search, hash } = new URL(address)
+  try {
+    Promise.resolve(navigate(pathname + search + hash)).catch(() => {})
+  } catch {
+    otherwise(address)
+  }
 }
 
 /**
@@ -183,20 +187,32 @@ export interface Environment {
   readonly store: () => Store
   readonly userAgent: () => UserAgent
   readonly page: Page | undefined
-  /**
-   * How to open the provider's sign-out page, if the page itself does not leave for it.
-   * @param returnUri where that page sends the user.
-   */
-  readonly leave?: (url: string, gone: () => void, returnUri: string | undefined) => Promise<void>
   /** The base of relative URLs for `fetch`, if it resolves them. */
   readonly baseUrl: () => string | undefined
   readonly wake: Wake | undefined
-  readonly watchLeaving?: WatchLeaving
   /** Whether anyone can read the app's code and everything in it. */
   readonly isReadable?: boolean
-  readonly hash: (text: string) => Promise<string>
   /** A prefix for the random name of this tab, worker or process in the records that it writes. Default: none. */
   readonly realm?: string
+}
+
+/** The parts of an environment that only the communication with the authorization server needs. */
+export interface AuthorizationEnvironment {
+  /** A digest that identifies a refresh token without revealing it. */
+  hash(text: string): Promise<string>
+  /** `undefined`: there is no page that the user can leave. */
+  readonly watchLeaving?: WatchLeaving | undefined
+  /**
+   * Opens the provider's sign-out page. Settles if the user comes back to this page.
+   * @param gone called when this page is left.
+   * @param returnUri where that page sends the user.
+   */
+  readonly leave?: ((url: string, gone?: () => void, returnUri?: string) => Promise<void>) | undefined
+  /**
+   * In a window that was opened for a sign-in: passes the callback URL to the page that waits for it.
+   * @returns whether that page took it; then this window is finished.
+   */
+  readonly relay?: ((url: string, state: string) => Promise<boolean>) | undefined
 }
 
 /** A page's request to its host to refresh. It contains no token. */

@@ -1,3 +1,5 @@
+import { LatchkeyError } from '../errors.ts'
+
 /** The first argument of `fetch`. */
 export type Input = Parameters<typeof globalThis.fetch>[0]
 export type Init = Parameters<typeof globalThis.fetch>[1]
@@ -55,6 +57,13 @@ export function tried<T>(read: () => T): T | undefined {
     return undefined
   }
 }
+
+/** Turns latchkey's own failures into `undefined`. Other errors, such as the caller's abort, pass through. */
+export const orNone = <T>(work: Promise<T>): Promise<T | undefined> =>
+  work.catch(error => {
+    if (error instanceof LatchkeyError) return undefined
+    throw error
+  })
 
 /** The getter works on objects of other realms too, and throws for objects that only look alike. */
 export const getterOf = (prototype: object, name: string) =>

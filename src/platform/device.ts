@@ -14,14 +14,8 @@ export const deviceClock: Clock = {
   },
 }
 
-/** SHA-256, as hexadecimal digits. */
-export async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  return Array.from(new Uint8Array(digest), byte => byte.toString(16).padStart(2, '0')).join('')
-}
-
 /** The parts that all environments have in common. */
-export const device: Pick<Environment, 'fetch' | 'clock' | 'hash' | 'logger'> = {
+export const device: Pick<Environment, 'fetch' | 'clock' | 'logger'> = {
   /** The global `fetch` when a client is created: the app may replace `globalThis.fetch` with `client.fetch` later. */
   get fetch(): Fetch {
     const known = globalThis.fetch
@@ -29,5 +23,4 @@ export const device: Pick<Environment, 'fetch' | 'clock' | 'hash' | 'logger'> = 
   },
   clock: deviceClock,
   logger: { warn: message => console.warn(message) },
-  hash: sha256,
 }

@@ -1,6 +1,6 @@
-import type { Clock, KeyValue, Lock } from '../core/ports.ts'
+import type { Clock, KeyValue } from '../core/ports.ts'
 import { withTimeLimit } from '../core/waiting.ts'
-import { LatchkeyError, StorageError } from '../errors.ts'
+import { StorageError } from '../errors.ts'
 
 /** The time limit of one storage call: IndexedDB can hang forever. */
 const STORAGE_CALL_MS = 2000
@@ -24,24 +24,3 @@ export function limited(keyValue: KeyValue, clock: Clock): KeyValue {
     keys: prefix => limit('listed', () => keyValue.keys(prefix)),
   }
 }
-
-/** Turns the lock's own failures into LatchkeyErrors. Errors of the work under the lock pass through. */
-export const typedLock = (lock: Lock): Lock => ({
-  isHeld: lock.isHeld && (async name => (await lock.isHeld?.(name).catch(() => false)) ?? false),
-  run: async (name, work, waitMs) => {
-    let begun = false
-    try {
-      return await lock.run(
-        name,
-        () => {
-          begun = true
-          return work()
-        },
-        waitMs,
-      )
-    } catch (cause) {
-      if (begun || cause instanceof LatchkeyError) throw cause
-      throw new StorageError('The lock of the token store failed. Try again.', { cause })
-    }
-  },
-})

@@ -4,10 +4,14 @@ import { composeClient } from '../client.ts'
 import { actionContext } from '../core/extension.ts'
 import type { HostedRefresh } from '../core/ports.ts'
 import { accessTokenOf } from '../core/session.ts'
+import { createReplay } from '../fetch/replay.ts'
 import { type ClientOptions, parseOptions } from '../options.ts'
+import { authorizationEnvironment } from '../platform/browser/authorization-environment.ts'
 import { browserEnvironment } from '../platform/browser/environment.ts'
 import { indexedDb } from '../platform/browser/places.ts'
-import { sha256 } from '../platform/device.ts'
+import { redirect } from '../platform/browser/redirect.ts'
+import { sha256 } from '../platform/digest.ts'
+import { memory } from '../platform/memory.ts'
 import { type HostAnswer, type HostRequest, namesOfOwn, type OwnOption, PROTOCOL } from './protocol.ts'
 
 /** The options that contain functions, which cannot be sent in a message. They must be the same as in the pages. */
@@ -18,7 +22,7 @@ type Refresh = (request: HostedRefresh) => Promise<void>
 /** Creates a client with the page's options. It refreshes for as long as this worker lives. */
 function createRefresh({ options, database }: HostRequest, own: HostOptions, realm: string): Refresh {
   let wake = () => {}
-  const environment = browserEnvironment(() => indexedDb({ database }))
+  const environment = browserEnvironment({ indexedDb: () => indexedDb({ database }), memory, redirect })
   const client = composeClient(
     { ...options, ...own, logger: false } as ClientOptions,
     {
@@ -31,7 +35,7 @@ function createRefresh({ options, database }: HostRequest, own: HostOptions, rea
         },
       },
     },
-    { parseOptions, createAuthorization },
+    { parseOptions, createAuthorization, authorizationEnvironment, createReplay },
   )
   const { current, authorization } = client[actionContext] as LentParts
 

@@ -4,8 +4,9 @@ import { composeClient } from '../../src/client.ts'
 import type { Client } from '../../src/core/client.ts'
 import type { UserAgent } from '../../src/core/ports.ts'
 import { sessionOf } from '../../src/core/session.ts'
+import { createReplay } from '../../src/fetch/replay.ts'
 import { type ClientOptions, parseOptions } from '../../src/options.ts'
-import { sha256 } from '../../src/platform/device.ts'
+import { sha256 } from '../../src/platform/digest.ts'
 import { parseStored } from '../../src/session/record.ts'
 import { broadcastChannel } from '../../src/storage/channel.ts'
 import { handClock } from '../support/clock.ts'
@@ -57,9 +58,8 @@ function stage() {
         page: undefined,
         wake: undefined,
         baseUrl: () => undefined,
-        hash: sha256,
       },
-      { parseOptions, createAuthorization },
+      { parseOptions, createAuthorization, createReplay, authorizationEnvironment: { hash: sha256 } },
     )
     made.push(one)
     return one

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Page } from '../../src/core/ports.ts'
 import { rewritten, status } from '../support/faults.ts'
-import { leaving, pageAt } from '../support/leaving.ts'
+import { type LeavingPage, leaving, pageAt } from '../support/leaving.ts'
 import { API } from '../support/strict-api.ts'
 import { worlds } from '../support/world.ts'
 
@@ -40,7 +39,10 @@ describe('an endpoint in the metadata', () => {
       const { as, signedIn } = world()
       as.metadata.end_session_endpoint = endpoint
       const left: string[] = []
-      const page: Page = { ...pageAt('https://app.example.com/'), leave: async url => void left.push(url) }
+      const page: LeavingPage = {
+        ...pageAt('https://app.example.com/'),
+        leave: async url => void left.push(url),
+      }
       const client = await signedIn({ page })
       await client.signOut()
       expect(left).toEqual([])

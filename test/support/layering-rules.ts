@@ -80,6 +80,7 @@ export const layers: readonly Layer[] = [
       'core/',
       'errors.ts',
       'authorization/',
+      'fetch/replay.ts',
       'platform/',
       'actions/context.ts',
     ],

@@ -1,4 +1,4 @@
-import type { Page, UserAgent } from '../../src/core/ports.ts'
+import type { AuthorizationEnvironment, Page, UserAgent } from '../../src/core/ports.ts'
 import type { StrictAs } from './strict-as.ts'
 
 /** A user agent that leaves the page, as a redirect does. It keeps the callback URL, which another page then handles. */
@@ -30,10 +30,13 @@ export const refusing =
     return callback.href
   }
 
+/** A page that can be left. */
+export type LeavingPage = Page & Pick<AuthorizationEnvironment, 'leave' | 'relay'>
+
 /** A page at this address. It records every navigation. */
 export function pageAt(address: string, shown: () => Promise<void> = async () => {}) {
   let location = address
-  const page: Page = {
+  const page: LeavingPage = {
     location: () => location,
     shown,
     replaceLocation(url) {

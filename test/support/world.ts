@@ -3,12 +3,14 @@ import { createAuthorization } from '../../src/authorization/index.ts'
 import { composeClient } from '../../src/client.ts'
 import type { Client } from '../../src/core/client.ts'
 import type { ClientEvent } from '../../src/core/events.ts'
-import type { Fetch, Page, Store, UserAgent, Wake, WatchLeaving } from '../../src/core/ports.ts'
+import type { Fetch, Store, UserAgent, Wake, WatchLeaving } from '../../src/core/ports.ts'
+import { createReplay } from '../../src/fetch/replay.ts'
 import { type ClientOptions, parseOptions } from '../../src/options.ts'
-import { sha256 } from '../../src/platform/device.ts'
+import { sha256 } from '../../src/platform/digest.ts'
 import { findSecrets, type Shown, watchClient } from './canaries.ts'
 import { type HandClock, handClock } from './clock.ts'
 import { handledFetch } from './handled-fetch.ts'
+import type { LeavingPage } from './leaving.ts'
 import { signingKey } from './signing-key.ts'
 import { API, createStrictApi } from './strict-api.ts'
 import { createStrictAs, type StrictAs, type StrictAsOptions } from './strict-as.ts'
@@ -18,7 +20,7 @@ import { sharedStore } from './tabs.ts'
 type OwnOptions = Partial<ClientOptions> & {
   subject?: () => string
   wake?: Wake
-  page?: Page
+  page?: LeavingPage
   watchLeaving?: WatchLeaving
   /** The recordings of `leaving()`, which are not options of the client. */
   requests?: unknown
@@ -131,10 +133,13 @@ export function worlds(): (options?: Partial<StrictAsOptions>) => World {
           page,
           baseUrl: () => undefined,
           wake,
-          watchLeaving,
-          hash: sha256,
         },
-        { parseOptions, createAuthorization },
+        {
+          parseOptions,
+          createAuthorization,
+          createReplay,
+          authorizationEnvironment: { hash: sha256, watchLeaving, leave: page?.leave, relay: page?.relay },
+        },
       )
       const told: ClientEvent[] = []
       made.events.subscribe(event => told.push(event))

@@ -2,6 +2,7 @@ import type { Reach, Store } from '../../core/ports.ts'
 import { withTimeLimit } from '../../core/waiting.ts'
 import { indexedDbKeyValue } from '../../storage/indexeddb.ts'
 import { deviceClock } from '../device.ts'
+import { memory } from '../memory.ts'
 import { indexedDb } from './places.ts'
 import { browserStore } from './stores.ts'
 
@@ -112,7 +113,7 @@ const promised = (holds: boolean, why: string): Promised => Object.freeze({ hold
  * @param given the client's store. Default: the store that `createClient` chooses in a browser.
  */
 export async function capabilities(given?: Store): Promise<Capabilities> {
-  const store = given ?? browserStore(indexedDb)
+  const store = given ?? browserStore(indexedDb, memory)
   const works = await canKeep(store)
   const reach = store.reach?.() ?? 'device' // after the first write, because the store may have switched to another place
   const [lock, webLocks, channels, nonExtractableKeys, persisted] = await Promise.all([

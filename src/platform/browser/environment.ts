@@ -1,20 +1,23 @@
-import type { Environment, Store } from '../../core/ports.ts'
+import type { Environment, Store, UserAgent } from '../../core/ports.ts'
 import { device } from '../device.ts'
-import { browserPage, watchLeaving } from './page.ts'
-import { redirect } from './redirect.ts'
+import { browserPage } from './page.ts'
 import { browserStore } from './stores.ts'
 import { browserWake } from './wake.ts'
 
-/** The environment of a window, a worker, or a server that renders a page. */
-export function browserEnvironment(indexedDb: () => Store): Environment {
-  return {
-    ...device,
-    store: () => browserStore(indexedDb),
-    userAgent: redirect,
-    page: browserPage(),
-    baseUrl: () => globalThis.document?.baseURI ?? globalThis.location?.href,
-    wake: browserWake,
-    watchLeaving,
-    isReadable: true,
-  }
+/** The parts that `latchkey` contains and `latchkey/lazy` loads. */
+export interface BrowserParts {
+  indexedDb(): Store
+  memory(): Store
+  redirect(): UserAgent
 }
+
+/** The environment of a window, a worker, or a server that renders a page. */
+export const browserEnvironment = ({ indexedDb, memory, redirect }: BrowserParts): Environment => ({
+  ...device,
+  store: () => browserStore(indexedDb, memory),
+  userAgent: redirect,
+  page: browserPage(),
+  baseUrl: () => globalThis.document?.baseURI ?? globalThis.location?.href,
+  wake: browserWake,
+  isReadable: true,
+})

@@ -6,7 +6,6 @@ import type { PlaceWithFallback } from '../../storage/fallback.ts'
 import { indexedDbKeyValue } from '../../storage/indexeddb.ts'
 import { localStorageMarks, type Marks, marked } from '../../storage/marks.ts'
 import { deviceClock } from '../device.ts'
-import { memory } from '../memory.ts'
 
 /** What reading a session from the database does not need: the lock of the store, and the other places for records. */
 export type SharedPlaces = PlaceWithFallback & Pick<Store, 'lock'>
@@ -111,5 +110,5 @@ export function deferredStore(name: string, reach: Reach, load: () => Promise<St
 }
 
 /** The default store. A window without IndexedDB also gets `indexedDb()`, because it may fall back to sessionStorage. */
-export const browserStore = (indexedDb: () => Store): Store =>
+export const browserStore = (indexedDb: () => Store, memory: () => Store): Store =>
   'indexedDB' in globalThis || 'document' in globalThis ? indexedDb() : memory()

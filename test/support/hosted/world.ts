@@ -4,8 +4,9 @@ import { createAuthorization } from '../../../src/authorization/index.ts'
 import { composeClient } from '../../../src/client.ts'
 import type { Client } from '../../../src/core/client.ts'
 import type { ClientEvent } from '../../../src/core/events.ts'
+import { createReplay } from '../../../src/fetch/replay.ts'
 import { type ClientOptions, parseOptions } from '../../../src/options.ts'
-import { sha256 } from '../../../src/platform/device.ts'
+import { sha256 } from '../../../src/platform/digest.ts'
 import { findSecrets, type Shown, watchClient } from '../canaries.ts'
 import { handClock } from '../clock.ts'
 import { handledFetch } from '../handled-fetch.ts'
@@ -52,12 +53,12 @@ export function hostedWorlds() {
       const made = composeClient(
         options as ClientOptions,
         {
-          ...{ fetch, clock, page: undefined, wake: undefined, hash: sha256 },
+          ...{ fetch, clock, page: undefined, wake: undefined },
           store: () => store,
           userAgent: () => userAgent,
           baseUrl: () => undefined,
         },
-        { parseOptions, createAuthorization },
+        { parseOptions, createAuthorization, createReplay, authorizationEnvironment: { hash: sha256 } },
       )
       clients.push(made)
       const events: ClientEvent[] = []

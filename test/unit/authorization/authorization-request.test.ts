@@ -4,7 +4,7 @@ import { joinExtensions } from '../../../src/authorization/extensions.ts'
 import { createTransactions, type Transaction } from '../../../src/authorization/transaction.ts'
 import { parseCallback } from '../../../src/core/callback.ts'
 import type { Resource } from '../../../src/core/destination.ts'
-import { sha256 } from '../../../src/platform/device.ts'
+import { sha256 } from '../../../src/platform/digest.ts'
 import { memoryKeyValue } from '../../../src/storage/memory.ts'
 import { handClock } from '../../support/clock.ts'
 

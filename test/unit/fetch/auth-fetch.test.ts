@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
-import type { Verdict } from '../../../src/core/challenge.ts'
 import { NetworkError } from '../../../src/errors.ts'
 import { createAuthFetch } from '../../../src/fetch/auth-fetch.ts'
+import { createReplay } from '../../../src/fetch/replay.ts'
 import { handClock } from '../../support/clock.ts'
 
 const API = 'https://api.example.com'
 
 /** `fetch` of a client whose API refuses the access token `old`. */
-const authFetch = (judge: () => Promise<Verdict>) =>
+const authFetch = (loadReplay: () => Promise<typeof createReplay>) =>
   createAuthFetch({
     send: async (_url, init) => {
       const isOld = new Headers(init?.headers).get('authorization') === 'Bearer old'
@@ -27,7 +27,7 @@ const authFetch = (judge: () => Promise<Verdict>) =>
     warn: () => {},
     clock: handClock(),
     started: async () => {},
-    judge,
+    loadReplay,
   })
 
 test('a 401 that cannot be judged, because that part of the app could not be loaded, is the caller’s', async () => {
@@ -49,6 +49,6 @@ test('a caller that gives up does not wait for the judgement of a 401', async ()
 })
 
 test('a 401 that a new access token may cure is replayed', async () => {
-  const fetch = authFetch(async () => ({ do: 'refresh' }))
+  const fetch = authFetch(async () => createReplay)
   expect((await fetch(`${API}/me`)).status).toBe(200)
 })
