@@ -84,7 +84,7 @@ export function createClient(options: WebviewClientOptions): Client {
   const share = singleFlight<unknown>()
   /** A plugin that fails or hangs must not prevent latchkey from restoring the session. */
   const launchUrl = () => {
-    const late = () => new Error('The URL of the launch is not told.')
+    const late = () => new Error('The host did not report the launch URL in time.')
     return withTimeLimit(deviceClock, LAUNCH_MS, async () => links.launchUrl?.(), late).catch(() => undefined)
   }
   const showPage = (url: string) => {

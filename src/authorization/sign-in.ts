@@ -46,6 +46,7 @@ export interface SignInPorts
       | 'changed'
       | 'isKept'
       | 'page'
+      | 'leave'
       | 'now'
       | 'origin'
       | 'warnings'
@@ -203,7 +204,7 @@ async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedS
   }
   clean(returnTo)
   if (done.started) ports.changed(done.started.sessionId)
-  if (done.next) await page?.leave(done.next)
+  if (done.next) await ports.leave?.(done.next)
   else goOn(returnTo)
   return { returnTo }
 }

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Page } from '../../src/core/ports.ts'
-import { leaving, pageAt, refusing } from '../support/leaving.ts'
+import { type LeavingPage, leaving, pageAt, refusing } from '../support/leaving.ts'
 import { API } from '../support/strict-api.ts'
 import { type World, worlds } from '../support/world.ts'
 
@@ -11,7 +10,7 @@ const SILENT = { silentFirst: true, returnTo: RETURN_TO } as const
 /** A page that was opened with this address, and where it left for. */
 function visited(address: string, leave: (url: string) => void = () => {}) {
   const left: string[] = []
-  const page: Page = {
+  const page: LeavingPage = {
     ...pageAt(address),
     async leave(url) {
       left.push(url)
