@@ -134,7 +134,7 @@ export class CallbackError extends LatchkeyError {
     this.error = options?.error
     this.errorDescription = options?.errorDescription
     this.errorUri = options?.errorUri
-    this.retryable = isPassing(this.error) || this.cause instanceof NetworkError
+    this.retryable = isPassing(this.error) || (this.cause instanceof NetworkError && this.cause.retryable)
     this.lost = options?.lost
     // not enumerable, so that loggers do not print the function
     Object.defineProperty(this, 'restart', { value: undefined, writable: true, enumerable: false })

@@ -18,7 +18,7 @@ export function addFailure(
 ): StoredTrouble {
   const { failures = 0, refusals = 0, since = now } = before ?? {}
   const { message, code } = error
-  const { reason, status, retryAfterMs = 0 } = error as Partial<NetworkError>
+  const { reason, status, retryable, retryAfterMs = 0 } = error as Partial<NetworkError>
   const { error: name, errorDescription: description, claims } = error as Partial<ServerError>
   const longest = Math.min(BACKOFF_MS.first * 2 ** failures, BACKOFF_MS.longest)
   const refused = BACKOFF_MS.refused[Math.min(refusals, 1)] as number
@@ -27,6 +27,7 @@ export function addFailure(
     ...{ since, at: now, askedUntil: now + retryAfterMs, until: now + Math.max(pause, retryAfterMs) },
     ...{ failures: failures + 1, refusals: isRefusal ? refusals + 1 : 0 },
     ...{ code, message, why: reason ?? name, status, description, claims },
+    retryable: code === 'ERR_NETWORK' && !retryable ? false : undefined,
   }
 }
 

@@ -33,6 +33,8 @@ export interface StoredTrouble {
   /** `reason` of a NetworkError, `error` of a ServerError. */
   readonly why?: string | undefined
   readonly status?: number | undefined
+  /** False for a NetworkError that a retry cannot help. */
+  readonly retryable?: false | undefined
   readonly description?: string | undefined
   /** `claims` of a ServerError. */
   readonly claims?: string | undefined
@@ -43,8 +45,12 @@ export const needsUser = (error: string | undefined): boolean =>
   /^(login|consent|interaction|account_selection)_required$/.test(error ?? '')
 
 /** Recreates the error of a failed refresh from the record. */
-export function toError({ code, message, why, status, description, claims }: StoredTrouble): LatchkeyError {
-  if (code === 'ERR_NETWORK') return new NetworkError(message, why as NetworkReason, { status })
+export function toError(trouble: StoredTrouble): LatchkeyError {
+  const { code, message, why, status, retryable, description, claims } = trouble
+  if (code === 'ERR_NETWORK') {
+    const retryAfterMs = trouble.askedUntil - trouble.at || undefined
+    return new NetworkError(message, why as NetworkReason, { status, retryable, retryAfterMs })
+  }
   return code === 'ERR_SERVER'
     ? new ServerError(message, { error: why as string, errorDescription: description, status, claims })
     : new ConfigurationError(message)

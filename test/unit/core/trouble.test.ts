@@ -63,6 +63,8 @@ test.each<LatchkeyError>([
     status: 401,
   }),
   new ConfigurationError('The server has no token endpoint.'),
+  new NetworkError('Slow down.', 'unavailable', { status: 429, retryAfterMs: 600_000 }),
+  new NetworkError('The certificate is not trusted.', 'unreachable', { retryable: false }),
 ])('$name is the same for those who read it in the store', error => {
   const read = toError(JSON.parse(JSON.stringify(fail(undefined, error))))
   expect(read).toBeInstanceOf(error.constructor)
