@@ -10,7 +10,11 @@ const all: [errors.LatchkeyError, errors.ErrorCode, boolean][] = [
   [new errors.ConfigurationError('m'), 'ERR_CONFIGURATION', false],
   [new errors.CallbackError('m', 'cancelled'), 'ERR_CALLBACK', false],
   [callbackErrorCausedBy(new errors.NetworkError('m', 'timeout')), 'ERR_CALLBACK', true],
-  [callbackErrorCausedBy(new errors.NetworkError('m', 'unreachable', { retryable: false })), 'ERR_CALLBACK', false],
+  [
+    callbackErrorCausedBy(new errors.NetworkError('m', 'unreachable', { retryable: false })),
+    'ERR_CALLBACK',
+    false,
+  ],
   [new errors.AuthorizationRequiredError('expired'), 'ERR_AUTHORIZATION_REQUIRED', false],
   [new errors.ServerError('m', { error: 'invalid_client' }), 'ERR_SERVER', false],
   [new errors.ServerError('m', { error: 'server_error' }), 'ERR_SERVER', true],
