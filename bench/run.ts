@@ -4,6 +4,7 @@ import { bench as call } from './call.ts'
 import { bench as challenges } from './challenges.ts'
 import { bench as cost } from './cost.ts'
 import { bench as firstLoad } from './first-load.ts'
+import { bench as host } from './host.ts'
 import { bench as resourceServer } from './resource-server.ts'
 import { bench as restore } from './restore.ts'
 import { bench as stormLatency } from './storm-latency.ts'
@@ -15,6 +16,7 @@ const cases: Readonly<Record<string, Bench>> = {
   challenges,
   cost,
   'first-load': firstLoad,
+  host,
   'resource-server': resourceServer,
   restore,
   'storm-latency': stormLatency,

@@ -1,5 +1,8 @@
-import type { Browser, BrowserContext, Page } from 'playwright'
-import { launchChromium } from '../../test/support/chromium.ts'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright'
+import { chromiumArgs, findChromium, launchChromium } from '../../test/support/chromium.ts'
 
 /** Runs `work` with one Chromium, which is gone afterwards. */
 export async function withChromium<T>(work: (browser: Browser) => Promise<T>): Promise<T> {
@@ -8,6 +11,22 @@ export async function withChromium<T>(work: (browser: Browser) => Promise<T>): P
     return await work(browser)
   } finally {
     await browser.close()
+  }
+}
+
+/** The same with a profile on disk: other contexts of Playwright keep IndexedDB in memory, where every write is cheap. */
+export async function withProfileOnDisk<T>(work: (context: BrowserContext) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'))
+  try {
+    const options = { executablePath: findChromium(), args: chromiumArgs, timeout: 30_000 }
+    const context = await chromium.launchPersistentContext(folder, options)
+    try {
+      return await work(context)
+    } finally {
+      await context.close()
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }
 

@@ -1,7 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { build } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
 import { type Listening, listen } from '../../examples/demo/servers/listen.ts'
 
 const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
@@ -23,9 +23,19 @@ const forBrowsers = {
 export async function bundlePage(name: string, firstLine = ''): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [fromRoot(`bench/pages/${name}.ts`)],
-    alias: { latchkey: fromRoot('src/index.ts') },
+    alias: { 'latchkey/worker': fromRoot('src/worker.ts'), latchkey: fromRoot('src/index.ts') },
     banner: { js: firstLine },
     ...forBrowsers,
+  })
+  return outputFiles[0]?.text ?? ''
+}
+
+/** The file that an app serves as the worker of `latchkey/worker`, made from src. */
+export async function bundleWorker(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [fromRoot('src/latchkey-worker.ts')],
+    ...forBrowsers,
+    format: 'iife',
   })
   return outputFiles[0]?.text ?? ''
 }
@@ -45,12 +55,14 @@ export interface App {
  * What an app's bundler makes of `bench/pages/start/<name>.ts`, split where it calls `import()`. Each file marks its first
  * line.
  * @param latchkey the file that is `latchkey` in it, from the root of the repository.
+ * @param plugins of esbuild. Default: none.
  */
-export async function bundleApp(name: string, latchkey: string): Promise<App> {
+export async function bundleApp(name: string, latchkey: string, plugins: Plugin[] = []): Promise<App> {
   const { outputFiles, metafile } = await build({
     ...forBrowsers,
     entryPoints: { [name]: fromRoot(`bench/pages/start/${name}.ts`) },
-    alias: { latchkey: fromRoot(latchkey) },
+    alias: { 'latchkey/worker': fromRoot('src/worker.ts'), latchkey: fromRoot(latchkey) },
+    plugins,
     banner: { js: "performance.mark('first line');" },
     splitting: true,
     metafile: true,

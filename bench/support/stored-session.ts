@@ -18,8 +18,9 @@ export async function storeSession(
   store: Store,
   issuer: string = session.issuer,
   expiresAt = Date.now() + HOUR_MS,
+  clientId: string = session.clientId,
 ) {
-  const { clientId, accessToken, refreshToken, idToken } = session
+  const { accessToken, refreshToken, idToken } = session
   const now = Date.now()
   const seconds = Math.floor(now / 1000)
   const claims = { iss: issuer, sub: 'alice', aud: clientId, iat: seconds, exp: seconds + 3600 }

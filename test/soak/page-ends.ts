@@ -1,4 +1,4 @@
-import { mkdtempSync, readlinkSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -45,8 +45,11 @@ export interface PageEndsRow {
   readonly host: string
   readonly page: PageEnding
   readonly times: number
-  /** When the page ended: before its request had arrived, before the server had worked, before the answer, after it. */
-  readonly 'ended before request/work/answer/after': string
+  /**
+   * When the page ended: before its request had arrived, before the server had worked, before the answer, before the disk
+   * had the answer (known only if the browser was killed), later.
+   */
+  readonly 'ended before request/work/answer/write/later': string
   /** Sessions that were lost, by the same moments. */
   readonly lost: string
   /** The latest of those, after the answer. */
@@ -55,7 +58,13 @@ export interface PageEndsRow {
   readonly seconds: number
 }
 
-const moments = ['before its request', 'before the work', 'before the answer', 'after the answer'] as const
+const moments = [
+  'before its request',
+  'before the work',
+  'before the answer',
+  'before the write',
+  'later',
+] as const
 type Moment = (typeof moments)[number]
 
 /** One refresh at the server. Times are of `performance.now()`. */
@@ -65,6 +74,8 @@ interface Plan {
   arrivedAt?: number
   workedAt?: number
   answeredAt?: number
+  /** The refresh token of the answer. */
+  next?: string
 }
 
 interface Seen {
@@ -79,10 +90,16 @@ const hostNames: Partial<Record<AppMode, string>> = {
   'host-in-service-worker': 'service worker',
 }
 
-const momentOf = ({ arrivedAt, workedAt, answeredAt }: Plan, endedAt: number): Moment => {
+const momentOf = ({ arrivedAt, workedAt, answeredAt }: Plan, endedAt: number, isWritten: boolean): Moment => {
   const passed = [arrivedAt, workedAt, answeredAt].filter(at => at !== undefined && at <= endedAt)
-  return moments[passed.length] as Moment
+  return moments[passed.length === 3 && isWritten ? 4 : passed.length] as Moment
 }
+
+/** Whether a file of the databases in this profile contains it: what a browser has written survives its process. */
+const isOnDisk = (folder: string, text: string): boolean =>
+  readdirSync(join(folder, 'Default', 'IndexedDB'), { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .some(({ parentPath, name }) => readFileSync(join(parentPath, name)).includes(text))
 
 /** The process of the browser that keeps its profile there. */
 const pidOf = (folder: string): number =>
@@ -101,6 +118,8 @@ interface User {
   readonly profile: { newTab(url?: string): Promise<EngineTab> }
   /** Ends the page. @returns where the next one is. */
   end(tab: EngineTab): Promise<() => Promise<EngineTab>>
+  /** Whether this refresh token is stored. Only a profile on disk can be asked when its browser has ended. */
+  isStored?(refreshToken: string): boolean
   close(): Promise<void>
 }
 
@@ -141,6 +160,7 @@ async function killedBrowser(url: string): Promise<User> {
         return profile.newTab(url)
       }
     },
+    isStored: refreshToken => isOnDisk(folder, refreshToken),
     async close() {
       await profile.close()
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
@@ -168,6 +188,7 @@ export async function pageEnds(options: PageEndsOptions): Promise<{ row: PageEnd
     const { status, headers, body } = await redeem()
     if (plan && !plan.workedAt) {
       plan.workedAt = performance.now()
+      plan.next = status === 200 ? JSON.parse(body).refresh_token : undefined
       await wait(plan.answerMs - plan.workMs)
     }
     if (!response.destroyed) response.writeHead(status, headers).end(body)
@@ -176,19 +197,20 @@ export async function pageEnds(options: PageEndsOptions): Promise<{ row: PageEnd
 
   const seen: Seen[] = []
   const isKilled = ending === 'browser killed'
-  const browser = isKilled
-    ? undefined
-    : await (engine.name === 'Chromium' ? launchE2eBrowser() : engine.launch())
+  const isChromium = engine.name === 'Chromium'
+  const browser = isChromium && !isKilled ? await launchE2eBrowser() : undefined
   let left = times
 
   const once = async (user: User, name: string, tab: EngineTab): Promise<EngineTab> => {
     const [record] = await storedRecords(tab)
+    const { refreshToken = '' } = record?.tokens ?? {}
+    if (user.isStored?.(refreshToken) === false) throw new Error('A stored session is not found on disk.')
     const answerMs = random.between(...ANSWERS_MS)
     const plan: Plan = { workMs: random.between(0, answerMs), answerMs }
     const endMs = random.between(0, answerMs + AFTERWARDS_MS)
     const isFromArrival = random.chance(0.75)
     const awayMs = random.between(0, AWAY_MS)
-    plans.set(record?.tokens.refreshToken ?? '', plan)
+    plans.set(refreshToken, plan)
     const beside = ending === 'renderer killed beside another' && (await user.profile.newTab(pages.appUrl))
     await pages.servers.revokeAccessTokensOf(name)
     await tab.run(() => void window.app.call())
@@ -196,6 +218,7 @@ export async function pageEnds(options: PageEndsOptions): Promise<{ row: PageEnd
     await wait(endMs)
     const endedAt = performance.now()
     const open = await user.end(tab)
+    const isWritten = !user.isStored || (plan.next !== undefined && user.isStored(plan.next))
     await wait(awayMs)
     const next = await open()
     await until('the next page has a session or none', async () =>
@@ -205,16 +228,26 @@ export async function pageEnds(options: PageEndsOptions): Promise<{ row: PageEnd
     const isLost = (await statusOf(next)) === 'signed-out'
     const { answeredAt } = plan
     const afterMs = answeredAt === undefined ? undefined : Math.round(endedAt - answeredAt)
-    seen.push({ moment: momentOf(plan, endedAt), isLost, afterMs, outcome: String(outcome) })
+    seen.push({ moment: momentOf(plan, endedAt, isWritten), isLost, afterMs, outcome: String(outcome) })
     if (beside) await beside.close()
     return next
   }
 
   const newUser = async (): Promise<User> => {
-    if (!browser) return killedBrowser(pages.appUrl)
-    const profile = await browser.newProfile()
+    if (isKilled) return killedBrowser(pages.appUrl)
+    // the drivers of the other engines mix up users of one browser whose windows come and go at once
+    const own = browser ? undefined : await engine.launch()
+    const profile = await (browser ?? own)?.newProfile()
+    if (!profile) throw new Error('There is no browser.')
     await profile.newTab() // a browser without any tab ends
-    return leaving(profile, ending, pages.appUrl)
+    const user = leaving(profile, ending, pages.appUrl)
+    return {
+      ...user,
+      async close() {
+        await user.close()
+        await own?.close()
+      },
+    }
   }
 
   const lane = async (number: number) => {
@@ -244,18 +277,20 @@ export async function pageEnds(options: PageEndsOptions): Promise<{ row: PageEnd
   const lost = seen.filter(({ isLost }) => isLost)
   const countsOf = (of: readonly Seen[]) =>
     moments.map(moment => of.filter(one => one.moment === moment).length).join(' / ')
-  const late = lost.flatMap(({ moment, afterMs }) => (moment === 'after the answer' ? [afterMs ?? 0] : []))
+  const late = lost.flatMap(({ afterMs = -1 }) => (afterMs >= 0 ? [afterMs] : []))
   const others = seen.filter(({ outcome, isLost }) => outcome !== '200' && !isLost)
   const row: PageEndsRow = {
     engine: engine.name,
     host: hostNames[mode] ?? 'none',
     page: ending,
     times: seen.length,
-    'ended before request/work/answer/after': countsOf(seen),
+    'ended before request/work/answer/write/later': countsOf(seen),
     lost: lost.length ? `${lost.length}: ${countsOf(lost)}` : '0',
     'latest lost, ms after the answer': late.length ? Math.max(...late) : '',
     'other outcomes': others.map(({ outcome }) => outcome).join(', '),
     seconds: Math.round((performance.now() - from) / 1000),
   }
-  return { row, isClean: others.length === 0 && (mode === 'start' || isKilled || lost.length === 0) }
+  // nobody can store an answer that a killed browser had not written yet; what it had written may never be lost
+  const mayBeLost = ({ moment }: Seen) => (isKilled ? moment !== 'later' : mode === 'start')
+  return { row, isClean: others.length === 0 && lost.every(mayBeLost) }
 }
