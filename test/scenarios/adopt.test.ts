@@ -10,7 +10,7 @@ import { type World, worlds } from '../support/world.ts'
 
 const world = worlds()
 
-/** Tokens as another library has them: of a sign-in that this client's store knows nothing of. */
+/** Tokens from a sign-in made with another library. This client's store knows nothing about it. */
 async function foreignTokens(here: World, subject = 'alice') {
   const elsewhere = sharedStore(here.clock)
   const other = here.client({ store: elsewhere, subject: () => subject })
@@ -28,8 +28,8 @@ async function foreignTokens(here: World, subject = 'alice') {
 
 const revoked = ({ as }: World) => as.revocations.map(({ token }) => token)
 
-describe('tokens that exist already', () => {
-  test('begin a session that is stored, refreshed and used as any other [F8.12]', async () => {
+describe('adopted tokens', () => {
+  test('start a session that is stored, refreshed and used like any other [F8.12]', async () => {
     const here = world()
     const tokens = await foreignTokens(here)
     const client = here.client()
@@ -49,7 +49,7 @@ describe('tokens that exist already', () => {
     expect(await here.client().start()).toMatchObject({ status: 'signed-in', claims: { sub: 'alice' } })
   })
 
-  test('are redeemed once by two tabs that adopt them at the same moment, and never again [F8.12]', async () => {
+  test('are redeemed only once when two tabs adopt them at the same moment [F8.12]', async () => {
     const here = world()
     const tokens = await foreignTokens(here)
     const tabs = [here.client(), here.client()]
@@ -59,7 +59,7 @@ describe('tokens that exist already', () => {
     expect(here.as.count('refresh_token')).toBe(1)
   })
 
-  test('begin no session again that the user has ended [F8.12]', async () => {
+  test('do not restart a session that the user has ended [F8.12]', async () => {
     const here = world()
     const tokens = await foreignTokens(here)
     const client = here.client()
@@ -83,7 +83,7 @@ describe('tokens that exist already', () => {
     expect(here.as.count('refresh_token')).toBe(0)
   })
 
-  test('are left alone where the same user is signed in already [F8.12]', async () => {
+  test('are ignored when the same user is already signed in [F8.12]', async () => {
     const here = world()
     const tokens = await foreignTokens(here)
     const client = await here.signedIn()
@@ -92,7 +92,7 @@ describe('tokens that exist already', () => {
     expect(tokens.forgotten()).toBe(1)
   })
 
-  test('of another issuer or client are refused before anything is sent [F8.12]', async () => {
+  test('from another issuer or client are rejected before anything is sent [F8.12]', async () => {
     const here = world()
     const { refreshToken } = await foreignTokens(here)
     const key = signingKey()
@@ -107,7 +107,7 @@ describe('tokens that exist already', () => {
     expect(here.as.count('refresh_token')).toBe(0)
   })
 
-  test('that turn out to be of another user than their ID Token says are revoked [F8.12]', async () => {
+  test('are revoked if they belong to another user than their ID Token says [F8.12]', async () => {
     const here = world()
     const { refreshToken } = await foreignTokens(here, 'bob')
     const { idToken } = await foreignTokens(here, 'alice')
@@ -118,7 +118,7 @@ describe('tokens that exist already', () => {
     expect(await here.stored()).toEqual([])
   })
 
-  test('keep their ID Token and refresh token where the server sends neither [F8.12]', async () => {
+  test('keep their ID Token and refresh token if the server returns neither [F8.12]', async () => {
     const here = world()
     const { refreshToken, idToken } = await foreignTokens(here)
     here.as.failNext.push(altered({ refresh_token: undefined, id_token: undefined }))
@@ -127,7 +127,7 @@ describe('tokens that exist already', () => {
     expect(await here.stored()).toMatchObject([{ tokens: { refreshToken, idToken } }])
   })
 
-  test('that the server does not accept any more are forgotten, and the error says to sign in [F8.12]', async () => {
+  test('are deleted when the server rejects them, and the error says to sign in [F8.12]', async () => {
     const here = world()
     const tokens = await foreignTokens(here)
     here.as.failNext.push(oauthError('invalid_grant'))
@@ -144,7 +144,7 @@ describe('tokens that exist already', () => {
   test.for<[string, Fault]>([
     ['that cannot be reached', reset],
     ['that answers 503', status(503)],
-  ])('are kept for the next try at a server %s [F8.12]', async ([, fault]) => {
+  ])('are kept for the next attempt at a server %s [F8.12]', async ([, fault]) => {
     const here = world()
     const tokens = await foreignTokens(here)
     here.as.failNext.push(fault)
@@ -154,7 +154,7 @@ describe('tokens that exist already', () => {
     expect(await adopt(client, tokens)).toMatchObject({ claims: { sub: 'alice' } })
   })
 
-  test('whose answer cannot be used are revoked with what came [F8.12]', async () => {
+  test('are revoked, with the new ones, when the token response is unusable [F8.12]', async () => {
     const here = world()
     const tokens = await foreignTokens(here)
     here.as.failNext.push(altered({ token_type: 'mac' }))
@@ -164,7 +164,7 @@ describe('tokens that exist already', () => {
     expect(await here.stored()).toEqual([])
   })
 
-  test('are bound to a key of their own by a client with dpop() [F8.12]', async () => {
+  test('are bound to their own key by a client with dpop() [F8.12]', async () => {
     const here = world()
     const tokens = await foreignTokens(here)
     const answer = { access_token: 'bound', token_type: 'DPoP', expires_in: 300, refresh_token: 'next' }
@@ -182,7 +182,7 @@ describe('tokens that exist already', () => {
     expect(proofs).toEqual([expect.stringMatching(/^ey/)])
   })
 
-  test('without a refresh token are refused [F8.12]', async () => {
+  test('without a refresh token are rejected [F8.12]', async () => {
     for (const tokens of [{}, { refreshToken: '' }, { refreshToken: 1 }, { refreshToken: 'a', idToken: 1 }]) {
       const adopting = adopt(world().client(), tokens as never)
       await expect(adopting).rejects.toMatchObject({ code: 'ERR_CONFIGURATION' })
@@ -190,7 +190,7 @@ describe('tokens that exist already', () => {
   })
 })
 
-describe('a reader', () => {
+describe('a token reader', () => {
   const area = (entries: Record<string, unknown>) => {
     const all = Object.fromEntries(
       Object.entries(entries).map(([key, value]) => [
@@ -205,7 +205,7 @@ describe('a reader', () => {
 
   test.each<[string, Record<string, unknown>]>([
     ['nothing', {}],
-    ['what is no JSON', { 'oidc.user:https://id.example.com:app': '{', '@@auth0spajs@@::app::a::b': '{' }],
+    ['invalid JSON', { 'oidc.user:https://id.example.com:app': '{', '@@auth0spajs@@::app::a::b': '{' }],
     [
       'no refresh token',
       {
@@ -213,7 +213,7 @@ describe('a reader', () => {
         '@@auth0spajs@@::app::a::b': { body: { access_token: 'a' } },
       },
     ],
-    ['what is null', { 'oidc.user:https://id.example.com:app': null, '@@auth0spajs@@::app::a::b': null }],
+    ['null', { 'oidc.user:https://id.example.com:app': null, '@@auth0spajs@@::app::a::b': null }],
   ])('finds no tokens in %s [F8.12]', (_what, entries) => {
     const authority = 'https://id.example.com'
     expect(fromOidcClient(area(entries), { authority, clientId: 'app' })).toBeUndefined()
@@ -221,7 +221,7 @@ describe('a reader', () => {
     expect(fromKeycloak({})).toBeUndefined()
   })
 
-  test('of auth0-spa-js takes the newest refresh token of its client, and forgets all of them [F8.12]', () => {
+  test('for auth0-spa-js takes the newest refresh token of its client and deletes all of them [F8.12]', () => {
     const entry = (refresh_token: string, expiresAt: number) => ({ body: { refresh_token }, expiresAt })
     const storage = area({
       '@@auth0spajs@@::app::one::openid': entry('old', 1),

@@ -5,10 +5,10 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-/** What a host, a server or a relay makes of the address of an answer. */
+/** How a host, a server or a relay changes the address of an authorization response. */
 type Change = (answer: URL) => string
 
-/** A page load with this answer, of an app that signs in by itself whenever nobody is signed in. */
+/** Loads a page with this authorization response, in an app that calls signIn() whenever it is signed out. */
 async function rounds(change: Change, most = 12) {
   const here = world()
   const away = leaving(here.as)
@@ -38,12 +38,12 @@ const at =
   ({ origin, search }) =>
     origin + pathname + search
 
-describe('an answer to a sign-in of ours is finished at once', () => {
+describe("an authorization response to this client's sign-in is completed on the first try", () => {
   test.for<[string, Change]>([
-    ['as it is', url => url.href],
+    ['unchanged', url => url.href],
     ['with a slash that the host adds', at('/callback/')],
-    ['where the host serves index.html', at('/callback/index.html')],
-    ['in another case', at('/Callback')],
+    ['when the host serves index.html', at('/callback/index.html')],
+    ['in different case', at('/Callback')],
     ['in the fragment', toFragment],
   ])('%s [F8.2]', async ([, change]) => {
     const { status, away, errors, page } = await rounds(change)
@@ -52,18 +52,18 @@ describe('an answer to a sign-in of ours is finished at once', () => {
   })
 })
 
-describe('an answer that cannot be finished never loops', () => {
+describe('an authorization response that cannot be completed never causes a loop', () => {
   test.for<[string, Change, string]>([
     ['at another path', at('/welcome'), 'wrong_address'],
     ['at the root', at('/'), 'wrong_address'],
     ['at another path and in the fragment', url => toFragment(new URL(at('/welcome')(url))), 'wrong_address'],
     [
-      'that is an error without state',
+      'as an error without state',
       ({ origin, pathname }) => `${origin}${pathname}/?error=server_error`,
       'authorization_error',
     ],
     [
-      'that is an error without state in the fragment',
+      'as an error without state in the fragment',
       ({ origin, pathname }) => `${origin}${pathname}#error=server_error`,
       'authorization_error',
     ],
@@ -76,14 +76,14 @@ describe('an answer that cannot be finished never loops', () => {
     expect(here.as.count('authorization_code')).toBe(0)
   })
 
-  test('where it is lost on its way: departures count [F8.2]', async () => {
+  test('when its parameters are lost in transit, because departures are counted [F8.2]', async () => {
     const { errors, away } = await rounds(({ origin, pathname }) => origin + pathname)
     expect(errors).toEqual([expect.objectContaining({ reason: 'redirect_loop' })])
     expect(away.requests).toHaveLength(6)
   })
 })
 
-test('an answer at another address is told with both addresses, and may still come to the right one [F8.2]', async () => {
+test('an authorization response at the wrong address is reported with both addresses, and can still be handled at the right one [F8.2]', async () => {
   const here = world()
   const away = leaving(here.as)
   await here.client({ userAgent: away.userAgent }).signIn()
@@ -97,7 +97,7 @@ test('an answer at another address is told with both addresses, and may still co
   expect(await client.handleCallback(answer)).toMatchObject({ handled: true })
 })
 
-test('an answer with an access token in its fragment is refused, and leaves the address [F8.2]', async () => {
+test('an authorization response with an access token in its fragment is rejected and removed from the address [F8.2]', async () => {
   const here = world()
   const away = leaving(here.as)
   await here.client({ userAgent: away.userAgent }).signIn()
@@ -110,7 +110,7 @@ test('an answer with an access token in its fragment is refused, and leaves the 
   expect(JSON.stringify(await here.stored(''))).not.toContain('injected')
 })
 
-test('an answer to somebody else is left alone wherever it arrives [F8.2]', async () => {
+test('an authorization response for another client is ignored, wherever it arrives [F8.2]', async () => {
   for (const address of [
     'https://app.example.com/other?code=a&state=lk.unknown',
     'https://app.example.com/other#code=a&state=lk.unknown',

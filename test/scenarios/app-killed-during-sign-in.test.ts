@@ -21,7 +21,7 @@ afterEach(() => {
   for (const client of clients.splice(0)) client.dispose()
 })
 
-/** A phone: its keychain outlives every process of the app. */
+/** A phone. Its keychain outlives every process of the app. */
 function phone(graceMs = 0) {
   const here = world({ redirectUri: REDIRECT, graceMs })
   const keychain = new Map<string, string>()
@@ -33,7 +33,7 @@ function phone(graceMs = 0) {
     })
   let links = createListeners<string>()
   const shown: string[] = []
-  /** A process of the app: links are told to the newest one only. */
+  /** A process of the app. Only the newest one receives links. */
   const open = (
     launchUrl?: string,
     change: Partial<AppLinkOptions> = {},
@@ -64,7 +64,7 @@ function phone(graceMs = 0) {
     await expect.poll(() => shown.length).toBeGreaterThan(0)
     return here.as.approve(shown.at(-1) as string)
   }
-  /** Of an authorization server that ends its own session too. */
+  /** For an authorization server that also ends its own session. */
   const endsSessions = {
     issuer: undefined,
     server: { ...here.as.metadata, end_session_endpoint: `${here.as.issuer}/end` },
@@ -72,7 +72,7 @@ function phone(graceMs = 0) {
   return { ...here, endsSessions, open, tell: (url: string) => links.tell(url), answered, keychain, shown }
 }
 
-test('a sign-in goes out to the browser and comes back to the app that waits for it [NA05]', async () => {
+test('a sign-in opens the browser and returns to the waiting app [NA05]', async () => {
   const { as, open, tell, answered } = phone()
   const client = open()
   await client.start()
@@ -83,7 +83,7 @@ test('a sign-in goes out to the browser and comes back to the app that waits for
   expect(as.count('authorization_code')).toBe(1)
 })
 
-test('an app that was killed while the browser was open finishes the sign-in when it is opened with the answer', async () => {
+test('an app that was killed while the browser was open completes the sign-in when the callback link opens it', async () => {
   const { as, open, answered } = phone()
   const first = open()
   await first.start()
@@ -94,13 +94,13 @@ test('an app that was killed while the browser was open finishes the sign-in whe
   const second = open(callback)
   expect(await second.start()).toMatchObject({ status: 'signed-in', claims: { sub: 'alice' } })
   expect((await second.fetch(`${API}/me`)).status).toBe(200)
-  // the system may tell the same address again
+  // the system may deliver the same address again
   const third = open(callback)
   expect(await third.start()).toMatchObject({ status: 'signed-in' })
   expect(as.count('authorization_code')).toBe(1)
 })
 
-test('a webview that was loaded anew meanwhile finishes the sign-in when the answer opens the app', async () => {
+test('a webview that was reloaded during a sign-in completes it when the callback link opens the app', async () => {
   const { as, open, tell, answered } = phone()
   const first = open()
   void first.signIn().catch(() => {})
@@ -114,7 +114,7 @@ test('a webview that was loaded anew meanwhile finishes the sign-in when the ans
   expect(as.count('authorization_code')).toBe(1)
 })
 
-test('a launch whose sign-in met a server that could not be reached is tried again by the next start()', async () => {
+test('start() retries a sign-in from a launch link whose server could not be reached', async () => {
   const { as, open, answered } = phone()
   const first = open()
   void first.signIn().catch(() => {})
@@ -126,7 +126,7 @@ test('a launch whose sign-in met a server that could not be reached is tried aga
   expect(await second.start()).toMatchObject({ status: 'signed-in' })
 })
 
-test('an app that is opened with the link of long ago just starts', async () => {
+test('an app that is opened with an old callback link starts normally', async () => {
   const { clock, open, answered } = phone()
   const first = open()
   void first.signIn().catch(() => {})
@@ -136,7 +136,7 @@ test('an app that is opened with the link of long ago just starts', async () => 
   expect(await open(callback).start()).toMatchObject({ status: 'signed-out' })
 })
 
-test('a host that cannot tell how the app was launched keeps no session from being restored', async () => {
+test('a session is restored even if the host cannot report how the app was launched', async () => {
   const { open, tell, answered } = phone()
   const first = open()
   const signedIn = first.signIn()
@@ -146,12 +146,12 @@ test('a host that cannot tell how the app was launched keeps no session from bei
   expect(await open(undefined, { launchUrl }).start()).toMatchObject({ status: 'signed-in' })
 })
 
-test('an app that is opened by another link just starts', async () => {
+test('an app that is opened by an unrelated link starts normally', async () => {
   const { open } = phone()
   expect(await open('com.example.app://notes/7').start()).toMatchObject({ status: 'signed-out' })
 })
 
-test('a sign-in inside of the webview is refused, by default and for one call [NA04]', async () => {
+test('a sign-in inside the webview is refused, by default and for one call [NA04]', async () => {
   const { as, open } = phone()
   const inside = { issuer: as.issuer, clientId: 'app', redirectUri: REDIRECT, allowedOrigins: [] }
   expect(() => createClient({ ...inside, userAgent: redirect() } as unknown as WebviewClientOptions)).toThrow(
@@ -163,7 +163,7 @@ test('a sign-in inside of the webview is refused, by default and for one call [N
 
 const GOODBYE = 'com.example.app://goodbye'
 
-test("a sign-out ends the provider's session in the browser too, and comes back by link [NA04]", async () => {
+test("a sign-out also ends the provider's session in the browser and returns by link [NA04]", async () => {
   const { endsSessions, open, tell, answered, shown, keychain } = phone()
   const closed: string[] = []
   const client = open(
@@ -190,7 +190,7 @@ test("a sign-out ends the provider's session in the browser too, and comes back 
   expect(client.session).toEqual({ status: 'signed-out', reason: 'signed_out' })
 })
 
-test('a sign-out whose browser the user closes, or cannot be opened, or that a sign-in overtakes, is a sign-out', async () => {
+test('a sign-out succeeds even if the user closes the browser, it cannot be opened, or a sign-in starts meanwhile', async () => {
   const closings = createListeners<void>()
   let fails = false
   const { endsSessions, open, tell, answered, shown } = phone()
@@ -233,7 +233,7 @@ test('a sign-out whose browser the user closes, or cannot be opened, or that a s
   expect(client.session.status).toBe('signed-in')
 })
 
-test('a sign-out without a place to come back to opens the browser and is done', async () => {
+test('a sign-out without a return address opens the browser and completes', async () => {
   const { endsSessions, open, tell, answered, shown } = phone()
   const client = open(undefined, {}, endsSessions)
   const signedIn = client.signIn()
@@ -243,6 +243,6 @@ test('a sign-out without a place to come back to opens the browser and is done',
   expect(shown).toHaveLength(2)
 })
 
-test('no options at all are refused by name', () => {
+test('missing options are rejected with an error that names them', () => {
   expect(() => createClient(undefined as unknown as WebviewClientOptions)).toThrow(ConfigurationError)
 })

@@ -15,13 +15,13 @@ const grant = (here: World, ...details: object[]) => {
 }
 const warnings = ({ told }: Awaited<ReturnType<World['signedIn']>>) =>
   told.filter(event => event.type === 'warning' && event.about === 'authorization_details')
-/** Whatever is told is told in a turn of its own. */
+/** Events are delivered in a later task. */
 const turn = () => new Promise(resolve => setImmediate(resolve))
 
 describe('authorization details', () => {
-  test('are asked for at the sign-in, and what was granted can be read, also after a reload [PX06]', async () => {
+  test('are requested at the sign-in, and the granted ones can be read, also after a reload [PX06]', async () => {
     const here = world()
-    // the same, whatever stands first
+    // the same, whatever the order
     grant(here, { amount: { value: '3.50', currency: 'EUR' }, type: 'payment_initiation' }, ACCOUNT)
     const away = leaving(here.as)
     const client = here.client({ extensions, userAgent: away.userAgent })
@@ -33,7 +33,7 @@ describe('authorization details', () => {
     for (const one of [client, reloaded]) {
       const granted = await grantedAuthorizationDetails(one)
       expect(granted).toEqual([PAYMENT, ACCOUNT])
-      ;(granted as object[]).pop() // is the caller's own
+      ;(granted as object[]).pop() // belongs to the caller
     }
     expect(await grantedAuthorizationDetails(reloaded)).toHaveLength(2)
     await turn()
@@ -42,7 +42,7 @@ describe('authorization details', () => {
     expect(await grantedAuthorizationDetails(client)).toBeUndefined()
   })
 
-  test('that were enriched or left out are told by a warning once, and kept as granted [PX06]', async () => {
+  test('that were enriched or omitted cause one warning and are stored as granted [PX06]', async () => {
     const here = world()
     grant(here, { ...ACCOUNT, accounts: ['DE1'] })
     const client = await here.signedIn({ extensions })
@@ -57,7 +57,7 @@ describe('authorization details', () => {
     await client.fetch(`${API}/me`)
     await turn()
     expect(warnings(client)).toHaveLength(1)
-    // a refresh that says nothing of them changes nothing; one that brings more is told
+    // a refresh that does not mention them changes nothing; a refresh that adds some is reported
     here.as.moreMembers = {}
     here.expire()
     await client.fetch(`${API}/me`)
@@ -72,9 +72,9 @@ describe('authorization details', () => {
   test.each([
     ['nothing', {}],
     ['a text', { authorization_details: 'all' }],
-    ['a list of nothing fit', { authorization_details: [1, null] }],
+    ['a list of invalid entries', { authorization_details: [1, null] }],
   ])(
-    'of which the answer says %s are told by a warning, and the session begins [PX06]',
+    'for which the response contains %s cause a warning, and the session starts [PX06]',
     async (_, members) => {
       const here = world()
       here.as.moreMembers = members
@@ -86,7 +86,7 @@ describe('authorization details', () => {
     },
   )
 
-  test('of one sign-in take the place of the app own, and are compared after a reload', async () => {
+  test("of one sign-in replace the app's own and are compared after a reload", async () => {
     const here = world()
     grant(here, PAYMENT)
     const away = leaving(here.as)
@@ -101,7 +101,7 @@ describe('authorization details', () => {
     expect(await grantedAuthorizationDetails(reloaded)).toEqual([PAYMENT])
   })
 
-  test('are asked for at token requests too where the app wants that', async () => {
+  test('are also sent in token requests if the app asks for it', async () => {
     const here = world()
     grant(here, ACCOUNT)
     const bodies: URLSearchParams[] = []
@@ -122,7 +122,7 @@ describe('authorization details', () => {
     expect(await grantedAuthorizationDetails(client, { resource: `${API}/notes/` })).toEqual([ACCOUNT])
   })
 
-  test('that the server does not know by its metadata are refused before anything is sent', async () => {
+  test('that the server metadata does not list are rejected before anything is sent', async () => {
     const here = world()
     Object.assign(here.as.metadata, { authorization_details_types_supported: ['account_information'] })
     await expect(here.signedIn({ extensions })).rejects.toMatchObject({
@@ -131,7 +131,7 @@ describe('authorization details', () => {
     })
   })
 
-  test('that are no list of objects with a type are refused at once', () => {
+  test('that are not a list of objects with a type are rejected at creation', () => {
     for (const wrong of [[], [{}], [{ type: '' }], {}, 'all', undefined]) {
       expect(() => authorizationDetails(wrong as never)).toThrow(
         expect.objectContaining({ code: 'ERR_CONFIGURATION' }),
@@ -139,7 +139,7 @@ describe('authorization details', () => {
     }
   })
 
-  test('that are no list are refused at a sign-in too', async () => {
+  test('that are not a list are also rejected at a sign-in', async () => {
     const client = world().client({ extensions })
     const authorizationParameters = { authorization_details: '{"type":1' }
     await expect(client.signIn({ authorizationParameters })).rejects.toMatchObject({
@@ -147,7 +147,7 @@ describe('authorization details', () => {
     })
   })
 
-  test('that the server refuses are a typed error at the callback, and the session is as it was [PX07]', async () => {
+  test('that the server rejects cause a typed error at the callback and leave the session unchanged [PX07]', async () => {
     const here = world()
     const client = await here.signedIn()
     const away = leaving(here.as)
@@ -164,7 +164,7 @@ describe('authorization details', () => {
     expect(client.session.status).toBe('signed-in')
   })
 
-  test('that the token endpoint refuses are a typed error [PX07]', async () => {
+  test('that the token endpoint rejects cause a typed error [PX07]', async () => {
     const here = world()
     here.as.failNext.push(oauthError('invalid_authorization_details'))
     await expect(here.signedIn({ extensions })).rejects.toMatchObject({

@@ -25,10 +25,7 @@ const latch = () => {
   return { open, opened }
 }
 
-/**
- * A real HTTP API. `/slow/7` says no to a revoked token only when its step is let go; `/always401` takes no token at
- * all.
- */
+/** A real HTTP API. `/slow/7` rejects a revoked token only when the test releases it; `/always401` accepts no token. */
 async function startApi(as: StrictAs) {
   const steps = Array.from({ length: STEPS }, latch)
   const everySlowOneIsHere = latch()
@@ -54,7 +51,7 @@ async function startApi(as: StrictAs) {
 const statuses = async (calls: Promise<Response>[]) => (await Promise.all(calls)).map(({ status }) => status)
 const all = (status: number, count: number) => Array<number>(count).fill(status)
 
-test('a busy page whose access token is revoked refreshes once, and every upload arrives whole', async () => {
+test('a busy page refreshes a revoked access token once, and every upload arrives complete', async () => {
   const { signedIn, as, fetch: toServer } = world()
   const api = await startApi(as)
   const client = await signedIn({
@@ -90,7 +87,7 @@ test('a busy page whose access token is revoked refreshes once, and every upload
   expect(await statuses(posts)).toEqual(all(200, 3))
   expect(await statuses(futile)).toEqual(all(401, 20))
   expect(await statuses([streaming, own])).toEqual([401, 401])
-  // who comes later gains nothing by another refresh
+  // a later caller gains nothing from another refresh
   expect(await statuses([client.fetch(`${api.origin}/always401?n=later`)])).toEqual([401])
 
   expect(as.count('refresh_token')).toBe(1)
@@ -106,7 +103,7 @@ test('a busy page whose access token is revoked refreshes once, and every upload
   for (const [name, print] of Object.entries(prints)) {
     const sent = api.sent(`/${name}`)
     expect(sent.at(-1), name).toMatchObject(print)
-    // who begins after the refresh has the new token from the start
+    // calls that start later use the new token from the beginning
     expect([1, 2], name).toContain(sent.length)
     expect(sent[0], name).toMatchObject(print)
   }

@@ -7,7 +7,7 @@ import { type TestClient, type World, worlds } from '../support/world.ts'
 
 const world = worlds()
 
-/** Begins a sign-in by redirect: the callback URL arrives later, somewhere else. */
+/** Starts a sign-in by redirect. The callback URL arrives later, in another place. */
 async function callbackOf(here: World, one: TestClient): Promise<string> {
   let callback = ''
   const redirect: UserAgent = {
@@ -25,7 +25,7 @@ async function callbackOf(here: World, one: TestClient): Promise<string> {
   return callback
 }
 
-test('signIn() as a listener of clicks takes no options from the event [F4.8]', async () => {
+test('signIn() as a click listener reads no options from the event [F4.8]', async () => {
   const click = { isTrusted: true, nativeEvent: {}, target: { returnTo: 'elsewhere' }, returnTo: 42 }
   expect(
     await world()
@@ -35,7 +35,7 @@ test('signIn() as a listener of clicks takes no options from the event [F4.8]', 
 })
 
 describe('a callback', () => {
-  test('that is handled twice at once exchanges its code once, with the same outcome [RS03]', async () => {
+  test('that is handled twice at once exchanges its code once and returns the same result [RS03]', async () => {
     const here = world()
     const one = here.client()
     const callback = await callbackOf(here, one)
@@ -56,7 +56,7 @@ describe('a callback', () => {
     expect(here.as.count('authorization_code')).toBe(1)
   })
 
-  test('that comes again later exchanges nothing and keeps the session [RS03]', async () => {
+  test('that arrives again later exchanges nothing and keeps the session [RS03]', async () => {
     const here = world()
     const one = here.client()
     const callback = await callbackOf(here, one)
@@ -69,7 +69,7 @@ describe('a callback', () => {
     expect(here.as.count('authorization_code')).toBe(1)
   })
 
-  test('that comes again after a sign-out does not sign in again', async () => {
+  test('that arrives again after a sign-out does not sign the user in again', async () => {
     const here = world()
     const one = here.client()
     const callback = await callbackOf(here, one)
@@ -87,7 +87,7 @@ describe('a callback', () => {
     'https://app.example.com/?error=access_denied&state=xyz',
     'not a url',
     '',
-  ])('of somebody else is untouched: %s [RS02]', async url => {
+  ])('for another client is left alone: %s [RS02]', async url => {
     const { signedIn, as, stored } = world()
     const client = await signedIn()
     const before = [client.session, await stored('')]
@@ -96,7 +96,7 @@ describe('a callback', () => {
     expect(as.count('authorization_code')).toBe(1)
   })
 
-  test('at another address than the redirect URI is rejected, and its code is not sent', async () => {
+  test('at a different address than the redirect URI is rejected, and its code is not sent', async () => {
     const here = world()
     const one = here.client()
     const callback = await callbackOf(here, one)
@@ -112,7 +112,7 @@ describe('a callback', () => {
     expect(await one.handleCallback(callback)).toMatchObject({ handled: true })
   })
 
-  test('with a state that nobody here knows is a typed error, and nothing is sent', async () => {
+  test('with an unknown state throws a typed error and sends nothing', async () => {
     const { client, as } = world()
     const url = 'https://app.example.com/callback?code=abc&state=lk.test.unknown'
     await expect(client().handleCallback(url)).rejects.toMatchObject({
@@ -123,7 +123,7 @@ describe('a callback', () => {
     expect(as.requests).toEqual([])
   })
 
-  test('that comes more than an hour late is not known any more [RS04]', async () => {
+  test('that arrives more than an hour later is no longer recognized [RS04]', async () => {
     const here = world()
     const one = here.client()
     const callback = await callbackOf(here, one)
@@ -131,7 +131,7 @@ describe('a callback', () => {
     await expect(one.handleCallback(callback)).rejects.toMatchObject({ reason: 'state_not_found' })
   })
 
-  test('that says the user refused is a typed error with the name of it [RS12]', async () => {
+  test('with access_denied throws a typed error with that code [RS12]', async () => {
     const here = world()
     const one = here.client()
     const url = new URL(await callbackOf(here, one))
@@ -148,8 +148,8 @@ describe('a callback', () => {
 
   test.each([
     ['of another issuer', 'https://evil.example'],
-    ['of none', undefined],
-  ])('with the iss %s is refused before its code is sent [RS05, RS06, NA06]', async (_what, iss) => {
+    ['of no issuer', undefined],
+  ])('with the iss %s is rejected before its code is sent [RS05, RS06, NA06]', async (_what, iss) => {
     const here = world()
     const one = here.client()
     const url = new URL(await callbackOf(here, one))
@@ -163,7 +163,7 @@ describe('a callback', () => {
     expect(one.session.status).not.toBe('signed-in')
   })
 
-  test('with a code twice is refused before one is sent [RS10]', async () => {
+  test('with two codes is rejected before either is sent [RS10]', async () => {
     const here = world()
     const one = here.client()
     const callback = await callbackOf(here, one)
@@ -179,8 +179,8 @@ describe('a callback', () => {
     ['another audience', { aud: 'another app' }],
     ['another issuer', { iss: 'https://evil.example' }],
     ['no subject', { sub: undefined }],
-    ['an end that is long over', { exp: 1 }],
-  ])('whose ID Token has %s signs nobody in', async (_what, claims) => {
+    ['an exp in the distant past', { exp: 1 }],
+  ])('whose ID Token has %s does not sign the user in', async (_what, claims) => {
     const { client, as, stored } = world()
     as.idTokenClaims = claims
     const one = client()
@@ -189,7 +189,7 @@ describe('a callback', () => {
     expect(await stored()).toEqual([])
   })
 
-  test('whose ID Token was signed with another key signs nobody in', async () => {
+  test('whose ID Token was signed with another key does not sign the user in', async () => {
     const { sign } = signingKey()
     const { client, stored } = world({ key: { ...signingKey(), sign } })
     await expect(client().signIn()).rejects.toMatchObject({
@@ -199,7 +199,7 @@ describe('a callback', () => {
     expect(await stored()).toEqual([])
   })
 
-  test('whose code is refused is a typed error, and it is not sent again', async () => {
+  test('whose code is rejected throws a typed error, and the code is not sent again', async () => {
     const here = world()
     const one = here.client()
     const callback = await callbackOf(here, one)
@@ -212,7 +212,7 @@ describe('a callback', () => {
     expect(here.as.count('authorization_code')).toBe(1)
   })
 
-  test('whose exchange met a dead server can be tried again', async () => {
+  test('can be retried if the server could not be reached for the exchange', async () => {
     const here = world()
     const one = here.client()
     const callback = await callbackOf(here, one)
@@ -225,7 +225,7 @@ describe('a callback', () => {
     })
   })
 
-  test('whose code met a connection that broke after the exchange is over when it is tried again', async () => {
+  test('cannot be retried if the connection broke after the server had exchanged the code', async () => {
     const here = world()
     const one = here.client()
     const callback = await callbackOf(here, one)
@@ -239,7 +239,7 @@ describe('a callback', () => {
     expect(one.session.status).not.toBe('signed-in')
   })
 
-  test('whose answer has an ID Token that is none is over: its code is not sent again', async () => {
+  test('with a malformed ID Token in the token response ends the sign-in: its code is not sent again', async () => {
     const { client, as } = world()
     as.failNext.push(altered({ id_token: 'a.b.c' }))
     await expect(client().signIn()).rejects.toMatchObject({

@@ -12,7 +12,7 @@ const holding = ({ promises }: Awaited<ReturnType<typeof capabilities>>) =>
 const ALWAYS = ['tokensGoNowhereElse', 'fetchIsFetch', 'freeWhenFresh', 'everyFailureHasAName']
 const ALL = ['oneRedemption', 'durableBeforeUsed', 'onlyTheServerEndsASession', ...ALWAYS]
 
-test('on a server there is memory only, and what it cannot promise is said', async () => {
+test('a server has only memory, and the report names what memory cannot guarantee', async () => {
   const report = await capabilities()
   expect(report).toMatchObject({
     store: 'memory',
@@ -26,7 +26,7 @@ test('on a server there is memory only, and what it cannot promise is said', asy
   expect(JSON.parse(JSON.stringify(report))).toEqual(report)
 })
 
-test('a private file promises all seven, for all processes, and is left as it was', async () => {
+test('a private file guarantees all seven capabilities for all processes, and the report leaves it unchanged', async () => {
   const store = file(join(tempFolder(), 'tokens.json'))
   const report = await capabilities(store)
   expect(report).toMatchObject({ reach: 'device', persistence: 'durable', locks: 'store', works: true })
@@ -34,7 +34,7 @@ test('a private file promises all seven, for all processes, and is left as it wa
   expect(await store.keyValue.keys('')).toEqual([])
 })
 
-test('storage of a host promises all seven', async () => {
+test('a store that the host provides guarantees all seven capabilities', async () => {
   const kept = new Map<string, string>()
   const store = hostStore({
     get: async key => kept.get(key),
@@ -44,7 +44,7 @@ test('storage of a host promises all seven', async () => {
   expect(holding(await capabilities(store))).toEqual(ALL)
 })
 
-test('a store that takes everything and keeps nothing, or whose lock fails, is found out by trying', async () => {
+test('the report detects a store that loses what it accepts, and a lock that fails, by trying them', async () => {
   const forgetful: Store = {
     ...memory(),
     reach: () => 'origin',
@@ -64,7 +64,7 @@ test('a store that takes everything and keeps nothing, or whose lock fails, is f
   expect(other.promises.oneRedemption.holds).toBe(false)
 })
 
-test('what never answers does not keep the report waiting', async () => {
+test('the report does not wait for a store that never responds', async () => {
   const silent: Store = {
     ...memory(),
     keyValue: { get: () => new Promise(() => {}), update: () => new Promise(() => {}), keys: async () => [] },

@@ -21,7 +21,7 @@ const clean = (env: NodeJS.ProcessEnv) => {
   return rest
 }
 
-/** A terminal of one user, in which examples/cli runs. */
+/** A user's terminal in which examples/cli runs. */
 function newTerminal(env: Record<string, string>) {
   const folder = newFolder()
   const tokens = join(folder, 'tokens.json')
@@ -60,7 +60,7 @@ function newTerminal(env: Record<string, string>) {
   return { cli, folder, tokens }
 }
 
-/** Needs a pseudo-terminal, which `script` of util-linux gives. */
+/** Needs a pseudo-terminal, which `script` from util-linux provides. */
 const inTerminal: typeof test =
   onPath('script').length && process.platform === 'linux' ? test : ((() => {}) as never)
 
@@ -91,7 +91,7 @@ inTerminal(
 inTerminal(
   'where nothing can be opened, the user opens the address elsewhere and pastes the one at the end',
   async () => {
-    // the server has the device grant, and this client may not use it
+    // the server supports the device grant, but not for this client
     const { cli } = newTerminal({ REMOTE_CONTAINERS: 'true', CLI_CLIENT_ID: 'grants-code-only' })
     const login = cli(true, 'login')
     await expect.poll(login.said, PATIENCE).toContain('paste here')
@@ -127,7 +127,7 @@ inTerminal(
   60_000,
 )
 
-test('on a desktop the address is printed first, and the browser is opened', async () => {
+test('on a desktop the tool prints the address, then opens the browser', async () => {
   const { cli, folder } = newTerminal({ DISPLAY: ':1' })
   const login = cli(false, 'login')
   await expect.poll(() => existsSync(join(folder, 'opened')), PATIENCE).toBe(true)
@@ -139,7 +139,7 @@ test('on a desktop the address is printed first, and the browser is opened', asy
   expect(login.said()).toContain('You are signed in as carol.')
 }, 60_000)
 
-test('in CI a sign-in rejects at once, and says what to do instead', async () => {
+test('in CI a sign-in rejects immediately, and the error says what to do instead', async () => {
   const { cli } = newTerminal({ CI: 'true' })
   const began = performance.now()
   const login = cli(false, 'login')

@@ -10,7 +10,7 @@ import { worlds } from '../support/world.ts'
 const world = worlds()
 const child = children()
 
-test('headers that can be walked through only once arrive, with the first send and with the replay', async () => {
+test('headers that can be iterated only once are sent with the first request and with the replay', async () => {
   const { signedIn, as, api } = world()
   const client = await signedIn()
   as.revokeAccessTokens()
@@ -19,7 +19,7 @@ test('headers that can be walked through only once arrive, with the first send a
   expect(api.requests.map(request => request.headers['x-mine'])).toEqual(['yes', 'yes'])
 })
 
-test('a Request in place of init is taken as fetch takes it', async () => {
+test('a Request passed as init works as it does with fetch', async () => {
   const { signedIn, api } = world()
   const client = await signedIn()
   const init = new Request(`${API}/other`, { method: 'PUT', headers: { 'x-mine': 'yes' }, body: 'text' })
@@ -27,13 +27,13 @@ test('a Request in place of init is taken as fetch takes it', async () => {
   expect(api.requests[0]).toMatchObject({ method: 'PUT', body: 'text', headers: { 'x-mine': 'yes' } })
 })
 
-test('it may be passed on unbound', async () => {
+test('client.fetch works without its client as `this`', async () => {
   const { signedIn } = world()
   const { fetch } = await signedIn()
   expect((await fetch(`${API}/me`)).status).toBe(200)
 })
 
-test('a call that is under way while the client is disposed still ends', async () => {
+test('a call in progress while the client is disposed still completes', async () => {
   const { signedIn, expire } = world()
   const client = await signedIn()
   expire()
@@ -42,7 +42,7 @@ test('a call that is under way while the client is disposed still ends', async (
   expect((await call).status).toBe(200)
 })
 
-test('a call before start() finds the session that is stored', async () => {
+test('a call before start() finds the stored session', async () => {
   const { signedIn, client, as } = world()
   await signedIn()
   const later = client()
@@ -57,7 +57,7 @@ test('a call before start() finds the session that is stored', async () => {
   expect(later.session.status).toBe('signed-in')
 })
 
-test('a call of who is signed out rejects with a typed error, and nothing is sent', async () => {
+test('a call while signed out rejects with a typed error and sends nothing', async () => {
   const { client, api, as } = world()
   await expect(client().fetch(`${API}/me`)).rejects.toMatchObject({
     code: 'ERR_AUTHORIZATION_REQUIRED',
@@ -66,13 +66,13 @@ test('a call of who is signed out rejects with a typed error, and nothing is sen
   expect([api.requests.length, as.requests.length]).toEqual([0, 0])
 })
 
-test('what the caller changes after the call is not sent, neither at first nor with the replay', async () => {
+test('changes that the caller makes after the call are sent neither at first nor with the replay', async () => {
   const { as, api, signedIn, client } = world()
   const one = await signedIn()
   as.revokeAccessTokens()
   const headers = { 'x-mine': 'yes' }
   const body = new TextEncoder().encode('text')
-  // the one has a token at hand that is refused, the other has to wait for the store
+  // one call has a token that the API rejects, the other has to wait for the store
   const calls = [one, client()].map(each => each.fetch(`${API}/me`, { method: 'POST', headers, body }))
   headers['x-mine'] = 'no'
   body.fill(0)
@@ -82,7 +82,7 @@ test('what the caller changes after the call is not sent, neither at first nor w
   )
 })
 
-test('a signal of null takes the place of the one of a Request, also while a token is waited for', async () => {
+test('a signal of null overrides the signal of a Request, also while the call waits for a token', async () => {
   const { signedIn, client } = world()
   await signedIn()
   const request = new Request(`${API}/me`, { signal: AbortSignal.abort() })
@@ -90,11 +90,11 @@ test('a signal of null takes the place of the one of a Request, also while a tok
 })
 
 test.for<[string, unknown[]]>([
-  ['no headers but null', [`${API}/me`, { headers: null }]],
-  ['a text for its options', [`${API}/me`, 'text']],
-  ['a number for its options', [`${API}/me`, 5]],
+  ['null as its headers', [`${API}/me`, { headers: null }]],
+  ['a string as its options', [`${API}/me`, 'text']],
+  ['a number as its options', [`${API}/me`, 5]],
   ['null', [null, undefined]],
-])('a call with %s is refused by fetch itself, and no token is sent', async ([, args]) => {
+])('a call with %s is rejected by fetch itself, and no token is sent', async ([, args]) => {
   const { signedIn, as, fetch } = world()
   const sent: unknown[][] = []
   const client = await signedIn({
@@ -108,7 +108,7 @@ test.for<[string, unknown[]]>([
   expect(sent).toEqual([args])
 })
 
-test("a 401 whose body breaks off while the refresh is under way is nobody else's rejection", async () => {
+test('a 401 whose body breaks off during the refresh causes no unhandled rejection', async () => {
   const { signedIn, as, fetch } = world()
   const rejections: unknown[] = []
   const note = (reason: unknown) => rejections.push(reason)
@@ -128,7 +128,7 @@ test("a 401 whose body breaks off while the refresh is under way is nobody else'
   expect(rejections).toEqual([])
 })
 
-test('a 401 of another server, to which a redirect led, is passed on and costs no refresh [RQ12]', async () => {
+test('a 401 from another server after a redirect is returned without a refresh [RQ12]', async () => {
   const { signedIn, as, fetch } = world()
   const client = await signedIn({
     async fetch(input, init) {
@@ -146,7 +146,7 @@ test('a 401 of another server, to which a redirect led, is passed on and costs n
   expect(as.count('refresh_token')).toBe(0)
 })
 
-test('a 401 of another allowed origin, to which a redirect led, costs no refresh and no replay [F3.6]', async () => {
+test('a 401 from another allowed origin after a redirect causes no refresh and no replay [F3.6]', async () => {
   const { signedIn, as, fetch } = world()
   const sent: string[] = []
   const client = await signedIn({
@@ -162,16 +162,16 @@ test('a 401 of another allowed origin, to which a redirect led, costs no refresh
   })
   expect(await (await client.fetch(`${API}/moved`)).text()).toBe('elsewhere')
   expect([as.count('refresh_token'), sent.length]).toEqual([0, 1])
-  // within an origin the token goes along
+  // a redirect within an origin keeps the token
   await client.fetch(`${API}/renamed`)
   expect([as.count('refresh_token'), sent.length]).toEqual([1, 3])
 })
 
-describe('what the caller hands over is read once, when the call is made', () => {
+describe("the caller's arguments are read once, when the call is made", () => {
   test.each<[string, boolean]>([
     ['that waits for a token and is replayed', true],
     ['that is replayed', false],
-  ])('a URL object that is changed after a call %s matters no more [F3.1]', async (_what, waits) => {
+  ])('a URL object that is changed after a call %s has no effect [F3.1]', async (_what, waits) => {
     const { as, api, signedIn, client } = world()
     const one = await signedIn()
     as.revokeAccessTokens()
@@ -183,7 +183,7 @@ describe('what the caller hands over is read once, when the call is made', () =>
     expect(api.elsewhere).toEqual([])
   })
 
-  test('an address that says another thing each time it is asked gets no token where it may not [F3.1]', async () => {
+  test('an address object that changes each time it is read gets no token outside the allowed origins [F3.1]', async () => {
     const { api, signedIn } = world()
     const client = await signedIn()
     const says = [`${API}/me`, 'https://evil.example/take']
@@ -193,7 +193,7 @@ describe('what the caller hands over is read once, when the call is made', () =>
     expect(api.elsewhere).toEqual([])
   })
 
-  test('a Request with a body is used up at once, also where a token is waited for [F3.3]', async () => {
+  test('the body of a Request is consumed immediately, even if the call waits for a token [F3.3]', async () => {
     const { as, api, signedIn, expire } = world()
     const client = await signedIn()
     expire()
@@ -206,7 +206,7 @@ describe('what the caller hands over is read once, when the call is made', () =>
     expect(as.count('refresh_token')).toBe(1)
   })
 
-  test('a getter of its options runs once, also for a call that waits, is replayed, or is not ours [F3.10]', async () => {
+  test('a getter in the options runs once, also if the call waits, is replayed, or gets no token [F3.10]', async () => {
     const { as, signedIn, client } = world()
     const one = await signedIn()
     as.revokeAccessTokens()
@@ -227,11 +227,11 @@ describe('what the caller hands over is read once, when the call is made', () =>
 })
 
 test.for<[string, RequestInit]>([
-  ['a method that is none', { method: 'B AD' }],
-  ['a body that a GET may not have', { body: 'text' }],
-  ['shared memory for its body', { method: 'POST', body: new Uint8Array(new SharedArrayBuffer(4)) as never }],
+  ['an invalid method', { method: 'B AD' }],
+  ['a body on a GET', { body: 'text' }],
+  ['shared memory as its body', { method: 'POST', body: new Uint8Array(new SharedArrayBuffer(4)) as never }],
 ])(
-  'a call with %s is refused as fetch refuses it, also where a token is waited for [F3.10]',
+  'a call with %s is rejected as fetch rejects it, also if it waits for a token [F3.10]',
   async ([, init]) => {
     const { signedIn, as, api, expire } = world()
     const client = await signedIn()
@@ -243,14 +243,14 @@ test.for<[string, RequestInit]>([
   },
 )
 
-test('it has the name and the length of fetch, and is refused without arguments [F3.10]', async () => {
+test('client.fetch has the name and length of fetch and rejects a call without arguments [F3.10]', async () => {
   const { fetch: clientFetch, dispose } = await recordedClient(['https://api.example.com'])
   expect([clientFetch.name, clientFetch.length]).toEqual([fetch.name, fetch.length])
   await expect((clientFetch as () => Promise<Response>)()).rejects.toThrow(TypeError)
   dispose()
 })
 
-test('a no-cors call is sent as it is: without a token, and without a session [F3.8]', async () => {
+test('a no-cors call is sent unchanged, without a token and without a session [F3.8]', async () => {
   const { signedIn, client, as, fetch } = world()
   const sent: unknown[][] = []
   const send: typeof globalThis.fetch = (...args) => {
@@ -277,8 +277,8 @@ const cancelled = () => {
 
 test.each<[string, (init: RequestInit) => Parameters<typeof fetch>]>([
   ['a stream', init => [`${API}/me`, init]],
-  ['a Request that was made of a stream', init => [new Request(`${API}/me`, init)]],
-])('%s is cancelled when its call is aborted while a token is waited for [F3.5]', async (_what, args) => {
+  ['a Request that was created from a stream', init => [new Request(`${API}/me`, init)]],
+])('%s is cancelled when its call is aborted while waiting for a token [F3.5]', async (_what, args) => {
   const { signedIn, as, api, expire } = world()
   const client = await signedIn()
   expire()
@@ -296,7 +296,7 @@ test.each<[string, (init: RequestInit) => Parameters<typeof fetch>]>([
   expect(api.requests).toEqual([])
 })
 
-test('a stream is cancelled when nobody is signed in [F3.5]', async () => {
+test('a stream is cancelled when the client is signed out [F3.5]', async () => {
   const { client } = world()
   const { reasons, init } = cancelled()
   const end = await client()
@@ -306,7 +306,7 @@ test('a stream is cancelled when nobody is signed in [F3.5]', async () => {
   await expect.poll(() => reasons).toEqual([end])
 })
 
-test('a client whose fetch becomes the global one goes on with the one that was there before [F3.9]', async () => {
+test('a client keeps using the original fetch after its own fetch becomes the global one [F3.9]', async () => {
   const server = await startRecordingServer()
   try {
     const process = child('global-fetch', server.origin)

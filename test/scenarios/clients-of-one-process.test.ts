@@ -5,7 +5,7 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-test('calls of two users in one process each carry the token of their own user, also through a refresh [MX19]', async () => {
+test("calls for two users in one process each carry their own user's token, also through a refresh [MX19]", async () => {
   const { signedIn, clock, expire, as } = world()
   const users = ['alice', 'bob']
   const clients = await Promise.all(
@@ -25,7 +25,7 @@ test('calls of two users in one process each carry the token of their own user, 
   expect(as.count('refresh_token')).toBe(2)
 })
 
-test('a client that is made twice refreshes once, and hears nothing more once it is disposed of [MX20]', async () => {
+test('a client that is created twice refreshes once, and receives nothing after it is disposed of [MX20]', async () => {
   const { signedIn, client, clock, expire, as } = world()
   const one = await signedIn()
   const [again, kept] = [client(), client()]
@@ -43,7 +43,7 @@ test('a client that is made twice refreshes once, and hears nothing more once it
   expect(clock.waiting).toBe(0)
 })
 
-test('an API whose answer sets cookies, clears data or reloads changes nothing of the session [MX15]', async () => {
+test('an API response that sets cookies, clears data or reloads does not affect the session [MX15]', async () => {
   const here = world()
   const headers = { 'set-cookie': 'session=theirs', 'clear-site-data': '"*"', refresh: '0; url=/elsewhere' }
   const client = await here.signedIn({

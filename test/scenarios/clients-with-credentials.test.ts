@@ -14,12 +14,12 @@ import { API } from '../support/strict-api.ts'
 import { worlds } from '../support/world.ts'
 
 const world = worlds()
-/** What form-encoding, base64 and percent signs like to damage. */
+/** Characters that form-encoding, base64 and percent signs tend to damage. */
 const SECRET = 'a:b+c%d e/ü=&"'
 const CLIENT_ID = 'app:1+ü'
 const PAR = { pushed_authorization_request_endpoint: 'https://id.example.com/par' }
 
-/** As a server reads them (RFC 6749 section 2.3.1). */
+/** Decoded the way a server does (RFC 6749 section 2.3.1). */
 function readBasic(headers: Headers): string[] {
   const [, base64 = ''] = /^Basic (.+)$/.exec(headers.get('authorization') ?? '') ?? []
   return atob(base64)
@@ -37,7 +37,7 @@ interface Assertion {
 const partOf = (jwt: string, index: number) =>
   JSON.parse(Buffer.from(jwt.split('.')[index] ?? '', 'base64url').toString())
 
-/** Reads the assertions that come, and whether the key signed them. */
+/** Reads the received assertions and checks whether the key signed them. */
 function assertions(algorithm: Parameters<SubtleCrypto['verify']>[0], key: CryptoKey) {
   const read: Assertion[] = []
   const isClient = async (form: URLSearchParams) => {
@@ -60,8 +60,8 @@ function assertions(algorithm: Parameters<SubtleCrypto['verify']>[0], key: Crypt
 const ES256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const keyPair = () => crypto.subtle.generateKey(ES256, false, ['sign', 'verify'])
 
-describe('the credentials of a client', () => {
-  test('go to the PAR, token and revocation endpoints alike, each part form-encoded before base64 [TR05]', async () => {
+describe('client credentials', () => {
+  test('are sent to the PAR, token and revocation endpoints, each part form-encoded before base64 [TR05]', async () => {
     const seen: string[][] = []
     const here = world({
       clientId: CLIENT_ID,
@@ -88,18 +88,18 @@ describe('the credentials of a client', () => {
     expect(seen).toEqual(Array.from({ length: 5 }, () => [CLIENT_ID, SECRET]))
   })
 
-  test('go in the form where the client is registered so', async () => {
+  test('are sent in the form if the client is registered for that', async () => {
     const here = world({ clientId: CLIENT_ID, isClient: isSecret })
     const client = await here.signedIn({ clientAuthentication: clientSecretPost(SECRET) })
     here.expire()
     expect((await client.fetch(`${API}/me`)).status).toBe(200)
   })
 
-  test('are an assertion for this server, for a minute, never the same, by the clock of the server [GR10]', async () => {
+  test("are an assertion for this server that is unique, valid for a minute, and uses the server's clock [GR10]", async () => {
     const { privateKey, publicKey } = await keyPair()
     const { read, isClient } = assertions(ES256, publicKey)
     const here = world({ isClient })
-    const ahead = 3 * 3600 // of this device is the server's clock, as its first answer tells
+    const ahead = 3 * 3600 // the device uses the server's clock, which the first response tells
     const now = Math.floor(here.clock.now() / 1000) + ahead
     here.as.idTokenClaims = { iat: now, exp: now + 3600 }
     const dated = async (...[input, init]: Parameters<typeof fetch>) => {
@@ -124,7 +124,7 @@ describe('the credentials of a client', () => {
     expect(Math.abs(Number(read[1]?.payload.iat) - here.clock.now() / 1000 - ahead)).toBeLessThan(5)
   })
 
-  test('are an assertion under the secret, which itself is never sent', async () => {
+  test('are an assertion signed with the secret, and the secret itself is never sent', async () => {
     const raw = new TextEncoder().encode(SECRET)
     const hmac = { name: 'HMAC', hash: 'SHA-256' }
     const key = await crypto.subtle.importKey('raw', raw, hmac, false, ['verify'])
@@ -134,7 +134,7 @@ describe('the credentials of a client', () => {
     expect(read[0]?.header).toEqual({ alg: 'HS256' })
   })
 
-  test('are in no error, event, report or log, although the server repeats what it was sent', async () => {
+  test('appear in no error, event, report or log, even if the server echoes them', async () => {
     const { privateKey } = await keyPair()
     const sent: string[] = [SECRET, encodeURIComponent(SECRET)]
     const isClient = (form: URLSearchParams, headers: Headers) => {
@@ -163,9 +163,9 @@ describe('the credentials of a client', () => {
 
   test.each([
     ['an empty secret', () => clientSecretPost('')],
-    ['a secret that is not there', () => clientSecretBasic(undefined as never)],
-    ['a key that is none', () => privateKeyJwt({} as CryptoKey)],
-  ])('are refused at once: %s', (_, make) => {
+    ['a missing secret', () => clientSecretBasic(undefined as never)],
+    ['an invalid key', () => privateKeyJwt({} as CryptoKey)],
+  ])('are rejected at creation: %s', (_, make) => {
     expect(make).toThrow(expect.objectContaining({ code: 'ERR_CONFIGURATION' }))
   })
 
@@ -176,7 +176,7 @@ describe('the credentials of a client', () => {
 })
 
 describe('mutual TLS', () => {
-  test('uses the endpoints for it where the server has such, through the fetch of the app [DP14]', async () => {
+  test("uses the mTLS endpoint aliases of the server, through the app's fetch [DP14]", async () => {
     const here = world()
     const MTLS = 'https://mtls.id.example.com'
     Object.assign(here.as.metadata, PAR, {
@@ -202,12 +202,12 @@ describe('mutual TLS', () => {
       `${MTLS}/par`,
       `${MTLS}/token`,
       `${MTLS}/token`,
-      `${here.as.issuer}/revoke`, // which has no alias
+      `${here.as.issuer}/revoke`, // has no alias
       `${here.as.issuer}/revoke`,
     ])
   })
 
-  test('uses no endpoint for it that is not https', async () => {
+  test('rejects an endpoint alias that is not https', async () => {
     const here = world()
     Object.assign(here.as.metadata, {
       mtls_endpoint_aliases: { token_endpoint: 'http://id.example.com/token' },
@@ -216,11 +216,11 @@ describe('mutual TLS', () => {
       code: 'ERR_CONFIGURATION',
       message: expect.stringContaining('token_endpoint'),
     })
-    await here.signedIn() // without it, the alias is nobody's business
+    await here.signedIn() // a client without mutual TLS ignores the alias
   })
 })
 
-describe('a client secret in an app that anybody can read', () => {
+describe('a client secret in an app that anyone can read', () => {
   const options = {
     issuer: 'https://id.example.com',
     clientId: 'app',
@@ -230,7 +230,7 @@ describe('a client secret in an app that anybody can read', () => {
     clientAuthentication: clientSecretPost(SECRET),
   }
 
-  test('is told by a warning that whoever subscribes at once hears [TR06]', async () => {
+  test('causes a warning that reaches a listener added right after creation [TR06]', async () => {
     const client = createBrowserClient(options)
     const warning = new Promise(resolve => client.events.subscribe(resolve))
     expect(await warning).toMatchObject({ type: 'warning', about: 'client_secret' })
@@ -238,7 +238,7 @@ describe('a client secret in an app that anybody can read', () => {
     client.dispose()
   })
 
-  test('is an error with strict [TR06]', () => {
+  test('throws an error with strict [TR06]', () => {
     expect(() => createBrowserClient({ ...options, strict: true })).toThrow(
       expect.objectContaining({
         code: 'ERR_CONFIGURATION',
@@ -247,7 +247,7 @@ describe('a client secret in an app that anybody can read', () => {
     )
   })
 
-  test('is nothing to speak of in Node, and a private key is none anywhere', async () => {
+  test('causes no warning in Node, and a private key causes none anywhere', async () => {
     const { privateKey } = await keyPair()
     const clients = [
       createNodeClient({ ...options, strict: true }),

@@ -8,7 +8,7 @@ const world = worlds()
 const HOUR = 3_600_000
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
-/** The same clock, off by so much, and what was asked of its timers. */
+/** The same clock with an offset, and the timers that were requested from it. */
 const offBy = (clock: Clock, offset: { ms: number }, timers: number[] = []): Clock => ({
   now: () => clock.now() + offset.ms,
   elapsed: clock.elapsed,
@@ -18,9 +18,9 @@ const offBy = (clock: Clock, offset: { ms: number }, timers: number[] = []): Clo
   },
 })
 
-describe('a device whose clock is off by', () => {
+describe('a device whose clock is wrong by', () => {
   test.for([-25, -1, 1, 25])(
-    '%i hours signs in, calls, refreshes once a lifetime and stays signed in',
+    '%i hours signs in, calls APIs, refreshes once per token lifetime and stays signed in',
     async hours => {
       const { as, client, clock } = world({ accessTokenSeconds: 60 })
       const one = client({ clock: offBy(clock, { ms: hours * HOUR }) })
@@ -36,7 +36,7 @@ describe('a device whose clock is off by', () => {
   )
 
   test.for([-25, -1, 1, 25])(
-    '%i hours from one moment to the next costs one refresh at most, and no session',
+    '%i hours from one moment to the next makes at most one refresh and keeps its session',
     async hours => {
       const { as, client, clock } = world({ accessTokenSeconds: 3600 })
       const offset = { ms: 0 }
@@ -52,7 +52,7 @@ describe('a device whose clock is off by', () => {
 
 describe('a clock that is set back while a page is open, by', () => {
   test.for([1, 24])(
-    '%i hours, makes no token last longer than the page has watched it, and costs one refresh a lifetime [F9.3]',
+    '%i hours, extends no token beyond the time that the page has measured, and causes one refresh per lifetime [F9.3]',
     async hours => {
       const { as, api, client, clock } = world({ accessTokenSeconds: 60 })
       const offset = { ms: 0 }
@@ -86,9 +86,9 @@ describe('a token response whose expires_in is', () => {
     ['thirty days', 30 * 24 * 3600],
     ['four hundred days', 400 * 24 * 3600],
     ['ten years', 10 * 365 * 24 * 3600],
-    ['more than a number of milliseconds can hold', 1e12],
+    ['larger than a millisecond counter can hold', 1e12],
   ] as const)(
-    '%s leads to one refresh at most in the first minute, and to no timer too long [TR17]',
+    '%s causes at most one refresh in the first minute and no timer that overflows [TR17]',
     async ([, expires_in]) => {
       const { as, client, clock } = world()
       const timers: number[] = []
@@ -104,7 +104,7 @@ describe('a token response whose expires_in is', () => {
     },
   )
 
-  test('negative in a refresh answer does not cost the session', async () => {
+  test('negative in a refresh response does not end the session', async () => {
     const { as, signedIn, expire } = world()
     const one = await signedIn()
     expire()
@@ -115,7 +115,7 @@ describe('a token response whose expires_in is', () => {
 })
 
 test.for([-24, -1, 1, 24])(
-  'a server whose Date header is %i hours off costs neither a sign-in nor a refresh',
+  'a Date header that is %i hours wrong affects neither the sign-in nor the refresh',
   async hours => {
     const { as, signedIn, expire, clock } = world()
     const date = () => new Date(clock.now() + hours * HOUR).toUTCString()

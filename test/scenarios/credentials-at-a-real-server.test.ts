@@ -36,7 +36,7 @@ const confidential = (client_id: string, more: Partial<ClientMetadata>): ClientM
 })
 
 let server: AuthorizationServer
-/** What the provider was asked for, path by path. */
+/** The requests that the provider received, by path. */
 const asked: string[] = []
 
 beforeAll(async () => {
@@ -86,7 +86,7 @@ beforeAll(async () => {
           types: { payment_initiation: { validate: async () => {} } },
           authorizationDetailsForGrantSource: async ctx =>
             JSON.parse(String(ctx.oidc.params?.authorization_details ?? 'null')) ?? undefined,
-          // the user chose the account
+          // the user selected the account
           authorizationDetailsForAccessToken: async (_ctx, _token, source) =>
             (source as { rar?: object[] } | undefined)?.rar?.map(detail => ({
               ...detail,
@@ -100,7 +100,7 @@ beforeAll(async () => {
 })
 afterAll(() => server?.close())
 
-/** Types a name wherever the provider asks for one; the callback's address is known only here, after a pushed request. */
+/** Types a name whenever the provider asks for one. After a pushed request, only this code knows the callback's address. */
 const userAgent: UserAgent = {
   name: 'loopback',
   begin(wanted) {
@@ -135,7 +135,7 @@ describe.each([
   ['post', () => clientSecretPost(SECRET)],
   ['jwt', () => privateKeyJwt(privateKey, { kid: 'own-1' })],
 ])('a confidential client (%s) at oidc-provider', (clientId, means) => {
-  test('pushes its request, signs in, refreshes, reads UserInfo and revokes [TR05]', async () => {
+  test('pushes its request, signs in, refreshes, reads UserInfo and revokes its tokens [TR05]', async () => {
     asked.splice(0)
     const client = app({ clientId, clientAuthentication: means() })
     await client.signIn()
@@ -160,7 +160,7 @@ describe.each([
   })
 })
 
-test('a wrong secret is refused before anything is shown to the user, and is not in the error', async () => {
+test('a wrong secret is rejected before the user sees a page, and the error does not contain it', async () => {
   const client = app({
     clientId: 'basic',
     clientAuthentication: clientSecretBasic('wrong secret of this app'),
@@ -171,7 +171,7 @@ test('a wrong secret is refused before anything is shown to the user, and is not
   client.dispose()
 })
 
-test('a plain request is refused by latchkey where the provider takes pushed ones only [PX03]', async () => {
+test('latchkey does not send a plain request when the provider accepts only pushed ones [PX03]', async () => {
   const client = app({
     clientId: 'basic',
     clientAuthentication: clientSecretBasic(SECRET),
@@ -183,12 +183,12 @@ test('a plain request is refused by latchkey where the provider takes pushed one
   client.dispose()
 })
 
-test('authorization details are granted as oidc-provider enriches them, which is told once [PX06]', async () => {
+test('authorization details that oidc-provider enriches cause one warning [PX06]', async () => {
   const client = app({
     clientId: 'basic',
     clientAuthentication: clientSecretBasic(SECRET),
     extensions: [par(), authorizationDetails([PAYMENT])],
-    resources: { [NOTES]: { resource: 'urn:notes' } }, // without one, this provider refuses them
+    resources: { [NOTES]: { resource: 'urn:notes' } }, // without one, this provider rejects them
   })
   await client.signIn()
   expect(await grantedAuthorizationDetails(client)).toEqual([{ ...PAYMENT, account: 'DE1' }])
@@ -199,7 +199,7 @@ test('authorization details are granted as oidc-provider enriches them, which is
   client.dispose()
 })
 
-test('authorization details that oidc-provider does not know are refused without a page [PX07]', async () => {
+test('authorization details that oidc-provider does not know are rejected before a page opens [PX07]', async () => {
   const text = JSON.stringify([{ type: 'unknown' }])
   const client = app({ clientId: 'basic', clientAuthentication: clientSecretBasic(SECRET) })
   asked.splice(0)
@@ -210,7 +210,7 @@ test('authorization details that oidc-provider does not know are refused without
   client.dispose()
 })
 
-test('a pushed resource gives JWT access tokens for the API, beside an opaque one for UserInfo', async () => {
+test('a pushed resource indicator yields JWT access tokens for the API and an opaque one for UserInfo', async () => {
   const sent: string[] = []
   const client = app({
     clientId: 'jwt',
@@ -232,7 +232,7 @@ test('a pushed resource gives JWT access tokens for the API, beside an opaque on
   client.dispose()
 })
 
-test('a pushed request binds the code to the DPoP key, and UserInfo is asked with a proof of it [DP10]', async () => {
+test('a pushed request binds the code to the DPoP key, and the UserInfo request carries a proof [DP10]', async () => {
   const pushed: URLSearchParams[] = []
   const proofs: (string | null)[] = []
   const client = app({
@@ -258,7 +258,7 @@ test('a pushed request binds the code to the DPoP key, and UserInfo is asked wit
   client.dispose()
 })
 
-test('signed UserInfo of oidc-provider is read with its signature checked [UI03]', async () => {
+test('signed UserInfo from oidc-provider is read after its signature is verified [UI03]', async () => {
   const client = app({ clientId: 'signed', clientAuthentication: clientSecretBasic(SECRET) })
   await client.signIn()
   expect(await userInfo(client, { signedResponseAlg: 'RS256' })).toMatchObject({

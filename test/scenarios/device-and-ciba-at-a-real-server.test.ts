@@ -28,7 +28,7 @@ function client(own: Partial<NodeClientOptions>) {
     scope: 'openid offline_access notes:read',
     allowedOrigins: [],
     store: memory(),
-    clock: handClock({ skipUpToMs: 5000 }), // the pauses between polls pass by themselves
+    clock: handClock({ skipUpToMs: 5000 }), // the test skips the pauses between polls
     ...own,
   } as NodeClientOptions)
   const told: ClientEvent[] = []
@@ -38,7 +38,7 @@ function client(own: Partial<NodeClientOptions>) {
 
 const polls = (type: string) => server.tokenRequests.filter(form => form.get('grant_type') === type).length
 
-test('a device signs in with a code that its user types elsewhere, and stays signed in', async () => {
+test('a device signs in with a code that its user enters elsewhere, and stays signed in', async () => {
   let shown: DeviceCodePrompt | undefined
   const clock = handClock({ skipUpToMs: 5000 })
   const device = client({
@@ -64,7 +64,7 @@ test('a device signs in with a code that its user types elsewhere, and stays sig
   device.dispose()
 })
 
-test('a user who refuses ends the sign-in with access_denied, and the session is as it was', async () => {
+test('a user who refuses ends the sign-in with access_denied and leaves the session unchanged', async () => {
   const device = client({
     grant: deviceCode({ show: ({ userCode }) => server.refuse(userCode) }),
   })
@@ -76,10 +76,10 @@ test('a user who refuses ends the sign-in with access_denied, and the session is
   device.dispose()
 })
 
-test('a second terminal that waits with a code of its own adopts the session that the first one gets', async () => {
+test('a second terminal that waits with its own code adopts the session that the first one gets', async () => {
   const store = memory()
   const prompts: DeviceCodePrompt[] = []
-  // each has a clock of its own: on a shared one, the pauses of one terminal would be over the time limit of the other's request
+  // each has its own clock: with a shared one, the pauses of one terminal would exceed the time limit of the other's request
   const terminals = [1, 2].map(() =>
     client({ store, grant: deviceCode({ show: one => void prompts.push(one) }) }),
   )
@@ -91,7 +91,7 @@ test('a second terminal that waits with a code of its own adopts the session tha
   for (const terminal of terminals) terminal.dispose()
 })
 
-test('the tokens of a device can be bound to a key (RFC 9449)', async () => {
+test("a device's tokens can be bound to a key (RFC 9449)", async () => {
   const device = client({
     extensions: [dpop()],
     grant: deviceCode({
@@ -105,7 +105,7 @@ test('the tokens of a device can be bound to a key (RFC 9449)', async () => {
   device.dispose()
 })
 
-test('a user is asked on another device, and found by a hint (CIBA in poll mode)', async () => {
+test('a user is found by a hint and approves on another device (CIBA in poll mode)', async () => {
   const bank = client({ grant: ciba({ loginHint: 'alice', bindingMessage: 'W4SCT' }) })
   expect(await bank.signIn()).toMatchObject({ status: 'signed-in', claims: { sub: 'alice' } })
   expect(polls('urn:openid:params:grant-type:ciba')).toBe(1)
@@ -121,7 +121,7 @@ test('a user is asked on another device, and found by a hint (CIBA in poll mode)
   refused.dispose()
 })
 
-test('a service gets a token with its secret, for one API', async () => {
+test('a service gets a token for one API with its secret', async () => {
   const service = client({
     clientId: SERVICE,
     clock: undefined,
@@ -144,7 +144,7 @@ test('a service gets a token with its secret, for one API', async () => {
   wrong.dispose()
 })
 
-test('a service can have its tokens bound to a key', async () => {
+test("a service's tokens can be bound to a key", async () => {
   const service = client({
     clientId: SERVICE,
     clock: undefined,

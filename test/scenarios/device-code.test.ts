@@ -14,7 +14,7 @@ const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
 
 const deviceSecret = crypto.randomUUID()
 
-/** A server with the device grant, whose answers a test may change, and a clock moved by hand. */
+/** A server with the device grant whose responses a test can change, and a clock that the test moves. */
 function devices(answer: Record<string, unknown> = {}) {
   let isAgreed = false
   const pollsAt: number[] = []
@@ -44,7 +44,7 @@ function devices(answer: Record<string, unknown> = {}) {
   const show = (prompt: DeviceCodePrompt) => void prompts.push(prompt)
   const client = (own: Partial<ClientOptions> = {}) =>
     here.client({ scope: 'read', fetch, userAgent: undefined, grant: deviceCode({ show }), ...own } as never)
-  /** Lets time pass until as many polls have come. */
+  /** Advances the clock until this number of polls has arrived. */
   const passUntil = async (polls: number, stepMs = 1000) => {
     while (pollsAt.length < polls) {
       await new Promise(resolve => setTimeout(resolve, 1))
@@ -62,7 +62,7 @@ function devices(answer: Record<string, unknown> = {}) {
   }
 }
 
-test('an address that is spelled verification_url, as by Google, is shown only with the quirk that google() has', async () => {
+test("verification_url, Google's spelling of the address, is accepted only with the quirk of google()", async () => {
   const url = 'https://www.google.com/device'
   const answer = { verification_uri: undefined, verification_url: url }
   const refused = await devices(answer)
@@ -81,7 +81,7 @@ test('an address that is spelled verification_url, as by Google, is shown only w
   expect(client.session.status).toBe('signed-in')
 })
 
-test('without an interval from the server, latchkey asks every 5 s, one request at a time [GR01, RA07]', async () => {
+test('without an interval from the server, latchkey polls every 5 s, one request at a time [GR01, RA07]', async () => {
   const here = devices()
   const signIn = here.client().signIn()
   await here.passUntil(4)
@@ -99,7 +99,7 @@ test('without an interval from the server, latchkey asks every 5 s, one request 
   expect(await signIn).toMatchObject({ status: 'signed-in' })
 })
 
-test('slow_down makes the pauses 5 s longer, for good [GR02]', async () => {
+test('slow_down makes all later pauses 5 s longer [GR02]', async () => {
   const here = devices({ interval: 3 })
   here.as.failNext.push(oauthError('slow_down'), oauthError('authorization_pending'), oauthError('slow_down'))
   const signIn = here.client().signIn()
@@ -110,7 +110,7 @@ test('slow_down makes the pauses 5 s longer, for good [GR02]', async () => {
   expect(here.pauses()).toEqual([8, 8, 13, 13])
 })
 
-test('a server that cannot be reached is asked at growing pauses, and the sign-in goes on [GR04]', async () => {
+test('latchkey polls an unreachable server at growing intervals and continues the sign-in [GR04]', async () => {
   const here = devices()
   here.as.failNext.push(reset, status(503), reset, oauthError('authorization_pending'))
   const signIn = here.client().signIn()
@@ -121,7 +121,7 @@ test('a server that cannot be reached is asked at growing pauses, and the sign-i
   expect(here.pauses()).toEqual([10, 20, 40, 5, 5])
 })
 
-test('Retry-After is kept to, and a computer that slept goes on where it was', async () => {
+test('latchkey respects Retry-After, and a computer that slept continues polling', async () => {
   const here = devices()
   here.as.failNext.push(status(429, { 'retry-after': '90' }))
   const signIn = here.client().signIn()
@@ -132,7 +132,7 @@ test('Retry-After is kept to, and a computer that slept goes on where it was', a
   expect(await signIn).toMatchObject({ status: 'signed-in' })
 })
 
-test('when the code has expired the sign-in ends, by the server or by the clock', async () => {
+test("the sign-in ends when the code expires, by the server's response or by the clock", async () => {
   const here = devices({ expires_in: 12 })
   const signIn = here
     .client()
@@ -156,17 +156,14 @@ test('when the code has expired the sign-in ends, by the server or by the clock'
 })
 
 test.each([
-  ['an interval that is a text', { interval: '5' }],
+  ['a string as its interval', { interval: '5' }],
   ['an interval of 0', { interval: 0 }],
   ['no user code', { user_code: '\u001b\u0007' }],
   ['a verification_uri that runs code', { verification_uri: 'javascript:alert(1)' }],
   ['a verification_uri that is a file', { verification_uri: 'file:///etc/passwd' }],
-  [
-    'a verification_uri that anybody can read on the way',
-    { verification_uri: 'http://id.example.com/device' },
-  ],
+  ['an unencrypted verification_uri', { verification_uri: 'http://id.example.com/device' }],
   ['a verification_uri with a password', { verification_uri: 'https://id.example.com@evil.example/device' }],
-])('an answer with %s is refused, and nothing is shown [GR05, GR06]', async (_what, members) => {
+])('a response with %s is rejected, and nothing is shown [GR05, GR06]', async (_what, members) => {
   const here = devices(members)
   const error = await here
     .client()
@@ -176,7 +173,7 @@ test.each([
   expect(here.prompts).toEqual([])
 })
 
-test('an expires_in of 0 ends at once, and huge numbers are cut [GR05]', async () => {
+test('an expires_in of 0 ends the sign-in immediately, and huge numbers are capped [GR05]', async () => {
   const none = devices({ expires_in: 0 })
   await expect(none.client().signIn()).rejects.toMatchObject({ reason: 'cancelled' })
   expect(none.pollsAt).toEqual([])
@@ -189,7 +186,7 @@ test('an expires_in of 0 ends at once, and huge numbers are cut [GR05]', async (
   expect(huge.pauses()).toEqual([300])
 })
 
-test('what is shown has no control characters, and a link that is not https is left out [GR06]', async () => {
+test('the displayed text has no control characters, and a link that is not https is omitted [GR06]', async () => {
   const here = devices({
     user_code: 'AB\u001b[2J\u202eCD\r\nEF',
     verification_uri: 'https://id.example.com/\u001b[31mdevice',
@@ -210,7 +207,7 @@ test('what is shown has no control characters, and a link that is not https is l
   await signIn
 })
 
-test('the session is used like any other, and a call without a user agent needs no redirect URI', async () => {
+test('the session works like any other, and a call without a user agent needs no redirect URI', async () => {
   const here = devices()
   here.agree()
   const client = here.client({ redirectUri: undefined } as never)
@@ -224,7 +221,7 @@ test('the session is used like any other, and a call without a user agent needs 
   ])
 })
 
-test('a server without the device grant is named', async () => {
+test('an error names a server that lacks the device grant', async () => {
   const here = devices()
   delete here.as.metadata.device_authorization_endpoint
   const error = await here
@@ -236,7 +233,7 @@ test('a server without the device grant is named', async () => {
   expect(() => deviceCode({} as never)).toThrow(/"show"/)
 })
 
-test('what fails in the function that shows the code ends the sign-in', async () => {
+test('an error in the function that shows the code ends the sign-in', async () => {
   const here = devices()
   const grant = deviceCode({ show: () => Promise.reject(new Error('no screen')) })
   await expect(here.client({ grant } as never).signIn()).rejects.toMatchObject({ code: expect.any(String) })

@@ -5,7 +5,7 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-test('dispose() leaves nothing open: no store, channel, extension, timer or listener, and start() takes it up again [F5.7]', async () => {
+test('dispose() leaves no store, channel, extension, timer or listener open, and start() reopens them [F5.7]', async () => {
   const here = world()
   const open = { channels: 0, wakes: 0 }
   const closed = { store: 0, extension: 0 }

@@ -31,7 +31,7 @@ afterEach(() => {
   for (const client of clients.splice(0)) client.dispose()
 })
 
-/** The real provider, an API that checks proofs, and what was asked of the token endpoint. */
+/** The real provider, an API that checks proofs, and the requests that the token endpoint received. */
 function net() {
   let nonce: string | undefined = 'nonce-1'
   const api = createDpopApi({
@@ -79,7 +79,7 @@ function app(fetch: Fetch, store: Store = memory(), hasDpop = true, clock?: Cloc
   return Object.assign(client, { seen: events })
 }
 
-test('a sign-in at a server that wants a nonce sends the code again with it, and the API takes the proofs [DP01, DP02, DP04, DP06, DP10]', async () => {
+test('a sign-in at a server that requires a nonce sends the code again with it, and the API accepts the proofs [DP01, DP02, DP04, DP06, DP10]', async () => {
   const { api, fetch, tokenRequests } = net()
   const client = app(fetch)
   await client.signIn()
@@ -90,7 +90,7 @@ test('a sign-in at a server that wants a nonce sends the code again with it, and
   expect(api.seen.at(-1)?.claims).toMatchObject({ htm: 'POST', htu: `${API}/me`, nonce: 'nonce-1' })
 })
 
-/** What a page sees of an answer whose headers are not exposed to it (CORS). */
+/** What a page sees of a response whose headers are not exposed to it (CORS). */
 const withoutNonce =
   (fetch: Fetch, isHidden: (url: string) => boolean): Fetch =>
   async (input, init) => {
@@ -100,7 +100,7 @@ const withoutNonce =
     return new Response(answer.body, { status: answer.status, headers })
   }
 
-test('a nonce of the server that a page cannot read is named, and the code is sent once [F6.6, F9.1]', async () => {
+test('a server nonce that the page cannot read causes an error that says so, and the code is sent once [F6.6, F9.1]', async () => {
   const { fetch, tokenRequests } = net()
   const client = app(withoutNonce(fetch, url => url.startsWith(server.issuer)))
   await expect(client.signIn()).rejects.toMatchObject({
@@ -111,7 +111,7 @@ test('a nonce of the server that a page cannot read is named, and the code is se
   expect(tokenRequests.map(({ status }) => status)).toEqual([400])
 })
 
-test('a nonce of an API that a page cannot read is warned of once, and the 401 is the caller’s [F6.6, F9.7]', async () => {
+test('an API nonce that the page cannot read causes one warning, and the caller gets the 401 [F6.6, F9.7]', async () => {
   const { api, fetch } = net()
   const client = app(withoutNonce(fetch, url => url.startsWith(API)))
   await client.signIn()
@@ -123,7 +123,7 @@ test('a nonce of an API that a page cannot read is warned of once, and the 401 i
   ])
 })
 
-test('an API that wants a new nonce is asked once more, without a refresh [DP05, WA13]', async () => {
+test('an API that requires a new nonce gets one more request, without a refresh [DP05, WA13]', async () => {
   const { api, fetch, tokenRequests, renewNonce } = net()
   const client = app(fetch)
   await client.signIn()
@@ -136,7 +136,7 @@ test('an API that wants a new nonce is asked once more, without a refresh [DP05,
   expect(tokenRequests).toHaveLength(before)
 })
 
-test('a revoked access token is renewed with the same key, and never sent as Bearer [DP03, DP11]', async () => {
+test('a revoked access token is refreshed with the same key and never sent as Bearer [DP03, DP11]', async () => {
   const { api, fetch, tokenRequests } = net()
   const client = app(fetch)
   await client.signIn()
@@ -147,7 +147,7 @@ test('a revoked access token is renewed with the same key, and never sent as Bea
   expect(new Set(api.seen.map(({ scheme }) => scheme))).toEqual(new Set(['DPoP']))
 })
 
-test('tokens that were copied without their key are refused: by the API, and by the server at a refresh', async () => {
+test('tokens that were copied without their key are rejected by the API, and by the server at a refresh', async () => {
   const { api, fetch, tokenRequests } = net()
   const store = memory()
   const client = app(fetch, store)
@@ -185,7 +185,7 @@ test('tokens that were copied without their key are refused: by the API, and by 
   expect((await client.fetch(`${API}/me`)).status).toBe(200)
 })
 
-test('parallel calls of two clients over one store have one key and never the same proof [DP13]', async () => {
+test('parallel calls of two clients over one store share a key and never send the same proof [DP13]', async () => {
   const { api, fetch } = net()
   const store = memory()
   const [one, other] = [app(fetch, store), app(fetch, store)]
@@ -212,7 +212,7 @@ test('another process finds the key in the private file', async () => {
   expect(readFileSync(path, 'utf8')).not.toContain('"jwk"')
 })
 
-test('a lost key ends the session with its own reason, and nothing is sent as Bearer [DP03]', async () => {
+test('a lost key ends the session with a separate reason, and nothing is sent as Bearer [DP03]', async () => {
   const { api, fetch } = net()
   const store = memory()
   await app(fetch, store).signIn()
@@ -230,7 +230,7 @@ test('a lost key ends the session with its own reason, and nothing is sent as Be
   expect(api.seen).toEqual([])
 })
 
-test('a session from before DPoP is bound to a key by its first refresh, and was never used meanwhile', async () => {
+test('a session from before DPoP is not used until its first refresh binds it to a key', async () => {
   const { api, fetch, tokenRequests } = net()
   const store = memory()
   await app(fetch, store, false).signIn()
@@ -239,12 +239,12 @@ test('a session from before DPoP is bound to a key by its first refresh, and was
   expect((await bound.fetch(`${API}/me`)).status).toBe(200)
   expect(tokenRequests.at(-1)?.dpop).toBeTruthy()
   expect(new Set(api.seen.map(({ scheme }) => scheme))).toEqual(new Set(['DPoP']))
-  // and one without DPoP does not take it for its own any more
+  // and a client without DPoP no longer uses it
   const old = app(fetch, store, false)
   expect((await old.start()).status).toBe('signed-out')
 })
 
-test('an API that answers with a redirect is not followed: a proof is for one URL [RQ05]', async () => {
+test('a redirect from an API is not followed, because a proof is valid for one URL [RQ05]', async () => {
   const { fetch } = net()
   const sent: Request[] = []
   const client = app(async (input, init) => {
@@ -260,7 +260,7 @@ test('an API that answers with a redirect is not followed: a proof is for one UR
 })
 
 test.each([['x'.repeat(100_000)], ['two words'], ['quo"te']])(
-  'a nonce that is none is left alone [DP07]',
+  'an invalid nonce is ignored [DP07]',
   async odd => {
     const { api, fetch, renewNonce } = net()
     const client = app(fetch)
@@ -272,19 +272,19 @@ test.each([['x'.repeat(100_000)], ['two words'], ['quo"te']])(
   },
 )
 
-test('a device whose clock is a day off makes proofs by the clock of the server', async () => {
+test("a device whose clock is a day off makes proofs with the server's clock", async () => {
   const { api, fetch, renewNonce } = net()
   renewNonce(undefined)
   const dayOff: Clock = { ...deviceClock, now: () => Date.now() + 24 * 3600_000 }
   const store = memory()
   await app(fetch, store, true, dayOff).signIn()
-  const later = app(fetch, store, true, dayOff) // which has spoken to no server yet
+  const later = app(fetch, store, true, dayOff) // has not contacted a server yet
   await later.start()
   expect((await later.fetch(`${API}/me`)).status).toBe(200)
   expect(api.seen.map(({ problem }) => problem)).toEqual([undefined])
 })
 
-/** The provider's token answers with another type. */
+/** The provider's token responses with another type. */
 const typed = (fetch: Fetch, type: string): Fetch => {
   return async (input, init) => {
     const answer = await fetch(input, init)
@@ -300,7 +300,7 @@ test.each([
   ['Bearer', true, 'dpop()'],
   ['DPoP', false, 'dpop()'],
 ])(
-  'an answer of type %s where the other was asked for is refused, and nothing is stored [TR10, TR11]',
+  'a token response of type %s instead of the requested one is rejected, and nothing is stored [TR10, TR11]',
   async (type, hasDpop, advice) => {
     const { fetch } = net()
     const store = memory()
@@ -314,14 +314,14 @@ test.each([
   },
 )
 
-test.each(['dpop', 'DPOP', 'DPoP'])('the type %s is DPoP [DP12]', async type => {
+test.each(['dpop', 'DPOP', 'DPoP'])('token_type %s counts as DPoP [DP12]', async type => {
   const { fetch } = net()
   const client = app(typed(fetch, type))
   await client.signIn()
   expect((await client.fetch(`${API}/me`)).status).toBe(200)
 })
 
-test('a redirect that a browser does not show is a typed error that names the cause [RQ08]', async () => {
+test('a redirect that the browser hides causes a typed error that names the cause [RQ08]', async () => {
   const { fetch } = net()
   const opaque = Object.defineProperty(new Response(null), 'type', { value: 'opaqueredirect' })
   const client = app(async (input, init) => (String(input) === `${API}/moved` ? opaque : fetch(input, init)))
@@ -332,7 +332,7 @@ test('a redirect that a browser does not show is a typed error that names the ca
   })
 })
 
-test('the private key is in no error, event or message, and cannot be seen in the client [MX10]', async () => {
+test('the private key is in no error, event or message, and is not visible in the client [MX10]', async () => {
   const { fetch } = net()
   const path = join(tempFolder(), 'tokens.json')
   let isBroken = false

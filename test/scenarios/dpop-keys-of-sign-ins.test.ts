@@ -5,7 +5,7 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-test('keys of sign-ins that were given up are no more than twenty, beside the one of the session [F5.7, F5.4]', async () => {
+test("at most twenty keys of abandoned sign-ins are kept, plus the session's key [F5.7, F5.4]", async () => {
   const here = world()
   const away = leaving(here.as)
   const client = here.client({ extensions: [dpop()], userAgent: away.userAgent })
@@ -20,7 +20,7 @@ test('keys of sign-ins that were given up are no more than twenty, beside the on
   expect(await here.store.keyValue.keys(`latchkey ${here.as.issuer} ${here.as.clientId} dpop `)).toEqual([])
 })
 
-test('a client that is disposed of closes its store and what its extensions opened, and may be used again [F5.7]', async () => {
+test('a disposed client closes its store and whatever its extensions opened, and can be used again [F5.7]', async () => {
   const here = world()
   const closed: string[] = []
   const store = { ...here.store, close: () => closed.push('store') }

@@ -20,7 +20,7 @@ function service() {
 const who = async (client: ReturnType<World['client']>) =>
   ((await client.fetch(`${API}/me`).then(answer => answer.json())) as { who: string }).who
 
-test('the token of a user is exchanged for one that another API accepts [GR08]', async () => {
+test("a user's token is exchanged for one that another API accepts [GR08]", async () => {
   const { signedIn, downstream, double } = service()
   const alice = await signedIn()
   const subjectToken = await alice.getAccessToken()
@@ -39,7 +39,7 @@ test('the token of a user is exchanged for one that another API accepts [GR08]',
   ])
 })
 
-test('an actor is named beside the subject (RFC 8693 section 4.1)', async () => {
+test('the request names an actor in addition to the subject (RFC 8693 section 4.1)', async () => {
   const { signedIn, downstream, double, client: other } = service()
   const alice = await signedIn()
   const robot = other({ session: 'robot', subject: () => 'robot' })
@@ -53,7 +53,7 @@ test('an actor is named beside the subject (RFC 8693 section 4.1)', async () => 
   })
 })
 
-test('each subject token has tokens of its own in a store that all share, and no name there shows it', async () => {
+test('each subject token has its own tokens in a shared store, and no entry name reveals it', async () => {
   const { client, downstream, store, double } = service()
   const users = ['alice', 'bob'].map(name => client({ session: name, subject: () => name }))
   const tokens = await Promise.all(users.map(user => user.signIn().then(() => user.getAccessToken())))
@@ -66,7 +66,7 @@ test('each subject token has tokens of its own in a store that all share, and no
   for (const key of await store.keyValue.keys('')) for (const one of tokens) expect(key).not.toContain(one)
 })
 
-test('a function that returns the subject token needs a session name where tokens of others may be', async () => {
+test("a function that returns the subject token requires a session name if the store may hold other users' tokens", async () => {
   const { downstream, double, signedIn } = service()
   const alice = await signedIn()
   const subjectToken = () => alice.getAccessToken()
@@ -79,7 +79,7 @@ test('a function that returns the subject token needs a session name where token
   expect(double.seen.length).toBe(1)
 })
 
-test('when the session of the subject ends, the exchanged tokens end with it [GR09]', async () => {
+test("the exchanged tokens end with the subject's session [GR09]", async () => {
   const { signedIn, downstream, expire } = service()
   let user = 'alice'
   const person = await signedIn({ subject: () => user })
@@ -100,7 +100,7 @@ test('when the session of the subject ends, the exchanged tokens end with it [GR
   expect(await who(client)).toBe('carol')
 })
 
-test('a subject whose session has ended by the next exchange ends the session there too [GR09]', async () => {
+test('a subject whose session has ended by the next exchange also ends the exchanged session [GR09]', async () => {
   const { signedIn, downstream, as, expire } = service()
   const alice = await signedIn()
   const client = downstream({
@@ -120,14 +120,14 @@ test('a subject whose session has ended by the next exchange ends the session th
 test.each([
   ['no issued_token_type', { issued_token_type: undefined }],
   [
-    'a refresh token in place of an access token',
+    'a refresh token instead of an access token',
     { issued_token_type: 'urn:ietf:params:oauth:token-type:refresh_token' },
   ],
   [
-    'a token that no API takes',
+    'a token that no API accepts',
     { issued_token_type: 'urn:ietf:params:oauth:token-type:id-jag', token_type: 'N_A' },
   ],
-])('an answer with %s is refused [GR08]', async (_what, members) => {
+])('a response with %s is rejected [GR08]', async (_what, members) => {
   const { signedIn, downstream, double } = service()
   const alice = await signedIn()
   double.exchanged = members
@@ -139,7 +139,7 @@ test.each([
   expect(error).toMatchObject({ error: 'invalid_response' })
 })
 
-test('an assertion is traded for a token, also on behalf of a user at Microsoft Entra', async () => {
+test('an assertion is exchanged for a token, also on behalf of a user at Microsoft Entra', async () => {
   const { downstream, double } = service()
   double.assertions.set('the-token-that-the-service-was-called-with', 'alice')
   const grant = jwtBearer({ assertion: 'the-token-that-the-service-was-called-with', onBehalfOf: true })
@@ -153,7 +153,7 @@ test('an assertion is traded for a token, also on behalf of a user at Microsoft 
   })
 })
 
-test('a refresh token that comes with an exchange is used, and when it is refused the exchange is made again', async () => {
+test('a refresh token from an exchange is used, and if the server rejects it the exchange runs again', async () => {
   const { signedIn, downstream, as, double, expire } = service()
   const alice = await signedIn()
   const subjectToken = () => alice.getAccessToken()
@@ -170,7 +170,7 @@ test('a refresh token that comes with an exchange is used, and when it is refuse
   expect(double.seen.length).toBe(2)
 })
 
-test('no error, event or report repeats a subject token or an assertion', async () => {
+test('no error, event or report contains a subject token or an assertion', async () => {
   const { downstream, as } = service()
   const assertion = 'secret-assertion-of-alice'
   as.failNext.push({

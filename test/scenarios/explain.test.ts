@@ -4,7 +4,7 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-test('explain() tells what happened, in one JSON without secrets', async () => {
+test('explain() returns the history as JSON without secrets', async () => {
   const { as, signedIn, expire } = world()
   const one = await signedIn()
   expire()

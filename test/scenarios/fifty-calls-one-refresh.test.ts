@@ -4,7 +4,7 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-test('fifty calls at once right after expiry send one refresh request, and all succeed [RF04]', async () => {
+test('fifty calls right after expiry send one refresh request, and all succeed [RF04]', async () => {
   const { signedIn, as, api, expire } = world()
   const client = await signedIn()
   expire()
@@ -14,7 +14,7 @@ test('fifty calls at once right after expiry send one refresh request, and all s
   expect(api.requests).toHaveLength(50)
 })
 
-test('fifty calls that wait for one refresh make the runtime print no warning', async () => {
+test('fifty calls that wait for one refresh cause no runtime warning', async () => {
   const { signedIn, expire } = world()
   const client = await signedIn()
   expire()
@@ -24,7 +24,7 @@ test('fifty calls that wait for one refresh make the runtime print no warning', 
   try {
     const responses = await Promise.all(Array.from({ length: 50 }, () => client.fetch(`${API}/me`)))
     expect(responses.every(({ ok }) => ok)).toBe(true)
-    await new Promise(resolve => setImmediate(resolve)) // warnings are told in the next turn
+    await new Promise(resolve => setImmediate(resolve)) // the runtime emits warnings in the next turn
   } finally {
     process.off('warning', note)
   }
@@ -41,7 +41,7 @@ test('fifty calls whose token was revoked early send one refresh request, and al
   expect(api.statuses().filter(status => status === 401)).toHaveLength(50)
 })
 
-test('fifty calls that fail together send no more than one refresh with its retries [RF04]', async () => {
+test('fifty calls that fail together cause only one refresh with its retries [RF04]', async () => {
   const { signedIn, as, expire } = world()
   const client = await signedIn()
   expire()
@@ -52,7 +52,7 @@ test('fifty calls that fail together send no more than one refresh with its retr
   expect(as.count('refresh_token')).toBeLessThanOrEqual(3)
 })
 
-test('with a fresh token a call costs no storage read, no lock and no timer', async () => {
+test('a call with a fresh token reads no storage, takes no lock and sets no timer', async () => {
   const { signedIn, as, store, clock } = world()
   let touched = 0
   const counted = <T extends object>(part: T): T =>
@@ -73,7 +73,7 @@ test('with a fresh token a call costs no storage read, no lock and no timer', as
   expect(as.count('refresh_token')).toBe(0)
 })
 
-test('from four fifths of its life on a token is used while its refresh is under way', async () => {
+test('after four fifths of its lifetime a token is still used while it is refreshed', async () => {
   const { signedIn, as, api, clock } = world()
   const client = await signedIn()
   clock.advance(245_000)

@@ -3,7 +3,7 @@ import { createRandom } from '../simulation/scheduler.ts'
 import { isCleanFleet, redisStorm } from '../soak/redis-storm.ts'
 import { findRedisServer } from '../support/redis-server.ts'
 
-// without it there is no such test, rather than a skipped one
+// on a machine without Redis the test does not exist, instead of being skipped
 const whereFound = findRedisServer() ? test : () => {}
 
 test('a machine without Redis runs the other tests of the store', () => {

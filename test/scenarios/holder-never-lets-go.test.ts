@@ -5,14 +5,14 @@ import { type World, worlds } from '../support/world.ts'
 const world = worlds()
 const PATIENCE_MS = 17_000
 
-/** Somebody takes latchkey's own lock. */
+/** Acquires latchkey's own lock. */
 const hold = ({ as, store }: World) =>
   new Promise<() => void>(resolve => {
     const keep = () => new Promise<void>(letGo => resolve(letGo))
     void store.lock.run(`latchkey ${as.issuer} ${as.clientId}`, keep, PATIENCE_MS)
   })
 
-test('a lock that is never let go costs a call at most 17 s and a typed error, and the session nothing', async () => {
+test('if a lock is never released, a call fails with a typed error after at most 17 s and the session is kept', async () => {
   const here = world()
   const client = await here.signedIn()
   const letGo = await hold(here)
@@ -31,7 +31,7 @@ test('a lock that is never let go costs a call at most 17 s and a typed error, a
   expect(client.types()).not.toContain('session-ended')
 })
 
-test('who waited in vain for the lock takes the tokens that its holder stored meanwhile', async () => {
+test('a call that did not get the lock in time uses the tokens that another client stored meanwhile', async () => {
   const here = world()
   const client = await here.signedIn()
   here.expire()

@@ -25,8 +25,8 @@ const unfit: [string, string, Fault][] = [
   ['has an access token of a megabyte, or so', 'MX08', altered({ access_token: 'x'.repeat(200_000) })],
 ]
 
-describe('a token answer that', () => {
-  test.for(unfit)('%s is refused at a sign-in, and nothing is stored [%s]', async ([, , fault]) => {
+describe('a token response that', () => {
+  test.for(unfit)('%s is rejected at a sign-in, and nothing is stored [%s]', async ([, , fault]) => {
     const { as, client, stored } = world()
     as.failNext.push(fault)
     const one = client()
@@ -39,12 +39,12 @@ describe('a token answer that', () => {
     ...unfit,
     ['has the status 201', '', rewritten(text => text, { code: 201 })],
     ['has an access token that no header can carry', '', altered({ access_token: 'a\nb' })],
-    ['has a number for a scope', '', altered({ scope: 7 })],
-    ['is JSON that says it is text', '', rewritten(text => text, { type: 'text/plain' })],
+    ['has a number as its scope', '', altered({ scope: 7 })],
+    ['is JSON labelled as text', '', rewritten(text => text, { type: 'text/plain' })],
   ] as [string, string, Fault][])(
-    '%s is refused at a refresh, and the next one sends the refresh token that it brought [F1.3, %s]',
+    '%s is rejected at a refresh, and the next one sends the refresh token from it [F1.3, %s]',
     async ([, , fault]) => {
-      const { as, signedIn, stored, expire, clock } = world() // this server knows no grace
+      const { as, signedIn, stored, expire, clock } = world() // this server has no grace period
       const client = await signedIn()
       const [before] = (await stored()) as { tokens: { refreshToken: string } }[]
       expire()
@@ -68,7 +68,7 @@ describe('a token answer that', () => {
     },
   )
 
-  test('is refused, and of somebody else, ends the session: its refresh token is never sent [F1.3]', async () => {
+  test('is rejected and belongs to another user ends the session: its refresh token is never sent [F1.3]', async () => {
     const { as, signedIn, expire, stored } = world()
     const client = await signedIn()
     as.idTokenClaims = { sub: 'mallory' }
@@ -78,7 +78,7 @@ describe('a token answer that', () => {
     expect(await stored()).not.toContainEqual(expect.objectContaining({ tokens: expect.anything() }))
   })
 
-  test('has two refresh tokens gives neither: the session is kept as it was [F1.3]', async () => {
+  test('has two refresh tokens is rejected, and the session is kept unchanged [F1.3]', async () => {
     const { as, signedIn, stored, expire } = world()
     const client = await signedIn()
     const [before] = (await stored()) as { tokens: object }[]
@@ -88,7 +88,7 @@ describe('a token answer that', () => {
     expect(((await stored()) as { tokens: object }[])[0]?.tokens).toEqual(before?.tokens)
   })
 
-  test('has a lifetime that is none is used until a 401, and that is told [F1.3, F9.7]', async () => {
+  test('has an invalid lifetime is used until a 401, with a warning [F1.3, F9.7]', async () => {
     const { as, signedIn, expire } = world()
     const client = await signedIn()
     expire()
@@ -99,7 +99,7 @@ describe('a token answer that', () => {
 
   test.for<[string, string, Fault]>([
     [
-      'is one byte a minute for ever',
+      'arrives at one byte a minute',
       'MX02',
       {
         afterWork: true,
@@ -107,7 +107,7 @@ describe('a token answer that', () => {
       },
     ],
     [
-      'is a gigabyte',
+      'is a gigabyte long',
       'MX01',
       {
         afterWork: true,
@@ -118,7 +118,7 @@ describe('a token answer that', () => {
           ),
       },
     ],
-  ])('%s is given up, and the session is kept [%s]', async ([, , fault]) => {
+  ])('%s is aborted, and the session is kept [%s]', async ([, , fault]) => {
     const { as, signedIn, expire, clock } = world()
     const client = await signedIn()
     expire()
@@ -131,19 +131,19 @@ describe('a token answer that', () => {
     expect(client.session.status).toBe('signed-in')
   })
 
-  test.for(['Bearer', 'bearer', 'BEARER'])('has the token_type %s is taken [TR09]', async token_type => {
+  test.for(['Bearer', 'bearer', 'BEARER'])('has the token_type %s is accepted [TR09]', async token_type => {
     const { as, client } = world()
     as.failNext.push(altered({ token_type }))
     expect(await client().signIn()).toMatchObject({ status: 'signed-in' })
   })
 
-  test('begins with a byte order mark is taken [MX04]', async () => {
+  test('begins with a byte order mark is accepted [MX04]', async () => {
     const { as, client } = world()
     as.failNext.push(rewritten(text => `\uFEFF${text}`))
     expect(await client().signIn()).toMatchObject({ status: 'signed-in' })
   })
 
-  test('has members named after what objects inherit is taken [MX06]', async () => {
+  test('has members named like inherited object properties is accepted [MX06]', async () => {
     const { as, client } = world()
     as.failNext.push(
       rewritten(text =>
@@ -153,19 +153,19 @@ describe('a token answer that', () => {
     expect(await client().signIn()).toMatchObject({ status: 'signed-in', scope: ['openid', 'read'] })
   })
 
-  test('has no Cache-Control is taken [TR23]', async () => {
+  test('has no Cache-Control is accepted [TR23]', async () => {
     const { as, client } = world()
     as.failNext.push(rewritten(text => text))
     expect(await client().signIn()).toMatchObject({ status: 'signed-in' })
   })
 })
 
-describe('an error of the token endpoint', () => {
+describe('an error from the token endpoint', () => {
   test.for([
     ['invalid_client', 401],
     ['invalid_scope', 400],
     ['unauthorized_client', 400],
-  ] as const)('%s is told by its name [TR24, TR25]', async ([error, code]) => {
+  ] as const)('%s is reported with its code [TR24, TR25]', async ([error, code]) => {
     const { as, signedIn, expire } = world()
     const client = await signedIn()
     expire()
@@ -175,7 +175,7 @@ describe('an error of the token endpoint', () => {
   })
 
   test.for(['text/html', 'text/plain', 'none'])(
-    'whose body says that it is %s is not believed by its name: the session is kept [F2.1, TR26]',
+    'with content type %s is not trusted, and the session is kept [F2.1, TR26]',
     async type => {
       const { as, signedIn, expire, clock } = world()
       const client = await signedIn()
@@ -191,7 +191,7 @@ describe('an error of the token endpoint', () => {
     },
   )
 
-  test('with status 200 is that error, at a sign-in and at a refresh [TR27]', async () => {
+  test('with status 200 is handled as that error, at a sign-in and at a refresh [TR27]', async () => {
     const { as, client, signedIn, expire } = world()
     as.failNext.push(oauthError('bad_verification_code', 200))
     await expect(client().signIn()).rejects.toMatchObject({
@@ -205,7 +205,7 @@ describe('an error of the token endpoint', () => {
     expect(one.session.status).toBe('signed-in')
   })
 
-  test('that calls the refresh token bad ends the session as invalid_grant does, also with 200 [F2.1]', async () => {
+  test('that calls the refresh token bad ends the session like invalid_grant, also with status 200 [F2.1]', async () => {
     const { as, signedIn, expire } = world()
     const client = await signedIn()
     expire()
@@ -222,7 +222,7 @@ describe('an error of the token endpoint', () => {
     ['is an object, with 200', 'refused', status(200, json, '{"error":{"message":"expired"}}')],
     ['is invalid_request', 'invalid_request', oauthError('invalid_request')],
     ['is invalid_token', 'invalid_token', oauthError('invalid_token', 401)],
-  ])('that %s is a refusal by the name %s, which is sent once and says what helps [F2.1]', async test => {
+  ])('that %s is reported as %s, is sent once, and its message says what helps [F2.1]', async test => {
     const [, error, fault] = test
     const { as, signedIn, expire } = world()
     const client = await signedIn()
@@ -240,30 +240,33 @@ describe('an error of the token endpoint', () => {
 
   const html = { 'content-type': 'text/html' }
   test.for<[string, Fault]>([
-    ['a page of a hotel', captivePortal],
+    ["a hotel's login page", captivePortal],
     ['a page with 401', status(401, html, '<h1>Unauthorized</h1>')],
-    ['403 of a firewall', status(403, html, '<h1>Blocked</h1>')],
-    ['403 of a firewall in JSON', status(403, json, '{"error":"Forbidden"}')],
-    ['404 of a proxy', status(404)],
+    ['403 from a firewall', status(403, html, '<h1>Blocked</h1>')],
+    ['403 from a firewall in JSON', status(403, json, '{"error":"Forbidden"}')],
+    ['404 from a proxy', status(404)],
     ['407', status(407)],
     ['a redirect', status(302, { location: 'https://portal.example/' })],
-  ])('of something in between (%s) keeps the session, and is asked for once [F2.1]', async ([, fault]) => {
-    const { as, signedIn, expire } = world()
-    const client = await signedIn()
-    expire()
-    as.failNext.push(fault, fault, fault)
-    await expect(client.fetch(`${API}/me`)).rejects.toMatchObject({
-      code: 'ERR_NETWORK',
-      reason: 'not_the_server',
-      message: expect.stringContaining('signIn() begins anew'),
-    })
-    expect(as.count('refresh_token')).toBe(1)
-    expect(client.session.status).toBe('signed-in')
-  })
+  ])(
+    'from an intermediary (%s) keeps the session, and the request is sent once [F2.1]',
+    async ([, fault]) => {
+      const { as, signedIn, expire } = world()
+      const client = await signedIn()
+      expire()
+      as.failNext.push(fault, fault, fault)
+      await expect(client.fetch(`${API}/me`)).rejects.toMatchObject({
+        code: 'ERR_NETWORK',
+        reason: 'not_the_server',
+        message: expect.stringContaining('signIn() begins anew'),
+      })
+      expect(as.count('refresh_token')).toBe(1)
+      expect(client.session.status).toBe('signed-in')
+    },
+  )
 })
 
-describe('the scope in an answer', () => {
-  test('that is missing is what was asked for [TR19]', async () => {
+describe('the scope in a token response', () => {
+  test('that is missing is the requested scope [TR19]', async () => {
     const { as, client } = world()
     as.failNext.push(altered({ scope: undefined }))
     expect(await client().signIn()).toMatchObject({ scope: ['openid', 'read'] })
@@ -286,7 +289,7 @@ describe('the scope in an answer', () => {
     expect(one.told.find(event => event.type === 'warning')?.message).toContain('admin')
   })
 
-  test('that a refresh makes wider is told of; with strict it is refused, and the session is kept [RF12]', async () => {
+  test('that a refresh widens causes a warning; with strict it is rejected, and the session is kept [RF12]', async () => {
     for (const strict of [false, true]) {
       const { as, signedIn, expire, clock, stored } = world()
       const client = await signedIn({ strict })
@@ -304,7 +307,7 @@ describe('the scope in an answer', () => {
     }
   })
 
-  test('that a refresh makes narrower changes that of the access token, not what was asked for [RF13]', async () => {
+  test("that a refresh narrows changes the access token's scope, not the requested scope [RF13]", async () => {
     const { as, signedIn, expire, stored } = world()
     const client = await signedIn()
     expire()
@@ -321,7 +324,7 @@ describe('a quirk', () => {
     ['missing_token_type', altered({ token_type: undefined })],
     ['token_status_201', rewritten(text => text, { code: 201 })],
   ] as const)(
-    '%s is named by the error that refuses, and accepts with one warning',
+    '%s is named by the error that rejects, and accepts with one warning',
     async ([quirk, fault]) => {
       const { as, client, expire } = world()
       as.failNext.push(fault)

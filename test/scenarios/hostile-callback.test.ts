@@ -5,7 +5,7 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-/** The answer to a sign-in that left, as it is changed on its way, and a page that is opened with it. */
+/** The authorization response to a redirect sign-in, as an attacker changes it, and a page that is opened with it. */
 const answered = async (change: (parameters: URLSearchParams) => void, hash = '') => {
   const here = world()
   const away = leaving(here.as)
@@ -20,7 +20,7 @@ const answered = async (change: (parameters: URLSearchParams) => void, hash = ''
 }
 
 test.for(['code', 'state', 'iss', 'error'])(
-  'an answer with %s twice is refused, and no code is sent [RS10]',
+  'a response with %s twice is rejected, and no code is sent [RS10]',
   async name => {
     const { client, as, failure } = await answered(parameters => {
       if (name === 'error') parameters.append('error', 'access_denied')
@@ -32,20 +32,20 @@ test.for(['code', 'state', 'iss', 'error'])(
   },
 )
 
-test('an answer with an error and a code is an error, and the code is dropped [RS11]', async () => {
+test('a response with an error and a code is an error, and the code is dropped [RS11]', async () => {
   const { as, page, failure } = await answered(parameters => parameters.set('error', 'access_denied'))
   expect(await failure()).toMatchObject({ reason: 'authorization_error', error: 'access_denied' })
   expect(as.count('authorization_code')).toBe(0)
   expect(page.location()).toBe('https://app.example.com/callback?kept=yes')
 })
 
-test('an answer with an empty code is refused [RS17]', async () => {
+test('a response with an empty code is rejected [RS17]', async () => {
   const { as, failure } = await answered(parameters => parameters.set('code', ''))
   expect(await failure()).toMatchObject({ code: 'ERR_CALLBACK', reason: 'invalid_response' })
   expect(as.count('authorization_code')).toBe(0)
 })
 
-test('an iss that is not the issuer is refused also where the server does not announce it [RS08]', async () => {
+test('a wrong iss is rejected even if the server does not announce iss [RS08]', async () => {
   const here = world()
   here.as.metadata.authorization_response_iss_parameter_supported = false
   const away = leaving(here.as)
@@ -57,18 +57,18 @@ test('an iss that is not the issuer is refused also where the server does not an
   expect(here.as.count('authorization_code')).toBe(0)
 })
 
-describe('what the server refuses a sign-in with', () => {
+describe('an error in the authorization response', () => {
   test.for([
     ['access_denied', false],
     ['temporarily_unavailable', true],
     ['server_error', true],
-  ] as const)('as %s is final or worth another try: %s [RS12]', async ([error, retryable]) => {
+  ] as const)('%s is final or retryable: %s [RS12]', async ([error, retryable]) => {
     const { page, failure, client } = await answered(parameters => {
       parameters.delete('code')
       parameters.set('error', error)
     })
     expect(await failure()).toMatchObject({ code: 'ERR_CALLBACK', error, retryable })
-    // the answer itself never is: it leaves the address, and its second coming is no error
+    // retrying the response itself never helps: it leaves the address, and when it arrives again it is not an error
     expect(page.location()).toBe('https://app.example.com/callback?kept=yes')
     expect(await client.start()).toMatchObject({ status: 'signed-out' })
   })
@@ -77,7 +77,7 @@ describe('what the server refuses a sign-in with', () => {
     ['HTML', '<img src=x onerror=alert(1)>'],
     ['control characters', 'a\u0000\u001b[31m\u202eb\r\nc'],
     ['100 kB', 'x'.repeat(100_000)],
-  ] as const)('is short and plain text where it was %s [RS14]', async ([, text]) => {
+  ] as const)('is shortened and plain text if it was %s [RS14]', async ([, text]) => {
     const { page, failure } = await answered(parameters => {
       parameters.delete('code')
       parameters.set('error', text)
@@ -95,8 +95,8 @@ describe('what the server refuses a sign-in with', () => {
   })
 })
 
-describe('an access token in an answer', () => {
-  test('beside a code is removed from the address and never stored [RS15]', async () => {
+describe('an access token in an authorization response', () => {
+  test('next to a code is removed from the address and never stored [RS15]', async () => {
     const { client, page, stored } = await answered(
       parameters => parameters.set('access_token', 'injected'),
       '#access_token=injected&token_type=bearer',
@@ -107,7 +107,7 @@ describe('an access token in an answer', () => {
     expect(await client.getAccessToken()).not.toBe('injected')
   })
 
-  test('in place of a code is refused, and removed from the address [RS15]', async () => {
+  test('instead of a code is rejected and removed from the address [RS15]', async () => {
     const { page, as, stored, failure } = await answered(parameters => {
       parameters.delete('code')
       parameters.set('access_token', 'injected')
@@ -119,7 +119,7 @@ describe('an access token in an answer', () => {
   })
 })
 
-test('who hears of a new session sees a clean address already, with all that is not ours [RS16]', async () => {
+test('a listener for new sessions sees a clean address that keeps all other parameters [RS16]', async () => {
   const { client, page } = await answered(() => {}, '#part')
   const seen: string[] = []
   client.subscribe(({ status }) => void (status === 'signed-in' && seen.push(page.location())))
@@ -128,7 +128,7 @@ test('who hears of a new session sees a clean address already, with all that is 
   expect(seen).toEqual(Array(2).fill('https://app.example.com/callback?kept=yes#part'))
 })
 
-test('a stolen code in the answer to a sign-in of our own is refused by the server and told as such [RS21]', async () => {
+test("a stolen code in the response to this client's own sign-in is rejected by the server and reported as an attack [RS21]", async () => {
   const here = world()
   const [own, stolen] = [leaving(here.as), leaving(here.as, url => here.as.approve(url, 'mallory'))]
   const client = here.client({ userAgent: own.userAgent })
@@ -146,15 +146,15 @@ test('a stolen code in the answer to a sign-in of our own is refused by the serv
   expect(await here.stored()).toEqual([])
 })
 
-test('another refusal of the code does not speak of theft [RS21]', async () => {
+test('another rejection of the code is not reported as an attack [RS21]', async () => {
   const { as, failure } = await answered(() => {})
   as.failNext.push(oauthError('unauthorized_client'))
   expect(await failure()).toMatchObject({ message: expect.not.stringContaining('stolen') })
 })
 
-describe('what prompt=none is answered with where the user would have to do something', () => {
+describe('a response to prompt=none that needs the user', () => {
   test.for(['login_required', 'interaction_required', 'consent_required', 'account_selection_required'])(
-    '%s is a need for the user, not a failure, and the session is untouched [RS13]',
+    '%s reports that the user is needed and leaves the session unchanged [RS13]',
     async error => {
       const here = world()
       const client = await here.signedIn()
@@ -174,7 +174,7 @@ describe('what prompt=none is answered with where the user would have to do some
   )
 })
 
-test('a state that nobody knows is an error for who is signed out, and nothing for who is signed in; the address is cleaned [RS01]', async () => {
+test('an unknown state is an error when signed out and ignored when signed in; the address is cleaned [RS01]', async () => {
   const here = world()
   const address = 'https://app.example.com/callback?code=abc&state=lk.redirect.1.unknown&kept=yes'
   for (const signedIn of [false, true]) {

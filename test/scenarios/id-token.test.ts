@@ -12,40 +12,40 @@ const warnings = (client: { told: readonly object[] }) =>
   client.told.flatMap(event => ('about' in event ? [event.about] : []))
 const DAY = 86_400
 
-/** An ID Token that is signed with another header. */
+/** Signs an ID Token with another header. */
 const withHeader = (key: SigningKey, header: Record<string, unknown>): SigningKey => ({
   jwks: key.jwks,
   sign: claims => key.sign(claims, header),
 })
-/** A key set of the server's own choice. */
+/** A key set that the test chooses. */
 const showing = (key: SigningKey, change: (key: Record<string, unknown>) => unknown[]): SigningKey => ({
   sign: key.sign,
   jwks: async () => ({ keys: (await key.jwks()).keys.flatMap(change) as Record<string, unknown>[] }),
 })
 
-describe('a sign-in is refused, and nothing is stored, whose ID Token', () => {
+describe('a sign-in is rejected, and nothing is stored, if the ID Token', () => {
   test.for<[string, (now: number) => Record<string, unknown>]>([
     ['is of another issuer [ID01]', () => ({ iss: 'https://evil.example' })],
-    ['has the issuer with a slash more [ID01]', () => ({ iss: 'https://id.example.com/' })],
+    ['has the issuer with an extra slash [ID01]', () => ({ iss: 'https://id.example.com/' })],
     ['is for another client [ID02]', () => ({ aud: 'other' })],
-    ['is for nobody [ID02]', () => ({ aud: undefined })],
-    ['is for others too, and says no party [ID03]', () => ({ aud: ['app', 'other'] })],
-    ['is for others too, and another party [ID03]', () => ({ aud: ['app', 'other'], azp: 'other' })],
-    ['is for this client alone, and another party [ID04]', () => ({ azp: 'other' })],
-    ['has no end [ID09]', () => ({ exp: undefined })],
-    ['has an end that is no number [ID09]', () => ({ exp: '9999999999' })],
-    ['does not say when it was made [ID10]', () => ({ iat: undefined })],
-    ['was made in a year [ID11]', now => ({ iat: now + 365 * DAY, exp: now + 366 * DAY })],
-    ['was made ten years ago [ID11]', now => ({ iat: now - 3650 * DAY })],
-    ['is of nobody [ID12]', () => ({ sub: undefined })],
-    ['is of an empty name [ID12]', () => ({ sub: '' })],
-    ['is of a number [ID12]', () => ({ sub: 7 })],
-    ['is of a name of 256 characters [ID12]', () => ({ sub: 'x'.repeat(256) })],
-    ['is of a name that is not ASCII [ID12]', () => ({ sub: 'ali\u0000ce' })],
+    ['has no audience [ID02]', () => ({ aud: undefined })],
+    ['has several audiences and no azp [ID03]', () => ({ aud: ['app', 'other'] })],
+    ['has several audiences and another azp [ID03]', () => ({ aud: ['app', 'other'], azp: 'other' })],
+    ['has only this client as audience and another azp [ID04]', () => ({ azp: 'other' })],
+    ['has no exp [ID09]', () => ({ exp: undefined })],
+    ['has an exp that is not a number [ID09]', () => ({ exp: '9999999999' })],
+    ['has no iat [ID10]', () => ({ iat: undefined })],
+    ['has an iat a year ahead [ID11]', now => ({ iat: now + 365 * DAY, exp: now + 366 * DAY })],
+    ['has an iat ten years ago [ID11]', now => ({ iat: now - 3650 * DAY })],
+    ['has no sub [ID12]', () => ({ sub: undefined })],
+    ['has an empty sub [ID12]', () => ({ sub: '' })],
+    ['has a number as its sub [ID12]', () => ({ sub: 7 })],
+    ['has a sub of 256 characters [ID12]', () => ({ sub: 'x'.repeat(256) })],
+    ['has a sub that is not ASCII [ID12]', () => ({ sub: 'ali\u0000ce' })],
     ['has another nonce [ID13]', () => ({ nonce: 'other' })],
     ['has no nonce [ID13]', () => ({ nonce: undefined })],
-    ['is for another access token [ID15]', () => ({ at_hash: 'LDktKdoQak3Pk0cnXxCltA' })],
-    ['has a number for the hash of the access token [ID15]', () => ({ at_hash: 7 })],
+    ['has the at_hash of another access token [ID15]', () => ({ at_hash: 'LDktKdoQak3Pk0cnXxCltA' })],
+    ['has a number as its at_hash [ID15]', () => ({ at_hash: 7 })],
   ])('%s', async ([, claims]) => {
     const { as, client, clock, stored } = world()
     as.idTokenClaims = claims(Math.floor(clock.now() / 1000))
@@ -59,13 +59,16 @@ describe('a sign-in is refused, and nothing is stored, whose ID Token', () => {
   test.for<[string, (key: SigningKey) => SigningKey]>([
     ['has no signature [ID06]', key => withHeader(key, { alg: 'none' })],
     ['is signed with HS256 [ID07]', key => withHeader(key, { alg: 'HS256' })],
-    ['is signed in a way that the server does not announce [ID07]', key => withHeader(key, { alg: 'PS256' })],
+    [
+      'is signed with an algorithm that the server does not announce [ID07]',
+      key => withHeader(key, { alg: 'PS256' }),
+    ],
     ['has a critical header [ID08]', key => withHeader(key, { crit: ['exp'] })],
     [
-      'names no key, and two would fit [ID19]',
+      'names no key, and two keys fit [ID19]',
       key => showing(withHeader(key, { kid: undefined }), one => [one, { ...one, kid: 'key-2' }]),
     ],
-    ['is signed with another key of the same name', key => ({ jwks: signingKey().jwks, sign: key.sign })],
+    ['is signed with another key of the same key ID', key => ({ jwks: signingKey().jwks, sign: key.sign })],
     ['is signed with a key for encryption [DM10]', key => showing(key, one => [{ ...one, use: 'enc' }])],
     [
       'is signed with a key that may not verify [DM10]',
@@ -92,7 +95,7 @@ describe('a sign-in is refused, and nothing is stored, whose ID Token', () => {
   })
 
   test.for<[string, unknown]>([
-    ['is missing although openid was asked for [ID25]', undefined],
+    ['is missing although openid was requested [ID25]', undefined],
     ['is encrypted [ID26]', 'a.b.c.d.e'],
   ])('%s', async ([, id_token]) => {
     const { as, client, stored } = world()
@@ -106,14 +109,14 @@ describe('a sign-in is refused, and nothing is stored, whose ID Token', () => {
   })
 })
 
-describe('a sign-in succeeds whose ID Token', () => {
+describe('a sign-in succeeds if the ID Token', () => {
   test.for<[string, (now: number) => Record<string, unknown>]>([
-    ['is for a list of this client alone [ID03]', () => ({ aud: ['app'] })],
-    ['is for others too, and this party [ID03]', () => ({ aud: ['app', 'other'], azp: 'app' })],
-    ['is for this party [ID04]', () => ({ azp: 'app' })],
-    ['was made a day ago by a clock that is behind [ID11]', now => ({ iat: now - DAY })],
-    ['is of a name of 255 characters [ID12]', () => ({ sub: 'x'.repeat(255) })],
-    ['has no hash of the access token [ID16]', () => ({ at_hash: undefined })],
+    ['has a list of only this client as audience [ID03]', () => ({ aud: ['app'] })],
+    ['has several audiences and this client as azp [ID03]', () => ({ aud: ['app', 'other'], azp: 'app' })],
+    ['has this client as azp [ID04]', () => ({ azp: 'app' })],
+    ['has an iat a day ago from a slow clock [ID11]', now => ({ iat: now - DAY })],
+    ['has a sub of 255 characters [ID12]', () => ({ sub: 'x'.repeat(255) })],
+    ['has no at_hash [ID16]', () => ({ at_hash: undefined })],
   ])('%s', async ([, claims]) => {
     const here = world()
     here.as.idTokenClaims = claims(Math.floor(here.clock.now() / 1000))
@@ -124,7 +127,7 @@ describe('a sign-in succeeds whose ID Token', () => {
     ['RS256', 'SHA-256'],
     ['ES384', 'SHA-384'],
     ['EdDSA', 'SHA-512'],
-  ] as const)('is signed with %s and has the hash of its access token by %s [ID15]', async ([alg, hash]) => {
+  ] as const)('is signed with %s and has an at_hash made with %s [ID15]', async ([alg, hash]) => {
     const here = world({ key: signingKey('key-1', alg) })
     here.as.metadata.id_token_signing_alg_values_supported = [alg]
     here.as.claimsFor = async accessToken => ({ at_hash: await atHashOf(accessToken, hash) })
@@ -134,9 +137,9 @@ describe('a sign-in succeeds whose ID Token', () => {
   })
 
   test.for<[string, (key: SigningKey) => SigningKey]>([
-    ['names no key, where one fits [ID18]', key => withHeader(key, { kid: undefined })],
+    ['names no key, and one key fits [ID18]', key => withHeader(key, { kid: undefined })],
     [
-      'is signed with a key beside malformed ones [ID22]',
+      'is signed with a key in a set that also has malformed ones [ID22]',
       key =>
         showing(key, one => [
           null,
@@ -156,8 +159,8 @@ describe('a sign-in succeeds whose ID Token', () => {
   })
 })
 
-describe('keys that rotated', () => {
-  test('a moment after they were fetched are fetched once more [ID20, ID21]', async () => {
+describe('rotated keys', () => {
+  test('are fetched again even just after they were fetched [ID20, ID21]', async () => {
     const here = world()
     const client = await here.signedIn()
     expect(keysAsked(here)).toBe(1)
@@ -168,7 +171,7 @@ describe('keys that rotated', () => {
     expect(keysAsked(here)).toBe(2)
   })
 
-  test('are not fetched again and again for a key that is not there [ID21]', async () => {
+  test('are not fetched repeatedly for a key that does not exist [ID21]', async () => {
     const here = world()
     const client = await here.signedIn()
     here.as.key = withHeader(here.as.key, { kid: 'nowhere' })
@@ -189,7 +192,7 @@ describe('keys that rotated', () => {
     ['a redirect', status(302, { location: 'https://evil.example/jwks' }), 'not_the_server'],
     ['503', status(503), 'unavailable'],
   ])(
-    'that are %s make the sign-in fail with a typed error that can be tried again [DM09]',
+    'replaced by %s make the sign-in fail with a typed, retryable error [DM09]',
     async ([, fault, reason]) => {
       const here = world()
       here.as.failKeys.push(...Array<Fault>(4).fill(fault))
@@ -203,7 +206,7 @@ describe('keys that rotated', () => {
     },
   )
 
-  test('that are JSON of another kind are told by their address, and do not ask to try again [DM09, F8.15]', async () => {
+  test('replaced by other JSON cause an error that names their address and does not suggest a retry [DM09, F8.15]', async () => {
     const here = world()
     const other = status(200, { 'content-type': 'application/json' }, '{"keys":{}}')
     here.as.failKeys.push(...Array<Fault>(4).fill(other))
@@ -216,7 +219,7 @@ describe('keys that rotated', () => {
     expect(await here.stored()).toEqual([])
   })
 
-  test('which are ten thousand are searched all the same [DM09]', async () => {
+  test('in a set of ten thousand are found [DM09]', async () => {
     const here = world()
     const many = Array.from({ length: 10_000 }, (_, index) => ({ kty: 'EC', kid: `other-${index}` }))
     here.as.key = showing(here.as.key, one => [...many, one])
@@ -226,13 +229,13 @@ describe('keys that rotated', () => {
 
 describe('a refresh', () => {
   test.for<[string, (here: World) => void]>([
-    ['keys that cannot be reached', ({ as }) => void as.failKeys.push(...Array<Fault>(4).fill(reset))],
+    ['unreachable keys', ({ as }) => void as.failKeys.push(...Array<Fault>(4).fill(reset))],
     [
-      'keys that a captive portal answers',
+      'a captive portal in place of the keys',
       ({ as }) => void as.failKeys.push(...Array<Fault>(4).fill(captivePortal)),
     ],
     [
-      'a signature that does not fit',
+      'an invalid signature',
       ({ as }) => {
         as.key = { jwks: signingKey().jwks, sign: as.key.sign }
       },
@@ -241,7 +244,7 @@ describe('a refresh', () => {
     const here = world({ accessTokenSeconds: 4000 })
     const client = await here.signedIn()
     const [before] = (await here.stored()) as { tokens: Record<string, unknown> }[]
-    here.expire() // the keys are over too
+    here.expire() // the keys have expired as well
     spoil(here)
     expect((await client.fetch(`${API}/me`)).status).toBe(200)
     const [after] = (await here.stored()) as { tokens: Record<string, unknown> }[]
@@ -254,7 +257,7 @@ describe('a refresh', () => {
     expect(here.as.reuses).toBe(0)
   })
 
-  test('whose keys never come is stored after two seconds', async () => {
+  test('whose keys never arrive is stored after two seconds', async () => {
     const here = world({ accessTokenSeconds: 4000 })
     const timers: number[] = []
     const after: Clock['after'] = (ms, ...rest) => {
@@ -274,7 +277,7 @@ describe('a refresh', () => {
     expect((await here.stored())[0]).toMatchObject({ version: 2 })
   })
 
-  test('fetches the keys beside the token request, and takes the new ID Token', async () => {
+  test('fetches the keys in parallel with the token request and adopts the new ID Token', async () => {
     const here = world({ accessTokenSeconds: 4000 })
     const client = await here.signedIn()
     const [before] = (await here.stored()) as { tokens: Record<string, unknown> }[]
@@ -286,7 +289,7 @@ describe('a refresh', () => {
     expect(warnings(client)).toEqual([])
   })
 
-  test('whose ID Token is of somebody else ends the session although its signature does not fit [RF20]', async () => {
+  test('whose ID Token is for another user ends the session even if its signature is invalid [RF20]', async () => {
     const here = world()
     const client = await here.signedIn()
     here.as.idTokenClaims = { sub: 'mallory', at_hash: 'x' }
@@ -294,7 +297,7 @@ describe('a refresh', () => {
     await expect(client.fetch(`${API}/me`)).rejects.toMatchObject({ reason: 'subject_changed' })
   })
 
-  test('whose access token is not the one of its ID Token keeps only the new refresh token [ID15]', async () => {
+  test('whose access token does not match its ID Token keeps only the new refresh token [ID15]', async () => {
     const here = world()
     const client = await here.signedIn()
     here.as.idTokenClaims = { at_hash: 'LDktKdoQak3Pk0cnXxCltA' }
@@ -311,9 +314,9 @@ describe('a refresh', () => {
 
   test.for<[string, string, Record<string, unknown>]>([
     ['lacks an audience of the first', 'RF22', { aud: 'app' }],
-    ['tells another time of the sign-in', 'RF22', { auth_time: 2 }],
+    ['has another auth_time', 'RF22', { auth_time: 2 }],
     ['has another nonce', 'RF23', { nonce: 'another' }],
-  ])('whose ID Token %s keeps the first [%s]', async ([, , claims]) => {
+  ])('whose ID Token %s keeps the first ID Token [%s]', async ([, , claims]) => {
     const here = world()
     here.as.idTokenClaims = { aud: ['app', 'api'], azp: 'app', auth_time: 1 }
     const client = await here.signedIn()
@@ -324,7 +327,7 @@ describe('a refresh', () => {
     expect((client.session as { claims?: unknown }).claims).toEqual(before.claims)
   })
 
-  test('whose ID Token is for another party is refused [RF22]', async () => {
+  test('whose ID Token has another azp is rejected [RF22]', async () => {
     const here = world()
     const client = await here.signedIn()
     here.as.idTokenClaims = { azp: 'other' }
@@ -334,7 +337,7 @@ describe('a refresh', () => {
   })
 })
 
-test('who signs in as another user takes the place of the one before, with nothing of theirs left [ID27]', async () => {
+test('a sign-in as another user replaces the previous session completely [ID27]', async () => {
   const here = world()
   const users = ['alice', 'bob']
   const client = here.client({ subject: () => users.shift() as string })
@@ -344,35 +347,43 @@ test('who signs in as another user takes the place of the one before, with nothi
   expect(JSON.stringify(await here.stored())).not.toContain('alice')
 })
 
-describe('a way of authentication that has to be used', () => {
+describe('a required authentication context (acr)', () => {
   const claims = (acr: object) => ({
     authorizationParameters: { claims: JSON.stringify({ id_token: { acr } }) },
   })
 
   test.for<[string, object, string | undefined, boolean]>([
-    ['a step-up gets what it asked for', { stepUp: { acrValues: 'gold' } }, 'gold', true],
-    ['a step-up gets one of those it asked for', { stepUp: { acrValues: 'gold silver' } }, 'silver', true],
-    ['a step-up gets another', { stepUp: { acrValues: 'gold silver' } }, 'bronze', false],
-    ['a step-up gets none', { stepUp: { acrValues: 'gold' } }, undefined, false],
-    ['essential claims get what they asked for', claims({ essential: true, values: ['gold'] }), 'gold', true],
-    ['essential claims get another', claims({ essential: true, value: 'gold' }), 'bronze', false],
-    ['essential claims get any', claims({ essential: true }), 'bronze', true],
-    ['essential claims get none', claims({ essential: true }), undefined, false],
-    ['voluntary claims get another', claims({ value: 'gold' }), 'bronze', true],
-    ['a wish gets another', { authorizationParameters: { acr_values: 'gold' } }, 'bronze', true],
-  ])('%s: it is refused as acr_not_met unless it fits [ID24]', async ([, options, acr, fits]) => {
-    const here = world()
-    const client = await here.signedIn()
-    const [before] = await here.stored()
-    here.as.idTokenClaims = { acr }
-    const signIn = client.signIn(options)
-    if (fits) return void expect(await signIn).toMatchObject({ claims: { acr } })
-    await expect(signIn).rejects.toMatchObject({ code: 'ERR_CALLBACK', reason: 'acr_not_met' })
-    expect((await here.stored())[0]).toEqual(before)
-    await expect.poll(() => here.as.revocations.length).toBe(1)
-  })
+    ['a step-up gets the requested value', { stepUp: { acrValues: 'gold' } }, 'gold', true],
+    ['a step-up gets one of the requested values', { stepUp: { acrValues: 'gold silver' } }, 'silver', true],
+    ['a step-up gets another value', { stepUp: { acrValues: 'gold silver' } }, 'bronze', false],
+    ['a step-up gets no value', { stepUp: { acrValues: 'gold' } }, undefined, false],
+    ['essential claims get the requested value', claims({ essential: true, values: ['gold'] }), 'gold', true],
+    ['essential claims get another value', claims({ essential: true, value: 'gold' }), 'bronze', false],
+    ['essential claims get any value', claims({ essential: true }), 'bronze', true],
+    ['essential claims get no value', claims({ essential: true }), undefined, false],
+    ['voluntary claims get another value', claims({ value: 'gold' }), 'bronze', true],
+    [
+      'plain acr_values get another value',
+      { authorizationParameters: { acr_values: 'gold' } },
+      'bronze',
+      true,
+    ],
+  ])(
+    '%s: the sign-in fails with acr_not_met unless the value fits [ID24]',
+    async ([, options, acr, fits]) => {
+      const here = world()
+      const client = await here.signedIn()
+      const [before] = await here.stored()
+      here.as.idTokenClaims = { acr }
+      const signIn = client.signIn(options)
+      if (fits) return void expect(await signIn).toMatchObject({ claims: { acr } })
+      await expect(signIn).rejects.toMatchObject({ code: 'ERR_CALLBACK', reason: 'acr_not_met' })
+      expect((await here.stored())[0]).toEqual(before)
+      await expect.poll(() => here.as.revocations.length).toBe(1)
+    },
+  )
 
-  test('is remembered over the redirect [ID24]', async () => {
+  test('is remembered across the redirect [ID24]', async () => {
     const here = world()
     const away = leaving(here.as)
     await here.client(away).signIn({ stepUp: { acrValues: 'gold' } })
@@ -383,7 +394,7 @@ describe('a way of authentication that has to be used', () => {
   })
 })
 
-test('the clock that an ID Token is judged by is the server’s, where its answer tells it [ID11]', async () => {
+test("an ID Token is checked with the server's clock if the response tells it [ID11]", async () => {
   const here = world()
   const at = here.clock.now() - 300 * DAY * 1000
   here.as.idTokenClaims = { iat: at / 1000, exp: at / 1000 + 3600 }
@@ -391,7 +402,7 @@ test('the clock that an ID Token is judged by is the server’s, where its answe
   expect((await here.signedIn()).session.status).toBe('signed-in')
 })
 
-describe('a sign-in that asks for a recent authentication (max_age) [F2.8]', () => {
+describe('a sign-in that requires a recent authentication (max_age) [F2.8]', () => {
   const MAX_AGE = 60
   const signIn = async (auth_time: unknown, here = world(), stepUp: object | undefined = undefined) => {
     const now = Math.floor(here.clock.now() / 1000)
@@ -401,25 +412,25 @@ describe('a sign-in that asks for a recent authentication (max_age) [F2.8]', () 
   }
 
   test.for<[string, unknown]>([
-    ['that the server does not tell the time of', undefined],
-    ['of yesterday', (now: number) => now - DAY],
-    ['of a minute more than allowed', (now: number) => now - MAX_AGE - 60],
-    ['at a time that is a text', (now: number) => String(now)],
-    ['at a time before 1970', -1],
-    ['at a time that is null', null],
-  ])('is refused for one %s, nothing is stored, and its tokens are revoked', async ([, time]) => {
+    ['whose time is missing', undefined],
+    ['from yesterday', (now: number) => now - DAY],
+    ['that is a minute too old', (now: number) => now - MAX_AGE - 60],
+    ['whose time is a string', (now: number) => String(now)],
+    ['whose time is before 1970', -1],
+    ['whose time is null', null],
+  ])('is rejected for one %s, nothing is stored, and its tokens are revoked', async ([, time]) => {
     const { here, done } = await signIn(time)
     await expect(done).rejects.toMatchObject({ code: 'ERR_CALLBACK', reason: 'invalid_response' })
     expect(await here.stored()).toEqual([])
     await expect.poll(() => here.as.revocations.map(({ hint }) => hint)).toEqual(['refresh_token'])
   })
 
-  test('is refused for an old one also where signIn({ stepUp }) asked for it', async () => {
+  test('is also rejected for an old one if signIn({ stepUp }) requested it', async () => {
     const { done } = await signIn((now: number) => now - DAY, world(), { maxAgeSeconds: 0 })
     await expect(done).rejects.toMatchObject({ reason: 'invalid_response' })
   })
 
-  test('takes one of now, and one that is a little over by the clocks', async () => {
+  test('accepts a current one, and one within the clock tolerance', async () => {
     for (const seconds of [0, MAX_AGE, MAX_AGE + 20]) {
       const { client, done } = await signIn((now: number) => now - seconds)
       await done
@@ -427,7 +438,7 @@ describe('a sign-in that asks for a recent authentication (max_age) [F2.8]', () 
     }
   })
 
-  test.for([-3 * 3600, 3 * 3600])("is judged by the server's clock where this one is %i s off", async off => {
+  test.for([-3 * 3600, 3 * 3600])("uses the server's clock if the device's clock is %i s off", async off => {
     const here = world()
     const clock: Clock = { ...here.clock, now: () => here.clock.now() + off * 1000 }
     const now = Math.floor(here.clock.now() / 1000)
@@ -438,7 +449,7 @@ describe('a sign-in that asks for a recent authentication (max_age) [F2.8]', () 
     await expect(client().signIn()).rejects.toMatchObject({ reason: 'invalid_response' })
   })
 
-  test('is not judged where nothing was asked for, or no ID Token was', async () => {
+  test('is not checked if max_age or the ID Token was not requested', async () => {
     const here = world()
     here.as.idTokenClaims = { auth_time: 1 }
     expect(await here.client().signIn()).toMatchObject({ status: 'signed-in' })
@@ -447,7 +458,7 @@ describe('a sign-in that asks for a recent authentication (max_age) [F2.8]', () 
   })
 })
 
-test('the claims that an app is shown cannot be changed, nor the session by them [F6.2]', async () => {
+test('an app cannot change the claims it receives, nor change the session through them [F6.2]', async () => {
   const { as, signedIn, client, expire } = world()
   as.idTokenClaims = { roles: ['reader'], address: { country: 'CH' } }
   const one = await signedIn()

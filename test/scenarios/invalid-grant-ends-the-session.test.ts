@@ -13,7 +13,7 @@ test.each<[number, Record<string, string>]>([
   [401, { 'www-authenticate': 'Bearer error="invalid_token"' }],
   [403, {}],
 ])(
-  'invalid_grant with status %i ends the session, once, for everyone who shares the store',
+  'invalid_grant with status %i ends the session, once, for every client of the store',
   async (code, headers) => {
     const { signedIn, client, as, stored, expire } = world()
     const one = await signedIn()
@@ -42,7 +42,7 @@ test.each<[number, Record<string, string>]>([
   },
 )
 
-test('a session that ended at the server is over at the next refresh, and a new sign-in begins another [RF09]', async () => {
+test('a session that ended at the server ends at the next refresh, and a new sign-in starts another [RF09]', async () => {
   const { signedIn, as, expire } = world()
   const client = await signedIn()
   as.endSessions()
@@ -52,9 +52,9 @@ test('a session that ended at the server is over at the next refresh, and a new 
   expect((await client.fetch(`${API}/me`)).status).toBe(200)
 })
 
-test('who lost a race that no lock prevented adopts what the winner stored [RF09]', async () => {
+test('a client that lost a race without a lock adopts what the winner stored [RF09]', async () => {
   const { signedIn, client, as, store, clock, expire } = world()
-  // each with a lock of its own: as if the lock had been broken
+  // each client has its own lock, as if the lock were broken
   const alone = () => sharedStore(clock, { keyValue: store.keyValue })
   const winner = await signedIn({ store: alone() })
   const loser = client({ store: alone() })
@@ -63,7 +63,7 @@ test('who lost a race that no lock prevented adopts what the winner stored [RF09
   const real = as.failNext
   const won = winner.getAccessToken()
   await won
-  // the loser has sent the old token, and is refused
+  // the loser has sent the old token and is rejected
   clock.advance(0)
   real.push(oauthError('invalid_grant'))
   as.revokeAccessTokens()
@@ -72,7 +72,7 @@ test('who lost a race that no lock prevented adopts what the winner stored [RF09
   expect(loser.session.status).toBe('signed-in')
 })
 
-test('who is refused while the winner has not stored yet waits for it a moment and adopts', async () => {
+test('a client rejected before the winner has stored its tokens waits briefly and adopts them', async () => {
   const { signedIn, client, as, store, clock, expire } = world()
   const alone = (keyValue = store.keyValue) => sharedStore(clock, { keyValue })
   let letGo = () => {}
@@ -83,7 +83,7 @@ test('who is refused while the winner has not stored yet waits for it a moment a
   const winner = await signedIn({
     store: alone({
       ...store.keyValue,
-      // the winner's last write, of the rotated tokens, takes its time
+      // the winner's last write, of the rotated tokens, is slow
       async update(key, change) {
         if (slow && as.count('refresh_token') > 0) await gate
         return store.keyValue.update(key, change)
@@ -107,12 +107,12 @@ test('who is refused while the winner has not stored yet waits for it a moment a
   await expect.poll(() => as.count('refresh_token')).toBe(1)
   const lost = loser.getAccessToken()
   expect(await won).toMatch(/^access-/)
-  // the family is dead at this server by now; what counts is that nobody threw the winner's tokens away
+  // the server has revoked the family by now; what matters is that no client deleted the winner's tokens
   expect(await lost).toBe(await won)
   expect(loser.session.status).toBe('signed-in')
 })
 
-test('a refresh token that was refused is never sent again, even where its record could not be removed', async () => {
+test('a rejected refresh token is never sent again, even if its record could not be removed', async () => {
   const { signedIn, as, store, stored, clock, expire } = world()
   let broken = false
   const client = await signedIn({
@@ -142,7 +142,7 @@ test('a refresh token that was refused is never sent again, even where its recor
   expect(await stored()).toEqual([])
 })
 
-test('an ID Token of somebody else in a refresh answer ends the session [RF20]', async () => {
+test('an ID Token for another user in a refresh response ends the session [RF20]', async () => {
   const { signedIn, as, stored, expire } = world()
   const client = await signedIn()
   as.idTokenClaims = { sub: 'mallory' }
@@ -153,15 +153,15 @@ test('an ID Token of somebody else in a refresh answer ends the session [RF20]',
   })
   expect(client.session).toEqual({ status: 'signed-out', reason: 'subject_changed' })
   expect(await stored()).toEqual([])
-  // nobody will use what came for somebody else
+  // latchkey revokes the other user's tokens because they are never used
   await expect.poll(() => as.revocations.map(({ hint }) => hint)).toContain('refresh_token')
 })
 
 test.each([
-  ['is over already', () => ({ exp: 1_000_000 })],
-  ['is of tomorrow', () => ({ nbf: Date.now() / 1000 + 86_400 })],
+  ['has already expired', () => ({ exp: 1_000_000 })],
+  ['was issued tomorrow', () => ({ nbf: Date.now() / 1000 + 86_400 })],
 ])(
-  'an ID Token in a refresh answer that %s by this clock costs neither tokens nor session',
+  'an ID Token in a refresh response that %s by this clock affects neither tokens nor session',
   async (_what, claims) => {
     const { signedIn, as, expire } = world()
     const client = await signedIn()
@@ -177,9 +177,9 @@ test.each([
 test.each([
   ['of another issuer', { iss: 'https://evil.example' }],
   ['for another client', { aud: 'another app' }],
-  ['of another issuer and user, whose name nobody can read', { iss: 'https://evil.example', sub: 7 }],
+  ['of another issuer and user, whose subject cannot be read', { iss: 'https://evil.example', sub: 7 }],
 ])(
-  'an ID Token %s in a refresh answer is a typed error, and the session is kept [RF21]',
+  'an ID Token %s in a refresh response causes a typed error, and the session is kept [RF21]',
   async (_what, claims) => {
     const { signedIn, as, stored, clock, expire } = world()
     const client = await signedIn()
@@ -187,7 +187,7 @@ test.each([
     expire()
     await expect(client.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_SERVER' })
     expect(client.session.status).toBe('signed-in')
-    // the server has rotated all the same: the new refresh token is kept, the access token is not
+    // the server has rotated anyway: the new refresh token is kept, the access token is not
     expect((await stored())[0]).not.toHaveProperty('pending.tokenHash')
     as.idTokenClaims = {}
     clock.advance(60_000)
@@ -196,7 +196,7 @@ test.each([
   },
 )
 
-test('after retries that may have rotated it, invalid_grant is told as an interrupted refresh', async () => {
+test('invalid_grant after retries that may have rotated the token is reported as an interrupted refresh', async () => {
   const { signedIn, as, expire } = world()
   const client = await signedIn()
   expire()

@@ -20,7 +20,7 @@ const UNFIT = [
 
 describe('an endpoint in the metadata', () => {
   test.for(UNFIT)(
-    'for the sign-in that is %s is refused before anything is opened [AR08]',
+    'for the sign-in that is %s is rejected before anything is opened [AR08]',
     async endpoint => {
       const { as, client } = world()
       as.metadata.authorization_endpoint = endpoint
@@ -34,7 +34,7 @@ describe('an endpoint in the metadata', () => {
   )
 
   test.for(UNFIT)(
-    'for the sign-out that is %s is not gone to; the user is signed out [AR08]',
+    'for the sign-out that is %s is not opened; the user is signed out [AR08]',
     async endpoint => {
       const { as, signedIn } = world()
       as.metadata.end_session_endpoint = endpoint
@@ -51,7 +51,7 @@ describe('an endpoint in the metadata', () => {
   )
 
   test.for(['http://id.example.com/token', 'javascript:0', 'https://a:b@id.example.com/token'])(
-    'for tokens that is %s is refused [DM06, TR02]',
+    'for tokens that is %s is rejected [DM06, TR02]',
     async endpoint => {
       const { as, client } = world()
       as.metadata.token_endpoint = endpoint
@@ -60,13 +60,13 @@ describe('an endpoint in the metadata', () => {
     },
   )
 
-  test('for keys in plain http is refused [DM06]', async () => {
+  test('for keys that uses plain http is rejected [DM06]', async () => {
     const { as, client } = world()
     as.metadata.jwks_uri = 'http://id.example.com/jwks'
     await expect(client().signIn()).rejects.toMatchObject({ message: expect.stringContaining('jwks_uri') })
   })
 
-  test('for tokens at another host is used, and told once [DM07]', async () => {
+  test('for tokens at another host is used, with one warning [DM07]', async () => {
     const { as, client, fetch } = world()
     as.metadata.token_endpoint = 'https://tokens.example.net/token'
     const elsewhere: typeof fetch = (input, init) =>
@@ -83,9 +83,9 @@ describe('an endpoint in the metadata', () => {
 describe('two issuers', () => {
   test.for<[string, (iss: string) => string | undefined]>([
     ['the other issuer', () => 'https://other.example'],
-    ['its own with a slash', iss => `${iss}/`],
-    ['its own in capitals', iss => iss.toUpperCase()],
-  ])('whose answers are mixed up by %s get no code [RS06]', async ([, change]) => {
+    ['its own issuer with a slash', iss => `${iss}/`],
+    ['its own issuer in capitals', iss => iss.toUpperCase()],
+  ])('whose responses are mixed up by %s get no code [RS06]', async ([, change]) => {
     const [here, there] = [world(), world({ issuer: 'https://other.example' })]
     const away = leaving(here.as)
     const [one, other] = [here.client(away), there.client({ store: here.store })]
@@ -97,7 +97,7 @@ describe('two issuers', () => {
     expect([here.as.tokenRequests, there.as.tokenRequests]).toEqual([[], []])
   })
 
-  test('an answer without iss is refused where the server announces it [RS05]', async () => {
+  test('a response without iss is rejected if the server announces iss [RS05]', async () => {
     const { as, client } = world()
     const away = leaving(as)
     const one = client(away)
@@ -108,7 +108,7 @@ describe('two issuers', () => {
     expect(as.tokenRequests).toEqual([])
   })
 
-  test('a wrong iss is refused also where the server does not announce it [RS08]', async () => {
+  test('a wrong iss is rejected even if the server does not announce iss [RS08]', async () => {
     const { as, client } = world()
     as.metadata.authorization_response_iss_parameter_supported = undefined
     const away = leaving(as)
@@ -121,13 +121,13 @@ describe('two issuers', () => {
   })
 })
 
-describe('metadata that has lost', () => {
+describe('metadata that no longer has', () => {
   test.for([
     ['code_challenge_methods_supported', ['S256']],
     ['authorization_response_iss_parameter_supported', true],
     ['dpop_signing_alg_values_supported', ['ES256']],
     ['pushed_authorization_request_endpoint', 'https://id.example.com/par'],
-  ] as const)('%s is told of by a warning, and refused with strict', async ([member, value]) => {
+  ] as const)('%s causes a warning, and an error with strict', async ([member, value]) => {
     const here = world()
     const { as } = here
     as.metadata[member] = value
@@ -148,7 +148,7 @@ describe('metadata that has lost', () => {
     expect(warnings(strict)).toEqual([])
   })
 
-  test('nothing but has gained something is remembered for the next time', async () => {
+  test('nothing, but has gained a member, is remembered for the next time', async () => {
     const here = world()
     await here.signedIn({ strict: true })
     here.as.metadata.pushed_authorization_request_endpoint = 'https://id.example.com/par'
@@ -160,7 +160,7 @@ describe('metadata that has lost', () => {
     })
   })
 
-  test('a session is kept when a strict client refuses', async () => {
+  test('a session is kept when a strict client rejects the metadata', async () => {
     const here = world()
     await here.signedIn()
     here.as.metadata.code_challenge_methods_supported = undefined
@@ -171,8 +171,8 @@ describe('metadata that has lost', () => {
   })
 })
 
-describe('an issuer that is written in another way', () => {
-  test('with a quirk of Microsoft’s template signs in by the tenant of the ID Token', async () => {
+describe('an issuer in another spelling', () => {
+  test('with a Microsoft quirk signs in with the tenant from the ID Token', async () => {
     const { as, client } = world()
     as.metadata.issuer = 'https://id.example.com/{tenantid}/v2.0'
     as.metadata.authorization_response_iss_parameter_supported = undefined
@@ -187,7 +187,7 @@ describe('an issuer that is written in another way', () => {
     expect(warnings(one)).toEqual(['quirk'])
   })
 
-  test('with the tenant of another is refused', async () => {
+  test('with another tenant is rejected', async () => {
     const { as, client } = world()
     as.metadata.issuer = 'https://id.example.com/{tenantid}/v2.0'
     as.metadata.authorization_response_iss_parameter_supported = undefined
@@ -200,7 +200,7 @@ describe('an issuer that is written in another way', () => {
     await expect(one.handleCallback(callback)).rejects.toMatchObject({ reason: 'invalid_response' })
   })
 
-  test('without its scheme in the ID Token is refused by name, and accepted with issuer_without_scheme', async () => {
+  test('without its scheme in the ID Token is rejected by name, and accepted with issuer_without_scheme', async () => {
     const { as, client, expire } = world()
     as.idTokenClaims = { iss: 'id.example.com' }
     await expect(client().signIn()).rejects.toMatchObject({ cause: { quirk: 'issuer_without_scheme' } })
@@ -213,7 +213,7 @@ describe('an issuer that is written in another way', () => {
 })
 
 describe('metadata', () => {
-  test('in which a member stands twice is refused with a typed error [MX03]', async () => {
+  test('with a duplicate member is rejected with a typed error [MX03]', async () => {
     const { as, client } = world()
     as.failMetadata.push(
       rewritten(() => JSON.stringify(as.metadata).replace('{', '{"issuer":"https://evil.example",')),
@@ -221,13 +221,13 @@ describe('metadata', () => {
     await expect(client().signIn()).rejects.toMatchObject({ code: 'ERR_SERVER', error: 'invalid_response' })
   })
 
-  test('that is signed too is read by its plain members [DM15]', async () => {
+  test('that is also signed is read from its plain members [DM15]', async () => {
     const { as, client } = world()
     as.metadata.signed_metadata = 'e30.eyJ0b2tlbl9lbmRwb2ludCI6Imh0dHBzOi8vZXZpbC5leGFtcGxlIn0.'
     expect(await client().signIn()).toMatchObject({ status: 'signed-in' })
   })
 
-  test('that cannot be had costs no session, and is asked for again [DM04]', async () => {
+  test('that cannot be fetched keeps the session and is requested again [DM04]', async () => {
     const here = world()
     await here.signedIn()
     here.expire()

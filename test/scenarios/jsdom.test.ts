@@ -8,7 +8,7 @@ import { agreeable, worlds } from '../support/world.ts'
 
 const world = worlds()
 
-/** A client as an app creates it, in a test of the app. */
+/** A client as an app creates it in its own test. */
 function appIn({ as, fetch, clock }: ReturnType<typeof world>) {
   const client = createClient({
     issuer: as.issuer,
@@ -24,7 +24,7 @@ function appIn({ as, fetch, clock }: ReturnType<typeof world>) {
   return client
 }
 
-/** jsdom has no Web Crypto of its own; some test runners add Node's. */
+/** jsdom has no Web Crypto; some test runners add Node's. */
 function withCrypto(value: unknown) {
   const before = Object.getOwnPropertyDescriptor(globalThis, 'crypto')
   Object.defineProperty(globalThis, 'crypto', { value, configurable: true, writable: true })
@@ -33,7 +33,7 @@ function withCrypto(value: unknown) {
   })
 }
 
-test('in jsdom a client can be created and started without Web Crypto; signing in says what is missing [F4.6]', async () => {
+test('in jsdom a client can be created and started without Web Crypto; signIn() says what is missing [F4.6]', async () => {
   expect(globalThis.document).toBeDefined()
   const here = world()
   withCrypto(undefined)
@@ -53,7 +53,7 @@ test("in jsdom with Node's Web Crypto a user signs in and calls an API [F4.6]", 
   expect((await client.fetch(`${API}/me`)).status).toBe(200)
 })
 
-test('a client that the app has implemented itself is refused by what needs a real one, by name [F4.6]', async () => {
+test('a client that the app has implemented itself is rejected by name where a real one is required [F4.6]', async () => {
   const fake = { session: { status: 'signed-out' } } as const
   await expect(userInfo(fake)).rejects.toMatchObject({
     code: 'ERR_CONFIGURATION',

@@ -14,7 +14,7 @@ import { type TestClient, type World, worlds } from '../support/world.ts'
 
 const world = worlds()
 
-/** Begins a sign-in by redirect: the callback URL arrives later. */
+/** Starts a sign-in by redirect. The callback URL arrives later. */
 async function callbackOf(here: World, client: TestClient): Promise<string> {
   let callback = ''
   const redirect: UserAgent = {
@@ -34,10 +34,10 @@ async function callbackOf(here: World, client: TestClient): Promise<string> {
 
 test.for<[string, Fault[]]>([
   ['answered with 503', [status(503)]],
-  ['not to be reached', [reset, reset]],
-  ['answered by a page', [status(200, { 'content-type': 'text/html' }, '<title>Wi-Fi</title>')]],
+  ['unreachable', [reset, reset]],
+  ['replaced by a page', [status(200, { 'content-type': 'text/html' }, '<title>Wi-Fi</title>')]],
 ])(
-  'a code is not sent while the keys of the server are %s, so that a reload finishes the sign-in [F8.5]',
+  "a code is not sent while the server's keys are %s, so that a reload completes the sign-in [F8.5]",
   async ([, faults]) => {
     const here = world()
     const client = here.client()
@@ -57,7 +57,7 @@ test.for<[string, Fault[]]>([
   },
 )
 
-test('keys that never come are waited for five seconds before the code is sent [F8.5]', async () => {
+test('latchkey waits five seconds for keys that never arrive before it sends the code [F8.5]', async () => {
   const here = world()
   const client = here.client()
   const callback = await callbackOf(here, client)
@@ -70,7 +70,7 @@ test('keys that never come are waited for five seconds before the code is sent [
   expect(here.as.tokenRequests).toEqual([])
 })
 
-test('a key that is looked for after the exchange is looked for again after a 503 [F8.5]', async () => {
+test('a key lookup after the exchange is repeated after a 503 [F8.5]', async () => {
   const here = world()
   const client = await here.signedIn()
   here.as.key = signingKey('key-2')
@@ -80,7 +80,7 @@ test('a key that is looked for after the exchange is looked for again after a 50
   expect(here.as.revocations).toEqual([])
 })
 
-test('tokens whose key does not come in time are dropped and revoked, and the error says to begin anew [F8.5]', async () => {
+test('tokens whose key does not arrive in time are dropped and revoked, and the error says to start again [F8.5]', async () => {
   const here = world()
   const client = await here.signedIn()
   await client.signOut()
@@ -96,7 +96,7 @@ test('tokens whose key does not come in time are dropped and revoked, and the er
   expect((await client.signIn()).status).toBe('signed-in')
 })
 
-test('an answer to a code that was cut off, or that a captive portal gave, is not blamed on the keys [F8.5]', async () => {
+test('a token response that was cut off or came from a captive portal is not blamed on the keys [F8.5]', async () => {
   for (const fault of [truncated, captivePortal]) {
     const here = world()
     const client = here.client()
@@ -106,7 +106,7 @@ test('an answer to a code that was cut off, or that a captive portal gave, is no
   }
 })
 
-test('a reload after the answer to a code was lost is not called an attack [F8.5]', async () => {
+test('a reload after a lost token response is not reported as an attack [F8.5]', async () => {
   const here = world()
   const client = here.client()
   const callback = await callbackOf(here, client)

@@ -17,13 +17,13 @@ beforeAll(async () => {
 })
 afterAll(() => server?.close())
 
-/** The provider signs with another key from now on, and shows no other. */
+/** From now on, the provider signs with another key and publishes no other. */
 function rotateKeys(kid: string) {
   const jwk = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' })
   initializeKeyStore.call(server.provider, { keys: [{ ...jwk, kid, alg: 'RS256', use: 'sig' }] })
 }
 
-test('a provider that rotates its keys in mid-session is followed at once, at a refresh and at a sign-in [ID20, ID21]', async () => {
+test('latchkey follows a key rotation of the provider immediately, at a refresh and at a sign-in [ID20, ID21]', async () => {
   const keyRequests: string[] = []
   const warnings: ClientEvent[] = []
   const client = createClient({

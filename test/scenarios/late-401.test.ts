@@ -7,7 +7,7 @@ import { type World, worlds } from '../support/world.ts'
 
 const world = worlds()
 
-test('a 401 for a request with an older token than the store now holds replays without a refresh', async () => {
+test('a 401 for a request with an older token than the stored one is replayed without a refresh', async () => {
   const { signedIn, as, api, fetch } = world()
   let letGo = () => {}
   const gate = new Promise<void>(resolve => {
@@ -15,7 +15,7 @@ test('a 401 for a request with an older token than the store now holds replays w
   })
   let slow = true
   const client = await signedIn({
-    // the first request to /slow is on its way for long
+    // the first request to /slow takes a long time
     async fetch(input, init) {
       if (slow && String(input).endsWith('/slow')) {
         slow = false
@@ -34,7 +34,7 @@ test('a 401 for a request with an older token than the store now holds replays w
   expect(api.statuses()).toEqual([401, 200, 401, 200])
 })
 
-test('what is replayed is the same request with the new token [RQ09]', async () => {
+test('the replay is the same request with the new token [RQ09]', async () => {
   const { signedIn, as, api } = world()
   const client = await signedIn()
   as.revokeAccessTokens()
@@ -53,7 +53,7 @@ test('what is replayed is the same request with the new token [RQ09]', async () 
   expect(headers).toEqual({ 'content-type': 'application/json', 'x-mine': 'yes' })
 })
 
-test('an endpoint that always answers 401 costs one refresh, then its 401s are passed on [RF14, RQ10]', async () => {
+test('an endpoint that always responds with 401 causes one refresh, then its 401s are returned [RF14, RQ10]', async () => {
   const { signedIn, as, api } = world()
   const client = await signedIn()
   for (let call = 0; call < 5; call++) {
@@ -67,14 +67,14 @@ test('an endpoint that always answers 401 costs one refresh, then its 401s are p
   expect(client.session.status).toBe('signed-in')
 })
 
-test('two endpoints that always answer 401 do not refresh in turns for ever [RF14]', async () => {
+test('two endpoints that always respond with 401 do not alternate refreshes endlessly [RF14]', async () => {
   const { signedIn, as } = world()
   const client = await signedIn()
   for (let call = 0; call < 10; call++) await client.fetch(`${API}/always-401/${call % 2}`)
   expect(as.count('refresh_token')).toBeLessThanOrEqual(2)
 })
 
-test('twenty calls at once to an endpoint that always answers 401 cost one refresh', async () => {
+test('twenty calls at once to an endpoint that always responds with 401 cause one refresh', async () => {
   const { signedIn, as } = world()
   const client = await signedIn()
   const calls = Array.from({ length: 20 }, () => client.fetch(`${API}/always-401`))
@@ -82,7 +82,7 @@ test('twenty calls at once to an endpoint that always answers 401 cost one refre
   expect(as.count('refresh_token')).toBe(1)
 })
 
-test('a 403 is passed on and costs no refresh', async () => {
+test('a 403 is returned without a refresh', async () => {
   const { signedIn, as } = world()
   const client = await signedIn()
   const response = await client.fetch(`${API}/forbidden`)
@@ -91,7 +91,7 @@ test('a 403 is passed on and costs no refresh', async () => {
   expect(as.count('refresh_token')).toBe(0)
 })
 
-test('a 401 whose refresh fails is passed on as it came', async () => {
+test('a 401 whose refresh fails is returned unchanged', async () => {
   const { signedIn, as } = world()
   const client = await signedIn()
   as.revokeAccessTokens()
@@ -102,7 +102,7 @@ test('a 401 whose refresh fails is passed on as it came', async () => {
   expect(client.session.status).toBe('signed-in')
 })
 
-test('a body that can be read only once is sent once, and its 401 is passed on [RQ18]', async () => {
+test('a body that can be read only once is sent once, and its 401 is returned [RQ18]', async () => {
   const { signedIn, as, api } = world()
   const client = await signedIn()
   as.revokeAccessTokens()
@@ -115,11 +115,11 @@ test('a body that can be read only once is sent once, and its 401 is passed on [
   const init: RequestInit & { duplex: 'half' } = { method: 'POST', body, duplex: 'half' }
   expect((await client.fetch(`${API}/me`, init)).status).toBe(401)
   expect(api.requests.map(({ body: sent }) => sent)).toEqual(['once'])
-  expect((await client.fetch(`${API}/me`)).status).toBe(200) // the token was renewed all the same
+  expect((await client.fetch(`${API}/me`)).status).toBe(200) // the token was refreshed anyway
   expect(as.count('refresh_token')).toBe(1)
 })
 
-test('a Request with a body is replayed whole', async () => {
+test('a Request with a body is replayed completely', async () => {
   const { signedIn, as, api } = world()
   const client = await signedIn()
   as.revokeAccessTokens()
@@ -131,7 +131,7 @@ test('a Request with a body is replayed whole', async () => {
   ])
 })
 
-test('an adopted token that is refused too is renewed after half a minute, not after five', async () => {
+test('an adopted token that the API also rejects is refreshed after half a minute, not after five', async () => {
   const { as, clock, store, client, signedIn } = world({ accessTokenSeconds: 3600 })
   const deaf = { ...store, channel: () => ({ post() {}, listen: () => () => {}, close() {} }) }
   const one = await signedIn({ store: deaf })
@@ -141,7 +141,7 @@ test('an adopted token that is refused too is renewed after half a minute, not a
   as.revokeAccessTokens()
   expect((await one.fetch(`${API}/me`)).status).toBe(200)
   as.revokeAccessTokens()
-  // it finds the token of the first in the store, which is revoked as well: one replay is all that a call gets
+  // it finds the first client's token in the store, which is also revoked: a call gets only one replay
   expect((await other.fetch(`${API}/me`)).status).toBe(401)
   expect(as.count('refresh_token')).toBe(1)
   clock.advance(31_000)
@@ -149,13 +149,13 @@ test('an adopted token that is refused too is renewed after half a minute, not a
   expect(as.count('refresh_token')).toBe(2)
 })
 
-test('a token that was asked for before the 401 and is refused too is renewed after half a minute', async () => {
+test('a token that was requested before the 401 and is also rejected is refreshed after half a minute', async () => {
   const { as, clock, signedIn } = world({ accessTokenSeconds: 300 })
   const client = await signedIn()
   clock.advance(270_000)
   const held = hold()
   as.failNext.push(held)
-  expect((await client.fetch(`${API}/me`)).status).toBe(200) // and begins a refresh beside it
+  expect((await client.fetch(`${API}/me`)).status).toBe(200) // and starts a refresh in the background
   await held.arrived
   clock.advance(1000)
   as.revokeAccessTokens()
@@ -169,8 +169,8 @@ test('a token that was asked for before the 401 and is refused too is renewed af
   expect(as.count('refresh_token')).toBe(2)
 })
 
-describe('a request stays in the session that it was made in', () => {
-  /** A client whose first request to /slow is on its way until it is let go. */
+describe('a request stays in the session it was made in', () => {
+  /** A client whose first request to /slow waits until the test releases it. */
   const withSlowCall = async (here: World) => {
     let who = 'alice'
     let letGo = () => {}
@@ -218,7 +218,7 @@ describe('a request stays in the session that it was made in', () => {
     expect(here.api.requests).toHaveLength(1)
   })
 
-  test('nor where this tab has not heard of bob yet [F1.2]', async () => {
+  test('a 401 for alice is not replayed as bob, even if this tab does not know about bob yet [F1.2]', async () => {
     const here = world()
     const store = { ...here.store, channel: () => ({ post() {}, listen: () => () => {}, close() {} }) }
     const client = await here.signedIn({ store })
@@ -229,7 +229,7 @@ describe('a request stays in the session that it was made in', () => {
     expect(here.as.count('refresh_token')).toBe(0)
   })
 
-  test('a call that waits for a refresh of alice does not go out as bob [F1.2]', async () => {
+  test("a call that waits for alice's refresh is not sent as bob [F1.2]", async () => {
     const here = world()
     let who = 'alice'
     const client = await here.signedIn({ subject: () => who })
@@ -251,7 +251,7 @@ describe('a request stays in the session that it was made in', () => {
     expect(texts).not.toContain(`Bearer ${ofBob}`)
   })
 
-  test('a call that waits for the store after a sleep does not go out as bob, who is there now [F1.2]', async () => {
+  test('a call that waits for the store after sleep is not sent as bob, who is now signed in [F1.2]', async () => {
     const here = world()
     let wake = () => {}
     const awake: Wake = {
@@ -271,7 +271,7 @@ describe('a request stays in the session that it was made in', () => {
     expect(await (await client.fetch(`${API}/me`)).json()).toMatchObject({ who: 'bob' })
   })
 
-  test('a proof is made with the key of the session whose access token it goes with [F1.2]', async () => {
+  test('a proof uses the key of the session that its access token belongs to [F1.2]', async () => {
     const here = world()
     here.as.moreMembers = { token_type: 'DPoP' }
     let who = 'alice'
@@ -311,7 +311,7 @@ test.for([
   ['Bearer error="invalid_request"'],
   ['nonsense, of; "whatever'],
 ])(
-  'a first 401 that says %j costs one refresh and one replay, and an endpoint that always says so no more [F3.11]',
+  'a first 401 with the challenge %j causes one refresh and one replay; later ones cause no more [F3.11]',
   async ([challenge]) => {
     const { signedIn, as, fetch } = world()
     const sent: string[] = []
@@ -334,7 +334,7 @@ test.for([
 )
 
 test.for([['Negotiate'], ['NTLM'], ['DPoP error="use_dpop_nonce"'], ['Bearer error="insufficient_scope"']])(
-  'a 401 with %s, which no new access token cures, is passed on [F3.11]',
+  'a 401 with %s, which no new access token can fix, is returned [F3.11]',
   async ([challenge]) => {
     const { signedIn, as, fetch } = world()
     const headers = { 'www-authenticate': challenge as string }

@@ -12,19 +12,19 @@ import {
   startRedis,
 } from '../support/redis-server.ts'
 
-// A lease excludes others for a time. Here it ends while its holder waits for the answer to its token request: the server's
-// key is removed, as when the holder was stopped for 14 s, or the lease was lost in a failover.
+// A lease excludes other holders for a limited time. Here it ends while its holder waits for the token response: the test
+// removes the server's key, as if the holder had been stopped for 14 s or a failover had lost the lease.
 
 let database: RedisServer
 let server: Listening
 let connection: OpenConnection
-/** Token requests that wait for their answer, by who sent them. */
+/** Token requests that wait for their response, by sender. */
 const waiting: { readonly by: string; readonly answer: () => void }[] = []
 const revoked: string[] = []
 let made = 0
 let user = 0
 
-// without it there are no such tests, rather than skipped ones
+// on a machine without Redis the tests do not exist, instead of being skipped
 const isHere = findRedisServer() !== undefined
 const whereFound = isHere ? test : () => {}
 beforeAll(async () => {
@@ -120,7 +120,7 @@ whereFound(
     answer('first')
     expect(await slow).toBe('access-2')
     expect(await stored()).toEqual({ version: 2, refreshToken: 'refresh-2' })
-    expect(revoked).toEqual([]) // to revoke one of them would end the session for all
+    expect(revoked).toEqual([]) // revoking one of them would end the session for all
     for (const one of [first, second]) one.dispose()
   },
 )

@@ -27,7 +27,7 @@ function users(most?: number) {
   return { ...here, clients, who }
 }
 
-test('each user has a session of their own in one store, and nobody gets the tokens of another', async () => {
+test("each user has a separate session in one store, and no user gets another's tokens", async () => {
   const { clients, who, expire, as, stored } = users()
   const names = ['alice', 'bob', 'a b/c', 'alice session']
   await Promise.all(names.map(name => clients.for(name).signIn()))
@@ -41,7 +41,7 @@ test('each user has a session of their own in one store, and nobody gets the tok
   expect(await who('alice')).toBe('alice')
 })
 
-test('the metadata and the keys of the server are requested once for all of them', async () => {
+test("the server's metadata and keys are requested once for all users", async () => {
   const { clients, as } = users()
   const names = Array.from({ length: 20 }, (_, index) => `user ${index}`)
   await Promise.all(names.map(name => clients.for(name).signIn()))
@@ -49,7 +49,7 @@ test('the metadata and the keys of the server are requested once for all of them
   expect(as.requests.filter(one => one.includes('jwks')).length).toBe(1)
 })
 
-test('the least recently used clients are dropped, and their sessions come back from the store', async () => {
+test('the least recently used clients are dropped, and their sessions are restored from the store', async () => {
   const { clients, who } = users(2)
   for (const name of ['alice', 'bob']) await clients.for(name).signIn()
   const first = clients.for('alice')
@@ -71,7 +71,7 @@ test('idle sessions have no timers', async () => {
   expect(clock.waiting).toBe(before)
 })
 
-test('tenants with a token of the program each are clients too', async () => {
+test('tenants with a service token each are clients too', async () => {
   const double = strictGrants()
   const { client, store, fetch, as } = world({ grants: double.grants })
   const tenants = createClients({
@@ -84,7 +84,7 @@ test('tenants with a token of the program each are clients too', async () => {
   expect(as.count('client_credentials')).toBe(2)
 })
 
-test('what createClients() cannot work with is refused', () => {
+test('createClients() rejects unusable options', () => {
   const { store } = users()
   const create = () => undefined as never
   expect(() => createClients({ store } as never)).toThrow(ConfigurationError)

@@ -9,7 +9,7 @@ import { type World, worlds } from '../support/world.ts'
 const world = worlds()
 const CLAIMS = '{"access_token":{"capolids":{"essential":true,"values":["c1"]}}}'
 
-/** What Microsoft Entra answers a refresh with where a policy wants the user (its error codes reference). */
+/** How Microsoft Entra responds to a refresh when a policy requires the user (from its error code reference). */
 const interactionRequired = (claims: unknown = CLAIMS): Fault => ({
   afterWork: false,
   answer: () =>
@@ -30,8 +30,8 @@ async function stuck(here: World, own: Parameters<World['signedIn']>[0] = {}) {
 
 const troubleOf = (session: Session) => (session.status === 'signed-in' ? session.trouble?.error : undefined)
 
-describe('a refresh that the server wants the user for', () => {
-  test('keeps the session, and the session says what is wrong, in every client of the store [F8.9]', async () => {
+describe('a refresh for which the server requires the user', () => {
+  test('keeps the session, which reports the problem in every client of the store [F8.9]', async () => {
     const here = world()
     const { client, error } = await stuck(here)
     expect(error).toMatchObject({ code: 'ERR_SERVER', error: 'interaction_required', claims: CLAIMS })
@@ -43,7 +43,7 @@ describe('a refresh that the server wants the user for', () => {
     expect(here.as.count('refresh_token')).toBe(1)
   })
 
-  test('is over with a sign-in that asks for what the server asks for, beside what the app asks for [F8.9]', async () => {
+  test('is resolved by a sign-in that requests what the server and the app require [F8.9]', async () => {
     const here = world()
     const authorizationParameters = { claims: '{"access_token":{"xms_cc":{"values":["cp1"]}},"userinfo":{}}' }
     const { client, error } = await stuck(here, { authorizationParameters })
@@ -58,7 +58,7 @@ describe('a refresh that the server wants the user for', () => {
     expect((await client.fetch(`${API}/me`)).status).toBe(200)
   })
 
-  test('is over with recover(), where the provider does not need the user after all [F8.9]', async () => {
+  test('is resolved by recover() if the provider does not need the user after all [F8.9]', async () => {
     const here = world()
     const { client } = await stuck(here, { page: pageAt('https://app.example.com/') })
     const { userAgent, requests, callbacks } = leaving(here.as)
@@ -69,7 +69,7 @@ describe('a refresh that the server wants the user for', () => {
     expect(troubleOf(client.session)).toBeUndefined()
   })
 
-  test('is tried to be helped once by recover(), and the session stays where that is refused [F8.9]', async () => {
+  test('makes recover() try once, and the session stays if that is rejected [F8.9]', async () => {
     const here = world()
     const { client } = await stuck(here, { page: pageAt('https://app.example.com/') })
     const { userAgent, callbacks } = leaving(here.as, refusing(here.as, 'interaction_required'))
@@ -83,7 +83,7 @@ describe('a refresh that the server wants the user for', () => {
   })
 
   test.each([[undefined], [42], [{}], ['x'.repeat(5000)], ['{"a":"\u0000"}']])(
-    'and that asks for nothing which can be asked for (%o) is told without it [F8.9]',
+    'and that requests invalid claims (%o) is reported without them [F8.9]',
     async claims => {
       const here = world()
       const client = await here.signedIn()
@@ -96,7 +96,7 @@ describe('a refresh that the server wants the user for', () => {
   )
 })
 
-describe('an API that takes back an access token (insufficient_claims)', () => {
+describe('an API that rejects a valid access token (insufficient_claims)', () => {
   const NBF = '{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}'
   const challenge = (claims: string) =>
     new Response(null, {
@@ -105,7 +105,7 @@ describe('an API that takes back an access token (insufficient_claims)', () => {
         'www-authenticate': `Bearer realm="", authorization_uri="https://login.example/authorize", error="insufficient_claims", claims="${claims}"`,
       },
     })
-  /** @param times how many calls it refuses. */
+  /** @param times the number of calls it rejects */
   const refusingApi = (here: World, times: number, claims = btoa(NBF)) => ({
     fetch: (async (input, init) => {
       if (String(input).startsWith(`${API}/graph`) && times-- > 0) return challenge(claims)
@@ -115,7 +115,7 @@ describe('an API that takes back an access token (insufficient_claims)', () => {
   const asked = (client: { told: readonly { type: string }[] }) =>
     client.told.filter(({ type }) => type === 'step-up-required')
 
-  test('is served with a new access token, and nobody is asked [F8.9]', async () => {
+  test('gets a new access token without user interaction [F8.9]', async () => {
     const here = world()
     const client = await here.signedIn(refusingApi(here, 1))
     expect((await client.fetch(`${API}/graph`)).status).toBe(200)
@@ -123,7 +123,7 @@ describe('an API that takes back an access token (insufficient_claims)', () => {
     expect(asked(client)).toEqual([])
   })
 
-  test('and refuses the new one too asks for a sign-in with its claims [F8.9]', async () => {
+  test('and also rejects the new one causes a sign-in request with its claims [F8.9]', async () => {
     const here = world()
     const client = await here.signedIn(refusingApi(here, 2))
     expect((await client.fetch(`${API}/graph`)).status).toBe(401)
@@ -134,7 +134,7 @@ describe('an API that takes back an access token (insufficient_claims)', () => {
     expect(requests[0]?.get('claims')).toBe(NBF)
   })
 
-  test('asks for a sign-in where the refresh fails [F8.9]', async () => {
+  test('causes a sign-in request if the refresh fails [F8.9]', async () => {
     const here = world()
     const client = await here.signedIn(refusingApi(here, 1))
     here.as.failNext.push(interactionRequired())
@@ -143,7 +143,7 @@ describe('an API that takes back an access token (insufficient_claims)', () => {
   })
 
   test.each(['', '%%%', btoa('no JSON'), btoa('"text"'), btoa('{'.repeat(4000)), 'x'.repeat(9000)])(
-    'with claims that cannot be read (%#) asks for a sign-in without them [F8.9]',
+    'with unreadable claims (%#) causes a sign-in request without them [F8.9]',
     async claims => {
       const here = world()
       const client = await here.signedIn(refusingApi(here, 2, claims))

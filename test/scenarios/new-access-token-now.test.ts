@@ -4,7 +4,7 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-test('getAccessToken({ forceRefresh }) brings a new access token and new claims [F8.3]', async () => {
+test('getAccessToken({ forceRefresh }) returns a new access token and updates the claims [F8.3]', async () => {
   const { signedIn, as } = world()
   const client = await signedIn()
   const old = await client.getAccessToken()
@@ -41,7 +41,7 @@ test('getAccessToken({ rejected }) refreshes only while that token is the newest
   expect(as.count('refresh_token')).toBe(1)
 })
 
-test('a forced refresh that the server refuses twice keeps a session whose access token still works [F8.3]', async () => {
+test('a forced refresh that the server rejects twice keeps a session whose access token still works [F8.3]', async () => {
   const { signedIn, as, clock } = world()
   const client = await signedIn()
   const old = await client.getAccessToken()
@@ -55,7 +55,7 @@ test('a forced refresh that the server refuses twice keeps a session whose acces
   expect(await client.getAccessToken()).toBe(old)
 })
 
-test('a forced refresh without a refresh token is rejected, and the session stays [F8.3]', async () => {
+test('a forced refresh without a refresh token rejects, and the session stays [F8.3]', async () => {
   const { signedIn, as } = world()
   as.moreMembers = { refresh_token: undefined }
   const client = await signedIn()
@@ -79,7 +79,7 @@ test('the signal of one caller ends only its own wait for a forced refresh [F8.3
   expect(await other).toBe(await client.getAccessToken())
 })
 
-test('getAccessToken({ forceRefresh }) for one API leaves the access tokens of the others as they are [F8.3]', async () => {
+test('getAccessToken({ forceRefresh }) for one API leaves the access tokens of other APIs unchanged [F8.3]', async () => {
   const { signedIn, as } = world()
   const billing = 'https://billing.example.com'
   const client = await signedIn({ resources: { [billing]: { resource: billing } } })

@@ -16,10 +16,10 @@ import { type World, worlds } from '../support/world.ts'
 
 const world = worlds()
 
-/** Which secrets of this world a text holds. */
+/** The secrets of this world that a text contains. */
 const secretsIn = ({ as }: World, text: string) => [...as.secrets].filter(secret => text.includes(secret))
 
-/** An answer that gives back what it was sent, as careless servers do. */
+/** A response that echoes the request, as careless servers do. */
 const echo = (sent: () => string, code: number): Fault => ({
   afterWork: false,
   answer: () =>
@@ -101,7 +101,7 @@ test.each(failures)('no secret is in errors or events of a sign-in that meets %s
   expect(secretsIn(here, everything(shown))).toEqual([])
 })
 
-test('no secret is in errors or events of a time-out, a sign-out that fails, and a whole good life', async () => {
+test('no secret is in errors or events of a time-out, a failed sign-out, or a complete successful session', async () => {
   const here = world()
   const { as, clock } = here
   const client = await here.signedIn()
@@ -121,7 +121,7 @@ test('no secret is in errors or events of a time-out, a sign-out that fails, and
   expect(as.secrets.size).toBeGreaterThan(6)
 })
 
-test('no secret is in errors when the fetch of the app repeats in its error what it was to send', async () => {
+test("no secret is in errors when the app's fetch repeats the request in its error", async () => {
   const here = world()
   const client = await here.signedIn({
     fetch: (input, init) =>
@@ -135,7 +135,7 @@ test('no secret is in errors when the fetch of the app repeats in its error what
   expect(secretsIn(here, everything([error, client.told]))).toEqual([])
 })
 
-/** What can be reached from a value over its own members, hidden ones included. */
+/** Everything that can be reached from a value through its members, including hidden ones. */
 function reachable(value: unknown, seen = new Set<unknown>()): Set<unknown> {
   if (typeof value !== 'object' || value === null || seen.has(value)) return seen
   seen.add(value)
@@ -148,7 +148,7 @@ test.each([
   ['a challenge', oauthError('invalid_client', 401, { 'www-authenticate': 'Basic' })],
   ['a page', captivePortal],
 ])(
-  'from an error of a refresh that is refused with %s no answer and no headers can be reached [MX12]',
+  'no response or headers can be reached from the error of a refresh rejected with %s [MX12]',
   async (_what, fault) => {
     const here = world()
     const client = await here.signedIn()
@@ -161,7 +161,7 @@ test.each([
   },
 )
 
-test('no secret is in news to other clients [ST11]', async () => {
+test('no secret is in messages to other clients [ST11]', async () => {
   const here = world()
   const news: unknown[] = []
   const listener = here.store.channel('latchkey https://id.example.com app')

@@ -5,7 +5,7 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-test('one caller that aborts ends its own waiting only; the others and the refresh go on [RQ19]', async () => {
+test('one caller that aborts ends only its own wait; the others and the refresh continue [RQ19]', async () => {
   const { signedIn, as, api, expire } = world()
   const client = await signedIn()
   expire()
@@ -25,7 +25,7 @@ test('one caller that aborts ends its own waiting only; the others and the refre
   expect(api.requests).toHaveLength(1)
 })
 
-test('who aborts alone does not stop the refresh, whose tokens are stored', async () => {
+test('an abort by the only caller does not stop the refresh, whose tokens are stored', async () => {
   const { signedIn, as, stored, expire } = world()
   const client = await signedIn()
   expire()
@@ -43,7 +43,7 @@ test('who aborts alone does not stop the refresh, whose tokens are stored', asyn
 test.each<[string, (signal: AbortSignal) => [RequestInfo, RequestInit?]]>([
   ['in init', signal => [`${API}/me`, { signal }]],
   ['of a Request', signal => [new Request(`${API}/me`, { signal })]],
-])('a call that is aborted beforehand, by a signal %s, sends nothing', async (_what, args) => {
+])('a call that is already aborted, by a signal %s, sends nothing', async (_what, args) => {
   const { signedIn, as, api, expire } = world()
   const client = await signedIn()
   expire()

@@ -45,7 +45,7 @@ describe('the reason why a session ended [F2.3]', () => {
     }
   })
 
-  test('is told once by an event, in each client that showed the session', async () => {
+  test('is emitted once, in each client that showed the session', async () => {
     const here = world()
     const { one, other } = await endedByTheServer(here)
     await expect.poll(() => other.session.status).toBe('signed-out')
@@ -55,7 +55,7 @@ describe('the reason why a session ended [F2.3]', () => {
     }
   })
 
-  test('leaves another client the session to restore, whoever saw the end first', async () => {
+  test('does not prevent another client from restoring the session, whichever client saw the end first', async () => {
     const here = world()
     const { other } = await endedByTheServer(here)
     await expect.poll(() => other.session.status).toBe('signed-out')
@@ -63,7 +63,7 @@ describe('the reason why a session ended [F2.3]', () => {
     expect(await page.recover()).toMatchObject({ status: 'signed-in' })
   })
 
-  test('of a try without the user is kept for the pages that come after it', async () => {
+  test('is kept for later pages after an attempt without the user', async () => {
     const here = world()
     await endedByTheServer(here)
     const refuse = {
@@ -93,7 +93,7 @@ test('a session whose store was cleared ends as signed out, for every call [F2.3
   expect(client.session).toEqual({ status: 'signed-out', reason: 'signed_out' })
 })
 
-test('a client that was disposed of hears the others again after start() [F2.6]', async () => {
+test('a disposed client receives messages from the others again after start() [F2.6]', async () => {
   const here = world()
   const one = await here.signedIn()
   const other = here.client()
@@ -110,7 +110,7 @@ test('a client that was disposed of hears the others again after start() [F2.6]'
 })
 
 describe('recover()', () => {
-  test("goes the client's own way to the server [F2.7]", async () => {
+  test("uses the client's own user agent [F2.7]", async () => {
     const here = world()
     const ways: string[] = []
     const own = {
@@ -128,7 +128,7 @@ describe('recover()', () => {
     expect(ways).toEqual(['own', 'own'])
   })
 
-  test('leaves the page where the own way is a window, which a browser would block', async () => {
+  test('leaves the page if the own user agent is a window, which a browser would block', async () => {
     const here = world()
     const popup = { name: 'popup', begin: () => Promise.reject(new Error('blocked')) as never }
     const client = await here.signedIn({ page: pageAt(HERE), userAgent: undefined })
@@ -140,15 +140,15 @@ describe('recover()', () => {
   })
 })
 
-describe('two calls of signIn() at once', () => {
-  test('are one request where they ask for the same, wherever they lead', async () => {
+describe('two simultaneous calls of signIn()', () => {
+  test('make one request if they ask for the same, even with different returnTo values', async () => {
     const here = world()
     const client = here.client()
     await Promise.all([client.signIn({ returnTo: '/a' }), client.signIn({ returnTo: '/b' }), client.signIn()])
     expect(here.as.count('authorization_code')).toBe(1)
   })
 
-  test('are two where one asks for more [F2.12]', async () => {
+  test('make two requests if one asks for more [F2.12]', async () => {
     const here = world()
     const asked: (string | null)[] = []
     const userAgent = {

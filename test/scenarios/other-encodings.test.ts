@@ -30,8 +30,8 @@ const encoded = (type: string, encode: (text: string) => Uint8Array<ArrayBuffer>
     new Response(encode((await real?.text()) ?? '{}'), { status: code, headers: { 'content-type': type } }),
 })
 
-describe.each(encodings)('an answer in %s', (_what, type, encode) => {
-  test('to a refresh is read with replacement characters or refused with a name, and the session is kept [F9.4]', async () => {
+describe.each(encodings)('a response in %s', (_what, type, encode) => {
+  test('to a refresh is read with replacement characters or rejected with a typed error, and the session is kept [F9.4]', async () => {
     const { as, signedIn, expire, clock } = world({ graceMs: 1e12 })
     const client = await signedIn()
     expire()
@@ -45,7 +45,7 @@ describe.each(encodings)('an answer in %s', (_what, type, encode) => {
     expect((await client.fetch(`${API}/me`)).status).toBe(200)
   })
 
-  test('to a sign-in, for its metadata or its keys, is read or refused with a name [F9.4]', async () => {
+  test('to a sign-in, for its metadata or its keys, is read or rejected with a typed error [F9.4]', async () => {
     for (const place of ['failNext', 'failMetadata', 'failKeys'] as const) {
       const { as, client, stored } = world()
       const real = place === 'failMetadata' ? Response.json(as.metadata) : undefined
@@ -58,7 +58,7 @@ describe.each(encodings)('an answer in %s', (_what, type, encode) => {
     }
   })
 
-  test('that is an error is told with a name of printable characters [F9.4]', async () => {
+  test('that is an error is reported with a printable code [F9.4]', async () => {
     const { as, signedIn, expire } = world()
     const client = await signedIn()
     expire()
@@ -71,7 +71,7 @@ describe.each(encodings)('an answer in %s', (_what, type, encode) => {
   })
 })
 
-test('a callback whose error is not in UTF-8 is told in printable characters [F9.4]', async () => {
+test('a callback whose error is not in UTF-8 is reported in printable characters [F9.4]', async () => {
   const here = world()
   const client = here.client({
     userAgent: {
@@ -91,7 +91,7 @@ test('a callback whose error is not in UTF-8 is told in printable characters [F9
   })
 })
 
-test('a name that is not ASCII in a refreshed ID Token that fails its checks is compared as it is written [F9.4]', async () => {
+test('a sub that is not ASCII in a refreshed ID Token with failing checks is compared as written [F9.4]', async () => {
   const { as, signedIn, expire } = world()
   as.idTokenClaims = { preferred_username: 'Jürgen' }
   const client = await signedIn()

@@ -10,7 +10,7 @@ import { type World, worlds } from '../support/world.ts'
 const worldsOf = worlds()
 const ENDPOINT = { pushed_authorization_request_endpoint: 'https://id.example.com/par' }
 
-/** A server that takes pushed requests, and what a user was sent to. */
+/** A server that accepts pushed requests, and the addresses that users were sent to. */
 function world(options: Parameters<typeof worldsOf>[0] = {}, metadata: object = {}) {
   const here = worldsOf(options)
   Object.assign(here.as.metadata, ENDPOINT, metadata)
@@ -62,7 +62,7 @@ test('the request is pushed, and only client_id and the reference go through the
   ])
 })
 
-test('it is pushed with the credentials of the client, and with authorization details', async () => {
+test("the request is pushed with the client's credentials and with authorization details", async () => {
   const { as, app } = world({
     isClient: (_, headers) => headers.get('authorization') === `Basic ${btoa('app:s3cret')}`,
   })
@@ -74,7 +74,7 @@ test('it is pushed with the credentials of the client, and with authorization de
   ])
 })
 
-test('what an authorization endpoint has in its own query stays, and cannot overrule the reference', async () => {
+test("the authorization endpoint's own query parameters are kept and cannot override the reference", async () => {
   const { app, shown } = world(
     {},
     { authorization_endpoint: 'https://id.example.com/authorize?policy=b2c&request_uri=other' },
@@ -85,10 +85,10 @@ test('what an authorization endpoint has in its own query stays, and cannot over
   expect(shown[0]?.searchParams.get('request_uri')).not.toBe('other')
 })
 
-describe('a server that answers a pushed request with 200', () => {
+describe('a 200 response to a pushed request', () => {
   const two00 = (requestUri: string) => HttpResponse.json({ request_uri: requestUri, expires_in: 60 })
 
-  test('is refused with the name of the quirk that accepts it [PX02]', async () => {
+  test('is rejected with the name of the quirk that accepts it [PX02]', async () => {
     const { as, app, shown } = world()
     as.par.answers.push(two00)
     await expect(app().signIn()).rejects.toMatchObject({
@@ -111,8 +111,8 @@ describe('a server that answers a pushed request with 200', () => {
   })
 })
 
-describe('a server that takes pushed requests only', () => {
-  test('is never sent a plain one [PX03]', async () => {
+describe('a server that requires pushed requests', () => {
+  test('never receives a plain one [PX03]', async () => {
     const { as, app, shown } = world({}, { require_pushed_authorization_requests: true })
     await expect(app({ extensions: [] }).signIn()).rejects.toMatchObject({
       code: 'ERR_CONFIGURATION',
@@ -124,13 +124,13 @@ describe('a server that takes pushed requests only', () => {
   })
 })
 
-describe('a reference that is over before the user is sent with it', () => {
-  test('is not used: the request is pushed anew [PX04]', async () => {
+describe('a reference that expires before the user is sent to the server', () => {
+  test('is not used: the request is pushed again [PX04]', async () => {
     const { as, app, shown, clock } = world()
     as.par.answers.push(
       requestUri => HttpResponse.json({ request_uri: requestUri, expires_in: 0 }, { status: 201 }),
       requestUri => {
-        clock.advance(5000) // the answer took longer than it holds
+        clock.advance(5000) // the response took longer than the reference's lifetime
         return HttpResponse.json({ request_uri: requestUri, expires_in: 5 }, { status: 201 })
       },
     )
@@ -140,7 +140,7 @@ describe('a reference that is over before the user is sent with it', () => {
     expect(shown).toHaveLength(1)
   })
 
-  test('is given up after three, and nothing navigates [PX04]', async () => {
+  test('is abandoned after three attempts, and the page does not navigate [PX04]', async () => {
     const { as, app, shown } = world()
     for (let i = 0; i < 4; i++)
       as.par.answers.push(uri => HttpResponse.json({ request_uri: uri, expires_in: 0 }, { status: 201 }))
@@ -159,14 +159,18 @@ describe('a pushed request that fails', () => {
   test.each([
     ['no connection', () => HttpResponse.error(), { code: 'ERR_NETWORK', retryable: true }],
     ['503', () => new HttpResponse('', { status: 503 }), { code: 'ERR_NETWORK', reason: 'unavailable' }],
-    ['a portal', () => HttpResponse.html('<p>Room?'), { code: 'ERR_NETWORK', reason: 'not_the_server' }],
+    [
+      'a captive portal',
+      () => HttpResponse.html('<p>Room?'),
+      { code: 'ERR_NETWORK', reason: 'not_the_server' },
+    ],
     [
       'a redirect',
       () => new HttpResponse(null, { status: 307, headers: { location: 'https://evil.example/' } }),
       { code: 'ERR_NETWORK', reason: 'not_the_server' },
     ],
     [
-      'an answer without a reference',
+      'a response without a reference',
       () => HttpResponse.json({ expires_in: 60 }, { status: 201 }),
       {
         code: 'ERR_SERVER',
@@ -175,7 +179,7 @@ describe('a pushed request that fails', () => {
     ],
     ['invalid_request', refused('invalid_request'), { code: 'ERR_SERVER', error: 'invalid_request' }],
     [
-      'invalid_client beside a challenge',
+      'invalid_client with a challenge',
       refused('invalid_client', 401, { 'www-authenticate': 'Basic' }),
       { code: 'ERR_SERVER', error: 'invalid_client', status: 401 },
     ],
@@ -184,17 +188,17 @@ describe('a pushed request that fails', () => {
       refused('invalid_authorization_details'),
       { code: 'ERR_SERVER', error: 'invalid_authorization_details' },
     ],
-  ])('has a typed error, and nothing navigates: %s', async (_, answer, error) => {
+  ])('throws a typed error, and the page does not navigate: %s', async (_, answer, error) => {
     const { as, app, shown } = world()
     as.par.answers.push(answer)
     const client = app()
     await expect(client.signIn()).rejects.toMatchObject(error)
     expect(shown).toEqual([])
-    await client.signIn() // and the next one is none the worse
+    await client.signIn() // and the next one is unaffected
     expect(client.session.status).toBe('signed-in')
   })
 
-  test('repeats nothing of what was sent', async () => {
+  test('repeats nothing that was sent', async () => {
     const { as, app } = world()
     as.par.answers.push(() => {
       const { state, nonce } = Object.fromEntries(as.par.pushed[0] ?? [])
@@ -207,7 +211,7 @@ describe('a pushed request that fails', () => {
   })
 })
 
-test('a server without the endpoint is named as such', async () => {
+test('the error for a server without the endpoint says so', async () => {
   const { app, shown } = world({}, { pushed_authorization_request_endpoint: undefined })
   await expect(app().signIn()).rejects.toMatchObject({
     code: 'ERR_CONFIGURATION',

@@ -14,7 +14,7 @@ test('the raw ID Token of the session is returned without a request while it is 
   expect(as.count('refresh_token')).toBe(0)
 })
 
-test('an ID Token that has expired, or is about to, is renewed first, although the access token is fresh [F8.4]', async () => {
+test('an expired or expiring ID Token is refreshed first, even if the access token is fresh [F8.4]', async () => {
   const { signedIn, as, clock } = world({ accessTokenSeconds: 30_000 })
   const client = await signedIn()
   const old = await idToken(client)
@@ -26,7 +26,7 @@ test('an ID Token that has expired, or is about to, is renewed first, although t
   expect(await idToken(client, { minValiditySeconds: 3500 })).toBe(one)
 })
 
-test('a server that sends no ID Token with a refresh is named by the error, and the session stays [F8.4]', async () => {
+test('the error names a server that returns no ID Token with a refresh, and the session stays [F8.4]', async () => {
   const { signedIn, as, clock } = world({ accessTokenSeconds: 30_000 })
   const client = await signedIn()
   clock.advance(3_700_000)
@@ -35,7 +35,7 @@ test('a server that sends no ID Token with a refresh is named by the error, and 
   expect(client.session.status).toBe('signed-in')
 })
 
-test('without a session, or without the scope openid, the error says why there is no ID Token [F8.4]', async () => {
+test('the error says why there is no ID Token without a session or without the scope openid [F8.4]', async () => {
   const { client, signedIn } = world()
   await expect(idToken(client())).rejects.toMatchObject({ reason: 'no_session' })
   await expect(idToken(await signedIn({ scope: 'read' }))).rejects.toMatchObject({
@@ -43,7 +43,7 @@ test('without a session, or without the scope openid, the error says why there i
   })
 })
 
-test('the ID Token stands in no session, event or report [F8.4]', async () => {
+test('no session, event or report contains the ID Token [F8.4]', async () => {
   const { signedIn } = world()
   const client = await signedIn()
   const jwt = await idToken(client)

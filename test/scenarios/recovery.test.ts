@@ -7,7 +7,7 @@ import { type World, worlds } from '../support/world.ts'
 const world = worlds()
 const HERE = 'https://app.example.com/notes?id=7#top'
 
-/** A client whose session the server has ended. */
+/** A client whose session was ended by the server. */
 async function ended(here: World, page = pageAt(HERE)) {
   const client = await here.signedIn({ page })
   here.expire()
@@ -16,7 +16,7 @@ async function ended(here: World, page = pageAt(HERE)) {
   return client
 }
 
-test('a session that the server has ended is had back without asking the user, at the same place', async () => {
+test('a session that the server has ended is restored without asking the user, at the same location', async () => {
   const here = world()
   const client = await ended(here)
   const { userAgent, requests, callbacks } = leaving(here.as)
@@ -32,7 +32,7 @@ test('a session that the server has ended is had back without asking the user, a
 })
 
 test.for(['login_required', 'consent_required', 'interaction_required', 'account_selection_required'])(
-  'where the provider answers %s, nobody is signed in, and start() says why without an error',
+  'if the provider responds with %s, the client stays signed out and start() reports why without an error',
   async error => {
     const here = world()
     const client = await ended(here)
@@ -42,7 +42,7 @@ test.for(['login_required', 'consent_required', 'interaction_required', 'account
     const next = here.client({ page })
     expect(await next.start()).toEqual({ status: 'signed-out', reason: 'interaction_required' })
     expect(page.location()).toBe(HERE)
-    // once: this page and the next one do not go round again
+    // only once: neither this page nor the next one tries again
     for (const other of [next, here.client({ page: pageAt(HERE) })]) {
       await expect(other.recover({ userAgent })).rejects.toMatchObject({ reason: 'interaction_required' })
     }
@@ -52,8 +52,8 @@ test.for(['login_required', 'consent_required', 'interaction_required', 'account
   },
 )
 
-describe('where another user answers without being asked', () => {
-  test('nobody is signed in, and start() says that it is somebody else [ID28]', async () => {
+describe('if another user is signed in at the provider', () => {
+  test('the client stays signed out, and start() reports the different user [ID28]', async () => {
     const here = world()
     const client = await ended(here)
     const { userAgent, callbacks } = leaving(here.as, url => here.as.approve(url, 'bob'))
@@ -66,7 +66,7 @@ describe('where another user answers without being asked', () => {
     expect(next.session).toMatchObject({ status: 'signed-in', claims: { sub: 'alice' } })
   })
 
-  test('a page that was loaded anew in between knows whose session it was [ID28]', async () => {
+  test('a page that was reloaded meanwhile knows whose session it was [ID28]', async () => {
     const here = world()
     await ended(here)
     const { userAgent, callbacks } = leaving(here.as, url => here.as.approve(url, 'bob'))
@@ -75,7 +75,7 @@ describe('where another user answers without being asked', () => {
     expect(await next.start()).toEqual({ status: 'signed-out', reason: 'subject_changed' })
   })
 
-  test('the session that there is stays as it is [ID28]', async () => {
+  test('an existing session is kept [ID28]', async () => {
     const here = world()
     const client = await here.signedIn()
     const silent = { authorizationParameters: { prompt: 'none' } }
@@ -91,7 +91,7 @@ describe('where another user answers without being asked', () => {
   })
 })
 
-test('a page that is loaded anew knows that there was a session to have back', async () => {
+test('a page knows after a reload that a session could be restored', async () => {
   const here = world()
   await ended(here)
   const { userAgent, requests } = leaving(here.as)
@@ -109,7 +109,7 @@ test('ten calls of recover() leave the page once', async () => {
   expect(requests).toHaveLength(1)
 })
 
-test('after a sign-out nothing is had back, here or in a page that is loaded anew', async () => {
+test('after a sign-out no session is restored, in this page or after a reload', async () => {
   const here = world()
   const client = await ended(here)
   await client.signIn()
@@ -121,7 +121,7 @@ test('after a sign-out nothing is had back, here or in a page that is loaded ane
   expect(requests).toEqual([])
 })
 
-test('who is signed in stays so, and nothing is asked for', async () => {
+test('recover() keeps an existing session and sends nothing', async () => {
   const here = world()
   const client = await here.signedIn()
   const { userAgent, requests } = leaving(here.as)
@@ -129,7 +129,7 @@ test('who is signed in stays so, and nothing is asked for', async () => {
   expect(requests).toEqual([])
 })
 
-test('a second session that ends may be had back too', async () => {
+test('a second session that ends can also be restored', async () => {
   const here = world()
   const client = await ended(here)
   const away = leaving(here.as, refusing(here.as, 'login_required'))
@@ -141,11 +141,11 @@ test('a second session that ends may be had back too', async () => {
   expect(again.requests).toHaveLength(1)
 })
 
-describe('what a sign-in asked for', () => {
+describe('the parameters of a sign-in', () => {
   const once = { prompt: 'login', max_age: '0', acr_values: 'high', claims: '{"id_token":{}}' }
   const choice = { organization: 'acme', kc_idp_hint: 'corporate' }
 
-  /** A session that began with these parameters and has ended by `how`. */
+  /** A session that started with these parameters and was ended by `how`. */
   const endedAfter = async (here: World, how: 'server' | 'clock') => {
     if (how === 'clock') here.as.moreMembers = { refresh_token: undefined }
     const page = pageAt(HERE)
@@ -161,7 +161,7 @@ describe('what a sign-in asked for', () => {
   }
 
   test.each(['server', 'clock'] as const)(
-    'is asked for by recover() too, in another page and after an end by the %s, but for what was for once [F8.8]',
+    'are also sent by recover(), in another page and after an end by the %s, except those for one sign-in [F8.8]',
     async how => {
       const here = world()
       await endedAfter(here, how)
@@ -175,7 +175,7 @@ describe('what a sign-in asked for', () => {
     },
   )
 
-  test('is changed by what recover() is given, but for its prompt=none [F8.8]', async () => {
+  test('are changed by the options of recover(), except prompt=none [F8.8]', async () => {
     const here = world()
     const client = await endedAfter(here, 'server')
     const { userAgent, requests } = leaving(here.as)
@@ -186,7 +186,7 @@ describe('what a sign-in asked for', () => {
     })
   })
 
-  test('is not asked for by the next sign-in, and not kept after a sign-out [F8.8]', async () => {
+  test('are not sent by the next sign-in and not kept after a sign-out [F8.8]', async () => {
     const here = world()
     const client = await endedAfter(here, 'server')
     const { userAgent, requests, callbacks } = leaving(here.as)

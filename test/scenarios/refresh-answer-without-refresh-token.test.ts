@@ -8,9 +8,9 @@ const world = worlds()
 test.each([
   ['has none', undefined],
   ['has null', null],
-  ['has an empty text', ''],
-])('a refresh answer that %s for a refresh token keeps the old one [RF02, RF03]', async (_what, value) => {
-  const { signedIn, as, stored, expire } = world({ graceMs: 1e12 }) // this server does not mind the old one
+  ['has an empty string', ''],
+])('a refresh response that %s for a refresh token keeps the old one [RF02, RF03]', async (_what, value) => {
+  const { signedIn, as, stored, expire } = world({ graceMs: 1e12 }) // this server accepts the old one
   const client = await signedIn()
   const [before] = (await stored()) as { tokens: { refreshToken: string } }[]
   expire()
@@ -31,7 +31,7 @@ test.each([
   ['scope', null],
   ['id_token', undefined],
   ['id_token', null],
-])('a refresh answer whose %s is %s keeps the old one', async (member, value) => {
+])('a refresh response whose %s is %s keeps the old one', async (member, value) => {
   const { signedIn, as, expire } = world()
   const client = await signedIn()
   const before = client.session
@@ -44,7 +44,7 @@ test.each([
 })
 
 test.each([
-  ['is left out', undefined],
+  ['is missing', undefined],
   ['is null', null],
 ])('a token whose lifetime %s is used until a 401', async (_what, value) => {
   const { signedIn, as, clock, expire } = world()
@@ -76,7 +76,7 @@ test('a session without a refresh token lasts as long as its access token', asyn
   expect(as.count('refresh_token')).toBe(0)
 })
 
-test('a lifetime that is a text is understood, and one that is nonsense ends no session', async () => {
+test('a lifetime given as a string is understood, and an invalid one does not end the session', async () => {
   const { signedIn, as, clock, expire } = world()
   const client = await signedIn()
   expire()
@@ -85,7 +85,7 @@ test('a lifetime that is a text is understood, and one that is nonsense ends no 
   expect(client.session).toMatchObject({ accessTokenExpiresAt: clock.now() + 300_000 })
 })
 
-test('a refresh answer of less scope is shown as it is, and the next one may have it all again [RF13]', async () => {
+test('a narrower scope in a refresh response is shown, and the next refresh can restore the full scope [RF13]', async () => {
   const { signedIn, as, expire } = world()
   const client = await signedIn({ scope: 'openid read write' })
   expire()

@@ -6,7 +6,7 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-/** A page that is opened with an answer which refuses the sign-in. */
+/** A page that is opened with an authorization response that refuses the sign-in. */
 async function refused(parameters: Record<string, string>, change = (_url: URL) => {}) {
   const here = world()
   const away = leaving(here.as)
@@ -21,7 +21,7 @@ async function refused(parameters: Record<string, string>, change = (_url: URL) 
 
 const VERIFY = { error: 'access_denied', error_description: 'Verify your e-mail address first.' }
 
-describe('what a server says about a refusal', () => {
+describe("the server's explanation of a refusal", () => {
   test('is on the error, with its page, in the message, and in explain() [F8.1, F4.10]', async () => {
     const { client, error } = await refused({ ...VERIFY, error_uri: 'https://id.example.com/help?a=b' })
     expect(error).toMatchObject({
@@ -42,7 +42,7 @@ describe('what a server says about a refusal', () => {
   })
 
   test.each(['javascript:alert(1)', 'http://id.example.com/', '/help', 'https://id.example.com/ü', ''])(
-    'has no page where that is %j [F8.1]',
+    'has no page if error_uri is %j [F8.1]',
     async uri => {
       expect((await refused({ ...VERIFY, error_uri: uri })).error).toMatchObject({ errorUri: undefined })
     },
@@ -51,14 +51,14 @@ describe('what a server says about a refusal', () => {
   test.each([
     ['another issuer', (url: URL) => url.searchParams.set('iss', 'https://evil.example')],
     ['an unknown state', (url: URL) => url.searchParams.set('state', 'lk.unknown')],
-  ])('is shown nowhere where it comes with %s [F8.1, F4.10]', async (_what, change) => {
+  ])('is not shown if it arrives with %s [F8.1, F4.10]', async (_what, change) => {
     const { client, error } = await refused(VERIFY, change)
     expect(error).toMatchObject({ code: 'ERR_CALLBACK', errorDescription: undefined })
     const shown = `${(error as Error).message} ${JSON.stringify([{ ...(error as object) }, client.explain()])}`
     expect(shown).not.toContain('Verify')
   })
 
-  test('about a code is on the error too [F8.1]', async () => {
+  test('of a code is on the error too [F8.1]', async () => {
     const here = world()
     here.as.failNext.push(oauthError('invalid_grant'))
     const client = here.client()
@@ -84,7 +84,7 @@ describe('the message of a refused sign-in says what to do next', () => {
     expect((error as Error).message).toContain(advice)
   })
 
-  test('after an answer without the ID Token that the default scope asks for [F4.10]', async () => {
+  test('after a response without the ID Token that the default scope requests [F4.10]', async () => {
     const here = world()
     for (const idToken of [undefined, null, '']) {
       here.as.failNext.push(altered({ id_token: idToken }))
@@ -104,7 +104,7 @@ describe('the message of a refused sign-in says what to do next', () => {
     })
   })
 
-  test('after a code that was raced, without crying thief; nothing is addressed to users [F4.15]', async () => {
+  test('after a code that was used twice, without claiming an attack; no message addresses the user [F4.15]', async () => {
     const here = world()
     here.as.failNext.push(oauthError('invalid_grant'))
     const error = (await here

@@ -18,7 +18,7 @@ beforeAll(async () => {
 })
 afterAll(() => server?.close())
 
-/** APIs that nobody has to run: what they are sent is looked up at the provider. */
+/** APIs that do not need to run: the provider shows which tokens they would receive. */
 const apis = () => {
   const sent: { url: string; audience: unknown }[] = []
   const fetch: Fetch = async (input, init) => {
@@ -44,7 +44,7 @@ const createApp = (fetch: Fetch, resources: Record<string, { resource: string; s
     userAgent: loopback({ open: createScriptedUserAgent({ userName: 'alice' }) }),
   })
 
-test('oidc-provider gives each API an access token of its own audience, from one refresh token that rotates', async () => {
+test('oidc-provider gives each API an access token for its own audience, from one rotating refresh token', async () => {
   const { fetch, sent } = apis()
   const client = createApp(fetch, {
     [NOTES]: { resource: 'urn:notes' },
@@ -57,14 +57,14 @@ test('oidc-provider gives each API an access token of its own audience, from one
   for (const { url, audience } of sent) {
     expect(audience).toBe(url.startsWith(NOTES) ? 'urn:notes' : 'urn:photos')
   }
-  // revoked at the server: its 401 renews this one
+  // revoked at the server: its 401 refreshes this one
   await server.revokeAccessToken(await client.getAccessToken({ resource: NOTES }))
   expect((await client.fetch(`${NOTES}again`)).status).toBe(204)
   expect(client.session.status).toBe('signed-in')
   client.dispose()
 })
 
-test('an API that oidc-provider does not know is refused by it, and the session lives', async () => {
+test('oidc-provider rejects an API that it does not know, and the session is kept', async () => {
   const { fetch, sent } = apis()
   const client = createApp(fetch, { [NOTES]: { resource: 'urn:notes' } })
   await client.signIn()

@@ -18,7 +18,7 @@ const expected: Record<string, string | undefined> = {
   [ADMIN]: 'urn:admin',
 }
 
-/** Each API takes only tokens that were made for it, and notes what it was sent. */
+/** Each API accepts only tokens for its own audience and records what it received. */
 function apis({ as, fetch }: World) {
   const seen: { url: string; resource: string | undefined; isValid: boolean }[] = []
   const send: Fetch = async (input, init) => {
@@ -70,7 +70,7 @@ test('two tabs with three APIs redeem each refresh token once', async () => {
   expect(seen.every(({ isValid }) => isValid)).toBe(true)
 })
 
-test('the access token of an API is kept over a restart, and beside those of the others', async () => {
+test('the access token of an API survives a restart, next to those of other APIs', async () => {
   const here = world()
   const { send } = apis(here)
   const one = await here.signedIn({ fetch: send, resources })
@@ -81,7 +81,7 @@ test('the access token of an API is kept over a restart, and beside those of the
   expect(here.as.count('refresh_token')).toBe(3)
 })
 
-test('a 401 of one API renews its access token and no other', async () => {
+test("a 401 from one API refreshes only that API's access token", async () => {
   const here = world()
   const { send } = apis(here)
   const client = await here.signedIn({ fetch: send, resources })
@@ -94,7 +94,7 @@ test('a 401 of one API renews its access token and no other', async () => {
   expect(here.as.count('refresh_token')).toBe(4)
 })
 
-test('getAccessToken() gives the access token of an API by its name, and knows no other names', async () => {
+test("getAccessToken() returns an API's access token by its name and rejects unknown names", async () => {
   const here = world()
   const client = await here.signedIn({ fetch: apis(here).send, resources })
   const accessToken = await client.getAccessToken({ resource: `${PHOTOS}/` })
@@ -103,7 +103,7 @@ test('getAccessToken() gives the access token of an API by its name, and knows n
   await expect(client.getAccessToken({ resource: API })).rejects.toMatchObject({ code: 'ERR_CONFIGURATION' })
 })
 
-test('a path is an API of its own by whole segments, and a host by whole names', async () => {
+test('a path counts as a separate API by whole segments, and a host by whole names', async () => {
   const here = world()
   const { send, seen } = apis(here)
   const client = await here.signedIn({ fetch: send, resources, allowedOrigins: [] })
@@ -124,27 +124,30 @@ test('a path is an API of its own by whole segments, and a host by whole names',
 test.for<[string, Record<string, unknown>]>([
   ['names another audience', { audience: 'other' }],
   ['names other audiences', { audience: ['a', 'b'] }],
-])('an answer that %s is an error, not an access token, and costs no session', async ([, change]) => {
-  const here = world()
-  const { send, seen } = apis(here)
-  const client = await here.signedIn({ fetch: send, resources })
-  here.as.failNext.push(altered(change))
-  for (let call = 0; call < 5; call++) {
-    await expect(client.fetch(`${PHOTOS}/all`)).rejects.toMatchObject({
-      code: 'ERR_SERVER',
-      error: 'invalid_target',
-    })
-  }
-  expect(here.as.count('refresh_token')).toBe(1)
-  expect(seen).toEqual([])
-  expect(client.session.status).toBe('signed-in')
-  // what came with it is kept: the refresh token is a new one
-  here.clock.advance(60_000)
-  expect((await client.fetch(`${PHOTOS}/all`)).status).toBe(200)
-  expect(here.as.reuses).toBe(0)
-})
+])(
+  'a response that %s is an error, not an access token, and does not end the session',
+  async ([, change]) => {
+    const here = world()
+    const { send, seen } = apis(here)
+    const client = await here.signedIn({ fetch: send, resources })
+    here.as.failNext.push(altered(change))
+    for (let call = 0; call < 5; call++) {
+      await expect(client.fetch(`${PHOTOS}/all`)).rejects.toMatchObject({
+        code: 'ERR_SERVER',
+        error: 'invalid_target',
+      })
+    }
+    expect(here.as.count('refresh_token')).toBe(1)
+    expect(seen).toEqual([])
+    expect(client.session.status).toBe('signed-in')
+    // the refresh token from the response is kept because it is new
+    here.clock.advance(60_000)
+    expect((await client.fetch(`${PHOTOS}/all`)).status).toBe(200)
+    expect(here.as.reuses).toBe(0)
+  },
+)
 
-test('an answer with the access token of another API, or with none of the scopes, is an error [RQ23]', async () => {
+test('a response with the access token of another API, or with none of the scopes, is an error [RQ23]', async () => {
   const here = world()
   const { send } = apis(here)
   const client = await here.signedIn({ fetch: send, resources })
@@ -157,7 +160,7 @@ test('an answer with the access token of another API, or with none of the scopes
   expect((await client.fetch(`${API}/me`)).status).toBe(200)
 })
 
-test('a scope that the sign-in did not ask for is refused here and never sent [RF11]', async () => {
+test('a scope that the sign-in did not request is rejected locally and never sent [RF11]', async () => {
   const here = world()
   const { send } = apis(here)
   await here.signedIn({ fetch: send })
@@ -176,7 +179,7 @@ test('a scope that the sign-in did not ask for is refused here and never sent [R
   expect(here.as.tokenRequests.at(-1)).toMatchObject({ resource: 'urn:notes', scope: 'write' })
 })
 
-test('a sign-out ends who waits for the access token of one API too', async () => {
+test("a sign-out also ends the wait for one API's access token", async () => {
   const here = world()
   const { send } = apis(here)
   const client = await here.signedIn({ fetch: send, resources })
@@ -190,13 +193,13 @@ test('a sign-out ends who waits for the access token of one API too', async () =
   await expect.poll(() => here.stored()).toEqual([])
 })
 
-describe('an error that is final for one API', () => {
+describe('an error that is permanent for one API', () => {
   const REFUSALS = [
     ['invalid_target', oauthError('invalid_target')],
     ['invalid_scope', oauthError('invalid_scope')],
   ] as const
 
-  test.each(REFUSALS)('is asked for once until the next sign-in: %s [F9.5]', async (error, fault) => {
+  test.each(REFUSALS)('is requested once until the next sign-in: %s [F9.5]', async (error, fault) => {
     const here = world({ accessTokenSeconds: 3600 })
     const { send, seen } = apis(here)
     let wake = () => {}
@@ -214,7 +217,7 @@ describe('an error that is final for one API', () => {
       wake()
     }
     expect(here.as.count('refresh_token')).toBe(1)
-    // the others know nothing of it
+    // the other clients do not know about it
     expect((await client.fetch(`${NOTES}/all`)).status).toBe(200)
     await client.signIn()
     expect((await client.fetch(`${PHOTOS}/all`)).status).toBe(200)
@@ -222,7 +225,7 @@ describe('an error that is final for one API', () => {
     expect(client.session.status).toBe('signed-in')
   })
 
-  test('is forgotten where another tab was given what this one was not', async () => {
+  test('is forgotten when another tab gets the access token', async () => {
     const here = world()
     const { send } = apis(here)
     const client = await here.signedIn({ fetch: send, resources })

@@ -6,7 +6,7 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-/** The same place, telling what it writes, when it is written. */
+/** The same store, reporting each write when it happens. */
 const watched = (place: KeyValue, wrote: (value: unknown) => void): KeyValue => ({
   ...place,
   async update(key, change) {
@@ -19,7 +19,7 @@ const watched = (place: KeyValue, wrote: (value: unknown) => void): KeyValue => 
   },
 })
 
-test('a rotated refresh token is stored before the lock is let go and before the new access token is seen', async () => {
+test('a rotated refresh token is stored before the lock is released and before the new access token is used', async () => {
   const { signedIn, as, api, store, fetch, expire } = world()
   const steps: string[] = []
   const versionOf = (value: unknown) => (value as { version?: number } | undefined)?.version
@@ -57,7 +57,7 @@ test('a rotated refresh token is stored before the lock is let go and before the
   expect(as.count('refresh_token')).toBe(1)
 })
 
-test('a mark that holds the hash of the refresh token is there while it is sent, and gone afterwards', async () => {
+test('a mark with the hash of the refresh token is stored while the token is sent, and removed afterwards', async () => {
   const { signedIn, store, stored, fetch, expire } = world()
   let during: unknown
   const client = await signedIn({
@@ -79,10 +79,10 @@ test('a mark that holds the hash of the refresh token is there while it is sent,
   expect((await stored())[0]).not.toHaveProperty('pending.tokenHash')
 })
 
-test('who comes after a crash tries the refresh again at once, while a grace period may cover it [RF07]', async () => {
+test('after a crash the next page retries the refresh immediately, while a grace period may cover it [RF07]', async () => {
   const { signedIn, client, as, store, clock, stored } = world({ graceMs: 10_000 })
   const crashed = await signedIn({ store: sharedStore(clock, { keyValue: store.keyValue }) })
-  clock.advance(245_000) // due, but not over
+  clock.advance(245_000) // due, but not expired
   as.failNext.push({ afterWork: true, answer: () => new Promise(() => {}) })
   await crashed.fetch(`${API}/me`)
   await expect.poll(() => as.tokenRequests.map(({ outcome }) => outcome)).toEqual(['ok', 'ok'])

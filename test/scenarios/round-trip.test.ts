@@ -14,8 +14,8 @@ const failureOf = (work: Promise<unknown>): Promise<CallbackError> =>
     (error: CallbackError) => error,
   )
 
-describe('a sign-in that nobody here remembers', () => {
-  test('says that it began elsewhere, and restart() begins anew', async () => {
+describe('the error for a sign-in that this device does not know', () => {
+  test('says that it began elsewhere, and restart() starts again', async () => {
     const [here, elsewhere] = [world(), world()]
     const away = leaving(elsewhere.as)
     await elsewhere.client({ userAgent: away.userAgent }).signIn()
@@ -43,7 +43,7 @@ describe('a sign-in that nobody here remembers', () => {
     expect(error.message).toContain('an hour old')
   })
 
-  test('says that storage is blocked where what is written cannot be read', async () => {
+  test('says that storage is blocked if written values cannot be read', async () => {
     const here = world()
     const away = leaving(here.as)
     await here.client({ userAgent: away.userAgent }).signIn()
@@ -53,7 +53,7 @@ describe('a sign-in that nobody here remembers', () => {
     expect(error.lost).toMatchObject({ likely: 'storage_blocked', storageWorks: false })
   })
 
-  test('counts the others that are under way', async () => {
+  test('counts the other sign-ins in progress', async () => {
     const [here, elsewhere] = [world(), world()]
     const away = leaving(elsewhere.as)
     await elsewhere.client({ userAgent: away.userAgent }).signIn()
@@ -66,8 +66,8 @@ describe('a sign-in that nobody here remembers', () => {
   })
 })
 
-describe('sign-ins that come back without a session', () => {
-  test('are refused as a redirect loop at the fourth in a minute, before the page is left', async () => {
+describe('sign-ins that return without a session', () => {
+  test('are rejected as a redirect loop at the fourth in a minute, before the page leaves', async () => {
     const here = world()
     const away = leaving(here.as, refusing(here.as, 'server_error'))
     for (let round = 1; round <= 3; round++) {
@@ -83,7 +83,7 @@ describe('sign-ins that come back without a session', () => {
     expect(away.requests).toHaveLength(4)
   })
 
-  test('count too where the code met a server that could not be reached', async () => {
+  test('also count if the server could not be reached for the code', async () => {
     const here = world()
     const away = leaving(here.as)
     for (let round = 1; round <= 3; round++) {
@@ -94,7 +94,7 @@ describe('sign-ins that come back without a session', () => {
     expect(await failureOf(here.client(away).signIn())).toMatchObject({ reason: 'redirect_loop' })
   })
 
-  test('are not those that the user gave up, nor those that a sign-out followed', async () => {
+  test('do not count if the user cancelled or a sign-out followed', async () => {
     const here = world()
     const away = leaving(here.as)
     for (let round = 1; round <= 5; round++) await here.client({ userAgent: away.userAgent }).signIn()
@@ -106,11 +106,11 @@ describe('sign-ins that come back without a session', () => {
   })
 })
 
-describe('an error that comes back without a state [F2.9]', () => {
+describe('an error that returns without a state [F2.9]', () => {
   const errorAt = (address: string) =>
     `${address}?error=invalid_request&error_description=no%20%3Cb%3Esuch%20client`
 
-  test('is told while a sign-in is under way, and leaves the address', async () => {
+  test('is reported during a sign-in and removed from the address', async () => {
     const here = world()
     const away = leaving(here.as)
     await here.client({ userAgent: away.userAgent }).signIn()
@@ -121,11 +121,11 @@ describe('an error that comes back without a state [F2.9]', () => {
     expect(error.message).toContain('no ?b?such client')
     expect(page.location()).toBe(here.as.redirectUri)
     expect(client.session.status).toBe('signed-out')
-    // the right answer may still come
+    // the right response may still arrive
     expect(await client.handleCallback(away.callbacks[0] as string)).toMatchObject({ handled: true })
   })
 
-  test('is left alone where no sign-in is under way, and where it is not at the redirect URI', async () => {
+  test('is ignored if no sign-in is in progress, or away from the redirect URI', async () => {
     const here = world()
     for (const address of [errorAt(here.as.redirectUri), errorAt('https://app.example.com/other')]) {
       const page = pageAt(address)
@@ -135,7 +135,7 @@ describe('an error that comes back without a state [F2.9]', () => {
     }
   })
 
-  test('ends a sign-in whose user agent brings it', async () => {
+  test('ends a sign-in if the user agent returns it', async () => {
     const here = world()
     const userAgent = {
       name: 'test',
@@ -149,13 +149,13 @@ describe('an error that comes back without a state [F2.9]', () => {
     expect(error).toMatchObject({ reason: 'authorization_error', error: 'invalid_request' })
   })
 
-  test('stops an app that signs in again by itself after six rounds', async () => {
+  test('stops an app that signs in again automatically after six rounds', async () => {
     const here = world()
     const away = leaving(here.as)
     let rounds = 0
     let last: unknown
     for (; rounds < 30; rounds++) {
-      // as an app that looks only at the status
+      // as an app that only checks the status
       const page = pageAt(rounds ? `${here.as.redirectUri}?error=server_error` : 'https://app.example.com/')
       const client = here.client({ page, userAgent: away.userAgent })
       await client.start().catch(() => {})
@@ -168,7 +168,7 @@ describe('an error that comes back without a state [F2.9]', () => {
   })
 })
 
-test('tabs that begin sign-ins and come back in any order, one in a third tab, all succeed', async () => {
+test('sign-ins from several tabs succeed in any order, even if one returns in a third tab', async () => {
   const here = world()
   const [first, second] = [leaving(here.as), leaving(here.as)]
   await here.client({ userAgent: first.userAgent }).signIn()
@@ -188,7 +188,7 @@ test('thirty calls of signIn() leave the page once', async () => {
   expect(requests).toHaveLength(1)
 })
 
-test('a page that is prerendered spends no code and writes nothing until the user looks at it', async () => {
+test('a prerendered page sends no code and writes nothing until the user looks at it', async () => {
   const here = world()
   const away = leaving(here.as)
   await here.client({ userAgent: away.userAgent }).signIn()

@@ -7,7 +7,7 @@ import { worlds } from '../support/world.ts'
 const world = worlds()
 const PHOTOS = 'https://photos.example.com'
 
-test('a call that needs less asks for an access token with a part of the scope, which is refreshed on its own', async () => {
+test('a call with a narrower scope gets its own access token, which is refreshed separately', async () => {
   const { signedIn, as, expire } = world()
   const client = await signedIn({ scope: 'openid read write' })
   const whole = await client.getAccessToken()
@@ -33,7 +33,7 @@ test('a call that needs less asks for an access token with a part of the scope, 
   expect(as.reuses).toBe(0)
 })
 
-test('a program gets a token for an API and a part of the scope, each from a token request of its own', async () => {
+test('a service gets a token for an API and a narrower scope, each from its own token request', async () => {
   const double = strictGrants()
   const { client, as } = world({ grants: double.grants })
   const service = client({
@@ -56,7 +56,7 @@ test('a program gets a token for an API and a part of the scope, each from a tok
   expect(as.count('client_credentials')).toBe(4)
 })
 
-test('more than the sign-in asked for is refused without a request, and so is what is no scope', async () => {
+test('a wider scope than the sign-in requested, or an invalid one, is rejected without a request', async () => {
   const { signedIn, as } = world()
   const client = await signedIn({ scope: 'openid read' })
   await expect(client.getAccessToken({ scope: 'admin' })).rejects.toMatchObject({ error: 'invalid_scope' })
@@ -68,7 +68,7 @@ test('more than the sign-in asked for is refused without a request, and so is wh
   expect(client.session.status).toBe('signed-in')
 })
 
-test('a record does not grow with every scope that was ever asked for', async () => {
+test('a record does not grow with every scope that was ever requested', async () => {
   const double = strictGrants()
   const { client, stored, expire } = world({ grants: double.grants })
   const service = client({ grant: clientCredentials(), scope: '' } as never)

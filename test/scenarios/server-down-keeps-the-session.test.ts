@@ -15,7 +15,7 @@ import { type World, worlds } from '../support/world.ts'
 const world = worlds()
 const later = 'Sun, 06 Nov 2050 08:49:37 GMT'
 
-/** What is stored, apart from the mark that a refresh token was sent, and from what went wrong. */
+/** The stored entries, without the mark of a sent refresh token and without the recorded trouble. */
 const unmarked = async ({ stored }: World) => {
   const [record] = (await stored()) as Record<string, unknown>[]
   return { ...record, pending: undefined, trouble: undefined, resources: undefined }
@@ -81,8 +81,8 @@ describe('while the server is down', () => {
 
   test.each<[string, Fault]>([
     ['breaks after it has rotated', resetAfterWork],
-    ['cuts its answer off after it has rotated', truncated],
-  ])('a server which %s covers the retry by its grace period, and no call fails', async (_what, fault) => {
+    ['cuts off its response after it has rotated', truncated],
+  ])('the grace period of a server that %s covers the retry, and no call fails', async (_what, fault) => {
     const { signedIn, as, stored, expire } = world({ graceMs: 10_000 })
     const client = await signedIn()
     expire()
@@ -93,7 +93,7 @@ describe('while the server is down', () => {
     expect((await stored())[0]).toMatchObject({ version: 2 })
   })
 
-  test('a rotation whose answer was lost ends the session as refresh_interrupted where there is no grace [RF07]', async () => {
+  test('a rotation whose response was lost ends the session as refresh_interrupted if there is no grace period [RF07]', async () => {
     const { signedIn, as, expire } = world()
     const client = await signedIn()
     expire()
@@ -104,7 +104,7 @@ describe('while the server is down', () => {
     })
   })
 
-  test('a time-out is reported after 8 s and not sent again by itself', async () => {
+  test('a time-out is reported after 8 s and not retried automatically', async () => {
     const here = world()
     const { signedIn, as, clock, expire } = here
     const client = await signedIn()
@@ -121,7 +121,7 @@ describe('while the server is down', () => {
     expect((await client.fetch(`${API}/me`)).status).toBe(200)
   })
 
-  test('no more than three requests are sent for one call, and none while the server asked for a pause [RA01]', async () => {
+  test('one call causes at most three requests, and none while the server has asked for a pause [RA01]', async () => {
     const { signedIn, as, clock, expire } = world()
     const client = await signedIn()
     expire()
@@ -135,7 +135,7 @@ describe('while the server is down', () => {
     expect(as.count('refresh_token')).toBe(2)
   })
 
-  test('who has to wait still finds what another client of the store got meanwhile', async () => {
+  test('a waiting call still finds tokens that another client of the store got meanwhile', async () => {
     const { signedIn, client, as, store, clock, expire } = world()
     const deaf = { ...store, channel: () => ({ post() {}, listen: () => () => {}, close() {} }) }
     const one = await signedIn({ store: deaf })
@@ -155,7 +155,7 @@ describe('while the server is down', () => {
     'temporarily_unavailable',
     'slow_down',
     'nonsense',
-  ])('the answer %s is a typed error, and the session is kept', async error => {
+  ])('the response %s causes a typed error, and the session is kept', async error => {
     const here = world()
     const { signedIn, as, clock, expire } = here
     const client = await signedIn()
@@ -175,7 +175,7 @@ describe('while the server is down', () => {
     '42',
     '{"access_token":"only"}',
     '{"access_token":7,"token_type":"Bearer"}',
-  ])('the unfit answer %s is a typed error, and the session is kept', async body => {
+  ])('the malformed response %s causes a typed error, and the session is kept', async body => {
     const here = world()
     const { signedIn, as, clock, expire } = here
     const client = await signedIn()
@@ -190,7 +190,7 @@ describe('while the server is down', () => {
     expect((await client.fetch(`${API}/me`)).status).toBe(200)
   })
 
-  test('a refresh beside a call fails without a word to the call [RF17]', async () => {
+  test('a failed background refresh does not affect the call [RF17]', async () => {
     const { signedIn, as, clock } = world()
     const client = await signedIn()
     clock.advance(245_000)
@@ -200,7 +200,7 @@ describe('while the server is down', () => {
     expect((await client.fetch(`${API}/me`)).status).toBe(200)
   })
 
-  test('metadata that cannot be had is an unavailable server, and is asked for again', async () => {
+  test('metadata that cannot be fetched counts as an unavailable server and is requested again', async () => {
     const { client, as } = world()
     const one = client()
     as.failMetadata.push(...Array<Fault>(2).fill(status(503)))
@@ -215,7 +215,7 @@ describe('while the server is down', () => {
   })
 })
 
-test('what breaks off while the page is being left is not sent again by it: the next page does that, once', async () => {
+test('a request that breaks off while the page unloads is retried once, by the next page', async () => {
   const here = world()
   await here.signedIn()
   here.expire()

@@ -8,7 +8,7 @@ const world = worlds()
 const metadataAsked = ({ as }: World) =>
   as.requests.filter(request => request === 'GET /.well-known/openid-configuration').length
 
-/** A server whose endpoints of today are elsewhere than those of yesterday, where something else answers. */
+/** A server whose endpoints have moved. Something else responds at the old addresses. */
 function moving(gone: () => Response) {
   const here = world()
   const asked: string[] = []
@@ -43,7 +43,7 @@ const answers: [string, () => Response][] = [
 
 describe('a token endpoint that moves', () => {
   test.for(answers)(
-    'and leaves %s behind is found by a page that stays: its session goes on, and no call fails [F9.2]',
+    'and leaves %s behind is found by an open page: its session continues, and no call fails [F9.2]',
     async ([, gone]) => {
       const { here, fetch, asked, move } = moving(gone)
       const client = await here.signedIn({ fetch })
@@ -56,7 +56,7 @@ describe('a token endpoint that moves', () => {
     },
   )
 
-  test('and is nowhere is looked for once in five minutes, and the session is kept [F9.2]', async () => {
+  test('and cannot be found is looked up once in five minutes, and the session is kept [F9.2]', async () => {
     const { here, fetch, move } = moving(() => new Response(null, { status: 404 }))
     const client = await here.signedIn({ fetch })
     move()
@@ -83,7 +83,7 @@ describe('a token endpoint that moves', () => {
     expect(asked.filter(path => path.endsWith('/token')).at(-1)).toBe('/new/token')
   })
 
-  test('is not looked for where the app gave the metadata itself [F9.2]', async () => {
+  test('is not looked up if the app supplied the metadata [F9.2]', async () => {
     const { here, fetch, move } = moving(() => new Response(null, { status: 404 }))
     const server = { ...here.as.metadata, issuer: here.as.issuer } as never
     const client = await here.signedIn({ fetch, server, issuer: undefined } as never)
@@ -98,7 +98,7 @@ describe('keys that move', () => {
   test.for(answers)('and leave %s behind are found at a sign-in [F9.2]', async ([, gone]) => {
     const { here, fetch, asked, move } = moving(gone)
     const client = await here.signedIn({ fetch })
-    here.clock.advance(3_600_000) // keys are used for an hour
+    here.clock.advance(3_600_000) // keys are cached for an hour
     move(...ALL)
     here.as.metadata.token_endpoint = `${here.as.issuer}/new/token`
     await client.signIn().catch(() => {}) // the code went to the old endpoint
@@ -107,7 +107,7 @@ describe('keys that move', () => {
     expect(asked).toContain('/new/jwks')
   })
 
-  test('and leave old keys behind are found by a key that is not among those [F9.2]', async () => {
+  test('and leave old keys behind are found when a key is missing there [F9.2]', async () => {
     const here = world()
     const old = here.as.key
     const asked: string[] = []

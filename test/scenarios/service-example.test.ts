@@ -16,13 +16,13 @@ let server: TestServer
 let redis: RedisServer
 const places: Listening[] = []
 const services: { child: ChildProcess; url: string }[] = []
-/** How the service showed who it is at the token endpoint. */
+/** How the service authenticated at the token endpoint. */
 const credentials: string[] = []
 /** RFC 6749 section 2.3.1 */
 const shownBy = (authorization: string) =>
   decodeURIComponent(atob(authorization.replace('Basic ', '')).replaceAll('+', ' '))
 
-/** What answers for the test server on a port of its own. */
+/** Responds for the test server on a separate port. */
 const place = (name: string) =>
   listen(
     createServer(async (request, response) => {
@@ -61,7 +61,7 @@ async function startService() {
   if (service) service.url = `http://127.0.0.1:${port}`
 }
 
-// without it there are no such tests, rather than skipped ones
+// elsewhere the tests do not exist, instead of being skipped
 const isHere = findRedisServer() !== undefined
 const whereFound = isHere ? test : () => {}
 beforeAll(async () => {

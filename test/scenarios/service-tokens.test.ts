@@ -14,7 +14,7 @@ import { type World, worlds } from '../support/world.ts'
 
 const world = worlds()
 
-/** A server with grants for programs, and what it saw. */
+/** A server with grants for services, and the requests that it received. */
 function service(options: Parameters<typeof world>[0] = {}) {
   const double = strictGrants()
   const here = world({ ...options, grants: double.grants })
@@ -25,7 +25,7 @@ function service(options: Parameters<typeof world>[0] = {}) {
 
 const get = (client: ReturnType<World['client']>) => client.fetch(`${API}/me`).then(({ status }) => status)
 
-test('a program without a user calls an API at once: latchkey gets the token and uses it until it ends', async () => {
+test('a service calls an API without a user: latchkey gets a token and uses it until it expires', async () => {
   const { program, runs, expire, double } = service()
   const client = program()
   expect(client.session.status).toBe('starting')
@@ -44,7 +44,7 @@ test('a program without a user calls an API at once: latchkey gets the token and
   expect(client.types()).toContain('session-started')
 })
 
-test('a thousand calls at once send one token request, and all programs that share the store use that token', async () => {
+test('a thousand calls at once send one token request, and all services that share the store use that token', async () => {
   const { program, runs, expire } = service()
   const [one, other] = [program(), program()]
   const answers = await Promise.all(Array.from({ length: 1000 }, () => get(one)))
@@ -57,7 +57,7 @@ test('a thousand calls at once send one token request, and all programs that sha
   expect(runs()).toBe(2)
 })
 
-test('the next token is fetched beside the calls before this one ends', async () => {
+test('the next token is fetched in the background before the current one expires', async () => {
   const { program, runs, clock, as } = service()
   const client = program()
   await client.getAccessToken()
@@ -70,7 +70,7 @@ test('the next token is fetched beside the calls before this one ends', async ()
   await expect.poll(() => client.types().filter(type => type === 'token-response').length).toBe(2)
 })
 
-test('an access token that the API refuses is replaced by running the grant once, and the call is replayed', async () => {
+test('an access token that the API rejects is replaced by running the grant once, and the call is replayed', async () => {
   const { program, runs, as } = service()
   const client = program()
   await client.getAccessToken()
@@ -79,7 +79,7 @@ test('an access token that the API refuses is replaced by running the grant once
   expect(runs()).toBe(2)
 })
 
-test('a refresh token that comes with client credentials is not used [GR07]', async () => {
+test('a refresh token from client credentials is not used [GR07]', async () => {
   const { program, runs, expire, double, as, stored } = service()
   double.givesRefreshTokens = true
   const client = program()
@@ -90,7 +90,7 @@ test('a refresh token that comes with client credentials is not used [GR07]', as
   expect(JSON.stringify(await stored(''))).not.toContain('refresh-of-service')
 })
 
-test('programs that ask for other scopes or audiences have tokens of their own in the same store', async () => {
+test('services that request other scopes or audiences have separate tokens in the same store', async () => {
   const { program, runs, double } = service()
   const clients = [
     program(),
@@ -109,7 +109,7 @@ test('programs that ask for other scopes or audiences have tokens of their own i
   ])
 })
 
-test('each API of "resources" gets a token of its own, which is fetched anew when it ends', async () => {
+test('each API of "resources" gets a separate token, which is fetched again when it expires', async () => {
   const { program, runs, double, expire } = service()
   const other = 'https://photos.example.com'
   const client = program({ resources: { [other]: { audience: 'photos', scope: 'look' } } })
@@ -126,7 +126,7 @@ test('each API of "resources" gets a token of its own, which is fetched anew whe
   expect(runs()).toBe(4)
 })
 
-test('a server that refuses the secret is not asked again at once, by nobody who shares the store', async () => {
+test('a server that rejects the secret is not asked again immediately by any client of the store', async () => {
   const { program, runs, as, clock } = service()
   as.failNext.push(...Array.from({ length: 3 }, () => oauthError('invalid_client', 401)))
   const [one, other] = [program(), program()]
@@ -149,7 +149,7 @@ test('a server that refuses the secret is not asked again at once, by nobody who
   expect(runs()).toBe(3)
 })
 
-test('no refusal ends the session of a program: a grant that failed is tried again later', async () => {
+test("no rejection ends a service's session: latchkey retries a failed grant later", async () => {
   const { program, as, clock, expire } = service()
   const client = program()
   await client.getAccessToken()
@@ -163,14 +163,14 @@ test('no refusal ends the session of a program: a grant that failed is tried aga
   expect(await get(client)).toBe(200)
 })
 
-test('a connection that breaks is tried again, and a lost answer costs nothing', async () => {
+test('a broken connection is retried, and a lost response does no harm', async () => {
   const { program, as, runs } = service()
   as.failNext.push(reset, resetAfterWork)
   expect(await get(program())).toBe(200)
   expect(runs()).toBe(3)
 })
 
-test('signOut() revokes the token and removes it, and the next call gets another', async () => {
+test('signOut() revokes and removes the token, and the next call gets another', async () => {
   const { program, as, stored, runs } = service()
   const client = program()
   const first = await client.getAccessToken()
@@ -185,7 +185,7 @@ test('signOut() revokes the token and removes it, and the next call gets another
   expect(as.revocations.length).toBe(1)
 })
 
-test('signIn() gets the first token, so that a program notices a mistake when it starts', async () => {
+test('signIn() gets the first token, so a service detects a misconfiguration at start', async () => {
   const { program, runs } = service()
   expect(await program().signIn()).toMatchObject({ status: 'signed-in' })
   expect(runs()).toBe(1)
@@ -194,7 +194,7 @@ test('signIn() gets the first token, so that a program notices a mistake when it
   await expect(wrong().signIn()).rejects.toMatchObject({ code: 'ERR_SERVER', error: 'invalid_scope' })
 })
 
-test('while a token request hangs, the caller gets a typed error in time', async () => {
+test('a hanging token request gives the caller a typed error in time', async () => {
   const { program, as, clock } = service()
   as.failNext.push(hold(), hold(), hold())
   const asked = program()
@@ -230,7 +230,7 @@ test('custom() runs any other grant, with parameters that are fixed or made for 
   ])
 })
 
-test('a function of the app that fails, or hangs, is reported by a typed error', async () => {
+test('an app function that fails or hangs is reported with a typed error', async () => {
   const { program, clock } = service()
   const failing = program({
     grant: custom('urn:example', () => Promise.reject(new Error('no key'))),
@@ -255,7 +255,7 @@ test('a function of the app that fails, or hangs, is reported by a typed error',
   await expect(empty.getAccessToken()).rejects.toThrow(/"assertion"/)
 })
 
-test('the password grant works by custom() only, and warns [GR11]', async () => {
+test('the password grant works only with custom(), and warns [GR11]', async () => {
   const { program } = service()
   const client = program({
     grant: custom('password', { username: 'alice', password: 'correct horse battery' }),
@@ -265,7 +265,7 @@ test('the password grant works by custom() only, and warns [GR11]', async () => 
   expect(client.told).toContainEqual(expect.objectContaining({ type: 'warning', about: 'password_grant' }))
 })
 
-test('what a grant may not say is refused when it is made', () => {
+test("a grant's forbidden parameters are rejected at creation", () => {
   expect(() => clientCredentials({ parameters: { client_id: 'other' } })).toThrow(ConfigurationError)
   expect(() => clientCredentials({ parameters: { audience: '' } })).toThrow(/"audience"/)
   expect(() => custom('refresh_token')).toThrow(ConfigurationError)
@@ -275,7 +275,7 @@ test('what a grant may not say is refused when it is made', () => {
   expect(() => program({ session: '' })).toThrow(/"session"/)
 })
 
-test('a client of the code flow never uses the token of a program with the same client id', async () => {
+test('a client of the code flow never uses the token of a service with the same client ID', async () => {
   const { program, client } = service()
   await program().getAccessToken()
   const person = client()

@@ -35,10 +35,10 @@ async function pass(here: World, ms: number, step = 5 * MINUTE): Promise<void> {
   }
 }
 
-describe('a ceiling on the session', () => {
+describe('a maximum session lifetime', () => {
   const options = { maxSessionSeconds: 8 * 3600 }
 
-  test('ends it in all tabs with one reason, told once, and revokes its refresh token', async () => {
+  test('ends the session in all tabs with one reason, reported once, and revokes its refresh token', async () => {
     const here = world({ accessTokenSeconds: 3600 })
     const tabs = [tab(here, options), tab(here, options)] as const
     const [one, other] = tabs
@@ -62,7 +62,7 @@ describe('a ceiling on the session', () => {
     expect(await here.stored(' limits')).toEqual([])
   })
 
-  test('counts from the sign-in, not from a reload, and anew for the next session', async () => {
+  test('counts from the sign-in, not from a reload, and starts again for the next session', async () => {
     const here = world({ accessTokenSeconds: 3600 })
     const first = tab(here, options)
     await first.client.signIn()
@@ -82,7 +82,7 @@ describe('a ceiling on the session', () => {
     expect(second.ends()).toEqual(['session_limit', 'session_limit'])
   })
 
-  test('is near for a minute before it, whatever the user does', async () => {
+  test('is announced a minute before, even if the user is active', async () => {
     const here = world({ accessTokenSeconds: 3600 })
     const one = tab(here, options)
     await one.client.signIn()
@@ -103,13 +103,13 @@ describe('a ceiling on the session', () => {
 describe('an idle limit', () => {
   const options = { maxIdleSeconds: 900 }
 
-  test('ends the session where nobody is active, with a warning before it', async () => {
+  test('ends an inactive session, with a warning before', async () => {
     const here = world({ accessTokenSeconds: 3600 })
     const one = tab(here, options)
     await one.client.signIn()
     await pass(here, 14 * MINUTE - SECOND)
     expect(one.limits.ending).toBeUndefined()
-    expect(await one.reasonOfCall()).toBe(200) // a call is no sign of a user
+    expect(await one.reasonOfCall()).toBe(200) // a call is not user activity
     await pass(here, 30 * SECOND, SECOND)
     expect(one.limits.ending?.reason).toBe('idle_limit')
     await pass(here, MINUTE, SECOND)
@@ -118,7 +118,7 @@ describe('an idle limit', () => {
     expect(one.ends()).toEqual(['idle_limit'])
   })
 
-  test('is shared by all tabs: who is active in one is active in all, and takes back the warning', async () => {
+  test('is shared by all tabs: activity in one tab counts for all and withdraws the warning', async () => {
     const here = world({ accessTokenSeconds: 3600 })
     const [busy, quiet] = [tab(here, options), tab(here, options)]
     await busy.client.signIn()
@@ -146,7 +146,7 @@ describe('an idle limit', () => {
     }
   })
 
-  test('is watched while somebody is signed in, and no longer', async () => {
+  test('is watched only while a user is signed in', async () => {
     const here = world({ accessTokenSeconds: 3600 })
     let watching = 0
     const watch = () => {
@@ -166,7 +166,7 @@ describe('an idle limit', () => {
     expect(watching).toBe(0)
   })
 
-  test('stores what the user does a few times a minute, not at every key', async () => {
+  test('stores user activity a few times a minute, not at every key', async () => {
     const here = world({ accessTokenSeconds: 3600 })
     const inner = memoryKeyValue()
     let writes = 0
@@ -188,8 +188,8 @@ describe('an idle limit', () => {
   })
 })
 
-describe('a machine that slept past the end', () => {
-  /** The clock goes on and no timer runs, as in a machine that sleeps. */
+describe('a machine that sleeps beyond the limit', () => {
+  /** The clock continues and no timer runs, as on a sleeping machine. */
   function sleepy(clock: Clock) {
     let slept = 0
     const asleep: Clock = {
@@ -207,9 +207,9 @@ describe('a machine that slept past the end', () => {
 
   test.for<[string, SessionLimitsOptions, string]>([
     ['of the session', { maxSessionSeconds: 3600 }, 'session_limit'],
-    ['of the time without the user', { maxIdleSeconds: 900 }, 'idle_limit'],
+    ['of the inactive time', { maxIdleSeconds: 900 }, 'idle_limit'],
   ])(
-    '%s sends no request with its token, and the first key does not bring it back',
+    '%s sends no request with its token, and the first key does not restore it',
     async ([, options, reason]) => {
       const here = world({ accessTokenSeconds: 24 * 3600 })
       const { clock, sleep } = sleepy(here.clock)
@@ -243,7 +243,7 @@ describe('a machine that slept past the end', () => {
     await expect.poll(() => one.client.session).toEqual({ status: 'signed-out', reason: 'idle_limit' })
   })
 
-  test('is signed out before its page is shown when it is opened anew', async () => {
+  test('signs out before the page is shown when it is reopened', async () => {
     const here = world({ accessTokenSeconds: 24 * 3600 })
     const first = tab(here, { maxIdleSeconds: 900 })
     await first.client.signIn()
@@ -261,8 +261,8 @@ describe('a machine that slept past the end', () => {
 describe('a clock that is set back', () => {
   test.for<[string, SessionLimitsOptions, string]>([
     ['the session', { maxSessionSeconds: 8 * 3600 }, 'session_limit'],
-    ['the time without the user', { maxIdleSeconds: 8 * 3600 }, 'idle_limit'],
-  ])('makes %s no longer in a page that is open', async ([, options, reason]) => {
+    ['the inactive time', { maxIdleSeconds: 8 * 3600 }, 'idle_limit'],
+  ])('does not extend %s in an open page', async ([, options, reason]) => {
     const here = world({ accessTokenSeconds: 3600 })
     let back = 0
     const clock: Clock = { ...here.clock, now: () => here.clock.now() - back, elapsed: here.clock.elapsed }
@@ -276,7 +276,7 @@ describe('a clock that is set back', () => {
     await expect.poll(() => one.client.session).toEqual({ status: 'signed-out', reason })
   })
 
-  test('makes the session no longer over a reload than by what nobody has counted', async () => {
+  test('extends the session over a reload only by the unmeasured time', async () => {
     const here = world({ accessTokenSeconds: 3600 })
     const options = { maxSessionSeconds: 8 * 3600, maxIdleSeconds: 8 * 3600 }
     let back = 0
@@ -287,7 +287,7 @@ describe('a clock that is set back', () => {
       await pass(here, HOUR)
       first.limits.active()
     }
-    await pass(here, MINUTE) // what the user did is stored a little later
+    await pass(here, MINUTE) // user activity is stored a little later
     first.client.dispose()
     back = 3 * HOUR
     const second = tab(here, options, { clock })
@@ -300,7 +300,7 @@ describe('a clock that is set back', () => {
   })
 })
 
-test('a store that fails is no way around the limit, and no end before it', async () => {
+test('a failing store neither bypasses the limit nor ends the session early', async () => {
   const here = world({ accessTokenSeconds: 24 * 3600 })
   const inner = memoryKeyValue()
   let isBroken = false
@@ -326,7 +326,7 @@ test('a store that fails is no way around the limit, and no end before it', asyn
   expect(await here.client({ store }).start()).toEqual({ status: 'signed-out', reason: 'session_limit' })
 })
 
-test('the session of somebody who signs in at the moment of the end is not ended with it', async () => {
+test("a new user's session does not end when the previous session reaches its limit", async () => {
   const here = world({ accessTokenSeconds: 24 * 3600 })
   const silent = {
     ...sharedStore(here.clock),
@@ -335,13 +335,13 @@ test('the session of somebody who signs in at the moment of the end is not ended
   const one = tab(here, { maxSessionSeconds: 3600 }, { store: silent })
   await one.client.signIn()
   await pass(here, 0.9 * HOUR)
-  await here.client({ store: silent, subject: () => 'bob' }).signIn() // `one` hears nothing of it
+  await here.client({ store: silent, subject: () => 'bob' }).signIn() // `one` receives no message about it
   await pass(here, 0.2 * HOUR)
   expect(await here.client({ store: silent }).start()).toMatchObject({ claims: { sub: 'bob' } })
   await expect.poll(() => one.client.session).toMatchObject({ claims: { sub: 'bob' } })
 })
 
-test('a session that has reached its limit is not had back without its user', async () => {
+test('a session that has reached its limit is not restored without its user', async () => {
   const here = world({ accessTokenSeconds: 3600 })
   const one = tab(here, { maxIdleSeconds: 900 }, { page: pageAt('https://app.example.com/') })
   await one.client.signIn()
@@ -352,7 +352,7 @@ test('a session that has reached its limit is not had back without its user', as
   expect(requests).toEqual([])
 })
 
-test('a session that began before the app had limits is counted from when it is first seen', async () => {
+test('a session that began before the app had limits is counted from when the app first sees it', async () => {
   const here = world({ accessTokenSeconds: 3600 })
   await here.signedIn()
   await pass(here, 10 * HOUR)
@@ -368,11 +368,11 @@ test.for<[SessionLimitsOptions, RegExp]>([
   [{ maxIdleSeconds: Number.NaN }, /"maxIdleSeconds"/],
   [{ maxIdleSeconds: -1 }, /"maxIdleSeconds"/],
   [{ maxIdleSeconds: 900, warnSeconds: -1 }, /"warnSeconds" must be 0 or more/],
-])('limits that are none are refused: %j', ([options, message]) => {
+])('invalid limits are rejected: %j', ([options, message]) => {
   expect(() => sessionLimits(options)).toThrow(message)
 })
 
-test('limits are of one client', () => {
+test('limits apply to one client', () => {
   const limits = sessionLimits({ maxIdleSeconds: 900 })
   const here = world()
   here.client({ extensions: [limits] })

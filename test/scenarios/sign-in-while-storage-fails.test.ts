@@ -6,7 +6,7 @@ import { agreeable, worlds } from '../support/world.ts'
 
 const world = worlds()
 
-test('a sign-in that begins while the store cannot be read, and ends when it can, is a sign-in, whoever signed out before [F2.10]', async () => {
+test('a sign-in that starts while the store is unreadable and ends when it works again succeeds, despite an earlier sign-out [F2.10]', async () => {
   const { as, signedIn, client, store, clock } = world()
   const before = await signedIn()
   await before.signOut()

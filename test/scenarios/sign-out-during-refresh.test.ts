@@ -5,7 +5,7 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-test('the answer that comes after a sign-out is dropped and its refresh token revoked [RF15]', async () => {
+test('a token response that arrives after a sign-out is dropped and its refresh token revoked [RF15]', async () => {
   const { signedIn, as, stored, expire } = world()
   const client = await signedIn()
   expire()
@@ -19,7 +19,7 @@ test('the answer that comes after a sign-out is dropped and its refresh token re
   answer.release()
   expect(await call).toMatchObject({ code: 'ERR_AUTHORIZATION_REQUIRED', reason: 'signed_out' })
   const { sent } = as.tokenRequests.at(-1) ?? {}
-  // the one that was there and, when it arrives, the one it was rotated to
+  // the old refresh token and, when the response arrives, the one that replaced it
   await expect
     .poll(() => as.revocations.filter(({ hint, token }) => hint === 'refresh_token' && token !== sent))
     .toHaveLength(1)
@@ -28,7 +28,7 @@ test('the answer that comes after a sign-out is dropped and its refresh token re
   expect(client.types().filter(type => type === 'session-ended')).toHaveLength(1)
 })
 
-test('who waits for a refresh is told of a sign-out at once', async () => {
+test('callers that wait for a refresh are rejected immediately by a sign-out', async () => {
   const { signedIn, as, expire } = world()
   const client = await signedIn()
   expire()
@@ -56,7 +56,7 @@ test('a sign-out in another client reaches the one that refreshes', async () => 
   await expect.poll(() => one.session.status).toBe('signed-out')
 })
 
-test('a sign-in as someone else during a refresh keeps the new session and revokes what comes late [RF16]', async () => {
+test('a sign-in as another user during a refresh keeps the new session and revokes the late tokens [RF16]', async () => {
   let user = 'alice'
   const { signedIn, as, api, stored, expire } = world()
   const client = await signedIn({ subject: () => user })
@@ -74,7 +74,7 @@ test('a sign-in as someone else during a refresh keeps the new session and revok
   expect(await stored()).toEqual([bobs])
   expect(client.session).toMatchObject({ status: 'signed-in', claims: { sub: 'bob' } })
   expect(await (await client.fetch(`${API}/me`)).json()).toMatchObject({ who: 'bob' })
-  // no request of alice went out with a token of bob
+  // no request of alice was sent with bob's token
   expect(api.requests).toHaveLength(1)
 })
 
@@ -91,7 +91,7 @@ test('a sign-out revokes both tokens, empties the store, and later calls reject 
   expect(as.revocations).toHaveLength(2)
 })
 
-test('a sign-out while the server is down or silent is a sign-out all the same [LO03]', async () => {
+test('a sign-out succeeds while the server is down or does not respond [LO03]', async () => {
   const { client, as, clock, stored } = world()
   const one = client()
   for (const fault of [reset, hang]) {

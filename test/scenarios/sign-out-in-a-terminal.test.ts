@@ -4,7 +4,7 @@ import { startTool } from '../support/tool-with-opener.ts'
 
 const tempFolder = tempFolders()
 
-/** A tool that signs out, in a process of its own, with an opener that notes its argument. */
+/** A tool that signs out in a separate process, with an opener that records its argument. */
 function signOut(choice: object, env: Record<string, string>, options: object = {}) {
   const args = [JSON.stringify(choice), JSON.stringify(options)]
   return startTool({ folder: tempFolder(), script: 'sign-out.ts', args, env, notes: `'%s' "$@"` })
@@ -15,9 +15,9 @@ describe.runIf(process.platform === 'linux')('a sign-out in a terminal', { timeo
   const END = { endProviderSession: true }
 
   test.for<[string, object, object]>([
-    ['where it is asked for', END, {}],
+    ['if requested', END, {}],
     ['with a postLogoutRedirectUri', {}, { postLogoutRedirectUri: 'https://app.example.com/bye' }],
-  ])("opens the provider's sign-out page %s, and says so [F2.5]", async ([, choice, options]) => {
+  ])("opens the provider's sign-out page %s and reports it [F2.5]", async ([, choice, options]) => {
     const tool = signOut(choice, { DISPLAY: ':7' }, options)
     await expect.poll(tool.noted).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/[\w-]{22}$/)
     const { status, headers } = await fetch(tool.noted() ?? '', { redirect: 'manual' })
@@ -33,13 +33,13 @@ describe.runIf(process.platform === 'linux')('a sign-out in a terminal', { timeo
     expect(tool.said.err).not.toContain('eyJ')
   })
 
-  test('whose browser never comes ends all the same [F2.5]', async () => {
+  test('whose browser never responds still completes [F2.5]', async () => {
     const tool = signOut(END, { DISPLAY: ':7' })
     expect(await tool.ended).toBe(0)
     expect(tool.said.out).toBe('session signed-out\n')
   })
 
-  test('prints the address where there is no browser, without the ID Token [F2.5]', async () => {
+  test('prints the address without the ID Token if there is no browser [F2.5]', async () => {
     const tool = signOut(END, {})
     expect(await tool.ended).toBe(0)
     expect(tool.said.err).toMatch(/Open this address .*:\nhttps:\/\/id\.example\.com\/logout\?client_id=/)
@@ -50,11 +50,11 @@ describe.runIf(process.platform === 'linux')('a sign-out in a terminal', { timeo
   test.for<[string, object, object]>([
     ['by default', {}, {}],
     [
-      'where it is not wanted',
+      'if switched off',
       { endProviderSession: false },
       { postLogoutRedirectUri: 'https://app.example.com/bye' },
     ],
-  ])('opens and says nothing %s [F2.5]', async ([, choice, options]) => {
+  ])('opens nothing and reports nothing %s [F2.5]', async ([, choice, options]) => {
     const tool = signOut(choice, { DISPLAY: ':7' }, options)
     expect(await tool.ended).toBe(0)
     expect(tool.said).toEqual({ out: 'session signed-out\n', err: '' })

@@ -9,7 +9,7 @@ import { type World, worlds } from '../support/world.ts'
 const world = worlds()
 const HOME = 'https://app.example.com/'
 
-/** A server that ends sessions of its own too, and a client whose page can leave for it. */
+/** A server that also ends its own sessions, and a client whose page can navigate to it. */
 const withLogout = (endpoint?: string) => {
   const here = world()
   Object.assign(here.as.metadata, { end_session_endpoint: endpoint ?? `${here.as.issuer}/logout` })
@@ -27,7 +27,7 @@ test('a sign-out revokes the refresh token, then the access token, each with its
   const { signedIn, as } = world()
   const client = await signedIn()
   const accessToken = await client.getAccessToken()
-  as.endSessions() // neither is known any more: 200 all the same (RFC 7009 section 2.2)
+  as.endSessions() // neither token is known any more: still 200 (RFC 7009 section 2.2)
   await client.signOut()
   expect(as.revocations.map(({ hint }) => hint)).toEqual(['refresh_token', 'access_token'])
   expect(as.revocations[1]?.token).toBe(accessToken)
@@ -36,11 +36,11 @@ test('a sign-out revokes the refresh token, then the access token, each with its
 
 describe('a revocation', () => {
   test.each<[string, Fault]>([
-    ['that does not know this kind of token', oauthError('unsupported_token_type')],
-    ['that is refused', oauthError('invalid_request')],
-    ['that is asked to wait', status(503, { 'retry-after': '60' })],
+    ['that does not support this token type', oauthError('unsupported_token_type')],
+    ['that is rejected', oauthError('invalid_request')],
+    ['that is told to wait', status(503, { 'retry-after': '60' })],
   ])(
-    '%s is reported and brings no session back, and the other token is revoked all the same [LO03]',
+    '%s is reported, does not restore the session, and the other token is still revoked [LO03]',
     async (_what, fault) => {
       const { signedIn, as, stored } = world()
       const client = await signedIn()
@@ -58,7 +58,7 @@ describe('a revocation', () => {
   test.each<[string, Fault]>([
     ['breaks', status(503)],
     ['cannot be sent', reset],
-  ])('that %s is sent once more [F9.1]', async (_what, fault) => {
+  ])('that %s is retried once [F9.1]', async (_what, fault) => {
     const { signedIn, as } = world()
     const client = await signedIn()
     as.failRevocation.push(fault)
@@ -71,11 +71,11 @@ describe('a revocation', () => {
     client.told.filter(({ type }) => type.startsWith('revocation')).map(({ at: _, ...event }) => event)
 
   test.each<[string, boolean, Fault[]]>([
-    ['took the second token with it', true, [status(200), oauthError('invalid_token', 400)]],
-    ['did not know the first kind of token', false, [oauthError('unsupported_token_type')]],
-    ['did not know the second kind of token', false, [status(200), oauthError('unsupported_token_type')]],
-    ['never came to the second token', false, [status(200), status(503), status(503)]],
-  ])('that %s is told as it is [F6.7]', async (_what, ok, faults) => {
+    ['also invalidated the second token', true, [status(200), oauthError('invalid_token', 400)]],
+    ['did not support the first token type', false, [oauthError('unsupported_token_type')]],
+    ['did not support the second token type', false, [status(200), oauthError('unsupported_token_type')]],
+    ['never reached the second token', false, [status(200), status(503), status(503)]],
+  ])('that %s is reported correctly [F6.7]', async (_what, ok, faults) => {
     const { signedIn, as } = world()
     const client = await signedIn()
     as.failRevocation.push(...faults)
@@ -83,7 +83,7 @@ describe('a revocation', () => {
     expect(told(client)).toEqual([{ type: 'revocation-request' }, { type: 'revocation-response', ok }])
   })
 
-  test('where the server has no endpoint for it is not told of, since none was sent [F6.7]', async () => {
+  test('is not reported if the server has no endpoint for it, since none was sent [F6.7]', async () => {
     const { signedIn, as } = world()
     delete (as.metadata as Partial<typeof as.metadata>).revocation_endpoint
     const client = await signedIn()
@@ -91,7 +91,7 @@ describe('a revocation', () => {
     expect(told(client)).toEqual([])
   })
 
-  test('that could not begin, because the metadata were not to be had, is told as failed [F6.7, F9.7]', async () => {
+  test('that could not start because the metadata was unavailable is reported as failed [F6.7, F9.7]', async () => {
     const { signedIn, client, as } = world()
     await signedIn()
     const other = client()
@@ -101,7 +101,7 @@ describe('a revocation', () => {
     expect(told(other)).toEqual([{ type: 'revocation-response', ok: false }])
   })
 
-  test('that is answered with 204 is done, with a warning [LO04]', async () => {
+  test('with a 204 response succeeds with a warning [LO04]', async () => {
     const { signedIn, as } = world()
     const client = await signedIn()
     as.failRevocation.push(status(204), status(204))
@@ -124,15 +124,15 @@ describe('the sign-out at the provider', () => {
   }
 
   test.each([
-    ['is left out where it has no page to send the user back to', {}, undefined, 0],
-    ['is left out where the app says so', { postLogoutRedirectUri: HOME }, false, 0],
-    ['is where the app says so, whatever the server does with the user', {}, true, 1],
+    ['is omitted if it has no page to send the user back to', {}, undefined, 0],
+    ['is omitted if the app says so', { postLogoutRedirectUri: HOME }, false, 0],
+    ['happens if the app says so, even if the user may not return', {}, true, 1],
   ])('%s [F2.5]', async (_what, options, endProviderSession, times) => {
     const choice = endProviderSession === undefined ? undefined : { endProviderSession }
     expect(await signOut(withLogout(), options, choice)).toHaveLength(times)
   })
 
-  test('gets the ID Token as a hint, the client, where to send the user, and a state [LO06]', async () => {
+  test('sends the ID Token as a hint, the client, the return address, and a state [LO06]', async () => {
     const here = withLogout('https://id.example.com/logout?tenant=1')
     const [left] = await signOut(here, { postLogoutRedirectUri: HOME })
     expect(left?.origin).toBe('https://id.example.com')
@@ -145,18 +145,18 @@ describe('the sign-out at the provider', () => {
     })
   })
 
-  test('has no state where it sends the user nowhere [LO06]', async () => {
+  test('has no state if it does not send the user back [LO06]', async () => {
     const [left] = await signOut(withLogout(), {}, { endProviderSession: true })
     expect(left?.searchParams.has('state')).toBe(false)
   })
 
   test.each(['http://id.example.com/logout', 'javascript:alert(1)', 'https://u:p@id.example.com/'])(
-    'is left out where its address is %s [LO06]',
+    'is omitted if its address is %s [LO06]',
     async endpoint =>
       expect(await signOut(withLogout(endpoint), {}, { endProviderSession: true })).toEqual([]),
   )
 
-  test('has the parameters of the client and those of this sign-out, which count for more [F8.6]', async () => {
+  test("sends the client's parameters and those of this call, which take precedence [F8.6]", async () => {
     const logoutParameters = { logout_uri: HOME, ui_locales: 'de' }
     const parameters = { ui_locales: 'fr', logout_hint: 'alice' }
     const [left] = await signOut(withLogout(), { logoutParameters }, { parameters })
@@ -168,7 +168,7 @@ describe('the sign-out at the provider', () => {
     })
   })
 
-  test('sends the user to the page of this sign-out, relative to this one [F8.6]', async () => {
+  test('returns the user to the page given in this call, relative to the current one [F8.6]', async () => {
     const [left] = await signOut(
       withLogout(),
       { postLogoutRedirectUri: HOME },
@@ -180,19 +180,19 @@ describe('the sign-out at the provider', () => {
 
   test.for<[string, object, SignOutOptions | undefined, number]>([
     ['the client has parameters for it', { logoutParameters: { logout_uri: HOME } }, undefined, 1],
-    ['this sign-out has a page to come back to', {}, { postLogoutRedirectUri: HOME }, 1],
-    ['this sign-out has parameters for it', {}, { parameters: { logout_hint: 'a' } }, 1],
+    ['this call has a page to return to', {}, { postLogoutRedirectUri: HOME }, 1],
+    ['this call has parameters for it', {}, { parameters: { logout_hint: 'a' } }, 1],
     [
-      'this sign-out has parameters and must not leave',
+      'this call has parameters but must not leave the page',
       {},
       { parameters: { logout_hint: 'a' }, endProviderSession: false },
       0,
     ],
-  ])('begins where %s, unless the app says otherwise [F8.6]', async ([, options, choice, times]) => {
+  ])('happens if %s, unless the app says otherwise [F8.6]', async ([, options, choice, times]) => {
     expect(await signOut(withLogout(), options, choice)).toHaveLength(times)
   })
 
-  test('leaves out an ID Token that is too long for an address, and warns [F8.6]', async () => {
+  test('omits an ID Token that is too long for an address, and warns [F8.6]', async () => {
     const here = withLogout()
     here.as.idTokenClaims = { groups: 'g'.repeat(14_000) }
     const left: URL[] = []
@@ -210,7 +210,7 @@ describe('the sign-out at the provider', () => {
     { parameters: { logout_hint: 1 as never } },
     { postLogoutRedirectUri: 'http://app.example.com/' },
     { postLogoutRedirectUri: 'javascript:alert(1)' },
-  ])('that asks for %o is refused before anything is removed [F8.6]', async choice => {
+  ])('with invalid options %o is rejected before anything is removed [F8.6]', async choice => {
     const here = withLogout()
     const client = await here.signedIn({ page: leavingPage([]) })
     await expect(client.signOut(choice)).rejects.toMatchObject({
@@ -221,7 +221,7 @@ describe('the sign-out at the provider', () => {
     expect(here.as.revocations).toEqual([])
   })
 
-  test('begins when the tokens are gone in every tab [LO08]', async () => {
+  test('starts after the tokens are gone in every tab [LO08]', async () => {
     const here = withLogout()
     const others = [here.client(), here.client()]
     const seen: unknown[] = []
@@ -236,7 +236,7 @@ describe('the sign-out at the provider', () => {
     expect(seen).toEqual([[], 'signing-out', 'signing-out'])
   })
 
-  test('leaves no state in the address that the user comes back to [LO06]', async () => {
+  test('leaves no state in the address that the user returns to [LO06]', async () => {
     const { client } = world()
     for (const [address, clean] of [
       [`${HOME}?state=lk-out.abc`, HOME],
@@ -250,13 +250,13 @@ describe('the sign-out at the provider', () => {
   })
 })
 
-test('of five tabs one signs out: all tell it, drop what is in memory, and send no queued replay', async () => {
+test('when one of five tabs signs out, all tabs show it, clear their memory and send no queued replay', async () => {
   const here = world()
   const tabs = [await here.signedIn(), ...Array.from({ length: 4 }, () => here.client())]
   await Promise.all(tabs.map(tab => tab.start()))
   here.as.revokeAccessTokens()
   here.as.failNext.push(hang)
-  // a 401 came to this one, and it waits for new tokens to send its request again
+  // this one received a 401 and waits for new tokens to replay its request
   const waits = tabs[1]?.fetch(`${API}/me`).catch((error: unknown) => error)
   await expect.poll(() => here.as.count('refresh_token')).toBe(1)
   await tabs[0]?.signOut()

@@ -8,7 +8,7 @@ const world = worlds()
 const HOME = 'https://app.example.com/'
 const OUT = { status: 'signed-out', reason: 'signed_out' }
 
-/** A server that ends sessions of its own too, and a page that says when it may leave. */
+/** A server that also ends its own sessions, and a page that controls when it may leave. */
 function leaving(here: World) {
   Object.assign(here.as.metadata, { end_session_endpoint: `${here.as.issuer}/logout` })
   const left: string[] = []
@@ -27,8 +27,8 @@ function leaving(here: World) {
   return { page, left, leave: () => leave() }
 }
 
-describe('a sign-out under way', () => {
-  test('is shown at once, in every client, until the page has left [F2.4]', async () => {
+describe('a sign-out in progress', () => {
+  test('is shown immediately in every client until the page has left [F2.4]', async () => {
     const here = world()
     const { page, left, leave } = leaving(here)
     const one = await here.signedIn({ page, postLogoutRedirectUri: HOME })
@@ -49,7 +49,7 @@ describe('a sign-out under way', () => {
     expect(await here.client().start()).toEqual(OUT)
   })
 
-  test('is over when its page comes back, though no other page heard it leave', async () => {
+  test('ends when its page returns, even if no other page saw it leave', async () => {
     const here = world()
     const { page, left } = leaving(here)
     const one = await here.signedIn({ page, postLogoutRedirectUri: HOME })
@@ -60,7 +60,7 @@ describe('a sign-out under way', () => {
     expect(await here.client({ page: pageAt(`${HOME}?state=${state}`) }).start()).toEqual(OUT)
   })
 
-  test('is over for the others in bounded time where its page dies', async () => {
+  test('ends for the other tabs after a limited time if its page dies', async () => {
     const here = world()
     const { page, left } = leaving(here)
     const one = await here.signedIn({ page, postLogoutRedirectUri: HOME })
@@ -74,7 +74,7 @@ describe('a sign-out under way', () => {
     expect(other.session).toEqual(OUT)
   })
 
-  test('hands no token out, here or there', async () => {
+  test('returns no token in any client', async () => {
     const here = world()
     here.as.failRevocation.push(hang)
     const one = await here.signedIn()
@@ -90,7 +90,7 @@ describe('a sign-out under way', () => {
     expect(here.api.requests).toEqual([])
   })
 
-  test('keeps a sign-in waiting that the usual guard begins, in any client', async () => {
+  test('makes a sign-in from a typical route guard wait, in any client', async () => {
     const here = world()
     const { page, left, leave } = leaving(here)
     const begun: string[] = []
@@ -119,7 +119,7 @@ describe('a sign-out under way', () => {
     expect(begun).toEqual(['after 1 at the provider'])
   })
 
-  test('that is asked for twice is one', async () => {
+  test('that is requested twice runs once', async () => {
     const here = world()
     const client = await here.signedIn()
     await Promise.all([client.signOut(), client.signOut()])
@@ -128,7 +128,7 @@ describe('a sign-out under way', () => {
   })
 })
 
-describe('a sign-out while a sign-in is under way [F1.4]', () => {
+describe('a sign-out during a sign-in [F1.4]', () => {
   test.each(['the same client', 'another client of the store'])('by %s ends that sign-in too', async who => {
     const here = world()
     const one = here.client()
@@ -143,11 +143,11 @@ describe('a sign-out while a sign-in is under way [F1.4]', () => {
     expect(await signIn).toMatchObject({ code: 'ERR_AUTHORIZATION_REQUIRED', reason: 'signed_out' })
     expect(await here.stored()).toEqual([])
     await expect.poll(() => one.session).toEqual(OUT)
-    // what came late is nobody's: it is revoked
+    // the late tokens are not used by any client, so latchkey revokes them
     await expect.poll(() => here.as.revocations.length).toBeGreaterThan(0)
   })
 
-  test('ends one whose user is still at the provider, and drops its secrets [F5.4]', async () => {
+  test('ends a sign-in whose user is still at the provider and deletes its secrets [F5.4]', async () => {
     const here = world()
     const callbacks: string[] = []
     const leave = {
@@ -171,7 +171,7 @@ describe('a sign-out while a sign-in is under way [F1.4]', () => {
     expect(here.as.count('authorization_code')).toBe(1)
   })
 
-  test('leaves a sign-in alone that begins after it', async () => {
+  test('does not affect a sign-in that starts after it', async () => {
     const here = world()
     const one = await here.signedIn()
     await one.signOut()

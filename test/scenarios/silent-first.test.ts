@@ -7,7 +7,7 @@ const world = worlds()
 const RETURN_TO = 'https://app.example.com/notes?id=7#top'
 const SILENT = { silentFirst: true, returnTo: RETURN_TO } as const
 
-/** A page that was opened with this address, and where it left for. */
+/** A page that was opened with this address, and the address that it left for. */
 function visited(address: string, leave: (url: string) => void = () => {}) {
   const left: string[] = []
   const page: LeavingPage = {
@@ -20,7 +20,7 @@ function visited(address: string, leave: (url: string) => void = () => {}) {
   return { page, left, requests: () => left.map(url => new URL(url).searchParams) }
 }
 
-/** Begins a sign-in that tries without the user. @returns the request, and the address that its answer opens. */
+/** Starts a sign-in that first tries without the user. @returns the request, and the address that its response opens. */
 async function begun(here: World, answer: (url: string) => string, options: object = {}) {
   const { userAgent, requests, callbacks } = leaving(here.as, answer)
   const client = here.client({ page: pageAt('https://app.example.com/') })
@@ -34,7 +34,7 @@ async function begun(here: World, answer: (url: string) => string, options: obje
 const refused = (here: World, error = 'login_required', options: object = {}) =>
   begun(here, refusing(here.as, error), options)
 
-test('a sign-in that tries without the user first signs in whom the provider knows, and asks nobody', async () => {
+test('a silent-first sign-in signs in a user whom the provider knows, without interaction', async () => {
   const here = world()
   const { request, callback } = await begun(here, url => here.as.approve(url))
   expect(request.get('prompt')).toBe('none')
@@ -46,7 +46,7 @@ test('a sign-in that tries without the user first signs in whom the provider kno
 })
 
 test.for(['login_required', 'consent_required', 'interaction_required', 'account_selection_required'])(
-  'where the provider answers %s, the page goes on to ask the user for the same, once',
+  'if the provider responds with %s, the page asks the user once, with the same parameters',
   async error => {
     const here = world()
     const authorizationParameters = { organization: 'org-1', login_hint: 'alice' }
@@ -64,7 +64,7 @@ test.for(['login_required', 'consent_required', 'interaction_required', 'account
       expect([name, asked?.get(name)]).toEqual([name, request.get(name)])
     for (const name of ['state', 'nonce', 'code_challenge'])
       expect(asked?.get(name)).not.toBe(request.get(name))
-    // Back leads to the app, not to the answer
+    // Back leads to the app, not to the response
     expect(page.location()).toBe(RETURN_TO)
     const arrived = visited(here.as.approve(left[0] as string))
     const last = here.client({ page: arrived.page })
@@ -72,7 +72,7 @@ test.for(['login_required', 'consent_required', 'interaction_required', 'account
   },
 )
 
-test('the sign-in with the user ends where the first one was to end', async () => {
+test('the interactive sign-in ends at the returnTo of the silent one', async () => {
   const here = world()
   const { callback } = await refused(here)
   const { page, left } = visited(callback)
@@ -84,7 +84,7 @@ test('the sign-in with the user ends where the first one was to end', async () =
   expect((await last.fetch(`${API}/me`)).status).toBe(200)
 })
 
-test('an answer that is opened twice at once, and again later, goes on once', async () => {
+test('a response that is opened twice at once, and again later, continues once', async () => {
   const here = world()
   const { callback } = await refused(here)
   const pages = [visited(callback), visited(callback), visited(callback)] as const
@@ -95,7 +95,7 @@ test('an answer that is opened twice at once, and again later, goes on once', as
   for (const { page } of pages) expect(page.location()).toBe(RETURN_TO)
 })
 
-test('Cancel is Cancel: the user is not asked again', async () => {
+test('a user who cancels is not asked again', async () => {
   const here = world()
   const { callback } = await refused(here)
   const { page, left } = visited(callback)
@@ -110,7 +110,7 @@ test('Cancel is Cancel: the user is not asked again', async () => {
 })
 
 test.for(['access_denied', 'invalid_scope', 'server_error', 'temporarily_unavailable'])(
-  'an answer %s is an error, not a reason to ask the user',
+  'a response %s is an error, and the user is not asked',
   async error => {
     const here = world()
     const { callback } = await refused(here, error)
@@ -123,7 +123,7 @@ test.for(['access_denied', 'invalid_scope', 'server_error', 'temporarily_unavail
   },
 )
 
-test('a server that answers login_required to the user too is not asked a third time', async () => {
+test('a server that also answers the interactive request with login_required is not asked a third time', async () => {
   const here = world()
   const { callback } = await refused(here)
   const { page, left } = visited(callback)
@@ -133,7 +133,7 @@ test('a server that answers login_required to the user too is not asked a third 
   expect(again.left).toEqual([])
 })
 
-test('an app that begins one on every page is stopped: four sign-ins, and no loop', async () => {
+test('an app that starts one on every page is stopped after four sign-ins', async () => {
   const here = world()
   for (let round = 0; round < 3; round++) {
     const { callback } = await refused(here)
@@ -148,7 +148,7 @@ test('an app that begins one on every page is stopped: four sign-ins, and no loo
   await expect(refused(here)).rejects.toMatchObject({ reason: 'redirect_loop' })
 })
 
-test('a server that cannot be reached on the way is an error, and a reload goes on', async () => {
+test('an unreachable server in between is an error, and a reload continues', async () => {
   const here = world()
   const { callback } = await refused(here)
   const { page, left } = visited(callback)
@@ -160,7 +160,7 @@ test('a server that cannot be reached on the way is an error, and a reload goes 
   expect(reloaded.left).toHaveLength(1)
 })
 
-test('somebody who has signed out meanwhile is not asked', async () => {
+test('a user who has signed out meanwhile is not asked', async () => {
   const here = world()
   const { client, callback } = await refused(here)
   await client.signOut()
@@ -169,7 +169,7 @@ test('somebody who has signed out meanwhile is not asked', async () => {
   expect(left).toEqual([])
 })
 
-test('another user whom the provider knows takes the place of the one before', async () => {
+test('another user whom the provider knows replaces the previous one', async () => {
   const here = world()
   await here.signedIn()
   const { callback } = await begun(here, url => here.as.approve(url, 'bob'))
@@ -177,14 +177,14 @@ test('another user whom the provider knows takes the place of the one before', a
   expect(await next.start()).toMatchObject({ status: 'signed-in', claims: { sub: 'bob' } })
 })
 
-test('where the page does not leave, the user is asked at once', async () => {
+test('if the page does not leave, the user is asked immediately', async () => {
   const here = world()
   const { userAgent, requests } = leaving(here.as)
   await here.client({ page: pageAt(RETURN_TO) }).signIn({ ...SILENT, userAgent })
   expect(requests.map(request => request.get('prompt'))).toEqual([null])
 })
 
-test('a prompt beside it is refused, and what is configured for every sign-in comes second', async () => {
+test('a prompt parameter with silentFirst is rejected, and a configured prompt applies to the second request', async () => {
   const here = world()
   await expect(
     here.client().signIn({ silentFirst: true, authorizationParameters: { prompt: 'login' } }),

@@ -7,13 +7,13 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-/** A page that is told by hand that it woke up. */
+/** A page that the test wakes by hand. */
 const sleeper = () => {
   const listeners = createListeners<void>()
   return { listen: listeners.add, wake: () => listeners.tell() }
 }
 
-test('ten calls right after eight hours of sleep make one refresh, and none leaves with the old token [RF18]', async () => {
+test('ten calls right after eight hours of sleep make one refresh, and none is sent with the old token [RF18]', async () => {
   const { as, api, clock, signedIn } = world()
   const page = sleeper()
   const one = await signedIn({ wake: page })
@@ -25,7 +25,7 @@ test('ten calls right after eight hours of sleep make one refresh, and none leav
   expect(api.requests).toHaveLength(10)
 })
 
-test('waking up begins a refresh that is due, before anybody calls', async () => {
+test('waking up starts a refresh that is due, before any call', async () => {
   const { as, clock, signedIn } = world({ accessTokenSeconds: 300 })
   const page = sleeper()
   await signedIn({ wake: page })
@@ -34,10 +34,10 @@ test('waking up begins a refresh that is due, before anybody calls', async () =>
   await expect.poll(() => as.count('refresh_token')).toBe(1)
 })
 
-test('who slept through the sign-out of another tab sends nothing with its token after waking', async () => {
+test("a tab that slept through another tab's sign-out sends nothing with its token after waking", async () => {
   const { api, clock, client, signedIn, store } = world()
   const page = sleeper()
-  // no news reach the sleeper: each has a channel of its own
+  // no messages reach the sleeper: each tab has its own channel
   const asleep = await signedIn({ wake: page, store: sharedStore(clock, { ...store, channel: createHub() }) })
   const awake = client({ store: sharedStore(clock, { ...store, channel: createHub() }) })
   await awake.start()
@@ -49,7 +49,7 @@ test('who slept through the sign-out of another tab sends nothing with its token
   expect(asleep.session).toMatchObject({ status: 'signed-out' })
 })
 
-test('a wake before start() leaves the session to start()', async () => {
+test('a wake before start() leaves restoring the session to start()', async () => {
   const { client } = world()
   const page = sleeper()
   const one = client({ wake: page })
@@ -58,7 +58,7 @@ test('a wake before start() leaves the session to start()', async () => {
   expect((await one.start()).status).toBe('signed-out')
 })
 
-test('a start without a network is signed in, with readable claims, and sends nothing', async () => {
+test('a start without a network is signed in with readable claims, and sends nothing', async () => {
   const { client, signedIn, expire } = world()
   await signedIn()
   expire()
@@ -74,7 +74,7 @@ test('a start without a network is signed in, with readable claims, and sends no
   expect(one.session.status).toBe('signed-in')
 })
 
-test('after a failed refresh the first call after a wake tries again at once', async () => {
+test('after a failed refresh the first call after a wake retries immediately', async () => {
   const { as, signedIn, expire } = world()
   const page = sleeper()
   const one = await signedIn({ wake: page })
@@ -85,7 +85,7 @@ test('after a failed refresh the first call after a wake tries again at once', a
   expect((await one.fetch(`${API}/me`)).status).toBe(200)
 })
 
-test('a store that was cleared by somebody else is noticed at the next wake, and told as a sign-out [MX15]', async () => {
+test('a store that was cleared by other code is noticed at the next wake and reported as a sign-out [MX15]', async () => {
   const { api, signedIn, store } = world()
   const page = sleeper()
   const one = await signedIn({ wake: page })

@@ -6,7 +6,7 @@ import { agreeable, type World, worlds } from '../support/world.ts'
 
 const world = worlds()
 
-/** The same user agent, which keeps what it was asked for. */
+/** The same user agent, recording its requests. */
 const watched = (agent: UserAgent) => {
   const requests: URLSearchParams[] = []
   const begin: UserAgent['begin'] = redirectUri => {
@@ -22,7 +22,7 @@ const watched = (agent: UserAgent) => {
   return { requests, agent: { ...agent, begin } }
 }
 
-/** An API that wants more of the token than it has. */
+/** An API that requires more than the token grants. */
 const demanding = (here: World, status: number, challenge: string) => {
   let sent = 0
   const fetch: typeof globalThis.fetch = async (input, init) => {
@@ -51,7 +51,7 @@ test.for<[string, number, string, object, Record<string, string>]>([
     { scope: 'openid read', acr_values: 'gold silver', max_age: '60' },
   ],
 ])(
-  'an API that asks for %s is told of by an event, with which signIn() asks for it [RQ13, RQ14]',
+  'an API that asks for %s causes an event that signIn() accepts as its step-up [RQ13, RQ14]',
   async ([, status, challenge, event, asked]) => {
     const here = world()
     const { fetch, sent } = demanding(here, status, challenge)
@@ -72,7 +72,7 @@ test.for<[string, number, string, object, Record<string, string>]>([
   },
 )
 
-test('a step-up keeps the scopes that an earlier one brought [RQ13]', async () => {
+test('a step-up keeps the scopes from an earlier one [RQ13]', async () => {
   const here = world()
   const { requests, agent } = watched(agreeable(here.as))
   const client = await here.signedIn({ userAgent: agent })
@@ -85,7 +85,7 @@ test('a step-up keeps the scopes that an earlier one brought [RQ13]', async () =
   ])
 })
 
-test('what an API asks for is left out where it is not fit for a URL [RQ15]', async () => {
+test("values in an API's challenge that are not valid in a URL are omitted [RQ15]", async () => {
   const here = world()
   const challenge = `Bearer error="insufficient_user_authentication", acr_values="${'x'.repeat(10_000)}", max_age="soon"`
   const { fetch } = demanding(here, 401, challenge)
@@ -96,10 +96,10 @@ test('what an API asks for is left out where it is not fit for a URL [RQ15]', as
 })
 
 test.for<[string, object, string]>([
-  ['a scope that is none', { scope: 'a"b' }, 'stepUp.scope'],
-  ['an age that is none', { maxAgeSeconds: -1 }, 'stepUp.maxAgeSeconds'],
+  ['an invalid scope', { scope: 'a"b' }, 'stepUp.scope'],
+  ['an invalid age', { maxAgeSeconds: -1 }, 'stepUp.maxAgeSeconds'],
   ['half a second', { maxAgeSeconds: 0.5 }, 'stepUp.maxAgeSeconds'],
-])('a step-up with %s is refused by name before the page is left', async ([, stepUp, name]) => {
+])('a step-up with %s is rejected by name before the page leaves', async ([, stepUp, name]) => {
   const client = world().client()
   await expect(client.signIn({ stepUp })).rejects.toMatchObject({
     code: 'ERR_CONFIGURATION',
@@ -107,7 +107,7 @@ test.for<[string, object, string]>([
   })
 })
 
-test('a 401 whose request had a stream as its body says that it was not replayed, and the next call succeeds [RQ18]', async () => {
+test('a 401 for a request with a stream body reports that it was not replayed, and the next call succeeds [RQ18]', async () => {
   const { signedIn, as } = world()
   const client = await signedIn()
   as.revokeAccessTokens()

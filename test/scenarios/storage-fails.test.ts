@@ -9,7 +9,7 @@ import { worlds } from '../support/world.ts'
 const world = worlds()
 const full = () => new DOMException('The quota has been exceeded.', 'QuotaExceededError')
 
-/** A place that fails on order. */
+/** A store that fails on request. */
 function fragile(place: KeyValue) {
   const order = { writes: false, reads: false, hang: false, versions: false, ends: false, endsHang: false }
   const seen = { hanging: 0 }
@@ -41,7 +41,7 @@ function fragile(place: KeyValue) {
 }
 
 describe('when the store fails', () => {
-  test('after a rotation, the token is used, an event says so, and it is saved later [ST04]', async () => {
+  test('after a rotation, the token is used, an event reports it, and it is saved later [ST04]', async () => {
     const { signedIn, client, as, store, stored, clock, expire } = world()
     const { order, keyValue } = fragile(store.keyValue)
     const one = await signedIn({ store: sharedStore(clock, { keyValue }) })
@@ -67,13 +67,14 @@ describe('when the store fails', () => {
     const { signedIn, client, as, store, stored, expire } = world()
     const [mine, theirs] = [fragile(store.keyValue), fragile(store.keyValue)]
     const one = await signedIn({ store: { ...store, keyValue: mine.keyValue } })
-    // its lock does not tell that somebody has tokens in memory only
+    // its lock does not report that another client has tokens only in memory
     const lock: Lock = { run: (...args) => store.lock.run(...args) }
     const other = client({ store: { ...store, lock, keyValue: theirs.keyValue } })
     await other.start()
     expire()
     mine.order.versions = true
-    // the server sees the old refresh token again, maybe as soon as the news is out, and the end cannot be stored either
+    // the server sees the old refresh token again, perhaps as soon as the message arrives, and the end cannot be stored
+    // either
     theirs.order.ends = true
     expect((await one.fetch(`${API}/me`)).status).toBe(200)
     expect(one.types()).toContain('storage-degraded')
@@ -90,7 +91,7 @@ describe('when the store fails', () => {
     expect([one.session.status, other.session.status]).toEqual(['signed-out', 'signed-out'])
   })
 
-  test('for writing, and meanwhile somebody stores what was in their memory, nothing is sent again [F1.9]', async () => {
+  test('for writing, and another client stores its tokens from memory, nothing is sent again [F1.9]', async () => {
     const { signedIn, client, as, store, expire } = world()
     const noLock: Lock = { run: (_name, work) => work() }
     const other = client({ store: { ...store, lock: noLock } })
@@ -114,7 +115,7 @@ describe('when the store fails', () => {
     expect(as.count('refresh_token')).toBe(1)
   })
 
-  test('at the end of a session, the one that began meanwhile stays [F1.9]', async () => {
+  test('at the end of a session, a session that started meanwhile stays [F1.9]', async () => {
     const { signedIn, as, store, clock, expire } = world()
     const { order, seen, keyValue } = fragile(store.keyValue)
     const one = await signedIn({ store: { ...store, keyValue } })
@@ -132,7 +133,7 @@ describe('when the store fails', () => {
     expect((await one.fetch(`${API}/me`)).status).toBe(200)
   })
 
-  test('for a moment after a rotation, the write is tried again before the lock is let go [F1.9]', async () => {
+  test('for a moment after a rotation, the write is retried before the lock is released [F1.9]', async () => {
     const { signedIn, client, as, store, expire } = world()
     const { order, keyValue } = fragile(store.keyValue)
     const passing: KeyValue = {
@@ -153,7 +154,7 @@ describe('when the store fails', () => {
     expect(one.types()).not.toContain('storage-degraded')
   })
 
-  test('at a sign-in, the user is signed in here, an event says so, and it is saved later [ST04]', async () => {
+  test('at a sign-in, the user is signed in here, an event reports it, and it is saved later [ST04]', async () => {
     const { client, as, store, stored, clock } = world()
     const { order, keyValue } = fragile(store.keyValue)
     const one = client({ store: sharedStore(clock, { keyValue }) })
@@ -167,7 +168,7 @@ describe('when the store fails', () => {
     expect(as.count('authorization_code')).toBe(1)
   })
 
-  test('after a rotation, and the server ends the session, its end takes the place of what was stored before', async () => {
+  test('after a rotation, and the server ends the session, the end replaces the old record', async () => {
     const { signedIn, client, as, store, clock, expire } = world()
     const { order, keyValue } = fragile(store.keyValue)
     const one = await signedIn({ store: sharedStore(clock, { keyValue }) })
@@ -186,7 +187,7 @@ describe('when the store fails', () => {
     expect(as.count('refresh_token')).toBe(2)
   })
 
-  test('at two sign-ins, one after the other, the second one stays and is saved later', async () => {
+  test('at two consecutive sign-ins, the second session stays and is saved later', async () => {
     const { client, as, store, stored } = world()
     const { order, keyValue } = fragile(store.keyValue)
     const one = client({ store: { ...store, keyValue } })
@@ -202,7 +203,7 @@ describe('when the store fails', () => {
     expect(as.count('authorization_code')).toBe(2)
   })
 
-  test('for writing, before a refresh, it is sent once and used from memory, an event says so once, and it is saved later [F2.11]', async () => {
+  test('for writing, before a refresh, the token is sent once and used from memory, one event reports it, and it is saved later [F2.11]', async () => {
     const { signedIn, as, store, stored, clock, expire } = world()
     const { order, keyValue } = fragile(store.keyValue)
     const one = await signedIn({ store: sharedStore(clock, { keyValue }) })
@@ -220,7 +221,7 @@ describe('when the store fails', () => {
     expect(as.reuses).toBe(0)
   })
 
-  test('for good, the client that has a rotation in memory goes on from there, at one redemption each time [F2.11]', async () => {
+  test('permanently, the client with a rotation in memory continues from it, with one redemption each time [F2.11]', async () => {
     const { signedIn, as, store, clock, expire } = world()
     const { order, keyValue } = fragile(store.keyValue)
     const one = await signedIn({ store: sharedStore(clock, { keyValue }) })
@@ -235,7 +236,7 @@ describe('when the store fails', () => {
     expect(one.session.status).toBe('signed-in')
   })
 
-  test('for writing, and works again when the next refresh was answered, what that brought is stored', async () => {
+  test('for writing, and works again after the next refresh, the new tokens are stored', async () => {
     const { signedIn, as, store, stored, expire } = world()
     let most = Infinity
     const keyValue: KeyValue = {
@@ -260,7 +261,7 @@ describe('when the store fails', () => {
     ['all writes fail', 'writes'],
     ['the mark before it was written', 'versions'],
   ] as const)(
-    'for good, and %s, a client that has a rotation in memory keeps the others from sending what it spent',
+    'permanently, and %s, a client with a rotation in memory stops the others from sending the spent token',
     async (_how, failing) => {
       const { signedIn, client, as, store, clock, expire } = world()
       const { order, keyValue } = fragile(store.keyValue)
@@ -277,7 +278,7 @@ describe('when the store fails', () => {
       expect(as.count('refresh_token')).toBe(1)
       expect(other.session.status).toBe('signed-in')
 
-      // it works again: whoever is first, nothing is sent twice, and everybody has the new tokens soon
+      // it works again: whichever client is first, nothing is sent twice, and all clients soon have the new tokens
       order[failing] = false
       clock.advance(60_000)
       await expect(other.fetch(`${API}/me`).then(({ status }) => status)).resolves.toBe(200)
@@ -287,13 +288,13 @@ describe('when the store fails', () => {
     },
   )
 
-  test('for reading and writing at once, for ten seconds, the client that stored the session last goes on from memory [F2.11]', async () => {
+  test('for reading and writing at once, for ten seconds, the client that stored the session last continues from memory [F2.11]', async () => {
     const { signedIn, as, store, clock, expire } = world()
     const { order, keyValue } = fragile(store.keyValue)
     const one = await signedIn({ store: sharedStore(clock, { keyValue }) })
     Object.assign(order, { reads: true, writes: true })
     expire()
-    // it may be a moment in which somebody else has renewed the session
+    // another client may have refreshed the session at that moment
     await expect(one.fetch(`${API}/me`)).rejects.toMatchObject({ code: 'ERR_STORAGE', retryable: true })
     clock.advance(10_000)
     for (let round = 1; round <= 3; round++) {
@@ -307,7 +308,7 @@ describe('when the store fails', () => {
   test('for reading, even the client that stored the session last sends nothing: others may have refreshed [F1.9]', async () => {
     const { signedIn, client, as, store, stored, clock, expire } = world()
     const { order, keyValue } = fragile(store.keyValue)
-    const one = await signedIn({ store: sharedStore(clock, { keyValue, lock: store.lock }) }) // hears no news
+    const one = await signedIn({ store: sharedStore(clock, { keyValue, lock: store.lock }) }) // receives no messages
     const other = client()
     expire()
     expect((await other.fetch(`${API}/me`)).status).toBe(200)
@@ -339,7 +340,7 @@ describe('when the store fails', () => {
     expect((await one.fetch(`${API}/me`)).status).toBe(200)
   })
 
-  test('at a sign-out, the error is typed, and a sign-out later succeeds', async () => {
+  test('at a sign-out, the error is typed, and a later sign-out succeeds', async () => {
     const { signedIn, as, store, stored, clock } = world()
     const { order, keyValue } = fragile(store.keyValue)
     const one = await signedIn({ store: sharedStore(clock, { keyValue }) })
@@ -352,7 +353,7 @@ describe('when the store fails', () => {
     expect(as.revocations.map(({ hint }) => hint)).toContain('refresh_token')
   })
 
-  test('while a token is fresh, nobody notices', async () => {
+  test('while a token is fresh, calls are unaffected', async () => {
     const { signedIn, store, clock } = world()
     const { order, keyValue } = fragile(store.keyValue)
     const one = await signedIn({ store: sharedStore(clock, { keyValue }) })
@@ -361,7 +362,7 @@ describe('when the store fails', () => {
     expect(await one.getAccessToken()).toEqual(expect.any(String))
   })
 
-  test('at the start, the error is typed, nobody is signed out, and the next start succeeds', async () => {
+  test('at the start, the error is typed, the session is kept, and the next start succeeds', async () => {
     const { signedIn, client, store, clock } = world()
     await signedIn()
     const { order, keyValue } = fragile(store.keyValue)
@@ -374,7 +375,7 @@ describe('when the store fails', () => {
     expect((await one.start()).status).toBe('signed-in')
   })
 
-  test('at the start, a client whose page wakes looks again by itself [F2.10]', async () => {
+  test('at the start, a client looks again automatically when its page wakes [F2.10]', async () => {
     const { signedIn, client, store, clock } = world()
     await signedIn()
     const { order, keyValue } = fragile(store.keyValue)
@@ -387,7 +388,7 @@ describe('when the store fails', () => {
     await expect.poll(() => one.session.status).toBe('signed-in')
   })
 
-  test('by never answering, each call ends within two seconds of it', async () => {
+  test('by never responding, each call ends within two seconds', async () => {
     const { client, store, clock } = world()
     const { order, keyValue } = fragile(store.keyValue)
     const one = client({ store: sharedStore(clock, { keyValue }) })
@@ -398,20 +399,20 @@ describe('when the store fails', () => {
     expect(await started).toMatchObject({ code: 'ERR_STORAGE' })
   })
 
-  test('with a caller that has aborted already, no rejection is left over', async () => {
+  test('and a caller has already aborted, no rejection is unhandled', async () => {
     const { client, store, clock } = world()
     const { order, keyValue } = fragile(store.keyValue)
     const one = client({ store: sharedStore(clock, { keyValue }) })
     order.reads = true
     const call = one.fetch(`${API}/me`, { signal: AbortSignal.abort() })
-    await expect(call).rejects.toMatchObject({ name: 'AbortError' }) // vitest fails the run for one
+    await expect(call).rejects.toMatchObject({ name: 'AbortError' }) // vitest fails the run for an unhandled rejection
     await new Promise(resolve => setTimeout(resolve, 0))
   })
 
   test.each<[string, unknown]>([
     ['damaged', '{"schema":1,"sess'],
-    ['of another program', { user: 'alice' }],
-    ['of a later version of latchkey', { schema: 2, sessionId: 'x', version: 1, tokens: {} }],
+    ['from another program', { user: 'alice' }],
+    ['from a later version of latchkey', { schema: 2, sessionId: 'x', version: 1, tokens: {} }],
     ['cut off', { schema: 1, sessionId: 'x', version: 1, tokens: { accessToken: '' } }],
   ])('by holding a record that is %s, the user is signed out and can sign in', async (_what, value) => {
     const { signedIn, client, store } = world()
@@ -426,7 +427,7 @@ describe('when the store fails', () => {
 })
 
 describe('when the lock', () => {
-  test('is never to be had, the call ends in time with a typed error, and the session is kept', async () => {
+  test('is never released, the call ends in time with a typed error, and the session is kept', async () => {
     const { signedIn, as, store, clock, expire } = world()
     const one = await signedIn()
     expire()
@@ -439,7 +440,7 @@ describe('when the lock', () => {
     expect(one.session.status).toBe('signed-in')
   })
 
-  test('fails in a way of its own, the call ends with a typed error, and the next one succeeds', async () => {
+  test('throws an unknown error, the call ends with a typed error, and the next one succeeds', async () => {
     const { signedIn, store, clock, expire } = world()
     let broken = true
     const lock: Lock = {

@@ -14,7 +14,7 @@ const KILLS = 30
 const KILL_EVERY_MS = 500
 const SAMPLE_EVERY_MS = 4
 const LATENCY_MS = 300
-/** oidc-provider counts in whole seconds: these tokens live for more than two and at most three. */
+/** oidc-provider counts in whole seconds: these tokens last more than two and at most three. */
 const LIFETIME_SECONDS = 3
 
 const tempFolder = tempFolders()
@@ -41,7 +41,7 @@ async function signIn(path: string) {
   client.dispose()
 }
 
-/** Looks at the file again and again. @returns what ends it and tells what was wrong with what was seen. */
+/** Reads the file repeatedly. @returns a function that stops it and returns the problems it saw. */
 function sample(path: string) {
   const wrong = new Set<string>()
   let times = 0
@@ -64,7 +64,7 @@ function sample(path: string) {
   }
 }
 
-test('ten terminals on one file live through the death of one every 500 ms, at one redemption per refresh token [RF06]', {
+test('ten terminals on one file survive the death of one every 500 ms, with one redemption per refresh token [RF06]', {
   timeout: 120_000,
 }, async () => {
   const seed = Number(process.env.LATCHKEY_SEED) || Date.now() % 1_000_000
@@ -90,7 +90,7 @@ test('ten terminals on one file live through the death of one every 500 ms, at o
   const killed: Terminal[] = []
   const alive: Terminal[] = []
   const deaths: Record<Phase, number> = { works: 0, waits: 0, holds: 0 }
-  /** The next one that holds the lock, has marked what it will send, and asks to send it, dies instead. */
+  /** Makes the next terminal that has the lock and has marked what it will send die instead of sending it. */
   let isNextHolderDoomed = false
 
   const replace = (terminal: Terminal) => {
@@ -122,7 +122,7 @@ test('ten terminals on one file live through the death of one every 500 ms, at o
     const waiting = () => idle().filter(({ phase }) => phase === 'waits')
     if (round % 3 === 0) isNextHolderDoomed = true
     else if (round % 6 === 1) {
-      // the refresh outlasts the token, so the others come to wait for it
+      // the refresh takes longer than the token lasts, so the others start to wait for it
       latencyMs = LIFETIME_SECONDS * 1000
       await expect.poll(() => waiting().length, { interval: 5, timeout: 20_000 }).toBeGreaterThan(0)
       const doomed = waiting()
@@ -131,7 +131,7 @@ test('ten terminals on one file live through the death of one every 500 ms, at o
     } else if (idle().length > 0) replace(random.pick(idle()))
   }
   isNextHolderDoomed = false
-  // those who came last have their turn too
+  // the last ones in the queue get their turn too
   await expect.poll(() => alive.every(({ calls }) => calls.length > 2), { timeout: 30_000 }).toBe(true)
   const exitCodes = await Promise.all(alive.map(terminal => terminal.stop()))
   const { times, wrong } = sampled()

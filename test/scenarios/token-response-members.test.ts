@@ -5,7 +5,7 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-describe('members of the token response that the app names', () => {
+describe('token response members that the app names', () => {
   const responseParameters = ['patient', 'instance_url', 'context']
 
   test('are on the session, in every client and after a restart [F8.13]', async () => {
@@ -19,7 +19,7 @@ describe('members of the token response that the app names', () => {
     expect(await next.start()).toMatchObject({ responseParameters: kept })
   })
 
-  test('keep their value where a refresh does not repeat them, and change where it does [F8.13]', async () => {
+  test('keep their value if a refresh does not return them, and change if it does [F8.13]', async () => {
     const { signedIn, as, expire } = world()
     as.moreMembers = { patient: 'p-1', instance_url: 'https://one.example' }
     const client = await signedIn({ responseParameters })
@@ -39,7 +39,7 @@ describe('members of the token response that the app names', () => {
     ).toThrow()
   })
 
-  test('are none where the app names none, or the server sends none [F8.13]', async () => {
+  test('are absent if the app names none or the server sends none [F8.13]', async () => {
     const { signedIn, as } = world()
     expect((await signedIn({ responseParameters })).session).not.toHaveProperty('responseParameters')
     as.moreMembers = { patient: 'p-1' }
@@ -55,9 +55,9 @@ describe('members of the token response that the app names', () => {
   )
 })
 
-describe('a refresh token whose lifetime the server tells', () => {
+describe('a refresh token lifetime from the server', () => {
   test.each(['refresh_expires_in', 'refresh_token_expires_in'])(
-    'and that is over (%s) is not shown as a session by an app that is opened days later [F8.17]',
+    'that has passed (%s) makes an app that is opened days later show no session [F8.17]',
     async name => {
       const { signedIn, client, as, clock } = world()
       as.moreMembers = { [name]: 1800 }
@@ -72,7 +72,7 @@ describe('a refresh token whose lifetime the server tells', () => {
     },
   )
 
-  test('and that is over by a wrong clock is sent all the same: only the server ends a session [F8.17]', async () => {
+  test('that has only passed by a wrong clock does not stop the refresh: only the server ends a session [F8.17]', async () => {
     const { signedIn, client, as, clock } = world()
     as.moreMembers = { refresh_expires_in: 1800 }
     await signedIn()
@@ -83,15 +83,18 @@ describe('a refresh token whose lifetime the server tells', () => {
     expect(later.session.status).toBe('signed-in')
   })
 
-  test.each([0, '0', null, 'soon', -1])('and that is %o is shown as a session [F8.17]', async lifetime => {
-    const { signedIn, client, as, clock } = world()
-    as.moreMembers = { refresh_expires_in: lifetime }
-    await signedIn()
-    clock.advance(24 * 3_600_000)
-    expect(await client().start()).toMatchObject({ status: 'signed-in' })
-  })
+  test.each([0, '0', null, 'soon', -1])(
+    'of %o does not stop the app from showing the session [F8.17]',
+    async lifetime => {
+      const { signedIn, client, as, clock } = world()
+      as.moreMembers = { refresh_expires_in: lifetime }
+      await signedIn()
+      clock.advance(24 * 3_600_000)
+      expect(await client().start()).toMatchObject({ status: 'signed-in' })
+    },
+  )
 
-  test('counts from the answer that brought it [F8.17]', async () => {
+  test('counts from the response that contained it [F8.17]', async () => {
     const { signedIn, client, as, clock } = world()
     as.moreMembers = { refresh_expires_in: 1800 }
     const first = await signedIn()

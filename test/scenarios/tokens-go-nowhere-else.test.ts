@@ -4,12 +4,12 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-describe('an access token goes nowhere but to allowed origins: not', () => {
+describe('an access token is sent only to allowed origins: not', () => {
   test.each([
-    ['to a host that only ends alike', 'https://evilapi.example.com/me'],
-    ['to a host that only begins alike', 'https://api.example.com.evil.example/me'],
-    ['to a host below', 'https://sub.api.example.com/me'],
-    ['to a host above', 'https://example.com/me'],
+    ['to a host with the same ending', 'https://evilapi.example.com/me'],
+    ['to a host with the same beginning', 'https://api.example.com.evil.example/me'],
+    ['to a subdomain', 'https://sub.api.example.com/me'],
+    ['to a parent domain', 'https://example.com/me'],
     ['to the host with a final dot', 'https://api.example.com./me'],
     ['to another port', 'https://api.example.com:8443/me'],
     ['over http', 'http://api.example.com/me'],
@@ -30,7 +30,7 @@ describe('an access token goes nowhere but to allowed origins: not', () => {
   })
 })
 
-test('userinfo in an allowed address is left to fetch, and no token goes with it', async () => {
+test('an allowed address with userinfo is passed to fetch without a token', async () => {
   const { signedIn, api } = world()
   const client = await signedIn()
   for (const name of ['user@api.example.com', 'user:pass@api.example.com', 'api.example.com@evil.example']) {
@@ -39,7 +39,7 @@ test('userinfo in an allowed address is left to fetch, and no token goes with it
   expect(JSON.stringify([api.requests, api.elsewhere])).not.toContain('access-')
 })
 
-test('what is no URL is left to fetch, in its own words', async () => {
+test('an invalid URL is passed to fetch, which throws its usual error', async () => {
   const { signedIn, fetch } = world()
   const client = await signedIn()
   for (const input of ['/relative', 'https://', '']) {
@@ -48,7 +48,7 @@ test('what is no URL is left to fetch, in its own words', async () => {
   }
 })
 
-test('a URL never holds a token, nor do events [MX16]', async () => {
+test('no URL or event contains a token [MX16]', async () => {
   const { signedIn, as, api, expire } = world()
   const client = await signedIn()
   expire()
@@ -58,14 +58,14 @@ test('a URL never holds a token, nor do events [MX16]', async () => {
   expect(JSON.stringify(client.told)).not.toContain('query=mine')
 })
 
-describe('a caller that sets Authorization itself', () => {
+describe('an Authorization header set by the caller', () => {
   const own = 'Basic bWluZQ=='
   test.each<[string, () => [RequestInfo, RequestInit?]]>([
     ['in an object', () => [`${API}/public`, { headers: { AUTHORIZATION: own } }]],
     ['in Headers', () => [`${API}/public`, { headers: new Headers({ authorization: own }) }]],
     ['in a list', () => [`${API}/public`, { headers: [['Authorization', own]] }]],
     ['in a Request', () => [new Request(`${API}/public`, { headers: { authorization: own } })]],
-  ])('%s wins, and costs neither refresh nor replay [RQ21]', async (_what, args) => {
+  ])('%s is kept, and causes neither refresh nor replay [RQ21]', async (_what, args) => {
     const { signedIn, api, as, expire } = world()
     const client = await signedIn()
     expire()
@@ -74,7 +74,7 @@ describe('a caller that sets Authorization itself', () => {
     expect(as.count('refresh_token')).toBe(0)
   })
 
-  test('gets its own 401 as it came', async () => {
+  test('makes the caller get its own 401 unchanged', async () => {
     const { signedIn, api, as } = world()
     const client = await signedIn()
     const response = await client.fetch(`${API}/me`, { headers: { authorization: own } })
@@ -83,7 +83,7 @@ describe('a caller that sets Authorization itself', () => {
     expect(as.count('refresh_token')).toBe(0)
   })
 
-  test('is not there when the headers of init take the place of those of the Request', async () => {
+  test('is ignored if the headers in init replace those of the Request', async () => {
     const { signedIn, api } = world()
     const client = await signedIn()
     const request = new Request(`${API}/me`, { headers: { authorization: own, 'x-mine': 'no' } })
@@ -92,7 +92,7 @@ describe('a caller that sets Authorization itself', () => {
   })
 })
 
-test('two clients of one store with other ids or issuers never see the session of each other [ST02]', async () => {
+test("two clients of one store with different client IDs or issuers never see each other's session [ST02]", async () => {
   const { signedIn, client } = world()
   await signedIn()
   for (const options of [{ clientId: 'another' }, { issuer: 'https://id.example.com/tenant' }]) {
@@ -101,7 +101,7 @@ test('two clients of one store with other ids or issuers never see the session o
   }
 })
 
-test('an API that repeats in its challenge what it was sent gets none of it into an event or explain() [F6.1]', async () => {
+test('an API that echoes the request in its challenge puts none of it into an event or explain() [F6.1]', async () => {
   const { signedIn, as, fetch } = world()
   const client = await signedIn({
     async fetch(input, init) {

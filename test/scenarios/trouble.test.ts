@@ -12,7 +12,7 @@ const codeOf = async (work: Promise<unknown>) =>
     (error: { code?: string }) => error.code,
   )
 
-/** Clients that share a store, all of which show the session. */
+/** Clients that share a store and all show the session. */
 async function tabs(here: World, count: number) {
   const all = [await here.signedIn(), ...Array.from({ length: count - 1 }, () => here.client())]
   await Promise.all(all.map(tab => tab.start()))
@@ -23,7 +23,7 @@ const json = { 'content-type': 'application/json' }
 const html = { 'content-type': 'text/html' }
 const PAGE = '<!doctype html><h1>Blocked</h1>'
 
-/** A client of an app that only shows its session, and time that passes while it does nothing. */
+/** A client of an app that only shows its session, and time that passes while the app does nothing. */
 async function shownApp(here: World) {
   let underWay = 0
   const lock: Lock = {
@@ -47,7 +47,7 @@ async function shownApp(here: World) {
   return { client, pass }
 }
 
-describe('a refresh token that the token endpoint refuses in words of its own [F2.1]', () => {
+describe('a refresh token that the token endpoint rejects in its own words [F2.1]', () => {
   test.each<[string, Fault]>([
     ['400 without a body', status(400)],
     ['401 without a body', status(401)],
@@ -56,9 +56,9 @@ describe('a refresh token that the token endpoint refuses in words of its own [F
       '400 and an error that is an object',
       status(400, json, '{"error":{"code":12,"message":"TOKEN_EXPIRED"}}'),
     ],
-    ['400 and no error at all', status(400, json, '{"message":"nope"}')],
-    ['200 and an error of its own', status(200, json, '{"error":"token_dead","error_description":"gone"}')],
-  ])('as %s is sent once, and ends the session within two minutes', async (_what, fault) => {
+    ['400 without an error member', status(400, json, '{"message":"nope"}')],
+    ['200 with its own error', status(200, json, '{"error":"token_dead","error_description":"gone"}')],
+  ])('with %s is sent once and ends the session within two minutes', async (_what, fault) => {
     const here = world()
     const { client, pass } = await shownApp(here)
     here.expire()
@@ -72,7 +72,7 @@ describe('a refresh token that the token endpoint refuses in words of its own [F
     expect(client.explain().events).toContainEqual(expect.objectContaining({ type: 'token-error' }))
   })
 
-  test('as GitHub does, ends it at once', async () => {
+  test('the way GitHub does ends it immediately', async () => {
     const here = world()
     const client = await here.signedIn()
     here.expire()
@@ -82,7 +82,7 @@ describe('a refresh token that the token endpoint refuses in words of its own [F
   })
 
   test.each(['invalid_client', 'unauthorized_client', 'unsupported_grant_type'])(
-    'with %s, which is about the app, ends nothing',
+    'with %s, which concerns the app, does not end the session',
     async error => {
       const here = world()
       const { client, pass } = await shownApp(here)
@@ -96,12 +96,12 @@ describe('a refresh token that the token endpoint refuses in words of its own [F
 
   test.each<[string, Fault]>([
     ['401 with a page', status(401, html, PAGE)],
-    ['403 of a firewall', status(403, html, PAGE)],
-    ['404 of a proxy', status(404, html, PAGE)],
+    ['403 from a firewall', status(403, html, PAGE)],
+    ['404 from a proxy', status(404, html, PAGE)],
     ['407', status(407)],
     ['the page of a captive portal', status(200, html, PAGE)],
   ])(
-    'is told from %s, which something in between answers: sent once, kept, and shown',
+    'is not confused with %s from an intermediary, which keeps the session, is sent once and shown',
     async (_what, fault) => {
       const here = world()
       const { client, pass } = await shownApp(here)
@@ -123,7 +123,7 @@ describe('a refresh token that the token endpoint refuses in words of its own [F
     },
   )
 
-  test('while the access token is good, keeps the session in use until it expires', async () => {
+  test('while the access token is valid keeps the session until it expires', async () => {
     const here = world()
     const { client, pass } = await shownApp(here)
     here.clock.advance(250_000)
@@ -137,7 +137,7 @@ describe('a refresh token that the token endpoint refuses in words of its own [F
 })
 
 describe('while refreshes fail [F2.2]', () => {
-  test('every client shows since when and what is wrong, and none of them once it is over', async () => {
+  test('every client shows what is wrong and since when, and none shows it afterwards', async () => {
     const here = world()
     const all = await tabs(here, 5)
     here.expire()
@@ -159,7 +159,7 @@ describe('while refreshes fail [F2.2]', () => {
     for (const tab of all) await expect.poll(() => tab.session).not.toHaveProperty('trouble')
   })
 
-  test('all who share the store wait together: twenty calls in five clients send three requests', async () => {
+  test('all clients of the store wait together: twenty calls in five clients send three requests', async () => {
     const here = world()
     const all = await tabs(here, 5)
     here.expire()
@@ -169,7 +169,7 @@ describe('while refreshes fail [F2.2]', () => {
     expect(here.as.count('refresh_token')).toBe(3)
   })
 
-  test('an idle client tries again by itself, less and less often, and shows that it is over', async () => {
+  test('an idle client retries automatically, less and less often, and shows when it succeeds', async () => {
     const here = world()
     const { client, pass } = await shownApp(here)
     here.expire()
@@ -185,7 +185,7 @@ describe('while refreshes fail [F2.2]', () => {
     expect(client.session).not.toHaveProperty('trouble')
   })
 
-  test('a page that is loaded anew tries at once, but for the time that the server asked for', async () => {
+  test('a reloaded page retries immediately, unless the server asked for a pause', async () => {
     const here = world()
     const client = await here.signedIn()
     here.expire()
@@ -202,7 +202,7 @@ describe('while refreshes fail [F2.2]', () => {
     expect(here.as.count('refresh_token')).toBe(sent)
   })
 
-  test('a wake tries at once, but for the time that the server asked for [F2.13]', async () => {
+  test('waking up retries immediately, unless the server asked for a pause [F2.13]', async () => {
     const here = world()
     const wakes = new Set<() => void>()
     const wake = {

@@ -7,13 +7,13 @@ const world = worlds()
 
 const storeOf = (here: World, name: string): Store => ({ ...sharedStore(here.clock), name })
 
-/** Two clients of one issuer and `client_id`, each with a store of its own. */
+/** Two clients of one issuer and `client_id`, each with its own store. */
 const accounts = (here: World) => {
   const stores = [storeOf(here, 'work'), storeOf(here, 'private')] as const
   return { stores, work: here.client({ store: stores[0] }), own: here.client({ store: stores[1] }) }
 }
 
-/** Begins a sign-in by redirect: the callback URL arrives later. */
+/** Starts a sign-in by redirect. The callback URL arrives later. */
 async function callbackOf(here: World, client: TestClient, subject: string): Promise<string> {
   let callback = ''
   const redirect: UserAgent = {
@@ -31,11 +31,11 @@ async function callbackOf(here: World, client: TestClient, subject: string): Pro
   return callback
 }
 
-test('each of two accounts of one issuer and client gets the answer to its own sign-in only [F8.14]', async () => {
+test('each of two accounts at one issuer and client gets only the response to its own sign-in [F8.14]', async () => {
   const here = world()
   const { work, own } = accounts(here)
   const [forWork, forOwn] = [await callbackOf(here, work, 'alice'), await callbackOf(here, own, 'bob')]
-  // a page hands every answer to all of its clients, in any order
+  // a page passes every response to all of its clients, in any order
   expect(await own.handleCallback(forWork)).toEqual({ handled: false })
   expect(await work.handleCallback(forOwn)).toEqual({ handled: false })
   expect(here.as.tokenRequests).toEqual([])
@@ -46,7 +46,7 @@ test('each of two accounts of one issuer and client gets the answer to its own s
   expect(here.as.count('authorization_code')).toBe(2)
 })
 
-test('the answer to another account is left alone by a client that is signed in [F8.14]', async () => {
+test('a client that is signed in ignores the response to another account [F8.14]', async () => {
   const here = world()
   const { work, own } = accounts(here)
   await work.signIn()
@@ -55,7 +55,7 @@ test('the answer to another account is left alone by a client that is signed in 
   expect(work.session).toMatchObject({ claims: { sub: 'alice' } })
 })
 
-test('an answer of its own that a client does not know any more is still reported as lost [F8.14]', async () => {
+test('a client reports a response to its own forgotten sign-in as lost [F8.14]', async () => {
   const here = world()
   const { work, stores } = accounts(here)
   const callback = await callbackOf(here, work, 'alice')

@@ -26,7 +26,7 @@ test('five clients of one store with an expired token send one refresh request [
   expect(as.reuses).toBe(0)
 })
 
-test('two clients whose news do not reach each other send one refresh request', async () => {
+test('two clients that receive no messages from each other send one refresh request', async () => {
   const { signedIn, client, as, store, clock, expire } = world()
   const deaf = () => sharedStore(clock, { keyValue: store.keyValue, lock: store.lock })
   const first = await signedIn({ store: deaf() })
@@ -37,7 +37,7 @@ test('two clients whose news do not reach each other send one refresh request', 
   expect(as.count('refresh_token')).toBe(1)
 })
 
-test('clients over one file send one refresh request, each with an instance of its own', async () => {
+test('clients with separate instances over one file send one refresh request', async () => {
   const { signedIn, client, as, expire } = world()
   const path = join(tempFolder(), 'tokens.json')
   const first = await signedIn({ store: file(path) })
@@ -48,7 +48,7 @@ test('clients over one file send one refresh request, each with an instance of i
   expect(as.count('refresh_token')).toBe(1)
 })
 
-test('one after the other they rotate, and each presents only the newest refresh token', async () => {
+test('clients that refresh one after the other each present only the newest refresh token', async () => {
   const { signedIn, client, as, expire } = world()
   const all = [await signedIn(), client()]
   for (let round = 0; round < 6; round++) {
@@ -60,7 +60,7 @@ test('one after the other they rotate, and each presents only the newest refresh
   expect(as.reuses).toBe(0)
 })
 
-test('a sign-in and a sign-out in one are seen by the other', async () => {
+test('each client sees a sign-in and a sign-out in the other', async () => {
   const { client, clock } = world()
   const [one, other] = [client(), client()]
   await Promise.all([one.start(), other.start()])

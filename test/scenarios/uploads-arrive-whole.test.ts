@@ -38,17 +38,17 @@ const uploads: Record<string, (url: string) => Parameters<typeof fetch>> = {
 }
 
 describe.each(Object.entries(uploads))('%s', (_name, upload) => {
-  /** What the body is when nobody sends it. */
+  /** The body when it is not sent. */
   const expected = async () =>
     fingerprint(new Uint8Array(await new Request(...upload('http://nowhere.example/')).arrayBuffer()))
 
-  test('arrives whole', async () => {
+  test('arrives complete', async () => {
     expect((await client.fetch(...upload(`${server.origin}/plain`))).status).toBe(200)
     expect(server.records).toHaveLength(1)
     expect(server.records[0]).toMatchObject(await expected())
   })
 
-  test('arrives whole again when a 401 makes it go out once more', async () => {
+  test('arrives complete again when a 401 causes a replay', async () => {
     expect((await client.fetch(...upload(`${server.origin}/401-once/`))).status).toBe(200)
     const print = await expected()
     expect(server.records).toMatchObject([print, print])
@@ -57,22 +57,22 @@ describe.each(Object.entries(uploads))('%s', (_name, upload) => {
 })
 
 describe('a stream of 50 MB', () => {
-  test('arrives whole', async () => {
+  test('arrives complete', async () => {
     const { stream, sha256 } = streamOf(50 * MB)
     expect((await client.fetch(`${server.origin}/plain`, streamed(stream))).status).toBe(200)
     expect(server.records).toMatchObject([{ sha256: sha256(), length: 50 * MB }])
   })
 
-  test('goes out once, and its 401 comes back', async () => {
+  test('is sent once, and the caller gets its 401', async () => {
     const { stream, sha256 } = streamOf(50 * MB)
     const response = await client.fetch(`${server.origin}/401-once/`, streamed(stream))
     expect([response.status, await response.text()]).toEqual([401, '401'])
     expect(server.records).toMatchObject([{ sha256: sha256(), length: 50 * MB }])
   })
 
-  // Node's fetch keeps a copy of its own of what it sends, unless it is told that no redirect will be followed
+  // Node's fetch keeps a copy of what it sends, unless redirects are disabled
   test.each(['follow', 'error'])(
-    'costs less than 1 MB more than by bare fetch, with redirect: %s',
+    'uses less than 1 MB more memory than with plain fetch, with redirect: %s',
     async redirect => {
       const growth: Record<string, number> = {}
       for (const how of ['bare', 'client']) {

@@ -15,7 +15,7 @@ const unauthorized = (challenge = 'Bearer error="invalid_token"') =>
   new Response(null, { status: 401, headers: { 'www-authenticate': challenge } })
 const jwt = (text: string) => new Response(text, { headers: { 'content-type': 'application/jwt' } })
 
-/** A server with a UserInfo endpoint that takes only the newest access token, or answers as it is told. */
+/** A server with a UserInfo endpoint that accepts only the newest access token, or responds as the test says. */
 function world(answer?: Answer, options: Parameters<typeof worldsOf>[0] = {}) {
   const here = worldsOf({ key, ...options })
   Object.assign(here.as.metadata, { userinfo_endpoint: ENDPOINT })
@@ -31,12 +31,12 @@ function world(answer?: Answer, options: Parameters<typeof worldsOf>[0] = {}) {
     requests.push(request)
     return (answer ?? usual)(request)
   }
-  // the API is somewhere else: nothing here is an allowed origin
+  // the API is elsewhere: no address here is an allowed origin
   const signedIn = (own: Parameters<World['signedIn']>[0] = {}) => here.signedIn({ fetch, ...own })
   return { ...here, requests, signedIn, app: () => here.client({ fetch }) }
 }
 
-test('the claims come for the access token in the header, and in no other place [UI02]', async () => {
+test('the request carries the access token in the header and nowhere else [UI02]', async () => {
   const { signedIn, requests } = world()
   const client = await signedIn()
   const before = client.session
@@ -50,7 +50,7 @@ test('the claims come for the access token in the header, and in no other place 
   expect(await request?.text()).toBe('')
 })
 
-test('the access token goes to that endpoint, and client.fetch does not send it there', async () => {
+test('the access token is sent to that endpoint, and client.fetch does not send it there', async () => {
   const { signedIn, requests } = world()
   const client = await signedIn()
   await userInfo(client)
@@ -58,7 +58,7 @@ test('the access token goes to that endpoint, and client.fetch does not send it 
   expect(requests.map(request => request.headers.has('authorization'))).toEqual([true, false])
 })
 
-test('claims about somebody else are refused, and no claim is taken over [UI01]', async () => {
+test('claims about another user are rejected, and no claim is used [UI01]', async () => {
   const { signedIn } = world(() => json({ sub: 'mallory', name: 'Mallory' }))
   const client = await signedIn()
   const before = client.session
@@ -70,7 +70,7 @@ test('claims about somebody else are refused, and no claim is taken over [UI01]'
   expect(client.session).toBe(before)
 })
 
-describe('a signed answer', () => {
+describe('a signed response', () => {
   const claims = { iss: 'https://id.example.com', aud: 'app', sub: 'alice', name: 'Alice' }
   const other = signingKey()
 
@@ -86,13 +86,13 @@ describe('a signed answer', () => {
   test.each<[string, () => string | Promise<string>]>([
     ['of another issuer', () => key.sign({ ...claims, iss: 'https://evil.example' })],
     ['for another client', () => key.sign({ ...claims, aud: 'other' })],
-    ['about somebody else', () => key.sign({ ...claims, sub: 'mallory' })],
-    ['under a key of somebody else', () => other.sign(claims)],
+    ['about another user', () => key.sign({ ...claims, sub: 'mallory' })],
+    ['signed with a foreign key', () => other.sign(claims)],
     ['without a signature', () => unsigned('none')],
-    ['under a secret', () => `${unsigned('HS256')}c2ln`],
+    ['signed with a secret', () => `${unsigned('HS256')}c2ln`],
     ['that is encrypted', () => 'eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ.a.b.c.d'],
-    ['that is nothing', () => 'x.y.z'],
-  ])('is refused: one %s [UI03]', async (_, text) => {
+    ['that is empty', () => 'x.y.z'],
+  ])('is rejected if it is one %s [UI03]', async (_, text) => {
     const { signedIn } = world(async () => jwt(await text()))
     await expect(userInfo(await signedIn())).rejects.toMatchObject({
       code: 'ERR_SERVER',
@@ -100,7 +100,7 @@ describe('a signed answer', () => {
     })
   })
 
-  test('is asked for and insisted on where the client is registered for it [UI03]', async () => {
+  test('is requested and required if the client is registered for it [UI03]', async () => {
     const { signedIn, requests } = world()
     await expect(userInfo(await signedIn(), { signedResponseAlg: 'RS256' })).rejects.toMatchObject({
       error: 'invalid_response',
@@ -109,7 +109,7 @@ describe('a signed answer', () => {
     expect(requests[0]?.headers.get('accept')).toBe('application/jwt')
   })
 
-  test('under a key that the server has since a moment ago is read', async () => {
+  test('signed with a brand-new key of the server is read', async () => {
     const rotated = signingKey('key-2')
     let current = key
     const here = world(async () => jwt(await current.sign(claims)), {
@@ -121,8 +121,8 @@ describe('a signed answer', () => {
   })
 })
 
-describe('an access token that the endpoint refuses', () => {
-  test('is refreshed once, and the request sent once more [UI05]', async () => {
+describe('an access token that the endpoint rejects', () => {
+  test('is refreshed once, and the request is replayed [UI05]', async () => {
     const { as, signedIn, requests } = world()
     const client = await signedIn()
     as.revokeAccessTokens()
@@ -131,7 +131,7 @@ describe('an access token that the endpoint refuses', () => {
     expect(as.count('refresh_token')).toBe(1)
   })
 
-  test('is not refreshed again and again where that does not help [UI05]', async () => {
+  test('is not refreshed again if that does not help [UI05]', async () => {
     const { as, signedIn } = world(() => unauthorized())
     const client = await signedIn()
     for (let i = 0; i < 5; i++) {
@@ -145,7 +145,7 @@ describe('an access token that the endpoint refuses', () => {
     expect(client.session.status).toBe('signed-in')
   })
 
-  test('says that the session is over where it is', async () => {
+  test('reports that the session has ended if it has', async () => {
     const { as, signedIn } = world()
     const client = await signedIn()
     as.revokeAccessTokens()
@@ -156,7 +156,7 @@ describe('an access token that the endpoint refuses', () => {
     })
   })
 
-  test('for a want of scope is not refreshed', async () => {
+  test('for missing scope is not refreshed', async () => {
     const { as, signedIn } = world(
       () =>
         new Response(null, {
@@ -169,7 +169,7 @@ describe('an access token that the endpoint refuses', () => {
   })
 })
 
-test('two requests at once with an expired token cause one refresh', async () => {
+test('two simultaneous requests with an expired token cause one refresh', async () => {
   const { as, signedIn, expire } = world()
   const client = await signedIn()
   expire()
@@ -177,7 +177,7 @@ test('two requests at once with an expired token cause one refresh', async () =>
   expect(as.count('refresh_token')).toBe(1)
 })
 
-test('access tokens that are presented in another way are presented so here', async () => {
+test('access tokens of another scheme are presented with that scheme here too', async () => {
   const { as, signedIn, requests } = world(() => json({ sub: 'alice' }))
   as.moreMembers = { token_type: 'DPoP' }
   let proofs = 0
@@ -186,7 +186,7 @@ test('access tokens that are presented in another way are presented so here', as
       authorization: `DPoP ${accessToken}`,
       dpop: `${method} ${url} ${++proofs}`,
     }),
-    answered: () => proofs === 1, // wants another proof
+    answered: () => proofs === 1, // requires another proof
   }
   const client = await signedIn({ extensions: [() => ({ tokenType: 'dpop', presentation })] })
   expect(await userInfo(client)).toEqual({ sub: 'alice' })
@@ -197,11 +197,11 @@ test('access tokens that are presented in another way are presented so here', as
   ])
 })
 
-describe('an answer that is none', () => {
+describe('an invalid response', () => {
   test.each<[string, Answer, object]>([
     ['503', () => new Response('', { status: 503 }), { code: 'ERR_NETWORK', reason: 'unavailable' }],
     [
-      'a portal',
+      'a captive portal',
       () => new Response('<p>Room?', { headers: { 'content-type': 'text/html' } }),
       {
         code: 'ERR_NETWORK',
@@ -214,8 +214,8 @@ describe('an answer that is none', () => {
       { code: 'ERR_NETWORK', reason: 'not_the_server' },
     ],
     ['no sub', () => json({ name: 'Alice' }), { code: 'ERR_SERVER', error: 'invalid_response' }],
-    ['a list', () => json([]), { code: 'ERR_SERVER', error: 'invalid_response' }],
-  ])('has a typed error: %s', async (_, answer, error) => {
+    ['an array', () => json([]), { code: 'ERR_SERVER', error: 'invalid_response' }],
+  ])('throws a typed error: %s', async (_, answer, error) => {
     const { signedIn } = world(answer)
     const client = await signedIn()
     await expect(userInfo(client)).rejects.toMatchObject(error)
@@ -223,7 +223,7 @@ describe('an answer that is none', () => {
   })
 })
 
-test('nobody who is signed in, no ID Token and no endpoint are told apart', async () => {
+test('separate errors report no session, no ID Token and no endpoint', async () => {
   const here = world()
   await expect(userInfo(here.app())).rejects.toMatchObject({
     code: 'ERR_AUTHORIZATION_REQUIRED',

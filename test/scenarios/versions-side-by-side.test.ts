@@ -6,7 +6,7 @@ import { worlds } from '../support/world.ts'
 const world = worlds()
 const unusable = { status: 'signed-out', reason: 'unusable_record' }
 
-/** A store with a session that is bound to a key, as a newer version of the app has made it. */
+/** A store with a key-bound session, as a newer version of the app creates it. */
 async function bound() {
   const here = world()
   await here.signedIn()
@@ -15,8 +15,8 @@ async function bound() {
   return { here, key }
 }
 
-describe('a client without dpop() beside one that has it [F1.6]', () => {
-  test('says what is there, and leaves it as it is', async () => {
+describe('a client without dpop() next to one that has it [F1.6]', () => {
+  test('reports the session and leaves it unchanged', async () => {
     const { here, key } = await bound()
     const before = await here.store.keyValue.get(key)
     const old = here.client()
@@ -30,7 +30,7 @@ describe('a client without dpop() beside one that has it [F1.6]', () => {
     expect(here.api.requests).toEqual([])
   })
 
-  test('shows so in the middle of a session that the newer one has bound', async () => {
+  test('reports during its session that the newer client has bound it', async () => {
     const here = world()
     const old = await here.signedIn()
     const [key = ''] = (await here.store.keyValue.keys('')).filter(name => name.endsWith(' session'))
@@ -43,7 +43,7 @@ describe('a client without dpop() beside one that has it [F1.6]', () => {
     await expect.poll(() => old.session).toEqual(unusable)
   })
 
-  test('signs out of it as of any other: revoked, told, and for everyone', async () => {
+  test('can sign out of it like of any other: revoked, reported, and for all clients', async () => {
     const { here } = await bound()
     const newer = here.client({ extensions: [dpop()] })
     expect(await newer.start()).toMatchObject({ status: 'signed-in' })
@@ -58,8 +58,8 @@ describe('a client without dpop() beside one that has it [F1.6]', () => {
   })
 })
 
-describe('a record of a later version of latchkey [F1.6]', () => {
-  test('is named by every call, and neither sign-out nor time removes it', async () => {
+describe('a record from a later version of latchkey [F1.6]', () => {
+  test('is reported by every call, and neither a sign-out nor time removes it', async () => {
     const { here, key } = await bound()
     const later = { schema: 2, anything: 'else' }
     await here.store.keyValue.update(key, () => later)
@@ -74,7 +74,7 @@ describe('a record of a later version of latchkey [F1.6]', () => {
     expect(await here.store.keyValue.get(key)).toEqual(later)
   })
 
-  test('gives way to the user who signs in', async () => {
+  test('is replaced when the user signs in', async () => {
     const { here, key } = await bound()
     await here.store.keyValue.update(key, () => ({ schema: 2 }))
     const client = here.client()

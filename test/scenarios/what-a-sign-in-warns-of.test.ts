@@ -16,7 +16,7 @@ describe('a server that announces PKCE methods without S256', () => {
     return here
   }
 
-  test('is not signed in to, and the error names the quirk that would allow it [AR03]', async () => {
+  test('is rejected at sign-in, and the error names the quirk that would accept it [AR03]', async () => {
     const here = without()
     const away = leaving(here.as)
     await expect(here.client(away).signIn()).rejects.toMatchObject({
@@ -28,7 +28,7 @@ describe('a server that announces PKCE methods without S256', () => {
     expect(await here.stored(' transaction ')).toEqual([])
   })
 
-  test('gets S256 all the same where the quirk is named, with a warning [AR03]', async () => {
+  test('gets S256 anyway if the quirk is set, with a warning [AR03]', async () => {
     const here = without()
     const client = await here.signedIn({ quirks: ['pkce_not_announced'] satisfies Quirk[] })
     expect(client.session.status).toBe('signed-in')
@@ -36,7 +36,7 @@ describe('a server that announces PKCE methods without S256', () => {
   })
 })
 
-test('a server that announces no PKCE methods gets S256 and a nonce all the same [AR04]', async () => {
+test('a server that announces no PKCE methods still gets S256 and a nonce [AR04]', async () => {
   const here = world()
   delete (here.as.metadata as Partial<typeof here.as.metadata>).code_challenge_methods_supported
   const away = leaving(here.as)
@@ -60,7 +60,7 @@ describe('a sign-in that asks for offline_access', () => {
     return client
   }
 
-  test('and brings no refresh token is warned of once, with what may help [F6.7, AR11]', async () => {
+  test('but gets no refresh token causes one warning, with possible remedies [F6.7, AR11]', async () => {
     const client = await signIn(undefined)
     expect(warningsOf(client, 'offline_access')).toEqual([
       expect.objectContaining({ message: expect.stringContaining('prompt: "consent"') }),
@@ -68,11 +68,11 @@ describe('a sign-in that asks for offline_access', () => {
     expect(warningsOf(client, 'no_refresh_token')).toEqual([])
   })
 
-  test('and brings one is not warned of [F6.7, AR11]', async () => {
+  test('and gets one causes no warning [F6.7, AR11]', async () => {
     expect((await signIn('refresh')).types()).not.toContain('warning')
   })
 
-  test('never adds prompt by itself [AR11]', async () => {
+  test('never adds prompt automatically [AR11]', async () => {
     const here = world()
     const away = leaving(here.as)
     await here.client({ userAgent: away.userAgent, scope: 'openid offline_access' }).signIn()
@@ -80,7 +80,7 @@ describe('a sign-in that asks for offline_access', () => {
   })
 })
 
-test('a sign-in without a refresh token says so at once and names offline_access', async () => {
+test('a sign-in without a refresh token warns immediately and names offline_access', async () => {
   const here = world()
   here.as.failNext.push(altered({ refresh_token: undefined }))
   const client = await here.signedIn()
@@ -90,7 +90,7 @@ test('a sign-in without a refresh token says so at once and names offline_access
   expect(warningsOf(await here.signedIn(), 'no_refresh_token')).toEqual([])
 })
 
-describe('two issuers that answer to one redirect URI', () => {
+describe('two issuers that use one redirect URI', () => {
   const two = (announced: boolean) => {
     const one = world()
     const other = world({ issuer: 'https://other.example.com' })
@@ -98,7 +98,7 @@ describe('two issuers that answer to one redirect URI', () => {
     return { one, other, store: sharedStore(one.clock) }
   }
 
-  test('are warned of, or refused with strict, where they do not say whose an answer is [RS07, NA06]', async () => {
+  test('cause a warning, or an error with strict, if they do not identify themselves in responses [RS07, NA06]', async () => {
     const { one, other, store } = two(false)
     const alone = await one.signedIn({ store })
     expect(warningsOf(alone, 'mix_up')).toEqual([])
@@ -110,13 +110,13 @@ describe('two issuers that answer to one redirect URI', () => {
     await expect(strict.signIn()).rejects.toMatchObject({ code: 'ERR_CONFIGURATION' })
   })
 
-  test('are not warned of where they say it [RS07]', async () => {
+  test('cause no warning if they identify themselves [RS07]', async () => {
     const { one, other, store } = two(true)
     await one.signedIn({ store })
     expect(warningsOf(await other.signedIn({ store }), 'mix_up')).toEqual([])
   })
 
-  test('each finish their own sign-ins only: the answer of one is left byte for byte by the other [RS06, RS07]', async () => {
+  test("complete only their own sign-ins: one client leaves the other's response unchanged [RS06, RS07]", async () => {
     const { one, other, store } = two(false)
     const away = leaving(one.as)
     await one.client({ store, userAgent: away.userAgent }).signIn()
@@ -130,7 +130,7 @@ describe('two issuers that answer to one redirect URI', () => {
     expect(await one.client({ store, page }).start()).toMatchObject({ status: 'signed-in' })
   })
 
-  test('of which one answers in the name of the other is refused, and the code goes to nobody [RS06]', async () => {
+  test("do not get the code if one responds in the other's name [RS06]", async () => {
     const { one, other, store } = two(true)
     const away = leaving(one.as)
     const client = one.client({ store, userAgent: away.userAgent })

@@ -19,7 +19,7 @@ const warningsOf = (client: TestClient, topic: string) =>
 describe('a warning', () => {
   test.for([
     [
-      'on the console where the app says nothing',
+      'on the console if the app sets no logger',
       'console',
       /^latchkey: "clientAuthentication" .* \(warning "client_secret"\)$/m,
     ],
@@ -38,7 +38,7 @@ describe('a warning', () => {
     expect(said.err).not.toContain('not-so-secret')
   })
 
-  test('goes to the logger of the app, one of each topic, and is an event all the same [F4.3]', async () => {
+  test("goes to the app's logger, once per topic, and is still emitted as an event [F4.3]", async () => {
     const here = world()
     const logger = log()
     const client = await here.signedIn({ logger, fetch: refusing(here) })
@@ -48,7 +48,7 @@ describe('a warning', () => {
     expect(warningsOf(client, 'origin_not_allowed')).toHaveLength(2)
   })
 
-  test('of a page that leaves to sign in is told again by the page that gets the answer [F4.3]', async () => {
+  test('from a page that leaves for a sign-in is repeated by the page that gets the response [F4.3]', async () => {
     const here = world()
     here.as.metadata.code_challenge_methods_supported = ['plain']
     const quirks = ['pkce_not_announced'] satisfies Quirk[]
@@ -62,7 +62,7 @@ describe('a warning', () => {
     expect(warningsOf(client, 'quirk')).toHaveLength(1)
   })
 
-  test('that the logger of the app fails on is no failure of a call [F4.3]', async () => {
+  test("that makes the app's logger throw does not fail a call [F4.3]", async () => {
     const here = world()
     const warn = () => {
       throw new Error('no console')
@@ -72,7 +72,7 @@ describe('a warning', () => {
   })
 })
 
-/** APIs that nobody has named answer 401. */
+/** APIs that are in no list respond with 401. */
 const refusing =
   (here: World): typeof fetch =>
   async (input, init) => {
@@ -80,8 +80,8 @@ const refusing =
     return url.includes('.example/') ? new Response('who?', { status: 401 }) : here.fetch(input, init)
   }
 
-describe('a 401 of an API that is in no list', () => {
-  test('is warned of once for each origin, by the names of the lists [F4.2]', async () => {
+describe('a 401 from an API that is in no list', () => {
+  test('causes one warning per origin, which names the lists [F4.2]', async () => {
     const here = world()
     const client = await here.signedIn({ fetch: refusing(here) })
     for (let time = 0; time < 3; time++) {
@@ -95,9 +95,9 @@ describe('a 401 of an API that is in no list', () => {
   })
 
   test.each<[string, (client: TestClient) => Promise<unknown>]>([
-    ['of an API that is in a list', client => client.fetch(`${API}/always-401`)],
+    ['from an API that is in a list', client => client.fetch(`${API}/always-401`)],
     [
-      'to a call with an Authorization header of its own',
+      'to a call with its own Authorization header',
       client => client.fetch('https://one.example/', { headers: { authorization: 'Basic abc' } }),
     ],
     [
@@ -112,7 +112,7 @@ describe('a 401 of an API that is in no list', () => {
         await client.fetch('https://one.example/')
       },
     ],
-  ])('is not warned of when it is one %s [F4.2]', async (_what, call) => {
+  ])('causes no warning if it is one %s [F4.2]', async (_what, call) => {
     const here = world()
     const client = await here.signedIn({ fetch: refusing(here) })
     await call(client)
@@ -120,7 +120,7 @@ describe('a 401 of an API that is in no list', () => {
   })
 })
 
-test('the standard claims of a session have their types, and are what the ID Token says [F4.9]', async () => {
+test('the standard claims of a session have types and match the ID Token [F4.9]', async () => {
   const here = world()
   here.as.idTokenClaims = { name: 'Alice', email_verified: true, roles: ['admin'] }
   const { session } = await here.signedIn()
@@ -142,7 +142,7 @@ describe('the page after a sign-in', () => {
     return { page, client }
   }
 
-  test('is shown by `navigate`, from a clean address, once the session is there [F4.5]', async () => {
+  test('is shown by `navigate`, from a clean address, after the session has started [F4.5]', async () => {
     const seen: unknown[] = []
     const made = returning({
       navigate: path => void seen.push(path),
@@ -153,7 +153,7 @@ describe('the page after a sign-in', () => {
     expect(client.session.status).toBe('signed-in')
   })
 
-  test('is not shown where the app has moved on while the sign-in was finished [F4.5]', async () => {
+  test('is not shown if the app has navigated during the sign-in [F4.5]', async () => {
     const here = world()
     const away = leaving(here.as)
     await here.client({ userAgent: away.userAgent }).signIn({ returnTo: '/notes' })
@@ -187,12 +187,12 @@ describe('the page after a sign-in', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('a blocked navigation'))],
-  ])('does not fail the sign-in where `navigate` %s [F4.5]', async ([, navigate]) => {
+  ])('does not fail the sign-in if `navigate` %s [F4.5]', async ([, navigate]) => {
     const { client } = await returning({ navigate })
     expect(client.session.status).toBe('signed-in')
   })
 
-  test('is the address only, without `navigate`, or where that throws [F4.5]', async () => {
+  test('is only put in the address without `navigate`, or if it throws [F4.5]', async () => {
     const navigate = () => {
       throw new TypeError('no router yet')
     }
@@ -216,7 +216,7 @@ describe('signIn() with a signal', () => {
     return { userAgent, closed: () => closed }
   }
 
-  test('ends with its reason, closes what was opened, and leaves nobody signing in [F4.12]', async () => {
+  test("rejects with the signal's reason, closes the window, and no longer shows signing in [F4.12]", async () => {
     const here = world()
     const { userAgent, closed } = waiting()
     const client = here.client({ userAgent })
@@ -232,7 +232,7 @@ describe('signIn() with a signal', () => {
     expect(client.session.status).toBe('signed-out')
   })
 
-  test("is not begun where it has been aborted, and ends nobody else's sign-in [F4.12]", async () => {
+  test('does not start if already aborted, and does not affect another sign-in [F4.12]', async () => {
     const here = world()
     const client = here.client()
     await expect(client.signIn({ signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })

@@ -12,11 +12,11 @@ import { type World, worlds } from '../support/world.ts'
 const world = worlds()
 const tempFolder = tempFolders()
 
-/** A request as whoever is handed it can read it. */
+/** A request as any code that receives it can read it. */
 const readable = async (request: Request) =>
   JSON.stringify([request.url, [...request.headers], await request.text()])
 
-/** What a `fetch` that writes down everything got to see, and gave back. */
+/** What a `fetch` that records everything saw and returned. */
 function spyOn(fetch: Fetch) {
   const sent: { url: string; text: string }[] = []
   const received: string[] = []
@@ -41,7 +41,7 @@ async function wholeLife(here: World, client: Awaited<ReturnType<World['signedIn
   return [first, second] as const
 }
 
-test('the fetch handed to createClient is the transport: it sees the code, every token and the calls with them [MX17]', async () => {
+test('the fetch passed to createClient is the transport: it sees the code, every token and all calls with them [MX17]', async () => {
   const here = world()
   const { spy, sent, received } = spyOn(here.fetch)
   const client = await here.signedIn({ fetch: spy })
@@ -55,7 +55,7 @@ test('the fetch handed to createClient is the transport: it sees the code, every
   expect(toApi).toEqual([expect.stringContaining(first), expect.stringContaining(second)])
 })
 
-test('what is wrapped around client.fetch, such as hooks of ky, sees calls and answers without a token [MX17]', async () => {
+test('a wrapper around client.fetch, such as ky hooks, sees calls and responses without a token [MX17]', async () => {
   const here = world()
   const client = await here.signedIn()
   const seen: string[] = []
@@ -86,7 +86,7 @@ test('what is wrapped around client.fetch, such as hooks of ky, sees calls and a
   expect([...here.as.secrets].filter(secret => seen.join().includes(secret))).toEqual([])
 })
 
-test('who holds the client has its access token and its calls, also where the tokens are in memory', async () => {
+test('code that has the client can get its access token and make calls, even if the tokens are in memory', async () => {
   const here = world()
   const client = await here.signedIn({ store: memory() })
   const foreign = async ({ getAccessToken, fetch }: typeof client) =>
@@ -116,7 +116,7 @@ test.each<[string, () => { store: Store; kept: () => string }]>([
       return { store, kept: () => [...place.values()].join() }
     },
   ],
-])('%s keeps the tokens as they are: who can read the place has them', async (_name, open) => {
+])('%s stores the tokens unencrypted: code that can read the store has them', async (_name, open) => {
   const here = world()
   const { store, kept } = open()
   const client = await here.signedIn({ store })

@@ -4,7 +4,7 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-test('a POST that an API refused with 401 is sent again once, since it did nothing [RQ17]', async () => {
+test('a POST that an API rejected with 401 is replayed once, because the API has not processed it [RQ17]', async () => {
   const { signedIn, as, api } = world()
   const client = await signedIn()
   as.revokeAccessTokens()
@@ -17,7 +17,7 @@ test.each<[string, () => Response]>([
   ['500', () => new Response(null, { status: 500 })],
   ['503', () => new Response(null, { status: 503, headers: { 'retry-after': '0' } })],
   ['a connection that breaks', () => Response.error()],
-])("a POST that meets %s is not sent again, and its end is the caller's [RQ17]", async (_what, answer) => {
+])('a POST that meets %s is not replayed, and the caller gets the result [RQ17]', async (_what, answer) => {
   const here = world()
   let sent = 0
   const client = await here.signedIn({
@@ -35,7 +35,7 @@ test.each<[string, () => Response]>([
   expect(here.as.count('refresh_token')).toBe(0)
 })
 
-test('what a JWT access token says of itself decides nothing: its expiry, audience or scope [RQ22]', async () => {
+test('latchkey ignores the expiry, audience and scope inside a JWT access token [RQ22]', async () => {
   const here = world()
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const claims = { exp: 1, aud: 'https://other.example', scope: 'nothing', iss: 'https://other.example' }

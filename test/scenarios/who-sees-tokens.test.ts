@@ -6,7 +6,7 @@ import { worlds } from '../support/world.ts'
 
 const world = worlds()
 
-test('the fetch that an app hands in is the transport and sees tokens; its listeners and logs do not [MX17]', async () => {
+test("an app's fetch is the transport and sees tokens; its listeners and logs do not [MX17]", async () => {
   const here = world()
   const sent: string[] = []
   const client = await here.signedIn({
@@ -28,7 +28,7 @@ test('the fetch that an app hands in is the transport and sees tokens; its liste
   expect([...here.as.secrets].filter(secret => seen.includes(secret))).toEqual([])
 })
 
-test('no line break of an app gets into a header, an address or a form as one [MX18]', async () => {
+test('no line break from an app is sent as such in a header, an address or a form [MX18]', async () => {
   const odd = 'app\r\nX-Evil: 1'
   const here = world({ clientId: odd })
   const away = leaving(here.as)
@@ -52,7 +52,7 @@ test('no line break of an app gets into a header, an address or a form as one [M
   expect([String(query), ...sent].filter(text => /[\r\n]|\\r|\\n/.test(text))).toEqual([])
 })
 
-test('a code is exchanged by a form with the redirect URI, the verifier and the client of its request [TR03]', async () => {
+test('a code is exchanged in a form with the redirect URI, the verifier and the client of its request [TR03]', async () => {
   const here = world()
   const away = leaving(here.as)
   const sent: { url: string; method: string; type: string | null; form: URLSearchParams }[] = []

@@ -5,7 +5,7 @@ import { agreeable, worlds } from '../support/world.ts'
 
 const world = worlds()
 
-test('the client for browsers works where there is no window, no document and no localStorage, and a restart keeps the session', async () => {
+test('the browser client works without a window, document and localStorage, and a restart keeps the session', async () => {
   for (const global of ['window', 'document', 'indexedDB']) {
     expect(global in globalThis).toBe(false) // Node has none of these, like an extension's worker
   }
@@ -35,7 +35,7 @@ test('the client for browsers works where there is no window, no document and no
   expect(as.count('refresh_token')).toBe(1)
 })
 
-test('a store is chosen by what there is: without any, tokens are in memory and nothing throws', async () => {
+test('the client selects an available store; if there is none, tokens are in memory and nothing throws', async () => {
   const { as, fetch, clock } = world()
   const client = createClient({
     issuer: as.issuer,

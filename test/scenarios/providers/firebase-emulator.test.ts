@@ -28,7 +28,7 @@ let url: string
 let settings: ProtectOptions
 const clients: Client[] = []
 
-// on a busy machine, its thousands of files take their time
+// on a busy machine, installing its thousands of files takes a while
 beforeAll(async () => {
   emulator = await startFirebaseEmulator()
   const { projectId } = emulator
@@ -82,14 +82,14 @@ describe('a sign-in at the real Auth emulator', () => {
     ['an e-mail address and a password', () => withPassword({ email: 'alice@example.com', password })],
     ['nothing', anonymously],
     ["Google's ID Token", () => withIdentityProvider({ providerId: 'google.com', idToken: googleIdToken })],
-  ])('with %s begins a session that the API takes, also after a refresh', async (_what, userAgent) => {
+  ])('with %s starts a session that the API accepts, also after a refresh', async (_what, userAgent) => {
     const { client, uid } = await signedIn(userAgent())
     expect(await (await client.fetch(url)).json()).toEqual({ who: uid })
     await client.getAccessToken({ forceRefresh: true })
     expect(await (await client.fetch(url)).json()).toEqual({ who: uid })
   })
 
-  test('with a custom token brings the claims that the server put into it', async () => {
+  test('with a custom token returns the claims that the server put into it', async () => {
     const custom = JSON.stringify({ uid: 'carol', claims: { role: 'editor' } })
     const { client } = await signedIn(withCustomToken(custom))
     await client.getAccessToken({ forceRefresh: true })
@@ -102,7 +102,7 @@ describe('a sign-in at the real Auth emulator', () => {
     ['EMAIL_EXISTS', withNewUser({ email: 'alice@example.com', password })],
     ['WEAK_PASSWORD', withNewUser({ email: 'bob@example.com', password: '12345' })],
     ['INVALID_CUSTOM_TOKEN', withCustomToken('{')],
-  ])('that is refused with %s has that code as its error', async (error, userAgent) => {
+  ])('that is rejected with %s has that code as its error', async (error, userAgent) => {
     await expect(clientOf().signIn({ userAgent })).rejects.toMatchObject({
       code: 'ERR_CALLBACK',
       reason: 'authorization_error',
@@ -125,7 +125,7 @@ describe('a user of the real Auth emulator', () => {
       'is deleted',
       uid => emulator.asOwner('POST', 'identitytoolkit.googleapis.com/v1/accounts:delete', { localId: uid }),
     ],
-  ])('who %s is refused by the API, and the refresh ends the session as expired', async (_what, end) => {
+  ])('who %s is rejected by the API, and the refresh ends the session as expired', async (_what, end) => {
     const { client, uid } = await signedIn(anonymously())
     await end(uid)
     expect((await client.fetch(url)).status).toBe(401)
@@ -133,12 +133,12 @@ describe('a user of the real Auth emulator', () => {
   })
 })
 
-describe('an API that takes the tokens of the Auth emulator', () => {
+describe('an API that accepts tokens of the Auth emulator', () => {
   const claimsOf = (accessToken: string) =>
     JSON.parse(Buffer.from(accessToken.split('.')[1] ?? '', 'base64url').toString())
   const unsigned = (claims: object) => jwt({ alg: 'none', typ: 'JWT' }, { ...claims }, undefined)
 
-  test('refuses what is not a token of its own, signed or not', async () => {
+  test('rejects other tokens, signed or not', async () => {
     const judge = protect(settings)
     const { client } = await signedIn(anonymously())
     const token = await client.getAccessToken()
@@ -155,15 +155,15 @@ describe('an API that takes the tokens of the Auth emulator', () => {
     expect(await reasonOf(jwt({ alg: 'RS256' }, claims, google.privateKey))).toBe('wrong_algorithm')
   })
 
-  test('refuses them without the option', async () => {
+  test('rejects them without the option', async () => {
     const { client } = await signedIn(anonymously())
     const { issuer, ...others } = settings
     const judge = protect({ ...others, issuer: (issuer as { issuer: string }).issuer })
     expect(await judge(requestWith(await client.getAccessToken()))).toMatchObject({ reason: 'not_a_token' })
   })
 
-  // the last one: nobody can sign in any more
-  test('takes none while no emulator runs, and the session is kept', async () => {
+  // the last test: no user can sign in after it
+  test('accepts none while no emulator runs, and the session is kept', async () => {
     const { client } = await signedIn(anonymously())
     await emulator.close()
     expect((await client.fetch(url)).status).toBe(503)

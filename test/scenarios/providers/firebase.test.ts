@@ -44,7 +44,7 @@ test.each<[string, () => UserAgent, string]>([
     () => withIdentityProvider({ providerId: 'google.com', idToken: 'google-id-token' }),
     'google-1',
   ],
-])('a sign-in with %s begins a session whose ID Token is the access token', async (_what, userAgent, who) => {
+])('a sign-in with %s starts a session whose ID Token is the access token', async (_what, userAgent, who) => {
   const { client, firebase } = world()
   await client.signIn({ userAgent: userAgent() })
   expect(client.session).toMatchObject({ status: 'signed-in', claims: { sub: who } })
@@ -63,7 +63,7 @@ test('a session is refreshed with the same refresh token, hour after hour', asyn
 })
 
 test.each(['TOKEN_EXPIRED', 'USER_DISABLED', 'USER_NOT_FOUND', 'INVALID_REFRESH_TOKEN'])(
-  'a refresh that is refused with %s ends the session as expired',
+  'a refresh that is rejected with %s ends the session as expired',
   async code => {
     const { client, firebase, clock } = await signedIn()
     firebase.refuseRefreshes(code)
@@ -96,7 +96,7 @@ test.each([
   },
 )
 
-describe('a sign-in that Firebase refuses', () => {
+describe('a sign-in that Firebase rejects', () => {
   test.each<[string, UserAgent, string]>([
     ['the password', withPassword({ ...alice, password: 'wrong password' }), 'INVALID_PASSWORD'],
     ['the address', withPassword({ ...alice, email: 'x@example.com' }), 'EMAIL_NOT_FOUND'],
@@ -108,7 +108,7 @@ describe('a sign-in that Firebase refuses', () => {
       'INVALID_IDP_RESPONSE',
     ],
   ])(
-    'for %s has its code as the error, and repeats nothing that was sent',
+    'for %s has its code as the error and repeats nothing that was sent',
     async (_what, userAgent, error) => {
       const { client, events } = world()
       const failure = await client.signIn({ userAgent }).catch(error => error)
@@ -118,7 +118,7 @@ describe('a sign-in that Firebase refuses', () => {
     },
   )
 
-  test('for the API key says that permission is denied', async () => {
+  test('for the API key reports that permission is denied', async () => {
     const { client } = world({ apiKey: 'other' })
     await expect(client.signIn({ userAgent: anonymously() })).rejects.toMatchObject({
       error: 'PERMISSION_DENIED',
@@ -126,7 +126,7 @@ describe('a sign-in that Firebase refuses', () => {
   })
 })
 
-test('an ID Token that is not signed is refused by a client of the real service', async () => {
+test('a client of the real service rejects an unsigned ID Token', async () => {
   const emulator = 'http://127.0.0.1:9099'
   const made = hosted(clock => createFirebase({ clock, ...project, emulator }))
   const options = firebase(project)
@@ -141,7 +141,7 @@ test('an ID Token that is not signed is refused by a client of the real service'
   expect(client.session.status).not.toBe('signed-in')
 })
 
-test('with the emulator, a session begins and is refreshed although nothing is signed', async () => {
+test('with the emulator, a session starts and refreshes even though nothing is signed', async () => {
   const { client, clock } = world({ emulator: 'http://127.0.0.1:9099' })
   await client.signIn({ userAgent: anonymously() })
   expect(client.session).toMatchObject({ claims: { sub: 'anonymous-1' } })
@@ -150,13 +150,13 @@ test('with the emulator, a session begins and is refreshed although nothing is s
 })
 
 test.each(['https://emulator.example.com', 'http://emulator.example.com', 'nonsense'])(
-  'an emulator at %s is refused: only one on loopback is one',
+  'an emulator at %s is rejected: only loopback addresses are accepted',
   emulator => {
     expect(() => firebase({ ...project, emulator })).toThrow('"emulator" must be on loopback')
   },
 )
 
-test('signIn() without a way says which ways there are', async () => {
+test('signIn() without a method lists the methods', async () => {
   const { client } = world()
   const error = await client.signIn().catch(error => error)
   expect(error).toBeInstanceOf(ConfigurationError)

@@ -38,7 +38,7 @@ test("an OAuth app's session has an access token that does not expire", async ()
   expect((await client.fetch(USER)).status).toBe(200)
 })
 
-test('a dead refresh token, which GitHub says with status 200, ends the session as expired', async () => {
+test('a dead refresh token, which GitHub reports with status 200, ends the session as expired', async () => {
   const { client, github, clock } = world()
   await client.signIn()
   for (const grant of github.grants) grant.alive = false
@@ -47,7 +47,7 @@ test('a dead refresh token, which GitHub says with status 200, ends the session 
   expect(client.session).toEqual({ status: 'signed-out', reason: 'expired' })
 })
 
-test('a wrong secret is named, and nothing of it is repeated', async () => {
+test('an error names a wrong secret without repeating it', async () => {
   const { client } = world(true, { clientSecret: 'a-wrong-secret' })
   const error = await client.signIn().catch(error => error)
   expect(error).toMatchObject({ code: 'ERR_CALLBACK', error: 'incorrect_client_credentials' })

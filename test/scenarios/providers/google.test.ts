@@ -24,7 +24,7 @@ const world = (
   }
 }
 
-test('a sign-in gets a refresh token, and a refresh whose answer has none keeps it', async () => {
+test('a sign-in gets a refresh token, and a refresh response without one keeps it', async () => {
   const { client, google, clock } = world()
   await client.signIn()
   expect(google.forms[0]?.get('client_secret')).toBe(credentials.clientSecret)
@@ -44,7 +44,7 @@ test('a second sign-in of the same user gets a refresh token too', async () => {
   expect(warnings()).not.toContain('no_refresh_token')
 })
 
-test('a client without the secret learns from Google that it is missing', async () => {
+test("a client without the secret reports Google's message that it is missing", async () => {
   const { client, google } = world({}, { clientSecret: undefined })
   const error = await client.signIn().catch(error => error)
   expect(error).toBeInstanceOf(CallbackError)
@@ -55,7 +55,7 @@ test('a client without the secret learns from Google that it is missing', async 
   expect(google.met).toContain('secretBesidePkce')
 })
 
-test('scopes have the names that the app gave them, in whatever way Google spells them', async () => {
+test("scopes keep the app's names, however Google spells them", async () => {
   const short = world()
   await short.client.signIn()
   expect(short.client.session).toMatchObject({ scope: ['openid', 'email', 'profile'] })
@@ -78,7 +78,7 @@ test('scopes that the user unticked are on the session, also after a refresh', a
   expect(google.met).toContain('granularConsent')
 })
 
-test('scopes that were granted before are added where the app asks for it', async () => {
+test('previously granted scopes are added if the app requests it', async () => {
   const { client, google, warnings } = world(
     { grantedBefore: [DRIVE] },
     { scope: 'openid', includeGrantedScopes: true },
@@ -109,7 +109,7 @@ test('a page that needs no refresh token asks for none', async () => {
   expect(warnings()).toContain('no_refresh_token')
 })
 
-test('a user who withdraws what they granted is signed out with the reason', async () => {
+test('a user who withdraws the grant is signed out with the reason', async () => {
   const { client, google } = world()
   await client.signIn()
   google.withdraw()
@@ -118,7 +118,7 @@ test('a user who withdraws what they granted is signed out with the reason', asy
   expect([...google.met]).toEqual(expect.arrayContaining(['apiError', 'deadRefreshToken']))
 })
 
-test('a sign-out revokes the grant once, and the error for the other token is no failure', async () => {
+test('a sign-out revokes the grant once, and the error for the other token is not reported as a failure', async () => {
   const { client, google, events } = world()
   await client.signIn()
   await client.signOut()
@@ -126,7 +126,7 @@ test('a sign-out revokes the grant once, and the error for the other token is no
   expect(events).toContainEqual(expect.objectContaining({ type: 'revocation-response', ok: true }))
 })
 
-test('parameters of the app join the ones that Google needs', () => {
+test("the app's parameters are added to the ones that Google requires", () => {
   const { authorizationParameters } = google({
     ...credentials,
     authorizationParameters: { hd: 'example.com', prompt: 'select_account consent' },

@@ -32,7 +32,7 @@ const entraServer = (directory: string, issuer: string): Peculiarities => ({
   claims: { iss: issuer.replace('{tenantid}', TENANT), tid: TENANT },
 })
 
-/** Each system: what its double does in its own way, and the options that its function makes. */
+/** Each system: the peculiarities of its double, and the options that its function returns. */
 const systems: [name: string, double: Peculiarities, options: object][] = [
   [
     'Keycloak',
@@ -141,7 +141,7 @@ describe.each(systems)('%s', (_name, peculiarities, options) => {
     return { ...made, ...made.client({ ...app, ...options }) }
   }
 
-  test('a sign-in lasts over refreshes, and nothing of it is warned of but what a quirk accepts', async () => {
+  test('a sign-in survives refreshes, and only accepted quirks cause warnings', async () => {
     const { client, clock, warnings, strangers } = world()
     await client.signIn()
     expect(client.session).toMatchObject({ status: 'signed-in', claims: { sub: 'alice' } })
@@ -163,7 +163,7 @@ describe.each(systems)('%s', (_name, peculiarities, options) => {
   })
 })
 
-test('a single-page registration at Entra that is used without a page names the reason', async () => {
+test('the error for a single-page registration at Entra that is used outside a page names the reason', async () => {
   const { client } = (() => {
     const description =
       'AADSTS9002327: Tokens issued for the Single-Page Application client-type may only be redeemed via cross-origin requests.'
@@ -180,13 +180,13 @@ test('a single-page registration at Entra that is used without a page names the 
   })
 })
 
-test('personal accounts are one directory, whose issuer has its id', () => {
+test('personal accounts are one directory, whose issuer contains its ID', () => {
   expect(entra({ tenant: 'consumers', clientId }).issuer).toBe(
     'https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0',
   )
 })
 
-test('options that cannot be right are named', () => {
+test('impossible options are rejected by name', () => {
   expect(() => entra({ tenant: 'example.com', clientId })).toThrow('"tenant" must be')
   expect(() => auth0({ domain: 'https://example.com/path', clientId })).toThrow('"domain" must be')
   expect(() => okta({ domain: '', clientId })).toThrow('"domain" must be')
@@ -201,7 +201,7 @@ test('the org authorization server of Okta is the domain itself', () => {
   )
 })
 
-test('the address that ends a session at Cognito has the client and where to go', () => {
+test("Cognito's sign-out address contains the client and the return address", () => {
   expect(
     cognitoLogoutUrl({ domain: 'login.example.com', clientId, logoutUri: 'https://app.example.com/' }),
   ).toBe('https://login.example.com/logout?client_id=app&logout_uri=https%3A%2F%2Fapp.example.com%2F')
@@ -244,7 +244,7 @@ describe('Apple', () => {
     )
   }
 
-  test('each token request has a secret signed by the key, and a refresh keeps the refresh token', async () => {
+  test('each token request has a secret signed with the key, and a refresh keeps the refresh token', async () => {
     const made = hosted(clock => createIssuer(clock, server(isRight)))
     const { client } = made.client({ ...app, ...apple({ ...own, privateKey, scope: 'openid email' }) })
     await client.signIn()
@@ -254,7 +254,7 @@ describe('Apple', () => {
     expect(new Set(secrets).size).toBe(2)
   })
 
-  test('an error never repeats the secret, and a key that is none is named without its text', async () => {
+  test('an error never repeats the secret, and an invalid key is reported without its text', async () => {
     const made = hosted(clock =>
       createIssuer(
         clock,
@@ -272,7 +272,7 @@ describe('Apple', () => {
     expect(refused.message).not.toContain('not-a-key')
   })
 
-  test('what Apple posts to the redirect URI is the callback', () => {
+  test('the callback is what Apple posts to the redirect URI', () => {
     const form = new URLSearchParams({ code: 'c', state: 's', user: '{"name":{}}' })
     expect(appleCallbackUrl('https://app.example.com/callback?tenant=1', form)).toBe(
       'https://app.example.com/callback?tenant=1&code=c&state=s',

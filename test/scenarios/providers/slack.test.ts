@@ -16,7 +16,7 @@ const world = (options: Partial<Parameters<typeof slack>[0]>) => {
 test.each([
   ["the user's", { userScope: ['chat:write', 'users:read'] }, ['chat:write', 'users:read']],
   ["the bot's", { scope: 'commands chat:write' }, ['commands', 'chat:write']],
-])('a session has %s token, and each refresh rotates', async (_whose, options, scope) => {
+])('a session has %s token, and each refresh rotates it', async (_whose, options, scope) => {
   const { client, slack, clock } = world(options)
   await client.signIn()
   expect(client.session).toMatchObject({ scope })
@@ -29,7 +29,7 @@ test.each([
   expect(new Set(slack.forms.flatMap(form => form.get('refresh_token') ?? [])).size).toBe(2)
 })
 
-test('a dead refresh token, which Slack says with status 200, ends the session as expired', async () => {
+test('a dead refresh token, which Slack reports with status 200, ends the session as expired', async () => {
   const { client, slack, clock } = world({ userScope: 'chat:write' })
   await client.signIn()
   for (const grant of slack.grants) grant.alive = false
@@ -39,12 +39,12 @@ test('a dead refresh token, which Slack says with status 200, ends the session a
   expect(slack.met).toContain('deadRefreshToken')
 })
 
-test('a failure at the sign-in has the name that Slack gave it', async () => {
+test("a failed sign-in has Slack's error code", async () => {
   const { client } = world({ userScope: 'chat:write', clientSecret: 'other' })
   await expect(client.signIn()).rejects.toMatchObject({ code: 'ERR_CALLBACK', error: 'bad_client_secret' })
 })
 
-test("a bot's token is no session where the user's was asked for", async () => {
+test("a bot's token is rejected as a session if the user's was requested", async () => {
   const { client, slack } = world({ userScope: 'chat:write' })
   slack.failNext.push(() =>
     Response.json({ ok: true, access_token: 'xoxb-1', token_type: 'bot', authed_user: { id: 'U1' } }),

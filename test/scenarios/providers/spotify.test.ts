@@ -16,7 +16,7 @@ const world = (redirectUri = 'http://127.0.0.1:5173/callback') => {
   return { ...made, spotify: made.double, ...made.client(options) }
 }
 
-test('a sign-in with PKCE alone brings a session without claims, and each refresh rotates', async () => {
+test('a sign-in with PKCE alone starts a session without claims, and each refresh rotates', async () => {
   const { client, spotify, clock } = world()
   await client.signIn()
   expect(client.session).toMatchObject({ scope: ['user-read-email'], claims: undefined })
@@ -32,7 +32,7 @@ test('a sign-in with PKCE alone brings a session without claims, and each refres
 })
 
 test.each(['http://localhost:5173/callback', 'http://localhost/callback'])(
-  'a redirect URI of %s is refused before the user sees an error page',
+  'a redirect URI of %s is rejected before the user sees an error page',
   async redirectUri => {
     const { client, spotify } = world(redirectUri)
     const error = await client.signIn().catch(error => error)
@@ -42,7 +42,7 @@ test.each(['http://localhost:5173/callback', 'http://localhost/callback'])(
   },
 )
 
-test('a redirect URI of the app whose host only begins with localhost is not refused', async () => {
+test('a redirect URI of the app whose host only begins with localhost is accepted', async () => {
   const { client } = world('https://localhost.example.com/callback')
   await client.signIn()
   expect(client.session.status).toBe('signed-in')
@@ -56,7 +56,7 @@ test('a stale access token is refreshed once and the call is replayed', async ()
   expect(spotify.met).toContain('expired')
 })
 
-test('a spurious 401 costs one refresh, and the call succeeds', async () => {
+test('a spurious 401 causes one refresh, and the call succeeds', async () => {
   const { client, spotify } = world()
   await client.signIn()
   spotify.spurious401()
@@ -64,7 +64,7 @@ test('a spurious 401 costs one refresh, and the call succeeds', async () => {
   expect(spotify.forms).toHaveLength(2)
 })
 
-test('a second spurious 401 in a row is the answer of the call, and nothing loops', async () => {
+test('a second spurious 401 in a row is returned to the caller without a loop', async () => {
   const { client, spotify } = world()
   await client.signIn()
   spotify.spurious401()
@@ -85,7 +85,7 @@ test('an HTML page from the token endpoint keeps the session, and the next refre
   expect((await client.fetch(ME)).status).toBe(200)
 })
 
-test('a session that is refreshed every week ends six months after its sign-in, as expired', async () => {
+test('a session that is refreshed every week ends as expired six months after its sign-in', async () => {
   const { client, spotify, clock } = world()
   await client.signIn()
   let weeks = 0
@@ -121,13 +121,13 @@ test('a rate limit reaches the app with the time to wait, an exhausted quota wit
 test.each([
   ['HTML', new Response('<h1>Bad gateway</h1>', { status: 502 })],
   ['an empty body', new Response(null, { status: 502 })],
-  ['an error that is a text', new Response('{"error":"server"}', { status: 502 })],
+  ['an error that is a string', new Response('{"error":"server"}', { status: 502 })],
   ['null', new Response('null', { status: 502 })],
-])('an error of the API with %s has a status and no message', async (_what, response) => {
+])('an error from the API with %s has a status and no message', async (_what, response) => {
   expect(await readSpotifyError(response)).toMatchObject({ status: 502, message: undefined })
 })
 
-test('a call that is answered with 204 has no body', async () => {
+test('a call with a 204 response has no body', async () => {
   const { client, spotify } = world()
   await client.signIn()
   const response = await client.fetch(`${SPOTIFY_API}/v1/me/player/pause`, { method: 'PUT' })

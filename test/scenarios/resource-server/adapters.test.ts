@@ -29,7 +29,7 @@ const listen = async (server: Server): Promise<string> => {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** Each serves `GET /v1/notes`, which says who is there, and `POST /v1/notes`, which needs another scope. */
+/** Each serves `GET /v1/notes`, which returns the caller, and `POST /v1/notes`, which requires another scope. */
 const servers: Record<string, (api: Protect) => Promise<string>> = {
   'node:http': api => {
     const guards = { GET: nodeGuard(api), POST: nodeGuard(requireScope(api, 'notes:admin')) }
@@ -97,7 +97,7 @@ const world = async (serve: (api: Protect) => Promise<string>) => {
   return { issuer, url, call }
 }
 
-/** What `fetch` would not send: these header lines, as they are. */
+/** Sends these header lines unchanged, which `fetch` would refuse to do. */
 const sendRaw = (url: string, lines: string[]): Promise<string> =>
   new Promise((resolve, reject) => {
     const { hostname, port, host } = new URL(url)
@@ -112,13 +112,13 @@ const sendRaw = (url: string, lines: string[]): Promise<string> =>
   })
 
 describe.each(Object.entries(servers))('%s', (_name, serve) => {
-  test('lets a good token pass, and the handler knows whose it is', async () => {
+  test('accepts a valid token, and the handler knows the caller', async () => {
     const { issuer, call } = await world(serve)
     const answer = await call({ authorization: `Bearer ${issuer.accessToken()}` })
     expect([answer.status, await answer.json()]).toEqual([200, { who: 'alice' }])
   })
 
-  test('answers a request without a token with 401 and its challenge', async () => {
+  test('responds to a request without a token with 401 and its challenge', async () => {
     const { call } = await world(serve)
     const answer = await call()
     expect(answer.status).toBe(401)
@@ -127,7 +127,7 @@ describe.each(Object.entries(servers))('%s', (_name, serve) => {
     expect(await answer.json()).toEqual({ error_description: 'An access token is needed.' })
   })
 
-  test('answers a route that needs more scope with 403', async () => {
+  test('responds with 403 if a route requires more scope', async () => {
     const { issuer, call } = await world(serve)
     const answer = await call({ authorization: `Bearer ${issuer.accessToken()}` }, 'POST')
     expect(answer.status).toBe(403)
@@ -136,7 +136,7 @@ describe.each(Object.entries(servers))('%s', (_name, serve) => {
     expect((await call({ authorization: `Bearer ${admin}` }, 'POST')).status).toBe(200)
   })
 
-  test('takes a DPoP proof for the whole URL, and gives the next nonce with each answer', async () => {
+  test('accepts a DPoP proof for the whole URL and returns the next nonce with each response', async () => {
     const { issuer, call } = await world(serve)
     const key = testKey('device', 'ES256')
     const token = issuer.accessToken({ cnf: { jkt: thumbprint(key.jwk) } })
@@ -153,7 +153,7 @@ describe.each(Object.entries(servers))('%s', (_name, serve) => {
     expect(second.headers.get('access-control-expose-headers')).toContain('DPoP-Nonce')
   })
 
-  test('refuses two Authorization headers, of which one is good', async () => {
+  test('rejects two Authorization headers even if one is valid', async () => {
     const { issuer, url } = await world(serve)
     const good = `Authorization: Bearer ${issuer.accessToken()}`
     expect(await sendRaw(url, [good])).toContain('200')
@@ -167,7 +167,7 @@ describe.each(Object.entries(servers))('%s', (_name, serve) => {
     expect(await answer.json()).toMatchObject({ resource: `${API}/v1`, authorization_servers: [ISSUER] })
   })
 
-  test('answers 503 with Retry-After while the issuer is down', async () => {
+  test('responds with 503 and Retry-After while the issuer is down', async () => {
     const { issuer, call } = await world(serve)
     const answer = () => new Response(null, { status: 503, headers: { 'retry-after': '7' } })
     for (let times = 0; times < 2; times++) issuer.failNext.push({ path: '/jwks', answer })
@@ -177,7 +177,7 @@ describe.each(Object.entries(servers))('%s', (_name, serve) => {
   })
 })
 
-test('a handler that asks for a caller without the guard before it gets an error that says so', () => {
+test('a handler that reads the caller without the guard gets an error that says so', () => {
   const guard = expressGuard(createProtect({ issuer: ISSUER, audience: API }, createTestIssuer()))
   expect(() => guard.callerOf({})).toThrow('put it before the handler')
 })

@@ -33,13 +33,13 @@ const world = (options: Partial<ProtectOptions> = {}) => {
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 describe('a challenge', () => {
-  test('has no error where no token was sent, and says which scope is needed', async () => {
+  test('has no error if no token was sent, and names the required scope', async () => {
     const { challengeOf } = world()
     expect(await challengeOf({})).toBe('Bearer realm="notes"')
     expect(await challengeOf({}, { scope: 'notes:read' })).toBe('Bearer realm="notes", scope="notes:read"')
   })
 
-  test('names the error and, where scopes are missing, all that are needed', async () => {
+  test('names the error and, if scopes are missing, all required scopes', async () => {
     const { challengeOf, issuer } = world()
     expect(await challengeOf(bearer('x'))).toBe(
       'Bearer realm="notes", error="invalid_token", error_description="The access token is malformed."',
@@ -49,7 +49,7 @@ describe('a challenge', () => {
     )
   })
 
-  test('asks for another authentication by acr_values and max_age', async () => {
+  test('requests another authentication with acr_values and max_age', async () => {
     const { challengeOf, issuer } = world()
     const challenge = await challengeOf(bearer(issuer.accessToken()), {
       acrValues: ['mfa', 'phr'],
@@ -64,7 +64,7 @@ describe('a challenge', () => {
     })
   })
 
-  test('points to the metadata of the API (RFC 9728)', async () => {
+  test("refers to the API's metadata (RFC 9728)", async () => {
     const { challengeOf } = world({ resource: `${API}/v1`, realm: undefined })
     expect(await challengeOf({})).toBe(
       `Bearer resource_metadata="${API}/.well-known/oauth-protected-resource/v1"`,
@@ -81,7 +81,7 @@ describe('a challenge', () => {
     ])
   })
 
-  test('offers DPoP alone where that is required', async () => {
+  test('offers only DPoP if that is required', async () => {
     const { challengeOf, issuer } = world({ dpop: 'required', algorithms: ['ES256'] })
     expect(await challengeOf({})).toBe('DPoP realm="notes", algs="ES256"')
     expect(await challengeOf(bearer(issuer.accessToken()))).toMatch(
@@ -89,13 +89,13 @@ describe('a challenge', () => {
     )
   })
 
-  test('never breaks out of its quotes', async () => {
+  test('cannot be broken by quotes in its values', async () => {
     const { challengeOf } = world({ realm: 'a"\r\nx: "b\\' })
     expect(await challengeOf({})).toBe('Bearer realm="ax: b"')
   })
 })
 
-test('a refusal is an answer that pages may read and nobody may cache', async () => {
+test('a rejection can be read by pages and must not be cached', async () => {
   const { api, issuer } = world()
   const verdict = await api(requestWith(bearer(issuer.accessToken())), { scope: 'admin' })
   const answer = verdict.valid ? undefined : verdict.response()
@@ -111,7 +111,7 @@ test('a refusal is an answer that pages may read and nobody may cache', async ()
   })
 })
 
-test('requireScope() adds to what a route asks for, and to itself', async () => {
+test("requireScope() adds to a route's scopes and to earlier calls of itself", async () => {
   const { api, issuer } = world()
   const writers = requireScope(api, 'notes:write')
   const admins = requireScope(writers, ['admin'])
@@ -126,7 +126,7 @@ describe('a nonce', () => {
   const present = (token: string, presented: string) =>
     requestWith({ authorization: `DPoP ${token}`, dpop: presented })
 
-  test('is asked for, then accepted, then out of date', async () => {
+  test('is required, then accepted, then expired', async () => {
     const { api, issuer, key, bound } = world({ dpop: 'accepted', dpopNonce: true })
     const first = await api(present(bound, proof(bound, key, issuer.now())))
     expect(first).toMatchObject({ reason: 'nonce_needed', status: 401 })
@@ -147,7 +147,7 @@ describe('a nonce', () => {
     })
   })
 
-  test('of another process is accepted where both have the same secret', async () => {
+  test('from another process is accepted if both have the same secret', async () => {
     const secret = crypto.getRandomValues(new Uint8Array(32))
     const { api, issuer, key, bound } = world({ dpop: 'accepted', dpopNonce: secret })
     const other = createProtect({ issuer: ISSUER, audience: API, dpopNonce: secret }, issuer)
@@ -159,8 +159,8 @@ describe('a nonce', () => {
   })
 })
 
-describe('a proof that was here before', () => {
-  test('is refused, however often it comes at the same moment', async () => {
+describe('a reused proof', () => {
+  test('is rejected, however many copies arrive at once', async () => {
     const { api, issuer, key, bound } = world({ dpop: 'accepted' })
     const presented = proof(bound, key, issuer.now())
     const request = () => requestWith({ authorization: `DPoP ${bound}`, dpop: presented })
@@ -168,7 +168,7 @@ describe('a proof that was here before', () => {
     expect(verdicts.filter(({ valid }) => valid)).toHaveLength(1)
   })
 
-  test('is of a client whose next proof shows its private key, and that one is refused', async () => {
+  test("does not block the client's next proof, except one that contains the private key", async () => {
     const { api, issuer, key, bound } = world({ dpop: 'accepted' })
     const present = (header = {}) => {
       const presented = proof(bound, key, issuer.now(), {}, header)
@@ -179,7 +179,7 @@ describe('a proof that was here before', () => {
     expect(await present()).toMatchObject({ valid: true })
   })
 
-  test('is remembered where the app says, and a memory that fails lets nothing pass', async () => {
+  test("is remembered in the app's store, and a failing store rejects all proofs", async () => {
     const remembered: string[] = []
     const replayMemory = {
       async remember(id: string) {
@@ -196,7 +196,7 @@ describe('a proof that was here before', () => {
   })
 })
 
-test('a proof is for the origin that clients see, whatever the server is called inside', async () => {
+test("a proof is for the origin that clients see, whatever the server's internal name", async () => {
   const { api, issuer, key, bound } = world({ dpop: 'accepted', resource: API })
   const headers = { authorization: `DPoP ${bound}`, dpop: proof(bound, key, issuer.now()) }
   expect(await api(new Request('http://10.0.0.7:8080/notes', { headers }))).toMatchObject({ valid: true })
@@ -211,7 +211,7 @@ describe('the metadata of an API', () => {
     metadata: { resource_name: 'Notes', resource: 'not this one' },
   })
 
-  test('is served where RFC 9728 says, to every page', async () => {
+  test('is served at the location of RFC 9728, to every page', async () => {
     const answer = api.serveMetadata(new Request('http://inside/.well-known/oauth-protected-resource/v1'))
     expect(await answer?.json()).toEqual({
       resource: `${API}/v1`,
@@ -247,16 +247,16 @@ test.each<[string, Partial<ProtectOptions>, string]>([
   ['a resource with a fragment', { resource: `${API}#x` }, '"resource"'],
   ['an algorithm with a shared secret', { algorithms: ['HS256' as never] }, '"algorithms"'],
   ['no algorithm', { algorithms: [] }, '"algorithms"'],
-  ['an unknown way of DPoP', { dpop: 'on' as never }, '"dpop"'],
-  ['a secret for nonces that is too short', { dpopNonce: new Uint8Array(16) }, '"dpopNonce"'],
+  ['an unknown DPoP mode', { dpop: 'on' as never }, '"dpop"'],
+  ['a nonce secret that is too short', { dpopNonce: new Uint8Array(16) }, '"dpopNonce"'],
   ['a tolerance of an hour', { clockToleranceSeconds: 3600 }, '"clockToleranceSeconds"'],
   [
     'introspection without a client',
     { issuer: { issuer: ISSUER, introspection: { clientId: '' } } },
     'clientId',
   ],
-  ['an emulator of a real project', emulated(FIREBASE('shop'), 'http://127.0.0.1:9099'), '"issuer"'],
-  ['an emulator of another issuer', emulated(ISSUER, 'http://127.0.0.1:9099'), '"issuer"'],
+  ['an emulator for a real project', emulated(FIREBASE('shop'), 'http://127.0.0.1:9099'), '"issuer"'],
+  ['an emulator for another issuer', emulated(ISSUER, 'http://127.0.0.1:9099'), '"issuer"'],
   ...['https://127.0.0.1:9099', 'http://emulator.example.com', 'http://127.0.0.1:9099/x', 'true'].map(
     (url): [string, Partial<ProtectOptions>, string] => [
       `an emulator at ${url}`,
@@ -264,7 +264,7 @@ test.each<[string, Partial<ProtectOptions>, string]>([
       '"acceptUnsignedTokensOfEmulator"',
     ],
   ),
-])('protect() rejects %s by naming the option', (_what, change, option) => {
+])('protect() rejects %s with an error that names the option', (_what, change, option) => {
   const create = () => world(change)
   expect(create).toThrow(ConfigurationError)
   expect(create).toThrow(option)

@@ -3,8 +3,8 @@ import { dpop } from '../../../src/dpop.ts'
 import { hasApache, startApache } from '../../support/apache.ts'
 import { createGatewayWorld, type GatewayWorld, gatewayConfiguration } from '../../support/gateways.ts'
 
-// a run installs Apache where it can; elsewhere only its configuration is looked at
-test('the configuration of the example asks for a DPoP proof with each token', () => {
+// the run installs Apache where it can; elsewhere only its configuration is checked
+test("the example's configuration requires a DPoP proof with each token", () => {
   expect(gatewayConfiguration('apache/apache.conf', {})).toMatch(/type=dpop/)
 })
 
@@ -26,7 +26,7 @@ if (hasApache())
     })
     const bound = (scope = 'notes:read') => world.signedIn(scope, { extensions: [dpop()] })
 
-    test('gets who is calling in place of the token and its proof, and nobody else can say it', async () => {
+    test('gets the caller instead of the token and its proof, and a client cannot forge it', async () => {
       const { client } = await bound()
       for (let call = 0; call < 3; call++) {
         const answer = await client.fetch(`${url}/notes?call=${call}`, { headers: { 'x-sub': 'mallory' } })
@@ -35,7 +35,7 @@ if (hasApache())
       expect(world.seen.at(-1)).toEqual({ sub: 'alice', scope: 'notes:read', authorization: undefined })
     })
 
-    test('refuses a call without a token with a bare challenge of DPoP, which pages may read', async () => {
+    test('rejects a call without a token with a plain DPoP challenge that pages can read', async () => {
       const answer = await fetch(`${url}/notes`)
       expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([
         401,
@@ -44,7 +44,7 @@ if (hasApache())
       expect(answer.headers.get('access-control-expose-headers')).toContain('WWW-Authenticate')
     })
 
-    test('refuses a stolen token without its proof, and with a proof that was used before', async () => {
+    test('rejects a stolen token without its proof, and with a reused proof', async () => {
       let sent: Headers | undefined
       const { client } = await world.signedIn('notes:read', {
         extensions: [dpop()],
@@ -70,19 +70,19 @@ if (hasApache())
       }
     })
 
-    test('is not told by a client for which URL a proof must be', async () => {
+    test('does not let a client choose the URL that a proof must match', async () => {
       const { client } = await bound()
       const elsewhere = { 'x-forwarded-host': 'other.example.com', 'x-forwarded-proto': 'https' }
       expect((await client.fetch(`${url}/notes`, { headers: elsewhere })).status).toBe(200)
     })
 
-    test('refuses a token that is bound to no key; the client refreshes once, and passes the 401 on', async () => {
+    test('rejects a token that is not bound to a key; the client refreshes once and returns the 401', async () => {
       const { client, count } = await world.signedIn('notes:read')
       for (let call = 0; call < 3; call++) expect((await client.fetch(`${url}/notes`)).status).toBe(401)
       expect([client.session.status, count('token-request')]).toEqual(['signed-in', 1])
     })
 
-    test('that misses a scope reaches the app as a step-up', async () => {
+    test('that requires a missing scope reaches the app as a step-up', async () => {
       const { client, count } = await bound('notes:write')
       const answer = await client.fetch(`${url}/notes`)
       expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([
@@ -95,14 +95,14 @@ if (hasApache())
     test.each([
       ['/broken', 500, null],
       ['/busy', 429, '7'],
-    ])('passes the answer of the API at %s on', async (path, status, retryAfter) => {
+    ])("passes on the API's response at %s", async (path, status, retryAfter) => {
       const { client, count } = await bound()
       const answer = await client.fetch(`${url}${path}`)
       expect([answer.status, answer.headers.get('retry-after')]).toEqual([status, retryAfter])
       expect([client.session.status, count('token-request')]).toEqual(['signed-in', 0])
     })
 
-    test('that sends calls to a sign-in page is not followed there: a proof is for one URL', async () => {
+    test('that redirects calls to a sign-in page is not followed: a proof is valid for one URL', async () => {
       const { client, count } = await bound()
       await expect(client.fetch(`${url}/portal`)).rejects.toMatchObject({ code: 'ERR_CONFIGURATION' })
       expect(world.visits).toEqual([])
@@ -110,14 +110,14 @@ if (hasApache())
       expect([client.session.status, count('token-request')]).toEqual(['signed-in', 0])
     })
 
-    test('refuses a header that is too long, which is no reason to refresh', async () => {
+    test('rejects a header that is too long, and the client does not refresh', async () => {
       const { client, count } = await bound()
       const answer = await client.fetch(`${url}/notes`, { headers: { 'x-long': 'x'.repeat(20_000) } })
       expect(answer.status).toBe(400)
       expect([client.session.status, count('token-request')]).toEqual(['signed-in', 0])
     })
 
-    // the last one: the API does not come back
+    // the last test: the API does not restart
     test('is unavailable while the API is down, and no session ends', async () => {
       const { client, count } = await bound()
       world.upstream.closeAllConnections()

@@ -28,8 +28,8 @@ const start = ({ server, upstreamPort }: GatewayWorld, port: number, pem: string
     () => [HAPROXY, '-f', 'haproxy.cfg'],
   )
 
-// a run installs HAProxy where it can; elsewhere only its configuration is looked at
-test('the configuration of the example checks the signature of each token', () => {
+// the run installs HAProxy where it can; elsewhere only its configuration is checked
+test("the example's configuration checks the signature of each token", () => {
   expect(gatewayConfiguration('haproxy/haproxy.cfg', {})).toMatch(/jwt_verify/)
 })
 
@@ -50,24 +50,24 @@ if (existsSync(HAPROXY))
       await world?.close()
     })
 
-    test('gets who is calling in place of the token, and nobody else can say it', async () => {
+    test('gets the caller instead of the token, and a client cannot forge it', async () => {
       const { client } = await world.signedIn('notes:read')
       const answer = await client.fetch(`${url}/notes`, { headers: { 'x-sub': 'mallory' } })
       expect([answer.status, await answer.text()]).toEqual([200, 'notes'])
       expect(world.seen.at(-1)).toEqual({ sub: 'alice', scope: 'notes:read', authorization: undefined })
     })
 
-    test('refuses a call without a token with a bare challenge, which pages may read', async () => {
+    test('rejects a call without a token with a plain challenge that pages can read', async () => {
       const answer = await fetch(`${url}/notes`)
       expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
       expect(answer.headers.get('access-control-expose-headers')).toContain('WWW-Authenticate')
     })
 
     test.each([
-      ['what is no token', 'Bearer x'],
+      ['text that is not a token', 'Bearer x'],
       ['another scheme', 'Basic YTpi'],
       ['alg none', `Bearer ${btoa('{"alg":"none","typ":"at+jwt"}')}.e30.`],
-    ])('refuses %s', async (_what, authorization) => {
+    ])('rejects %s', async (_what, authorization) => {
       const answer = await fetch(`${url}/notes`, { headers: { authorization } })
       expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([
         401,
@@ -75,14 +75,14 @@ if (existsSync(HAPROXY))
       ])
     })
 
-    test('refuses a token that is bound to a key: it checks no proofs', async () => {
+    test('rejects a token that is bound to a key, because it checks no proofs', async () => {
       const { client } = await world.signedIn('notes:read', { extensions: [dpop()] })
       const authorization = `Bearer ${await client.getAccessToken()}`
       const answer = await fetch(`${url}/notes`, { headers: { authorization } })
       expect(answer.status).toBe(401)
     })
 
-    test('refuses tokens of a key that it does not have; the client refreshes once, and passes the 401 on', async () => {
+    test('rejects tokens signed with an unknown key; the client refreshes once and returns the 401', async () => {
       const port = await freePort()
       const other = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey
       const stale = await start(world, port, String(other.export({ type: 'spki', format: 'pem' })))
@@ -98,7 +98,7 @@ if (existsSync(HAPROXY))
       }
     })
 
-    test('that misses a scope reaches the app as a step-up', async () => {
+    test('that requires a missing scope reaches the app as a step-up', async () => {
       const { client, count } = await world.signedIn('notes:write')
       const answer = await client.fetch(`${url}/notes`)
       expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([
@@ -108,7 +108,7 @@ if (existsSync(HAPROXY))
       expect([count('step-up-required'), count('token-request')]).toEqual([1, 0])
     })
 
-    test('answers too many calls with 429, which is no reason to refresh', async () => {
+    test('responds to too many calls with 429, and the client does not refresh', async () => {
       const { client, count } = await world.signedIn('notes:read')
       const calls = await Promise.all(Array.from({ length: 90 }, () => client.fetch(`${url}/notes`)))
       const refused = calls.filter(({ status }) => status !== 200)
@@ -121,14 +121,14 @@ if (existsSync(HAPROXY))
     test.each([
       ['/broken', 500, null],
       ['/busy', 429, '7'],
-    ])('passes the answer of the API at %s on', async (path, status, retryAfter) => {
+    ])("passes on the API's response at %s", async (path, status, retryAfter) => {
       const { client, count } = await world.signedIn('notes:read')
       const answer = await client.fetch(`${url}${path}`)
       expect([answer.status, answer.headers.get('retry-after')]).toEqual([status, retryAfter])
       expect([client.session.status, count('token-request')]).toEqual(['signed-in', 0])
     })
 
-    test('that sends calls to a sign-in page does not send the token there', async () => {
+    test('that redirects calls to a sign-in page does not send the token there', async () => {
       const { client, count } = await world.signedIn('notes:read')
       const followed = await client.fetch(`${url}/portal`)
       expect([followed.redirected, await followed.text()]).toEqual([true, '<title>Sign in</title>'])
@@ -137,14 +137,14 @@ if (existsSync(HAPROXY))
       expect([client.session.status, count('token-request')]).toEqual(['signed-in', 0])
     })
 
-    test('refuses headers that are too long, which is no reason to refresh', async () => {
+    test('rejects headers that are too long, and the client does not refresh', async () => {
       const { client, count } = await world.signedIn('notes:read')
       const answer = await client.fetch(`${url}/notes`, { headers: { 'x-long': 'x'.repeat(40_000) } })
       expect(answer.status).toBe(400)
       expect([client.session.status, count('token-request')]).toEqual(['signed-in', 0])
     })
 
-    // the last one: the API does not come back
+    // the last test: the API does not restart
     test('is unavailable while the API is down, and no session ends', async () => {
       const { client, count } = await world.signedIn('notes:read')
       world.upstream.closeAllConnections()

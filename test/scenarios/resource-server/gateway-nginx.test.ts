@@ -32,8 +32,8 @@ const portOf = (server: { address(): unknown }) => (server.address() as AddressI
 const listening = (server: Server) =>
   new Promise<number>(resolve => server.listen(0, '127.0.0.1', () => resolve(portOf(server))))
 
-// a run installs nginx where it can; elsewhere only its configuration is looked at
-test('the configuration of the example asks the authorization server about each token', () => {
+// the run installs nginx where it can; elsewhere only its configuration is checked
+test("the example's configuration introspects each token at the authorization server", () => {
   expect(readFileSync(join(example, 'nginx.conf'), 'utf8')).toMatch(/auth_request/)
 })
 
@@ -43,7 +43,7 @@ if (isThere)
     let gateway: ChildProcess
     let url: string
     let folder = ''
-    /** Stands between nginx and the provider, and counts what nginx asks. */
+    /** Sits between nginx and the provider, and counts nginx's requests. */
     let introspection: Server
     let introspections = 0
     let isDown = false
@@ -117,7 +117,7 @@ if (isThere)
       return { client, count: (type: string) => types.filter(one => one === type).length }
     }
 
-    test('gets who is calling in place of the token, and many calls cost one question', async () => {
+    test('gets the caller instead of the token, and many calls cause one introspection', async () => {
       const { client } = await signedIn()
       introspections = 0
       const calls = await Promise.all(Array.from({ length: 15 }, () => client.fetch(`${url}/notes`)))
@@ -126,19 +126,19 @@ if (isThere)
       expect(seen.at(-1)).toEqual({ sub: 'alice', authorization: undefined })
     })
 
-    test('cannot be told by a client who is calling', async () => {
+    test('does not let a client forge the caller', async () => {
       const { client } = await signedIn()
       await client.fetch(`${url}/notes`, { headers: { 'x-sub': 'mallory' } })
       expect(seen.at(-1)?.sub).toBe('alice')
     })
 
-    test('refuses a call without a token with a bare challenge', async () => {
+    test('rejects a call without a token with a plain challenge', async () => {
       const answer = await fetch(`${url}/notes`)
       expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
       expect(answer.headers.get('access-control-expose-headers')).toContain('WWW-Authenticate')
     })
 
-    test('refuses a revoked token soon, which costs the client one refresh', async () => {
+    test('soon rejects a revoked token, and the client refreshes once', async () => {
       const { client, count } = await signedIn()
       expect((await client.fetch(`${url}/notes`)).status).toBe(200)
       await server.revokeAccessTokensOf('alice', 'demo-cli')
@@ -150,7 +150,7 @@ if (isThere)
         .toBe(1)
     })
 
-    test('that misses a scope reaches the app as a step-up', async () => {
+    test('that requires a missing scope reaches the app as a step-up', async () => {
       const { client, count } = await signedIn('openid offline_access notes:write')
       const answer = await client.fetch(`${url}/notes`)
       expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([
@@ -160,7 +160,7 @@ if (isThere)
       expect([count('step-up-required'), count('token-request')]).toEqual([1, 0])
     })
 
-    test('is unavailable while the authorization server does not answer, and no session ends', async () => {
+    test('is unavailable while the authorization server does not respond, and no session ends', async () => {
       const { client, count } = await signedIn()
       isDown = true
       const answer = await client.fetch(`${url}/notes`)
@@ -168,13 +168,13 @@ if (isThere)
       expect([client.session.status, count('token-request')]).toEqual(['signed-in', 0])
     })
 
-    test('answers with its own errors', async () => {
+    test('responds with its own errors', async () => {
       const { client } = await signedIn()
       const answer = await client.fetch(`${url}/broken`)
       expect([answer.status, await answer.text()]).toEqual([500, 'of the API'])
     })
 
-    test('answers too many calls with 429, which is no reason to refresh', async () => {
+    test('responds to too many calls with 429, and the client does not refresh', async () => {
       const { client, count } = await signedIn()
       const calls = await Promise.all(Array.from({ length: 90 }, () => client.fetch(`${url}/notes`)))
       const refused = calls.filter(({ status }) => status !== 200)

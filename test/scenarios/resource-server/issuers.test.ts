@@ -45,7 +45,7 @@ const trust = (more: Partial<IntrospectionOptions> = {}) => ({
 const down = () => new HttpResponse('down', { status: 502 })
 
 describe('the keys of an issuer', () => {
-  test('are asked for once by fifty requests at the same moment, and not by later ones', async () => {
+  test('are requested once for fifty simultaneous requests, and not for later ones', async () => {
     const { issuer, reasonOf, asked } = world()
     const verdicts = await Promise.all(Array.from({ length: 50 }, () => reasonOf(issuer.accessToken())))
     expect(new Set(verdicts)).toEqual(new Set(['valid']))
@@ -53,7 +53,7 @@ describe('the keys of an issuer', () => {
     expect([asked('/.well-known/openid-configuration'), asked('/jwks')]).toEqual([1, 1])
   })
 
-  test('are asked for again for a key that is not among them', async () => {
+  test('are requested again for an unknown key ID', async () => {
     const { issuer, reasonOf, asked } = world()
     await reasonOf(issuer.accessToken())
     const next = testKey('key-2', 'ES256')
@@ -63,7 +63,7 @@ describe('the keys of an issuer', () => {
     expect(asked('/jwks')).toBe(2)
   })
 
-  test('are not asked for by everyone who invents a key id', async () => {
+  test('are not requested for every invented key ID', async () => {
     const { issuer, reasonOf, asked } = world()
     await reasonOf(issuer.accessToken())
     issuer.clock.advance(MINUTE_MS)
@@ -72,17 +72,17 @@ describe('the keys of an issuer', () => {
     expect(asked('/jwks')).toBe(2)
   })
 
-  test('that were withdrawn are not used for longer than ten minutes and one request', async () => {
+  test('that were withdrawn are used for at most ten minutes and one more request', async () => {
     const { issuer, reasonOf } = world()
     const token = () => issuer.accessToken()
     expect(await reasonOf(token())).toBe('valid')
     issuer.published.splice(0)
     issuer.clock.advance(11 * MINUTE_MS)
-    await reasonOf(token()) // begins the request for new ones
+    await reasonOf(token()) // starts the request for new ones
     await expect.poll(() => reasonOf(token())).toBe('unknown_key')
   })
 
-  test('stay in use while the issuer is down, for a day', async () => {
+  test('stay in use for a day while the issuer is down', async () => {
     const { issuer, reasonOf } = world()
     expect(await reasonOf(issuer.accessToken())).toBe('valid')
     const fail = () => issuer.failNext.push({ path: '/jwks', answer: down }, { path: '/jwks', answer: down })
@@ -97,12 +97,12 @@ describe('the keys of an issuer', () => {
   })
 
   test.each([
-    ['answers with an error', down],
-    ['answers with HTML', () => HttpResponse.html('<h1>Sign in</h1>')],
-    ['answers with JSON that is no key set', () => HttpResponse.json({ keys: 'none' })],
-    ['is not to be reached', () => HttpResponse.error()],
-    ['redirects', () => HttpResponse.redirect('https://elsewhere.example.com/')],
-  ])('that %s make no token valid: 503, and the next request tries again', async (_what, answer) => {
+    ['respond with an error', down],
+    ['respond with HTML', () => HttpResponse.html('<h1>Sign in</h1>')],
+    ['respond with JSON that is not a key set', () => HttpResponse.json({ keys: 'none' })],
+    ['cannot be reached', () => HttpResponse.error()],
+    ['redirect', () => HttpResponse.redirect('https://elsewhere.example.com/')],
+  ])('that %s make no token valid: 503, and the next request retries', async (_what, answer) => {
     const { issuer, api, reasonOf } = world()
     for (let times = 0; times < 2; times++) issuer.failNext.push({ path: '/jwks', answer })
     const verdict = await api(bearer(issuer.accessToken()))
@@ -117,7 +117,7 @@ describe('the keys of an issuer', () => {
     expect(await reasonOf(issuer.accessToken())).toBe('valid')
   })
 
-  test('that never come do not hold a request for longer than the time limit', async () => {
+  test('that never arrive do not delay a request beyond the time limit', async () => {
     const { issuer, reasonOf } = world()
     issuer.failNext.push({ path: '/.well-known/openid-configuration', answer: () => new Promise(() => {}) })
     issuer.failNext.push({ path: '/.well-known/openid-configuration', answer: () => new Promise(() => {}) })
@@ -129,7 +129,7 @@ describe('the keys of an issuer', () => {
     expect(await reason).toBe('unavailable')
   })
 
-  test('of one issuer do not sign for another', async () => {
+  test("of one issuer do not verify another's tokens", async () => {
     const clock = handClock()
     const [one, two] = [
       createTestIssuer({ clock }),
@@ -148,7 +148,7 @@ describe('introspection', () => {
   const active = (issuer: ReturnType<typeof createTestIssuer>, change = {}) =>
     issuer.tokens.set('opaque', { active: true, ...issuer.claims(), ...change })
 
-  test('asks once for a token that fifty requests bring at the same moment, and again after the time to remember', async () => {
+  test('runs once for a token in fifty simultaneous requests, and again after the cache time', async () => {
     const { issuer, reasonOf, asked } = withIntrospection()
     active(issuer)
     const verdicts = await Promise.all(Array.from({ length: 50 }, () => reasonOf('opaque')))
@@ -159,7 +159,7 @@ describe('introspection', () => {
     expect(asked('/introspect')).toBe(2)
   })
 
-  test('learns of a revocation within the time to remember', async () => {
+  test('detects a revocation within the cache time', async () => {
     const { issuer, reasonOf } = withIntrospection({ cacheSeconds: 10 })
     active(issuer)
     expect(await reasonOf('opaque')).toBe('valid')
@@ -168,7 +168,7 @@ describe('introspection', () => {
     expect(await reasonOf('opaque')).toBe('inactive')
   })
 
-  test('remembers no token beyond its expiry', async () => {
+  test('caches no token beyond its expiry', async () => {
     const { issuer, reasonOf } = withIntrospection({ cacheSeconds: 3600 })
     active(issuer, { exp: issuer.now() + 20 })
     expect(await reasonOf('opaque')).toBe('valid')
@@ -177,7 +177,7 @@ describe('introspection', () => {
     expect(await reasonOf('opaque')).toBe('inactive')
   })
 
-  test('remembers an inactive token for a short while', async () => {
+  test('caches an inactive token briefly', async () => {
     const { issuer, reasonOf, asked } = withIntrospection()
     for (let times = 0; times < 3; times++) expect(await reasonOf('opaque')).toBe('inactive')
     expect(asked('/introspect')).toBe(1)
@@ -188,19 +188,19 @@ describe('introspection', () => {
 
   test.each([
     ['is down', down],
-    ['answers with HTML', () => HttpResponse.html('<h1>hello</h1>')],
-    ['answers without "active"', () => HttpResponse.json({ sub: 'alice' })],
-    ['answers with active: "true"', () => HttpResponse.json({ active: 'true' })],
+    ['returns HTML', () => HttpResponse.html('<h1>hello</h1>')],
+    ['returns no "active"', () => HttpResponse.json({ sub: 'alice' })],
+    ['returns active: "true"', () => HttpResponse.json({ active: 'true' })],
     [
-      'says "active" twice',
+      'returns "active" twice',
       () =>
         new HttpResponse('{"active":false,"active":true}', {
           headers: { 'content-type': 'application/json' },
         }),
     ],
-    ['refuses this API', () => HttpResponse.json({ error: 'invalid_client' }, { status: 401 })],
-    ['is not to be reached', () => HttpResponse.error()],
-  ])('that %s is 503 and never valid, and is not remembered', async (_what, answer) => {
+    ['rejects this API', () => HttpResponse.json({ error: 'invalid_client' }, { status: 401 })],
+    ['cannot be reached', () => HttpResponse.error()],
+  ])('that %s causes a 503, is never valid, and is not cached', async (_what, answer) => {
     const { issuer, api, reasonOf } = withIntrospection()
     active(issuer)
     for (let times = 0; times < 2; times++) issuer.failNext.push({ path: '/introspect', answer })
@@ -213,10 +213,10 @@ describe('introspection', () => {
 
   test.each([
     ['for another API', { aud: 'https://other.example.com' }, 'wrong_audience'],
-    ['for nobody', { aud: undefined }, 'wrong_audience'],
+    ['without an audience', { aud: undefined }, 'wrong_audience'],
     ['of another issuer', { iss: 'https://evil.example.com' }, 'unknown_issuer'],
     ['that is a refresh token', { token_type: 'refresh_token' }, 'wrong_type'],
-    ['that has expired all the same', { exp: 1 }, 'expired'],
+    ['that has expired despite being active', { exp: 1 }, 'expired'],
     ['that is bound to a key', { cnf: { jkt: 'x' } }, 'proof_missing'],
   ])('does not make a token valid %s', async (_what, change, reason) => {
     const { issuer, reasonOf } = withIntrospection()
@@ -224,7 +224,7 @@ describe('introspection', () => {
     expect(await reasonOf('opaque')).toBe(reason)
   })
 
-  test('accepts an answer without audience where the app says that the issuer looks to that', async () => {
+  test('accepts a response without audience if the app says that the issuer checks it', async () => {
     const { issuer, reasonOf } = withIntrospection({ acceptWithoutAudience: true })
     active(issuer, { aud: undefined })
     expect(await reasonOf('opaque')).toBe('valid')
@@ -233,7 +233,7 @@ describe('introspection', () => {
     expect(await reasonOf('opaque')).toBe('wrong_audience')
   })
 
-  test('binds opaque tokens to keys, whose proofs are checked', async () => {
+  test('binds opaque tokens to keys and checks their proofs', async () => {
     const { issuer, api } = withIntrospection()
     const key = testKey('device', 'ES256')
     active(issuer, { cnf: { jkt: thumbprint(key.jwk) } })
@@ -245,7 +245,7 @@ describe('introspection', () => {
     expect(await present(proof('opaque', other, issuer.now()))).toMatchObject({ reason: 'wrong_binding' })
   })
 
-  test('is asked about JWTs too, so that a revoked one is refused although its signature is good', async () => {
+  test('also checks JWTs, so that a revoked one is rejected despite its valid signature', async () => {
     const { issuer, reasonOf } = withIntrospection()
     const token = issuer.accessToken()
     expect(await reasonOf(token)).toBe('inactive')
@@ -254,13 +254,13 @@ describe('introspection', () => {
     expect(await reasonOf(token)).toBe('valid')
   })
 
-  test('is not asked about a JWT of another issuer', async () => {
+  test("is not used for another issuer's JWT", async () => {
     const { issuer, reasonOf, asked } = withIntrospection()
     expect(await reasonOf(issuer.accessToken({ iss: 'https://evil.example.com' }))).toBe('unknown_issuer')
     expect(asked('/introspect')).toBe(0)
   })
 
-  test('of the second issuer is asked where the first does not know the token', async () => {
+  test('of the second issuer runs if the first does not know the token', async () => {
     const clock = handClock()
     const [one, two] = [
       createTestIssuer({ clock }),
@@ -271,16 +271,16 @@ describe('introspection', () => {
     const trusted = [trust(), { ...trust(), issuer: two.issuer }]
     const api = createProtect({ issuer: trusted, resource: API }, { fetch, clock })
     expect(await api(bearer('opaque'))).toMatchObject({ valid: true, issuer: two.issuer })
-    // where one cannot be asked, nobody can say that the token is bad
+    // if one issuer cannot be reached, the token may still be valid
     for (let times = 0; times < 2; times++) one.failNext.push({ path: '/introspect', answer: down })
     expect(await api(bearer('unknown'))).toMatchObject({ reason: 'unavailable' })
   })
 })
 
-describe('tokens that are not quite as RFC 9068 has them', () => {
+describe('tokens that deviate from RFC 9068', () => {
   const entra = { client_id: undefined, jti: undefined, azp: 'app', scp: 'notes:read', scope: undefined }
 
-  test('are accepted where the app says so, with scopes by their other name', async () => {
+  test('are accepted if the app allows it, with scopes in another claim', async () => {
     const { issuer, api } = world({ acceptAnyJwt: true })
     const token = issuer.accessToken(entra, { typ: 'JWT' })
     expect(await api(bearer(token))).toMatchObject({
@@ -301,12 +301,12 @@ describe('tokens that are not quite as RFC 9068 has them', () => {
     ['a logout token', {}, { typ: 'logout+jwt' }],
     ['a DPoP proof', {}, { typ: 'dpop+jwt' }],
     ['a typ that is a number', {}, { typ: 7 }],
-  ])('are never %s', async (_what, claims, header) => {
+  ])('are never accepted if they are %s', async (_what, claims, header) => {
     const { issuer, reasonOf } = world({ acceptAnyJwt: true })
     expect(await reasonOf(issuer.accessToken(claims, header))).toBe('wrong_type')
   })
 
-  test('are the ID Tokens of Firebase, which are its bearers, by keys at a fixed place', async () => {
+  test('include Firebase ID Tokens as bearer tokens, with keys at a fixed address', async () => {
     const issuer = createTestIssuer({ issuer: 'https://securetoken.google.com/my-project' })
     const jwksUri = `${issuer.issuer}/jwks`
     const trusted = { issuer: issuer.issuer, jwksUri }
@@ -322,12 +322,12 @@ describe('tokens that are not quite as RFC 9068 has them', () => {
     expect(await api(bearer(token))).toMatchObject({ valid: true, subject: 'alice', scope: [] })
     expect(issuer.requests).toEqual(['/jwks'])
     const [, body = ''] = token.split('.')
-    // as the emulator signs nothing
+    // because the emulator signs nothing
     const unsigned = `${base64url('{"alg":"none","typ":"JWT"}')}.${body}.`
     expect(await api(bearer(unsigned))).toMatchObject({ reason: 'not_a_token' })
   })
 
-  test('have their audience in client_id where the app says so', async () => {
+  test('have their audience in client_id if the app allows it', async () => {
     const { issuer, reasonOf } = world({ acceptAnyJwt: true, audience: 'app', audienceClaim: 'client_id' })
     expect(
       await reasonOf(issuer.accessToken({ aud: undefined, token_use: 'access' }, { typ: undefined })),

@@ -24,7 +24,7 @@ const order = (token: string, url = services.ordersUrl) =>
   fetch(`${url}/orders`, { method: 'POST', headers: { authorization: `Bearer ${token}` } })
 const told = () => steps.map(({ from, to, status }) => `${from} -> ${to}: ${status}`)
 
-test("an order goes through three services: the user's token, one exchanged for it, and one of the service itself", async () => {
+test("an order passes three services: with the user's token, an exchanged token, and a service's own token", async () => {
   const answer = await order(tokens.userToken('alice'))
   expect(await answer.json()).toEqual({
     orderedBy: 'alice',
@@ -37,23 +37,23 @@ test("an order goes through three services: the user's token, one exchanged for 
   ])
 })
 
-test("the service's own token is used for all users, the exchanged one for its user only", async () => {
+test("the service's own token is used for all users, the exchanged one only for its user", async () => {
   const answers = await Promise.all(['bob', 'carol'].map(name => order(tokens.userToken(name))))
   expect(answers.map(({ status }) => status)).toEqual([200, 200])
   expect(tokens.entries.map(({ clientId }) => clientId)).toEqual(['orders', 'orders'])
 })
 
-test('a token opens only the service that it is for', async () => {
+test('a token is accepted only by the service that it is for', async () => {
   const user = tokens.userToken('alice')
   expect((await order(user, services.billingUrl)).status).toBe(401)
   expect((await order(user, services.ledgerUrl)).status).toBe(401)
   const wide = tokens.userToken('alice', { aud: ['orders', 'billing', 'ledger'], scope: 'entries:write' })
   expect((await order(wide, services.ordersUrl)).status).toBe(403)
-  // it is for the ledger, and bound to no key
+  // it is for the ledger, and not bound to a key
   expect((await order(wide, services.ledgerUrl)).headers.get('www-authenticate')).toMatch(/^DPoP /)
 })
 
-test('when the session of the user ends, the chain ends before the second service', async () => {
+test("when the user's session ends, the chain ends before the second service", async () => {
   const token = tokens.userToken('dave')
   expect((await order(token)).status).toBe(200)
   tokens.endSession('dave')

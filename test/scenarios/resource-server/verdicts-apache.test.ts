@@ -9,10 +9,10 @@ import { createTestIssuer, ISSUER } from '../../support/resource-server/issuer.t
 
 const issuer = createTestIssuer({ clock: deviceClock as never })
 const kit = createKit(issuer)
-// Apache remembers the keys: all are there from the start
+// Apache caches the keys: all are there from the start
 issuer.published.push(keys.other)
 
-test('every difference in the table is of a case that there is', () => {
+test('every difference in the table refers to an existing case', () => {
   const names = Object.values(groups).flatMap(cases => cases.map(({ name }) => name))
   expect(Object.keys(apache).filter(name => !names.includes(name))).toEqual([])
 })

@@ -36,7 +36,7 @@ describe.each(Object.entries(groups))('%s', (_group, cases) => {
   })
 })
 
-test('docs/resource-server.md has the table of these verdicts', () => {
+test('docs/resource-server.md contains the table of these verdicts', () => {
   const text = readFileSync(new URL('../../../docs/resource-server.md', import.meta.url), 'utf8')
   expect(text.split('<!-- verdicts -->\n')[1]?.split('\n<!-- /verdicts -->')[0]).toBe(
     ['| request | verdict | oauth4webapi | mod_oauth2 |', '| --- | --- | --- | --- |', verdictTable()].join(

@@ -24,7 +24,7 @@ afterEach(() => {
   for (const client of clients.splice(0)) client.dispose()
 })
 
-/** A client of the real provider, and an API that asks that provider about each token. */
+/** A client of the real provider, and an API that introspects each token there. */
 function world(extensions = [dpop()]) {
   const { clientId, clientSecret } = server.introspectionCredentials
   const clientAuthentication = clientSecretBasic(clientSecret)
@@ -71,7 +71,7 @@ test('a client with DPoP and protect() agree on proofs and nonces, for tokens th
   expect(outcomes().filter(outcome => outcome === 'dpop')).toHaveLength(4)
 })
 
-test('a revoked token costs the client one refresh, and the call succeeds', async () => {
+test('a revoked token causes one refresh, and the call succeeds', async () => {
   const { client, outcomes } = world([])
   await client.signIn()
   expect((await client.fetch(`${API}/notes`)).status).toBe(200)
@@ -80,7 +80,7 @@ test('a revoked token costs the client one refresh, and the call succeeds', asyn
   expect(outcomes()).toEqual(['none', 'inactive', 'none'])
 })
 
-test('a scope that is missing reaches the app as a step-up, and is not refreshed for', async () => {
+test('a missing scope reaches the app as a step-up and causes no refresh', async () => {
   const { client, outcomes } = world([])
   await client.signIn()
   const events: unknown[] = []

@@ -52,7 +52,7 @@ describe('a logout token', () => {
       { aud: ['other', 'app'] },
       { issuer: 'https://id.example.com', subject: 'alice', sessionId: 's1' },
     ],
-  ])('with %s ends those sessions [LO10]', async (_what, change, who) => {
+  ])('with %s ends the matching sessions [LO10]', async (_what, change, who) => {
     const { logout, ended, claims } = setUp()
     const response = await logout.handle(withToken(await key.sign(claims(change))))
     expect([response.status, response.headers.get('cache-control')]).toEqual([200, 'no-store'])
@@ -61,23 +61,23 @@ describe('a logout token', () => {
 
   test.each<[string, Record<string, unknown>]>([
     ['of another issuer', { iss: 'https://evil.example' }],
-    ['of no issuer', { iss: undefined }],
+    ['without an issuer', { iss: undefined }],
     ['for another client', { aud: 'other' }],
-    ['for nobody', { aud: undefined }],
+    ['without an audience', { aud: undefined }],
     ['without events', { events: undefined }],
-    ['with events that are a list', { events: [EVENT] }],
+    ['with an array as events', { events: [EVENT] }],
     ['with another event', { events: { 'http://schemas.openid.net/event/other': {} } }],
-    ['with an event that is no object', { events: { [EVENT]: true } }],
+    ['with an event that is not an object', { events: { [EVENT]: true } }],
     ['with a nonce', { nonce: 'n' }],
     ['without jti', { jti: undefined }],
-    ['of nobody', { sub: undefined, sid: undefined }],
-    ['with a sub that is no text', { sub: 1 }],
+    ['without a subject', { sub: undefined, sid: undefined }],
+    ['with a sub that is not a string', { sub: 1 }],
     ['without iat', { iat: undefined }],
     ['that is too old', { iat: Math.floor(Date.now() / 1000) - 700 }],
-    ['of the future', { iat: Math.floor(Date.now() / 1000) + 700 }],
-    ['that is over', { exp: Math.floor(Date.now() / 1000) - 60 }],
+    ['from the future', { iat: Math.floor(Date.now() / 1000) + 700 }],
+    ['that has expired', { exp: Math.floor(Date.now() / 1000) - 60 }],
     ['without exp', { exp: undefined }],
-  ])('%s is refused, and no session ends [LO10]', async (_what, change) => {
+  ])('%s is rejected, and no session ends [LO10]', async (_what, change) => {
     const { logout, ended, claims } = setUp()
     const token = await key.sign(claims(change))
     await expect(logout.accept(token)).rejects.toMatchObject({ code: 'ERR_SERVER', error: 'invalid_request' })
@@ -89,7 +89,7 @@ describe('a logout token', () => {
     expect(ended).toEqual([])
   })
 
-  test('whose alg is none, or another one than was agreed on, is refused [LO10]', async () => {
+  test('whose alg is none, or differs from the configured one, is rejected [LO10]', async () => {
     const { logout, make, ended, claims } = setUp()
     const payload = encode(claims())
     const signed = await key.sign(claims())
@@ -114,14 +114,14 @@ describe('a logout token', () => {
     expect(ended).toEqual([])
   })
 
-  test('of another kind of JWT is refused [LO10]', async () => {
+  test('of another JWT type is rejected [LO10]', async () => {
     const { logout, ended, claims } = setUp()
     await expect(logout.accept(await key.sign(claims(), { typ: 'at+jwt' }))).rejects.toThrow(/typ/)
     await logout.accept(await key.sign(claims(), { typ: 'logout+jwt' }))
     expect(ended).toHaveLength(1)
   })
 
-  test('is accepted once, by all who share what is remembered [LO10]', async () => {
+  test('is accepted once by all clients that share the replay memory [LO10]', async () => {
     const { make, ended, claims } = setUp({ remembered: memoryKeyValue() })
     const [one, other] = [make(), make()]
     const token = await key.sign(claims())
@@ -131,7 +131,7 @@ describe('a logout token', () => {
     expect(ended).toHaveLength(1)
   })
 
-  test('is remembered no longer than it could be accepted [LO10]', async () => {
+  test('is remembered only as long as it could be accepted [LO10]', async () => {
     const remembered = memoryKeyValue()
     const { logout, clock, claims } = setUp({ remembered })
     for (let round = 0; round < 3; round++) await logout.accept(await key.sign(claims()))
@@ -156,7 +156,7 @@ describe('a logout token', () => {
     expect((await logout.handle(withToken(token))).status).toBe(200)
   })
 
-  test('whose sessions do not end within 30 seconds is answered, and may be sent again [LO10]', async () => {
+  test('whose sessions do not end within 30 seconds gets a response and may be sent again [LO10]', async () => {
     let begun = () => {}
     const hasBegun = new Promise<void>(resolve => {
       begun = resolve
@@ -175,7 +175,7 @@ describe('a logout token', () => {
     expect((await logout.handle(withToken(token))).status).toBe(200)
   })
 
-  test('that met a provider which could not be reached may be sent again [LO10]', async () => {
+  test('may be sent again if the provider could not be reached [LO10]', async () => {
     const { as, logout, claims } = setUp()
     const token = await key.sign(claims())
     as.failMetadata.push(reset, reset)
@@ -184,7 +184,7 @@ describe('a logout token', () => {
   })
 })
 
-test('a request that is no form post with one logout token is refused [LO10]', async () => {
+test('a request that is not a form post with one logout token is rejected [LO10]', async () => {
   const { logout, ended, claims } = setUp()
   const token = await key.sign(claims())
   const json = { 'content-type': 'application/json' }
@@ -205,7 +205,7 @@ test('a request that is no form post with one logout token is refused [LO10]', a
   expect(ended).toEqual([])
 })
 
-test('options that are wrong are named', () => {
+test('errors name the wrong options', () => {
   const { make } = setUp()
   expect(() => make({ issuer: 'http://id.example.com' })).toThrow(/"issuer"/)
   expect(() => make({ endSessions: undefined as never })).toThrow(/endSessions/)
@@ -226,11 +226,11 @@ describe('a request whose body does not end', () => {
     controller.enqueue(new TextEncoder().encode('logout_token=a'))
 
   test.each<[string, Parameters<typeof endless>]>([
-    ['says nothing', [() => {}]],
+    ['sends nothing', [() => {}]],
     ['stops in the middle', [begin]],
-    ['is never done with being given up', [begin, () => new Promise<void>(() => {}) as never]],
+    ['never finishes its cancellation', [begin, () => new Promise<void>(() => {}) as never]],
   ])(
-    'because it %s is refused after ten seconds, and no session ends [F5.7]',
+    'because it %s is rejected after ten seconds, and no session ends [F5.7]',
     async (_what, [start, cancel]) => {
       const { logout, clock, ended } = setUp()
       const answer = logout.handle(endless(start, cancel))
@@ -246,7 +246,7 @@ describe('a request whose body does not end', () => {
     },
   )
 
-  test('is given up, so that its connection can end [F5.7]', async () => {
+  test('is cancelled, so that its connection can close [F5.7]', async () => {
     const { logout, clock } = setUp()
     let isCancelled = false
     const answer = logout.handle(

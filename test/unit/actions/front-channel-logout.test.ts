@@ -12,7 +12,7 @@ const signedIn = async () => {
   return { client, issuer: encodeURIComponent(here.as.issuer) }
 }
 
-test('a logout of the provider that means this session ends it [LO09]', async () => {
+test("a provider's logout request for this session ends it [LO09]", async () => {
   const { client, issuer } = await signedIn()
   expect(await frontChannelLogout(client, `${PAGE}?iss=${issuer}&sid=session-1`)).toBe(true)
   expect(client.session).toEqual({ status: 'signed-out', reason: 'signed_out' })
@@ -26,7 +26,7 @@ test.for([
   'sid=session-1',
   '',
   'iss=ISSUER&sid=session-1&sid=session-1',
-])('one with %s is not meant, and the session lives [LO09]', async query => {
+])('a logout request with %s is for another session, and the session is kept [LO09]', async query => {
   const { client, issuer } = await signedIn()
   expect(await frontChannelLogout(client, `${PAGE}?${query.replace('ISSUER', issuer)}`)).toBe(false)
   expect(client.session.status).toBe('signed-in')

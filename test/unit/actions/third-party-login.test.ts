@@ -14,8 +14,8 @@ const setUp = () => {
   return { ...here, ...away, client, issuer, iss: `iss=${encodeURIComponent(issuer)}` }
 }
 
-describe('a login that a third party begins', () => {
-  test('is a sign-in with the hint, and leads to the page that is named [RS22]', async () => {
+describe('a third-party initiated login', () => {
+  test('starts a sign-in with the hint and returns to the target page [RS22]', async () => {
     const { client, issuer, iss, requests, callbacks } = setUp()
     const address = `${PAGE}?${iss}&login_hint=alice%40example.com&target_link_uri=https%3A%2F%2Fapp.example.com%2Fnotes%3Fa%3Db`
     expect(await thirdPartyLogin(client, address, { issuer })).toBe(true)
@@ -26,7 +26,7 @@ describe('a login that a third party begins', () => {
     })
   })
 
-  test('needs neither hint nor target [RS22]', async () => {
+  test('works without a hint and a target [RS22]', async () => {
     const { client, issuer, iss, requests } = setUp()
     expect(await thirdPartyLogin(client, `${PAGE}?${iss}`, { issuer })).toBe(true)
     expect(requests[0]?.has('login_hint')).toBe(false)
@@ -40,14 +40,14 @@ describe('a login that a third party begins', () => {
     'ISS&login_hint=a&login_hint=b',
     'ISS&target_link_uri=%2Fa&target_link_uri=%2Fb',
     'login_hint=a',
-  ])('with %j is none, and nobody leaves [RS22]', async query => {
+  ])('with %j is ignored, and the page does not leave [RS22]', async query => {
     const { client, issuer, iss, requests } = setUp()
     expect(await thirdPartyLogin(client, `${PAGE}?${query.replace('ISS', iss)}`, { issuer })).toBe(false)
     expect(requests).toEqual([])
   })
 
   test.for(['https://evil.example/', '//evil.example/', 'javascript:alert(1)'])(
-    'leads to no other place, such as %s [RS22]',
+    'does not return to another origin, such as %s [RS22]',
     async target => {
       const { client, issuer, iss, requests } = setUp()
       const address = `${PAGE}?${iss}&target_link_uri=${encodeURIComponent(target)}`
@@ -59,7 +59,7 @@ describe('a login that a third party begins', () => {
     },
   )
 
-  test('is not begun in a frame [RS22]', async () => {
+  test('does not start in a frame [RS22]', async () => {
     const { client, issuer, iss, requests } = setUp()
     const begun = thirdPartyLogin(client, `${PAGE}?${iss}`, { issuer, framed: true })
     await expect(begun).rejects.toThrow(/frame-ancestors/)

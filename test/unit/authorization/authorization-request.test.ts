@@ -72,7 +72,7 @@ async function begin(
 }
 
 describe('an authorization request', () => {
-  test('has what RFC 6749 section 4.1.1 and RFC 7636 section 4.3 ask for', async () => {
+  test('has the parameters of RFC 6749 section 4.1.1 and RFC 7636 section 4.3', async () => {
     const { url, query, state, saved } = await begin()
     expect(url.origin + url.pathname).toBe(metadata.authorization_endpoint)
     expect(query).toEqual({
@@ -87,7 +87,7 @@ describe('an authorization request', () => {
     })
   })
 
-  test('has the challenge of the verifier that was saved, which is not in it [AR01, AR02]', async () => {
+  test('has the challenge of the stored verifier, but not the verifier [AR01, AR02]', async () => {
     const { url, query, saved } = await begin()
     const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(saved.codeVerifier))
     expect(query.code_challenge).toBe(Buffer.from(digest).toString('base64url'))
@@ -95,13 +95,13 @@ describe('an authorization request', () => {
     expect(saved.codeVerifier).toMatch(/^[A-Za-z0-9._~-]{43,128}$/)
   })
 
-  test('has a state which is known again, and says nothing of the user, the device or the time [F9.6]', async () => {
+  test('has a recognizable state that reveals nothing about the user, the device or the time [F9.6]', async () => {
     const { state } = await begin()
     expect(parseCallback(`${redirectUri}?code=a&state=${state}`)).toMatchObject({ state })
     expect(state).toMatch(/^lk\.[\w-]{43}\.[\da-f]{8}$/)
   })
 
-  test('keeps how old the authentication may be, where that is a number and an ID Token will come [F2.8]', async () => {
+  test('saves max_age if it is a number and an ID Token will be returned [F2.8]', async () => {
     const maxAge = async (max_age: string, more = {}) =>
       (await begin({ parameters: { max_age }, ...more })).saved.maxAge
     expect(await maxAge('0')).toBe(0)
@@ -110,7 +110,7 @@ describe('an authorization request', () => {
     expect(await maxAge('60', { scope: 'read' })).toBeUndefined()
   })
 
-  test('is another each time [AR01, AR06]', async () => {
+  test('is different each time [AR01, AR06]', async () => {
     const [one, other] = [await begin(), await begin()]
     expect(one.saved.codeVerifier).not.toBe(other.saved.codeVerifier)
     expect(one.saved.nonce).toBe(one.query.nonce)
@@ -118,14 +118,14 @@ describe('an authorization request', () => {
       expect(one.query[name]).not.toBe(other.query[name])
   })
 
-  test('has no nonce where no ID Token is asked for, and no scope where there is none', async () => {
+  test('has no nonce if it requests no ID Token, and no scope if there is none', async () => {
     const plain = await begin({ scope: 'read' })
     expect(plain.query).not.toHaveProperty('nonce')
     expect(plain.saved.nonce).toBeUndefined()
     expect((await begin({ scope: '' })).query).not.toHaveProperty('scope')
   })
 
-  test('has the extra parameters, which never take the place of its own [AR13]', async () => {
+  test('has the extra parameters, which never override its own [AR13]', async () => {
     const { query } = await begin({
       parameters: { prompt: 'login', state: 'mine', code_challenge_method: 'plain' },
     })
@@ -133,7 +133,7 @@ describe('an authorization request', () => {
     expect(query.state).not.toBe('mine')
   })
 
-  test('keeps the query of the endpoint, has nothing twice and drops the fragment [AR07]', async () => {
+  test("keeps the endpoint's query, repeats nothing and drops the fragment [AR07]", async () => {
     const { url, query } = await begin(
       { parameters: { prompt: 'login' } },
       { authorization_endpoint: 'https://id.example.com/authorize?tenant=1&client_id=x&prompt=none#x' },
@@ -154,7 +154,7 @@ describe('an authorization request', () => {
     ['token_endpoint', { token_endpoint: 'https://user@id.example.com/token' }],
     ['PKCE', { code_challenge_methods_supported: ['plain'] }],
     ['PKCE', { code_challenge_methods_supported: [] }],
-  ])('is not made when the %s does not do, and nothing is saved [AR08]', async (what, server) => {
+  ])("is not created if the server's %s is unusable, and nothing is saved [AR08]", async (what, server) => {
     await expect(begin({}, server)).rejects.toMatchObject({
       code: 'ERR_CONFIGURATION',
       message: expect.stringContaining(what),
@@ -162,7 +162,7 @@ describe('an authorization request', () => {
   })
 })
 
-test('an authorization request names each API that has a resource indicator, once (RFC 8707 section 2.1)', async () => {
+test('an authorization request names each API that has a resource indicator once (RFC 8707 section 2.1)', async () => {
   const indicators = ['https://a.example.com/', 'urn:b', 'urn:b']
   const { url } = await begin({}, {}, [
     ...indicators.map((resource, at) => ({ url: `https://api${at}.example.com`, parameters: { resource } })),

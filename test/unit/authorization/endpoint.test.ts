@@ -5,7 +5,7 @@ import { handClock } from '../../support/clock.ts'
 
 const url = 'https://id.example.com/token?secret=query'
 
-/** A transport over answers in their order; the last one is given again and again. */
+/** A transport that returns these responses in order and repeats the last one. */
 function setUp(...answers: (() => Response | Promise<Response>)[]) {
   const sent: [string, RequestInit | undefined][] = []
   const fetch: Fetch = async (input, init) => {
@@ -20,7 +20,7 @@ const fails = () => Promise.reject(new TypeError('Failed to fetch'))
 const hangs = () => new Promise<never>(() => {})
 
 describe('a request to the authorization server', () => {
-  test('gives the answer with status, headers and body', async () => {
+  test('returns the response with status, headers and body', async () => {
     const { transport, sent } = setUp(() =>
       Response.json({ a: 1 }, { status: 400, headers: { 'x-mine': 'yes' } }),
     )
@@ -30,12 +30,12 @@ describe('a request to the authorization server', () => {
     expect(sent[0]?.[1]).toMatchObject({ method: 'POST', body: 'a=b', cache: 'no-store' })
   })
 
-  test('may have an answer without a body', async () => {
+  test('may return a response without a body', async () => {
     const { transport } = setUp(() => new Response(null, { status: 204 }))
     expect((await transport(url, { method: 'POST' })).status).toBe(204)
   })
 
-  test('that cannot be sent is a NetworkError which names the endpoint and not the query', async () => {
+  test('that cannot be sent rejects with a NetworkError that names the endpoint but not the query', async () => {
     const { transport, sent } = setUp(fails)
     const error = await transport(url, { method: 'POST' }).catch((reason: unknown) => reason)
     expect(error).toMatchObject({ code: 'ERR_NETWORK', reason: 'unreachable', retryable: true })
@@ -44,7 +44,7 @@ describe('a request to the authorization server', () => {
     expect(sent).toHaveLength(1)
   })
 
-  test('that reads is sent once more, one that writes is not', async () => {
+  test('is retried once if it reads, and not if it writes', async () => {
     const read = setUp(fails, () => new Response('second'))
     expect(await (await read.transport(url, { method: 'GET' })).text()).toBe('second')
     const both = setUp(fails)
@@ -52,7 +52,7 @@ describe('a request to the authorization server', () => {
     expect(both.sent).toHaveLength(2)
   })
 
-  test('ends after 8 s without an answer, and is aborted', async () => {
+  test('ends after 8 s without a response and is aborted', async () => {
     const { transport, sent, clock } = setUp(hangs)
     const error = transport(url, { method: 'POST' }).catch((reason: unknown) => reason)
     await expect.poll(() => sent.length).toBe(1)
@@ -63,7 +63,7 @@ describe('a request to the authorization server', () => {
     expect(sent[0]?.[1]?.signal?.aborted).toBe(true)
   })
 
-  test('ends after 8 s also when only the body never ends [MX02]', async () => {
+  test('also ends after 8 s if only the body never ends [MX02]', async () => {
     const { transport, sent, clock } = setUp(() => new Response(new ReadableStream({ pull: hangs })))
     const error = transport(url, { method: 'POST' }).catch((reason: unknown) => reason)
     await expect.poll(() => sent.length).toBe(1)
@@ -71,7 +71,7 @@ describe('a request to the authorization server', () => {
     expect(await error).toMatchObject({ reason: 'timeout' })
   })
 
-  test('can be aborted by who sent it', async () => {
+  test('can be aborted by its caller', async () => {
     const { transport, sent } = setUp(() => new Response('answer'))
     const controller = new AbortController()
     await transport(url, { method: 'POST', signal: controller.signal })
@@ -80,7 +80,7 @@ describe('a request to the authorization server', () => {
   })
 
   test.each([301, 302, 303, 307, 308])(
-    'does not follow a redirect: %i is not the server [TR01]',
+    'does not follow a redirect: %i is not a response from the server [TR01]',
     async status => {
       const { transport } = setUp(
         () => new Response(null, { status, headers: { location: 'https://portal.example' } }),
@@ -89,7 +89,7 @@ describe('a request to the authorization server', () => {
     },
   )
 
-  test('does not read more than a megabyte [MX01]', async () => {
+  test('reads at most a megabyte [MX01]', async () => {
     let pulled = 0
     const endless = new ReadableStream({
       pull(controller) {
@@ -102,7 +102,7 @@ describe('a request to the authorization server', () => {
     expect(pulled).toBeLessThan(20)
   })
 
-  test('whose body breaks off is a NetworkError', async () => {
+  test('whose body breaks off rejects with a NetworkError', async () => {
     const broken = new ReadableStream({
       start: controller => controller.enqueue(new Uint8Array(10)),
       pull: controller => controller.error(new TypeError('terminated')),
@@ -112,7 +112,7 @@ describe('a request to the authorization server', () => {
   })
 })
 
-describe('a request that finds no answer', () => {
+describe('a request without a response', () => {
   const failing = (thrown: unknown, origin?: string) => {
     let sent = 0
     const fetch: Fetch = async () => {
@@ -128,7 +128,7 @@ describe('a request that finds no answer', () => {
   const fetchFailed = (code: string) =>
     new TypeError('fetch failed', { cause: Object.assign(new Error(`secret ${code}`), { code }) })
 
-  test('in a page tells its origin, CORS and the console, because a page cannot see which it is [F4.1]', async () => {
+  test('in a page reports its origin, CORS and the console, because a page cannot see the cause [F4.1]', async () => {
     const failed = await failing(new TypeError('Failed to fetch'), 'https://app.example.com')
     expect(failed?.error).toMatchObject({ reason: 'unreachable', retryable: true })
     expect(failed?.error.message).toMatch(
@@ -136,7 +136,7 @@ describe('a request that finds no answer', () => {
     )
   })
 
-  test('in Node tells the code of the system, and not its words [F4.1]', async () => {
+  test("in Node reports the system's error code but not its text [F4.1]", async () => {
     const failed = await failing(fetchFailed('ENOTFOUND'))
     expect(failed?.error.message).toBe(
       'https://id.example.com/token could not be reached (ENOTFOUND). Check the address and the network.',
@@ -151,7 +151,7 @@ describe('a request that finds no answer', () => {
     'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
     'ERR_TLS_CERT_ALTNAME_INVALID',
   ])(
-    'because of its certificate (%s) is not sent again, and does not ask to try later [F8.15]',
+    'because of its certificate (%s) is not sent again, and the error does not suggest a retry [F8.15]',
     async code => {
       const failed = await failing(fetchFailed(code))
       expect(failed?.error).toMatchObject({ reason: 'unreachable', retryable: false })
@@ -167,11 +167,11 @@ describe('a redirect', () => {
   const followed = (to: string) =>
     Object.defineProperties(Response.json({ a: 1 }), { redirected: { value: true }, url: { value: to } })
 
-  test('that was followed within the origin is an answer like any other [F4.4]', async () => {
+  test('that was followed within the origin counts as a normal response [F4.4]', async () => {
     expect(await (await answered(followed(`${place}/`))).json()).toEqual({ a: 1 })
   })
 
-  test('that was followed to another origin is none of the server, and is named without its query [F4.4]', async () => {
+  test('that was followed to another origin is not a response from the server, and is named without its query [F4.4]', async () => {
     await expect(answered(followed('https://other.example/x?secret=1'))).rejects.toMatchObject({
       reason: 'not_the_server',
       message: `${place} answered with a redirect to https://other.example/x.`,
@@ -183,14 +183,11 @@ describe('a redirect', () => {
     [308, false],
     [302, true],
     [307, true],
-  ] as const)(
-    'with the status %i may be another one the next time: %s [F8.15]',
-    async ([status, retryable]) => {
-      const answer = new Response(null, { status, headers: { location: '/elsewhere' } })
-      await expect(answered(answer)).rejects.toMatchObject({
-        retryable,
-        message: `${place} answered with a redirect to https://id.example.com/elsewhere.`,
-      })
-    },
-  )
+  ] as const)('with status %i may differ the next time: %s [F8.15]', async ([status, retryable]) => {
+    const answer = new Response(null, { status, headers: { location: '/elsewhere' } })
+    await expect(answered(answer)).rejects.toMatchObject({
+      retryable,
+      message: `${place} answered with a redirect to https://id.example.com/elsewhere.`,
+    })
+  })
 })

@@ -14,7 +14,7 @@ const metadata = {
   token_endpoint: 'https://id.example.com/token',
 }
 
-/** A server whose documents are at these addresses; everything else is 404. */
+/** A server with documents at these addresses; all other addresses return 404. */
 function setUp(
   documents: Record<string, () => Response>,
   issuer = 'https://id.example.com',
@@ -49,7 +49,7 @@ function setUp(
 }
 
 describe('the metadata of a server', () => {
-  test('is fetched once, however many ask', async () => {
+  test('is fetched once for all callers', async () => {
     const { server, asked, told } = setUp({ [OIDC]: () => Response.json(metadata) })
     const all = await Promise.all([server(), server(), server()])
     expect(all[0]).toMatchObject(metadata)
@@ -58,19 +58,19 @@ describe('the metadata of a server', () => {
     expect(told.map(({ type }) => type)).toEqual(['metadata-request', 'metadata-response'])
   })
 
-  test('is looked for where RFC 8414 says when OpenID Connect has none', async () => {
+  test('is looked up at the address of RFC 8414 if the one of OpenID Connect has none', async () => {
     const { server, asked } = setUp({ [OAUTH]: () => Response.json(metadata) })
     expect(await server()).toMatchObject(metadata)
     expect(asked).toEqual([OIDC, OAUTH])
   })
 
-  test('is not asked for where it was given', async () => {
+  test('is not fetched if the app supplies it', async () => {
     const { server, asked } = setUp({}, metadata.issuer, { given: metadata })
     expect(await server()).toMatchObject(metadata)
     expect(asked).toEqual([])
   })
 
-  test('that could not be had is asked for again', async () => {
+  test('is requested again after a failed fetch', async () => {
     let up = false
     const { server } = setUp({ [OIDC]: () => (up ? Response.json(metadata) : Response.error()) })
     await expect(server()).rejects.toMatchObject({ code: 'ERR_NETWORK', retryable: true })
@@ -79,10 +79,10 @@ describe('the metadata of a server', () => {
   })
 
   test.each<[string, () => Response]>([
-    ['of another issuer', () => Response.json({ ...metadata, issuer: 'https://evil.example' })],
+    ['from another issuer', () => Response.json({ ...metadata, issuer: 'https://evil.example' })],
     ['that is a page', () => new Response('<h1>Hello</h1>', { headers: { 'content-type': 'text/html' } })],
     ['that is empty', () => Response.json({})],
-    ['that is a list', () => Response.json([])],
+    ['that is an array', () => Response.json([])],
     [
       'that is cut off',
       () => new Response('{"issuer":', { headers: { 'content-type': 'application/json' } }),
@@ -92,14 +92,14 @@ describe('the metadata of a server', () => {
       () => new Response(null, { status: 302, headers: { location: 'https://evil.example' } }),
     ],
     ['that is refused', () => new Response('no', { status: 403 })],
-  ])('%s is none: the error names the URL and what was expected', async (_what, document) => {
+  ])('%s is rejected: the error names the URL and what was expected', async (_what, document) => {
     const { server } = setUp({ [OIDC]: document })
     const error = await server().catch((reason: unknown) => reason)
     expect(error).toMatchObject({ code: expect.stringMatching(/ERR_(NETWORK|CONFIGURATION)/) })
     expect((error as Error).message).toContain('https://id.example.com')
   })
 
-  test('is nowhere, or of another issuer: the app is wrong, and trying again does not help [F4.1, F8.15]', async () => {
+  test('that is missing or from another issuer is a configuration error, and a retry does not help [F4.1, F8.15]', async () => {
     const other = () => Response.json({ ...metadata, issuer: 'https://other.example' })
     const wrong: Record<string, () => Response>[] = [
       {},
@@ -128,7 +128,7 @@ describe('metadata at one of two addresses', () => {
     ['a document of another issuer', () => Response.json({ ...metadata, issuer: 'https://other.example' })],
   ]
 
-  test.for(answers)('is found at the second where the first answers %s [F4.4]', async ([, first]) => {
+  test.for(answers)('is found at the second if the first responds with %s [F4.4]', async ([, first]) => {
     const { server, asked } = setUp({
       [OIDC]: first as () => Response,
       [OAUTH]: () => Response.json(metadata),
@@ -137,7 +137,7 @@ describe('metadata at one of two addresses', () => {
     expect(asked.at(-1)).toBe(OAUTH)
   })
 
-  test.for(answers)('that answers %s twice is named with both addresses [F4.4]', async ([, answer]) => {
+  test.for(answers)('that returns %s twice is reported with both addresses [F4.4]', async ([, answer]) => {
     const both = answer as () => Response
     const error = await setUp({ [OIDC]: both, [OAUTH]: both })
       .server()
@@ -147,7 +147,7 @@ describe('metadata at one of two addresses', () => {
       expect(message).toContain(part)
   })
 
-  test('is told with what each answered, the redirect with its place [F4.4]', async () => {
+  test('is reported with each response, including the target of a redirect [F4.4]', async () => {
     const moved = () => new Response(null, { status: 301, headers: { location: `${OIDC}/?secret=1` } })
     const { server } = setUp({ [OIDC]: moved, [OAUTH]: () => new Response('no', { status: 403 }) })
     await expect(server()).rejects.toMatchObject({
@@ -159,7 +159,7 @@ describe('metadata at one of two addresses', () => {
     })
   })
 
-  test('may be had later where one of them may only be down: the pause that it asks for is kept [F4.4, F8.15]', async () => {
+  test('may be available later if one address may only be down: the requested pause is kept [F4.4, F8.15]', async () => {
     const down = () => new Response('', { status: 503, headers: { 'retry-after': '7' } })
     await expect(setUp({ [OIDC]: down }).server()).rejects.toMatchObject({
       code: 'ERR_NETWORK',
@@ -169,7 +169,7 @@ describe('metadata at one of two addresses', () => {
     })
   })
 
-  test('is not waited for twice where the first does not answer [F4.4]', async () => {
+  test('causes one time-out, not two, if the first address does not respond [F4.4]', async () => {
     const { server, asked, clock } = setUp({ [OIDC]: () => new Promise<Response>(() => {}) as never })
     const error = server().catch((thrown: unknown) => thrown)
     for (const times of [1, 2]) {
@@ -181,7 +181,7 @@ describe('metadata at one of two addresses', () => {
   })
 })
 
-describe('an issuer that is spelt in another way', () => {
+describe('an issuer with a different spelling', () => {
   const TENANT = 'https://id.example.com/tenant'
   const at = (issuer: string) => ({
     [`${TENANT}/.well-known/openid-configuration`]: () => Response.json({ ...metadata, issuer }),
@@ -194,7 +194,7 @@ describe('an issuer that is spelt in another way', () => {
     ['https://id.example.com', 'https://ID.example.com'],
     [TENANT, `${TENANT}/`],
   ] as const)(
-    '%s as %s counts as the document spells it, but not with strict [DM02]',
+    "%s as %s counts with the document's spelling, but not with strict [DM02]",
     async ([issuer, told]) => {
       expect((await setUp(at(told), issuer).server()).issuer).toBe(told)
       await expect(setUp(at(told), issuer, { strict: true }).server()).rejects.toMatchObject({
@@ -209,20 +209,20 @@ describe('an issuer that is spelt in another way', () => {
     [TENANT, 'https://id.example.com/TENANT'],
     [TENANT, 'https://id.example.com'],
     [TENANT, 'https://evil.example/{tenantid}'],
-  ] as const)('%s as %s is another one [DM01]', async ([issuer, told]) => {
+  ] as const)('%s as %s is a different issuer [DM01]', async ([issuer, told]) => {
     await expect(setUp(at(told), issuer, { quirks: ['issuer_template'] }).server()).rejects.toMatchObject({
       code: 'ERR_CONFIGURATION',
       message: expect.stringContaining(told),
     })
   })
 
-  test('as a template is refused by name, and taken with the quirk issuer_template', async () => {
+  test('as a template is rejected by name, and accepted with the quirk issuer_template', async () => {
     const told = 'https://id.example.com/{tenantid}'
     await expect(setUp(at(told), TENANT).server()).rejects.toMatchObject({ quirk: 'issuer_template' })
     expect((await setUp(at(told), TENANT, { quirks: ['issuer_template'] }).server()).issuer).toBe(told)
   })
 
-  test('with a path is looked for where each of the two documents says, in their order [DM03]', async () => {
+  test('with a path is looked up at the address that each of the two specifications defines, in order [DM03]', async () => {
     const { server, asked } = setUp({}, TENANT)
     await expect(server()).rejects.toMatchObject({ code: 'ERR_CONFIGURATION' })
     expect(asked).toEqual([
@@ -232,15 +232,15 @@ describe('an issuer that is spelt in another way', () => {
   })
 })
 
-describe('metadata of the day before', () => {
-  test('is used while it is fetched again, once, and after that failed [DM04, DM05]', async () => {
+describe('metadata from the day before', () => {
+  test('is used while it is fetched again, once, and after that has failed [DM04, DM05]', async () => {
     let document = () => Response.json(metadata)
     const { server, asked, clock } = setUp({ [OIDC]: () => document() })
     const first = await server()
     clock.advance(24 * 3_600_000)
     document = () => Response.error()
     expect(await Promise.all([server(), server(), server()])).toEqual([first, first, first])
-    await expect.poll(() => asked.length).toBe(4) // a GET that found no answer is sent once more, then the other document
+    await expect.poll(() => asked.length).toBe(4) // a failed GET is retried once, then the other document is fetched
     expect(await server()).toBe(first)
     document = () => Response.json({ ...metadata, token_endpoint: 'https://id.example.com/new' })
     clock.advance(300_000)

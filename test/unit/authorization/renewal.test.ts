@@ -40,7 +40,7 @@ describe('the tokens after a response', () => {
     })
   })
 
-  test('keep what the response leaves out, except for the time [RF02]', () => {
+  test('keep what the response omits, except for the expiry [RF02]', () => {
     expect(toTokenSet(granted({}), { ...context, previous })).toEqual({
       ...previous,
       accessToken: 'access-2',
@@ -49,21 +49,21 @@ describe('the tokens after a response', () => {
     })
   })
 
-  test('have the scope that was asked for when the first response names none', () => {
+  test('have the requested scope if the first response names none', () => {
     expect(toTokenSet(granted({}), context).scope).toBe('openid read')
   })
 
-  test('have an empty scope when the server has granted none', () => {
+  test('have an empty scope if the server has granted none', () => {
     expect(toTokenSet(granted({ scope: '' }), { ...context, previous }).scope).toBe('')
   })
 
-  test.each([undefined, 0])('are used until a 401 when their lifetime is %s', seconds => {
+  test.each([undefined, 0])('are used until a 401 if their lifetime is %s', seconds => {
     const { expiresAt, refreshAt } = toTokenSet(granted({ expires_in: seconds }), context)
     expect([expiresAt, refreshAt]).toEqual([undefined, undefined])
   })
 })
 
-test('a refresh is never due before four fifths of the lifetime, nor after its end, and times can be dates', () => {
+test('a refresh is never due before four fifths of the lifetime or after its end, and times can be dates', () => {
   fc.assert(
     fc.property(
       fc.oneof(fc.double({ min: 0, minExcluded: true, noNaN: true }), fc.integer({ min: 1 })),
@@ -96,11 +96,11 @@ describe('a refreshed ID Token', () => {
     )
 
   test.for<[string, object]>([
-    ['says the same', {}],
+    ['has the same claims', {}],
     ['has no nonce', { nonce: undefined }],
     ['has one more audience', { aud: ['api', 'app', 'other'] }],
-    ['does not say when the user signed in', { auth_time: undefined }],
-  ])('that %s takes the place of the one before', ([, change]) => {
+    ['has no auth_time', { auth_time: undefined }],
+  ])('that %s replaces the previous one', ([, change]) => {
     expect(refreshed(change)).toMatchObject({
       idToken: 'id-2',
       claims: { exp: 9 },
@@ -110,10 +110,10 @@ describe('a refreshed ID Token', () => {
 
   test.for<[string, object]>([
     ['lacks an audience', { aud: 'app' }],
-    ['is for another party', { azp: 'other' }],
+    ['has another azp', { azp: 'other' }],
     ['has another nonce', { nonce: 'm' }],
-    ['tells another time of the sign-in', { auth_time: 8 }],
-  ])('that %s is refused: the one before stays, and so does the session', ([, change]) => {
+    ['has another auth_time', { auth_time: 8 }],
+  ])('that %s is rejected: the previous one and the session are kept', ([, change]) => {
     expect(refreshed(change)).toMatchObject({
       idToken: 'id-1',
       claims: first,
@@ -122,7 +122,7 @@ describe('a refreshed ID Token', () => {
     })
   })
 
-  test('of another user is shown as it is, so that the session can be ended', () => {
+  test('of another user is returned as it is, so that the session can be ended', () => {
     expect(refreshed({ sub: 'bob', nonce: 'm' }).claims?.sub).toBe('bob')
   })
 })

@@ -5,7 +5,7 @@ import { handClock } from '../../support/clock.ts'
 const HOUR = 3_600_000
 const START = Date.parse('2026-11-22T10:00:00Z')
 
-/** A server whose answers have these dates, or none. */
+/** A server whose responses have these dates, or none. */
 function dated(...aheads: (number | string | undefined)[]) {
   const clock = handClock({ startAt: START })
   const time = createServerTime(clock)
@@ -22,19 +22,19 @@ function dated(...aheads: (number | string | undefined)[]) {
 describe("the server's clock", () => {
   test.each<[string, (number | string | undefined)[], number]>([
     ['nothing', [], 0],
-    ['an answer without a Date', [undefined], 0],
-    ['a Date that is none', ['soon'], 0],
+    ['a response without a Date', [undefined], 0],
+    ['an invalid Date', ['soon'], 0],
     ['a Date', [HOUR], HOUR],
-    ['a Date that is three years off, which is no clock', [3 * 365 * 24 * HOUR], 0],
+    ['a Date that is three years off, which is ignored', [3 * 365 * 24 * HOUR], 0],
     ['one Date of several that is a day off', [HOUR, HOUR, 24 * HOUR, HOUR, HOUR], HOUR],
-    ['newer ones that all say otherwise', [0, 0, 0, 0, HOUR, HOUR, HOUR], HOUR],
-  ])('is known by %s [MX13]', async (_what, aheads, expected) => {
+    ['newer ones that all agree on another time', [0, 0, 0, 0, HOUR, HOUR, HOUR], HOUR],
+  ])('is derived from %s [MX13]', async (_what, aheads, expected) => {
     const { time, seen } = dated(...aheads)
     await seen
     expect(time.aheadMs()).toBe(expected)
   })
 
-  test('is told by an ID Token before any Date that disagrees with it [MX13]', async () => {
+  test('prefers an ID Token to a Date that disagrees with it [MX13]', async () => {
     const { time, seen, see } = dated(24 * HOUR, 24 * HOUR)
     await seen
     time.learn(HOUR)

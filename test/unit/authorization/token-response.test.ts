@@ -20,7 +20,7 @@ const read = async (members: object, isLenient = false) =>
   (await readTokenAnswer(json(JSON.stringify(members)), bendOf(), isLenient ? () => {} : undefined)).json()
 
 describe('JSON from a server', () => {
-  test('is read as JSON.parse reads it, whatever it is, unless a member stands there twice', () => {
+  test('is parsed like JSON.parse does, unless a member is repeated', () => {
     const shallow = fc.json({ maxDepth: 6 })
     fc.assert(
       fc.property(shallow, text => {
@@ -35,25 +35,25 @@ describe('JSON from a server', () => {
     '{"access_token":"a","access\\u005ftoken":"b"}',
     '{"__proto__":1,"__proto__":2}',
     '{"a:b":"\\"","a:b":"{"}',
-  ])('in which a member stands twice is refused: %s [MX03]', text => {
+  ])('with a repeated member is rejected: %s [MX03]', text => {
     expect(() => parseJson(text)).toThrow(/twice/)
   })
 
-  test('may have colons, quotes and brackets in its texts', () => {
+  test('may have colons, quotes and brackets in its strings', () => {
     const text = JSON.stringify({ 'a:"{[': '\\":{[', b: ['":', '\\\\'], c: '\u2028\\' })
     expect(parseJson(text)).toEqual(JSON.parse(text))
   })
 
   test.for<[string, string]>([
-    ['100,000 lists in one another', `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`],
-    ['100,000 objects in one another', `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`],
-    ['half a million lists that never end', '['.repeat(500_000)],
+    ['100,000 nested arrays', `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`],
+    ['100,000 nested objects', `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`],
+    ['half a million arrays that never end', '['.repeat(500_000)],
     ['a number of 400 digits', `{"expires_in":${'9'.repeat(400)}}`],
-  ])('with %s is refused without a crash [MX07]', ([, text]) => {
+  ])('with %s is rejected without a crash [MX07]', ([, text]) => {
     expect(() => parseJson(text)).toThrow(/nested|number/)
   })
 
-  test('keeps names such as __proto__ as its own members, and pollutes nothing [MX06]', async () => {
+  test('keeps names such as __proto__ as own members without prototype pollution [MX06]', async () => {
     const text =
       '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"toString":1,"access_token":"a","token_type":"Bearer"}'
     const members = await readMembers(json(text), bendOf())
@@ -73,12 +73,12 @@ describe('JSON from a server', () => {
     'application/json; charset=utf-8',
     'Application/JSON ;x=y',
     'application/jwk-set+json',
-  ])('may say that it is %s', async type => {
+  ])('may have the content type %s', async type => {
     expect(await readMembers(json('{"a":1}', type), bendOf())).toEqual({ a: 1 })
   })
 
   test.for(['text/html', 'text/plain', 'application/jsonx', 'application/xml+jsonp', 'text/json', ''])(
-    'that says it is "%s" is refused, and accepted with the quirk any_content_type [TR30]',
+    'with the content type "%s" is rejected, and accepted with the quirk any_content_type [TR30]',
     async type => {
       await expect(readMembers(json('{"a":1}', type), bendOf())).rejects.toMatchObject({
         code: 'ERR_SERVER',
@@ -90,7 +90,7 @@ describe('JSON from a server', () => {
   )
 
   test.for(['text/html', 'text/plain', ''])(
-    'in an error that says it is "%s" is not believed, but with that quirk [TR26]',
+    'in an error with the content type "%s" is not trusted, except with that quirk [TR26]',
     async type => {
       const answer = () => json('{"error":"invalid_grant"}', type, 400)
       expect(await readMembers(answer(), bendOf())).toBeUndefined()
@@ -98,30 +98,30 @@ describe('JSON from a server', () => {
     },
   )
 
-  test('in an error is not believed where a member stands twice', async () => {
+  test('in an error is not trusted if a member is repeated', async () => {
     const text = '{"error":"invalid_grant","error":"temporarily_unavailable"}'
     expect(await readMembers(json(text, 'application/json', 400), bendOf())).toBeUndefined()
   })
 
   test.for(['', '[]', '42', 'null', '"a"', '<html>', '<script>{', '{"a":1}x'])(
-    'that is %s is not of the server',
+    'that is %s is not from the server',
     async text => {
       await expect(readMembers(json(text), bendOf())).rejects.toMatchObject({ reason: 'not_the_server' })
     },
   )
 
   test.for(['{', '{"a":', '{"a":"', '{"a":"b}', '{"a":"b\\', '{"a":{"b":1}', '{"a":[1]', ' {"a":1,'])(
-    'that ends too early is of a connection that broke: %s [F2.1]',
+    'that ends too early means a broken connection: %s [F2.1]',
     async text => {
       await expect(readMembers(json(text), bendOf())).rejects.toMatchObject({ reason: 'unreachable' })
-      // what does not say that it is JSON may be anything
+      // a body without a JSON content type may be anything
       await expect(readMembers(json(text, 'text/html'), bendOf())).rejects.toMatchObject({
         reason: 'not_the_server',
       })
     },
   )
 
-  test('is read to an end or refused with a typed error, whatever the bytes are', async () => {
+  test('is parsed completely or rejected with a typed error, whatever the bytes are', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), fc.json(), fc.nat(), async (bytes, text, at) => {
         const mutated = new TextEncoder().encode(text)
@@ -136,7 +136,7 @@ describe('JSON from a server', () => {
   })
 })
 
-describe('the lifetime in a token answer', () => {
+describe('the lifetime in a token response', () => {
   test.for<[unknown, unknown]>([
     [3600, 3600],
     ['3600', 3600],
@@ -150,7 +150,7 @@ describe('the lifetime in a token answer', () => {
   })
 
   test.for(['3600abc', [3600], true, {}, '', -1, '-1', '1e3', 'NaN'])(
-    'may not be %s: at a sign-in it is refused, at a refresh it is left out [TR14, TR15]',
+    'may not be %s: it is rejected at a sign-in and ignored at a refresh [TR14, TR15]',
     async expires_in => {
       await expect(read({ ...tokens, expires_in })).rejects.toMatchObject({
         error: 'invalid_response',
@@ -160,33 +160,33 @@ describe('the lifetime in a token answer', () => {
     },
   )
 
-  test('may not be more than numbers can hold [TR15]', async () => {
+  test('may not exceed the range of numbers [TR15]', async () => {
     const answer = json('{"access_token":"a","token_type":"Bearer","expires_in":1e999}')
     await expect(readTokenAnswer(answer, bendOf())).rejects.toThrow(/expires_in/)
   })
 })
 
-describe('the access token in an answer', () => {
+describe('the access token in a token response', () => {
   test.for(['a b', 'a\nb', 'a\r\nX: y', 'ä', '\u0000', 'x'.repeat(16_385)])(
-    'that no header can carry is refused [MX08]',
+    'that no header can carry is rejected [MX08]',
     async access_token => {
       await expect(read({ ...tokens, access_token })).rejects.toThrow(/no header can carry/)
     },
   )
 
-  test('may have 16,384 characters of those that are allowed', async () => {
+  test('may have 16,384 allowed characters', async () => {
     const access_token = `-._~+/=${'x'.repeat(16_377)}`
     expect(await read({ ...tokens, access_token })).toMatchObject({ access_token })
   })
 })
 
-describe('an error in an answer with status 200', () => {
-  test('is that error [TR27]', async () => {
+describe('an error in a response with status 200', () => {
+  test('is handled as that error [TR27]', async () => {
     const answer = await readTokenAnswer(json('{"error":"bad_refresh_token"}'), bendOf())
     expect([answer.status, await answer.json()]).toEqual([400, { error: 'bad_refresh_token' }])
   })
 
-  test('beside an access token is refused [TR28]', async () => {
+  test('with an access token is rejected [TR28]', async () => {
     await expect(read({ ...tokens, error: 'invalid_grant' })).rejects.toThrow(/both/)
   })
 })
@@ -207,12 +207,12 @@ describe('an error of the token endpoint [F2.1]', () => {
     ['{"message":"Unauthorized"}', 'Unauthorized'],
     ['{"errors":[{"code":"invalid"}]}', undefined],
     ['{"error":"invalid_grant","error":"temporarily_unavailable"}', undefined],
-  ])('that has no name of its own is refused: %s', async ([text, said]) => {
+  ])('without an error code counts as a rejection: %s', async ([text, said]) => {
     for (const code of [400, 401])
       expect(await error(text, code)).toEqual({ error: 'refused', error_description: said })
   })
 
-  test('is not believed by its name where it does not say that it is JSON, but it refuses', async () => {
+  test('without a JSON content type is a rejection, but its code is not trusted', async () => {
     expect(await error('{"error":"invalid_grant"}', 400, 'text/html')).toEqual({ error: 'refused' })
   })
 
@@ -226,21 +226,21 @@ describe('an error of the token endpoint [F2.1]', () => {
     [404, '{"error":"Not Found"}'],
     [404, ''],
     [407, ''],
-  ])('is none with status %i and %s: something in between answers', async ([code, text]) => {
+  ])('with status %i and %s is from an intermediary', async ([code, text]) => {
     expect(await error(text, code)).toBeUndefined()
   })
 
-  test.for([403, 404, 422])('may have the status %i where OAuth spells it', async code => {
+  test.for([403, 404, 422])('may have status %i if it is a valid OAuth error', async code => {
     expect(await error('{"error":"invalid_grant"}', code)).toEqual({ error: 'invalid_grant' })
   })
 
-  test('may be told with 200, even if it is an object', async () => {
+  test('may have status 200, even if it is an object', async () => {
     const answer = await readTokenAnswer(json('{"error":{"message":"no"}}'), bendOf())
     expect([answer.status, await answer.json()]).toEqual([400, { error: 'refused', error_description: 'no' }])
   })
 })
 
-describe('the refresh token in an answer that may not be used [F1.3]', () => {
+describe('the refresh token in a rejected token response [F1.3]', () => {
   const kept = (text: string) => readRefreshToken(text)?.refresh_token
 
   test.for([
@@ -250,7 +250,7 @@ describe('the refresh token in an answer that may not be used [F1.3]', () => {
     '{"refresh_token":"r","x":"\\"refresh_token\\":"}',
     '{"refresh_token":"r","authed_user":{"refresh_token":"another"}}',
     `{"refresh_token":"r","deep":${'['.repeat(40)}${']'.repeat(40)}}`,
-  ])('is read where there is no doubt: %s', text => {
+  ])('is used if it is unambiguous: %s', text => {
     expect(kept(text)).toBe('r')
   })
 
@@ -264,13 +264,13 @@ describe('the refresh token in an answer that may not be used [F1.3]', () => {
     '{"refresh_token":"r"',
     'refresh_token=r',
     '',
-  ])('is not read where there is: %s', text => {
+  ])('is not used if it is ambiguous: %s', text => {
     expect(kept(text)).toBeUndefined()
   })
 })
 
-describe('a token answer that bends a rule', () => {
-  test('may lack its type with the quirk missing_token_type only [TR08]', async () => {
+describe('a token response that violates a rule', () => {
+  test('may lack its type only with the quirk missing_token_type [TR08]', async () => {
     const answer = () => json('{"access_token":"a"}')
     await expect(readTokenAnswer(answer(), bendOf())).rejects.toMatchObject({
       quirk: 'missing_token_type',
@@ -279,7 +279,7 @@ describe('a token answer that bends a rule', () => {
     expect(await read.json()).toEqual({ access_token: 'a', token_type: 'Bearer' })
   })
 
-  test('may have the status 201 with the quirk token_status_201 only', async () => {
+  test('may have status 201 only with the quirk token_status_201', async () => {
     const answer = () => json(JSON.stringify(tokens), 'application/json', 201)
     await expect(readTokenAnswer(answer(), bendOf())).rejects.toMatchObject({
       quirk: 'token_status_201',
@@ -287,7 +287,7 @@ describe('a token answer that bends a rule', () => {
     expect((await readTokenAnswer(answer(), bendOf('token_status_201'))).status).toBe(200)
   })
 
-  test('is warned of once for each quirk', async () => {
+  test('causes one warning per quirk', async () => {
     const told: string[] = []
     const log = createEventLog(handClock(), 'a tab')
     log.subscribe(event => {
@@ -303,19 +303,19 @@ describe('a token answer that bends a rule', () => {
   })
 })
 
-describe('an answer that an extension respells', () => {
+describe('a response that an extension rewrites', () => {
   const nested = (members: object) => (members as { user: object }).user as Record<string, unknown>
 
-  test('is the text of what it makes of the members', () => {
+  test('is the text that it builds from the members', () => {
     expect(respell('{"ok":true,"user":{"access_token":"a"}}', nested)).toBe('{"access_token":"a"}')
   })
 
   test.each([
-    ['has a member twice', '{"user":{"access_token":"a"},"user":{"access_token":"b"}}'],
-    ['is no object', '["user"]'],
-    ['is no JSON', '<html>'],
+    ['has a repeated member', '{"user":{"access_token":"a"},"user":{"access_token":"b"}}'],
+    ['is not an object', '["user"]'],
+    ['is not JSON', '<html>'],
     ['is empty', ''],
-  ])('stays as it is where it %s', (_what, text) => {
+  ])('is unchanged if it %s', (_what, text) => {
     expect(respell(text, nested)).toBe(text)
   })
 })

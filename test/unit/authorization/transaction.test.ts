@@ -25,7 +25,7 @@ function setUp() {
 }
 
 describe('a transaction', () => {
-  test('is found by its state, and by no other', async () => {
+  test('is found by its state and by no other', async () => {
     const { transactions, transaction } = setUp()
     const saved = transaction('lk.a.1')
     await transactions.save(saved)
@@ -34,7 +34,7 @@ describe('a transaction', () => {
     expect(await transactions.find('')).toBeUndefined()
   })
 
-  test('is none where its time of creation is no number', async () => {
+  test('is invalid if its creation time is not a number', async () => {
     const { place, transactions, transaction } = setUp()
     const createdAt = { toString: 1, valueOf: null }
     await place.update('app transaction lk.a.1', () => ({ ...transaction('lk.a.1'), createdAt }))
@@ -42,21 +42,21 @@ describe('a transaction', () => {
     expect(await transactions.all()).toEqual([])
   })
 
-  test('several live side by side', async () => {
+  test('can coexist with others', async () => {
     const { transactions, transaction } = setUp()
     await Promise.all(['lk.a.1', 'lk.a.2', 'lk.a.3'].map(state => transactions.save(transaction(state))))
     for (const state of ['lk.a.1', 'lk.a.2', 'lk.a.3'])
       expect(await transactions.find(state)).toMatchObject({ state })
   })
 
-  test('is gone after an hour, and swept away with the next [RS04, ST10]', async () => {
+  test('is deleted an hour later, when the next one starts [RS04, ST10]', async () => {
     const { clock, place, transactions, transaction } = setUp()
     await transactions.save(transaction('lk.a.1'))
     clock.advance(HOUR - 1)
     expect(await transactions.find('lk.a.1')).toBeDefined()
     clock.advance(1)
     expect(await transactions.find('lk.a.1')).toBeUndefined()
-    // until then it is known to have been here
+    // until then it is remembered as known
     expect(await transactions.isTooOld('lk.a.1')).toBe(true)
     expect(await transactions.isTooOld('lk.a.2')).toBe(false)
     await transactions.save(transaction('lk.a.2'))
@@ -64,13 +64,13 @@ describe('a transaction', () => {
     expect(await place.keys('')).toEqual(['app transaction lk.a.2'])
   })
 
-  test('of a clock that has been set back an hour since is gone too', async () => {
+  test('from a clock that has since been set back by an hour is deleted too', async () => {
     const { clock, transactions, transaction } = setUp()
     await transactions.save({ ...transaction('lk.a.1'), createdAt: clock.now() + HOUR })
     expect(await transactions.find('lk.a.1')).toBeUndefined()
   })
 
-  test('is one of no more than twenty: the oldest go [ST10]', async () => {
+  test('is one of at most twenty: the oldest are deleted [ST10]', async () => {
     const { clock, place, transactions, transaction } = setUp()
     for (let number = 1; number <= 25; number++) {
       await transactions.save(transaction(`lk.a.${number}`))
@@ -83,7 +83,7 @@ describe('a transaction', () => {
   })
 
   test.each(['failed', 'signed-in', 'signed-out'] as const)(
-    'leaves no secret behind when it is %s, but remembers that it was [F5.4]',
+    'keeps no secret in the stage %s, but its existence is remembered [F5.4]',
     async stage => {
       const { place, transactions, transaction } = setUp()
       const saved = transaction('lk.a.1')
@@ -94,14 +94,14 @@ describe('a transaction', () => {
     },
   )
 
-  test('keeps what its callback needs while that may come again', async () => {
+  test('keeps what its callback needs while that may arrive again', async () => {
     const { transactions, transaction } = setUp()
     const saved = transaction('lk.a.1')
     await transactions.move(saved, 'returned')
     expect(await transactions.find('lk.a.1')).toEqual({ ...saved, stage: 'returned' })
   })
 
-  test('that version 0.1.0 began is finished by this one', async () => {
+  test('from version 0.1.0 is completed by this version', async () => {
     const { place, transactions, transaction } = setUp()
     const { epoch: _, stage: __, ...old } = transaction('lk.a.1')
     await place.update('app transaction lk.a.1', () => old)
@@ -111,7 +111,7 @@ describe('a transaction', () => {
   })
 
   test.each([null, 42, 'text', [], {}, { schema: 2 }, { schema: 1, createdAt: 'now' }])(
-    'that is damaged, %j, is none, and is not in the way [ST03, ST10]',
+    'that is damaged, %j, is ignored and blocks nothing [ST03, ST10]',
     async stored => {
       const { place, transactions, transaction } = setUp()
       await place.update('app transaction lk.a.1', () => stored)

@@ -4,7 +4,7 @@ import { cleanUrl, isAt, nameState, parseCallback } from '../../../src/core/call
 
 const page = 'https://app.example.com/callback'
 
-describe('a URL is a callback of ours', () => {
+describe('a URL is a callback for this client', () => {
   test.each([
     'code=abc&state=lk.redirect.xyz',
     'state=lk.redirect.xyz&error=access_denied',
@@ -16,7 +16,7 @@ describe('a URL is a callback of ours', () => {
   })
 })
 
-test('a URL with the answer in its fragment is a callback too, with the answer in the query of its url [F8.2]', () => {
+test('a URL with the response in its fragment is a callback too, with the response in the query of its url [F8.2]', () => {
   for (const [address, url] of [
     [`${page}#code=a&state=lk.x`, `${page}?code=a&state=lk.x`],
     [`${page}?a=b#state=lk.x&error=e`, `${page}?a=b&state=lk.x&error=e`],
@@ -55,7 +55,7 @@ describe('a URL is at the redirect URI', () => {
   })
 })
 
-test('a state says that it is of latchkey, whether a page waits for the answer, and nothing else [F9.6]', () => {
+test('a state contains the latchkey prefix and whether a page waits for the response, and nothing else [F9.6]', () => {
   for (const agent of ['redirect', 'loopback', 'appLink', 'mine'])
     expect(nameState(agent, 'r', 'm')).toBe('lk.r.m')
   const state = nameState('popup', 'r', 'm')
@@ -63,7 +63,7 @@ test('a state says that it is of latchkey, whether a page waits for the answer, 
   expect(parseCallback(`${page}?code=a&state=${state}`)).toMatchObject({ userAgent: 'popup', state })
 })
 
-describe('a URL is none', () => {
+describe('a URL is not a callback', () => {
   test.each([
     page,
     `${page}?code=abc`,
@@ -77,7 +77,7 @@ describe('a URL is none', () => {
     `${page}?code=abc&state=other&state=lk.redirect.xyz`,
     'lk.redirect.xyz',
     '',
-  ])('when it is %s', url => {
+  ])('if it is %s', url => {
     expect(parseCallback(url)).toBeUndefined()
   })
 })
@@ -111,7 +111,7 @@ const url = fc
     return made
   })
 
-test('any URL is a callback only with a state of ours and a code or an error, and is not changed', () => {
+test('any URL is a callback only with a latchkey state and a code or an error, and is not changed', () => {
   fc.assert(
     fc.property(url, address => {
       const before = address.href
@@ -127,14 +127,14 @@ test('any URL is a callback only with a state of ours and a code or an error, an
   )
 })
 
-test('any URL is cleaned of the answer and of nothing else, and stays clean [RS16]', () => {
+test('cleaning any URL removes only the response, and the result stays clean [RS16]', () => {
   const answer = ['code', 'state', 'error', 'iss']
   fc.assert(
     fc.property(url, address => {
       const before = address.href
       const clean = new URL(cleanUrl(address))
       const rest = [...address.searchParams].filter(([key]) => !answer.includes(key))
-      // an empty pair is no pair
+      // an empty pair is not a pair
       expect([...clean.searchParams].filter(([key, text]) => key || text)).toEqual(
         rest.filter(([key, text]) => key || text),
       )
@@ -149,6 +149,6 @@ test('any URL is cleaned of the answer and of nothing else, and stays clean [RS1
   )
 })
 
-test('any text is asked without a throw', () => {
+test('no text makes the check throw', () => {
   fc.assert(fc.property(fc.string(), text => void parseCallback(text)))
 })

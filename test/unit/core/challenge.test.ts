@@ -16,7 +16,7 @@ describe('a WWW-Authenticate header', () => {
       [['bearer', { realm: 'a b', error: 'invalid_token' }]],
     ],
     [
-      'with bare parameters',
+      'with unquoted parameters',
       'Bearer error=invalid_token,scope=read',
       [['bearer', { error: 'invalid_token', scope: 'read' }]],
     ],
@@ -28,7 +28,7 @@ describe('a WWW-Authenticate header', () => {
     ],
     ['with escapes in quotes', 'Bearer realm="a \\"b\\" \\\\ c"', [['bearer', { realm: 'a "b" \\ c' }]]],
     [
-      'with whitespace about everything',
+      'with whitespace around everything',
       ' \tBearer  realm = "a" ,\t error\t=\t"e" , ',
       [['bearer', { realm: 'a', error: 'e' }]],
     ],
@@ -44,7 +44,7 @@ describe('a WWW-Authenticate header', () => {
     expect(read(header)).toEqual(expected)
   })
 
-  test('with several challenges is read whole, in its order', () => {
+  test('with several challenges is read completely and in order', () => {
     expect(
       read('Basic realm="x", DPoP algs="ES256 RS256", error="use_dpop_nonce", Bearer, Digest a=b'),
     ).toEqual([
@@ -55,7 +55,7 @@ describe('a WWW-Authenticate header', () => {
     ])
   })
 
-  test('with token68 credentials does not confuse what follows', () => {
+  test('with token68 credentials does not affect what follows', () => {
     const challenges = parseChallenges('Negotiate YWJj/+ab==, Bearer error="invalid_token"')
     expect(challenges.map(({ scheme }) => scheme)).toContain('negotiate')
     expect(challenges.find(({ scheme }) => scheme === 'bearer')?.parameters.get('error')).toBe(
@@ -63,20 +63,20 @@ describe('a WWW-Authenticate header', () => {
     )
   })
 
-  test('with a quote that never ends keeps what came before [WA12]', () => {
+  test('with an unterminated quote keeps what came before [WA12]', () => {
     const [challenge] = parseChallenges('Bearer error="invalid_token", error_description="no end')
     expect(challenge?.scheme).toBe('bearer')
     expect(challenge?.parameters.get('error')).toBe('invalid_token')
   })
 
-  test('with names of object members pollutes nothing', () => {
+  test('with names of object members causes no prototype pollution', () => {
     const [challenge] = parseChallenges('Bearer __proto__="x", constructor="y"')
     expect(challenge?.parameters.get('__proto__')).toBe('x')
     expect(({} as { x?: unknown }).x).toBeUndefined()
   })
 })
 
-describe('an example of the specifications', () => {
+describe('an example from the specifications', () => {
   const INVALID = { error: 'invalid_token' }
   test.each<[string, string, string, unknown]>([
     [
@@ -103,9 +103,9 @@ describe('an example of the specifications', () => {
       'Bearer realm="a, b", error="invalid_token"',
       [['bearer', { realm: 'a, b', ...INVALID }]],
     ],
-    ['names in any case, values as words', 'WA06', 'bEaReR ERROR=invalid_token', [['bearer', INVALID]]],
+    ['names in any case, values as tokens', 'WA06', 'bEaReR ERROR=invalid_token', [['bearer', INVALID]]],
     [
-      'whitespace about =',
+      'whitespace around =',
       'WA07',
       'Bearer error = "invalid_token" , scope = "x"',
       [['bearer', { ...INVALID, scope: 'x' }]],
@@ -117,7 +117,7 @@ describe('an example of the specifications', () => {
       [['bearer', { realm: 'x', ...INVALID }]],
     ],
     [
-      'a parameter that nobody knows',
+      'an unknown parameter',
       'WA09',
       'Bearer x-foo=1, error="invalid_token"',
       [['bearer', { 'x-foo': '1', ...INVALID }]],
@@ -135,7 +135,7 @@ describe('an example of the specifications', () => {
       [['bearer', { ...INVALID, error_description: 'x' }]],
     ],
     [
-      'single quotes, which are letters',
+      'single quotes, which are ordinary characters',
       'WA17',
       "Bearer error='invalid_token'",
       [['bearer', { error: "'invalid_token'" }]],
@@ -144,7 +144,7 @@ describe('an example of the specifications', () => {
     expect(read(header)).toEqual(expected)
   })
 
-  test('a challenge that has an error twice keeps the first and leads to nothing [WA10]', () => {
+  test('a challenge with two errors keeps the first and causes no action [WA10]', () => {
     const header = 'Bearer error="invalid_token", error="invalid_request"'
     expect(read(header)).toEqual([['bearer', INVALID]])
     expect(judgeAnswer(401, header)).toEqual({ do: 'pass', error: 'invalid_token' })
@@ -156,12 +156,12 @@ describe('an example of the specifications', () => {
     expect(judgeAnswer(401, header).do).toBe('refresh')
   })
 
-  test('a page that may not read the header gets what a 401 without a challenge gets [WA15]', () => {
+  test('a page that may not read the header treats the 401 as one without a challenge [WA15]', () => {
     expect(judgeAnswer(401, null)).toEqual({ do: 'refresh', error: undefined })
   })
 })
 
-describe('an answer', () => {
+describe('an API response', () => {
   test.for<[number, string | null, 'pass' | 'refresh' | 'step-up']>([
     [200, null, 'pass'],
     [200, 'Bearer error="invalid_token"', 'pass'],
@@ -203,11 +203,11 @@ describe('an answer', () => {
     [401, 'Bearer error="invalid_token", error="insufficient_scope"', 'pass'],
     [401, 'Bearer realm="a", realm="b", error="invalid_token"', 'pass'],
     [403, 'Bearer error="insufficient_scope", scope="a", scope="b"', 'pass'],
-  ])('%i with %j leads to: %s [F3.11, RQ12, RQ16]', ([status, header, expected]) => {
+  ])('%i with %j causes: %s [F3.11, RQ12, RQ16]', ([status, header, expected]) => {
     expect(judgeAnswer(status, header).do).toBe(expected)
   })
 
-  test('that asks for another sign-in says for which (RFC 6750 section 3, RFC 9470 section 3)', () => {
+  test('that requires another sign-in says which (RFC 6750 section 3, RFC 9470 section 3)', () => {
     const header =
       'Bearer error="insufficient_user_authentication", acr_values="a b", max_age="60", scope="x y"'
     expect(judgeAnswer(401, header)).toEqual({
@@ -230,7 +230,7 @@ describe('an answer', () => {
       'scope=" a"',
       'scope="a\u0000b"',
     ].map(text => [text]),
-  )('asks for nothing by %j', ([parameter]) => {
+  )('requests nothing for %j', ([parameter]) => {
     const verdict = judgeAnswer(401, `Bearer error="insufficient_user_authentication", ${parameter}`)
     expect(verdict).toEqual({
       do: 'step-up',
@@ -240,7 +240,7 @@ describe('an answer', () => {
   })
 })
 
-describe('what was sent is not repeated [F6.1]', () => {
+describe('values from the request are not repeated [F6.1]', () => {
   const accessToken = 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl+/=='
   const sent = [`Bearer ${accessToken}`, 'a-secret-of-the-caller']
   const parts: [string, string][] = [
@@ -251,11 +251,11 @@ describe('what was sent is not repeated [F6.1]', () => {
     ['it in capitals', accessToken.toUpperCase()],
     ['a header of the caller', 'a-secret-of-the-caller'],
   ]
-  test.each(parts)('in an error, of an access token or a header: %s', (_what, text) => {
+  test.each(parts)('in an error if it is an access token or a header: %s', (_what, text) => {
     expect(judgeAnswer(401, `Bearer error="${text}"`, sent)).toEqual({ do: 'refresh', error: undefined })
   })
 
-  test.each(parts)('in what a step-up asks for: %s', (_what, text) => {
+  test.each(parts)('in a step-up: %s', (_what, text) => {
     const scope = text.replaceAll(' ', '_')
     const header = `Bearer error="insufficient_scope", scope="read ${scope}", acr_values="${scope}"`
     expect(judgeAnswer(403, header, sent)).toEqual({
@@ -265,14 +265,14 @@ describe('what was sent is not repeated [F6.1]', () => {
     })
   })
 
-  test('in parts of it, but words are no secrets', () => {
+  test('in part, but common words may be', () => {
     const header = 'Bearer error="insufficient_scope", scope="read write https://api.example.com/notes.read"'
     expect(judgeAnswer(403, header, ['Bearer short', 'read', 'application/json'])).toMatchObject({
       stepUp: { scope: 'read write https://api.example.com/notes.read' },
     })
   })
 
-  test('and an error is cut, and left out where it is no error', () => {
+  test('and an error is truncated, and omitted if it is invalid', () => {
     expect(judgeAnswer(401, `Bearer error="${'long '.repeat(100)}"`).error).toHaveLength(64)
     expect(judgeAnswer(401, 'Bearer error="a\u0001b"')).toEqual({ do: 'refresh', error: undefined })
   })
@@ -299,7 +299,7 @@ const hostile = fc.array(
   { maxLength: 300 },
 )
 
-test('any text is read without a throw, into no more challenges than it has words [WA12]', () => {
+test('no text makes the parser throw or return more challenges than the text has words [WA12]', () => {
   fc.assert(
     fc.property(
       fc.oneof(
@@ -316,7 +316,7 @@ test('any text is read without a throw, into no more challenges than it has word
   )
 })
 
-test('what was written by the grammar is read back as it was meant', () => {
+test('text that follows the grammar is parsed to its meaning', () => {
   const token = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/)
   const value = fc.string({ unit: fc.constantFrom('a', ' ', ',', '"', '\\', '='), maxLength: 8 })
   const challenge = fc.tuple(
@@ -340,14 +340,14 @@ test('what was written by the grammar is read back as it was meant', () => {
 
 test.each([
   ['quotes', '"'],
-  ['backslashes in a quote that never ends', 'Bearer a="\\'],
+  ['backslashes in an unterminated quote', 'Bearer a="\\'],
   ['equals signs', '='],
   ['words and commas', 'a,'],
   ['parameters', 'a="b",'],
   ['spaces', ' '],
   ['half-open quotes', 'a="'],
-  ['open quotes with escapes', '"\\\\'],
-])('64 KB of %s are done with at once [WA16]', (_what, unit) => {
+  ['unterminated quotes with escapes', '"\\\\'],
+])('64 KB of %s are parsed quickly [WA16]', (_what, unit) => {
   const header = unit.repeat(Math.ceil(65_536 / unit.length))
   expect(parseChallenges(header).length).toBeLessThanOrEqual(header.length)
   const longest = unit.repeat(Math.floor(16_000 / unit.length))

@@ -14,7 +14,7 @@ describe('an access token', () => {
     'https://API.EXAMPLE.COM/me',
     'https:\\\\api.example.com\\me',
     'http://127.0.0.1:8080/me',
-  ])('may go to %s', url => {
+  ])('may be sent to %s', url => {
     expect(isAllowed(url, allowed)).toBe(true)
   })
 
@@ -38,11 +38,11 @@ describe('an access token', () => {
     'ws://127.0.0.1:8080/me',
     'file:///me',
     'data:text/plain,me',
-  ])('may not go to %s [RQ03, RQ04]', url => {
+  ])('may not be sent to %s [RQ03, RQ04]', url => {
     expect(isAllowed(url, allowed)).toBe(false)
   })
 
-  test('may go nowhere when nothing is allowed', () => {
+  test('may not be sent anywhere if nothing is allowed', () => {
     expect(isAllowed('https://api.example.com', new Set())).toBe(false)
     expect(isAllowed('file:///me', new Set(['https://api.example.com']))).toBe(false)
   })
@@ -57,8 +57,8 @@ describe('traffic', () => {
     'http://acme.localhost',
     'http://tauri.localhost:1420',
     'http://[::1]:80',
-    'http://2130706433', // 127.0.0.1 in other words
-  ])('to %s cannot be read on the way', url => {
+    'http://2130706433', // 127.0.0.1 in another notation
+  ])('to %s cannot be intercepted', url => {
     expect(isConfidential(new URL(url))).toBe(true)
   })
 
@@ -74,7 +74,7 @@ describe('traffic', () => {
     'ws://localhost',
     'ftp://localhost',
     'blob:https://api.example.com/1',
-  ])('to %s can', url => {
+  ])('to %s can be intercepted', url => {
     expect(isConfidential(new URL(url))).toBe(false)
   })
 })

@@ -19,7 +19,7 @@ const server = (error: string, status = 400) =>
   new ServerError('refused', { error, ...(status && { status }) })
 const judge = (error: LatchkeyError, before = FIRST, attempt = 1, remainingMs = PLENTY) =>
   judgeRefreshFailure(error, attempt, remainingMs, before)
-/** The session is kept, and no refusal is counted. */
+/** The session is kept, and the rejection is not counted. */
 const kept = (spent: boolean) => ({ do: 'keep', spent, refused: false })
 
 describe('a failed refresh', () => {
@@ -29,13 +29,13 @@ describe('a failed refresh', () => {
   })
 
   test.each(['bad_refresh_token', 'invalid_refresh_token', 'expired_refresh_token', 'refresh_token_expired'])(
-    'ends the session for %s, which can mean nothing else than invalid_grant [F2.1]',
+    'ends the session for %s, which can only mean invalid_grant [F2.1]',
     error => {
       expect(judge(server(error))).toEqual({ do: 'end' })
     },
   )
 
-  test('ends the session when the key that it is bound to is lost', () => {
+  test('ends the session if the key that it is bound to is lost', () => {
     const lost = new AuthorizationRequiredError('dpop_key_lost')
     expect(judge(lost)).toEqual({ do: 'end', reason: 'dpop_key_lost' })
   })
@@ -50,13 +50,16 @@ describe('a failed refresh', () => {
     server('Invalid_Grant'),
     server('invalid_grant '),
     server('nonsense'),
-  ])('which the token endpoint refuses ($error, $status) ends the session when it repeats [F2.1]', error => {
-    expect(judge(error, FIRST)).toEqual({ do: 'keep', spent: false, refused: true })
-    for (const refusals of [1, 2, 100])
-      expect(judge(error, { refusals, accessTokenExpired: true })).toEqual({ do: 'end', reason: 'expired' })
-  })
+  ])(
+    'with a rejection by the token endpoint ($error, $status) ends the session when it repeats [F2.1]',
+    error => {
+      expect(judge(error, FIRST)).toEqual({ do: 'keep', spent: false, refused: true })
+      for (const refusals of [1, 2, 100])
+        expect(judge(error, { refusals, accessTokenExpired: true })).toEqual({ do: 'end', reason: 'expired' })
+    },
+  )
 
-  test('which the token endpoint refuses keeps the session while its access token lives [F2.1]', () => {
+  test('with a rejection by the token endpoint keeps the session while its access token is valid [F2.1]', () => {
     expect(judge(server('refused'), { refusals: 5, accessTokenExpired: false })).toEqual({
       do: 'keep',
       spent: false,
@@ -85,7 +88,7 @@ describe('a failed refresh', () => {
     [server('invalid_scope', 0), false],
     [new StorageError('no'), false],
     [new ConfigurationError('no'), false],
-  ])('keeps the session for %s, however often it comes [F2.1]', (error, spent) => {
+  ])('keeps the session for %s, however often it occurs [F2.1]', (error, spent) => {
     for (const before of [FIRST, AGAIN]) expect(judge(error, before)).toEqual(kept(spent))
   })
 
@@ -99,7 +102,7 @@ describe('a failed refresh', () => {
     },
   )
 
-  test('is tried again at once, then after a pause, then no more', () => {
+  test('is retried immediately, then after a pause, then no more', () => {
     const [first, second, third] = [1, 2, 3].map(attempt => judge(network('unreachable'), FIRST, attempt))
     expect(first).toMatchObject({ do: 'retry', afterMs: 0 })
     expect(second).toMatchObject({ do: 'retry' })
@@ -107,28 +110,28 @@ describe('a failed refresh', () => {
     expect(third).toMatchObject({ do: 'keep' })
   })
 
-  test('is not sent twice at once when it timed out, and its refresh token may be spent', () => {
+  test('is not retried immediately after a time-out, and its refresh token may be spent', () => {
     expect(judge(network('timeout'))).toEqual(kept(true))
   })
 
-  test('is not sent twice where something else than the server answers [F2.1]', () => {
+  test('is not retried immediately if an intermediary responds [F2.1]', () => {
     expect(judge(network('not_the_server', { status: 403 }))).toEqual(kept(true))
   })
 
-  test('waits as long as the server asks, where that fits', () => {
+  test('waits as long as the server asks, if that fits', () => {
     const error = network('unavailable', { status: 429, retryAfterMs: 3000 })
     expect(judge(error)).toMatchObject({ do: 'retry', afterMs: 3000 })
     expect(judge(error, FIRST, 1, 2000)).toMatchObject({ do: 'keep' })
   })
 
-  test('is not tried again when no time is left', () => {
+  test('is not retried if no time is left', () => {
     expect(judge(network('unreachable'), FIRST, 1, 0)).toEqual(kept(true))
     expect(judge(network('unavailable', { status: 503 }), FIRST, 2, 500)).toMatchObject({ do: 'keep' })
   })
 })
 
 test.each(['invalid_grant', 'invalid_client', 'nonsense'])(
-  '%s is no end where the grant can be run again, however often',
+  '%s never ends the session if the grant can run again',
   error => {
     for (const before of [FIRST, AGAIN])
       expect(judge(server(error), { ...before, isGrant: true })).toEqual({

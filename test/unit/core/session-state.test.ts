@@ -36,35 +36,35 @@ const states = { starting, signedIn, signedOut, signingIn, otherSignOut }
 const read = (state: SessionState, stored: Stored, isOver = false, now = NOW) =>
   transition(state, { type: 'stored', stored, now, isOver })
 
-describe('what the store holds decides where a session stands', () => {
-  test.each(Object.entries(states))('from %s: a record is signed in', (_name, state) => {
+describe('the stored record determines the session state', () => {
+  test.each(Object.entries(states))('from %s: a record means signed in', (_name, state) => {
     expect(read(state, record())).toEqual({ status: 'signed-in', record: record() })
   })
 
   test.each(Object.entries(states).filter(([name]) => name !== 'signingIn'))(
-    'from %s: what is left of a session gives its reason [F2.3]',
+    'from %s: an ended record gives its reason [F2.3]',
     (_name, state) => {
       expect(read(state, ended())).toEqual({ status: 'signed-out', reason: 'expired' })
     },
   )
 
-  test('a record that only its user can renew is signed out, with the reason', () => {
+  test('a record that only its user can restore means signed out, with the reason', () => {
     const short = record({ tokens: { accessToken: 'a', scope: '', expiresAt: NOW } })
     expect(read(signedIn, short)).toEqual({ status: 'signed-out', reason: 'no_refresh_token' })
   })
 
-  test('a store that was cleared signs out; one that was always empty gives no reason', () => {
+  test('a cleared store means signed out; a store that was always empty gives no reason', () => {
     expect(read(signedIn, undefined)).toEqual({ status: 'signed-out', reason: 'signed_out' })
     expect(read(starting, undefined)).toEqual({ status: 'signed-out', reason: undefined })
   })
 
-  test('a record that cannot be used is no session, and says so [F1.6]', () => {
+  test('a record that this client cannot use means no session, and the state says so [F1.6]', () => {
     expect(read(signedIn, unusable)).toEqual({ status: 'signed-out', reason: 'unusable_record' })
   })
 })
 
-describe('a sign-out under way', () => {
-  test('of another page is shown until that page has left, at the longest until its time is over', () => {
+describe('a sign-out in progress', () => {
+  test('in another page is shown until that page has left, but no longer than its time limit', () => {
     expect(read(signedIn, leaving)).toEqual(otherSignOut)
     expect(read(otherSignOut, leaving, false, NOW + 1)).toEqual({
       status: 'signed-out',
@@ -75,7 +75,7 @@ describe('a sign-out under way', () => {
     })
   })
 
-  test('of this realm ends by nothing that is read, until it is over', () => {
+  test('in this realm is not ended by any stored record until it completes', () => {
     const begun = transition(signedIn, { type: 'sign-out-began' })
     expect(begun).toEqual(ownSignOut)
     for (const stored of [record(), ended(), leaving, undefined]) expect(read(begun, stored)).toBe(begun)
@@ -84,7 +84,7 @@ describe('a sign-out under way', () => {
   })
 })
 
-test('a sign-out of another page that would last longer than any sign-out is over: a clock was set back', () => {
+test('a sign-out in another page that exceeds the longest possible duration is over, because a clock was set back', () => {
   expect(read(signedIn, { ...leaving, leavingUntil: NOW + 20_000 })).toMatchObject({ status: 'signing-out' })
   expect(read(signedIn, { ...leaving, leavingUntil: NOW + 3_600_000 })).toEqual({
     status: 'signed-out',
@@ -92,14 +92,14 @@ test('a sign-out of another page that would last longer than any sign-out is ove
   })
 })
 
-describe('a sign-in under way', () => {
-  test('is shown from signed out, and leads back with the same reason', () => {
+describe('a sign-in in progress', () => {
+  test('is shown after signed out, and returns to the same reason', () => {
     const begun = transition(signedOut, { type: 'sign-in-began' })
     expect(begun).toEqual(signingIn)
     expect(transition(begun, { type: 'sign-in-ended' })).toEqual(signedOut)
   })
 
-  test('is not ended by what is left of the last session', () => {
+  test("is not ended by the record of the last session's end", () => {
     expect(read(signingIn, ended({ ended: 'signed_out' }))).toEqual({
       status: 'signing-in',
       reason: 'signed_out',
@@ -112,7 +112,7 @@ describe('a sign-in under way', () => {
   })
 })
 
-test('only what an app would see makes a difference', () => {
+test('only a visible difference counts as a change', () => {
   const inState = (change: Partial<SessionRecord>): SessionState => ({
     status: 'signed-in',
     record: record(change),
@@ -126,7 +126,7 @@ test('only what an app would see makes a difference', () => {
   expect(isSameState(starting, signedOut)).toBe(false)
 })
 
-test('a session of a grant before its first token is signed out, and signed in with one for any API', () => {
+test('a session of a grant is signed out before its first token, and signed in with one for any API', () => {
   const empty = emptySession('client_credentials', 0, 'read')
   expect(read(starting, empty)).toEqual({ status: 'signed-out' })
   const one = {
@@ -138,12 +138,17 @@ test('a session of a grant before its first token is signed out, and signed in w
 })
 
 test.each([
-  ['all that it asked for', 'read write', 'write read', undefined],
-  ['more than it asked for', 'read', 'read write', undefined],
-  ['less than it asked for', 'read write admin', 'read', ['write', 'admin']],
-  ['nothing of what it asked for', 'read', '', ['read']],
-  ['something, and the record is from before it said what was asked for', undefined, 'read', undefined],
-])('a session that was granted %s says what is missing', (_what, requested, scope, missing) => {
+  ['all of the requested scope', 'read write', 'write read', undefined],
+  ['more than the requested scope', 'read', 'read write', undefined],
+  ['less than the requested scope', 'read write admin', 'read', ['write', 'admin']],
+  ['none of the requested scope', 'read', '', ['read']],
+  [
+    'some scope, and the record comes from a version that did not store the request',
+    undefined,
+    'read',
+    undefined,
+  ],
+])('a session that was granted %s reports the missing scope', (_what, requested, scope, missing) => {
   const tokens = { ...record().tokens, scope }
   const session = toSession({
     status: 'signed-in',

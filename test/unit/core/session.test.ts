@@ -20,7 +20,7 @@ const record: SessionRecord = {
   },
 }
 
-test('an app sees claims, scope and expiry of its session', () => {
+test('an app sees the claims, scope and expiry of its session', () => {
   expect(toSession(record)).toEqual({
     status: 'signed-in',
     claims,
@@ -45,14 +45,14 @@ test('a snapshot cannot be changed', () => {
   expect(() => session.scope.push('admin')).toThrow(TypeError)
 })
 
-test('trouble is shown with its error, while it lasts [F2.2]', () => {
+test('trouble is shown with its error while it lasts [F2.2]', () => {
   const trouble = addFailure(undefined, new NetworkError('No answer.', 'timeout'), false, 7, 0)
   const session = toSession({ ...record, trouble })
   expect(session).toMatchObject({ trouble: { since: 7, error: { code: 'ERR_NETWORK', reason: 'timeout' } } })
   expect(toSession(record)).not.toHaveProperty('trouble')
 })
 
-test('no record is signed out, with the reason where there is one', () => {
+test('no record means signed out, with the reason if there is one', () => {
   expect(snapshotOf({ status: 'signed-out' })).toEqual({ status: 'signed-out' })
   expect(snapshotOf({ status: 'signed-out', reason: 'expired' })).toEqual({
     status: 'signed-out',

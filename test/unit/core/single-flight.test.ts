@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { singleFlight } from '../../../src/core/waiting.ts'
 
-test('who asks while it is pending gets the same promise', async () => {
+test('callers get the same promise while it is pending', async () => {
   const share = singleFlight<number>()
   let runs = 0
   const work = async () => ++runs
@@ -11,14 +11,14 @@ test('who asks while it is pending gets the same promise', async () => {
   expect(runs).toBe(1)
 })
 
-test('when it has settled it is forgotten, also when it failed', async () => {
+test('a settled promise is forgotten, also after a failure', async () => {
   const share = singleFlight<string>()
   await expect(share('key', () => Promise.reject(new Error('first')))).rejects.toThrow('first')
   expect(await share('key', async () => 'second')).toBe('second')
   expect(await share('key', async () => 'third')).toBe('third')
 })
 
-test('other keys and other flights do not share', async () => {
+test('other keys and other flights do not share a promise', async () => {
   const [share, another] = [singleFlight<string>(), singleFlight<string>()]
   const results = await Promise.all([
     share('one', async () => 'one'),
@@ -28,7 +28,7 @@ test('other keys and other flights do not share', async () => {
   expect(results).toEqual(['one', 'two', 'another'])
 })
 
-test('who waits for it may begin the next one', async () => {
+test('a caller that waits for it may start the next one', async () => {
   const share = singleFlight<number>()
   const first = share('key', async () => 1)
   const second = first.then(() => share('key', async () => 2))

@@ -8,8 +8,8 @@ const down = new NetworkError('No answer.', 'unavailable', { status: 500 })
 const fail = (before?: StoredTrouble, error: LatchkeyError = down, now = NOW, isRefusal = false) =>
   addFailure(before, error, isRefusal, now, 1)
 
-describe('refreshes that fail one after the other', () => {
-  test('wait longer each time, up to half a minute, and remember since when', () => {
+describe('consecutive failed refreshes', () => {
+  test('wait longer each time, up to half a minute, and remember the start', () => {
     let trouble: StoredTrouble | undefined
     const pauses = Array.from({ length: 9 }, (_, index) => {
       trouble = fail(trouble, down, NOW + index)
@@ -19,12 +19,12 @@ describe('refreshes that fail one after the other', () => {
     expect(trouble).toMatchObject({ since: NOW, at: NOW + 8, failures: 9 })
   })
 
-  test('wait for as long as the server asks, also where our own pause is shorter', () => {
+  test('wait as long as the server asks, even if our own pause is shorter', () => {
     const asked = new NetworkError('Slow down.', 'unavailable', { status: 429, retryAfterMs: 600_000 })
     expect(fail(undefined, asked)).toMatchObject({ until: NOW + 600_000, askedUntil: NOW + 600_000 })
   })
 
-  test('count as refusals only while nothing else comes in between [F2.1]', () => {
+  test('count as rejections only if no other failure occurs in between [F2.1]', () => {
     const refused = new ServerError('Refused.', { error: 'refused', status: 400 })
     const twice = fail(fail(undefined, refused, NOW, true), refused, NOW, true)
     expect(twice).toMatchObject({ refusals: 2, failures: 2 })
@@ -36,7 +36,7 @@ describe('refreshes that fail one after the other', () => {
 describe('a pause', () => {
   const trouble = fail(undefined, new NetworkError('Slow.', 'unavailable', { retryAfterMs: 300 }))
 
-  test('is over after its time, and where the clock was set back', () => {
+  test('ends after its time, or when the clock was set back', () => {
     for (const [now, early] of [
       [NOW - 1, false],
       [NOW, true],
@@ -47,10 +47,10 @@ describe('a pause', () => {
     }
   })
 
-  test('is over with a wake, but for the part that the server asked for [F2.13]', () => {
+  test('ends on waking, except for the part that the server asked for [F2.13]', () => {
     expect(isTooEarly(trouble, NOW + 299, NOW + 1)).toBe(true)
     expect(isTooEarly(trouble, NOW + 300, NOW + 1)).toBe(false)
-    // a failure after the wake counts in full
+    // a failure after waking counts in full
     expect(isTooEarly(trouble, NOW + 400, NOW - 1)).toBe(true)
   })
 })
@@ -65,7 +65,7 @@ test.each<LatchkeyError>([
   new ConfigurationError('The server has no token endpoint.'),
   new NetworkError('Slow down.', 'unavailable', { status: 429, retryAfterMs: 600_000 }),
   new NetworkError('The certificate is not trusted.', 'unreachable', { retryable: false }),
-])('$name is the same for those who read it in the store', error => {
+])('$name is the same for clients that read it from the store', error => {
   const read = toError(JSON.parse(JSON.stringify(fail(undefined, error))))
   expect(read).toBeInstanceOf(error.constructor)
   expect({ ...read, message: read.message }).toEqual({ ...error, message: error.message })

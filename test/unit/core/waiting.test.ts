@@ -6,7 +6,7 @@ const late = () => new RangeError('late')
 const never = new Promise<never>(() => {})
 
 describe('work with a time limit', () => {
-  test('passes its result and its rejection through, and leaves no timer', async () => {
+  test('passes on its result and its rejection, and leaves no timer', async () => {
     const clock = handClock()
     expect(await withTimeLimit(clock, 10, async () => 'result', late)).toBe('result')
     const failure = new Error('mine')
@@ -35,14 +35,14 @@ describe('work with a time limit', () => {
     expect(signal?.reason).toBe(await outcome)
   })
 
-  test('rejects when the work throws before it has a promise', async () => {
+  test('rejects if the work throws before it returns a promise', async () => {
     const thrower = () => {
       throw new TypeError('at once')
     }
     await expect(withTimeLimit(handClock(), 10, thrower, late)).rejects.toThrow(TypeError)
   })
 
-  test('what comes after the limit is dropped without a word', async () => {
+  test('silently drops results after the limit', async () => {
     const clock = handClock()
     let fail: (error: Error) => void = () => {}
     const work = new Promise<never>((_, reject) => {
@@ -73,7 +73,7 @@ describe('a pause', () => {
     expect(clock.waiting).toBe(0)
   })
 
-  test('does not begin when it was aborted before', async () => {
+  test('does not start if already aborted', async () => {
     const clock = handClock({ skipUpToMs: 10 })
     await expect(pause(clock, 10, AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough')
     expect(clock.waiting).toBe(0)
@@ -81,13 +81,13 @@ describe('a pause', () => {
 })
 
 describe('a shared promise', () => {
-  test('is the same for who has no signal', async () => {
+  test('is the same for a caller without a signal', async () => {
     const shared = Promise.resolve('result')
     expect(abortable(shared, undefined)).toBe(shared)
     expect(abortable(shared, null)).toBe(shared)
   })
 
-  test('is given up by who aborts, and by nobody else', async () => {
+  test('is abandoned only for the caller that aborts', async () => {
     let settle: (value: string) => void = () => {}
     const shared = new Promise<string>(resolve => {
       settle = resolve
@@ -103,14 +103,14 @@ describe('a shared promise', () => {
     expect(await patient).toBe('result')
   })
 
-  test('that fails after a caller had aborted beforehand is no uncaught rejection', async () => {
+  test('that fails after a caller had already aborted causes no unhandled rejection', async () => {
     let fail: (error: Error) => void = () => {}
     const shared = new Promise<string>((_, reject) => {
       fail = reject
     })
     const aborted = abortable(shared, AbortSignal.abort(new Error('enough')))
     await expect(aborted).rejects.toThrow('enough')
-    fail(new Error('nobody waits for this')) // vitest fails the run for a rejection that nobody handles
+    fail(new Error('nobody waits for this')) // vitest fails the run for an unhandled rejection
     await new Promise(resolve => setTimeout(resolve, 0))
   })
 })
