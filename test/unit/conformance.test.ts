@@ -26,8 +26,8 @@ const findings = [{ id: 'F1.10', seen: 'two were sent', right: 'one is' }]
 const nothing = { decisions: {}, notYet: [] }
 const whole = [shows(['AA01', 'AA02']), shows(['BB01'])]
 
-describe('the cases that the tests name', () => {
-  test('stand at the end of a title, and nowhere else', () => {
+describe('the cases that tests name', () => {
+  test('are read only from the end of a title', () => {
     expect(readTitle('a state that nobody knows [RS01, RS02]')).toEqual({
       ids: ['RS01', 'RS02'],
       title: 'a state that nobody knows',
@@ -38,7 +38,7 @@ describe('the cases that the tests name', () => {
     }
   })
 
-  test('are enough when each has a test that passed, or a decision', () => {
+  test('are complete if each has a passed test or a decision', () => {
     expect(judgeConformance(cases, nothing, whole)).toEqual([])
     expect(judgeConformance(cases, { ...nothing, decisions: { BB01: 'why' } }, whole.slice(0, 1))).toEqual([])
     expect(judgeConformance(cases, { ...nothing, notYet: ['BB01'] }, whole.slice(0, 1))).toEqual([])
@@ -48,24 +48,24 @@ describe('the cases that the tests name', () => {
     ['one has no test', whole.slice(0, 1), {}, /neither a test nor a decision: BB01\./],
     ['one does not exist', [...whole, shows(['ZZ99'])], {}, /do not exist: ZZ99\./],
     [
-      'one is decided against and has a test',
+      'one has both a decision against it and a test',
       whole,
       { decisions: { AA01: 'why' } },
       /decision against them: AA01\./,
     ],
     [
-      'one that has a test is still said to be missing',
+      'one that has a test is still listed as missing',
       whole,
       { notYet: ['AA02'] as never },
       /notYet: AA02\./,
     ],
     ['one of its tests failed', [...whole, shows(['BB01'], false, 'other')], {}, /failed: BB01\./],
     ['its test failed in one of the engines', [...whole, shows(['BB01'], false)], {}, /failed: BB01\./],
-  ])('are not enough when %s', (_what, evidence, change, problem) => {
+  ])('are incomplete if %s', (_what, evidence, change, problem) => {
     expect(judgeConformance(cases, { ...nothing, ...change }, evidence).join(' ')).toMatch(problem)
   })
 
-  test('make a table that shows what is missing and what failed', () => {
+  test('form a table that shows missing and failed ones', () => {
     const decided = { decisions: { AA02: 'not a server' }, notYet: [] }
     const table = formatConformance(cases, findings, decided, [
       shows(['AA01']),

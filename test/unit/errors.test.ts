@@ -25,7 +25,7 @@ const all: [errors.LatchkeyError, errors.ErrorCode, boolean][] = [
 ]
 
 test.each(all)(
-  '%s has a code, says whether to try again, and is named after its class',
+  '%s has a code, says whether to retry, and is named after its class',
   (error, code, retryable) => {
     expect(error).toMatchObject({ code, retryable })
     expect(error).toBeInstanceOf(errors.LatchkeyError)
@@ -55,7 +55,7 @@ test('an error keeps its cause', () => {
   }
 })
 
-test('what the server said is in fields', () => {
+test("the server's error response is in fields", () => {
   expect(new errors.ServerError('m', { error: 'e', errorDescription: 'd', status: 400 })).toMatchObject({
     error: 'e',
     errorDescription: 'd',
@@ -72,7 +72,7 @@ test('what the server said is in fields', () => {
   })
 })
 
-test('who needs a sign-in is told why, and what to call', () => {
+test('an error that requires a sign-in says why, and what to call', () => {
   const error = new errors.AuthorizationRequiredError('no_refresh_token')
   expect(error.reason).toBe('no_refresh_token')
   expect(error.message).toContain('signIn()')

@@ -13,13 +13,13 @@ const readSources = (): Sources =>
       .map(file => [file.split(sep).join(posix.sep), readFileSync(src + file, 'utf8')]),
   )
 
-test('src keeps to its layers', () => {
+test('src follows its layering rules', () => {
   const sources = readSources()
   expect(Object.keys(sources)).toContain('errors.ts')
   expect(checkLayering(sources)).toEqual([])
 })
 
-test('nothing that latchkey/lazy loads at once imports oauth4webapi, nor do its extensions', () => {
+test('nothing that latchkey/lazy loads immediately imports oauth4webapi, nor do its extensions', () => {
   const sources = readSources()
   const statements = /^(?:import|export)\s(?!type\b)[^'"`]*?from\s+'([^']+)'/gm
   const reached = new Set(['lazy.ts', 'dpop.ts', 'par.ts', 'rar.ts', 'userinfo.ts'])
@@ -34,7 +34,7 @@ test('nothing that latchkey/lazy loads at once imports oauth4webapi, nor do its 
   expect([...reached].filter(path => path.startsWith('authorization/'))).toEqual([])
 })
 
-/** Every file an example may point to, empty unless the example fills it. */
+/** Every file that an example may import, empty unless the example fills it. */
 const surroundings: Sources = Object.fromEntries(
   [
     'errors.ts',
@@ -95,11 +95,11 @@ describe('the check reports', () => {
     ],
     ['a file without a layer', 'helpers/a.ts', "import '../errors.ts'"],
     ['an import of no file', 'core/a.ts', "import '../../test/support/clock.ts'"],
-    ['idb-keyval outside of its door', 'storage/memory.ts', "import { get } from 'idb-keyval'"],
-    ['ky outside of its door', 'fetch/a.ts', "import type { KyInstance } from 'ky'"],
-    ['oauth4webapi outside of its door', 'core/a.ts', "import type { Client } from 'oauth4webapi'"],
+    ['idb-keyval outside its door', 'storage/memory.ts', "import { get } from 'idb-keyval'"],
+    ['ky outside its door', 'fetch/a.ts', "import type { KyInstance } from 'ky'"],
+    ['oauth4webapi outside its door', 'core/a.ts', "import type { Client } from 'oauth4webapi'"],
     ['a package without a door', 'authorization/a.ts', "import x from 'lodash'"],
-    ['node: outside of the adapters', 'authorization/a.ts', "import { join } from 'node:path'"],
+    ['node: outside the adapters', 'authorization/a.ts', "import { join } from 'node:path'"],
     ['a global by its name', 'authorization/a.ts', 'export const x = () => window.name'],
     ['a global in shorthand', 'authorization/a.ts', 'export const x = () => ({ location })'],
     ['a global behind typeof', 'fetch/a.ts', "export const x = typeof document === 'undefined'"],
@@ -115,8 +115,8 @@ describe('the check reports', () => {
     ['async in the core', 'core/a.ts', 'export const x = async () => 1'],
     ['await in the core', 'core/a.ts', 'export const x = await 1'],
     ['the clock in the core', 'core/a.ts', 'export const x = () => Date.now()'],
-    ['the present date in the core', 'core/a.ts', 'export const x = () => new Date()'],
-    ['chance in the core', 'core/a.ts', 'export const x = () => Math.random()'],
+    ['the current date in the core', 'core/a.ts', 'export const x = () => new Date()'],
+    ['randomness in the core', 'core/a.ts', 'export const x = () => Math.random()'],
     ['crypto in the core', 'core/a.ts', 'export const x = () => globalThis.crypto.randomUUID()'],
     ['a timer in the core', 'core/a.ts', 'export const x = () => setTimeout(x, 1)'],
     ['a default export', 'storage/a.ts', 'export default function x() {}'],
@@ -137,7 +137,7 @@ describe('the check reports', () => {
     ])
   })
 
-  test('an entry for browsers that reaches a file which needs Node', () => {
+  test('a browser entry that reaches a file which requires Node', () => {
     const others = { 'platform/browser.ts': "import './a.ts'", 'platform/a.ts': "import 'node:fs'" }
     expect(breachesOf('index.ts', "export * from './platform/browser.ts'", others)).toEqual([
       'index.ts: reaches platform/a.ts, which needs Node',
@@ -145,7 +145,7 @@ describe('the check reports', () => {
   })
 })
 
-describe('the check lets through', () => {
+describe('the check allows', () => {
   test.each([
     [
       'a part that imports core and errors',
@@ -166,7 +166,7 @@ describe('the check lets through', () => {
     ['a local of that name', 'client.ts', 'export const x = (location: string) => ({ location })'],
     ['a renamed member', 'client.ts', 'export const x = ({ location: at }: { location: 1 }) => at'],
     ['a type of a global in the core', 'core/a.ts', 'export type Fetch = typeof globalThis.fetch'],
-    ['a promised answer in the core', 'core/a.ts', 'export interface X { get(): Promise<string> }'],
+    ['a promised response in the core', 'core/a.ts', 'export interface X { get(): Promise<string> }'],
     ['a parsed date in the core', 'core/a.ts', 'export const x = (text: string) => Date.parse(text)'],
     ['let within a function', 'core/a.ts', 'export const x = () => { let y = 1; return y }'],
   ])('%s', (_what, path, source) => {

@@ -9,16 +9,16 @@ const sources = readdirSync(src, { recursive: true, encoding: 'utf8' })
 
 const having = (pattern: RegExp) => sources.filter(([, text]) => pattern.test(text)).map(([file]) => file)
 
-test('no element is created but by the inspector and by React: there is no hidden frame to wait for', () => {
+test('only the inspector and React create elements, so there is no hidden frame', () => {
   expect(sources.length).toBeGreaterThan(50)
   const creating = having(/createElement|innerHTML|insertAdjacent/i)
   expect(creating.filter(file => !/^(inspector|bindings)\//.test(file))).toEqual([])
   expect(having(/iframe/i)).toEqual([])
 })
 
-test('windows are no way for an answer: only a channel of this origin, named after its state, is [RS19]', () => {
+test('no window receives a response: only a channel of this origin, named after its state, does [RS19]', () => {
   const ways = /\bopener\b(?! = null)|addEventListener\(\s*'message'|window\.postMessage|parent\.postMessage/
-  // the host of latchkey/worker is asked by pages of its own origin, and answers on the port that they send
+  // pages of its own origin send requests to the host of latchkey/worker, which responds on the port that they send
   expect(having(ways)).toEqual(['worker/host.ts'])
   expect(having(/new BroadcastChannel/).sort()).toEqual(['platform/browser/page.ts', 'storage/channel.ts'])
 })

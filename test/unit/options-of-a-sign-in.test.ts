@@ -12,7 +12,7 @@ const failure = (work: () => unknown): Error => {
 }
 
 describe('authorization parameters', () => {
-  test('may be anything that latchkey does not set', () => {
+  test('may be any that latchkey does not set', () => {
     const parameters = { prompt: 'login', audience: 'api', login_hint: 'a@b', ui_locales: 'de', max_age: '0' }
     expect(checkAuthorizationParameters(parameters)).toEqual(parameters)
   })
@@ -42,7 +42,7 @@ describe('authorization parameters', () => {
     expect(error.message).not.toContain('secret-value')
   })
 
-  test('must be text', () => {
+  test('must be strings', () => {
     const wrong = { max_age: 0 } as unknown as Record<string, string>
     expect(failure(() => checkAuthorizationParameters(wrong)).message).toContain('max_age')
   })
@@ -80,11 +80,11 @@ describe('returnTo', () => {
     'https://user@app.example.com/',
     'https://:secret@app.example.com/',
     '//user:secret@app.example.com/',
-  ])('may not be what a page cannot show as its address: %s [F6.4]', returnTo => {
+  ])('may not be an address that a page cannot show: %s [F6.4]', returnTo => {
     expect(failure(() => parseReturnTo(returnTo, redirectUri))).toBeInstanceOf(ConfigurationError)
   })
 
-  test('cannot be had where the redirect URI is of an app or of no page', () => {
+  test('is not available if the redirect URI belongs to an app or to no page', () => {
     for (const other of ['com.example.app:/callback', '/callback', 'about:blank', 'about:srcdoc']) {
       expect(failure(() => parseReturnTo('/notes', other))).toBeInstanceOf(ConfigurationError)
     }

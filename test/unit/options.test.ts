@@ -28,7 +28,7 @@ const failure = (work: () => unknown): Error => {
   throw new Error('It did not throw.')
 }
 
-describe('good options', () => {
+describe('valid options', () => {
   test('get defaults', () => {
     expect(parse()).toMatchObject({
       issuer: 'https://id.example.com',
@@ -46,11 +46,11 @@ describe('good options', () => {
     'http://localhost:3000',
     'http://127.0.0.1:3000',
     'http://[::1]:3000',
-  ])('may have the issuer %s, which is left as it is spelt', issuer => {
+  ])('may have the issuer %s, which keeps its spelling', issuer => {
     expect(parse({ issuer }).issuer).toBe(issuer)
   })
 
-  test('may have metadata in place of an issuer', () => {
+  test('may have metadata instead of an issuer', () => {
     expect(parse({ issuer: undefined, server })).toMatchObject({ issuer: server.issuer, metadata: server })
   })
 
@@ -75,11 +75,11 @@ describe('good options', () => {
     expect(parse({ redirectUri }).redirectUri).toBe(expected)
   })
 
-  test('may have a relative redirect URI where there is no page yet', () => {
+  test('may have a relative redirect URI before there is a page', () => {
     expect(parseOptions(good, undefined).redirectUri).toBe('/callback')
   })
 
-  test('have their origins in one spelling', () => {
+  test('normalize the spelling of origins', () => {
     const allowedOrigins = [
       'https://API.example.com:443',
       'https://api.example.com/',
@@ -92,7 +92,7 @@ describe('good options', () => {
     expect(parse({ allowedOrigins: [] }).allowedOrigins.size).toBe(0)
   })
 
-  test('are read once: what is changed afterwards changes nothing', () => {
+  test('are read once: later changes have no effect', () => {
     const allowedOrigins = ['https://api.example.com']
     const authorizationParameters: Record<string, string> = { audience: 'api' }
     const settings = parse({ allowedOrigins, authorizationParameters })
@@ -104,7 +104,7 @@ describe('good options', () => {
 })
 
 test.each(['https://api.example.com/#part', 'urn:notes#', '/notes', 'notes', ''])(
-  'a resource indicator that is no absolute URI without fragment is refused: %j [PX08]',
+  'a resource indicator that is not an absolute URI without fragment is rejected: %j [PX08]',
   resource => {
     const wrong = [
       { resources: { 'https://api.example.com': { resource, scope: 'read' } } },
@@ -120,7 +120,7 @@ test.each(['https://api.example.com/#part', 'urn:notes#', '/notes', 'notes', '']
   },
 )
 
-describe('a wrong option', () => {
+describe('an invalid option', () => {
   test.each<[string, unknown]>([
     ['issuer', undefined],
     ['issuer', ''],
@@ -164,26 +164,26 @@ describe('a wrong option', () => {
     ['refreshLeewaySeconds', -5],
     ['refreshLeewaySeconds', Number.NaN],
     ['refreshLeewaySeconds', 'soon'],
-  ])('%s: %j is an error that names it [AR09, AR10]', (name, value) => {
+  ])('%s: %j causes an error that names it [AR09, AR10]', (name, value) => {
     const error = failure(() => parse({ [name]: value }))
     expect(error).toBeInstanceOf(ConfigurationError)
     expect(error).toMatchObject({ code: 'ERR_CONFIGURATION', message: expect.stringContaining(`"${name}`) })
   })
 
-  test('is an error that says what it got and what would be right', () => {
+  test('causes an error with the received value and a valid one', () => {
     const { message } = failure(() => parse({ refreshLeewaySeconds: -5 }))
     expect(message).toContain('-5')
     expect(message).toContain('60')
     expect(failure(() => parse({ issuer: 'http://id.example.com' })).message).toContain('https')
   })
 
-  test('cannot be an issuer beside metadata', () => {
+  test('cannot be an issuer together with metadata', () => {
     expect(failure(() => parse({ issuer: 'https://other.example', server }))).toBeInstanceOf(
       ConfigurationError,
     )
   })
 
-  test('cannot be metadata whose issuer is not confidential', () => {
+  test('cannot be metadata whose issuer is not encrypted', () => {
     const error = failure(() =>
       parse({ issuer: undefined, server: { ...server, issuer: 'http://id.example.com' } }),
     )
@@ -191,7 +191,7 @@ describe('a wrong option', () => {
     expect(error.message).toContain('server.issuer')
   })
 
-  test('that is very long is not repeated whole', () => {
+  test('that is very long is truncated in the error', () => {
     expect(failure(() => parse({ issuer: 'x'.repeat(10_000) })).message.length).toBeLessThan(500)
   })
 })

@@ -19,7 +19,7 @@ describe('a full run', () => {
   test.each<[string, Partial<RunReport>, RegExp]>([
     ['a test failed', { failed: 1 }, /1 of the tests failed/],
     ['a test was skipped', { skipped: 1 }, /1 tests were skipped/],
-    ['a promise was rejected and nobody looked', { errors: 1 }, /outside of the tests/],
+    ['a rejection was unhandled', { errors: 1 }, /outside of the tests/],
     [
       'a project had nothing to run',
       { files: { ...files, browser: [] } },
@@ -34,7 +34,7 @@ describe('a full run', () => {
     expect(judgeRun({ ...green, ...change }, 0, onDisk).join(' ')).toMatch(problem)
   })
 
-  test('is red when vitest says so and the counts do not', () => {
+  test('is red if vitest says so even if the counts do not', () => {
     expect(judgeRun(green, 1, onDisk)).toEqual(['vitest ended with status 1.'])
   })
 
@@ -43,7 +43,7 @@ describe('a full run', () => {
   })
 })
 
-test('a full run names its slowest files, the slowest first', () => {
+test('a full run lists its slowest files, the slowest first', () => {
   const seconds = { 'node a.test.ts': 3, 'engines b.test.ts': 41, 'package c.test.ts': 7 }
   expect(slowestFiles({ ...green, seconds }, 2)).toEqual([
     '   41 s  engines b.test.ts',

@@ -17,13 +17,13 @@ describe.each([
 ])('createClient() of %s', (_entry, createClient) => {
   test.each<[string, object, string]>([
     ['no issuer', { issuer: undefined }, '"issuer"'],
-    ['an issuer that is no URL', { issuer: 'nonsense' }, '"issuer"'],
+    ['an issuer that is not a URL', { issuer: 'nonsense' }, '"issuer"'],
     ['no clientId', { clientId: undefined }, '"clientId"'],
-    ['an extension that is no function', { extensions: ['dpop'] }, '"extensions"'],
-    ['a provider that is no function', { provider: 'google' }, '"provider"'],
+    ['an extension that is not a function', { extensions: ['dpop'] }, '"extensions"'],
+    ['a provider that is not a function', { provider: 'google' }, '"provider"'],
     ['no origins', { allowedOrigins: undefined }, '"allowedOrigins"'],
-    ['a resource that is no URL', { resources: { notes: { scope: 'read' } } }, '"resources["notes"]"'],
-  ])('rejects %s by naming the option, before anything is made of the others', (_what, change, option) => {
+    ['a resource that is not a URL', { resources: { notes: { scope: 'read' } } }, '"resources["notes"]"'],
+  ])('rejects %s with an error that names the option, before it uses the others', (_what, change, option) => {
     const create = () => createClient({ ...good, ...change } as typeof good)
     expect(create).toThrow(ConfigurationError)
     expect(create).toThrow(option)
@@ -41,13 +41,13 @@ describe.each([
     ['cacheLocation', 'localstorage', '"store"'],
     ['audience', 'https://api.example.com', '"authorizationParameters"'],
     ['extension', [], '"extensions"'],
-  ])('names the option %s, which does not exist, and the one that was meant [F4.8]', (name, value, meant) => {
+  ])('names the unknown option %s and the one that was meant [F4.8]', (name, value, meant) => {
     const create = () => createClient({ ...good, [name]: value } as typeof good)
     expect(create).toThrow(ConfigurationError)
     expect(create).toThrow(`"${name}" is not an option of createClient(). Did you mean ${meant}?`)
   })
 
-  test('lists the options for a name that resembles none of them, and says nothing of one that is undefined [F4.8]', () => {
+  test('lists the options for an unknown name without a similar one, and ignores an undefined one [F4.8]', () => {
     const create = (more: object) => () => createClient({ ...good, ...more } as typeof good).dispose()
     expect(create({ automaticSilentRenew: true })).toThrow(/is not an option .* The options are issuer, /)
     expect(create({ automaticSilentRenew: undefined })).not.toThrow()
@@ -74,14 +74,14 @@ describe.each([
       'https://id.example.com/.well-known/openid-configuration',
       '"issuer" must be the address in front of "/.well-known/"',
     ],
-  ])('rejects the %s %j in its own words [F4.8]', (option, value, message) => {
+  ])('rejects the %s %j with a specific message [F4.8]', (option, value, message) => {
     const create = () => createClient({ ...good, [option]: value } as typeof good)
     expect(create).toThrow(ConfigurationError)
     expect(create).toThrow(message)
   })
 })
 
-test('a relative redirect URI in Node is rejected with one that would do [F4.8]', () => {
+test('a relative redirect URI in Node is rejected with a valid example [F4.8]', () => {
   const create = () => inNode({ ...good, redirectUri: '/callback' })
   expect(create).toThrow(ConfigurationError)
   expect(create).toThrow(
@@ -90,11 +90,11 @@ test('a relative redirect URI in Node is rejected with one that would do [F4.8]'
 })
 
 test.each<[string, object, string]>([
-  ['an option that does not exist', { scopes: 'openid' }, 'Did you mean "scope"?'],
-  ['a store that is none', { store: 'localStorage' }, '"store" must be'],
-  ['a user agent that is none', { userAgent: 'popup' }, '"userAgent" must be'],
-  ['quirks that are none', { quirks: 42 }, '"quirks" must be'],
-])('a client in two files names %s when it is used first [F4.8]', async (_what, change, message) => {
+  ['an unknown option', { scopes: 'openid' }, 'Did you mean "scope"?'],
+  ['an invalid store', { store: 'localStorage' }, '"store" must be'],
+  ['an invalid user agent', { userAgent: 'popup' }, '"userAgent" must be'],
+  ['invalid quirks', { quirks: 42 }, '"quirks" must be'],
+])('a client in two files names %s at its first use [F4.8]', async (_what, change, message) => {
   const client = inTwoFiles({ ...good, ...change } as typeof good)
   const error = await client
     .handleCallback('https://app.example.com/callback')
@@ -104,7 +104,7 @@ test.each<[string, object, string]>([
   client.dispose()
 })
 
-test('signIn() names an option that does not exist and the one that was meant [F4.8]', async () => {
+test('signIn() names an unknown option and the one that was meant [F4.8]', async () => {
   const client = inNode(good)
   const wrong = (options: object) => client.signIn(options).catch((error: Error) => error)
   for (const [name, meant] of [

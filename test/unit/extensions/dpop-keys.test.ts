@@ -10,7 +10,7 @@ const HOUR = 3_600_000
 const generate = (extractable: boolean) =>
   crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, extractable, ['sign', 'verify'])
 
-/** As web storage and files are: what cannot be written as JSON is not there afterwards. */
+/** Like web storage and files, drops values that JSON cannot represent. */
 function jsonKeyValue(): KeyValue {
   const inner = memoryKeyValue()
   const copy = (value: unknown) => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)))
@@ -30,7 +30,7 @@ function setUp(keyValue: KeyValue = memoryKeyValue(), elsewhere?: KeyValue) {
   return {
     clock,
     keys,
-    /** A sign-in that brings tokens. */
+    /** A sign-in that returns tokens. */
     async signIn(sessionId: string) {
       await keys.create(sessionId)
       await keys.used(sessionId, 0, true)
@@ -43,28 +43,25 @@ function setUp(keyValue: KeyValue = memoryKeyValue(), elsewhere?: KeyValue) {
 const names = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, index) => `given-up-${String(from + index).padStart(3, '0')}`)
 
-describe('keys of sign-ins that were given up', () => {
+describe('keys of abandoned sign-ins', () => {
   test.each<[string, () => KeyValue, () => KeyValue | undefined]>([
     ['in the client’s own store', memoryKeyValue, () => undefined],
     ['in a store that holds no keys, as JWKs', jsonKeyValue, () => undefined],
-    ['elsewhere, where the store holds no keys', jsonKeyValue, memoryKeyValue],
-  ])(
-    'are twenty at most, the newest, beside that of the session: %s [F5.7, F5.4]',
-    async (_what, own, other) => {
-      const elsewhere = other()
-      const { clock, keys, signIn, kept } = setUp(own(), elsewhere)
-      await signIn('session')
-      for (const name of names(1, 60)) {
-        clock.advance(1000)
-        await keys.create(name)
-      }
-      expect(await kept(elsewhere)).toEqual([...names(41, 60), 'session'])
-      expect(await keys.find('session')).toBeDefined()
-      expect(await keys.find(names(60, 60)[0] as string)).toBeDefined()
-    },
-  )
+    ['in another place, because the store holds no keys', jsonKeyValue, memoryKeyValue],
+  ])("are limited to the newest twenty, plus the session's: %s [F5.7, F5.4]", async (_what, own, other) => {
+    const elsewhere = other()
+    const { clock, keys, signIn, kept } = setUp(own(), elsewhere)
+    await signIn('session')
+    for (const name of names(1, 60)) {
+      clock.advance(1000)
+      await keys.create(name)
+    }
+    expect(await kept(elsewhere)).toEqual([...names(41, 60), 'session'])
+    expect(await keys.find('session')).toBeDefined()
+    expect(await keys.find(names(60, 60)[0] as string)).toBeDefined()
+  })
 
-  test('are gone after an hour, when the next begins [F5.7]', async () => {
+  test('are deleted after an hour, when the next sign-in starts [F5.7]', async () => {
     const { clock, keys, signIn, kept } = setUp()
     await signIn('session')
     await keys.create('old')
@@ -73,7 +70,7 @@ describe('keys of sign-ins that were given up', () => {
     expect(await kept()).toEqual(['new', 'session'])
   })
 
-  test('are told from keys of sessions that other tabs have, in the place that they share [F5.7]', async () => {
+  test("are distinguished from keys of other tabs' sessions in a shared place [F5.7]", async () => {
     const shared = memoryKeyValue()
     const other = setUp(jsonKeyValue(), shared)
     await other.signIn('of-another-tab')
@@ -84,7 +81,7 @@ describe('keys of sign-ins that were given up', () => {
     expect(await other.keys.find('of-another-tab')).toBeDefined()
   })
 
-  test('do not include one whose token request was refused, until it is old [F5.7]', async () => {
+  test('do not include one whose token request was rejected, until it is old [F5.7]', async () => {
     const { clock, keys, kept } = setUp()
     await keys.create('refused')
     await keys.used('refused', 60_000, false)
@@ -94,7 +91,7 @@ describe('keys of sign-ins that were given up', () => {
     expect(await kept()).toEqual(['next'])
   })
 
-  test('that an earlier version kept, which says nothing of sign-ins, are left alone elsewhere [F5.7]', async () => {
+  test('from an earlier version that did not mark sign-ins are left alone in another place [F5.7]', async () => {
     const shared = memoryKeyValue()
     const { keyPair } = await setUp().keys.create('any')
     const old = { schema: 1, createdAt: Date.now() - 10 * HOUR, aheadMs: 0, keyPair }

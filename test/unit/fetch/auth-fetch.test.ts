@@ -6,7 +6,7 @@ import { handClock } from '../../support/clock.ts'
 
 const API = 'https://api.example.com'
 
-/** `fetch` of a client whose API refuses the access token `old`. */
+/** `fetch` of a client whose API rejects the access token `old`. */
 const authFetch = (loadReplay: () => Promise<typeof createReplay>) =>
   createAuthFetch({
     send: async (_url, init) => {
@@ -30,7 +30,7 @@ const authFetch = (loadReplay: () => Promise<typeof createReplay>) =>
     loadReplay,
   })
 
-test('a 401 that cannot be judged, because that part of the app could not be loaded, is the caller’s', async () => {
+test('a 401 is returned to the caller if the code that evaluates it could not be loaded', async () => {
   const fetch = authFetch(async () => {
     throw new NetworkError('not loaded', 'unreachable')
   })
@@ -39,7 +39,7 @@ test('a 401 that cannot be judged, because that part of the app could not be loa
   expect(await response.text()).toBe('from the API')
 })
 
-test('a caller that gives up does not wait for the judgement of a 401', async () => {
+test('a caller that aborts does not wait for the evaluation of a 401', async () => {
   const controller = new AbortController()
   const fetch = authFetch(() => new Promise(() => {}))
   const call = fetch(`${API}/me`, { signal: controller.signal })
@@ -48,7 +48,7 @@ test('a caller that gives up does not wait for the judgement of a 401', async ()
   await expect(call).rejects.toBe(reason)
 })
 
-test('a 401 that a new access token may cure is replayed', async () => {
+test('a 401 that a new access token may fix is replayed', async () => {
   const fetch = authFetch(async () => createReplay)
   expect((await fetch(`${API}/me`)).status).toBe(200)
 })

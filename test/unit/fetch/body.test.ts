@@ -20,7 +20,7 @@ const toRequest = (call: Call) => {
   return new Request(input, init as Init)
 }
 
-/** The bodies of a first, a second and a third send. */
+/** The bodies of the first, second and third send. */
 const bodies = async (call: Call) => {
   const texts: string[] = []
   if (!keepBodyOf(call)) return undefined
@@ -28,12 +28,12 @@ const bodies = async (call: Call) => {
   return texts
 }
 
-/** Whatever a realm of its own makes. */
+/** Values created in another realm. */
 const elsewhere = (code: string): unknown => vm.runInNewContext(code)
 
-describe('a call is kept for further sends', () => {
+describe('a call is kept for replays', () => {
   test.each<[string, () => unknown]>([
-    ['a text', () => 'text'],
+    ['a string', () => 'text'],
     ['bytes', () => bytes],
     ['a buffer', () => bytes.buffer.slice(0)],
     ['a Blob', () => new Blob(['text'])],
@@ -63,13 +63,13 @@ describe('a call is kept for further sends', () => {
     expect(await bodies(read(request))).toEqual(['text', 'text', 'text'])
   })
 
-  test('with a body in init that takes the place of the one of a Request', async () => {
+  test('with a body in init that replaces the body of a Request', async () => {
     const request = new Request(url, { method: 'POST', body: 'old' })
     expect(await bodies(read(request, { body: 'new' }))).toEqual(['new', 'new', 'new'])
     expect(request.bodyUsed).toBe(false)
   })
 
-  test('with many bytes as one Blob, which fetch does not copy once more [F3.7]', async () => {
+  test('with many bytes as one Blob, which fetch does not copy again [F3.7]', async () => {
     const many = new Uint8Array(300_000).fill(97)
     const call = post(many)
     expect(keepBodyOf(call)).toBe(true)
@@ -82,7 +82,7 @@ describe('a call is kept for further sends', () => {
 })
 
 describe('a call is sent once', () => {
-  test('with a stream, which goes out as it is', () => {
+  test('with a stream, which is sent unchanged', () => {
     const body = stream()
     const call = read(url, { method: 'POST', body, duplex: 'half' } as RequestInit)
     expect(keepBodyOf(call)).toBe(false)
@@ -90,7 +90,7 @@ describe('a call is sent once', () => {
     expect(body.locked).toBe(false)
   })
 
-  test('with an iterable, of which nobody knows whether it can be read twice', () => {
+  test('with an iterable, which may not be readable twice', () => {
     const body = (async function* () {
       yield bytes
     })()
@@ -99,15 +99,15 @@ describe('a call is sent once', () => {
 
   test.each<[string, () => unknown]>([
     ['shared memory', () => new Uint8Array(new SharedArrayBuffer(4))],
-    // the library knows no such buffers yet
+    // the library has no types for such buffers yet
     ['a buffer that grows', () => new Uint8Array(Reflect.construct(ArrayBuffer, [4, { maxByteLength: 8 }]))],
-  ])('with %s, which fetch is left to refuse, also where the call has to wait [F3.10]', (_what, body) => {
+  ])('with %s, which fetch itself rejects, also if the call has to wait [F3.10]', (_what, body) => {
     const call = post(body())
     expect(keepBodyOf(call)).toBe(false)
     expect(() => holdBack(call, false)).toThrow(TypeError)
   })
 
-  test('with a buffer that was given away, of which fetch says what it is [F3.7]', () => {
+  test('with a transferred buffer, which fetch itself reports [F3.7]', () => {
     const given = bytes.slice()
     structuredClone(given.buffer, { transfer: [given.buffer] })
     const call = post(given)
@@ -116,7 +116,7 @@ describe('a call is sent once', () => {
   })
 })
 
-test('what is kept does not change when the caller changes its body', async () => {
+test('a kept body does not change when the caller changes it', async () => {
   const view = bytes.slice()
   const [buffer, parameters, data] = [bytes.slice().buffer, new URLSearchParams({ a: 'b' }), form()]
   const calls = [view, buffer, parameters, data].map(post)
@@ -131,7 +131,7 @@ test('what is kept does not change when the caller changes its body', async () =
 })
 
 describe('a call that has to wait', () => {
-  test('takes its stream at once, and cancels it when it is given up [F3.5]', async () => {
+  test('takes its stream immediately, and cancels it when the call is abandoned [F3.5]', async () => {
     const told: unknown[] = []
     const body = new ReadableStream({ cancel: reason => void told.push(reason) })
     const call = read(url, { method: 'POST', body, duplex: 'half' } as RequestInit)
@@ -145,7 +145,7 @@ describe('a call that has to wait', () => {
     await expect.poll(() => told).toEqual([reason])
   })
 
-  test('cancels the stream that a Request was made of [F3.5]', async () => {
+  test('cancels the stream that a Request was created from [F3.5]', async () => {
     const told: unknown[] = []
     const body = new ReadableStream({ cancel: reason => void told.push(reason) })
     const init = { method: 'POST', body, duplex: 'half' } as RequestInit
@@ -154,10 +154,10 @@ describe('a call that has to wait', () => {
   })
 
   test.each<[string, RequestInit]>([
-    ['a method that is none', { method: 'B AD' }],
-    ['a body where there may be none', { method: 'GET', body: 'text' }],
-    ['headers that are none', { headers: { 'x mine': 'a' } }],
-  ])('is refused at once with %s', (_what, init) => {
+    ['an invalid method', { method: 'B AD' }],
+    ['a body where none is allowed', { method: 'GET', body: 'text' }],
+    ['invalid headers', { headers: { 'x mine': 'a' } }],
+  ])('is rejected immediately with %s', (_what, init) => {
     const call = read(url, init)
     expect(() => holdBack(call, keepBodyOf(call))).toThrow(TypeError)
   })

@@ -21,7 +21,7 @@ const read = (input: Input, init?: Init): Call => {
   return reader.own(call)
 }
 
-/** What fetch would send. */
+/** The request that fetch would send. */
 const sent = (input: Input, init?: Init) => {
   const request = new Request(...withHeaders(read(input, init), bearer('token')))
   return { method: request.method, headers: Object.fromEntries(request.headers) }
@@ -32,16 +32,16 @@ describe('the access token', () => {
   test.each<[string, () => [Input, Init?]]>([
     ['an object', () => [url, { headers: { ...mine } }]],
     ['Headers', () => [url, { headers: new Headers(mine) }]],
-    ['a list', () => [url, { headers: Object.entries(mine) }]],
+    ['an array', () => [url, { headers: Object.entries(mine) }]],
     ['a Map', () => [url, { headers: new Map(Object.entries(mine)) as unknown as [string, string][] }]],
     ['a Request', () => [new Request(url, { headers: mine })]],
     ['a Request with an empty init', () => [new Request(url, { headers: mine }), {}]],
     [
-      'init, in place of those of a Request',
+      'init, which replace those of a Request',
       () => [new Request(url, { headers: { other: 'x' } }), { headers: mine }],
     ],
     ['an object of another realm', () => [url, vm.runInNewContext('({ headers: value })', { value: mine })]],
-  ])('is put beside the headers of %s', (_what, args) => {
+  ])('is added to the headers of %s', (_what, args) => {
     const [input, init] = args()
     expect(sent(input, init).headers).toEqual(expected)
   })
@@ -54,23 +54,20 @@ describe('the access token', () => {
   test.each<[string, () => [Input, Init?]]>([
     ['an object', () => [url, { headers: { ...mine } }]],
     ['Headers', () => [url, { headers: new Headers(mine) }]],
-    ['a list', () => [url, { headers: Object.entries(mine) }]],
+    ['an array', () => [url, { headers: Object.entries(mine) }]],
     ['a Request', () => [new Request(url, { headers: mine })]],
     ['nothing', () => [url]],
-  ])(
-    'is put in the place of an older one among the headers of %s, which stay as they were sent',
-    (_what, args) => {
-      const call = read(...args())
-      const first = withHeaders(call, bearer('old'))
-      const second = withHeaders(call, bearer('token'))
-      expect([first, second].map(each => new Request(...each).headers.get('authorization'))).toEqual([
-        'Bearer old',
-        'Bearer token',
-      ])
-    },
-  )
+  ])('replaces an older one in the headers of %s, which are otherwise unchanged', (_what, args) => {
+    const call = read(...args())
+    const first = withHeaders(call, bearer('old'))
+    const second = withHeaders(call, bearer('token'))
+    expect([first, second].map(each => new Request(...each).headers.get('authorization'))).toEqual([
+      'Bearer old',
+      'Bearer token',
+    ])
+  })
 
-  test('changes nothing that the caller handed over', () => {
+  test('changes nothing that the caller passed', () => {
     const list: [string, string][] = [['x-mine', 'yes']]
     const headers = new Headers(mine)
     const init = Object.freeze({ method: 'POST', headers: Object.freeze({ ...mine }), body: 'text' })
@@ -87,7 +84,7 @@ describe('the access token', () => {
     expect(request.headers.has('authorization')).toBe(false)
   })
 
-  test('drops nothing of the other options', () => {
+  test('keeps all other options', () => {
     const { signal } = new AbortController()
     const init: RequestInit = {
       signal,
@@ -100,29 +97,29 @@ describe('the access token', () => {
   })
 })
 
-describe('an Authorization of the caller', () => {
+describe('an Authorization header of the caller', () => {
   test.each<[string, () => [Input, Init?]]>([
     ['an object', () => [url, { headers: { aUTHORIZATION: 'x' } }]],
     ['Headers', () => [url, { headers: new Headers({ Authorization: 'x' }) }]],
-    ['a list', () => [url, { headers: [['AUTHORIZATION', 'x']] }]],
+    ['Headers', () => [url, { headers: [['AUTHORIZATION', 'x']] }]],
     ['a Request', () => [new Request(url, { headers: { authorization: 'x' } })]],
-    ['an empty text', () => [url, { headers: { authorization: '' } }]],
-  ])('is seen in %s', (_what, args) => {
+    ['an empty string', () => [url, { headers: { authorization: '' } }]],
+  ])('is found in %s', (_what, args) => {
     expect(isOpen(read(...args()))).toBe(false)
   })
 
   test.each<[string, () => [Input, Init?]]>([
     ['without headers', () => [url]],
-    ['with others', () => [url, { headers: { 'x-authorization': 'x', 'proxy-authorization': 'x' } }]],
+    ['with other headers', () => [url, { headers: { 'x-authorization': 'x', 'proxy-authorization': 'x' } }]],
     [
-      'where init takes the place of it',
+      'when init replaces it',
       () => [new Request(url, { headers: { authorization: 'x' } }), { headers: mine }],
     ],
     [
       'in an inherited member',
       () => [url, { headers: Object.create({ authorization: 'x' }) as Record<string, string> }],
     ],
-  ])('is not seen %s', (_what, args) => {
+  ])('is not found %s', (_what, args) => {
     expect(isOpen(read(...args()))).toBe(true)
   })
 })
@@ -130,7 +127,7 @@ describe('an Authorization of the caller', () => {
 describe('a call is read', () => {
   const other = { 'x-mine': 'yes' }
 
-  test('once: what the caller changes later does not matter', () => {
+  test('once, so later changes by the caller have no effect', () => {
     const headers = { ...other }
     const list = Object.entries(other) as [string, string][]
     const request = new Request(url, { headers: other })
@@ -152,10 +149,10 @@ describe('a call is read', () => {
   test.each<[string, (log: string[]) => Input]>([
     ['a URL', () => new URL(url)],
     [
-      'an object that says where it goes, such as a link',
+      'an object that stringifies to a URL, such as a link',
       log => ({ toString: () => url.slice(0, url.length * log.push('toString')) }) as unknown as Input,
     ],
-  ])('with %s for its address, which becomes a text [F3.1]', (_what, make) => {
+  ])('with %s as its address, which becomes a string [F3.1]', (_what, make) => {
     const log: string[] = []
     expect(readTarget(make(log))).toMatchObject({ input: url, address: url })
     expect(log.length).toBeLessThanOrEqual(1)
@@ -177,7 +174,7 @@ describe('a call is read', () => {
         }
       })(),
     ],
-  ])('with what comes from %s', (_what, init) => {
+  ])('with members inherited from %s', (_what, init) => {
     expect(read(url, init)).toMatchObject({
       init: { method: 'POST', body: 'text' },
       headers: Object.entries(other),
@@ -201,7 +198,7 @@ describe('a call is read', () => {
     expect(ours).toEqual(bare)
   })
 
-  test('with members that only one runtime knows, as they are', () => {
+  test('with runtime-specific members, unchanged', () => {
     const own = { dispatcher: {}, cf: { ttl: 1 }, next: { tags: ['a'] }, [Symbol.for('mine')]: {} }
     const { init } = read(url, own as RequestInit)
     for (const name of Reflect.ownKeys(own)) {
@@ -209,7 +206,7 @@ describe('a call is read', () => {
     }
   })
 
-  test.each(['text', 5, true].map(init => [init]))('but not where its options are %j', init => {
+  test.each(['text', 5, true].map(init => [init]))('but not if its options are %j', init => {
     expect(reader.read(readTarget(url), init as unknown as Init)).toBeUndefined()
   })
 
@@ -218,7 +215,7 @@ describe('a call is read', () => {
     ['empty options', {}],
     ['a member that is undefined', { signal: undefined }],
     ["a library's own option", { retry: 3 } as RequestInit],
-  ])('with the referrer and the policy of a Request, beside %s [F3.2]', (_what, init) => {
+  ])('with the referrer and referrer policy of a Request, next to %s [F3.2]', (_what, init) => {
     const request = new Request(url, { referrerPolicy: 'no-referrer', referrer: '' })
     const call = read(request, init)
     const sentAs = new Request(...withHeaders(call, bearer('token')))
@@ -228,21 +225,21 @@ describe('a call is read', () => {
     expect(request.headers.has('authorization')).toBe(false)
   })
 
-  test('without the referrer of a Request, where fetch forgets it', () => {
+  test('without the referrer of a Request when fetch drops it', () => {
     const request = new Request(url, { referrerPolicy: 'no-referrer' })
     const bare = new Request(request, { method: 'PUT' })
     const ours = new Request(...withHeaders(read(request, { method: 'PUT' }), bearer('token')))
     expect(ours.referrerPolicy).toBe(bare.referrerPolicy)
   })
 
-  test('with a Request that has a body, which is used up at once [F3.3]', () => {
+  test('with a Request that has a body, which is consumed immediately [F3.3]', () => {
     const request = new Request(url, { method: 'POST', body: 'text' })
     read(request)
     expect(request.bodyUsed).toBe(true)
     expect(() => read(request)).toThrow(TypeError)
   })
 
-  test('with a Request of another library, which goes where it says, as an address and options', () => {
+  test('with a Request of another library, as its address and options', () => {
     const foreign = {
       url,
       method: 'PUT',

@@ -9,7 +9,7 @@ afterEach(() => {
   for (const stop of stops.splice(0)) stop()
 })
 
-/** A phone whose links and browser are moved by hand. */
+/** A phone whose links and browser the test controls. */
 function phone(change: Partial<AppLinkOptions> = {}) {
   const links = createListeners<string>()
   const closings = createListeners<void>()
@@ -37,7 +37,7 @@ function phone(change: Partial<AppLinkOptions> = {}) {
 const answerOf = (redirectUri: string) => `${redirectUri}?code=1&state=${STATE}&iss=x`
 
 test.for([REDIRECT, 'com.example.app:/callback', 'https://app.example.com/callback'])(
-  'the answer at %s is taken, and nobody listens any more [NA05]',
+  'the authorization response at %s is accepted, and the listeners are removed [NA05]',
   async redirectUri => {
     const { begin, links, closings, shown, closed } = phone()
     const { answer, attempt } = begin(redirectUri)
@@ -55,7 +55,7 @@ test.for([
   'com.example.app://other',
   'com.example.app://callback/more',
   'https://callback/',
-])('an address at %s opens the app for another purpose, whatever its parameters say [NA05]', async other => {
+])('a link to %s is unrelated, whatever its parameters say [NA05]', async other => {
   const { begin, links } = phone()
   const { answer } = begin()
   links.tell(answerOf(other))
@@ -67,19 +67,19 @@ test.for([
 })
 
 describe('a sign-in ends with a typed error', () => {
-  test('when no answer comes in time', async () => {
+  test('if no response arrives in time', async () => {
     const { begin, links } = phone({ timeoutMs: 10 })
     expect(await begin().answer).toMatchObject({ code: 'ERR_CALLBACK', reason: 'cancelled' })
     expect(links.size()).toBe(0)
   })
 
-  test('when the browser could not be opened', async () => {
+  test('if the browser could not be opened', async () => {
     const open = () => Promise.reject(new Error('no browser'))
     const error = await phone({ open }).begin().answer
     expect(error).toMatchObject({ reason: 'cancelled', cause: { message: 'no browser' } })
   })
 
-  test('when the user closes the browser, unless the answer is on its way', async () => {
+  test('if the user closes the browser, unless the response is arriving', async () => {
     const one = phone()
     const given = one.begin()
     one.closings.tell()
@@ -92,12 +92,12 @@ describe('a sign-in ends with a typed error', () => {
   })
 })
 
-test('a browser that brings the answer itself is as good as a link', async () => {
+test('a browser that returns the response works like a link', async () => {
   const { begin } = phone({ open: async () => answerOf(REDIRECT) })
   expect(await begin().answer).toBe(answerOf(REDIRECT))
 })
 
-test('what a sign-in waits for is not told to others, what nobody waits for is', async () => {
+test('a link that a sign-in waits for is not passed to other listeners, all other links are', async () => {
   const { begin, links } = phone()
   const { agent, answer } = begin()
   const told: string[] = []
@@ -108,7 +108,7 @@ test('what a sign-in waits for is not told to others, what nobody waits for is',
   expect(told[0]).toContain('older')
 })
 
-test('the plugins of Capacitor open, receive, tell of closing and of the launch', async () => {
+test('the Capacitor plugins open the browser and report links, its closing and the launch', async () => {
   const listeners = new Map<string, (value: never) => void>()
   const done: string[] = []
   const addListener = async (event: string, listener: (value: never) => void) => {
@@ -139,7 +139,7 @@ test('the plugins of Capacitor open, receive, tell of closing and of the launch'
     .toEqual(['opened https://id.example.com/', 'closed', 'removed appUrlOpen', 'removed browserFinished'])
 })
 
-test('the global of Cordova goes on calling who was there before', () => {
+test('the global of Cordova still calls the previous handler', () => {
   const told: string[] = []
   const host: { handleOpenURL?: (url: string) => void } = { handleOpenURL: url => told.push(`app: ${url}`) }
   const stop = cordova(host, () => {}).receive(url => told.push(`latchkey: ${url}`))
@@ -152,7 +152,7 @@ test('the global of Cordova goes on calling who was there before', () => {
 describe('the global of Cordova', () => {
   type Host = { handleOpenURL?: ((url: string) => void) | undefined }
 
-  test('is wrapped once, however often apps begin and stop to receive [F5.7]', () => {
+  test('is wrapped once, however often apps start and stop listening [F5.7]', () => {
     const told: string[] = []
     const own = (url: string) => void told.push(`app: ${url}`)
     const host: Host = { handleOpenURL: own }
@@ -166,7 +166,7 @@ describe('the global of Cordova', () => {
     expect(told).toEqual(['first: a', 'app: a', 'app: b'])
   })
 
-  test('tells all who receive, and goes on doing so where others have been put before it [F5.7]', () => {
+  test('calls all listeners, also after other code has replaced it [F5.7]', () => {
     const told: string[] = []
     const host: Host = {}
     const links = cordova(host, () => {})
@@ -187,7 +187,7 @@ describe('the global of Cordova', () => {
   })
 })
 
-test('an error without state that the app is opened with is the answer [F2.9]', async () => {
+test('an error without state that opens the app is the authorization response [F2.9]', async () => {
   const { begin, links } = phone()
   const { answer } = begin()
   links.tell(`${REDIRECT}?code=1`)
@@ -196,7 +196,7 @@ test('an error without state that the app is opened with is the answer [F2.9]', 
   expect(await answer).toBe(`${REDIRECT}?error=invalid_scope`)
 })
 
-test('cordova() tells each listener once where the app has put a function of its own before ours, which calls it [F5.7]', () => {
+test('cordova() calls each listener once if the app has wrapped our handler with its own [F5.7]', () => {
   const told: string[] = []
   const host: { handleOpenURL?: (url: string) => void } = {}
   const options = cordova(host, () => {})

@@ -6,7 +6,7 @@ import { startTool } from '../../support/tool-with-opener.ts'
 const tempFolder = tempFolders()
 const STATE = 'lk.loopback.abc'
 
-/** A tool in a process of its own, with an opener that notes its arguments, or with none. */
+/** A tool in a separate process, with an opener that records its arguments, or with none. */
 function signIn(url: string, env: Record<string, string>, { opener = true, open = '' } = {}) {
   const notes = opener ? `'%s\\n' "$#" "$@"` : undefined
   const script = 'sign-in-by-loopback.ts'
@@ -24,16 +24,16 @@ function signIn(url: string, env: Record<string, string>, { opener = true, open 
   }
 }
 
-// what is opened with differs by system; these are the rules of Linux
+// the opener differs by system; these are the rules of Linux
 describe.runIf(process.platform === 'linux')('the address of a sign-in', () => {
   const url = "https://id.example.com/authorize?a=b&c=$(touch pwned);'`d`|e"
 
-  test('is nothing that the opener is started with: that is a link, which leads there once [NA07, F5.5]', async () => {
+  test('is not an argument of the opener, which gets a one-time link to it [NA07, F5.5]', async () => {
     const tool = signIn(url, { DISPLAY: ':7' })
     await expect.poll(tool.noted).toMatch(/^1\nhttp:\/\/127\.0\.0\.1:\d+\/[\w-]{22}\n$/)
     const link = tool.noted()?.split('\n')[1] ?? ''
     const follow = (init: RequestInit = {}) => fetch(link, { redirect: 'manual', ...init })
-    expect((await follow({ method: 'HEAD' })).status).toBe(405) // is not the one time
+    expect((await follow({ method: 'HEAD' })).status).toBe(405) // does not use up the one time
     const answer = await follow()
     expect([answer.status, answer.headers.get('location')]).toEqual([302, url])
     expect(answer.headers.get('referrer-policy')).toBe('no-referrer')
@@ -48,7 +48,7 @@ describe.runIf(process.platform === 'linux')('the address of a sign-in', () => {
   })
 
   test.runIf(process.getuid?.() === 0)(
-    'is given to no other user who follows the link, and to the right one afterwards [F5.5]',
+    'is given only to the right user who follows the link, even after another user tried [F5.5]',
     async () => {
       const tool = signIn(url, { DISPLAY: ':7' })
       await expect.poll(tool.noted).toContain('http')
@@ -64,7 +64,7 @@ describe.runIf(process.platform === 'linux')('the address of a sign-in', () => {
     },
   )
 
-  test('is printed where there is nothing to open it with, and the sign-in goes on [NA07]', async () => {
+  test('is printed if there is no opener, and the sign-in continues [NA07]', async () => {
     const tool = signIn(url, { DISPLAY: ':7' }, { opener: false })
     await tool.finish()
     expect(tool.said.err).toContain(`\n${url}\n`)
@@ -73,8 +73,8 @@ describe.runIf(process.platform === 'linux')('the address of a sign-in', () => {
   test.for<[string, Record<string, string>, string]>([
     ['over SSH', { SSH_CONNECTION: '10.0.0.1 1 10.0.0.2 22', DISPLAY: ':7' }, ''],
     ['without a display', {}, ''],
-    ['where the app says so', { DISPLAY: ':7' }, 'print'],
-  ])('is only printed %s, with the way for its answer to come here [NA07]', async ([, env, open]) => {
+    ['if the app says so', { DISPLAY: ':7' }, 'print'],
+  ])('is only printed %s, with instructions for returning the response [NA07]', async ([, env, open]) => {
     const tool = signIn(url, env, { open })
     await tool.finish()
     expect(tool.said.err).toContain(`\n${url}\n`)

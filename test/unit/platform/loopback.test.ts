@@ -6,7 +6,7 @@ import { loopback } from '../../../src/platform/node/loopback.ts'
 
 const STATE = 'lk.loopback.abc'
 
-/** Begins a sign-in; `knock` is what a browser on this machine can do meanwhile. */
+/** Starts a sign-in; `knock` is what a browser on this machine can do meanwhile. */
 const begin = async (
   redirectUri = 'http://127.0.0.1/callback',
   options: Parameters<typeof loopback>[0] = {},
@@ -19,7 +19,7 @@ const begin = async (
   return { attempt, shown, listening, knock }
 }
 
-/** What a browser gets that reaches `localhost` by this address. */
+/** The response for a browser that reaches `localhost` at this address. */
 const statusAt = (host: string, port: string) =>
   new Promise<number | undefined>((resolve, reject) => {
     const request = get({ host, port, path: '/other', headers: { host: `localhost:${port}` } }, response => {
@@ -30,7 +30,7 @@ const statusAt = (host: string, port: string) =>
   })
 
 describe('the loopback user agent', () => {
-  test('listens on a free port of the literal address and shows the URL it is given [NA01]', async () => {
+  test('listens on a free port of the literal address and shows the authorization URL [NA01]', async () => {
     const { attempt, shown, listening, knock } = await begin()
     expect(listening).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/callback$/)
     const answer = attempt.authorize('https://id.example.com/authorize', STATE)
@@ -39,7 +39,7 @@ describe('the loopback user agent', () => {
     expect(await answer).toBe(`${listening}?code=c&state=${STATE}`)
   })
 
-  test('answers only the redirect URI with our state, and waits through everything else [NA02]', async () => {
+  test('accepts only the redirect URI with our state, and ignores everything else [NA02]', async () => {
     const { attempt, listening, knock } = await begin()
     const answer = attempt.authorize('https://id.example.com/authorize', STATE)
     expect((await knock('/')).status).toBe(404)
@@ -54,30 +54,33 @@ describe('the loopback user agent', () => {
   test.for<[string, string, string]>([
     ['a code', `code=c&state=${STATE}`, 'You are signed in.'],
     ['an error', `error=access_denied&state=${STATE}`, 'The sign-in was not completed.'],
-    ['an error beside a code', `error=x&code=c&state=${STATE}`, 'The sign-in was not completed.'],
+    ['an error with a code', `error=x&code=c&state=${STATE}`, 'The sign-in was not completed.'],
     ['an error without state', 'error=invalid_scope', 'The sign-in was not completed.'],
-  ])('its last page says what came of %s, and nothing that was sent [F2.9]', async ([, query, title]) => {
-    const { attempt, knock } = await begin()
-    const answer = attempt.authorize('https://id.example.com/authorize', STATE)
-    const last = await knock(`/callback?${query}&error_description=%3Cb%3EPay+here`)
-    const text = await last.text()
-    expect(text).toContain(`<h1>${title}</h1>`)
-    expect(text).not.toMatch(/Pay here|access_denied|invalid_scope/)
-    await answer
-  })
+  ])(
+    'shows the result of %s on its last page, and nothing that was sent [F2.9]',
+    async ([, query, title]) => {
+      const { attempt, knock } = await begin()
+      const answer = attempt.authorize('https://id.example.com/authorize', STATE)
+      const last = await knock(`/callback?${query}&error_description=%3Cb%3EPay+here`)
+      const text = await last.text()
+      expect(text).toContain(`<h1>${title}</h1>`)
+      expect(text).not.toMatch(/Pay here|access_denied|invalid_scope/)
+      await answer
+    },
+  )
 
   test.for<[string, string]>([
     ['without state', ''],
-    ['with a state that is not ours', '&state=other'],
+    ['with a foreign state', '&state=other'],
     ["with another sign-in's state", '&state=lk.loopback.zzz'],
-  ])('an error %s is the answer at once, and without a state of anybody [F2.9]', async ([, state]) => {
+  ])('accepts an error %s immediately, and returns no foreign state [F2.9]', async ([, state]) => {
     const { attempt, listening, knock } = await begin()
     const answer = attempt.authorize('https://id.example.com/authorize', STATE)
     await knock(`/callback?error=invalid_scope${state}`)
     expect(await answer).toBe(`${listening}?error=invalid_scope`)
   })
 
-  test('an error that a page of the web sends as an image, a frame or a script is none [F2.9]', async () => {
+  test('ignores an error that a web page sends as an image, a frame or a script [F2.9]', async () => {
     const { attempt, listening, knock } = await begin()
     const answer = attempt.authorize('https://id.example.com/authorize', STATE)
     for (const dest of ['image', 'iframe', 'script', 'empty']) {
@@ -88,26 +91,26 @@ describe('the loopback user agent', () => {
     expect(await answer).toBe(`${listening}?code=c&state=${STATE}`)
   })
 
-  test('is answered also while the function that shows the URL is still at it', async () => {
+  test('accepts a response while the function that shows the URL is still running', async () => {
     const { attempt, listening, knock } = await begin(undefined, { open: () => new Promise(() => {}) })
     const answer = attempt.authorize('https://id.example.com/authorize', STATE)
     await knock(`/callback?code=c&state=${STATE}`)
     expect(await answer).toBe(`${listening}?code=c&state=${STATE}`)
   })
 
-  test('a sign-in that is closed while it waits rejects, and waits no longer [F5.2]', async () => {
+  test('rejects a sign-in that is closed while it waits [F5.2]', async () => {
     const { attempt } = await begin()
     const answer = attempt.authorize('https://id.example.com/authorize', STATE)
     attempt.close()
     await expect(answer).rejects.toMatchObject({ code: 'ERR_CALLBACK', reason: 'cancelled' })
   })
 
-  test('nothing waits for a request that comes before the sign-in has its address [F5.2]', async () => {
+  test('rejects all requests before the sign-in has its address [F5.2]', async () => {
     const { knock } = await begin()
     expect((await knock(`/callback?code=c&state=${STATE}`)).status).toBe(404)
   })
 
-  test('is gone when it is closed, after one answer or none [NA01]', async () => {
+  test('closes after a sign-in, with one response or none [NA01]', async () => {
     const { attempt, knock } = await begin()
     const answer = attempt.authorize('https://id.example.com/', STATE)
     await knock(`/callback?code=c&state=${STATE}`)
@@ -116,14 +119,14 @@ describe('the loopback user agent', () => {
     await expect(knock('/callback')).rejects.toThrow()
   })
 
-  test('gives up when nobody answers in time [NA02]', async () => {
+  test('times out if no response arrives [NA02]', async () => {
     const { attempt } = await begin(undefined, { timeoutMs: 20 })
     const error = await attempt.authorize('https://id.example.com/', STATE).catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(CallbackError)
     expect(error).toMatchObject({ reason: 'cancelled' })
   })
 
-  test('gives up with the redirect URI that was used, and what has to be registered [F4.11]', async () => {
+  test('reports the used redirect URI and what to register when it times out [F4.11]', async () => {
     const failureAt = async (redirectUri: string) => {
       const { attempt, listening } = await begin(redirectUri, { timeoutMs: 20 })
       const error = await attempt.authorize('https://id.example.com/', STATE).catch((thrown: Error) => thrown)
@@ -143,18 +146,18 @@ describe('the loopback user agent', () => {
     'http://app.localhost/callback',
     'https://127.0.0.1/callback',
     'https://app.example.com/callback',
-  ])('refuses %s, because only a loopback address stays on this machine [NA01]', redirectUri => {
+  ])('rejects %s, because only a loopback address stays on this machine [NA01]', redirectUri => {
     expect(() => loopback().begin(redirectUri)).toThrow(ConfigurationError)
   })
 
-  test('takes localhost, and listens on both of its addresses at one port [F8.7]', async () => {
+  test('accepts localhost and listens on both of its addresses at one port [F8.7]', async () => {
     const { listening } = await begin('http://localhost/callback')
     const { port, hostname } = new URL(listening)
     expect(hostname).toBe('localhost')
     for (const address of ['127.0.0.1', '::1']) expect(await statusAt(address, port)).toBe(404)
   })
 
-  test('does not share a named port of localhost with somebody on its other address [F8.7]', async () => {
+  test('does not share a named port of localhost with another process on its other address [F8.7]', async () => {
     const other = createServer().listen(0, '::1')
     onTestFinished(() => void other.close())
     await new Promise(resolve => other.once('listening', resolve))
@@ -167,7 +170,7 @@ describe('the loopback user agent', () => {
     await new Promise<void>(resolve => next.listen(Number(port), '127.0.0.1', resolve)) // nothing was left open
   })
 
-  test('says which port is taken, and what to do', async () => {
+  test('reports which port is taken and what to do', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     onTestFinished(() => void other.close())
     await new Promise(resolve => other.once('listening', resolve))
@@ -177,7 +180,7 @@ describe('the loopback user agent', () => {
     await expect(attempt.redirectUri).rejects.toThrow(new RegExp(`Port ${port} .* in use`))
   })
 
-  test('listens on the IPv6 loopback address where that is asked for [NA01]', async () => {
+  test('listens on the IPv6 loopback address if requested [NA01]', async () => {
     const { listening } = await begin('http://[::1]/callback')
     expect(listening).toMatch(/^http:\/\/\[::1\]:\d+\/callback$/)
   })

@@ -11,30 +11,30 @@ const row = (local: string, remote: string, state: string, user: string) =>
   `   0: ${local} ${remote} ${state} 00000000:00000000 00:00000000 00000000  ${user}        0 12345 1 0000000000000000`
 const is = (...rows: string[]) => isOwnConnection([HEADER, ...rows].join('\n'), 0xd431, 0x20d0)
 
-// where there are users, and not the access control lists of Windows
-describe.skipIf(process.platform === 'win32')('the other end of a connection', () => {
+// on systems with users, and not with the access control lists of Windows
+describe.skipIf(process.platform === 'win32')('the peer of a connection', () => {
   const CLIENT = '0100007F:D431'
   const SERVER = '0100007F:20D0'
 
   test.for<[string, string[], boolean]>([
-    ["is this user's", [row(CLIENT, SERVER, '01', own)], true],
-    ["is root's", [row(CLIENT, SERVER, '01', '0')], true],
-    ["is this user's, over IPv6", [row(`${'0'.repeat(24)}01000000:D431`, `x:20D0`, '01', own)], true],
-    ["is another user's", [row(CLIENT, SERVER, '01', '4242')], false],
+    ['belongs to this user', [row(CLIENT, SERVER, '01', own)], true],
+    ['belongs to root', [row(CLIENT, SERVER, '01', '0')], true],
+    ['belongs to this user, over IPv6', [row(`${'0'.repeat(24)}01000000:D431`, `x:20D0`, '01', own)], true],
+    ['belongs to another user', [row(CLIENT, SERVER, '01', '4242')], false],
     [
-      "may be another user's",
+      'may belong to another user',
       [row(CLIENT, SERVER, '01', own), row('0200007F:D431', SERVER, '01', '4242')],
       false,
     ],
-    ['is closed already, which hides whose it was', [row(CLIENT, SERVER, '06', '0')], false],
-    ['is nowhere', [row(SERVER, CLIENT, '01', own)], false],
-    ['is nowhere in an empty table', [], false],
+    ['has already closed, which hides its owner', [row(CLIENT, SERVER, '06', '0')], false],
+    ['is not listed', [row(SERVER, CLIENT, '01', own)], false],
+    ['is not listed in an empty table', [], false],
   ])('%s [F5.5]', ([, rows, expected]) => {
     expect(is(...rows)).toBe(expected)
   })
 })
 
-describe('a page that redirects, in a file', () => {
+describe('a redirect page in a file', () => {
   const url = `https://id.example.com/authorize?a=b&c="><script>alert(1)</script>'`
   const make = () => {
     const way = fileHandOver(url)
@@ -43,7 +43,7 @@ describe('a page that redirects, in a file', () => {
   }
 
   test.skipIf(process.platform === 'win32')(
-    'is nobody else to read, by its mode and its folder [F5.5]',
+    'cannot be read by other users, because of its mode and its folder [F5.5]',
     () => {
       const { path } = make()
       expect(statSync(path).mode & 0o777).toBe(0o600)
@@ -51,7 +51,7 @@ describe('a page that redirects, in a file', () => {
     },
   )
 
-  test('leads to the URL, and has nothing in it that runs [F5.5]', () => {
+  test('leads to the URL and contains nothing executable [F5.5]', () => {
     const { way, path } = make()
     expect(way.argument).not.toContain('id.example.com')
     const text = readFileSync(path, 'utf8')
@@ -60,7 +60,7 @@ describe('a page that redirects, in a file', () => {
     expect(target.replace(/&#(\d+);/g, (_, code) => String.fromCodePoint(Number(code)))).toBe(url)
   })
 
-  test('is gone with its folder when it is closed, however often [F5.5]', () => {
+  test('is deleted with its folder when it is closed, however often [F5.5]', () => {
     const listeners = process.listenerCount('exit')
     const { way, path } = make()
     way.close()

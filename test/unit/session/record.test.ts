@@ -23,7 +23,7 @@ const record: SessionRecord = {
   pending: { tokenHash: 'hash', sentAt: 1000 },
 }
 
-describe('what is left of a session that is over', () => {
+describe('the record of an ended session', () => {
   const ended = {
     schema: 1,
     ended: 'expired',
@@ -38,7 +38,7 @@ describe('what is left of a session that is over', () => {
     expect(parseStored(JSON.parse(JSON.stringify(ended)))).toEqual(ended)
   })
 
-  test('is nothing where its reason is damaged, and keeps its reason where only the rest is', () => {
+  test('is ignored if its reason is damaged, and keeps its reason if only the rest is', () => {
     for (const reason of [undefined, '', 1, {}])
       expect(parseStored({ ...ended, ended: reason })).toBeUndefined()
     const damaged = { ...ended, subject: 1, tried: 'yes', epoch: 'x', leavingUntil: null }
@@ -47,13 +47,13 @@ describe('what is left of a session that is over', () => {
 })
 
 describe('a record that this client cannot use', () => {
-  test('of a later version is named, not taken for none [F1.6]', () => {
+  test('from a later version is reported, not ignored [F1.6]', () => {
     expect(parseStored({ ...record, schema: 2 })).toEqual({
       unusable: expect.stringContaining('newer version'),
     })
   })
 
-  test('that is bound to a key is named where the client has no dpop() [F1.6]', () => {
+  test('that is bound to a key is reported if the client has no dpop() [F1.6]', () => {
     const bound = { ...record, tokenType: 'dpop' as const }
     expect(parseStored(bound)).toEqual({ unusable: expect.stringContaining('dpop()'), record: bound })
     expect(parseStored(bound, 'dpop')).toEqual(bound)
@@ -66,12 +66,12 @@ describe('a stored record', () => {
     expect(parseRecord(JSON.parse(JSON.stringify(record)))).toEqual(record)
   })
 
-  test('may lack what not every server gives', () => {
+  test('may lack what not every server returns', () => {
     const least = { schema: 1, sessionId: 'x', version: 1, tokens: { accessToken: 'a', scope: '' } }
     expect(parseRecord(least)).toEqual(least)
   })
 
-  test('keeps its session when only the mark is damaged', () => {
+  test('keeps its session if only the mark is damaged', () => {
     const { pending: _, ...rest } = record
     for (const pending of [null, 'x', {}, { tokenHash: '', sentAt: 1 }, { tokenHash: 'x', sentAt: 'y' }]) {
       expect(parseRecord({ ...record, pending })).toEqual(rest)
@@ -81,36 +81,36 @@ describe('a stored record', () => {
   test.each<[string, unknown]>([
     ['absent', undefined],
     ['null', null],
-    ['a text', 'record'],
+    ['a string', 'record'],
     ['a number', 1],
-    ['a list', [record]],
+    ['an array', [record]],
     ['empty', {}],
-    ['of a later version', { ...record, schema: 2 }],
-    ['of a version that is a text', { ...record, schema: '1' }],
+    ['from a later version', { ...record, schema: 2 }],
+    ['from a version that is a string', { ...record, schema: '1' }],
     ['without a session id', { ...record, sessionId: undefined }],
     ['with an empty session id', { ...record, sessionId: '' }],
-    ['with a version that is no whole number', { ...record, version: 1.5 }],
-    ['with a version that is no number', { ...record, version: '3' }],
+    ['with a version that is not an integer', { ...record, version: 1.5 }],
+    ['with a version that is not a number', { ...record, version: '3' }],
     ['without tokens', { ...record, tokens: undefined }],
-    ['with tokens that are a list', { ...record, tokens: [] }],
+    ['with an array as tokens', { ...record, tokens: [] }],
     ['without an access token', { ...record, tokens: { ...tokens, accessToken: undefined } }],
     ['with an empty access token', { ...record, tokens: { ...tokens, accessToken: '' } }],
     ['with an empty refresh token', { ...record, tokens: { ...tokens, refreshToken: '' } }],
-    ['with a refresh token that is no text', { ...record, tokens: { ...tokens, refreshToken: 1 } }],
+    ['with a refresh token that is not a string', { ...record, tokens: { ...tokens, refreshToken: 1 } }],
     ['without a scope', { ...record, tokens: { ...tokens, scope: undefined } }],
-    ['with claims of nobody', { ...record, tokens: { ...tokens, claims: {} } }],
-    ['with claims that are a text', { ...record, tokens: { ...tokens, claims: 'alice' } }],
-    ['with an expiry that is a text', { ...record, tokens: { ...tokens, expiresAt: 'soon' } }],
+    ['with claims without a subject', { ...record, tokens: { ...tokens, claims: {} } }],
+    ['with a string as claims', { ...record, tokens: { ...tokens, claims: 'alice' } }],
+    ['with a string as its expiry', { ...record, tokens: { ...tokens, expiresAt: 'soon' } }],
     [
-      'with an expiry that is null, as JSON makes of NaN',
+      'with an expiry of null, which JSON makes of NaN',
       { ...record, tokens: { ...tokens, expiresAt: null } },
     ],
-  ])('that is %s is no record [ST03]', (_what, stored) => {
+  ])('that is %s is invalid [ST03]', (_what, stored) => {
     expect(parseRecord(stored)).toBeUndefined()
   })
 })
 
-test('any JSON is read without a throw, into a whole record or nothing, and pollutes nothing [ST03]', () => {
+test('any JSON is parsed without throwing, to a complete record or nothing, without prototype pollution [ST03]', () => {
   const odd = fc.constantFrom<unknown>(undefined, null, '', 0, -1, Number.NaN, [], {}, 'text', true)
   const spoiled = fc
     .record(
@@ -151,7 +151,7 @@ test('any JSON is read without a throw, into a whole record or nothing, and poll
   )
 })
 
-test('a record with hostile names pollutes no prototype [ST03]', () => {
+test('a record with hostile names causes no prototype pollution [ST03]', () => {
   const hostile = JSON.parse(
     '{"schema":1,"sessionId":"x","version":1,"__proto__":{"polluted":1},' +
       '"tokens":{"accessToken":"a","scope":"","__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}}',
@@ -161,7 +161,7 @@ test('a record with hostile names pollutes no prototype [ST03]', () => {
   expect(({} as { polluted?: number }).polluted).toBeUndefined()
 })
 
-test('a session of a grant is read as it was written, before its first token too', () => {
+test('a session of a grant is read as it was written, even before its first token', () => {
   for (const one of [emptySession('client_credentials', 3, 'read'), { ...record, grant: 'urn:example' }])
     expect(parseRecord(JSON.parse(JSON.stringify(one)))).toEqual(one)
   expect(parseRecord({ ...record, tokens: { ...tokens, accessToken: '' } })).toBeUndefined()

@@ -12,7 +12,7 @@ const record = (version: number, sessionId = 'lk.test.1'): SessionRecord => ({
   tokens: { accessToken: `access-${version}`, refreshToken: `refresh-${version}`, scope: 'read' },
 })
 
-/** Two stores over one place, as two tabs have them; writes may be made to fail. */
+/** Two token stores over one place, as in two tabs; writes can be made to fail. */
 function twoTabs() {
   const place = memoryKeyValue()
   const state = { broken: false }
@@ -30,7 +30,7 @@ function twoTabs() {
 }
 
 describe('the token store', () => {
-  test('knows nothing before it has read', async () => {
+  test('has no session before it has read', async () => {
     const { one, other } = twoTabs()
     await one.begin(record(1))
     expect(other.current).toBeUndefined()
@@ -38,7 +38,7 @@ describe('the token store', () => {
     expect(other.current).toEqual(record(1))
   })
 
-  test('replaces what is unchanged, and only that [RF08]', async () => {
+  test('replaces only an unchanged record [RF08]', async () => {
     const { one, other } = twoTabs()
     await one.begin(record(1))
     await other.read()
@@ -48,8 +48,8 @@ describe('the token store', () => {
   })
 
   test.each<[string, SessionRecord | undefined]>([
-    ['that another session took the place of', record(1, 'lk.test.2')],
-    ['that is gone', undefined],
+    ['that another session replaced', record(1, 'lk.test.2')],
+    ['that was removed', undefined],
   ])('does not replace a session %s', async (_what, meanwhile) => {
     const { one, place } = twoTabs()
     await one.begin(record(1))
@@ -58,7 +58,7 @@ describe('the token store', () => {
     expect(await place.get('session')).toEqual(meanwhile)
   })
 
-  test('of many that replace at once, lets one', async () => {
+  test('lets one of many simultaneous replacements succeed', async () => {
     const { one, other } = twoTabs()
     await one.begin(record(1))
     const results = await Promise.all(
@@ -69,7 +69,7 @@ describe('the token store', () => {
     expect(results.filter(Boolean)).toHaveLength(1)
   })
 
-  test('ends what is there, tells what it was, and leaves the reason in its place [F2.3]', async () => {
+  test('ends the session, returns it, and leaves the reason in its place [F2.3]', async () => {
     const { one, other } = twoTabs()
     await one.begin(record(1))
     expect(await other.end('expired')).toEqual(record(1))
@@ -80,7 +80,7 @@ describe('the token store', () => {
     expect(await other.read()).toEqual(ended)
   })
 
-  test('does not end a session that has been rotated meanwhile', async () => {
+  test('does not end a session that has been refreshed meanwhile', async () => {
     const { one, other } = twoTabs()
     await one.begin(record(1))
     await other.replace(record(2), record(1))
@@ -90,7 +90,7 @@ describe('the token store', () => {
     expect(one.current).toBeUndefined()
   })
 
-  test('remembers whose session ended, but not whose user has signed out', async () => {
+  test('remembers whose session expired, but not who signed out', async () => {
     const { one } = twoTabs()
     const claims = { iss: 'i', sub: 'alice', aud: 'a', exp: 2, iat: 1 }
     const alices = { ...record(1), tokens: { ...record(1).tokens, claims } }
@@ -102,7 +102,7 @@ describe('the token store', () => {
     expect(JSON.stringify(one.stored)).not.toContain('alice')
   })
 
-  test('stores no sign-in that began before a sign-out, also where nobody was signed in [F1.4]', async () => {
+  test('stores no sign-in that started before a sign-out, even if the client was signed out [F1.4]', async () => {
     const { one, other } = twoTabs()
     await other.end('signed_out')
     expect(await one.begin({ ...record(1), epoch: 0 })).toBe(false)
@@ -110,7 +110,7 @@ describe('the token store', () => {
     expect(await one.read()).toMatchObject({ sessionId: 'lk.test.1', epoch: 1 })
   })
 
-  test('stores no sign-in that it had to keep, once somebody has signed out [F1.9]', async () => {
+  test('does not store a sign-in from memory after a sign-out [F1.9]', async () => {
     const { one, other } = twoTabs()
     one.keep({ ...record(1), epoch: 0 })
     await other.begin(record(1, 'lk.test.2'))
@@ -119,7 +119,7 @@ describe('the token store', () => {
     expect(one.current).toBeUndefined()
   })
 
-  test('has ended a session here, and for everyone with the next read that can write [F1.9]', async () => {
+  test('ends a session locally, and for all clients when the next read can write [F1.9]', async () => {
     const { one, other, state } = twoTabs()
     await one.begin(record(1))
     state.broken = true
@@ -130,7 +130,7 @@ describe('the token store', () => {
     expect(await other.read()).toMatchObject({ ended: 'expired' })
   })
 
-  test('has ended a session here for good, also when a sign-out that follows cannot be stored either [F1.9]', async () => {
+  test('keeps a session ended locally, even if a later sign-out cannot be stored either [F1.9]', async () => {
     const { one, other, state } = twoTabs()
     await one.begin(record(1))
     state.broken = true
@@ -143,7 +143,7 @@ describe('the token store', () => {
     expect(await other.read()).toMatchObject({ ended: 'signed_out', sessionId: record(1).sessionId })
   })
 
-  test('does not end later what somebody else has begun meanwhile', async () => {
+  test('does not apply a delayed end to a session that has started meanwhile', async () => {
     const { one, other, state } = twoTabs()
     await one.begin(record(1))
     state.broken = true
@@ -153,7 +153,7 @@ describe('the token store', () => {
     expect(await one.read()).toMatchObject({ sessionId: 'lk.test.2' })
   })
 
-  test('leaves alone what it cannot read, and ends what it can only not use [F1.6]', async () => {
+  test('does not touch an unreadable record, and a sign-out ends one that it cannot use [F1.6]', async () => {
     const { one, place } = twoTabs()
     const newer = { schema: 2, whatever: true }
     await place.update('session', () => newer)
@@ -167,7 +167,7 @@ describe('the token store', () => {
     expect(await one.read()).toMatchObject({ ended: 'signed_out' })
   })
 
-  test('keeps its copy when a write fails', async () => {
+  test('keeps its copy if a write fails', async () => {
     const { one, state } = twoTabs()
     await one.begin(record(1))
     state.broken = true
@@ -175,7 +175,7 @@ describe('the token store', () => {
     expect(one.current).toEqual(record(1))
   })
 
-  test('stores with the next read what could not be stored before', async () => {
+  test('retries a failed write at the next read', async () => {
     const { one, other, state } = twoTabs()
     await one.begin(record(1))
     state.broken = true
@@ -186,7 +186,7 @@ describe('the token store', () => {
     expect(await other.read()).toEqual(record(2))
   })
 
-  test('gives up what it could not store when somebody else has stored meanwhile', async () => {
+  test('drops a failed write if another client has stored meanwhile', async () => {
     const { one, other, state } = twoTabs()
     await one.begin(record(1))
     one.keep(record(2), record(1))
@@ -196,7 +196,7 @@ describe('the token store', () => {
     expect(await one.read()).toMatchObject({ sessionId: 'lk.test.2' })
   })
 
-  test('does not store later what it kept of a session that has ended elsewhere [F1.9]', async () => {
+  test('does not store a session from memory that has ended elsewhere [F1.9]', async () => {
     const { one } = twoTabs()
     await one.begin(record(1))
     one.keep(record(2), record(1))
@@ -207,7 +207,7 @@ describe('the token store', () => {
     expect(await one.read()).toEqual(record(2))
   })
 
-  test('stores later a sign-in that it kept, although the session before it has ended meanwhile [F1.9]', async () => {
+  test('stores a sign-in from memory, even if the previous session has ended meanwhile [F1.9]', async () => {
     const { one, other } = twoTabs()
     await one.begin(record(1))
     await other.read()
@@ -216,7 +216,7 @@ describe('the token store', () => {
     await other.end('expired', record(1))
     expect(await one.read()).toMatchObject({ sessionId: 'lk.test.2' })
     expect(await other.read()).toMatchObject({ sessionId: 'lk.test.2' })
-    // but not once it has ended itself, nor after a sign-out
+    // but not after it has ended, nor after a sign-out
     for (const reason of ['expired', 'signed_out'] as const) {
       one.keep(record(1, 'lk.test.3'))
       await other.begin(record(1, 'lk.test.3'))
@@ -225,7 +225,7 @@ describe('the token store', () => {
     }
   })
 
-  test('does not store what it kept when the session ends while that is on its way [F1.9]', async () => {
+  test('does not store a session from memory that ends during the write [F1.9]', async () => {
     const place = memoryKeyValue()
     const order = { write: () => {} }
     const slow: KeyValue = {
@@ -246,7 +246,7 @@ describe('the token store', () => {
     expect(await place.get('session')).toEqual(record(1))
   })
 
-  test('does not bring back what it could not store after a sign-out', async () => {
+  test('does not restore a session from a failed write after a sign-out', async () => {
     const { one, other } = twoTabs()
     await one.begin(record(1))
     one.keep(record(2), record(1))
@@ -256,7 +256,7 @@ describe('the token store', () => {
   })
 })
 
-test('a sign-in that was stored all the same, and bound to a key since by another client, is not written over', async () => {
+test('a sign-in whose write had succeeded anyway is not written again after another client has bound it to a key', async () => {
   const { one, place } = twoTabs()
   await place.update('session', () => ({ ...record(2), tokenType: 'dpop' }))
   one.keep(record(1))
@@ -264,7 +264,7 @@ test('a sign-in that was stored all the same, and bound to a key since by anothe
   expect(await place.get('session')).toMatchObject({ version: 2 })
 })
 
-test('a sign-in that a store writes twice does not undo the refresh in between', async () => {
+test('a repeated write of a sign-in does not undo the refresh in between', async () => {
   const { one, other, place } = twoTabs()
   await one.begin(record(1))
   await other.read()

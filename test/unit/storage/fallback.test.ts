@@ -12,7 +12,7 @@ const blocked: Place = {
   reach: 'origin',
   keyValue: { get: refuse, update: refuse, keys: refuse },
 }
-/** Takes everything and keeps nothing, as some browsers do in private windows. */
+/** Accepts everything and keeps nothing, like some browsers in private windows. */
 const forgetful: Place = {
   name: 'forgetful',
   reach: 'origin',
@@ -32,7 +32,7 @@ const use = async (keyValue: KeyValue) => {
 }
 
 describe('a place that does not work', () => {
-  test('is left for the next one that keeps what is written, which is told once', async () => {
+  test('is replaced by the next one that keeps its data, and this is reported once', async () => {
     const told: string[] = []
     const places = withFallback(blocked, forgetful, fine(), fine('last'))
     places.onDegraded(message => told.push(message))
@@ -43,13 +43,13 @@ describe('a place that does not work', () => {
     expect(told[0]).toContain('fine')
   })
 
-  test('is left by all who ask at the same time, for the same other place', async () => {
+  test('is replaced by the same place for all simultaneous callers', async () => {
     const places = withFallback(blocked, fine())
     await Promise.all(Array.from({ length: 10 }, (_, at) => places.update(`word ${at}`, () => at)))
     expect(await places.keys('')).toHaveLength(10)
   })
 
-  test('is told to who listens later too', async () => {
+  test('is also reported to later listeners', async () => {
     const places = withFallback(blocked, fine())
     await use(places)
     const told: string[] = []
@@ -57,14 +57,14 @@ describe('a place that does not work', () => {
     expect(told).toHaveLength(1)
   })
 
-  test('is all there is where the others do not work either: its own failure is told', async () => {
+  test('stays in use if the others do not work either, and its own error is reported', async () => {
     const places = withFallback(blocked, forgetful)
     await expect(places.get('word')).rejects.toThrow('SecurityError')
     expect(places.reach).toBe('origin')
   })
 })
 
-test('a place that has worked and then fails is not left: the failure is told, and later it works again', async () => {
+test('a place that has worked and then fails is kept: its failure is reported, and it works again later', async () => {
   let isBroken = false
   const inner = memoryKeyValue()
   const guard = <T>(work: () => Promise<T>) => (isBroken ? refuse() : work())
@@ -86,7 +86,7 @@ test('a place that has worked and then fails is not left: the failure is told, a
   expect(places.reach).toBe('origin')
 })
 
-test('a place that can be read but not written, and is empty, is left; one with something in it is not', async () => {
+test('a place that is readable but not writable is replaced if it is empty, and kept otherwise', async () => {
   const full = (keyValue: KeyValue): Place => ({
     name: 'full',
     reach: 'origin',
@@ -104,7 +104,7 @@ test('a place that can be read but not written, and is empty, is left; one with 
   expect(await filled.get('session')).toBe('there')
 })
 
-test('a session that an earlier page had to keep elsewhere is found by the next one, although the first place can be read', async () => {
+test('a session that an earlier page stored elsewhere is found even if the first place can be read', async () => {
   const elsewhere = fine('elsewhere')
   const full: Place = { name: 'full', reach: 'origin', keyValue: { ...memoryKeyValue(), update: refuse } }
   await withFallback(full, elsewhere).update('my session', () => 'kept')
@@ -118,7 +118,7 @@ test('a session that an earlier page had to keep elsewhere is found by the next 
   expect(told).toHaveLength(1)
 })
 
-test('what is left of an earlier page elsewhere, but for a session, is found and keeps nobody from the first place [F2.10]', async () => {
+test('other data that an earlier page stored elsewhere is found, and the first place stays in use [F2.10]', async () => {
   const first = fine('first')
   const elsewhere = fine('elsewhere')
   await elsewhere.keyValue.update('metadata', () => 'left')
@@ -128,13 +128,13 @@ test('what is left of an earlier page elsewhere, but for a session, is found and
   expect(await places.get('my session')).toBe('kept')
 })
 
-describe('a place that fails, of which it is known that it holds a session', () => {
+describe('a failing place that is known to hold a session', () => {
   const SESSION = 'my session'
   const marksIn = (kept: Set<string>): Marks => ({
     any: () => kept.size > 0,
     note: (key, isThere) => void (isThere ? kept.add(key) : kept.delete(key)),
   })
-  /** A browser in which `SESSION` is stored, and one page after the other. */
+  /** A browser that stores `SESSION`, and its consecutive pages. */
   const origin = async () => {
     const kept = new Set<string>()
     const inner = memoryKeyValue()
@@ -155,7 +155,7 @@ describe('a place that fails, of which it is known that it holds a session', () 
     return { kept, inner, order, tab, page }
   }
 
-  test('is not taken for an empty one, is not left, and is asked again each time [F2.10]', async () => {
+  test('does not count as empty, is kept, and is tried again each time [F2.10]', async () => {
     const { order, page } = await origin()
     order.fails = true
     const places = page()
@@ -168,7 +168,7 @@ describe('a place that fails, of which it is known that it holds a session', () 
     expect(await places.get(SESSION)).toBe('old')
   })
 
-  test('is left as before once the session in it has ended, or was removed with everything else [F2.10]', async () => {
+  test('can be replaced again after its session has ended or was removed with everything else [F2.10]', async () => {
     for (const end of ['here', 'elsewhere'] as const) {
       const { kept, inner, order, page } = await origin()
       if (end === 'here') await page().update(SESSION, () => undefined)
@@ -185,15 +185,15 @@ describe('a place that fails, of which it is known that it holds a session', () 
     }
   })
 
-  test('is known from the first page that reads it, whoever stored it', async () => {
+  test('is known from the first page that reads it, whichever page stored it', async () => {
     const { kept, page } = await origin()
-    kept.clear() // stored by a version that knew no marks
+    kept.clear() // stored by a version without marks
     expect(await page().get(SESSION)).toBe('old')
     await expect.poll(() => [...kept]).toEqual([SESSION])
   })
 
   test.each(['fails', 'isFull'] as const)(
-    'and %s leaves a new sign-in to the tab, which the next pages of this tab go on with [F2.10, F2.11]',
+    "and %s keeps a new sign-in in the tab, where the tab's next pages use it [F2.10, F2.11]",
     async how => {
       const { order, page, inner } = await origin()
       const told: string[] = []
@@ -213,7 +213,7 @@ describe('a place that fails, of which it is known that it holds a session', () 
     },
   )
 
-  test('is told to who writes only if nothing has changed: what would be changed is in it [F2.11]', async () => {
+  test('rejects a write only if nothing would change: changed data is kept in the tab [F2.11]', async () => {
     for (const how of ['fails', 'isFull'] as const) {
       const { order, page, tab } = await origin()
       order[how] = true
@@ -229,7 +229,7 @@ describe('a place that fails, of which it is known that it holds a session', () 
     }
   })
 
-  test('holds none any more where only the end of one is left, and an end is nothing to sign in with elsewhere [F2.10]', async () => {
+  test('no longer holds a session after an end, and an end in the tab does not count as a session [F2.10]', async () => {
     const end = { ended: 'signed_out' }
     const { kept, order, page, tab } = await origin()
     order.fails = true
@@ -239,13 +239,13 @@ describe('a place that fails, of which it is known that it holds a session', () 
     await page().update(SESSION, () => end)
     expect(kept.size).toBe(0)
     expect(await page().get(SESSION)).toEqual(end)
-    // an end that is left in the tab keeps nobody from the session that came after it
+    // an end that is left in the tab does not hide the session that came after it
     await tab.keyValue.update(SESSION, () => end)
     await page().update(SESSION, () => 'newer')
     expect(await page().get(SESSION)).toBe('newer')
   })
 
-  test('loses its session to a sign-out in a tab that had to go on without it, and not to the end of another one', async () => {
+  test('loses its session to a sign-out in a tab that had to continue without it, but not to another end', async () => {
     for (const [change, left] of [
       [() => undefined, undefined],
       [(stored: unknown) => (stored === 'new' ? undefined : stored), 'old'],

@@ -28,7 +28,7 @@ const put = (next: unknown) => () => next
 type Stored = { key: string; iv: string; data: string }
 const stored = async (name: string) => (await place.inner.get(name)) as Stored
 
-/** Lets `meanwhile` happen once, before the first update: after the entry was read, and before it is replaced. */
+/** Runs `meanwhile` once, before the first update: after the entry was read and before it is replaced. */
 const interrupted = (inner: KeyValue, meanwhile: () => Promise<unknown>): KeyValue => {
   let left = 1
   return {
@@ -40,7 +40,7 @@ const interrupted = (inner: KeyValue, meanwhile: () => Promise<unknown>): KeyVal
   }
 }
 
-test('what is stored holds nothing of the value, and no two writes of it are alike [ST06]', async () => {
+test('a stored entry reveals nothing of the value, and no two writes are alike [ST06]', async () => {
   const store = create()
   await store.update('name', put(value))
   const first = await stored('name')
@@ -52,7 +52,7 @@ test('what is stored holds nothing of the value, and no two writes of it are ali
   expect(atob(first.iv)).toHaveLength(12)
 })
 
-test('an update that returns what it was given writes nothing', async () => {
+test('an update that returns its input writes nothing', async () => {
   const store = create()
   await store.update('name', put(value))
   const before = await stored('name')
@@ -62,7 +62,7 @@ test('an update that returns what it was given writes nothing', async () => {
   expect(await place.keys.keys('')).toHaveLength(1)
 })
 
-test('an entry keeps its key until it is deleted, and gets another one then', async () => {
+test('an entry keeps its key until it is deleted, then gets another one', async () => {
   const store = create()
   const keys = []
   for (const next of ['one', 'two', undefined, 'three']) {
@@ -74,7 +74,7 @@ test('an entry keeps its key until it is deleted, and gets another one then', as
   expect(await place.keys.keys('')).toEqual([`name ${keys[3]}`])
 })
 
-test('a value that was copied to the name of another entry reads as nothing, even with its key [ST06]', async () => {
+test("a value that was copied to another entry's name reads as undefined, even with its key [ST06]", async () => {
   const store = create()
   await store.update('name', put(value))
   const copy = await stored('name')
@@ -87,7 +87,7 @@ test('a value that was copied to the name of another entry reads as nothing, eve
 })
 
 test.each(['iv', 'data'] as const)(
-  'one flipped bit in its %s makes a value nothing, which can be written over',
+  'one flipped bit in the %s makes a value read as undefined, and it can be overwritten',
   async part => {
     const store = create()
     await store.update('name', put(value))
@@ -102,13 +102,13 @@ test.each(['iv', 'data'] as const)(
 )
 
 test.each([
-  ['a value in plain', value],
+  ['an unencrypted value', value],
   ['null', null],
-  ['a text', 'text'],
+  ['a string', 'text'],
   ['another schema', { sealed: 2, key: 'k', iv: '', data: '' }],
   ['members of other types', { sealed: 1, key: 'k', iv: 1, data: {} }],
-  ['a value whose key is gone', { sealed: 1, key: 'gone', iv: 'AAAA', data: 'AAAA' }],
-])('%s reads as nothing and can be written over or deleted', async (_what, found) => {
+  ['a value whose key is deleted', { sealed: 1, key: 'gone', iv: 'AAAA', data: 'AAAA' }],
+])('%s reads as undefined and can be overwritten or deleted', async (_what, found) => {
   const store = create()
   await place.inner.update('name', () => found)
   expect(await store.get('name')).toBeUndefined()
@@ -119,7 +119,7 @@ test.each([
   expect(await place.inner.keys('')).toEqual([])
 })
 
-test('a deletion destroys the key before the entry is gone, and a copy made before is nothing afterwards', async () => {
+test('a deletion destroys the key before the entry, so an earlier copy cannot be read', async () => {
   create()
   const order: string[] = []
   const watched = (what: string, on: KeyValue): KeyValue => ({
@@ -140,7 +140,7 @@ test('a deletion destroys the key before the entry is gone, and a copy made befo
   expect(await place.keys.keys('')).toEqual([])
 })
 
-test('from the moment a deletion is decided nobody reads the value, and whoever comes next ends it', async () => {
+test('after a deletion has started no client reads the value, and the next one completes it', async () => {
   const store = create()
   await store.update('name', put(value))
   const stuck: KeyValue = { ...place.keys, update: () => Promise.reject(new Error('no')) }
@@ -153,7 +153,7 @@ test('from the moment a deletion is decided nobody reads the value, and whoever 
   expect(await place.keys.keys('')).toEqual([])
 })
 
-test('what is written anew while a deletion ends stays', async () => {
+test('a value that is written while a deletion completes is kept', async () => {
   const other = create()
   await other.update('name', put('old'))
   const keys = interrupted(place.keys, () => other.update('name', put('new')))
@@ -162,7 +162,7 @@ test('what is written anew while a deletion ends stays', async () => {
   expect(await place.keys.keys('')).toHaveLength(1)
 })
 
-test('a deletion that no longer means what somebody else has just written destroys nothing', async () => {
+test('a deletion that no longer applies to a newer value destroys nothing', async () => {
   const other = create()
   await other.update('name', put('old'))
   const inner = interrupted(place.inner, () => other.update('name', put('new')))
@@ -175,7 +175,7 @@ test('a deletion that no longer means what somebody else has just written destro
   expect(await other.get('name')).toBe('new')
 })
 
-test('a write that is overtaken by a deletion begins again with nothing, under a new key', async () => {
+test('a write that is overtaken by a deletion restarts without a value, under a new key', async () => {
   const other = create()
   await other.update('name', put(['old']))
   const { key } = await stored('name')
@@ -186,7 +186,7 @@ test('a write that is overtaken by a deletion begins again with nothing, under a
   expect(await place.keys.keys('')).toHaveLength(1)
 })
 
-test('of two that write an entry first, the later one sees the other and leaves no key behind', async () => {
+test('of two first writes of an entry, the later one sees the other and leaves no key behind', async () => {
   const other = create()
   const inner = interrupted(place.inner, () => other.update('name', put(['other'])))
   await sealedKeyValue(inner, place.keys).update('name', found => [...((found as string[]) ?? []), 'mine'])
@@ -194,7 +194,7 @@ test('of two that write an entry first, the later one sees the other and leaves 
   expect(await place.keys.keys('')).toHaveLength(1)
 })
 
-test('entries of one name in two places have a key each: the deletion of one leaves the other', async () => {
+test('entries of one name in two places have separate keys: deleting one keeps the other', async () => {
   const one = create()
   const other = sealedKeyValue(memoryKeyValue(), place.keys)
   await one.update('name', put('in one'))
@@ -203,7 +203,7 @@ test('entries of one name in two places have a key each: the deletion of one lea
   expect(await other.get('name')).toBe('in other')
 })
 
-test('a write that happened although the store lost its word is not done again', async () => {
+test('a write that succeeded although the store lost its result is not repeated', async () => {
   const reader = create()
   const forgetful: KeyValue = {
     ...place.inner,
@@ -221,7 +221,7 @@ test.each([
   ['a first write', undefined, 'new'],
   ['a write', 'old', 'new'],
   ['a deletion', 'old', undefined],
-])('%s that was given up for lost does not happen later', async (_what, old, next) => {
+])('%s that was reported as lost does not happen later', async (_what, old, next) => {
   const reader = create()
   await reader.update('name', put(old))
   const clock = handClock()
@@ -232,7 +232,7 @@ test.each([
   expect(await reader.get('name')).toBe(old)
 })
 
-test('where keys cannot be read, a value is not taken for absent', async () => {
+test('if keys cannot be read, a value does not count as absent', async () => {
   const store = create()
   await store.update('name', put(value))
   const broken: KeyValue = { ...place.keys, get: () => Promise.reject(new Error('no')) }
@@ -240,7 +240,7 @@ test('where keys cannot be read, a value is not taken for absent', async () => {
   expect(await store.get('name')).toEqual(value)
 })
 
-test('where what is kept of a key is no key, the first write rejects and stores nothing', async () => {
+test('if a stored key is not a key, the first write rejects and stores nothing', async () => {
   create()
   const asJson: KeyValue = {
     ...place.keys,
@@ -253,7 +253,7 @@ test('where what is kept of a key is no key, the first write rejects and stores 
   expect(await place.inner.keys('')).toEqual([])
 })
 
-test('where there is no IndexedDB, sealed() is made all the same, and its first write says what to do', async () => {
+test('without IndexedDB, sealed() can still be created, and its first write says what to do', async () => {
   expect(sealed(indexedDb()).name).toBe('sealed indexedDb')
   const store = sealed(memory())
   expect(await store.keyValue.get('name')).toBeUndefined()
@@ -263,7 +263,7 @@ test('where there is no IndexedDB, sealed() is made all the same, and its first 
   })
 })
 
-test('lock, news and names are those of the store', async () => {
+test('lock, channel and names are those of the inner store', async () => {
   const inner = memory()
   const store = sealed(inner)
   expect(store.lock).toBe(inner.lock)

@@ -9,13 +9,13 @@ const denied = (): never => {
 const full = Object.assign(Object.create({ getItem: () => null, removeItem() {} }), { setItem: denied })
 
 describe.each<[string, () => Storage]>([
-  ['throws when it is looked at', denied],
+  ['throws when it is accessed', denied],
   ['is null', () => null as unknown as Storage],
-  ['is not there', () => undefined as unknown as Storage],
+  ['is missing', () => undefined as unknown as Storage],
   ['throws when it is written to', () => full],
-  ['has methods that do not work, as in Node without a file for it', () => ({}) as Storage],
+  ['has methods that do not work, as in Node without a storage file', () => ({}) as Storage],
 ])('a web storage that %s', (_what, area) => {
-  test('is no exception while it is set up, and memory takes its place, which is told once', async () => {
+  test('throws nothing at creation, and memory replaces it with one report', async () => {
     const told: string[] = []
     const keyValue = withFallback(
       { any: () => false, note() {} },

@@ -7,7 +7,7 @@ const refuse = () => Promise.reject(new Error('first'))
 const broken: KeyValue = { get: refuse, update: refuse, keys: refuse }
 const isCopied = (key: string) => key.startsWith('both')
 
-test('what is copied is found after the first place was emptied, and nothing else is', async () => {
+test('only copied entries are found after the first place was emptied', async () => {
   const first = memoryKeyValue()
   const store = withCopy(first, memoryKeyValue(), isCopied)
   for (const key of ['both', 'one']) await store.update(key, () => key)
@@ -17,7 +17,7 @@ test('what is copied is found after the first place was emptied, and nothing els
   expect(await store.keys('')).toEqual([])
 })
 
-test('the first place decides what is changed and found', async () => {
+test('the first place determines what is changed and found', async () => {
   const first = memoryKeyValue()
   const store = withCopy(first, memoryKeyValue(), isCopied)
   await store.update('both', () => 1)
@@ -33,7 +33,7 @@ test('the first place decides what is changed and found', async () => {
   expect(await store.get('both')).toBeUndefined()
 })
 
-test('one place that works is enough to write to and to read from, and a failure of both is that of the first', async () => {
+test("one working place is enough to write and read, and if both fail the first one's error is thrown", async () => {
   const second = memoryKeyValue()
   await withCopy(broken, second, isCopied).update('both', () => 1)
   expect(await second.get('copy of both')).toBe(1)

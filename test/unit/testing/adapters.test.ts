@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { type CypressRequest, createTestServer, cypressIntercepts, lostAnswer } from '../../../src/testing.ts'
 
-/** Cypress itself cannot run here: its binary is no npm package. This is its documented interface of `cy.intercept`. */
+/** Cypress cannot run here, because its binary is not an npm package. This is its documented interface of `cy.intercept`. */
 function cypress() {
   const rules: { url: RegExp; handler: (request: CypressRequest) => Promise<void> }[] = []
   return {
@@ -31,7 +31,7 @@ function cypress() {
   }
 }
 
-test('in Cypress the server answers its own origins, lets a connection break, and leaves the rest alone', async () => {
+test('in Cypress the server answers its own origins, breaks connections on request, and ignores all other requests', async () => {
   const server = createTestServer()
   const { cy, send } = cypress()
   cypressIntercepts(server, cy)

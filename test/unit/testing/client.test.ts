@@ -5,7 +5,7 @@ import { userInfo } from '../../../src/userinfo.ts'
 
 const ok = async () => Response.json({})
 
-test('the session is there at once, frozen, and the same object until something changes', () => {
+test('the session is available immediately, frozen, and the same object until something changes', () => {
   const client = createTestClient()
   expect(client.session).toEqual({ status: 'signed-out' })
   expect(client.session).toBe(client.session)
@@ -18,7 +18,7 @@ test('the session is there at once, frozen, and the same object until something 
   })
 })
 
-test('a session to begin with may be of any status, and start() leaves only "starting"', async () => {
+test('an initial session may have any status, and start() only leaves "starting"', async () => {
   const signingOut = createTestClient({ session: { status: 'signing-out' } })
   expect((await signingOut.start()).status).toBe('signing-out')
   const starting = createTestClient({ session: { status: 'starting' } })
@@ -26,7 +26,7 @@ test('a session to begin with may be of any status, and start() leaves only "sta
   expect((await starting.start()).status).toBe('signed-out')
 })
 
-test('subscribers hear every change, and none after they have stopped or the client is disposed', async () => {
+test('subscribers receive every change, and none after they have unsubscribed or the client is disposed', async () => {
   const client = createTestClient()
   const seen: Session['status'][] = []
   const stop = client.subscribe(({ status }) => seen.push(status))
@@ -57,7 +57,7 @@ test('an expired access token is refreshed by the next call, once', async () => 
   expect(told.map(({ type }) => type)).toEqual(['session-started', 'token-request', 'token-response'])
 })
 
-test('a call without a session rejects as a real client does', async () => {
+test('a call without a session rejects like a real client', async () => {
   const client = createTestClient({ fetch: ok })
   await expect(client.fetch('/me')).rejects.toMatchObject({ reason: 'no_session' })
   client.signInAs('alice')
@@ -68,7 +68,7 @@ test('a call without a session rejects as a real client does', async () => {
   await expect(client.recover()).rejects.toMatchObject({ reason: 'signed_out' })
 })
 
-test('trouble keeps the session, fails the next refresh, and goes by itself', async () => {
+test('trouble keeps the session, fails the next refresh, and ends automatically', async () => {
   const client = createTestClient({ fetch: ok })
   client.signInAs('alice')
   const error = new NetworkError('The server is away.', 'unavailable')
@@ -81,7 +81,7 @@ test('trouble keeps the session, fails the next refresh, and goes by itself', as
   expect(client.session).not.toHaveProperty('trouble')
 })
 
-test('calls are recorded with their arguments, and the next one fails where the test wants it to', async () => {
+test('calls are recorded with their arguments, and the test can make the next one fail', async () => {
   const client = createTestClient({ fetch: ok })
   const error = new Error('cancelled')
   client.failNext('signIn', error)
@@ -95,14 +95,14 @@ test('calls are recorded with their arguments, and the next one fails where the 
   ])
 })
 
-test('a callback signs in, and any other address is left alone', async () => {
+test('a callback signs in, and any other address is ignored', async () => {
   const client = createTestClient()
   expect(await client.handleCallback('https://app.example.com/?code=1')).toEqual({ handled: false })
   const result = await client.handleCallback('https://app.example.com/callback?code=1&state=2')
   expect(result).toMatchObject({ handled: true, session: { status: 'signed-in' } })
 })
 
-test('explain() has the events, and a client without an answer names the request', async () => {
+test('explain() returns the events, and a client without a prepared response names the request', async () => {
   const client = createTestClient()
   client.signInAs('alice')
   client.endSession()
@@ -117,6 +117,6 @@ test('explain() has the events, and a client without an answer names the request
   await expect(client.fetch('https://api.example.com/me')).rejects.toThrow('https://api.example.com/me')
 })
 
-test('an action that needs a real client says so', async () => {
+test('an action that requires a real client says so', async () => {
   await expect(userInfo(createTestClient())).rejects.toMatchObject({ code: 'ERR_CONFIGURATION' })
 })

@@ -27,7 +27,7 @@ const post = async (url: string, form: Record<string, string>, server = createTe
   return (await answer.json()) as Record<string, string>
 }
 
-test('a lost answer within the grace period is answered again with the same tokens', async () => {
+test('within the grace period a lost response is repeated with the same tokens', async () => {
   const { clock, server, call, client } = await signedIn({ graceMs: 10_000 })
   clock.advance(301_000)
   server.faults.token.push(lostAnswer)
@@ -36,7 +36,7 @@ test('a lost answer within the grace period is answered again with the same toke
   expect([server.reuses, client.session.status]).toEqual([0, 'signed-in'])
 })
 
-test('a fault meets one request, at the place it was ordered for', async () => {
+test('a fault affects one request, at the endpoint it was set for', async () => {
   const { server, call } = await signedIn()
   server.faults.api.push(captivePortal)
   expect((await call()).headers.get('content-type')).toContain('text/html')
@@ -46,7 +46,7 @@ test('a fault meets one request, at the place it was ordered for', async () => {
   await expect((await call()).json()).rejects.toThrow(SyntaxError)
 })
 
-test('a slow answer arrives by the clock of the test', async () => {
+test("a slow response arrives by the test's clock", async () => {
   const { clock, server, call } = await signedIn()
   server.faults.api.push(slow(5000))
   let isThere = false
@@ -65,7 +65,7 @@ test('a slow answer arrives by the clock of the test', async () => {
   await calling
 })
 
-test('ID Tokens of a rotated key are accepted, and those of an unpublished one are not', async () => {
+test('ID Tokens signed with a rotated key are accepted, and those signed with an unpublished one are not', async () => {
   const { server, client } = await signedIn()
   server.rotateKeys()
   await client.signIn()
@@ -74,7 +74,7 @@ test('ID Tokens of a rotated key are accepted, and those of an unpublished one a
   await expect(client.signIn()).rejects.toMatchObject({ code: 'ERR_CALLBACK', reason: 'invalid_response' })
 })
 
-test('a server whose clock is ahead signs ID Tokens of its own time', async () => {
+test('a server whose clock is ahead signs ID Tokens with its own time', async () => {
   const { server, client, clock } = await signedIn()
   const issuedAt = () => (client.session.status === 'signed-in' ? client.session.claims?.iat : undefined)
   const before = Math.floor(clock.now() / 1000)
@@ -84,10 +84,10 @@ test('a server whose clock is ahead signs ID Tokens of its own time', async () =
   expect(issuedAt()).toBe(before + 20)
   server.clockAheadMs = -86_400_000
   await client.signIn()
-  expect(issuedAt()).toBe(before - 86_400) // the client takes it that this device's clock is wrong
+  expect(issuedAt()).toBe(before - 86_400) // the client assumes that this device's clock is wrong
 })
 
-test('DPoP: an API takes a bound token with a proof, never as Bearer', async () => {
+test('DPoP: an API accepts a bound token with a proof, never as Bearer', async () => {
   const { server, client, call } = await signedIn({}, { extensions: [dpop()] })
   server.dpopNonce = 'nonce-1'
   expect((await call()).status).toBe(200)
@@ -95,7 +95,7 @@ test('DPoP: an API takes a bound token with a proof, never as Bearer', async () 
   expect((await server.fetch(`${server.api}/notes`, { headers: { authorization } })).status).toBe(401)
 })
 
-test('the API answers as the test says, and refuses whoever has no valid access token', async () => {
+test('the API responds as the test says, and rejects requests without a valid access token', async () => {
   const respond: TestServerOptions['respond'] = async (request, { subject }) =>
     request.url.endsWith('/notes') ? Response.json([`a note of ${subject}`]) : undefined
   const { server, call, client } = await signedIn({ respond })
@@ -104,7 +104,7 @@ test('the API answers as the test says, and refuses whoever has no valid access 
   expect((await server.fetch(`${server.api}/notes`)).status).toBe(401)
 })
 
-test('the device grant: the device polls, slows down when told, and gets tokens once the user agrees', async () => {
+test('the device grant: the device polls, slows down when told, and gets tokens after the user agrees', async () => {
   const clock = handClock()
   const server = createTestServer({ clock, key })
   const { issuer } = server
@@ -129,7 +129,7 @@ test('the device grant: the device polls, slows down when told, and gets tokens 
   expect(() => server.approveDevice('0000-0000')).toThrow('0000-0000')
 })
 
-test('the authorization endpoint answers a browser: with a code for the user who is there, else with an error', async () => {
+test('the authorization endpoint answers a browser with a code for the signed-in user, otherwise with an error', async () => {
   const server = createTestServer({ key })
   const query = 'redirect_uri=https://app.example.com/callback&state=s&code_challenge_method=S256'
   const visit = async (more = '') => {
@@ -142,14 +142,14 @@ test('the authorization endpoint answers a browser: with a code for the user who
   expect((await visit('&prompt=none')).search).toContain('error=login_required')
 })
 
-test('what is elsewhere is an error that names it, or goes where the test says', async () => {
+test('a request to another host causes an error that names it, or goes where the test says', async () => {
   const { client } = await signedIn()
   await expect(client.fetch('https://other.example/x')).rejects.toThrow('GET https://other.example/x')
   const open = await signedIn({ elsewhere: async () => new Response('there') })
   expect(await (await open.client.fetch('https://other.example/x')).text()).toBe('there')
 })
 
-test('mistakes of a client are complaints', async () => {
+test('mistakes of a client are reported as complaints', async () => {
   const server = createTestServer({ key })
   await post(`${server.issuer}/token?x=1`, { grant_type: 'refresh_token', refresh_token: 'x' }, server)
   expect(server.complaints).toEqual([

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { github } from '../../../src/providers.ts'
 import { namesOfOwn, sendable } from '../../../src/worker/protocol.ts'
 
-test('a page whose options come from a provider sends its worker all of them that are no functions', () => {
+test('a page whose options come from a provider sends its worker all options that are not functions', () => {
   const options = {
     ...github({ clientId: 'my-app', clientSecret: 's' }),
     redirectUri: '/callback',
@@ -14,7 +14,7 @@ test('a page whose options come from a provider sends its worker all of them tha
   expect(sent).not.toHaveProperty('store')
 })
 
-test('a page names its options that are functions, which its worker has to bring', () => {
+test('a page names its function options, which the worker must supply', () => {
   const options = {
     ...github({ clientId: 'my-app', clientSecret: 's' }),
     fetch: undefined,
