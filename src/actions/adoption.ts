@@ -3,9 +3,10 @@ import type { ObtainPorts, SignInPorts } from '../authorization/sign-in.ts'
 import { refreshTokens } from '../authorization/token-request.ts'
 import { decide } from '../core/decide.ts'
 import { judgeRefreshFailure } from '../core/grant-outcome.ts'
+import { HOLD_MS, WAIT_MS } from '../core/lock-times.ts'
 import { endOf, epochOf, type SessionRecord, sessionOf } from '../core/session.ts'
 import type { Granted, IdTokenClaims } from '../core/token-set.ts'
-import { HOLD_MS, WAIT_MS, withTimeLimit } from '../core/waiting.ts'
+import { withTimeLimit } from '../core/waiting.ts'
 import {
   AuthorizationRequiredError,
   ConfigurationError,
