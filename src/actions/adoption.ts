@@ -1,3 +1,4 @@
+import { unusableError } from '../authorization/failure.ts'
 import { namedBy, peek } from '../authorization/id-token.ts'
 import type { ObtainPorts, SignInPorts } from '../authorization/sign-in.ts'
 import { refreshTokens } from '../authorization/token-request.ts'
@@ -90,7 +91,7 @@ export function createAdoption(refreshToken: string, idToken: string | undefined
 
     const work = async (signal: AbortSignal): Promise<SessionRecord | undefined> => {
       const stored = await records.read()
-      if (stored && 'unusable' in stored) throw new ConfigurationError(stored.unusable)
+      if (stored && 'unusable' in stored) throw unusableError(stored.unusable)
       if (isThere(sessionOf(stored))) return undefined
       const ended = endOf(stored)
       if (ended?.sessionId === sessionId) throw new AuthorizationRequiredError(ended.ended)

@@ -12,7 +12,7 @@ import { LatchkeyError, StorageError } from '../errors.ts'
 import { parseSignIn, parseSignOut } from '../options.ts'
 import { createServerTime, createTransport } from './endpoint.ts'
 import { joinExtensions } from './extensions.ts'
-import { createAcceptDeviation } from './failure.ts'
+import { createAcceptDeviation, unusableError } from './failure.ts'
 import { createGrantRuns } from './grant-run.ts'
 import { createIdTokens } from './id-token.ts'
 import { createServer, endpointOf, watchProtections } from './metadata.ts'
@@ -120,6 +120,7 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
           gone && leave && (url => leave(url, gone, demands.postLogoutRedirectUri)),
         )
     },
+    unusableError,
     revoke,
     server,
     endpoint: async name => endpointOf(await server(), name, settings.clientAuthentication?.mtls),

@@ -17,7 +17,7 @@ import type {
   SignInAttempt,
 } from './ports.ts'
 import type { Quirk } from './quirks.ts'
-import type { EndedSession, SessionRecord, Stored } from './session.ts'
+import type { EndedSession, SessionRecord, Stored, UnusableRecord } from './session.ts'
 
 /** The checked options for the communication with the authorization server, including defaults. */
 export interface ServerSettings {
@@ -231,6 +231,8 @@ export interface Authorization {
     request: SignOutRequest,
     gone: (() => void) | undefined,
   ): Promise<void>
+  /** Why this client cannot use the stored record, and what to do. */
+  unusableError(why: UnusableRecord['unusable']): LatchkeyError
   /** Revokes a refresh token in the background. */
   revoke(refreshToken: string): void
   /** The server's metadata. */

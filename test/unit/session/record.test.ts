@@ -49,13 +49,13 @@ describe('what is left of a session that is over', () => {
 describe('a record that this client cannot use', () => {
   test('of a later version is named, not taken for none [F1.6]', () => {
     expect(parseStored({ ...record, schema: 2 })).toEqual({
-      unusable: expect.stringContaining('newer version'),
+      unusable: 'newer',
     })
   })
 
   test('that is bound to a key is named where the client has no dpop() [F1.6]', () => {
     const bound = { ...record, tokenType: 'dpop' as const }
-    expect(parseStored(bound)).toEqual({ unusable: expect.stringContaining('dpop()'), record: bound })
+    expect(parseStored(bound)).toEqual({ unusable: 'bound', record: bound })
     expect(parseStored(bound, 'dpop')).toEqual(bound)
   })
 })
