@@ -191,6 +191,7 @@ export function composeClient(
         changed: changes.tell,
         adopted: () => changes.tell(undefined),
         wokeAt: () => wokeAt,
+        restart: () => signingIn.signIn(),
         home: (page ? undefined : environment.baseUrl()) ?? settings.redirectUri,
         origin: isReadable ? originOf(environment.baseUrl()) : undefined,
         isKept: () => store.reach?.() !== 'page',

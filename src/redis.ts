@@ -1,5 +1,6 @@
+import { HOLD_MS, WAIT_MS } from './core/lock-times.ts'
 import type { Lock, Store } from './core/ports.ts'
-import { HOLD_MS, WAIT_MS, withTimeLimit } from './core/waiting.ts'
+import { withTimeLimit } from './core/waiting.ts'
 import { ConfigurationError } from './errors.ts'
 import { redisLock } from './lock/redis.ts'
 import { deviceClock } from './platform/device.ts'

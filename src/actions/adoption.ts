@@ -1,11 +1,13 @@
+import { unusableError } from '../authorization/failure.ts'
 import { namedBy, peek } from '../authorization/id-token.ts'
 import type { ObtainPorts, SignInPorts } from '../authorization/sign-in.ts'
 import { refreshTokens } from '../authorization/token-request.ts'
 import { decide } from '../core/decide.ts'
 import { judgeRefreshFailure } from '../core/grant-outcome.ts'
+import { HOLD_MS, WAIT_MS } from '../core/lock-times.ts'
 import { endOf, epochOf, type SessionRecord, sessionOf } from '../core/session.ts'
 import type { Granted, IdTokenClaims } from '../core/token-set.ts'
-import { HOLD_MS, WAIT_MS, withTimeLimit } from '../core/waiting.ts'
+import { withTimeLimit } from '../core/waiting.ts'
 import {
   AuthorizationRequiredError,
   ConfigurationError,
@@ -89,7 +91,7 @@ export function createAdoption(refreshToken: string, idToken: string | undefined
 
     const work = async (signal: AbortSignal): Promise<SessionRecord | undefined> => {
       const stored = await records.read()
-      if (stored && 'unusable' in stored) throw new ConfigurationError(stored.unusable)
+      if (stored && 'unusable' in stored) throw unusableError(stored.unusable)
       if (isThere(sessionOf(stored))) return undefined
       const ended = endOf(stored)
       if (ended?.sessionId === sessionId) throw new AuthorizationRequiredError(ended.ended)

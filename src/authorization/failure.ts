@@ -1,8 +1,17 @@
 import { AuthorizationResponseError, ResponseBodyError } from 'oauth4webapi'
 import type { Warn } from '../core/events.ts'
 import type { Quirk } from '../core/quirks.ts'
+import type { UnusableRecord } from '../core/session.ts'
 import { needsUser } from '../core/trouble.ts'
-import { CallbackError, LatchkeyError, NetworkError, ServerError } from '../errors.ts'
+import { CallbackError, ConfigurationError, LatchkeyError, NetworkError, ServerError } from '../errors.ts'
+
+/** Why this client cannot use the stored record, and what to do. */
+export const unusableError = (why: UnusableRecord['unusable']): ConfigurationError =>
+  new ConfigurationError(
+    why === 'newer'
+      ? 'The stored session is of a newer version of this app. Reload the page, or restart the program, to get that version.'
+      : 'The stored session is bound to a key (DPoP), and this client was created without dpop(). Reload the page, or add dpop() to "extensions".',
+  )
 
 /** What these do not say, the server will answer another time. */
 const isUnavailable = (status = 0) => status >= 500 || [408, 425, 429].includes(status)

@@ -4,7 +4,7 @@ import type {
   SignInRequest,
   SignOutRequest,
 } from '../core/authorization.ts'
-import { resourceOf } from '../core/destination.ts'
+import type { Resource } from '../core/destination.ts'
 import { transactionPrefix } from '../core/keys.ts'
 import type { Lock } from '../core/ports.ts'
 import { runsGrant, type SessionRecord } from '../core/session.ts'
@@ -12,7 +12,7 @@ import { LatchkeyError, StorageError } from '../errors.ts'
 import { parseSignIn, parseSignOut } from '../options.ts'
 import { createServerTime, createTransport } from './endpoint.ts'
 import { joinExtensions } from './extensions.ts'
-import { createAcceptDeviation } from './failure.ts'
+import { createAcceptDeviation, unusableError } from './failure.ts'
 import { createGrantRuns } from './grant-run.ts'
 import { createIdTokens } from './id-token.ts'
 import { createServer, endpointOf, watchProtections } from './metadata.ts'
@@ -45,6 +45,13 @@ const typedLock = (lock: Lock): Lock => ({
     }
   },
 })
+
+/** The API and the token request parameters for an access token of this name. */
+function resourceOf(name: string, resources: readonly Resource[]): Resource | undefined {
+  const [url, ...names] = name.split(' ')
+  const known = resources.find(one => one.url === url)
+  return names.length ? { url: name, parameters: { ...known?.parameters, scope: names.join(' ') } } : known
+}
 
 /** Joins all that talks with the authorization server. */
 export function createAuthorization(given: AuthorizationPorts): Authorization {
@@ -99,7 +106,7 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
     checkSignIn: request => void parse(request),
     signIn: (attempt, request) => signIn(signIns, attempt, request, parse(request)),
     ...createArrival(signIns),
-    beginRecovery: () => beginRecovery(ports, transactions),
+    beginRecovery: isSignedIn => beginRecovery(ports, transactions, isSignedIn),
     checkSignOut: request => void parseOut(request),
     async signOut(ended, request, gone) {
       const demands = parseOut(request)
@@ -113,6 +120,7 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
           gone && leave && (url => leave(url, gone, demands.postLogoutRedirectUri)),
         )
     },
+    unusableError,
     revoke,
     server,
     endpoint: async name => endpointOf(await server(), name, settings.clientAuthentication?.mtls),

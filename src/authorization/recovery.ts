@@ -9,7 +9,7 @@ import {
   type SessionRecord,
   sessionOf,
 } from '../core/session.ts'
-import { needsUser } from '../core/trouble.ts'
+import { needsUser, type StoredTrouble } from '../core/trouble.ts'
 import { AuthorizationRequiredError, type EndReason } from '../errors.ts'
 import type { Transactions } from './transaction.ts'
 
@@ -29,12 +29,12 @@ type RecoveryPorts = Pick<AuthorizationPorts, 'records' | 'now'>
  */
 async function beginHelp(
   { parameters, tokens }: SessionRecord,
-  since: EpochMs,
+  { since, claims }: StoredTrouble,
   transactions: Transactions,
 ): Promise<Recovery> {
   const isTried = (await transactions.all()).some(({ silent, createdAt }) => silent && createdAt >= since)
   if (isTried) throw new AuthorizationRequiredError('interaction_required')
-  return { parameters, subject: tokens.claims?.sub }
+  return { parameters, subject: tokens.claims?.sub, stepUp: { claims } }
 }
 
 /** Stores why an attempt without the user left nobody signed in. Best effort. */
@@ -49,16 +49,19 @@ export const noteReason = ({ records }: RecoveryPorts, ended: EndReason): Promis
 
 /**
  * Takes the one attempt there is to restore a session that has ended, or that cannot be refreshed without its user.
- * @returns whose it was and what its sign-in asked for, where that is known.
+ * @returns whose it was and what its sign-in asked for, where that is known; `undefined` for a user who is signed in and
+ * whose session the server refreshes.
  * @throws AuthorizationRequiredError unless there is one that nobody has tried to restore yet.
  */
 export async function beginRecovery(
   { records, now }: RecoveryPorts,
   transactions: Transactions,
-): Promise<Recovery> {
+  isSignedIn: boolean,
+): Promise<Recovery | undefined> {
   const { current } = records
-  if (current && needsUser(current.trouble?.why))
-    return beginHelp(current, current.trouble?.since ?? 0, transactions)
+  const trouble = current?.trouble
+  if (trouble && needsUser(trouble.why)) return beginHelp(current, trouble, transactions)
+  if (isSignedIn) return undefined
   let found: EndedSession | undefined
   // one attempt in all, however many tabs begin it
   await records.amend(stored => {

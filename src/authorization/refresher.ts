@@ -6,9 +6,10 @@ import type {
 } from '../core/authorization.ts'
 import { addFailure, isTooEarly } from '../core/back-off.ts'
 import { decide } from '../core/decide.ts'
+import { WAIT_MS } from '../core/lock-times.ts'
 import { accessTokenOf, type SessionRecord, sessionOf } from '../core/session.ts'
 import { type StoredTrouble, toError } from '../core/trouble.ts'
-import { abortable, singleFlight, WAIT_MS } from '../core/waiting.ts'
+import { abortable, singleFlight } from '../core/waiting.ts'
 import {
   AuthorizationRequiredError,
   LatchkeyError,

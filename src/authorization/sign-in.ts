@@ -13,11 +13,12 @@ import {
   readMark,
   withFragmentAsQuery,
 } from '../core/callback.ts'
+import { HOLD_MS, WAIT_MS } from '../core/lock-times.ts'
 import type { SignInAttempt } from '../core/ports.ts'
 import { type SessionRecord, sessionOf } from '../core/session.ts'
 import type { Granted } from '../core/token-set.ts'
 import { needsUser } from '../core/trouble.ts'
-import { abortable, HOLD_MS, singleFlight, WAIT_MS, withTimeLimit } from '../core/waiting.ts'
+import { abortable, singleFlight, withTimeLimit } from '../core/waiting.ts'
 import {
   AuthorizationRequiredError,
   CallbackError,
@@ -52,6 +53,7 @@ export interface SignInPorts
       | 'warnings'
       | 'owner'
       | 'hash'
+      | 'restart'
       | 'relay'
     > {
   readonly transactions: Transactions
@@ -225,7 +227,7 @@ const LIKELY = {
 
 /** What probably became of a sign-in that nobody here remembers. */
 async function explainLost(
-  { keyValue, isKept, prefix, clock, transactions }: SignInPorts,
+  { keyValue, isKept, prefix, clock, transactions, restart }: SignInPorts,
   { state }: Callback,
 ): Promise<CallbackError> {
   const key = `${prefix} probe`
@@ -238,11 +240,13 @@ async function explainLost(
   const isTooOld = await transactions.isTooOld(state).catch(() => false)
   const likely = !storageWorks ? 'storage_blocked' : isTooOld ? 'expired' : 'other_browser'
   const newest = pending[0] && clock.now() - pending[0].createdAt
-  return new CallbackError(
+  const error = new CallbackError(
     `This sign-in is not known here: most likely ${LIKELY[likely]}. Call restart() or signIn() to begin anew.`,
     'state_not_found',
     { lost: { likely, storageWorks, pendingCount: pending.length, newestAgeMs: newest } },
   )
+  error.restart = restart
+  return error
 }
 
 /** What an answer led to: a new session, the address that asks the user, or nothing when another tab or call was first. */

@@ -17,7 +17,7 @@ import type {
   SignInAttempt,
 } from './ports.ts'
 import type { Quirk } from './quirks.ts'
-import type { EndedSession, SessionRecord, Stored } from './session.ts'
+import type { EndedSession, SessionRecord, Stored, UnusableRecord } from './session.ts'
 
 /** The checked options for the communication with the authorization server, including defaults. */
 export interface ServerSettings {
@@ -124,8 +124,8 @@ export interface SignInRequest extends Omit<SignInOptions, 'userAgent'> {
   readonly subject: string | undefined
 }
 
-/** The user of the session to restore, and the parameters of its sign-in. */
-export type Recovery = Pick<EndedSession, 'subject' | 'parameters'>
+/** The user of the session to restore, the parameters of its sign-in, and the claims that the server asks for. */
+export type Recovery = Pick<EndedSession, 'subject' | 'parameters'> & Pick<SignInOptions, 'stepUp'>
 
 /** The options of one sign-out. */
 export type SignOutRequest = Omit<SignOutOptions, 'endProviderSession'>
@@ -173,6 +173,8 @@ export interface AuthorizationPorts extends AuthorizationEnvironment {
   /** Whether the stored records survive when the page leaves. */
   isKept(): boolean
   readonly page: Page | undefined
+  /** Begins a new sign-in with the client's own user agent. */
+  restart(): Promise<unknown>
   /** The time for checking the expiry of tokens in memory. It does not go back if the clock is set back. */
   now(): EpochMs
   /** The page's origin, which servers must allow (CORS). `undefined`: there is no page. */
@@ -211,9 +213,10 @@ export interface Authorization {
   arrive(page: Page, returned: () => Promise<void>): Promise<void>
   /**
    * Claims the only attempt to restore a session that has ended, or that cannot be refreshed without the user.
+   * @returns `undefined` for a user who is signed in (`isSignedIn`) and whose session the server refreshes.
    * @throws AuthorizationRequiredError if there is no such session, or the attempt has already been made.
    */
-  beginRecovery(): Promise<Recovery>
+  beginRecovery(isSignedIn: boolean): Promise<Recovery | undefined>
   /** Finishes the sign-in that a callback URL answers. Handling the same URL again has no further effect. */
   handleCallback(url: string | URL): Promise<FinishedSignIn>
   /** @throws ConfigurationError for a wrong option. */
@@ -228,6 +231,8 @@ export interface Authorization {
     request: SignOutRequest,
     gone: (() => void) | undefined,
   ): Promise<void>
+  /** Why this client cannot use the stored record, and what to do. */
+  unusableError(why: UnusableRecord['unusable']): LatchkeyError
   /** Revokes a refresh token in the background. */
   revoke(refreshToken: string): void
   /** The server's metadata. */

@@ -56,13 +56,6 @@ export function tokenName(url = '', scope: readonly string[]): string {
   throw new ConfigurationError(`"scope" must be names such as "notes:read"; got ${JSON.stringify(scope)}.`)
 }
 
-/** The API and the token request parameters for an access token of this name. */
-export function resourceOf(name: string, resources: readonly Resource[]): Resource | undefined {
-  const [url, ...names] = name.split(' ')
-  const known = resources.find(one => one.url === url)
-  return names.length ? { url: name, parameters: { ...known?.parameters, scope: names.join(' ') } } : known
-}
-
 /** The API that a request to `url` goes to: the first match. */
 export const findResource = (url: URL, resources: readonly string[]): string | undefined => {
   const path = `${url.origin}${url.pathname}/`

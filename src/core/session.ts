@@ -62,7 +62,8 @@ export interface EndedSession {
 
 /** A record that this client cannot use and must not destroy: from a newer version, or bound to a key that it does not use. */
 export interface UnusableRecord {
-  readonly unusable: string
+  /** `newer`: it is from a newer version. `bound`: it is bound to a key. */
+  readonly unusable: 'newer' | 'bound'
   /** The session in it, if signing out is still possible. */
   readonly record?: SessionRecord
 }

@@ -1,18 +1,5 @@
-import { LockTimeoutError, NetworkError } from '../errors.ts'
+import { NetworkError } from '../errors.ts'
 import type { Clock } from './ports.ts'
-
-/** The longest time to hold a lock, including all attempts and the writes to the store. */
-export const HOLD_MS = 12_000
-/** How much of it requests may take. The rest is for the write that stores their response. */
-export const REQUESTS_MS = HOLD_MS - 2500
-/** If a lock names the same holder for longer, that holder is frozen or dead. */
-export const LEASE_MS = HOLD_MS + 2000
-/** The longest time to wait for a lock: longer than any client holds it. */
-export const WAIT_MS = 15_000
-
-/** The error for a caller that did not get the lock in time. */
-export const lockTimeout = (name: string, waitMs: number, options?: ErrorOptions): LockTimeoutError =>
-  new LockTimeoutError(`The lock "${name}" was not free within ${waitMs} ms. Try again.`, options)
 
 /**
  * Runs `work` for at most `ms` milliseconds, then aborts its signal and rejects with the error from `late`. latchkey uses it
@@ -33,15 +20,6 @@ export const withTimeLimit = <T>(
     })
     work(controller.signal).then(resolve, reject).finally(cancel)
   })
-
-/** Waits for `ms` milliseconds. Rejects with `signal.reason` if `signal` is aborted first. */
-export const pause = (clock: Clock, ms: number, signal?: AbortSignal): Promise<void> => {
-  let cancel = () => {}
-  const waited = new Promise<void>(resolve => {
-    cancel = clock.after(ms, resolve)
-  })
-  return abortable(waited, signal).finally(() => cancel())
-}
 
 /** Returns a shared promise for one caller. The caller's `signal` ends only that caller's wait. */
 export const abortable = <T>(shared: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> =>

@@ -1,7 +1,7 @@
+import { pause } from '../core/back-off.ts'
 import { judgeAnswer, type StepUp, type Verdict } from '../core/challenge.ts'
 import type { Emit, Warn } from '../core/events.ts'
 import type { AccessTokens, Clock, EpochMs } from '../core/ports.ts'
-import { pause } from '../core/waiting.ts'
 import { type Arguments, type Call, memberOf, orNone, type Target, tried } from './call.ts'
 
 /** How long the replay of a keepalive request waits for the body of the first response. */

@@ -1,5 +1,6 @@
 import type { ObtainPorts } from '../authorization/sign-in.ts'
-import { abortable, pause } from '../core/waiting.ts'
+import { pause } from '../core/back-off.ts'
+import { abortable } from '../core/waiting.ts'
 import { CallbackError, type LatchkeyError, NetworkError, ServerError } from '../errors.ts'
 
 /** The default (RFC 8628 section 3.2). */

@@ -1,7 +1,7 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { codeOf } from '../core/file-trouble.ts'
-import { LEASE_MS } from '../core/waiting.ts'
+import { LEASE_MS } from '../core/lock-times.ts'
 
 /** How long a lock file may stay without its owner's name. The owner writes it right after it creates the file. */
 const UNNAMED_MS = 500

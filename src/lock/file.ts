@@ -15,9 +15,10 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { pause } from '../core/back-off.ts'
 import { carefully, codeOf, fileTrouble, refuseFile } from '../core/file-trouble.ts'
+import { LEASE_MS } from '../core/lock-times.ts'
 import type { Clock, Lock } from '../core/ports.ts'
-import { LEASE_MS, pause } from '../core/waiting.ts'
 import { LockTimeoutError } from '../errors.ts'
 import { createOwners } from './file-owner.ts'
 import { localLock } from './local.ts'

@@ -1,5 +1,6 @@
+import { pause } from '../core/back-off.ts'
+import { LEASE_MS, lockTimeout } from '../core/lock-times.ts'
 import { type Clock, type KeyValue, type Lock, updateAndGet } from '../core/ports.ts'
-import { LEASE_MS, lockTimeout, pause } from '../core/waiting.ts'
 
 /** If acquiring the lease took longer than this, too little of it is left for the work. */
 const TAKING_MS = 2000

@@ -1,5 +1,5 @@
+import { lockTimeout } from '../core/lock-times.ts'
 import type { Clock, Lock } from '../core/ports.ts'
-import { lockTimeout } from '../core/waiting.ts'
 
 /** A lock within one realm, for stores that no other realm can see. */
 export function localLock(clock: Clock): Lock {

@@ -1,5 +1,5 @@
+import { LEASE_MS, lockTimeout } from '../core/lock-times.ts'
 import type { Clock, Lock } from '../core/ports.ts'
-import { LEASE_MS, lockTimeout } from '../core/waiting.ts'
 
 /** If acquiring the lease took longer than this, too little of it is left for the work. */
 const TAKING_MS = 1500

@@ -1,5 +1,5 @@
+import { HOLD_MS, lockTimeout } from '../core/lock-times.ts'
 import type { Clock, Lock } from '../core/ports.ts'
-import { HOLD_MS, lockTimeout } from '../core/waiting.ts'
 
 /** How often a waiter checks who holds the lock. Browsers round timers of background pages up to whole seconds. */
 const CHECK_MS = 1900

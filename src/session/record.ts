@@ -90,11 +90,6 @@ function parseRecord(stored: Members): SessionRecord | undefined {
   }
 }
 
-const NEWER =
-  'The stored session is of a newer version of this app. Reload the page, or restart the program, to get that version.'
-const BOUND =
-  'The stored session is bound to a key (DPoP), and this client was created without dpop(). Reload the page, or add dpop() to "extensions".'
-
 /**
  * Reads what is stored, as a client uses it whose access tokens are of this type. Damaged and foreign values are
  * `undefined`. A session that is bound to a key is never used as Bearer; a Bearer one is bound to a key by its next refresh
@@ -103,12 +98,12 @@ const BOUND =
  */
 export function parseStored(stored: unknown, tokenType?: 'dpop'): Stored {
   if (!isObject(stored)) return undefined
-  if (isNumber(stored.schema) && stored.schema > 1) return { unusable: NEWER }
+  if (isNumber(stored.schema) && stored.schema > 1) return { unusable: 'newer' }
   if (stored.schema !== 1) return undefined
   const record = parseRecord(stored)
   if (!record) return parseEnd(stored)
   if (record.tokenType === tokenType) return record
   return tokenType
     ? { ...record, resources: undefined, tokens: { ...record.tokens, expiresAt: 0, refreshAt: 0 } }
-    : { unusable: BOUND, record }
+    : { unusable: 'bound', record }
 }

@@ -22,7 +22,7 @@ import {
   transition,
 } from '../core/session-state.ts'
 import { abortable } from '../core/waiting.ts'
-import { AuthorizationRequiredError, ConfigurationError, LockTimeoutError } from '../errors.ts'
+import { AuthorizationRequiredError, LockTimeoutError } from '../errors.ts'
 
 export interface LiveSessionPorts {
   readonly records: SessionRecords
@@ -30,7 +30,7 @@ export interface LiveSessionPorts {
   /** The time by which tokens in memory are judged. */
   now(): EpochMs
   readonly emit: Emit
-  readonly authorization: SecondHalf<'refresh' | 'refreshIfDue' | 'begunAt'>
+  readonly authorization: SecondHalf<'refresh' | 'refreshIfDue' | 'begunAt' | 'unusableError'>
   /** Opens the news of the others who share the store. */
   channel(): Channel
   readonly wake: Wake | undefined
@@ -253,11 +253,13 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
   }
 
   /** Why there is no session to use. */
-  const noSession = () => {
+  const noSession = async () =>
+    (await unusableError()) ?? new AuthorizationRequiredError(reasonOf(view.state) ?? 'no_session')
+  const unusableError = async () => {
     const { stored } = records
     return stored && 'unusable' in stored
-      ? new ConfigurationError(stored.unusable)
-      : new AuthorizationRequiredError(reasonOf(view.state) ?? 'no_session')
+      ? (await authorization.get()).unusableError(stored.unusable)
+      : undefined
   }
 
   const acquire: LiveSession['acquire'] = async (options = {}) => {
@@ -265,7 +267,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
     signal?.throwIfAborted()
     if (isLeaving()) throw new AuthorizationRequiredError('signed_out')
     const before = records.current
-    if (!before) throw noSession()
+    if (!before) throw await noSession()
     // a call goes out in the session that it was made in, or not at all
     if (sessionId !== undefined && before.sessionId !== sessionId)
       throw new AuthorizationRequiredError('replaced')
@@ -289,7 +291,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
     }
     // as it came, even if it has expired already: asking once more would not bring one that lasts longer
     const renewed = records.current
-    if (!renewed) throw noSession()
+    if (!renewed) throw await noSession()
     if (renewed.sessionId !== before.sessionId) throw new AuthorizationRequiredError('replaced')
     const found = accessTokenOf(renewed, resource)
     if (!found?.accessToken)
@@ -365,8 +367,8 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
       }
       try {
         const ended = (await records.end('signed_out', undefined, clock.now() + LEAVING_MS)) ?? before
-        const { stored } = records
-        if (stored && 'unusable' in stored && !ended) throw new ConfigurationError(stored.unusable)
+        const unusable = ended ? undefined : await unusableError()
+        if (unusable) throw unusable
         sessionId = ended?.sessionId ?? sessionId
         ports.ended(sessionId)
         post({ type: 'session-changed' })

@@ -2,9 +2,8 @@ import type { SecondHalf } from '../core/authorization.ts'
 import type { CallbackResult, Client, SignInOptions } from '../core/client.ts'
 import type { Page, UserAgent } from '../core/ports.ts'
 import type { Session } from '../core/session.ts'
-import { needsUser } from '../core/trouble.ts'
 import { abortable, singleFlight } from '../core/waiting.ts'
-import { CallbackError, ConfigurationError, ServerError } from '../errors.ts'
+import { ConfigurationError } from '../errors.ts'
 import type { LiveSession } from './session.ts'
 
 export interface SignInPorts {
@@ -53,16 +52,11 @@ export function createSignIn(
   // as a listener of clicks it is given an event
   const signIn = (options: SignInOptions = {}) => signInAs(undefined, 'isTrusted' in options ? {} : options)
 
-  const restartable = (error: unknown): never => {
-    if (error instanceof CallbackError && error.lost) error.restart = () => signIn()
-    throw error
-  }
-
   const arrive = async (): Promise<void> => {
     await page?.shown()
     // most pages are opened by no answer of a server
     if (!page || !/[?&#](state|error)=/.test(page.location())) return
-    await (await authorization.get()).arrive(page, live.returned).catch(restartable)
+    await (await authorization.get()).arrive(page, live.returned)
   }
 
   const started = async () => {
@@ -84,19 +78,19 @@ export function createSignIn(
     } = {}) {
       await started()
       const { session } = live
-      const error = session.status === 'signed-in' ? session.trouble?.error : undefined
-      const stuck = error instanceof ServerError && needsUser(error.error) ? error : undefined
-      if (session.status === 'signed-in' && !stuck) return session
-      const { subject, parameters } = await (await authorization.get()).beginRecovery()
+      const isSignedIn = session.status === 'signed-in'
+      if (isSignedIn && !session.trouble) return session
+      const recovery = await (await authorization.get()).beginRecovery(isSignedIn)
+      if (!recovery) return session
+      const { subject, parameters, stepUp } = recovery
       const silent = { ...parameters, ...authorizationParameters, prompt: 'none' }
-      const stepUp = stuck && { claims: stuck.claims }
       const options = { returnTo, userAgent: agent, signal, stepUp }
       return signInAs(subject, { ...options, authorizationParameters: silent })
     },
 
     async handleCallback(url): Promise<CallbackResult> {
       await page?.shown()
-      const finished = await (await authorization.get()).handleCallback(url).catch(restartable)
+      const finished = await (await authorization.get()).handleCallback(url)
       return finished
         ? { handled: true, session: await live.refreshView(), returnTo: finished.returnTo }
         : { handled: false }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { WAIT_MS } from '../core/lock-times.ts'
 import type { KeyValue, Lock } from '../core/ports.ts'
-import { once, WAIT_MS } from '../core/waiting.ts'
+import { once } from '../core/waiting.ts'
 import { ConfigurationError, LatchkeyError, StorageError } from '../errors.ts'
 import { type Cipher, createCipher, encryptedKeyValue, KEY_BYTES } from './encrypted.ts'
 

@@ -1,3 +1,4 @@
+import { unusableError } from '../../src/authorization/failure.ts'
 import { createRedemption } from '../../src/authorization/redemption.ts'
 import { createRefresher } from '../../src/authorization/refresher.ts'
 import { toTokenSet } from '../../src/authorization/renewal.ts'
@@ -152,6 +153,7 @@ export function createClient(
     hash,
     host,
   })
+  const half = { ...refresher, unusableError }
   const live = createLiveSession({
     records,
     clock,
@@ -160,7 +162,7 @@ export function createClient(
     changes,
     left,
     isEager: parameters.isEager,
-    authorization: { get: async () => refresher, loaded: refresher },
+    authorization: { get: async () => half, loaded: half },
     woke() {
       wokeAt = clock.now() + 1
     },

@@ -1,4 +1,4 @@
-import { HOLD_MS } from '../../src/core/waiting.ts'
+import { HOLD_MS } from '../../src/core/lock-times.ts'
 import type { Parameters } from './parameters.ts'
 import type { Realm } from './realm.ts'
 

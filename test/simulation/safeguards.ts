@@ -1,7 +1,7 @@
 import type { SessionRecords } from '../../src/core/authorization.ts'
+import { HOLD_MS } from '../../src/core/lock-times.ts'
 import type { Clock, Lock } from '../../src/core/ports.ts'
 import { type EndedSession, type SessionRecord, sessionOf } from '../../src/core/session.ts'
-import { HOLD_MS } from '../../src/core/waiting.ts'
 import type { Safeguard } from './parameters.ts'
 
 const noLock: Lock = { run: (_name, work) => work() }

@@ -24,7 +24,7 @@ const ended = (change: Partial<EndedSession> = {}): EndedSession => ({
   ...change,
 })
 const leaving = ended({ ended: 'signed_out', leavingUntil: NOW + 1 })
-const unusable = { unusable: 'of a newer version' }
+const unusable = { unusable: 'newer' } as const
 const starting: SessionState = { status: 'starting' }
 const signedIn: SessionState = { status: 'signed-in', record: record() }
 const signedOut: SessionState = { status: 'signed-out', reason: 'expired' }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { abortable, pause, withTimeLimit } from '../../../src/core/waiting.ts'
+import { pause } from '../../../src/core/back-off.ts'
+import { abortable, withTimeLimit } from '../../../src/core/waiting.ts'
 import { handClock } from '../../support/clock.ts'
 
 const late = () => new RangeError('late')
