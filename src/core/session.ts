@@ -73,6 +73,11 @@ export const sessionOf = (stored: Stored): SessionRecord | undefined =>
   stored && 'tokens' in stored ? stored : undefined
 export const endOf = (stored: Stored): EndedSession | undefined =>
   stored && 'ended' in stored ? stored : undefined
+/** Whether the stored value is this session at this version. */
+export const isSameVersion = (stored: Stored, { sessionId, version }: SessionRecord): boolean => {
+  const record = sessionOf(stored)
+  return record?.sessionId === sessionId && record.version === version
+}
 /** Whether a session that ended so may come back without its user. Not where they left, or had to be asked again. */
 export const mayBeRestored = (ended: EndReason): boolean => !/^(signed_out|.*_limit)$/.test(ended)
 export const epochOf = (stored: Stored): number =>
