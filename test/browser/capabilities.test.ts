@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 const holding = ({ promises }: Awaited<ReturnType<typeof capabilities>>) =>
   Object.values(promises).filter(({ holds }) => holds).length
 
-test('IndexedDB in a page promises all seven, by Web Locks and news between tabs', async () => {
+test('IndexedDB in a page guarantees all seven capabilities, with Web Locks and messages between tabs', async () => {
   const report = await capabilities()
   expect(report).toMatchObject({
     store: 'indexedDb',
@@ -21,7 +21,7 @@ test('IndexedDB in a page promises all seven, by Web Locks and news between tabs
   expect(await indexedDb().keyValue.keys('latchkey probe')).toEqual([])
 })
 
-test('sealed() over it promises the same', async () => {
+test('sealed() over IndexedDB guarantees the same', async () => {
   expect(await capabilities(sealed(indexedDb()))).toMatchObject({
     works: true,
     reach: 'origin',
@@ -29,7 +29,7 @@ test('sealed() over it promises the same', async () => {
   })
 })
 
-test("what is one tab's own, or in memory, ends with it, which is said", async () => {
+test('a store of one tab, or in memory, ends with it, and the report says so', async () => {
   expect(await capabilities(tabStorage())).toMatchObject({
     reach: 'tab',
     persistence: 'until-the-tab-closes',
@@ -39,7 +39,7 @@ test("what is one tab's own, or in memory, ends with it, which is said", async (
   expect(holding(inMemory)).toBe(5)
 })
 
-test('a worker has the same', async () => {
+test('a worker has the same capabilities', async () => {
   const source = new URL('../../src/platform/browser/capabilities.ts', import.meta.url).href
   const script = `import(${JSON.stringify(source)}).then(async ({ capabilities }) => postMessage(await capabilities()))`
   const worker = new Worker(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), {

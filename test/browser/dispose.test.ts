@@ -11,7 +11,7 @@ afterEach(() => {
   globalThis.sessionStorage.clear()
 })
 
-/** What page and window have been asked to tell, and not been told to stop telling. */
+/** The listeners that were added to the page and the window and not removed. */
 function watchListeners() {
   const live = new Set<string>()
   const ids = new Map<unknown, number>()
@@ -53,7 +53,7 @@ test.each<[string, () => Store]>([
   ['sealed(indexedDb())', () => sealed(indexedDb({ database }))],
   ['sealed(tabStorage())', () => sealed(tabStorage())],
 ])(
-  'a client over %s that is disposed leaves no connection and no listener, and can be started again [F5.7]',
+  'disposing a client over %s leaves no connection and no listener, and it can be started again [F5.7]',
   async (_what, store) => {
     const live = watchListeners()
     const open = vi.spyOn(indexedDB, 'open')
@@ -69,7 +69,7 @@ test.each<[string, () => Store]>([
       open.mock.results.map(({ value }) => (value as IDBOpenDBRequest).result).filter(isOpen)
     const stop = client.subscribe(() => {})
     const given = client.signIn({
-      // begins, so that a key is made, and is given up
+      // starts a sign-in, so that a key is created, and abandons it
       userAgent: {
         name: 'test',
         begin: redirectUri => ({

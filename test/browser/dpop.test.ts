@@ -21,7 +21,7 @@ const agreeable: UserAgent = {
   }),
 }
 
-/** An authorization server and an API that note the proofs which they are sent. */
+/** An authorization server and an API that record the proofs they receive. */
 function net() {
   const proofs: { url: string; header: { jwk: JsonWebKey }; scheme: string | null }[] = []
   const fetch: typeof globalThis.fetch = async (input, init) => {
@@ -57,7 +57,7 @@ const app = (store: Store, fetch: typeof globalThis.fetch) => {
   return client
 }
 
-/** The keys that are kept, wherever that is. */
+/** The stored keys, wherever they are. */
 async function keptKeys(database: string): Promise<CryptoKeyPair[]> {
   const place = indexedDbKeyValue(database, deviceClock)
   const names = (await place.keys('latchkey ')).filter(name => name.includes(' dpop dpop '))
@@ -77,7 +77,7 @@ describe.each<[string, () => Store, string]>([
   ['tabStorage()', () => tabStorage(), 'latchkey keys'],
   ['sealed(indexedDb())', () => sealed(indexedDb()), 'latchkey keys'],
 ])('over %s', (_name, store, database) => {
-  test('the key cannot be exported, is kept in IndexedDB for the next page, and is gone after sign-out [DP09]', async () => {
+  test('the key cannot be exported, is kept in IndexedDB for the next page, and is deleted at sign-out [DP09]', async () => {
     const { proofs, fetch } = net()
     const place = store()
     await app(place, fetch).signIn()
@@ -98,7 +98,7 @@ describe.each<[string, () => Store, string]>([
   })
 })
 
-test('over memory() nothing of the key is kept outside of this page', async () => {
+test('over memory() nothing of the key is stored outside this page', async () => {
   const { fetch } = net()
   const client = app(memory(), fetch)
   await client.signIn()

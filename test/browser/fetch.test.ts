@@ -5,7 +5,7 @@ import { recordedClient } from '../support/recorded-client.ts'
 
 const { api } = inject('recording')
 
-// what relative URLs of this page are resolved against, for as long as these tests run
+// the base of relative URLs in this page during these tests
 const base = document.createElement('base')
 base.href = `${api}/p/`
 beforeAll(() => document.head.prepend(base))
@@ -22,14 +22,14 @@ fetchContract('fetch of Chromium', () => ({
     const response = await fetch(`${api}/taken?under=${encodeURIComponent(under)}`)
     return (await response.json()) as Recorded[]
   },
-  // streams go out over HTTP/2 only
+  // streams can be sent over HTTP/2 only
   kinds: { streams: false, relative: true, realm: 'all' },
   realm: frame.contentWindow as Window & typeof globalThis,
   shuffles: true,
   seed: inject('seed'),
 }))
 
-test('a call with keepalive and more than half of its quota is replayed, or its 401 is the answer [F3.4]', async () => {
+test('a call with keepalive and more than half of its quota is replayed, or its 401 is returned [F3.4]', async () => {
   const client = await recordedClient([api])
   const body = 'x'.repeat(40 * 1024)
   const response = await client.fetch(`${api}/p/401-once/keepalive`, {
@@ -38,7 +38,7 @@ test('a call with keepalive and more than half of its quota is replayed, or its 
     body,
   })
   client.dispose()
-  // how soon the browser frees the quota is its own matter
+  // the browser decides when it frees the quota
   expect([200, 401]).toContain(response.status)
   expect(await response.text()).toBe(String(response.status))
 })

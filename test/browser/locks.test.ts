@@ -30,10 +30,10 @@ lockContract('leaseLock over IndexedDB', {
   again: () => leaseLock(place(), deviceClock),
 })
 
-describe('webLock, with a holder that takes long', () => {
+describe('webLock with a slow holder', () => {
   const WAIT_MS = 15_000
 
-  /** Several tabs over the real Web Locks, with a clock that is moved by hand. */
+  /** Several tabs over the real Web Locks, with a clock that the test moves. */
   function tabs(manager: LockManager = navigator.locks) {
     const name = `latchkey test ${crypto.randomUUID()}`
     const clock = handClock()
@@ -45,7 +45,7 @@ describe('webLock, with a holder that takes long', () => {
       name,
       entered,
       most: () => most,
-      /** Time passes, and whoever looks at the locks on the way has an answer. */
+      /** Advances the clock and lets every waiting tab query the locks. */
       async pass(ms: number) {
         for (let left = ms; left > 0; left -= 100) {
           clock.advance(100)
@@ -74,13 +74,13 @@ describe('webLock, with a holder that takes long', () => {
     }
   }
 
-  /** A tab that was granted the lock and runs nothing any more. */
+  /** A tab that was granted the lock and no longer runs. */
   const frozenHolder = (name: string) =>
     new Promise<() => void>(held => {
       void navigator.locks.request(name, () => new Promise<void>(held))
     })
 
-  test('a holder that took over from a slow one is waited for, not gone around [F1.1, F1.7]', async () => {
+  test('waits for a holder that took over from a slow one, and does not bypass it [F1.1, F1.7]', async () => {
     const { tab, pass, entered, most } = tabs()
     const first = tab()('first')
     await pass(100)
@@ -99,7 +99,7 @@ describe('webLock, with a holder that takes long', () => {
     expect(most()).toBe(1)
   })
 
-  test('one tab that takes turns with itself is not taken for one that is frozen [F1.1]', async () => {
+  test('does not treat one tab that acquires the lock repeatedly as frozen [F1.1]', async () => {
     const { tab, pass, entered, most } = tabs()
     const busy = tab()
     const turns = ['one', 'two', 'three'].map(busy)
@@ -115,7 +115,7 @@ describe('webLock, with a holder that takes long', () => {
     expect(most()).toBe(1)
   })
 
-  test('a hold that was watched for longer than anybody may hold is gone around, by one at a time [F1.1]', async () => {
+  test('bypasses a holder that exceeded the time limit while being watched, for one tab at a time [F1.1]', async () => {
     const { name, tab, pass, entered, most } = tabs()
     const thaw = await frozenHolder(name)
     const [mine, other] = [tab(), tab()]
@@ -141,7 +141,7 @@ describe('webLock, with a holder that takes long', () => {
     expect(most()).toBe(1)
   })
 
-  test('while a holder stays frozen, whoever went around it need not wait again', async () => {
+  test('needs no second wait after a frozen holder was bypassed once', async () => {
     const { name, tab, pass, entered, most } = tabs()
     const thaw = await frozenHolder(name)
     const mine = tab()
@@ -165,9 +165,9 @@ describe('webLock, with a holder that takes long', () => {
   })
 
   test.each<[string, () => Promise<LockManagerSnapshot>]>([
-    ['is refused', () => Promise.reject(new DOMException('not here', 'SecurityError'))],
-    ['never comes', () => new Promise(() => {})],
-  ])('where the answer who holds the lock %s, the holder is waited for [F1.1]', async (_what, query) => {
+    ['is rejected', () => Promise.reject(new DOMException('not here', 'SecurityError'))],
+    ['never arrives', () => new Promise(() => {})],
+  ])('waits for the holder if the query for held locks %s [F1.1]', async (_what, query) => {
     const request = navigator.locks.request.bind(navigator.locks)
     const { name, tab, pass, entered } = tabs({ request, query } as LockManager)
     const thaw = await frozenHolder(name)

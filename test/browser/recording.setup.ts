@@ -3,16 +3,16 @@ import { type RecordingServer, startRecordingServer } from '../support/recording
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The origin of two servers that write down what pages send. */
+    /** The origin of two servers that record what pages send. */
     recording: { api: string; elsewhere: string }
-    /** What random tests begin with. */
+    /** The seed of random tests. */
     seed: number
   }
 }
 
 let servers: RecordingServer[] = []
 
-/** Pages have no servers of their own: they read back over HTTP what arrived. */
+/** Pages have no servers: they read the recorded requests over HTTP. */
 export async function setup(project: TestProject): Promise<void> {
   const [api, elsewhere] = await Promise.all([startRecordingServer(), startRecordingServer()])
   servers = [api, elsewhere]

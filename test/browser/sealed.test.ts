@@ -40,7 +40,7 @@ keyValueContract('sealed sessionStorage', {
 
 keyValueContract('sealed memory', { create: () => sealed(memory()).keyValue })
 
-/** All that the two databases hold, with the names. */
+/** Everything in the two databases, including names. */
 const contents = async (...names: string[]) => {
   const found: [string, unknown][] = []
   for (const place of names.map(openPlace)) {
@@ -49,7 +49,7 @@ const contents = async (...names: string[]) => {
   return found
 }
 
-test('a value survives a reopen, what is kept of it tells nothing, and its key cannot be exported', async () => {
+test('a value survives a reopen, its stored form reveals nothing, and its key cannot be exported', async () => {
   const [entries, keys] = [newDatabase(), newDatabase()]
   const open = () => sealedKeyValue(openPlace(entries), openPlace(keys))
   const value = { accessToken: 'canary-access', refreshToken: 'canary-refresh' }
@@ -68,7 +68,7 @@ test('a value survives a reopen, what is kept of it tells nothing, and its key c
   expect(await contents(entries, keys)).toEqual([])
 })
 
-/** A client that finds its session in the store, and sends nothing. */
+/** A client that finds its session in the store and sends nothing. */
 const openClient = (database: string) => {
   const { issuer, clientId } = session
   const client = createClient({
@@ -82,7 +82,7 @@ const openClient = (database: string) => {
   return client
 }
 
-test('two clients restore a session from a sealed store, and a sign-out of one ends it for both', async () => {
+test('two clients restore a session from a sealed store, and a sign-out in one ends it for both', async () => {
   const database = newDatabase()
   await storeSession(sealed(indexedDb({ database })))
   const stored = await contents(database)
@@ -101,7 +101,7 @@ test('two clients restore a session from a sealed store, and a sign-out of one e
   await one.signOut()
   await expect.poll(() => other.session.status).toBe('signed-out')
   expect(told.at(-1)).toMatchObject({ status: 'signed-out', reason: 'signed_out' })
-  // why the session is over is sealed with a key of its own; the session's is destroyed
+  // the reason for the end is sealed with its own key; the session's key is destroyed
   expect(await contents(database)).toHaveLength(1)
   expect(await openPlace('latchkey keys').keys(name)).toHaveLength(1)
 

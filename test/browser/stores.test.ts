@@ -32,7 +32,7 @@ keyValueContract('sessionStorage', {
   damage: key => area().setItem(key, '{"word": "gr'),
 })
 
-test('two clients of one page keep their tokens in the same sessionStorage, and neither takes the other for a copy of its tab', async () => {
+test('two clients of one page keep their tokens in the same sessionStorage, and neither mistakes the other for a duplicated tab', async () => {
   const one = tabStorage().keyValue
   await one.update('latchkey one session', () => 'of one')
   const other = tabStorage().keyValue
@@ -42,7 +42,7 @@ test('two clients of one page keep their tokens in the same sessionStorage, and 
   expect(await one.get('latchkey other session')).toBe('of the other')
 })
 
-test('a page whose IndexedDB works holds no lock for its tab: it is kept for Back', async () => {
+test('a page with a working IndexedDB holds no tab lock, so it can be cached for Back', async () => {
   const database = `latchkey test ${crypto.randomUUID()}`
   databases.push(database)
   const { keyValue } = indexedDb({ database })
@@ -54,7 +54,7 @@ test('a page whose IndexedDB works holds no lock for its tab: it is kept for Bac
   expect((await navigator.locks.query()).held).toHaveLength(before ?? 0)
 })
 
-test('a mark in localStorage says of each database that a session is in it, for as long as one is [F2.10]', async () => {
+test('a mark in localStorage for each database says whether it holds a session [F2.10]', async () => {
   const marks = () => Object.keys(localStorage).filter(key => key.startsWith('latchkey one'))
   onTestFinished(() => localStorage.clear())
   const names = ['one', 'two'].map(name => `${name} ${crypto.randomUUID()}`)
@@ -68,12 +68,12 @@ test('a mark in localStorage says of each database that a session is in it, for 
   expect(marks()).toEqual([`latchkey one session in ${names[1]}`])
 })
 
-test('a write that was given up is not stored later, however far it had come', async () => {
+test('an abandoned write is not stored later, however far it had progressed', async () => {
   const database = `latchkey test ${crypto.randomUUID()}`
   databases.push(database)
   const place = indexedDbKeyValue(database, deviceClock)
   await place.update('key', () => 'old')
-  // whatever is written stays uncommitted for as long as somebody asks for more in its transaction
+  // a write stays uncommitted while more requests are made in its transaction
   const { put } = IDBObjectStore.prototype
   let isHeld = true
   let ended = 0
@@ -94,7 +94,7 @@ test('a write that was given up is not stored later, however far it had come', a
   expect(await place.get('key')).toBe('old')
 })
 
-test('a store that is closed leaves no connection and no listener, and the next call opens it again [F5.7]', async () => {
+test('a closed store leaves no connection and no listener, and the next call reopens it [F5.7]', async () => {
   const database = `latchkey test ${crypto.randomUUID()}`
   databases.push(database)
   const closed = vi.spyOn(IDBDatabase.prototype, 'close')
@@ -112,14 +112,14 @@ test('a store that is closed leaves no connection and no listener, and the next 
     expect(freeze(removed)).toHaveLength(round)
     expect(freeze(removed).at(-1)?.[1]).toBe(freeze(added).at(-1)?.[1])
   }
-  // a call that is under way is not lost
+  // a call in progress is not lost
   const writing = store.keyValue.update('latchkey one session', () => 'written')
   store.close?.()
   await writing
   expect(await store.keyValue.get('latchkey one session')).toBe('written')
 })
 
-test('a session in IndexedDB is stored, read and removed without what is loaded later', async () => {
+test('a session in IndexedDB is stored, read and removed without the lazily loaded code', async () => {
   const database = `latchkey test ${crypto.randomUUID()}`
   databases.push(database)
   let loads = 0
@@ -148,7 +148,7 @@ const accounts = () => {
 }
 const KEY = 'latchkey https://id.example.com app'
 
-test('what one database keeps for the way back in sessionStorage is not found by another one [F8.14]', async () => {
+test('data that one database keeps in sessionStorage for the callback is not found by another one [F8.14]', async () => {
   const [work, other] = accounts().map(database => indexedDb({ database }).keyValue)
   await work?.update(`${KEY} transaction lk.1`, () => ({ schema: 1, state: 'lk.1' }))
   expect(Object.keys(area()).some(key => key.includes('lk.1'))).toBe(true)
@@ -158,7 +158,7 @@ test('what one database keeps for the way back in sessionStorage is not found by
   expect(await work?.get(`${KEY} transaction lk.1`)).toEqual({ schema: 1, state: 'lk.1' })
 })
 
-test('two databases that do not work keep their sessions apart in sessionStorage, over a reload too [F8.14]', async () => {
+test('two databases that do not work keep their sessions apart in sessionStorage, also after a reload [F8.14]', async () => {
   const broken = {
     get: () => Promise.reject(new Error()),
     update: () => Promise.reject(new Error()),
@@ -176,7 +176,7 @@ test('two databases that do not work keep their sessions apart in sessionStorage
   expect(await work?.keys(KEY)).toEqual([`${KEY} session`])
 })
 
-test('a client that keeps its session in sessionStorage does not give it to one with a database [F8.14]', async () => {
+test('a client that keeps its session in sessionStorage does not expose it to one with a database [F8.14]', async () => {
   const [database] = accounts()
   await tabStorage().keyValue.update(`${KEY} session`, () => ({ schema: 1, subject: 'alice' }))
   expect(await indexedDb({ database }).keyValue.get(`${KEY} session`)).toBeUndefined()

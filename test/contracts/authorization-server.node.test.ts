@@ -20,7 +20,7 @@ authorizationServerContract('the server of latchkey/testing', async () => {
 authorizationServerContract('oidc-provider', async () => {
   const server = await startAuthorizationServer({ accessTokenSeconds: 3600, dpopNonce: true })
   const api = 'https://api.example.com'
-  /** An API that nobody has to run: the access token that it is sent is looked up at the provider. */
+  /** An API that does not need to run: the provider shows which access token it would receive. */
   const fetch: Fetch = async (input, init) => {
     const request = new Request(input, init)
     if (request.url.startsWith(server.issuer)) return globalThis.fetch(request)

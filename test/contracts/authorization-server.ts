@@ -9,13 +9,13 @@ import { par } from '../../src/par.ts'
 export interface AuthorizationServerSubject {
   /** A public client of it, whose user agrees to everything. */
   readonly options: ClientOptions
-  /** What the client sends with. */
+  /** The fetch that the client sends with. */
   readonly fetch: Fetch
   /** An address of the API. */
   readonly apiUrl: string
-  /** How a resource server shows who it is, in HTTP Basic authentication. */
+  /** The resource server's credentials, with HTTP Basic authentication. */
   readonly credentials: { readonly clientId: string; readonly clientSecret: string }
-  /** Every access token is revoked before its time. Refresh tokens still work. */
+  /** Revokes every access token early. Refresh tokens still work. */
   revokeAccessTokens(): Promise<void>
   close?(): Promise<void>
 }
@@ -24,7 +24,7 @@ interface Stored {
   readonly tokens: { readonly accessToken: string; readonly refreshToken: string }
 }
 
-/** What a client lives through with every authorization server: the real one, and the one of the test kit. */
+/** What a client experiences with every authorization server: the real one, and the one of the test kit. */
 export function authorizationServerContract(
   name: string,
   start: () => Promise<AuthorizationServerSubject>,
@@ -84,14 +84,14 @@ export function authorizationServerContract(
       return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
     }
 
-    test('signs a user in, and its API takes the access token', async () => {
+    test('signs a user in, and its API accepts the access token', async () => {
       const { client, told } = await signedIn()
       expect(client.session).toMatchObject({ status: 'signed-in', claims: { sub: 'alice' } })
       expect((await client.fetch(subject.apiUrl)).status).toBe(200)
       expect(told.map(({ type }) => type)).toContain('session-started')
     })
 
-    test('rotates the refresh token, once for twenty calls whose access token was revoked', async () => {
+    test('rotates the refresh token once for twenty calls whose access token was revoked', async () => {
       const { client, told, stored } = await signedIn()
       const before = await stored()
       await subject.revokeAccessTokens()
@@ -103,7 +103,7 @@ export function authorizationServerContract(
       expect((await stored()).tokens.refreshToken).not.toBe(before.tokens.refreshToken)
     })
 
-    test('ends the whole session when a refresh token comes back that was rotated', async () => {
+    test('ends the whole session when a rotated refresh token is sent again', async () => {
       const { client, stored } = await signedIn()
       const { refreshToken } = (await stored()).tokens
       expect((await refresh(refreshToken)).status).toBe(200)
@@ -114,7 +114,7 @@ export function authorizationServerContract(
       expect(client.session).toEqual({ status: 'signed-out', reason: 'expired' })
     })
 
-    test('no longer takes the tokens of a client that has signed out', async () => {
+    test('no longer accepts the tokens of a client that has signed out', async () => {
       const { client, stored } = await signedIn()
       const { accessToken, refreshToken } = (await stored()).tokens
       expect((await introspect(accessToken)).body).toMatchObject({ active: true, sub: 'alice' })
@@ -123,7 +123,7 @@ export function authorizationServerContract(
       expect((await introspect(accessToken)).body).toEqual({ active: false })
     })
 
-    test('tells nobody about a token who does not show who they are', async () => {
+    test('does not introspect a token for an unauthenticated caller', async () => {
       const { stored } = await signedIn()
       const { accessToken: token } = (await stored()).tokens
       const answer = await post('introspection_endpoint', { token, client_id: 'somebody-else' })
@@ -131,7 +131,7 @@ export function authorizationServerContract(
       expect(await answer.text()).not.toContain('alice')
     })
 
-    test('takes a code once, and only with the verifier of its request', async () => {
+    test("accepts a code once, and only with its request's verifier", async () => {
       let code: Record<string, string> = {}
       const fetch: Fetch = async (input, init) => {
         const request = new Request(input, init)
@@ -146,18 +146,18 @@ export function authorizationServerContract(
       const { client } = await signedIn({ fetch })
       const again = await post('token_endpoint', code)
       expect([again.status, await again.json()]).toMatchObject([400, { error: 'invalid_grant' }])
-      // whoever has the code may be a thief: the session of the first one is over
+      // the second sender may be a thief, so the first one's session ends
       expect((await client.fetch(subject.apiUrl)).status).toBe(401)
       expect(client.session).toEqual({ status: 'signed-out', reason: 'expired' })
     })
 
-    test('takes a pushed authorization request', async () => {
+    test('accepts a pushed authorization request', async () => {
       const { client, told } = await signedIn({ extensions: [par()] })
       expect(client.session.status).toBe('signed-in')
       expect(told.map(({ type }) => type)).toContain('pushed-authorization-response')
     })
 
-    test('binds tokens to a key, asks for a nonce, and rotates only for that key', async () => {
+    test('binds tokens to a key, requires a nonce, and rotates only for that key', async () => {
       const { stored, client } = await signedIn({ extensions: [dpop()] })
       const { accessToken, refreshToken } = (await stored()).tokens
       expect((await introspect(accessToken)).body).toMatchObject({
@@ -176,7 +176,7 @@ export function authorizationServerContract(
       expect(keys.keys[0]).not.toHaveProperty('d')
     })
 
-    test('refuses a grant that it does not know', async () => {
+    test('rejects an unknown grant', async () => {
       const answer = await post('token_endpoint', { grant_type: 'password' })
       expect(answer.status).toBe(400)
       expect(await answer.json()).toMatchObject({ error: expect.stringMatching(/unsupported|unauthorized/) })

@@ -8,15 +8,15 @@ import { pageWorlds } from '../support/bindings/page-world.ts'
  */
 export interface BindingDriver {
   readonly name: string
-  /** The HTML that a server renders of the app, without the marks of the framework. */
+  /** The HTML that a server renders for the app, without the framework's markers. */
   readonly serverHtml?: string
   /** @returns a function that unmounts the app. */
   mount(client: Client, root: HTMLElement): Promise<() => void>
-  /** As `mount`, over `serverHtml` in `root`. */
+  /** Like `mount`, over `serverHtml` in `root`. */
   hydrate?(client: Client, root: HTMLElement): Promise<() => void>
 }
 
-/** What every binding does for an app, in a real page. */
+/** The behaviour of every binding in a real page. */
 export function bindingContract({ name, serverHtml, mount, hydrate }: BindingDriver): void {
   const world = pageWorlds()
   let root: HTMLElement
@@ -42,7 +42,7 @@ export function bindingContract({ name, serverHtml, mount, hydrate }: BindingDri
   }
 
   describe(name, () => {
-    test('shows that nobody is signed in, after one start', async () => {
+    test('shows a signed-out session after one start', async () => {
       const client = world().client()
       await open(client)
       await untilShown('#status', 'signed-out')
@@ -58,7 +58,7 @@ export function bindingContract({ name, serverHtml, mount, hydrate }: BindingDri
       expect(show('#status')).toBe('signed-in')
     })
 
-    test('shows a sign-in and a sign-out of another tab', async () => {
+    test('shows a sign-in and a sign-out in another tab', async () => {
       const w = world()
       await open(w.client())
       await untilShown('#status', 'signed-out')
@@ -69,7 +69,7 @@ export function bindingContract({ name, serverHtml, mount, hydrate }: BindingDri
       expect(show('#user')).toBeUndefined()
     })
 
-    test('keeps nothing of the last user on the screen when another user signs in', async () => {
+    test('shows nothing of the previous user when another user signs in', async () => {
       const w = world()
       const other = await w.signInElsewhere('alice')
       await open(w.client())
@@ -80,7 +80,7 @@ export function bindingContract({ name, serverHtml, mount, hydrate }: BindingDri
       expect(draft().value).toBe('')
     })
 
-    test('keeps what the user has written while tokens are refreshed', async () => {
+    test("keeps the user's input while tokens are refreshed", async () => {
       const w = world()
       await w.signInElsewhere()
       const client = w.client()
@@ -95,7 +95,7 @@ export function bindingContract({ name, serverHtml, mount, hydrate }: BindingDri
       expect(draft().value).toBe('written by alice')
     })
 
-    test('takes the user off the screen when the server ends the session', async () => {
+    test('hides the user when the server ends the session', async () => {
       const w = world()
       await w.signInElsewhere()
       const client = w.client()
@@ -125,7 +125,7 @@ export function bindingContract({ name, serverHtml, mount, hydrate }: BindingDri
       expect(show('#error')).toBe('')
     })
 
-    // a test that is skipped would make a run red
+    // a skipped test would make the run red
     const testHydration = hydrate ? test : () => {}
     testHydration(
       'takes over what a server has rendered, without a mismatch, though somebody is signed in already',

@@ -2,9 +2,9 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { Channel, News } from '../../src/core/ports.ts'
 
 export interface ChannelSubject {
-  /** One end of the channel of that name. */
+  /** One end of the channel with that name. */
   open(name: string): Channel
-  /** Sends something that is not ours over the channel of that name. */
+  /** Sends a foreign message over the channel with that name. */
   postForeign(name: string, message: unknown): void
 }
 
@@ -13,13 +13,13 @@ const PATIENCE = { timeout: 10_000 }
 const ended: News = { type: 'session-ended', sessionId: 'lk.test.1', reason: 'signed_out' }
 const changed: News = { type: 'session-changed' }
 
-/** What every Channel between realms must do. */
+/** Requirements for every Channel between realms. */
 export function channelContract(name: string, { open, postForeign }: ChannelSubject): void {
   describe(`${name} as a Channel`, () => {
     const channels: Channel[] = []
     let channelName = ''
 
-    /** One end, and everything it hears. */
+    /** One end, and every message that it receives. */
     const end = () => {
       channelName ||= `latchkey test ${crypto.randomUUID()}`
       const channel = open(channelName)
@@ -34,7 +34,7 @@ export function channelContract(name: string, { open, postForeign }: ChannelSubj
       for (const channel of channels.splice(0)) channel.close()
     })
 
-    test('the others hear what is posted, in its order; the sender does not', async () => {
+    test('the other ends receive messages in order; the sender receives none', async () => {
       const [sender, one, other] = [end(), end(), end()]
       sender.channel.post(changed)
       sender.channel.post(ended)
@@ -43,7 +43,7 @@ export function channelContract(name: string, { open, postForeign }: ChannelSubj
       expect(sender.heard).toEqual([])
     })
 
-    test('channels of another name hear nothing', async () => {
+    test('channels of another name receive nothing', async () => {
       const [sender, one] = [end(), end()]
       const stranger = open(`${channelName} elsewhere`)
       channels.push(stranger)
@@ -54,7 +54,7 @@ export function channelContract(name: string, { open, postForeign }: ChannelSubj
       expect(heard).toEqual([])
     })
 
-    test('who has closed its end hears nothing more', async () => {
+    test('a closed end receives nothing', async () => {
       const [sender, one, other] = [end(), end(), end()]
       one.channel.close()
       sender.channel.post(changed)
@@ -62,7 +62,7 @@ export function channelContract(name: string, { open, postForeign }: ChannelSubj
       expect(one.heard).toEqual([])
     })
 
-    test('who has stopped to listen hears nothing more', async () => {
+    test('a listener that was removed receives nothing', async () => {
       const [sender, one] = [end(), end()]
       const heard: News[] = []
       one.channel.listen(news => heard.push(news))()
@@ -71,7 +71,7 @@ export function channelContract(name: string, { open, postForeign }: ChannelSubj
       expect(heard).toEqual([])
     })
 
-    test('messages that are not ours are ignored', async () => {
+    test('foreign messages are ignored', async () => {
       const [sender, one] = [end(), end()]
       const foreign = [
         null,
@@ -89,7 +89,7 @@ export function channelContract(name: string, { open, postForeign }: ChannelSubj
       await expect.poll(() => one.heard, PATIENCE).toEqual([ended])
     })
 
-    test('closing twice and posting after that do no harm', () => {
+    test('closing twice and posting afterwards does no harm', () => {
       const { channel } = end()
       channel.close()
       expect(() => {

@@ -20,7 +20,7 @@ const newPath = () => {
   return path
 }
 
-/** A keychain in memory, which can be locked. */
+/** A keychain in memory that can be locked. */
 function entryInMemory() {
   const state = { secret: null as string | null, isLocked: false, isDenied: false }
   const entry: KeychainEntry = {
@@ -51,7 +51,7 @@ lockContract('keychain()', {
 })
 
 describe('file() with encryptionKey', () => {
-  test('no value can be read in the file, and the key may be replaced', async () => {
+  test('the file contains no readable value, and the key can be replaced', async () => {
     const old = file(newPath(), { encryptionKey })
     await old.keyValue.update('a session', () => ({ refreshToken: 'a-secret' }))
     expect(readFileSync(path, 'utf8')).not.toContain('a-secret')
@@ -67,14 +67,14 @@ describe('file() with encryptionKey', () => {
     })
   })
 
-  test('a key that is not 32 bytes is refused at once', () => {
+  test('a key that is not 32 bytes is rejected immediately', () => {
     for (const wrong of ['password', '', randomBytes(16), []])
       expect(() => file('x.json', { encryptionKey: wrong })).toThrow(ConfigurationError)
   })
 })
 
 describe('keychain()', () => {
-  test('keeps a key in the keychain, and only what is encrypted with it in the file', async () => {
+  test('stores a key in the keychain, and only data encrypted with it in the file', async () => {
     const { state, entry } = entryInMemory()
     const own = newPath()
     const both = [1, 2].map(() => keychain('test', { path: own, entry }))
@@ -85,7 +85,7 @@ describe('keychain()', () => {
     expect(readFileSync(own, 'utf8')).not.toContain(state.secret as string)
   })
 
-  test('a keychain that is locked, denied or emptied rejects, and nothing is lost', async () => {
+  test('a keychain that is locked, denied or emptied rejects, and no data is lost', async () => {
     const { state, entry } = entryInMemory()
     const open = () => keychain('test', { path, entry }).keyValue
     newPath()
@@ -101,7 +101,7 @@ describe('keychain()', () => {
     expect(await denied.get('a session')).toBe('kept')
   })
 
-  test('a program without a name is refused', () => {
+  test('a program without a name is rejected', () => {
     expect(() => keychain('')).toThrow(ConfigurationError)
   })
 })
@@ -116,13 +116,13 @@ const run = (path: string, work: string, env: Record<string, string> = {}) =>
     env: { HOME: newFolder(), ...env },
   })
 
-test('without a keychain the error names file(), in words that help', async () => {
+test('without a keychain the error recommends file()', async () => {
   const work = `await keyValue.get('a').catch(({ code, message }) => console.log(code, message))`
   const { output } = await run(newPath(), work, { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nowhere' })
   expect(output).toMatch(/ERR_STORAGE The keychain of this system cannot be used .*file\(\)/)
 })
 
-// without it there are no such tests, rather than skipped ones
+// elsewhere the tests do not exist, instead of being skipped
 const whereFound = hasSecretService() ? describe : () => {}
 whereFound('with a real Secret Service', () => {
   test('two processes share a session whose key is in the keychain', async () => {

@@ -7,24 +7,24 @@ import { firstAuthorization, type RecordedClient, recordedClient } from '../supp
 
 export interface FetchPlace {
   readonly origin: string
-  /** Takes away and answers what the recording server has under a path. */
+  /** Removes and returns the requests that the recording server received under a path. */
   take(under: string): Promise<Recorded[]> | Recorded[]
   readonly kinds: Omit<CallKinds, 'anything'>
   readonly seed: number
-  /** Makes what another realm would. */
+  /** Creates the values that another realm would. */
   readonly realm: Realm
-  /** Whether fetch sends headers in an order of its own, which one more changes: Chromium keeps them in a hash table. */
+  /** Whether fetch sends headers in an order that an additional header changes: Chromium keeps them in a hash table. */
   readonly shuffles: boolean
 }
 
-/** How many calls are under way at once, and how often. */
+/** The number of simultaneous calls, and of rounds. */
 const AT_ONCE = 8
 const ROUNDS = { compared: 280, replayed: 160 }
 const LEAST = 1000
 
 let lastFolder = 0
 
-/** How a call ended. */
+/** The result of a call. */
 const endOf = (call: BuiltCall, fetch: typeof globalThis.fetch) =>
   (fetch as (...args: BuiltCall['args']) => Promise<Response>)(...call.args).then(
     async ({ status, type, redirected, url, body }) => {
@@ -37,7 +37,7 @@ const endOf = (call: BuiltCall, fetch: typeof globalThis.fetch) =>
     }),
   )
 
-/** How a call ended, and what of it can be seen from outside: before, at once, and afterwards. */
+/** The result of a call and its visible effects: before, immediately, and afterwards. */
 async function outcomeOf(call: BuiltCall, fetch: typeof globalThis.fetch, twice: boolean | undefined) {
   const before = call.look()
   const end = endOf(call, fetch)
@@ -45,24 +45,24 @@ async function outcomeOf(call: BuiltCall, fetch: typeof globalThis.fetch, twice:
   const second = twice ? await Promise.all([end, endOf(call, fetch)]) : undefined
   call.meddle()
   const ends = second ?? [await end]
-  // fetch stops at the first thing that it refuses
+  // fetch stops at the first invalid value
   const reads = ends.some(one => 'rejected' in one) ? undefined : call.reads
   return { end: ends[0], ends, before, atOnce, reads, dispatched: call.dispatched.times }
 }
 
-/** All of a request but the one header. */
+/** A request without its Authorization header. */
 const essence = ({ headers, ...rest }: Recorded, shuffles: boolean) => {
   const others = headers.filter(([name]) => name !== 'authorization')
   return { ...rest, headers: shuffles ? others.map(String).sort() : others }
 }
 
-/** What came, by call. */
+/** The received requests, by call. */
 const byPath = (records: Recorded[], folder: string, count: number) =>
   Array.from({ length: count }, (_, index) =>
     records.filter(({ url }) => url.startsWith(`${folder}${index}/`)),
   )
 
-/** `client.fetch` against `fetch` itself, on a real server. The same suite for every runtime. */
+/** Compares `client.fetch` with `fetch` itself on a real server. The same suite runs in every runtime. */
 export function fetchContract(name: string, open: () => Promise<FetchPlace> | FetchPlace) {
   describe(name, () => {
     let place: FetchPlace
@@ -70,7 +70,7 @@ export function fetchContract(name: string, open: () => Promise<FetchPlace> | Fe
 
     beforeAll(async () => {
       place = await open()
-      await (await fetch(place.origin)).text() // from here on the connection and undici's dispatcher are there
+      await (await fetch(place.origin)).text() // opens the connection and loads undici's dispatcher
     })
     afterAll(() => client?.dispose())
 
@@ -80,7 +80,7 @@ export function fetchContract(name: string, open: () => Promise<FetchPlace> | Fe
       return client
     }
 
-    /** Checks the property for rounds of calls; each round goes out at once. */
+    /** Checks the property for rounds of calls. Each round is sent at once. */
     const check = async (anything: boolean, numRuns: number, holds: (specs: CallSpec[]) => Promise<void>) => {
       console.log(`fetch contract, ${name}: seed ${place.seed}`)
       const calls = fc.tuple(
@@ -102,7 +102,7 @@ export function fetchContract(name: string, open: () => Promise<FetchPlace> | Fe
       return { ends, records: byPath(await place.take(folder), folder, specs.length) }
     }
 
-    test('client.fetch sends what fetch sends and ends as fetch ends, whatever it is called with [F3.1, F3.2, F3.3, F3.5, F3.7, F3.8, F3.10]', {
+    test('client.fetch sends what fetch sends and settles as fetch settles, for any arguments [F3.1, F3.2, F3.3, F3.5, F3.7, F3.8, F3.10]', {
       timeout: 120_000,
     }, async () => {
       const { fetch: clientFetch } = await connect()
@@ -114,15 +114,15 @@ export function fetchContract(name: string, open: () => Promise<FetchPlace> | Fe
         const ours = await send(specs, folder, clientFetch)
         expect(ours.ends).toEqual(bare.ends)
         for (const [index, sent] of bare.records.entries()) {
-          // what is aborted on its way may have arrived or not
+          // an aborted request may have arrived or not
           if (specs[index]?.init?.signal === 'aborted at once') continue
           const arrived = ours.records[index] as Recorded[]
-          // of two at once, either may arrive first
+          // of two simultaneous calls, either may arrive first
           const [expected, actual] = [sent, arrived].map(list =>
             list.map(each => JSON.stringify(essence(each, place.shuffles))).sort(),
           )
           expect({ ...specs[index], arrived: actual }).toEqual({ ...specs[index], arrived: expected })
-          // where requests are `no-cors`, no such header may be added
+          // no such header may be added to `no-cors` requests
           const bearer = specs[index]?.init?.others?.mode === 'no-cors' ? [] : [firstAuthorization]
           for (const one of arrived) expect(authorizationOf(one)).toEqual(bearer)
           if (!bare.ends[index]) continue
@@ -137,7 +137,7 @@ export function fetchContract(name: string, open: () => Promise<FetchPlace> | Fe
       expect(client.refreshes()).toBe(0)
     })
 
-    test('what a 401 makes it send again is what it sent, byte for byte, but for the token [RQ09, RQ18]', {
+    test('a replay after a 401 sends the same request, byte for byte, except for the token [RQ09, RQ18]', {
       timeout: 120_000,
     }, async () => {
       const { fetch: clientFetch } = await connect()
@@ -177,7 +177,7 @@ export function fetchContract(name: string, open: () => Promise<FetchPlace> | Fe
       expect(once > 10).toBe(place.kinds.streams)
     })
 
-    test('what init holds that only one runtime knows reaches it as the very same thing', async () => {
+    test('a runtime-specific member of init is passed on as the same object', async () => {
       const seen: unknown[] = []
       const { fetch: clientFetch, dispose } = await recordedClient([place.origin], {
         async fetch(_input, init) {

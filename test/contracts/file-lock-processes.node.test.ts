@@ -10,8 +10,8 @@ import { tempFolders } from '../support/temp-folder.ts'
 const tempFolder = tempFolders()
 const start = children()
 
-describe('the file lock among processes', () => {
-  test('a lock that another process holds is not to be had until it lets go', async () => {
+describe('the file lock between processes', () => {
+  test('a lock that another process holds cannot be acquired until it is released', async () => {
     const folder = tempFolder()
     const lock = fileLock(folder, deviceClock)
     const holder = start('hold-lock', folder, 'name')
@@ -24,7 +24,7 @@ describe('the file lock among processes', () => {
     expect(await holder.ended).toBe(0)
   })
 
-  test('the lock of a process that was killed is taken over within a second', async () => {
+  test('the lock of a killed process is taken over within a second', async () => {
     const folder = tempFolder()
     const lock = fileLock(folder, deviceClock)
     const holder = start('hold-lock', folder, 'name')
@@ -36,7 +36,7 @@ describe('the file lock among processes', () => {
 
   test('a frozen process keeps its lock until it is stale, and does no harm when it thaws [RF08]', async () => {
     const folder = tempFolder()
-    const hurried = () => performance.now() * 20 // watched for a lease in a part of its time
+    const hurried = () => performance.now() * 20 // watches a whole lease in less time
     const holder = start('hold-lock', folder, 'name')
     await holder.says('held')
     holder.kill('SIGSTOP')
@@ -59,7 +59,7 @@ describe('the file lock among processes', () => {
     )
     await expect.poll(() => entered, { timeout: 10_000 }).toBe(true)
 
-    // thawed, it lets go of what is no longer its own: nobody else may come in by that
+    // thawed, it releases a lock that it no longer owns: this must not let another process in
     holder.process.stdin?.write('let go\n')
     holder.kill('SIGCONT')
     expect(await holder.ended).toBe(0)
@@ -71,7 +71,7 @@ describe('the file lock among processes', () => {
     expect(await fileLock(folder, deviceClock).run('name', async () => 'free', 1000)).toBe('free')
   })
 
-  test('six processes that are killed now and then lose no increment, and are never two at once', {
+  test('six processes that are killed at random lose no increment and never hold the lock together', {
     timeout: 90_000,
   }, async () => {
     const folder = tempFolder()
@@ -93,11 +93,11 @@ describe('the file lock among processes', () => {
 
     const dead = killed.map(({ pid }) => `met ${pid}`)
     const met = all.flatMap(child => child.lines()).filter(line => line.startsWith('met '))
-    // whoever was met inside had been killed there
+    // a process found inside had been killed there
     expect(met.filter(line => !dead.includes(line))).toEqual([])
     const told = all.reduce((sum, child) => sum + added(child), 0)
     const counted = Number(readFileSync(join(folder, 'counter'), 'utf8'))
-    // one that was killed between its write and its word has added without saying so
+    // a process killed between its write and its message has added without reporting it
     expect(counted).toBeGreaterThanOrEqual(told)
     expect(counted).toBeLessThanOrEqual(told + killed.length)
     expect(told).toBeGreaterThanOrEqual(3 * times)

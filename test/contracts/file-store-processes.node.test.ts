@@ -10,8 +10,8 @@ const start = children()
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
 const addOne = (stored: unknown) => ((stored as number | undefined) ?? 0) + 1
 
-describe('the file store among processes', () => {
-  test('four processes with fifty updates each lose none, and the file is whole and private at every moment [ST07]', {
+describe('the file store between processes', () => {
+  test('four processes with fifty updates each lose none, and the file is always complete and private [ST07]', {
     timeout: 90_000,
   }, async () => {
     const path = join(tempFolder(), 'state', 'tokens.json')
@@ -40,7 +40,7 @@ describe('the file store among processes', () => {
     expect(readdirSync(dirname(path)).filter(name => name.endsWith('.tmp'))).toEqual([])
   })
 
-  test('processes that are killed in the middle of their writing leave a whole file behind', {
+  test('processes that are killed during a write leave a complete file behind', {
     timeout: 60_000,
   }, async () => {
     const path = join(tempFolder(), 'tokens.json')
@@ -62,7 +62,7 @@ describe('the file store among processes', () => {
 })
 
 describe('the file of the file store', () => {
-  test('and its lock folder are nobody else to read [ST07]', async () => {
+  test('and its lock folder cannot be read by other users [ST07]', async () => {
     const path = join(tempFolder(), 'deep', 'er', 'tokens.json')
     await file(path).keyValue.update('key', () => 'value')
     expect(modeOf(path)).toBe('600')
@@ -74,11 +74,11 @@ describe('the file of the file store', () => {
     ['empty', ''],
     ['cut off', '{"key": {"acce'],
     ['binary', '\u0000\u0001\uffff'],
-    ['a list', '["key"]'],
+    ['an array', '["key"]'],
     ['a number', '42'],
     ['null', 'null'],
     ['of another program', '<plist version="1.0"></plist>'],
-  ])('reads as nothing when it is %s, and is replaced by the next write [ST03]', async (_what, content) => {
+  ])('reads as empty if it is %s, and is replaced by the next write [ST03]', async (_what, content) => {
     const path = join(tempFolder(), 'tokens.json')
     writeFileSync(path, content)
     const { keyValue } = file(path)
@@ -88,14 +88,14 @@ describe('the file of the file store', () => {
     expect(await keyValue.get('key')).toEqual({ found: true })
   })
 
-  test('is private after a write even where it was open to others before [ST07]', async () => {
+  test('is private after a write even if it was readable by others before [ST07]', async () => {
     const path = join(tempFolder(), 'tokens.json')
     writeFileSync(path, '{}', { mode: 0o644 })
     await file(path).keyValue.update('key', () => 'value')
     expect(modeOf(path)).toBe('600')
   })
 
-  test('a symbolic link in its place is refused, and what it points to stays as it was [ST07]', async () => {
+  test('a symbolic link in its place is rejected, and the target is unchanged [ST07]', async () => {
     const folder = tempFolder()
     const [real, path] = [join(folder, 'real.json'), join(folder, 'tokens.json')]
     writeFileSync(real, '{"key": "planted"}')
@@ -115,8 +115,8 @@ describe('the file of the file store', () => {
     expect(readFileSync(real, 'utf8')).toBe('{"key": "planted"}')
   })
 
-  // only root can make a file of another owner
-  test.runIf(process.getuid?.() === 0)('a file of another user is refused [ST07]', async () => {
+  // only root can create a file with another owner
+  test.runIf(process.getuid?.() === 0)('a file of another user is rejected [ST07]', async () => {
     const path = join(tempFolder(), 'tokens.json')
     writeFileSync(path, '{"key": "planted"}')
     chownSync(path, 12345, 12345)
@@ -127,7 +127,7 @@ describe('the file of the file store', () => {
     expect(readFileSync(path, 'utf8')).toBe('{"key": "planted"}')
   })
 
-  test('a folder in its place is an error that says so, not a signed-out user [F5.3]', async () => {
+  test('a folder in its place causes an error that says so, not a signed-out session [F5.3]', async () => {
     const { keyValue } = file(tempFolder())
     await expect(keyValue.get('key')).rejects.toMatchObject({ code: 'ERR_STORAGE' })
   })

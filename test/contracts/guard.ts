@@ -2,29 +2,29 @@ import type { Client } from 'latchkey'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type PageWorld, pageWorlds } from '../support/bindings/page-world.ts'
 
-/** An app of one router that is shown. */
+/** A visible app of one router. */
 export interface GuardedApp {
-  /** Follows a link of the app. */
+  /** Follows a link in the app. */
   go(path: string): unknown
   close(): void
 }
 
-/** How guards of an app are set up. */
+/** Options for an app's guards. */
 export interface GuardSetUp {
   readonly signedOutPath: string
   readonly beginSignIn?: boolean
 }
 
 /**
- * An app of one router, in the page's address bar. Its pages show `#page`: `home` at `/`, `welcome` at `/welcome`, and at
- * `/notes`, which is guarded, `notes`. `/callback` is the redirect URI.
+ * An app of one router that uses the page's address bar. Its pages show `#page`: `home` at `/`, `welcome` at `/welcome`, and
+ * `notes` at the guarded `/notes`. `/callback` is the redirect URI.
  */
 export interface RouterDriver {
   readonly name: string
   open(client: Client, root: HTMLElement, guard: GuardSetUp): Promise<GuardedApp>
 }
 
-/** What the guards of every router do, in a real page. */
+/** The behaviour of every router's guards in a real page. */
 export function guardContract({ name, open }: RouterDriver): void {
   const world = pageWorlds()
   let root: HTMLElement
@@ -50,7 +50,7 @@ export function guardContract({ name, open }: RouterDriver): void {
     await expect.poll(() => [page(), location.pathname]).toEqual(['welcome', '/welcome'])
     expect(new URLSearchParams(location.search).get('returnTo')).toBe(returnTo)
   }
-  /** Loads the page at `path`, or where the address bar is. */
+  /** Loads the page at `path`, or at the current address. */
   const load = async (w: PageWorld, path?: string, guard: Partial<GuardSetUp> = {}, client = w.client()) => {
     closeApps()
     if (path !== undefined) w.show(path)
@@ -59,14 +59,14 @@ export function guardContract({ name, open }: RouterDriver): void {
     return { app, client }
   }
 
-  /** The page that left is gone before the user comes back. */
+  /** Unloads the page that left before the user returns. */
   const comeBack = (w: PageWorld, error?: string) => {
     closeApps()
     w.comeBack(error)
   }
 
   describe(name, () => {
-    test('a user whose access token has expired sees a guarded page, and nothing is asked of the server first', async () => {
+    test('a user whose access token has expired sees a guarded page without waiting for the server', async () => {
       const w = world()
       await w.signInElsewhere()
       w.clock.advance(400_000)
@@ -76,7 +76,7 @@ export function guardContract({ name, open }: RouterDriver): void {
       expect(w.departures).toEqual([])
     })
 
-    test('a guarded page begins a sign-in, and the user comes back to it', async () => {
+    test('a guarded page starts a sign-in, and the user returns to it', async () => {
       const w = world()
       await load(w, '/notes?x=1')
       await expect.poll(() => w.departures.length).toBe(1)
@@ -88,7 +88,7 @@ export function guardContract({ name, open }: RouterDriver): void {
       expect(w.departures).toHaveLength(1)
     })
 
-    test('an open page begins nothing; the link to a guarded page does', async () => {
+    test('an open page starts no sign-in; the link to a guarded page does', async () => {
       const w = world()
       const { app } = await load(w, '/')
       await untilPage('home')
@@ -100,7 +100,7 @@ export function guardContract({ name, open }: RouterDriver): void {
       expect(address()).toBe('/notes?x=1')
     })
 
-    test('a user who cancels the sign-in is asked, and not sent away again', async () => {
+    test('a user who cancels the sign-in is asked, and not redirected again', async () => {
       const w = world()
       await load(w, '/notes?x=1')
       await expect.poll(() => w.departures.length).toBe(1)
@@ -114,7 +114,7 @@ export function guardContract({ name, open }: RouterDriver): void {
       expect(w.departures).toHaveLength(1)
     })
 
-    test('a user who signed out is asked, and not sent away', async () => {
+    test('a user who signed out is asked, and not redirected', async () => {
       const w = world()
       const other = await w.signInElsewhere()
       await other.signOut()
@@ -123,14 +123,14 @@ export function guardContract({ name, open }: RouterDriver): void {
       expect(w.departures).toEqual([])
     })
 
-    test('a guard that may not begin a sign-in asks the user', async () => {
+    test('a guard that may not start a sign-in asks the user', async () => {
       const w = world()
       await load(w, '/notes?x=1', { beginSignIn: false })
       await untilWelcome()
       expect(w.departures).toEqual([])
     })
 
-    test('a guarded page leaves the screen when its user signs out in another tab', async () => {
+    test('a guarded page is hidden when its user signs out in another tab', async () => {
       const w = world()
       const other = await w.signInElsewhere()
       await load(w, '/notes?x=1')
@@ -140,7 +140,7 @@ export function guardContract({ name, open }: RouterDriver): void {
       expect(w.departures).toEqual([])
     })
 
-    test('a guarded page leaves the screen when the server ends the session, and the user decides about the next', async () => {
+    test('a guarded page is hidden when the server ends the session, and the user decides about the next', async () => {
       const w = world()
       await w.signInElsewhere()
       const { app, client } = await load(w, '/notes?x=1')
@@ -163,7 +163,7 @@ export function guardContract({ name, open }: RouterDriver): void {
       await untilPage('notes')
     })
 
-    test('without a connection nobody is sent away, and the next try begins the sign-in', async () => {
+    test('without a connection the page does not leave, and the next attempt starts the sign-in', async () => {
       const w = world()
       w.setOffline(true)
       const { app } = await load(w, '/')
@@ -179,7 +179,7 @@ export function guardContract({ name, open }: RouterDriver): void {
       await expect.poll(() => w.departures.length).toBe(1)
     })
 
-    test('a signed-out page that is guarded does not lead to itself for ever', async () => {
+    test('a guarded signed-out page does not redirect to itself endlessly', async () => {
       const w = world()
       const other = await w.signInElsewhere()
       await other.signOut()

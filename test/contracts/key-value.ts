@@ -2,20 +2,20 @@ import { describe, expect, test } from 'vitest'
 import type { KeyValue } from '../../src/core/ports.ts'
 
 export interface KeyValueSubject {
-  /** A place that nobody has used yet. */
+  /** A new, unused place. */
   create(): KeyValue | Promise<KeyValue>
-  /** A second instance over the place that `create` made last, where such a place can be shared. */
+  /** A second instance over the latest place from `create`, if such a place can be shared. */
   again?: () => KeyValue | Promise<KeyValue>
-  /** Puts something there that is no value, where the place is reachable by others; `key` is the key in question. */
+  /** Stores something that is not a value, if other code can reach the place; `key` is the key in question. */
   damage?: (key: string) => void | Promise<void>
 }
 
 const text = { word: 'grüß', list: [1, { deep: true }], none: null, empty: '', number: -0.5 }
 
-/** What every KeyValue must do. */
+/** Requirements for every KeyValue. */
 export function keyValueContract(name: string, { create, again, damage }: KeyValueSubject): void {
   describe(`${name} as a KeyValue`, () => {
-    test('what was never stored is undefined, and there are no keys', async () => {
+    test('a key that was never stored is undefined, and there are no keys', async () => {
       const place = await create()
       expect(await place.get('absent')).toBeUndefined()
       expect(await place.get('__proto__')).toBeUndefined()
@@ -25,23 +25,23 @@ export function keyValueContract(name: string, { create, again, damage }: KeyVal
 
     test.each([
       ['an object', text],
-      ['a list', [1, 'two', null]],
-      ['a text', 'one'],
+      ['an array', [1, 'two', null]],
+      ['a string', 'one'],
       ['zero', 0],
       ['false', false],
-    ])('%s comes back as it was stored', async (_what, value) => {
+    ])('%s is read as it was stored', async (_what, value) => {
       const place = await create()
       await place.update('key', () => value)
       expect(await place.get('key')).toEqual(value)
     })
 
-    test('an update sees what is stored and stores what it returns', async () => {
+    test('an update receives the stored value and stores what it returns', async () => {
       const place = await create()
       const seen: unknown[] = []
       for (const next of ['first', 'second']) {
         let shown: unknown
         await place.update('key', stored => {
-          shown = stored // may be asked more than once: the last time is what counts
+          shown = stored // the callback may run more than once: the last run counts
           return next
         })
         seen.push(shown)
@@ -60,14 +60,14 @@ export function keyValueContract(name: string, { create, again, damage }: KeyVal
       expect(await place.keys('')).toEqual([])
     })
 
-    test('an update that returns what is stored leaves it as it is', async () => {
+    test('an update that returns the stored value leaves it unchanged', async () => {
       const place = await create()
       await place.update('key', () => text)
       await place.update('key', stored => stored)
       expect(await place.get('key')).toEqual(text)
     })
 
-    test('an update that throws rejects, changes nothing and is not in the way of the next', async () => {
+    test('an update that throws rejects, changes nothing and does not block the next', async () => {
       const place = await create()
       await place.update('key', () => 'kept')
       const failed = place.update('key', () => {
@@ -79,21 +79,21 @@ export function keyValueContract(name: string, { create, again, damage }: KeyVal
       expect(await place.get('key')).toBe('next')
     })
 
-    test('updates of one key by many callers at once lose none', async () => {
+    test('simultaneous updates of one key by many callers lose none', async () => {
       const place = await create()
       const addOne = (stored: unknown) => ((stored as number | undefined) ?? 0) + 1
       await Promise.all(Array.from({ length: 25 }, () => place.update('counter', addOne)))
       expect(await place.get('counter')).toBe(25)
     })
 
-    test('updates of other keys at the same time lose none', async () => {
+    test('simultaneous updates of different keys lose none', async () => {
       const place = await create()
       const keys = Array.from({ length: 10 }, (_, index) => `key ${index}`)
       await Promise.all(keys.map(key => place.update(key, () => key)))
       expect(await Promise.all(keys.map(key => place.get(key)))).toEqual(keys)
     })
 
-    test('keys() tells those that begin with a prefix and no others', async () => {
+    test('keys() returns only keys that begin with a prefix', async () => {
       const place = await create()
       for (const key of ['a 1', 'a 2', 'b 1', 'a', 'xa 1']) await place.update(key, () => 'value')
       expect((await place.keys('a ')).sort()).toEqual(['a 1', 'a 2'])
@@ -101,7 +101,7 @@ export function keyValueContract(name: string, { create, again, damage }: KeyVal
       expect(await place.keys('a .*')).toEqual([])
     })
 
-    test('keys which look like members of an object are keys like any other', async () => {
+    test('keys that look like members of an object are ordinary keys', async () => {
       const place = await create()
       for (const key of ['__proto__', 'constructor', 'length', 'getItem']) {
         await place.update(key, () => ({ stored: key }))
@@ -111,7 +111,7 @@ export function keyValueContract(name: string, { create, again, damage }: KeyVal
     })
 
     if (again) {
-      test('two instances over the same place see each other write', async () => {
+      test("two instances over the same place see each other's writes", async () => {
         const one = await create()
         const other = await again()
         await one.update('key', () => 'by one')
@@ -122,7 +122,7 @@ export function keyValueContract(name: string, { create, again, damage }: KeyVal
         expect(await one.get('key')).toBeUndefined()
       })
 
-      test('updates through two instances at once lose none', async () => {
+      test('simultaneous updates through two instances lose none', async () => {
         const both = [await create(), await again()]
         const addOne = (stored: unknown) => ((stored as number | undefined) ?? 0) + 1
         const turns = Array.from({ length: 10 }, () => both.map(place => place.update('counter', addOne)))
@@ -132,7 +132,7 @@ export function keyValueContract(name: string, { create, again, damage }: KeyVal
     }
 
     if (damage) {
-      test('what somebody else has damaged reads as nothing and can be written again', async () => {
+      test('an entry that other code has damaged reads as undefined and can be written again', async () => {
         const place = await create()
         await place.update('key', () => text)
         await damage('key')

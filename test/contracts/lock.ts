@@ -3,16 +3,16 @@ import type { Lock } from '../../src/core/ports.ts'
 import { LockTimeoutError } from '../../src/errors.ts'
 
 export interface LockSubject {
-  /** A lock that nobody has used yet. */
+  /** A new, unused lock. */
   create(): Lock | Promise<Lock>
-  /** A second instance that has to exclude the one which `create` made last, where that can be. */
+  /** A second instance that must exclude the latest one from `create`, if possible. */
   again?: () => Lock | Promise<Lock>
 }
 
-/** More than any test here waits for a lock that it gets. */
+/** Longer than any test here waits for a lock that it gets. */
 const PATIENCE_MS = 15_000
 
-/** A promise and how to settle it. */
+/** A promise and the functions that settle it. */
 function gate() {
   let open = () => {}
   const opened = new Promise<void>(resolve => {
@@ -21,10 +21,10 @@ function gate() {
   return { open, opened }
 }
 
-/** Lets everything else that is ready run. */
+/** Lets all other ready tasks run. */
 const turn = () => new Promise<void>(resolve => setTimeout(resolve, 0))
 
-/** Counts who is inside. */
+/** Counts the holders of the lock. */
 function room() {
   let inside = 0
   const seen = { most: 0, visits: 0 }
@@ -37,22 +37,22 @@ function room() {
   return { seen, visit }
 }
 
-/** What every Lock must do. */
+/** Requirements for every Lock. */
 export function lockContract(name: string, { create, again }: LockSubject): void {
   describe(`${name} as a Lock`, () => {
-    test('of twenty runners each gets its turn, and never two at once', async () => {
+    test('twenty callers each get the lock, and never two at once', async () => {
       const lock = await create()
       const { seen, visit } = room()
       await Promise.all(Array.from({ length: 20 }, () => lock.run('name', visit, PATIENCE_MS)))
       expect(seen).toEqual({ most: 1, visits: 20 })
     })
 
-    test('passes the result of the work through', async () => {
+    test('returns the result of the work', async () => {
       const lock = await create()
       expect(await lock.run('name', async () => 'result', PATIENCE_MS)).toBe('result')
     })
 
-    test('passes the rejection of the work through, and lets go', async () => {
+    test('rejects with the error of the work, and releases the lock', async () => {
       const lock = await create()
       const failure = new RangeError('mine')
       const failed = lock.run('name', () => Promise.reject(failure), PATIENCE_MS)
@@ -69,7 +69,7 @@ export function lockContract(name: string, { create, again }: LockSubject): void
       await holder
     })
 
-    test('names with any characters are names', async () => {
+    test('names may contain any characters', async () => {
       const lock = await create()
       const { open, opened } = gate()
       const odd = 'latchkey https://id.example.com/a?b%2F..\\ "c" -x'
@@ -79,7 +79,7 @@ export function lockContract(name: string, { create, again }: LockSubject): void
       await holder
     })
 
-    test('who has waited long enough gives up, and its work is not run later', async () => {
+    test('a caller that has waited long enough gives up, and its work does not run later', async () => {
       const lock = await create()
       const { open, opened } = gate()
       const began = gate()
@@ -110,7 +110,7 @@ export function lockContract(name: string, { create, again }: LockSubject): void
       expect(ran).toBe(false)
     })
 
-    test('one that gave up is not in the way of those who still wait', async () => {
+    test('a caller that gave up does not block the other waiting callers', async () => {
       const lock = await create()
       const { open, opened } = gate()
       const began = gate()
@@ -140,7 +140,7 @@ export function lockContract(name: string, { create, again }: LockSubject): void
         expect(seen).toEqual({ most: 1, visits: 20 })
       })
 
-      test('a second instance gives up while the first never lets go', async () => {
+      test('a second instance gives up while the first never releases the lock', async () => {
         const lock = await create()
         const other = await again()
         const { open, opened } = gate()

@@ -16,7 +16,7 @@ import { lockContract } from './lock.ts'
 const encryptionKey = '1'.repeat(64)
 let made = 0
 
-test('what is no connection, no namespace or no key is refused at once', () => {
+test('an invalid connection, namespace or key is rejected immediately', () => {
   const connection = { evaluate: async () => null }
   expect(() => redis({} as never)).toThrow(ConfigurationError)
   expect(() => redis(undefined as never)).toThrow(/ioredis/)
@@ -41,7 +41,7 @@ test('all keys of a store have one hash tag, so that a cluster keeps them on one
   for (const key of keys) expect(key).toMatch(/^\{latchkey\}:/)
 })
 
-// without it there are no such tests, rather than skipped ones
+// elsewhere the tests do not exist, instead of being skipped
 const whereFound = findRedisServer() ? describe : () => {}
 whereFound('with a real server', () => {
   let server: RedisServer
@@ -106,7 +106,7 @@ whereFound('with a real server', () => {
       }
     }
 
-    test('what is stored is encrypted with the key of the app, and a key can be replaced', async () => {
+    test("stored data is encrypted with the app's key, and a key can be replaced", async () => {
       const { store, again, namespace } = await fresh({ encryptionKey })
       await store.keyValue.update('latchkey a session', () => ({ refreshToken: 'a-secret' }))
       const raw = String(await server.command('GET', `{${namespace}}:value:latchkey a session`))
@@ -120,7 +120,7 @@ whereFound('with a real server', () => {
       expect(await only.get('latchkey a session')).toEqual({ refreshToken: 'a-secret', version: 2 })
     })
 
-    test('an entry that was copied from another one, or is not encrypted, reads as nothing', async () => {
+    test('an entry that was copied from another one, or is not encrypted, reads as undefined', async () => {
       const { store, namespace } = await fresh({ encryptionKey })
       await store.keyValue.update('a session', () => 'of alice')
       const raw = String(await server.command('GET', `{${namespace}}:value:a session`))
@@ -130,7 +130,7 @@ whereFound('with a real server', () => {
       expect(await store.keyValue.get('c session')).toBeUndefined()
     })
 
-    test('records expire when nobody writes them any more, and so do their names', async () => {
+    test('records and their names expire when no client writes them any more', async () => {
       const { store, namespace } = await fresh({ ttlSeconds: 60 })
       await store.keyValue.update('a session', () => 1)
       await store.keyValue.update('a transaction 1', () => 1)
@@ -143,7 +143,7 @@ whereFound('with a real server', () => {
       expect(await server.command('ZCARD', `{${namespace}}:names`)).toBe(1)
     })
 
-    test('a holder that is gone is waited for until its lease ends, by the clock of the server', async () => {
+    test("a missing holder's lease lasts until it ends by the server's clock", async () => {
       const { store, namespace } = await fresh()
       await server.command('SET', `{${namespace}}:lock:a`, 'somebody who was killed', 'PX', '600')
       expect(await store.lock.isHeld?.('a')).toBe(true)
@@ -153,7 +153,7 @@ whereFound('with a real server', () => {
       expect(await store.lock.isHeld?.('a')).toBe(false)
     })
 
-    test('who waits hears at once that the lease was released', async () => {
+    test('a waiting client is notified immediately when the lease is released', async () => {
       const { store } = await fresh()
       const stop = store.channel('room').listen(() => {})
       await expect
@@ -175,7 +175,7 @@ whereFound('with a real server', () => {
       stop()
     })
 
-    test('a lease that is somebody else\u2019s by now is not released by who had it before', async () => {
+    test('the previous holder does not release a lease that has a new holder', async () => {
       const { store, namespace } = await fresh()
       await store.lock.run(
         'a',
@@ -186,7 +186,7 @@ whereFound('with a real server', () => {
       await expect(store.lock.run('a', async () => {}, 200)).rejects.toBeInstanceOf(LockTimeoutError)
     })
 
-    test('while the server does not answer, every call rejects in time with a StorageError that is retryable', async () => {
+    test('while the server does not respond, every call rejects in time with a retryable StorageError', async () => {
       const { store } = await fresh()
       await store.keyValue.update('a session', () => 1)
       await server.command('CLIENT', 'PAUSE', '3500', 'ALL')
@@ -204,7 +204,7 @@ whereFound('with a real server', () => {
         })
       }
       expect(performance.now() - began).toBeLessThan(3000)
-      // the lease that was asked for while the server slept is given back
+      // the lease that was requested while the server slept is released
       await expect.poll(() => store.lock.isHeld?.('a').catch(() => true)).toBe(false)
       expect(await store.lock.run('a', async () => 'again', 15_000)).toBe('again')
     })

@@ -4,21 +4,21 @@ import { authorizationOf, type Recorded } from '../support/recorded.ts'
 import { firstAuthorization, type RecordedClient, recordedClient } from '../support/recorded-client.ts'
 
 export interface TwoOrigins {
-  /** The only origin that tokens may go to; on 127.0.0.1. */
+  /** The only origin that may receive tokens; on 127.0.0.1. */
   readonly api: string
   readonly elsewhere: string
-  /** Takes away and answers what the server of this origin has. */
+  /** Removes and returns the requests that this origin's server received. */
   take(origin: string): Promise<Recorded[]> | Recorded[]
-  /** Whether names below `localhost` lead to this machine. */
+  /** Whether names below `localhost` resolve to this machine. */
   readonly subdomains: boolean
-  /** Whether there is a page that relative URLs are resolved against. */
+  /** Whether relative URLs are resolved against a page. */
   readonly relative: boolean
 }
 
 const hostOf = ({ headers }: Recorded) => headers.find(([name]) => name === 'host')?.[1]
 const others = (origin: string) => [origin, origin.replace('127.0.0.1', 'localhost')]
 
-/** Where a token must not go, on real servers. The same suite for every runtime. */
+/** Real servers that must not receive a token. The same suite runs in every runtime. */
 export function secondOriginContract(name: string, open: () => TwoOrigins) {
   describe(`with ${name}`, () => {
     let place: TwoOrigins
@@ -33,7 +33,7 @@ export function secondOriginContract(name: string, open: () => TwoOrigins) {
     })
     afterEach(() => client.dispose())
 
-    /** What came to the second origin, by whichever name, after a check that no token did. */
+    /** The requests to the second origin, under any name, after a check that none carried a token. */
     const arrivedElsewhere = async () => {
       const [atApi, rest] = [await place.take(place.api), await place.take(place.elsewhere)]
       const isApi = (record: Recorded) => hostOf(record) === new URL(place.api).host
@@ -52,7 +52,7 @@ export function secondOriginContract(name: string, open: () => TwoOrigins) {
     ]
 
     test.each([301, 302, 303, 307, 308])(
-      'a redirect by %i from the API to another origin takes no token along',
+      'a redirect by %i from the API to another origin carries no token',
       async status => {
         let calls = 0
         for (const target of [...others(place.elsewhere), place.api.replace('127.0.0.1', 'localhost')]) {
@@ -70,7 +70,7 @@ export function secondOriginContract(name: string, open: () => TwoOrigins) {
       },
     )
 
-    test('a redirect within the API keeps the token, one out of it and back does not bring it again [RQ05, RQ06]', async () => {
+    test('a redirect within the API keeps the token, and a redirect to another origin and back does not restore it [RQ05, RQ06]', async () => {
       const to = (url: string) => `/redirect/307?to=${encodeURIComponent(url)}`
       await client.fetch(`${place.api}${to(`${place.api}/within`)}`)
       await client.fetch(`${place.api}${to(`${place.elsewhere}${to(`${place.api}/back`)}`)}`)
@@ -81,7 +81,7 @@ export function secondOriginContract(name: string, open: () => TwoOrigins) {
       expect(at('/back')).toEqual([[]])
     })
 
-    test('another origin that answers a redirected call with 401 gets no token, neither the old nor a new one', async () => {
+    test('another origin that responds to a redirected call with 401 gets no token, neither the old nor a new one', async () => {
       const target = encodeURIComponent(`${place.elsewhere}/401-always/`)
       for (const args of shapes(`${place.api}/redirect/307?to=${target}`)) {
         expect((await client.fetch(...args)).status).toBe(401)
@@ -108,7 +108,7 @@ export function secondOriginContract(name: string, open: () => TwoOrigins) {
         for (const args of shapes(`${base}/there`))
           expect((await client.fetch(...args)).status, base).toBe(200)
       }
-      // fetch itself does not go to these everywhere
+      // fetch itself does not reach these in every runtime
       const perhaps = [
         `http://user@${api.host}`,
         `http://user:pass@${api.host}`,

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { UserAgent } from '../../src/core/ports.ts'
 
-/** A user agent whose user is the test. */
+/** A user agent that the test controls as its user. */
 export interface UserAgentStage {
   readonly agent: UserAgent
-  /** What was shown to the user so far. */
+  /** The URLs shown to the user so far. */
   readonly shown: readonly string[]
-  /** Brings a URL back to where the agent waits; a URL that cannot get there is not delivered. */
+  /** Delivers a URL to the waiting agent. A URL that cannot get there is not delivered. */
   deliver(url: string): Promise<void>
 }
 
@@ -19,7 +19,7 @@ export interface UserAgentSubject {
 const AUTHORIZE = 'https://id.example.com/authorize?a=b%20c'
 let count = 0
 
-/** What every UserAgent must do that brings the answer itself. */
+/** Requirements for every UserAgent that returns the response itself. */
 export function userAgentContract(name: string, { redirectUri, create }: UserAgentSubject): void {
   const begin = async (timeoutMs?: number) => {
     const stage = create(timeoutMs)
@@ -31,7 +31,7 @@ export function userAgentContract(name: string, { redirectUri, create }: UserAge
   }
 
   describe(`${name} as a UserAgent`, () => {
-    test('its name is letters only, because it becomes part of state', () => {
+    test('its name contains only letters, because it becomes part of state', () => {
       expect(create().agent.name).toMatch(/^[A-Za-z]+$/)
     })
 
@@ -46,7 +46,7 @@ export function userAgentContract(name: string, { redirectUri, create }: UserAge
       attempt.close()
     })
 
-    test('the URL is shown as it is, once, and the answer is the whole callback URL', async () => {
+    test('the URL is shown unchanged, once, and the result is the whole callback URL', async () => {
       const { attempt, shown, deliver, answer, good } = await begin()
       await expect.poll(() => shown).toEqual([AUTHORIZE])
       await deliver(good)
@@ -55,7 +55,7 @@ export function userAgentContract(name: string, { redirectUri, create }: UserAge
       attempt.close()
     })
 
-    test('an error of the authorization server is an answer like any other', async () => {
+    test('an error from the authorization server is a response like any other', async () => {
       const { attempt, shown, deliver, answer, at, state } = await begin()
       await expect.poll(() => shown).toHaveLength(1)
       await deliver(`${at}?error=access_denied&state=${state}`)
@@ -63,7 +63,7 @@ export function userAgentContract(name: string, { redirectUri, create }: UserAge
       attempt.close()
     })
 
-    test('another state, none, or another path is no answer: it goes on waiting [NA02, NA05]', async () => {
+    test('a response with another state, no state, or another path is ignored [NA02, NA05]', async () => {
       const { attempt, shown, deliver, answer, at, state, good } = await begin()
       await expect.poll(() => shown).toHaveLength(1)
       await deliver(`${at}?code=2&state=lk.other.1.x`)
@@ -74,13 +74,13 @@ export function userAgentContract(name: string, { redirectUri, create }: UserAge
       attempt.close()
     })
 
-    test('nobody answers: it ends by itself with a typed error [NA02]', async () => {
+    test('it ends with a typed error if no response arrives [NA02]', async () => {
       const { attempt, answer } = await begin(20)
       expect(await answer).toMatchObject({ code: 'ERR_CALLBACK', reason: 'cancelled' })
       attempt.close()
     })
 
-    test('closing twice, and after the end, is harmless', async () => {
+    test('closing twice, or after the end, does no harm', async () => {
       const { attempt, shown, deliver, answer, good } = await begin()
       await expect.poll(() => shown).toHaveLength(1)
       await deliver(good)

@@ -27,15 +27,15 @@ const start = children()
 const startElsewhere = children(inPidNamespace)
 const hasNamespaces = mayMakePidNamespaces()
 if (!hasNamespaces) console.info('PID namespaces cannot be made here: their tests are left out.')
-/** Processes that run TypeScript take their time to start on a busy machine. */
+/** Processes that run TypeScript take a while to start on a busy machine. */
 const PATIENTLY = { timeout: 90_000 }
 const isRoot = process.getuid?.() === 0
 
-/** Time that is watched passes this much faster. */
+/** How much faster the watched time passes. */
 const hurried = (times: number) => () => performance.now() * times
 const refused = (lock: Promise<unknown>) => expect(lock).rejects.toBeInstanceOf(LockTimeoutError)
 
-/** The path of the lock file that counts. */
+/** The path of the current lock file. */
 const lockFileOf = (folder: string, name = 'name') => {
   const numbers = readdirSync(join(folder, name)).filter(entry => /^\d+$/.test(entry))
   return join(folder, name, String(Math.max(...numbers.map(Number))))
@@ -43,7 +43,7 @@ const lockFileOf = (folder: string, name = 'name') => {
 
 describe('the owner of a file lock', PATIENTLY, () => {
   test.runIf(hasNamespaces)(
-    'keeps its lock while it lives in another PID namespace with the same host name [F1.5]',
+    'keeps its lock while it runs in another PID namespace with the same host name [F1.5]',
     async () => {
       const folder = tempFolder()
       const holder = startElsewhere('hold-lock', folder, 'name')
@@ -56,7 +56,7 @@ describe('the owner of a file lock', PATIENTLY, () => {
   )
 
   test.runIf(hasNamespaces)(
-    'that died in another PID namespace is waited for by the lease, and then overtaken [F1.5]',
+    'that died in another PID namespace keeps its lock until the lease ends [F1.5]',
     async () => {
       const folder = tempFolder()
       const holder = startElsewhere('hold-lock', folder, 'name')
@@ -76,7 +76,7 @@ describe('the owner of a file lock', PATIENTLY, () => {
     const folder = tempFolder()
     const holder = start('hold-lock', folder, 'name')
     await holder.says('held')
-    // the same as a step of the clock by so much: the file is as old for whoever looks
+    // equivalent to such a clock step, because the file's age changes by the same amount
     const then = Date.now() / 1000 - seconds
     utimesSync(lockFileOf(folder), then, then)
     const stepped = { ...deviceClock, now: () => Date.now() + seconds * 1000 }
@@ -84,7 +84,7 @@ describe('the owner of a file lock', PATIENTLY, () => {
     await refused(fileLock(folder, deviceClock).run('name', async () => {}, 500))
   })
 
-  test('a clock that is set back while somebody waits does not make the waiting longer [F1.8]', async () => {
+  test('does not delay a waiting caller further if the clock is set back [F1.8]', async () => {
     const folder = tempFolder()
     const holder = start('hold-lock', folder, 'name')
     await holder.says('held')
@@ -99,18 +99,18 @@ describe('the owner of a file lock', PATIENTLY, () => {
     await refused(fileLock(folder, falling).run('name', async () => {}, 300))
   })
 
-  test('is not overtaken for the time in which nobody watched [F1.8]', async () => {
+  test('is not overtaken because of time in which no process watched [F1.8]', async () => {
     const folder = tempFolder()
     const holder = start('hold-lock', folder, 'name')
     await holder.says('held')
     let asleepMs = 0
     const lock = fileLock(folder, deviceClock, () => performance.now() + asleepMs)
     await refused(lock.run('name', async () => {}, 100))
-    asleepMs = 60_000 // as where the machine has slept, and its clock counts that
+    asleepMs = 60_000 // as if the machine had slept with a clock that counts sleep
     await refused(lock.run('name', async () => {}, 100))
   })
 
-  test('that is stopped is overtaken after it has been watched for longer than anyone may hold [F1.8, RF08]', async () => {
+  test('that is stopped is overtaken after it was watched for longer than the time limit [F1.8, RF08]', async () => {
     const folder = tempFolder()
     const holder = start('hold-lock', folder, 'name')
     await holder.says('held')
@@ -120,7 +120,7 @@ describe('the owner of a file lock', PATIENTLY, () => {
     expect(await lock.run('name', async () => 'overtaken', 15_000)).toBe('overtaken')
   })
 
-  test('that was killed and whose number a living process has now is known to be dead [F1.5]', async () => {
+  test('that was killed is recognized as dead even if a running process has reused its PID [F1.5]', async () => {
     const folder = tempFolder()
     const holder = start('hold-lock', folder, 'name')
     await holder.says('held')
@@ -131,7 +131,7 @@ describe('the owner of a file lock', PATIENTLY, () => {
     expect(await fileLock(folder, deviceClock).run('name', async () => 'free', 1000)).toBe('free')
   })
 
-  test('of which nothing is known but its number is waited for by the lease, dead or not [F1.5]', async () => {
+  test('of which only the PID is known keeps its lock until the lease ends, dead or not [F1.5]', async () => {
     const folder = tempFolder()
     mkdirSync(join(folder, 'name'), { recursive: true })
     const ended = spawn(process.execPath, ['--version'], { stdio: 'ignore' })
@@ -143,7 +143,7 @@ describe('the owner of a file lock', PATIENTLY, () => {
   })
 })
 
-describe('a lock file that is not as latchkey makes it', PATIENTLY, () => {
+describe('a lock file that latchkey would not create', PATIENTLY, () => {
   const put: [string, (path: string) => void | Promise<void>][] = [
     ['holds "null"', path => writeFileSync(path, 'null')],
     ['holds a number', path => writeFileSync(path, '42')],
@@ -174,7 +174,7 @@ describe('a lock file that is not as latchkey makes it', PATIENTLY, () => {
     ],
   ]
 
-  test.each(put)('is taken over soon when it %s [F5.3]', async (_what, make) => {
+  test.each(put)('is soon taken over if it %s [F5.3]', async (_what, make) => {
     const folder = tempFolder()
     mkdirSync(join(folder, 'name'))
     await make(join(folder, 'name', '7'))
@@ -185,18 +185,18 @@ describe('a lock file that is not as latchkey makes it', PATIENTLY, () => {
   })
 
   test.each([
-    ['a number that is too high to count on', '99999999999999999999'],
-    ['a number with zeros before it', '007'],
+    ['a number that is too high to increment', '99999999999999999999'],
+    ['a number with leading zeros', '007'],
     ['a number below one', '0'],
     ['letters', 'README'],
-  ])('does not count when its name is %s [F5.3]', async (_what, name) => {
+  ])('does not count if its name is %s [F5.3]', async (_what, name) => {
     const folder = tempFolder()
     mkdirSync(join(folder, 'name'))
     writeFileSync(join(folder, 'name', name), '')
     expect(await fileLock(folder, deviceClock).run('name', async () => 'free', 1000)).toBe('free')
   })
 
-  test('is refused by name when there is no number after its own [F5.3]', async () => {
+  test('is rejected by name if no higher number exists [F5.3]', async () => {
     const folder = tempFolder()
     mkdirSync(join(folder, 'name'))
     writeFileSync(join(folder, 'name', '999999999999999'), '')
@@ -207,7 +207,7 @@ describe('a lock file that is not as latchkey makes it', PATIENTLY, () => {
     expect((error as Error).message).toContain('999999999999999')
   })
 
-  test('that is a link is removed as a link: what it points to stays [F5.3]', async () => {
+  test('that is a link is removed, and its target stays [F5.3]', async () => {
     const folder = tempFolder()
     mkdirSync(join(folder, 'name'))
     const precious = join(folder, 'precious')
@@ -219,7 +219,7 @@ describe('a lock file that is not as latchkey makes it', PATIENTLY, () => {
     expect(existsSync(join(folder, 'name', '1'))).toBe(false)
   })
 
-  test('does no harm to a holder whose lock it replaced: the work is done, the lock is had again [F5.3]', async () => {
+  test('that replaces a held lock does no harm: the work completes, and the lock can be acquired again [F5.3]', async () => {
     const folder = tempFolder()
     const lock = fileLock(folder, deviceClock)
     const done = await lock.run(
@@ -238,7 +238,7 @@ describe('a lock file that is not as latchkey makes it', PATIENTLY, () => {
 })
 
 describe('the folder of a file lock', PATIENTLY, () => {
-  test('that is removed while the lock is held or waited for costs no error [F5.3]', async () => {
+  test('that is removed while the lock is held or waited for causes no error [F5.3]', async () => {
     const folder = join(tempFolder(), 'tokens.json.lock')
     const lock = fileLock(folder, deviceClock)
     let others: Promise<unknown> | undefined
@@ -256,14 +256,14 @@ describe('the folder of a file lock', PATIENTLY, () => {
     expect(await lock.run('name', async () => 'again', 1000)).toBe('again')
   })
 
-  test('that was removed and made anew is not let go by who held the old one [F5.3]', async () => {
+  test('that was removed and created again is not released by the old holder [F5.3]', async () => {
     const folder = join(tempFolder(), 'tokens.json.lock')
     let end = () => {}
     const ended = new Promise<void>(resolve => {
       end = resolve
     })
     const old = fileLock(folder, deviceClock)
-    for (let time = 0; time < 4; time++) await old.run('name', async () => {}, 1000) // its numbers are ahead
+    for (let time = 0; time < 4; time++) await old.run('name', async () => {}, 1000) // its numbers are higher
     let inside: Promise<unknown> | undefined
     await old.run(
       'name',
@@ -292,7 +292,7 @@ describe('the folder of a file lock', PATIENTLY, () => {
     ['folder of one lock', folder => join(folder, 'name')],
   ]
   test.each(places)(
-    'is refused when the %s is a link, and what is behind it stays [F5.6]',
+    'is rejected if the %s is a link, and the target stays unchanged [F5.6]',
     async (_what, at) => {
       const folder = join(tempFolder(), 'tokens.json.lock')
       const victim = tempFolder()
@@ -312,7 +312,7 @@ describe('the folder of a file lock', PATIENTLY, () => {
     },
   )
 
-  test.each(places)('is refused when the %s is a file [F5.3]', async (_what, at) => {
+  test.each(places)('is rejected if the %s is a file [F5.3]', async (_what, at) => {
     const folder = join(tempFolder(), 'tokens.json.lock')
     if (at(folder) !== folder) mkdirSync(folder)
     writeFileSync(at(folder), '')
@@ -322,7 +322,7 @@ describe('the folder of a file lock', PATIENTLY, () => {
     })
   })
 
-  test.runIf(isRoot)('is refused when it belongs to another user [F5.3]', async () => {
+  test.runIf(isRoot)('is rejected if it belongs to another user [F5.3]', async () => {
     const folder = join(tempFolder(), 'tokens.json.lock')
     mkdirSync(folder)
     chownSync(folder, 12345, 12345)
@@ -332,7 +332,7 @@ describe('the folder of a file lock', PATIENTLY, () => {
     })
   })
 
-  test('keeps nothing of those who were killed while they let go [F5.4]', async () => {
+  test('keeps no files of processes that were killed during a release [F5.4]', async () => {
     const folder = tempFolder()
     mkdirSync(join(folder, 'name'))
     for (const left of ['1.4711.free', '2.0b0f1c0e-1111-4222-8333-444455556666.free']) {

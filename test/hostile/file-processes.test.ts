@@ -27,7 +27,7 @@ test.each([
       log: line => lines.push(line),
     })
     console.info(`LATCHKEY_SEED=${seed}\n${JSON.stringify(report)}`)
-    // the seed does not fix what real processes do: this tells what they did
+    // the seed does not determine what real processes do: this log shows it
     const told = lines.filter(line => /server: (?!401)|judge|"type":"(?!metadata)/.test(line))
     expect(isClean(report), told.slice(-300).join('\n')).toBe(true)
     expect(report.refreshes).toBeGreaterThan(2)

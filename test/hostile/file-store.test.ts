@@ -19,12 +19,12 @@ import { tempFolders } from '../support/temp-folder.ts'
 
 const tempFolder = tempFolders()
 const start = children()
-/** Processes that run TypeScript take their time to start on a busy machine. */
+/** Processes that run TypeScript take a while to start on a busy machine. */
 const PATIENTLY = { timeout: 90_000 }
 const STARTED = { interval: 1, timeout: 60_000 }
 const isRoot = process.getuid?.() === 0
 
-/** A disk of its own for a process, at /mnt: nobody else sees it, and it is gone with the process. */
+/** A private disk for a process, mounted at /mnt. No other process sees it, and it ends with the process. */
 const withDisk = (mount: string) => ['unshare', '--mount', 'sh', '-c', `${mount} && exec "$0" "$@"`]
 const startOnFullDisk = children(withDisk('mount -t tmpfs -o size=64k tmpfs /mnt'))
 const startOnReadOnlyDisk = children(
@@ -50,7 +50,7 @@ const outcomesOf = async (child: Child): Promise<Outcome[]> => {
 const use = (path: string, ...steps: string[]) => outcomesOf(start('use-store', path, ...steps))
 const stateOf = (pid: number) => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0]
 
-describe('what stands in the place of the file of the file store', PATIENTLY, () => {
+describe('an obstacle in place of the store file', PATIENTLY, () => {
   const put: [string, (path: string) => void][] = [
     ['a pipe', path => void execFileSync('mkfifo', [path])],
     ['a folder', path => void mkdirSync(path)],
@@ -64,20 +64,23 @@ describe('what stands in the place of the file of the file store', PATIENTLY, ()
       },
     ],
   ]
-  test.each(put)('is refused by name when it is %s, and holds nobody [F5.3]', async (_what, make) => {
-    const path = join(tempFolder(), 'tokens.json')
-    make(path)
-    // more often than there are threads for files
-    const outcomes = await use(path, 'get', 'get', 'get', 'get', 'get', 'keys', 'put=value')
-    expect(outcomes).toHaveLength(7)
-    for (const { code, message } of outcomes) {
-      expect(code).toBe('ERR_STORAGE')
-      expect(message).toContain(path)
-      expect(message).toContain('Remove it, or name another file.')
-    }
-  })
+  test.each(put)(
+    'is rejected by name if it is %s, and does not block the process [F5.3]',
+    async (_what, make) => {
+      const path = join(tempFolder(), 'tokens.json')
+      make(path)
+      // more often than there are threads for files
+      const outcomes = await use(path, 'get', 'get', 'get', 'get', 'get', 'keys', 'put=value')
+      expect(outcomes).toHaveLength(7)
+      for (const { code, message } of outcomes) {
+        expect(code).toBe('ERR_STORAGE')
+        expect(message).toContain(path)
+        expect(message).toContain('Remove it, or name another file.')
+      }
+    },
+  )
 
-  test('is refused by name when it is a socket [F5.3]', async () => {
+  test('is rejected by name if it is a socket [F5.3]', async () => {
     const path = join(tempFolder(), 'tokens.json')
     const server = createServer()
     await new Promise<void>(resolve => server.listen(path, resolve))
@@ -89,7 +92,7 @@ describe('what stands in the place of the file of the file store', PATIENTLY, ()
   })
 
   test.each(['write', 'another%20lock'])(
-    'a pipe as the lock file of "%s" holds nobody [F5.3]',
+    'a pipe as the lock file of "%s" blocks no process [F5.3]',
     async name => {
       const path = join(tempFolder(), 'tokens.json')
       mkdirSync(join(`${path}.lock`, name), { recursive: true })
@@ -102,7 +105,7 @@ describe('what stands in the place of the file of the file store', PATIENTLY, ()
     },
   )
 
-  test('a pipe that takes the place of a lock while it is held holds nobody [F5.3]', async () => {
+  test('a pipe that replaces a held lock blocks no process [F5.3]', async () => {
     const path = join(tempFolder(), 'tokens.json')
     expect(await use(path, 'lockThenPipe=refresh', 'lock=refresh')).toMatchObject([
       { result: 'had' },
@@ -110,7 +113,7 @@ describe('what stands in the place of the file of the file store', PATIENTLY, ()
     ])
   })
 
-  test('a lock folder that is a link is refused, and what is behind it stays [F5.6]', async () => {
+  test('a lock folder that is a link is rejected, and its target stays unchanged [F5.6]', async () => {
     const [path, victim] = [join(tempFolder(), 'tokens.json'), tempFolder()]
     mkdirSync(join(victim, 'write'))
     for (const name of ['1', '2', '3']) writeFileSync(join(victim, 'write', name), 'precious')
@@ -123,7 +126,7 @@ describe('what stands in the place of the file of the file store', PATIENTLY, ()
     expect(readdirSync(join(victim, 'write')).sort()).toEqual(['1', '2', '3'])
   })
 
-  test('a part of its path that is a file is an error that says so [F5.3]', async () => {
+  test('a file as part of the path causes an error that says so [F5.3]', async () => {
     const folder = tempFolder()
     writeFileSync(join(folder, 'file'), '')
     for (const { code, message } of await use(join(folder, 'file', 'tokens.json'), 'get', 'put=value')) {
@@ -133,7 +136,7 @@ describe('what stands in the place of the file of the file store', PATIENTLY, ()
   })
 })
 
-describe('the file of the file store, changed by others while it is in use', PATIENTLY, () => {
+describe('the store file, changed by other programs during use', PATIENTLY, () => {
   test('is read as it is now: replaced, removed, damaged, removed with its folder [F5.3]', async () => {
     const folder = join(tempFolder(), 'state')
     const path = join(folder, 'tokens.json')
@@ -152,7 +155,7 @@ describe('the file of the file store, changed by others while it is in use', PAT
     expect(await keyValue.get('key')).toBe('mine')
   })
 
-  test('is refused by a typed error when its folder goes away in the middle of a write [F5.3]', async () => {
+  test('causes a typed error if its folder is removed during a write [F5.3]', async () => {
     const folder = join(tempFolder(), 'state')
     const { keyValue } = file(join(folder, 'tokens.json'))
     const write = keyValue.update('key', () => {
@@ -165,10 +168,10 @@ describe('the file of the file store, changed by others while it is in use', PAT
   })
 })
 
-describe('what a writer leaves beside the file', PATIENTLY, () => {
+describe('a temporary file that a writer leaves behind', PATIENTLY, () => {
   const tempFilesIn = (folder: string) => readdirSync(folder).filter(name => name.endsWith('.tmp'))
 
-  test('is removed by the next write when it was killed, and nothing else is [F5.4]', async () => {
+  test('is removed by the next write if the writer was killed, and no other file is [F5.4]', async () => {
     const folder = tempFolder()
     const path = join(folder, 'tokens.json')
     const killed = start('use-store', path, 'put=small', ...Array<string>(500).fill('putMuch=8000000'))
@@ -192,17 +195,17 @@ describe('what a writer leaves beside the file', PATIENTLY, () => {
     expect(readFileSync(precious, 'utf8')).toBe('text')
   })
 
-  test('cannot take the place of what was written since, when it was stopped before it wrote [F5.4, F1.8]', async () => {
+  test('does not replace a newer write if the writer was stopped before it wrote [F5.4, F1.8]', async () => {
     const path = join(tempFolder(), 'tokens.json')
     const stopped = start('use-store', path, 'stopAndPut=old', 'get')
     await expect.poll(() => stateOf(stopped.pid), STARTED).toBe('T')
     await file(path).keyValue.update('key', () => 'new')
     stopped.kill('SIGCONT')
-    // it begins again, with what was written since before its eyes
+    // it starts again with the newer content
     expect(await outcomesOf(stopped)).toMatchObject([{ step: 'stopAndPut' }, { result: 'new, then old' }])
   })
 
-  test('cannot take the place of what was written since, when it was stopped in its writing [F5.4, F1.8]', async () => {
+  test('does not replace a newer write if the writer was stopped during its write [F5.4, F1.8]', async () => {
     const folder = tempFolder()
     const path = join(folder, 'tokens.json')
     const writes = Array<string>(200).fill('putMuch=8000000')
@@ -210,7 +213,7 @@ describe('what a writer leaves beside the file', PATIENTLY, () => {
     const isCaught = () => {
       if (tempFilesIn(folder).length === 0) return false
       stopped.kill('SIGSTOP')
-      // what was under way in the kernel comes to its end first
+      // writes in progress in the kernel complete first
       while (stateOf(stopped.pid) !== 'T') {}
       if (tempFilesIn(folder).length > 0) return true
       stopped.kill('SIGCONT')
@@ -229,9 +232,9 @@ describe('what a writer leaves beside the file', PATIENTLY, () => {
   })
 })
 
-describe('the disk of the file store', PATIENTLY, () => {
+describe('the disk of the store file', PATIENTLY, () => {
   test.runIf(process.platform === 'linux')(
-    'has the file flushed before it takes its place, and every folder that has a new name after it [F5.6]',
+    'gets the file flushed before its rename, and each folder with a new name [F5.6]',
     async () => {
       const folder = tempFolder()
       const child = start('watch-flushes', join(folder, 'deep', 'tokens.json'), folder)
@@ -247,7 +250,7 @@ describe('the disk of the file store', PATIENTLY, () => {
   )
 
   test.runIf(mayMount)(
-    'is full: the old content stays, the error says so, and room helps [F5.3]',
+    'that is full keeps the old content, causes an error that says so, and works again when there is space [F5.3]',
     async () => {
       const full = startOnFullDisk(
         'use-store',
@@ -275,19 +278,16 @@ describe('the disk of the file store', PATIENTLY, () => {
     },
   )
 
-  test.runIf(mayMount)(
-    'is read-only: what is there is read, and the error of a write says so [F5.3]',
-    async () => {
-      const child = startOnReadOnlyDisk('use-store', '/mnt/tokens.json', 'get', 'put=new', 'get')
-      expect(await outcomesOf(child)).toMatchObject([
-        { result: 'old' },
-        { code: 'ERR_STORAGE', because: 'EROFS', message: expect.stringContaining('read-only') },
-        { result: 'old' },
-      ])
-    },
-  )
+  test.runIf(mayMount)('that is read-only can be read, and the error of a write says so [F5.3]', async () => {
+    const child = startOnReadOnlyDisk('use-store', '/mnt/tokens.json', 'get', 'put=new', 'get')
+    expect(await outcomesOf(child)).toMatchObject([
+      { result: 'old' },
+      { code: 'ERR_STORAGE', because: 'EROFS', message: expect.stringContaining('read-only') },
+      { result: 'old' },
+    ])
+  })
 
-  test.runIf(isRoot)('does not let this user write: the error says so [F5.3]', async () => {
+  test.runIf(isRoot)('that this user may not write to causes an error that says so [F5.3]', async () => {
     const folder = tempFolder()
     chmodSync(folder, 0o755)
     const path = join(folder, 'tokens.json')

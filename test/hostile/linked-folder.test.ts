@@ -6,7 +6,7 @@ import { tempFolders } from '../support/temp-folder.ts'
 
 const tempFolder = tempFolders()
 
-/** A folder with a file of tokens in it, and a link to that folder. */
+/** A folder that contains a file of tokens, and a link to that folder. */
 function linked() {
   const root = tempFolder()
   const [behind, link] = [join(root, 'behind'), join(root, 'state')]
@@ -16,10 +16,10 @@ function linked() {
   return { behind, link, keyValue: file(join(link, 'tokens.json')).keyValue }
 }
 
-describe('where the folder of the tokens is a link', () => {
-  // only root can make a link of another owner
+describe('a token folder that is a link', () => {
+  // only root can create a link with another owner
   test.runIf(process.getuid?.() === 0)(
-    'of another user, nothing is read or written behind it [F5.6]',
+    'of another user is not followed for reading or writing [F5.6]',
     async () => {
       const { behind, link, keyValue } = linked()
       lchownSync(link, 12345, 12345)
@@ -39,7 +39,7 @@ describe('where the folder of the tokens is a link', () => {
     },
   )
 
-  test('of this user, it is followed: folders of settings often are [F5.6]', async () => {
+  test('of this user is followed, because settings folders often are links [F5.6]', async () => {
     const { behind, keyValue } = linked()
     expect(await keyValue.get('key')).toBe('planted')
     await keyValue.update('key', () => 'value')

@@ -9,13 +9,13 @@ afterEach(() => {
   for (const socket of open.splice(0)) socket.destroy()
 })
 
-/** A tool in a process of its own that waits for the answer to a sign-in. */
+/** A tool in a separate process that waits for the response to a sign-in. */
 const signIn = async (timeoutMs = '') => {
   const tool = start('sign-in-by-loopback', 'https://id.example.com/authorize', STATE, 'print', timeoutMs)
   await expect.poll(() => tool.lines()[0]).toMatch(/^listening /)
   const listening = new URL(tool.lines()[0]?.slice('listening '.length) ?? '')
   const { host, port } = listening
-  /** A connection over which this was sent; more may follow. */
+  /** A connection that has sent this text; it may send more. */
   const send = (text: string) => {
     const socket = connect(Number(port), '127.0.0.1')
     open.push(socket)
@@ -42,8 +42,8 @@ const signIn = async (timeoutMs = '') => {
   return { tool, listening, host, port, send, ask, get, answer, ends }
 }
 
-describe('whatever knocks at the listener of a sign-in', () => {
-  test('is refused by its kind, and the sign-in goes on and ends the process [F5.2]', async () => {
+describe('a hostile client of the sign-in listener', () => {
+  test('is rejected by the kind of its request, and the sign-in continues and the process ends [F5.2]', async () => {
     const { host, port, ask, get, answer, ends } = await signIn()
     const good = `/callback?code=c&state=${STATE}`
     const statuses: [string, number, number][] = [
@@ -80,7 +80,7 @@ describe('whatever knocks at the listener of a sign-in', () => {
     await ends()
   })
 
-  test('early, half, slow or not at all: nothing keeps a browser out, or the process up after the answer [F5.2]', async () => {
+  test('that is early, incomplete, slow or silent does not block a browser or keep the process running [F5.2]', async () => {
     const { host, send, answer, ends } = await signIn()
     const silent = Array.from({ length: 5 }, () => send(''))
     const half = Array.from({ length: 5 }, () => send(`GET /callback HTTP/1.1\r\nHost: ${host}\r\nX-`))
@@ -102,7 +102,7 @@ describe('whatever knocks at the listener of a sign-in', () => {
     }
   })
 
-  test('in a flood of connections: they are bounded, and the browser is answered [F5.2]', async () => {
+  test('that floods it with connections is limited, and the browser gets its response [F5.2]', async () => {
     const { host, send, answer, ends } = await signIn()
     const flood = Array.from({ length: 300 }, (_, index) =>
       send(index % 2 ? '' : `GET / HTTP/1.1\r\nHost: ${host}\r\n`),
@@ -115,19 +115,19 @@ describe('whatever knocks at the listener of a sign-in', () => {
     await Promise.all(flood.map(({ ended }) => ended))
   })
 
-  test('does not keep a process up whose user gives up [F5.2]', async () => {
+  test('does not keep a process running after the user gives up [F5.2]', async () => {
     const { tool, send } = await signIn('2000')
     await Promise.all([send('').connected, send('GET / HTTP/1.1\r\n').connected])
     expect(await tool.ended).toBe(0)
     expect(tool.lines().slice(1)).toEqual(['refused ERR_CALLBACK', 'closed'])
   })
 
-  test('after the answer is harmless, also over a connection from before [F5.2]', async () => {
+  test('does no harm after the response, also over an existing connection [F5.2]', async () => {
     const { host, send, tool } = await signIn()
     const good = `GET /callback?code=c&state=${STATE} HTTP/1.1\r\nHost: ${host}\r\n\r\n`
     const early = send('')
     await early.connected
-    // the same answer over and over, in one packet and by many, and what follows it
+    // the same response repeatedly, in one packet and by many clients, and what follows it
     const many = Array.from({ length: 20 }, () => send(good.repeat(3)))
     early.socket.write(good + 'GET // HTTP/1.1\r\n\r\n'.repeat(3))
     await Promise.all([early, ...many].map(({ ended }) => ended))

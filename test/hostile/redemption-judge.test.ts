@@ -7,7 +7,7 @@ const sender = (name: string): Sender & { isDead: boolean; stoppedMs: number } =
   stoppedMs: 0,
 })
 
-describe('the judge of the storms of processes', () => {
+describe('the judge of the process storms', () => {
   let now = 0
   let judge = createRedemptionJudge(() => now)
   beforeEach(() => {
@@ -15,7 +15,7 @@ describe('the judge of the storms of processes', () => {
     judge = createRedemptionJudge(() => now)
   })
 
-  test('finds a refresh token that is sent again although what it was redeemed for is stored', () => {
+  test('detects a refresh token that is sent again after its replacement was stored', () => {
     judge.arrived('one', sender('a'))
     judge.redeemed('one', 'two')
     judge.stored('{"refreshToken":"two"}')
@@ -23,7 +23,7 @@ describe('the judge of the storms of processes', () => {
     expect(judge.lossOf('one')).toBe('though-stored')
   })
 
-  test('finds two who are awake and send one refresh token, whatever becomes of the first later', () => {
+  test('detects two running processes that send one refresh token, whatever happens to the first later', () => {
     const first = sender('a')
     judge.arrived('one', first)
     now = 400
@@ -32,7 +32,7 @@ describe('the judge of the storms of processes', () => {
     expect(judge.lossOf('one')).toBe('by-two')
   })
 
-  test('finds one who took over from a process that is stopped for a moment', () => {
+  test('detects a process that took over from one that is briefly stopped', () => {
     const first = sender('a')
     judge.arrived('one', first)
     first.stoppedMs = 1500
@@ -41,7 +41,7 @@ describe('the judge of the storms of processes', () => {
     expect(judge.lossOf('one')).toBe('by-two')
   })
 
-  test('excuses the successor of a killed process, though the server takes its request first and it stores the answer', () => {
+  test('excuses the successor of a killed process, even if the server processes its request first and it stores the response', () => {
     const first = sender('a')
     judge.arrived('one', first)
     now = 200
@@ -49,10 +49,10 @@ describe('the judge of the storms of processes', () => {
     judge.arrived('one', sender('b'))
     judge.redeemed('one', 'two') // by b, whose request took less time
     judge.stored('{"refreshToken":"two"}')
-    expect(judge.lossOf('one')).toBe('with-answer') // the server works on the one of a
+    expect(judge.lossOf('one')).toBe('with-answer') // the server processes the request of a
   })
 
-  test('finds a third one that comes when the successor of a killed process has stored the answer', () => {
+  test("detects a third process that arrives after the killed process's successor has stored the response", () => {
     const first = sender('a')
     judge.arrived('one', first)
     first.isDead = true
@@ -63,7 +63,7 @@ describe('the judge of the storms of processes', () => {
     expect(judge.lossOf('one')).toBe('though-stored')
   })
 
-  test('excuses the successor of one who gave up: it hung up, or its time was over', () => {
+  test('excuses the successor of a process that gave up: it disconnected, or its time limit passed', () => {
     const hangUp = judge.arrived('one', sender('a'))
     hangUp()
     now = 100
@@ -76,7 +76,7 @@ describe('the judge of the storms of processes', () => {
     expect(judge.lossOf('two')).toBe('with-answer')
   })
 
-  test('excuses one who was stopped, and overtaken, just before it sent', () => {
+  test('excuses a process that was stopped and overtaken just before it sent', () => {
     judge.arrived('one', sender('b'))
     judge.redeemed('one', 'two')
     judge.stored('{"refreshToken":"two"}')

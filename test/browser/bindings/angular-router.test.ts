@@ -12,7 +12,7 @@ import { afterEach, expect, test } from 'vitest'
 import { guardContract, type RouterDriver } from '../../contracts/guard.ts'
 import { pageWorlds } from '../../support/bindings/page-world.ts'
 
-// decorators are functions: what the compiler of an app does happens here in the browser
+// decorators are functions: this test does in the browser what an app's compiler would do
 function page(name: string) {
   class Page {}
   Component({ template: `<p id="page">${name}</p>` })(Page)
@@ -76,7 +76,7 @@ async function httpOf(client: Client): Promise<HttpClient> {
   return app.injector.get(HttpClient)
 }
 
-test('HttpClient sends with client.fetch: one refresh and one replay after a 401, bodies and headers whole', async () => {
+test('HttpClient sends with client.fetch: one refresh and one replay after a 401, with complete bodies and headers', async () => {
   const w = world()
   const sent: { url: string; method: string; body: string; headers: Record<string, string> }[] = []
   const client = w.client({}, async request => {
@@ -113,7 +113,7 @@ test('HttpClient sends with client.fetch: one refresh and one replay after a 401
   expect(sent[0]?.headers.authorization).not.toBe(sent[1]?.headers.authorization)
 })
 
-test('HttpClient reports an answer that is no success, and an error of latchkey, as HttpErrorResponse', async () => {
+test('HttpClient reports error responses and latchkey errors as HttpErrorResponse', async () => {
   const w = world()
   const client = w.client({}, async () => Response.json({ no: 'such note' }, { status: 404 }))
   await client.start()
@@ -129,7 +129,7 @@ test('HttpClient reports an answer that is no success, and an error of latchkey,
   })
 })
 
-test('a request of HttpClient that nobody waits for any more is aborted', async () => {
+test('an HttpClient request is aborted when its last subscriber leaves', async () => {
   const w = world()
   let signal: AbortSignal | undefined
   const client = w.client({}, request => {

@@ -9,7 +9,7 @@ bindingContract({
 })
 const world = pageWorlds()
 
-test('the first view of an app that a server has rendered is that of the server', async () => {
+test("the first view of a server-rendered app matches the server's", async () => {
   const w = world()
   await w.signInElsewhere()
   const client = w.client()

@@ -34,7 +34,7 @@ function show(client: Client, content: ReactNode) {
   return { text: () => container.textContent, seen }
 }
 
-/** The API answers with the notes of whoever is signed in, but not at once. */
+/** The API returns the notes of the signed-in user after a delay. */
 function notesOf() {
   const w = world()
   let owner = 'alice'
@@ -67,7 +67,7 @@ test.each<[string, (client: Client) => ReactNode]>([
       return h(UserCache, null, h(Notes))
     },
   ],
-])('with %s, the next user never sees the notes of the last one', async (_, content) => {
+])("with %s, the next user never sees the previous user's notes", async (_, content) => {
   const { w, client, signInAs } = notesOf()
   await client.start()
   await signInAs('alice')

@@ -62,7 +62,7 @@ guardContract(
 
 const world = pageWorlds()
 
-test('behind a basename, the callback leads to the guarded page once', async () => {
+test('with a basename, the callback opens the guarded page once', async () => {
   const w = world()
   const root = document.body.appendChild(document.createElement('main'))
   const { open } = driver(

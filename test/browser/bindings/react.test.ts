@@ -50,7 +50,7 @@ describe('RequireSession', () => {
       h(RequireSession, { fallback: 'one moment', signedOut: 'please sign in' }, h(User)),
     )
 
-  test('begins one sign-in for a page that has just been opened, and shows the page after it', async () => {
+  test('starts one sign-in for a newly opened page, and shows the page afterwards', async () => {
     const w = world()
     w.show('/notes?x=1#part')
     const { text } = show(guarded(w.client()))
@@ -64,7 +64,7 @@ describe('RequireSession', () => {
     expect(w.departures).toHaveLength(1)
   })
 
-  test('takes a user who signs out in another tab off the screen, and begins nothing', async () => {
+  test('hides a user who signs out in another tab, and starts nothing', async () => {
     const w = world()
     const other = await w.signInElsewhere()
     const { text } = show(guarded(w.client()))
@@ -87,7 +87,7 @@ describe('RequireSession', () => {
   })
 })
 
-test('the provider hands the address after a sign-in to navigate, once', async () => {
+test('the provider passes the address after a sign-in to navigate, once', async () => {
   const w = world()
   const first = w.client()
   await first.start()
@@ -103,7 +103,7 @@ test('the provider hands the address after a sign-in to navigate, once', async (
   await expect.poll(() => navigate.mock.calls).toEqual([['/notes?x=1']])
 })
 
-test('SignedOut shows its children to nobody but who is signed out', async () => {
+test('SignedOut shows its children only to signed-out users', async () => {
   const w = world()
   const { text } = show(h(LatchkeyProvider, { client: w.client() }, h(SignedOut, null, 'signed out')))
   await expect.poll(text).toBe('signed out')
@@ -111,7 +111,7 @@ test('SignedOut shows its children to nobody but who is signed out', async () =>
   await expect.poll(text).toBe('')
 })
 
-test('a hook outside of the provider, or of a session, says where it belongs', async () => {
+test('a hook outside its provider, or outside a session, says where it belongs', async () => {
   const failures: string[] = []
   const Catching = ({ use }: { use: () => unknown }) => {
     try {

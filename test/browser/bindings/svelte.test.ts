@@ -22,7 +22,7 @@ bindingContract({
 
 const world = pageWorlds()
 
-test('a store adapter tells each session once and stops with its last subscriber', async () => {
+test('a store adapter emits each session once and stops with its last subscriber', async () => {
   const w = world()
   const client = w.client()
   const told: string[] = []

@@ -57,7 +57,7 @@ guardContract({ name: 'latchkey/tanstack-router', open: async (...how) => create
 
 const world = pageWorlds()
 
-test('a preload of a guarded page begins no sign-in, loads nothing and leads nowhere', async () => {
+test('preloading a guarded page starts no sign-in, loads nothing and navigates nowhere', async () => {
   const w = world()
   const root = document.body.appendChild(document.createElement('main'))
   w.show('/')
@@ -66,7 +66,7 @@ test('a preload of a guarded page begins no sign-in, loads nothing and leads now
   loads = 0
   await router.preloadRoute({ to: '/notes' as string })
   expect([loads, w.departures.length, location.pathname]).toEqual([0, 0, '/'])
-  void router.navigate({ href: '/notes' }) // the page leaves before it is there
+  void router.navigate({ href: '/notes' }) // the page leaves before the target is shown
   await expect.poll(() => w.departures.length).toBe(1)
   close()
   root.remove()

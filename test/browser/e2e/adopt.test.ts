@@ -24,7 +24,7 @@ const unwrap = (jwt: string): string => {
   return claims ? JSON.parse(Buffer.from(claims, 'base64url').toString()).token : jwt
 }
 
-/** The provider behind a token endpoint that makes JWTs of its opaque tokens. */
+/** The provider behind a token endpoint that turns its opaque tokens into JWTs. */
 async function startKeycloakLike(origin: string): Promise<Servers> {
   const own = 'x-handed-on'
   const before = async (request: IncomingMessage, response: ServerResponse): Promise<boolean> => {
@@ -44,7 +44,7 @@ async function startKeycloakLike(origin: string): Promise<Servers> {
     const headers = {
       'content-type': 'application/json',
       'access-control-allow-origin': origin,
-      'access-control-allow-credentials': 'true', // keycloak-js sends cookies along
+      'access-control-allow-credentials': 'true', // keycloak-js sends cookies
     }
     response.writeHead(answer.status, headers).end(JSON.stringify(members))
     return true
@@ -90,7 +90,7 @@ afterAll(async () => {
 const untilReady = (tab: Tab) => until('the page is ready', () => tab.run(() => window.adoption.isReady))
 
 test.for<OtherLibrary>(['oidc-client-ts', 'auth0-spa-js', 'keycloak-js'])(
-  'a session of %s goes on in latchkey, and the user is not asked again [F8.12]',
+  'a session of %s continues in latchkey, and the user is not asked again [F8.12]',
   async name => {
     library = name
     servers = name === 'keycloak-js' ? keycloakLike : provider
@@ -112,7 +112,7 @@ test.for<OtherLibrary>(['oidc-client-ts', 'auth0-spa-js', 'keycloak-js'])(
     })
     expect(await tab.run(() => window.adoption.call())).toBe(200)
     expect(await tab.run(() => window.adoption.left())).toEqual([])
-    // the app after its next start, which knows nothing of the other library any more
+    // the app after its next start, which no longer uses the other library
     await tab.goto(`${page.origin}/`)
     await untilReady(tab)
     expect(await tab.run(() => window.adoption.restore())).toMatchObject({ status: 'signed-in' })

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { endToEnd, fillForms, untilShown, untilStatus } from '../../support/e2e.ts'
 
-// Chromium only: Playwright can turn its back/forward cache off; engines/back.test.ts has pages that are kept.
+// Chromium only, because Playwright can turn its back/forward cache off. engines/back.test.ts tests pages in that cache.
 const e2e = endToEnd()
 
-test('Back from the page of the authorization server, loaded anew, leaves a button that signs in', async () => {
+test("Back from the authorization server's page reloads the app with a working sign-in button", async () => {
   const tab = await (await e2e.newProfile()).newTab(e2e.pages.appUrl)
   await untilStatus(tab, 'signed-out')
   await tab.run(() => void Object.assign(window, { left: true }))

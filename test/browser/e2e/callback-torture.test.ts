@@ -11,7 +11,7 @@ const address = (path: string) => new URL(path, e2e.pages.appUrl).href
 const exchanges = () => e2e.servers.tokenRequests.map(({ grantType, status }) => ({ grantType, status }))
 const oneExchange = { grantType: 'authorization_code', status: 200 }
 
-test('a callback that is prerendered, handled twice, reloaded, gone back to and opened in a second tab, beside the sign-in of that tab, makes one code exchange and no error [RS03]', {
+test('a callback that is prerendered, handled twice, reloaded, revisited with Back and opened in a second tab makes one code exchange and no error [RS03]', {
   timeout: 180_000,
 }, async () => {
   const profile = await e2e.newProfile()
@@ -19,7 +19,7 @@ test('a callback that is prerendered, handled twice, reloaded, gone back to and 
   const second = await profile.newTab(e2e.pages.appUrl)
   for (const tab of [first, second]) await untilStatus(tab, 'signed-out')
 
-  // both begin; the first comes as far as its callback
+  // both start; the first gets as far as its callback
   await second.click('#sign-in')
   await untilShown(second, 'Sign in')
   e2e.pages.setMode('wait')
@@ -42,7 +42,7 @@ test('a callback that is prerendered, handled twice, reloaded, gone back to and 
   expect(await first.url()).toBe(e2e.pages.appUrl)
   e2e.pages.setMode('start')
 
-  // reloaded, Back and Forward, and the same address in a second tab and a third
+  // reloaded, Back and Forward, and the same address in a second and a third tab
   await first.reload()
   await untilStarted(first)
   expect(await starts(first)).toEqual(['signed-in'])
@@ -58,7 +58,7 @@ test('a callback that is prerendered, handled twice, reloaded, gone back to and 
   expect(await starts(third)).toEqual(['signed-in'])
   expect(exchanges()).toEqual([oneExchange])
 
-  // the second tab ends its own sign-in after all that: another exchange, and the only one
+  // the second tab then completes its own sign-in: the only other exchange
   await fillForms(second, 'alice', false)
   await until('it is back in the app', async () => (await second.url()) === e2e.pages.appUrl)
   await untilStarted(second)
@@ -69,7 +69,7 @@ test('a callback that is prerendered, handled twice, reloaded, gone back to and 
   expect(exchanges()).toEqual([oneExchange, oneExchange])
   for (const tab of [first, second, third]) expect(await tab.run(() => window.app.call())).toBe(200)
 
-  // somebody else's answer stays as it is
+  // a response for another client is left alone
   const foreign = address('/integrations?code=1&state=2&x=%7e+a#y=%20')
   await second.goto(foreign)
   await untilStarted(second)
@@ -87,14 +87,14 @@ test('a callback that is prerendered, handled twice, reloaded, gone back to and 
   await until('the page is there again', () => first.run(() => 'persisted' in window))
   expect(await first.run(() => (window as unknown as { persisted: boolean }).persisted)).toBe(true)
 
-  // thirty at once leave once
+  // thirty simultaneous calls leave the page once
   await first.run(() => {
     for (let times = 0; times < 30; times++)
       window.app.signIn({ authorizationParameters: { prompt: 'login' } })
   })
   await untilShown(first, 'Sign in')
 
-  // three ways there and back for nothing, and no fourth
+  // three fruitless round trips, and no fourth
   for (let times = 0; times < 3; times++) {
     await first.click('button[value=deny]')
     await untilStarted(first)

@@ -29,7 +29,7 @@ let browser: Browser
 let context: BrowserContext
 let grants: string[] = []
 
-/** The web build, with the configuration of this test. */
+/** The web build, with this test's configuration. */
 async function serveApp(): Promise<Listening> {
   const folder = await buildWeb()
   const server = createServer(async (request, response) => {
@@ -62,7 +62,7 @@ beforeAll(async () => {
       },
     ],
     accessTokenSeconds: 3600,
-    // the webview has an origin of its own, which no redirect URI tells
+    // the webview has its own origin, which differs from the redirect URI's
     configure: given => ({ ...given, clientBasedCORS: (_ctx, origin) => origin === app.origin }),
   })
   provider.provider.on('grant.success', ctx => grants.push(String(ctx.oidc.params?.grant_type)))
@@ -108,13 +108,13 @@ async function signInOutside(here: Phone, page: Page) {
   return link
 }
 
-test('the Capacitor example signs in in the browser outside, is opened by its scheme, calls the API and signs out [NA05]', async () => {
+test('the Capacitor example signs in in the system browser, is opened by its scheme, calls the API and signs out [NA05]', async () => {
   const here = await newPhone()
   const page = await here.launch()
   const link = await signInOutside(here, page)
   expect(link).toMatch(/^com\.example\.notes:\/callback\?code=/)
   const { searchParams } = new URL(link)
-  // another link of the app, though it has the sign-in's own state
+  // another link of the app, even with the sign-in's state
   await here.openWith(page, `${SCHEME}/notes?code=none&state=${searchParams.get('state')}`)
   await here.openWith(page, link)
   await untilSession(page, 'signed in as alice')
@@ -134,7 +134,7 @@ test('the Capacitor example signs in in the browser outside, is opened by its sc
   expect(grants).toEqual(['authorization_code'])
 })
 
-test('the Capacitor example, killed while the browser is open, is signed in and where it was when the link launches it', async () => {
+test('the Capacitor example, killed while the browser is open, is signed in and restored when the link launches it', async () => {
   const here = await newPhone()
   const first = await here.launch()
   await first.goto(`${app.origin}/#today`)
@@ -146,7 +146,7 @@ test('the Capacitor example, killed while the browser is open, is signed in and 
   await until('the app is where it was', () => second.url() === `${app.origin}/#today`)
   await second.click('#call')
   await until('the call is answered', async () => (await textOf(reachable(second), '#answer')) === '200 []')
-  // the system tells the same link to the page once more
+  // the system delivers the same link to the page again
   await second.reload()
   await untilSession(second, 'signed in as alice')
   expect(await textOf(reachable(second), '#answer')).toBe('')

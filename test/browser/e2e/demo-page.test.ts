@@ -4,13 +4,13 @@ import type { Profile, Tab } from '../../support/e2e-browser.ts'
 
 const e2e = endToEnd()
 
-/** What TypeScript does not know yet of the Navigation API: the entries of this origin beside the current one. */
+/** The part of the Navigation API that TypeScript does not know yet: this origin's entries around the current one. */
 interface Navigation {
   readonly navigation: { entries(): { readonly url: string }[] }
 }
 
 const show = (tab: Tab, id: string) => textOf(tab, `[data-testid="${id}"]`)
-/** What the inspector has drawn. */
+/** The marks that the inspector has drawn. */
 const drawn = (tab: Tab) =>
   tab.run(
     () =>
@@ -21,7 +21,7 @@ const press = (tab: Tab, id: string) => tab.click(`[data-testid="${id}"]`)
 const untilStatus = (tab: Tab, status: string) =>
   until(`the demo page says "${status}"`, async () => (await show(tab, 'status')) === status)
 
-/** After a sign-out: the provider has heard of it, and the tab is back. */
+/** After a sign-out: the provider has received it, and the tab has returned. */
 async function untilSignedOut(tab: Tab, profile: Profile) {
   const confirmed = `${e2e.servers.issuer}/session/end/confirm`
   await until('the provider ends its session', () => profile.requests.some(({ url }) => url === confirmed))
@@ -38,7 +38,7 @@ async function openSignedIn(profile: Profile, userName = 'alice'): Promise<Tab> 
   return tab
 }
 
-test('a sign-in by the form shows who is signed in and leaves no trace of the callback', async () => {
+test('a sign-in with the form shows the user and leaves no trace of the callback', async () => {
   const tab = await openSignedIn(await e2e.newProfile(), 'Åsa <b>')
   expect(await show(tab, 'user')).toBe('Åsa <b>')
   expect(tab.url()).toBe(e2e.pages.demoUrl)
@@ -49,7 +49,7 @@ test('a sign-in by the form shows who is signed in and leaves no trace of the ca
   expect(await show(tab, 'calls-failed')).toBe('0')
 })
 
-test('Back after a sign-in leads to the page where it began, signed in, and never to a callback address', async () => {
+test('Back after a sign-in returns to the page where it started, signed in, and never to a callback address', async () => {
   const profile = await e2e.newProfile()
   const tab = await openSignedIn(profile)
   const own = () =>
@@ -80,7 +80,7 @@ test('a reload stays signed in without a token request and without leaving the p
   expect(new Set(since)).toEqual(new Set([new URL(e2e.pages.demoUrl).origin]))
 })
 
-test('a second tab shares the session, and a sign-out in one signs out both and ends the session of the provider', async () => {
+test("a second tab shares the session, and a sign-out in one signs out both and ends the provider's session", async () => {
   const profile = await e2e.newProfile()
   const first = await openSignedIn(profile)
   const second = await profile.newTab(e2e.pages.demoUrl)
@@ -93,14 +93,14 @@ test('a second tab shares the session, and a sign-out in one signs out both and 
   await press(first, 'sign-out')
   await untilStatus(second, 'signed out')
   await untilSignedOut(first, profile)
-  // told in words, not found out by a failed call
+  // shown as a message, not discovered by a failed call
   expect(await second.run(() => sessionStorage.getItem('latchkey inspector'))).toContain('"session-ended"')
 
   await press(second, 'sign-in')
   await untilShown(second, 'Sign in')
 })
 
-test('the switch that calls again and again goes on over an expiry without a failed call', async () => {
+test('the switch for repeated calls continues through an expiry without a failed call', async () => {
   e2e.servers.issueFor(1)
   const tab = await openSignedIn(await e2e.newProfile())
   await press(tab, 'poll')
@@ -110,7 +110,7 @@ test('the switch that calls again and again goes on over an expiry without a fai
   expect(e2e.servers.replays()).toEqual([])
 })
 
-test('the button that revokes the access token leads to one refresh at the next call', async () => {
+test('the button that revokes the access token causes one refresh at the next call', async () => {
   const tab = await openSignedIn(await e2e.newProfile())
   await press(tab, 'revoke')
   await until('the server has revoked it', async () =>

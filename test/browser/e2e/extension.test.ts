@@ -65,7 +65,7 @@ const reachable = (page: Page) => ({
   fill: (selector: string, text: string) => page.fill(selector, text),
 })
 
-test('the background worker of an extension signs in in a tab, calls, refreshes once, and is still signed in after a restart', async () => {
+test("an extension's background worker signs in in a tab, calls, refreshes once, and is still signed in after a restart", async () => {
   const folder = writeExtension()
   const profile = tempFolder()
   pages.setMode('wait')

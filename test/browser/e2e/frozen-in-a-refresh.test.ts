@@ -5,10 +5,10 @@ import { signedInTabs, timedCall } from '../../support/e2e-storms.ts'
 
 const e2e = endToEnd({ background: true })
 
-/** The longest that a call may wait for a lock, and what its requests may take on a slow machine. */
+/** The longest wait for a lock, plus the time that its requests may take on a slow machine. */
 const PATIENCE_MS = 17_000 + 5000
 
-test('a tab that is frozen while it refreshes keeps nobody from calling, and adopts their tokens when it thaws', {
+test("a tab that freezes during a refresh does not block other tabs' calls, and adopts their tokens when it thaws", {
   timeout: 90_000,
 }, async () => {
   const profile = await e2e.newProfile()

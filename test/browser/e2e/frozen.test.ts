@@ -5,7 +5,7 @@ import { signedInTabs } from '../../support/e2e-storms.ts'
 
 const e2e = endToEnd({ background: true })
 
-test('a tab that was frozen while another one signed out sends nothing with its token when it thaws', async () => {
+test("a tab that was frozen during another tab's sign-out sends nothing with its token when it thaws", async () => {
   const profile = await e2e.newProfile()
   const [frozen, other] = (await signedInTabs(e2e, profile, 2)) as [Tab, Tab]
   expect(await frozen.run(() => window.app.call())).toBe(200)
@@ -13,7 +13,7 @@ test('a tab that was frozen while another one signed out sends nothing with its 
     const outcomes: (string | number)[] = []
     let isFrozen = false
     const call = () => window.app.call().then(outcome => outcomes.push(outcome))
-    // as eager as a page can be: calls as it thaws, and from every timer after that
+    // as eager as a page can be: it calls when it thaws and from every later timer
     document.addEventListener('freeze', () => {
       isFrozen = true
       Object.assign(window, { isFrozen })

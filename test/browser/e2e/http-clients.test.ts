@@ -34,7 +34,7 @@ const statusIs = (tab: Tab, status: string) =>
     tab.run(wanted => window.libraries.client.session.status === wanted, status),
   )
 
-/** A page whose user has just signed in, with access tokens of `seconds`. */
+/** A page whose user has just signed in, with access tokens that last `seconds`. */
 async function signedInTab(seconds = 3600): Promise<Tab> {
   page.servers.issueFor(seconds)
   profile = await browser.newProfile()
@@ -60,13 +60,13 @@ const round = (tab: Tab, library: number) =>
   tab.run(call => window.libraries.round(call), [library, TEXT] as const)
 
 describe.each(driversByName)('%s over client.fetch in a page', (_, { example }) => {
-  test('goes on with one refresh when its token expires, and with one more when it is revoked', async () => {
+  test('continues with one refresh when its token expires, and with one more when it is revoked', async () => {
     const { servers, api } = page
     const tab = await signedInTab(1)
     const library = await connect(tab, example)
     expect(await round(tab, library)).toEqual(ROUND)
     await untilExpired(tab)
-    forget() // access tokens of an hour from here on
+    forget() // from here on, access tokens last an hour
     expect(await round(tab, library)).toEqual(ROUND)
     expect(refusalsAt(api)).toEqual([])
     expect(servers.refreshes()).toMatchObject([{ status: 200 }])
@@ -93,7 +93,7 @@ describe.each(driversByName)('%s over client.fetch in a page', (_, { example }) 
 })
 
 test.each(driversByName.filter(([, { example }]) => example === 'openai'))(
-  '%s reads in a page a streamed answer whose request met a 401',
+  '%s in a page reads a streamed response whose first request got a 401',
   async (_, { example }) => {
     const { servers, api } = page
     const tab = await signedInTab()

@@ -33,7 +33,7 @@ const signedIn = async (
   return page
 }
 const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true })
-/** What is drawn, by the types of the events. */
+/** What it has drawn, by event type. */
 const drawn = (page: Page) =>
   page.locator('.arrow').evaluateAll(rows => rows.map(row => (row as HTMLElement).dataset.event))
 const violations = async (page: Page) => {
@@ -44,7 +44,7 @@ const violations = async (page: Page) => {
   })
 }
 
-test('it draws who asked whom, and shows who is signed in', async () => {
+test('the inspector draws the requests between all parties and shows the signed-in user', async () => {
   const page = await signedIn()
   await expect.poll(() => drawn(page)).toContain('api-response')
   expect(await drawn(page)).toEqual(
@@ -55,7 +55,7 @@ test('it draws who asked whom, and shows who is signed in', async () => {
   expect(await panel.textContent()).toContain('offline_access notes:read')
 })
 
-test('it never shows a token, a code or a verifier', async () => {
+test('the inspector never shows a token, a code or a verifier', async () => {
   const page = await signedIn()
   await button(page, 'Refresh').click()
   await expect
@@ -70,7 +70,7 @@ test('it never shows a token, a code or a verifier', async () => {
   expect(secrets.filter(secret => (html + stored).includes(secret))).toEqual([])
 })
 
-test('Expire makes the next call refresh first, and the ring shows that it is over', async () => {
+test('Expire makes the next call refresh first, and the ring shows the expiry', async () => {
   const page = await signedIn()
   await button(page, 'Expire').click()
   await expect.poll(() => page.locator('.life').textContent()).toContain('Expired')
@@ -80,7 +80,7 @@ test('Expire makes the next call refresh first, and the ring shows that it is ov
   await expect.poll(() => page.locator('.life').textContent()).toContain('left')
 })
 
-test('Get a 401 leads to one refresh and one replay, and waits until there was a GET', async () => {
+test('Get a 401 causes one refresh and one replay, and is disabled until there was a GET', async () => {
   const page = await open()
   await page.evaluate(async () => {
     window.stage.mount({ open: true })
@@ -95,7 +95,7 @@ test('Get a 401 leads to one refresh and one replay, and waits until there was a
   expect(await page.evaluate(() => window.stage.server.count('refresh_token'))).toBe(1)
 })
 
-test('it names the tab that refreshed', async () => {
+test('the inspector names the tab that refreshed', async () => {
   const page = await signedIn()
   await expect.poll(() => page.locator('.facts').textContent()).toContain('tokens fromthis tab')
   await page.evaluate(() => window.stage.refreshElsewhere())
@@ -103,7 +103,7 @@ test('it names the tab that refreshed', async () => {
   expect(await drawn(page)).toContain('tokens-adopted')
 })
 
-test('it says what is wrong: failing refreshes, then why the session ended', async () => {
+test('the inspector shows what is wrong: failing refreshes, then why the session ended', async () => {
   const page = await signedIn()
   await page.evaluate(() => window.stage.breakDown())
   await expect.poll(() => page.locator('.findings').textContent()).toContain('Refreshes fail: ERR_NETWORK')
@@ -115,7 +115,7 @@ test('it says what is wrong: failing refreshes, then why the session ended', asy
   await expect.poll(() => other.locator('.findings').textContent()).toContain('The session ended: expired')
 })
 
-test('docked, it opens and closes by keyboard and keeps the focus', async () => {
+test('when docked, the inspector opens and closes by keyboard and keeps the focus', async () => {
   const page = await open()
   await page.evaluate(() => window.stage.mount({ docked: true }))
   const panel = page.getByRole('region', { name: 'latchkey inspector' })
@@ -131,7 +131,7 @@ test('docked, it opens and closes by keyboard and keeps the focus', async () => 
   expect(await focused()).toBe('latchkey')
 })
 
-test('what was drawn survives a reload of the tab, and Clear removes it', async () => {
+test('the drawing survives a reload of the tab, and Clear removes it', async () => {
   const page = await signedIn()
   const before = await drawn(page)
   await page.reload()
@@ -142,7 +142,7 @@ test('what was drawn survives a reload of the tab, and Clear removes it', async 
   expect(await drawn(page)).toEqual([])
 })
 
-test('once it is removed, it hears nothing any more', async () => {
+test('a removed inspector receives no more events', async () => {
   const page = await signedIn()
   const stored = () => page.evaluate(() => sessionStorage.getItem('latchkey inspector'))
   const before = await stored()

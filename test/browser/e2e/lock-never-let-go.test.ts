@@ -5,10 +5,10 @@ import { holdLock, signedInTabs, timedCall } from '../../support/e2e-storms.ts'
 
 const e2e = endToEnd()
 
-/** The longest that a call may wait for a lock, and what its requests may take on a slow machine. */
+/** The longest wait for a lock, plus the time that its requests may take on a slow machine. */
 const PATIENCE_MS = 17_000 + 5000
 
-test('a lock that its holder never lets go costs one wait, not the session, and not every refresh', {
+test('a lock that is never released costs one wait, but does not end the session or block later refreshes', {
   timeout: 90_000,
 }, async () => {
   const profile = await e2e.newProfile()

@@ -9,7 +9,7 @@ import { tempFolders } from '../../support/temp-folder.ts'
 const fromRoot = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
 const tempFolder = tempFolders()
 
-/** Serves the app of the samples: one page, at every address. */
+/** Serves the app of the samples: the same page at every address. */
 async function startApp() {
   const { outputFiles } = await build({
     entryPoints: [fromRoot('examples/testing/playwright/app.ts')],
@@ -27,7 +27,7 @@ async function startApp() {
   return listen(server, { name: 'app of the samples' })
 }
 
-test('the Playwright samples of the docs pass: saved sign-in, refresh, and a sign-in by redirect', async () => {
+test('the Playwright samples in the docs pass: saved sign-in, refresh, and a sign-in by redirect', async () => {
   const app = await startApp()
   try {
     const cli = fromRoot('node_modules/@playwright/test/cli.js')

@@ -2,14 +2,14 @@ import { expect, test } from 'vitest'
 import { endToEnd, fillForms, until, untilShown, untilStatus } from '../../support/e2e.ts'
 import type { Profile, Tab } from '../../support/e2e-browser.ts'
 
-/** Tabs are in the foreground or not, as the user has it: Playwright's own would all be, at once. */
+/** Brings tabs to the foreground as a user would. With Playwright's default, all would be in the foreground at once. */
 const e2e = endToEnd({ background: true })
 
 const outcome = (tab: Tab) => tab.run(() => window.app.signedIn)
 const untilEnded = (tab: Tab) =>
   until('signIn() has come to its end', async () => (await outcome(tab)) !== undefined)
 
-/** A window that is severed from its opener by the page it comes to; the opener is behind another tab, without the focus. */
+/** A window whose page severs it from its opener. The opener is behind another tab, without the focus. */
 async function openSevered(profile: Profile, tab: Tab): Promise<{ opened: Tab; front: Tab }> {
   await tab.run(() => {
     const open = window.open.bind(window)
@@ -34,13 +34,13 @@ async function openSevered(profile: Profile, tab: Tab): Promise<{ opened: Tab; f
   return { opened, front }
 }
 
-test('a window that is severed from its opener brings its answer all the same, and one that is given up ends in a few seconds [RS20]', async () => {
+test('a window that is severed from its opener still returns its response, and an abandoned one ends in a few seconds [RS20]', async () => {
   e2e.pages.setMode('popup')
   const profile = await e2e.newProfile()
   const tab = await profile.newTab(e2e.pages.appUrl)
   await untilStatus(tab, 'signed-out')
 
-  // given up: the window is closed, and the user comes back
+  // abandoned: the window is closed, and the user returns
   const given = await openSevered(profile, tab)
   const looks = 6
   await tab.run(
@@ -51,14 +51,14 @@ test('a window that is severed from its opener brings its answer all the same, a
       }),
     looks,
   )
-  expect(await outcome(tab)).toBeUndefined() // who is still away may come back with an answer
+  expect(await outcome(tab)).toBeUndefined() // a user who is still away may return with a response
   await given.opened.close()
   await given.front.close()
   await untilEnded(tab)
   expect(await outcome(tab)).toMatchObject({ code: 'ERR_CALLBACK', reason: 'cancelled' })
   e2e.servers.severOpeners(false)
 
-  // gone through with
+  // completed
   const { opened } = await openSevered(profile, tab)
   await fillForms(opened)
   await untilEnded(tab)

@@ -4,7 +4,7 @@ import { type WholeTab, wholeEndToEnd } from '../../support/whole-chromium.ts'
 
 const e2e = wholeEndToEnd()
 
-/** The page that is prerendered has sent ten requests, one each 100 ms: time enough for others. */
+/** The prerendered page has sent ten requests, one each 100 ms, which leaves time for others. */
 const untilAlive = () => {
   const from = e2e.servers.apiCalls.length
   return until('the prerendered page is alive', () => e2e.servers.apiCalls.length >= from + 10)
@@ -22,7 +22,7 @@ async function callbackIn(tab: WholeTab): Promise<string> {
   return tab.url()
 }
 
-test('a callback that Chromium prerenders spends its code when the user looks at it, and not before', async () => {
+test('a callback that Chromium prerenders sends its code only after the user looks at it', async () => {
   const profile = await e2e.newProfile()
   const tab = await profile.newTab(e2e.pages.appUrl)
   await untilStatus(tab, 'signed-out')
@@ -42,9 +42,9 @@ test('a callback that Chromium prerenders spends its code when the user looks at
 
 test.each([
   ['with Web Locks', 'start-and-call'],
-  ['without Web Locks, which Chromium does not give out by then', 'no-locks'],
+  ['without Web Locks, which Chromium does not provide yet', 'no-locks'],
 ] as const)(
-  'a page that Chromium prerenders with a session that needs a refresh sends none before the user looks at it, %s',
+  'a page that Chromium prerenders with an expiring session sends no refresh before the user looks at it, %s',
   async (_how, mode) => {
     const profile = await e2e.newProfile()
     const tab = await signedInTab(e2e, profile, 1)

@@ -67,7 +67,7 @@ describe("README's app in Chromium", () => {
     ['adds a slash to the callback', to('/callback/'), {}, ME],
     ['serves index.html at the callback', to('/callback/index.html'), {}, ME],
     [
-      'gets the answer in the fragment',
+      'gets the response in the fragment',
       undefined,
       { callback: ({ origin, pathname, searchParams }) => new URL(`${origin}${pathname}#${searchParams}`) },
       ME,
@@ -87,7 +87,7 @@ describe("README's app in Chromium", () => {
   })
 })
 
-/** The commonest mistakes, as docs/errors.md has them: what the app does wrong, and what is shown first. */
+/** The most common mistakes listed in docs/errors.md: what the app does wrong, and the first message. */
 const mistakes: readonly [mistake: string, options: string, deviation: Deviation, shows: RegExp][] = [
   [
     "the `issuer` is another server's",
@@ -159,13 +159,13 @@ const mistakes: readonly [mistake: string, options: string, deviation: Deviation
   ],
 ]
 
-describe("README's app with a mistake in it says so first", () => {
-  test.for(mistakes)('where %s [F4.1, F4.2, F4.8]', async ([, options, deviation, shows]) => {
+describe("README's app with a mistake reports it first", () => {
+  test.for(mistakes)('when %s [F4.1, F4.2, F4.8]', async ([, options, deviation, shows]) => {
     server.play(deviation)
     app.play(undefined, options)
     const { shown } = await signIn(shows)
     expect(shown).not.toContain('not-so-secret')
-    // beside what the browser itself says of a request that failed, nothing comes before it
+    // except for the browser's own message about the failed request, nothing comes before it
     const own = shown
       .split('\n')
       .filter(
@@ -174,7 +174,7 @@ describe("README's app with a mistake in it says so first", () => {
     expect(own[0]).toMatch(shows)
   })
 
-  test('as docs/errors.md lists them', () => {
+  test('as docs/errors.md lists the mistakes', () => {
     const page = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8')
     for (const [mistake] of mistakes) expect(page).toContain(`| ${mistake} |`)
   })

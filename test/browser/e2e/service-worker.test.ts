@@ -4,7 +4,7 @@ import type { Tab } from '../../support/e2e-browser.ts'
 
 const e2e = endToEnd()
 
-/** Registers the service worker, where it is not, and asks it. */
+/** Registers the service worker if it is missing, and sends it a request. */
 const ask = <T>(tab: Tab, question: 'globals' | 'status' | 'accessToken' | 'calls'): Promise<T> =>
   tab.run(
     async ({ what, issuer, apiUrl }) => {
@@ -19,7 +19,7 @@ const ask = <T>(tab: Tab, question: 'globals' | 'status' | 'accessToken' | 'call
     { what: question, issuer: e2e.servers.issuer, apiUrl: e2e.servers.apiUrl },
   )
 
-test('a service worker has the session of its page: its tokens, its calls, one refresh and one sign-out for both', async () => {
+test("a service worker shares its page's session: its tokens, its calls, one refresh and one sign-out for both", async () => {
   const tab = await signedInTab(e2e, await e2e.newProfile(), 2)
   expect(await ask(tab, 'globals')).toEqual([])
   expect(await ask(tab, 'status')).toBe('signed-in')
@@ -39,7 +39,7 @@ test('a service worker has the session of its page: its tokens, its calls, one r
   expect(e2e.servers.apiCalls).toEqual([])
 })
 
-test('what a service worker renews, the page goes on with', async () => {
+test('the page uses tokens that a service worker has refreshed', async () => {
   const tab = await signedInTab(e2e, await e2e.newProfile(), 2)
   await untilExpired(tab)
   e2e.servers.issueFor(3600)

@@ -30,7 +30,7 @@ const untilSignedOut = (tab: Tab, reason: string) =>
 const ends = (tab: Tab) =>
   tab.run(() => window.sso.events.flatMap(event => (event.type === 'session-ended' ? [event.reason] : [])))
 
-/** Where the browser went at the provider, by path. */
+/** The pages that the browser visited at the provider, by path. */
 const visits = (path: string) =>
   profile.requests.map(({ url }) => new URL(url)).filter(url => url.pathname.startsWith(path))
 
@@ -68,9 +68,9 @@ async function signedIn(name = 'alice', parameters?: Record<string, string>): Pr
 }
 
 describe('two apps on two origins with one provider', () => {
-  test('who signs in to the first is signed in to the second without a page of the provider, at the place they came from', async () => {
+  test('signing in to the first app signs the user in to the second without a provider page, at the same location', async () => {
     const one = await signedIn()
-    // the provider did not know them: none, then with the user
+    // the provider did not know the user: first a prompt=none request, then an interactive one
     expect(visits('/auth').map(({ searchParams }) => searchParams.get('prompt'))).toContain('none')
     expect(one.url()).toBe(`${apps.one}notes?id=7#top`)
     const pages = visits('/interaction/').length
@@ -84,7 +84,7 @@ describe('two apps on two origins with one provider', () => {
     expect(await two.run(() => document.querySelectorAll('iframe').length)).toBe(0)
   })
 
-  test('Cancel at the provider is Cancel, and the provider is not asked again', async () => {
+  test('a user who cancels at the provider is not asked again', async () => {
     profile = await browser.newProfile()
     const tab = await opened(apps.one)
     await signIn(tab)
@@ -96,7 +96,7 @@ describe('two apps on two origins with one provider', () => {
     expect(asked.map(({ searchParams }) => searchParams.get('prompt'))).toEqual(['none', null])
   })
 
-  test('who signs out of the first is signed out of all: the service is told, and the second notices at its next refresh', async () => {
+  test('signing out of the first app signs out of all: its service is notified, and the second app notices at its next refresh', async () => {
     const one = await signedIn()
     const two = await opened(apps.two)
     await signIn(two)
@@ -112,12 +112,12 @@ describe('two apps on two origins with one provider', () => {
     expect(await two.run(() => window.sso.refresh())).toBe('expired')
     await untilSignedOut(two, 'expired')
     expect(await ends(two)).toEqual(['expired'])
-    // the provider's own session is over
+    // the provider's own session has ended
     await signIn(two)
     await untilShown(two, 'Sign in')
   })
 
-  test("the provider's front-channel frame signs the other app out at once, in all its tabs", async () => {
+  test("the provider's front-channel frame signs out the other app immediately, in all its tabs", async () => {
     const one = await signedIn()
     const two = await opened(apps.two)
     await signIn(two)
@@ -137,10 +137,10 @@ describe('two apps on two origins with one provider', () => {
       await untilSignedOut(tab, 'signed_out')
       expect(await ends(tab)).toEqual(['signed_out'])
     }
-    expect(await subjectOf(one)).toBe('alice') // the frame was for the other app
+    expect(await subjectOf(one)).toBe('alice') // the frame belonged to the other app
   })
 
-  test('another user at the provider is noticed: asked without them, a session is not changed; signed in to, it is replaced as a whole', async () => {
+  test('another user at the provider does not change a session silently, and replaces it completely when signing in', async () => {
     const one = await signedIn()
     const two = await opened(apps.two)
     await signIn(two, { prompt: 'login' }, false)
@@ -160,7 +160,7 @@ describe('two apps on two origins with one provider', () => {
   })
 })
 
-test('switching accounts and organisations leaves nothing of the one before, in any tab', async () => {
+test('switching accounts and organisations leaves nothing of the previous one in any tab', async () => {
   const one = await signedIn('alice', { login_hint: 'alice', organization: 'org-of-alice' })
   const other = await opened(apps.one)
   await untilSubject(other, 'alice')
@@ -183,7 +183,7 @@ test('switching accounts and organisations leaves nothing of the one before, in 
   expect(asked.at(-1)?.searchParams.get('organization')).toBe('org-of-bob')
 })
 
-test('an idle limit is shared by two tabs: a key in one keeps both, a warning is taken back in both, and both end together', async () => {
+test('two tabs share an idle limit: a key in one keeps both, a warning is withdrawn in both, and both end together', async () => {
   apps.limit({ maxIdleSeconds: 4, warnSeconds: 2 })
   const one = await signedIn()
   const two = await opened(apps.one)

@@ -5,7 +5,7 @@ import { indexedDbHangs } from '../../support/e2e-pages.ts'
 
 const e2e = endToEnd()
 
-test('a sign-in while the database hangs is kept for this tab, whose sign-out ends what is in the database too [F2.10]', async () => {
+test('a sign-in while the database hangs is kept in this tab, whose sign-out also ends the session in the database [F2.10]', async () => {
   const profile = await e2e.newProfile()
   const tab = await signedInTab(e2e, profile)
   const other = await profile.newTab(e2e.pages.appUrl)
@@ -41,10 +41,10 @@ test('a sign-in while the database hangs is kept for this tab, whose sign-out en
   }
 })
 
-test('where sessionStorage had to take the place of IndexedDB, a duplicated tab begins signed out without harm to the first [F2.11]', async () => {
+test('when sessionStorage had to replace IndexedDB, a duplicated tab starts signed out without affecting the first [F2.11]', async () => {
   e2e.pages.setMode('indexeddb-is-missing')
   const tab = await signedInTab(e2e, await e2e.newProfile())
-  // a window that a page opens gets a copy of its sessionStorage, as a duplicated tab does
+  // a window that a page opens gets a copy of its sessionStorage, like a duplicated tab
   const copy = await tab.opening(() => tab.click('#open-copy'))
   await untilStatus(copy, 'signed-out')
   expect(await copy.run(() => Object.values(sessionStorage).join().includes('refreshToken'))).toBe(false)

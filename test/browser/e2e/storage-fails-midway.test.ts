@@ -17,13 +17,15 @@ const e2e = endToEnd()
 
 interface Row {
   readonly fault: StorageFault
-  /** Something survives that the page leaves and comes back. */
+  /** Some storage survives when the page leaves and returns. */
   readonly survives: boolean
-  /** What a call comes to that needs a refresh. A database that cannot be read is waited for, before it is gone on without. */
+  /**
+   * The outcome of a call that needs a refresh. latchkey waits for an unreadable database before it continues without it.
+   */
   readonly refresh: number | string
-  /** What a call comes to whose refresh is under way when storage breaks, and is answered after that. */
+  /** The outcome of a call whose refresh is in progress when storage breaks, and whose response arrives later. */
   readonly answered: number | string
-  /** The event `storage-degraded` tells so. */
+  /** The event `storage-degraded` reports it. */
   readonly told: boolean
 }
 
@@ -32,7 +34,7 @@ const rows: readonly Row[] = [
   { fault: 'throws', survives: true, refresh: 'ERR_STORAGE', answered: 200, told: true },
   { fault: 'is full', survives: true, refresh: 200, answered: 200, told: true },
   { fault: 'loses its connection', survives: true, refresh: 200, answered: 200, told: false },
-  // the user's own doing: nobody is signed in any more
+  // the user's own action: the client is signed out
   {
     fault: 'is deleted',
     survives: true,
@@ -50,7 +52,7 @@ const rows: readonly Row[] = [
   },
 ]
 
-/** Pages that are loaded from now on are broken before they import anything. */
+/** Breaks pages that load from now on, before they import anything. */
 const breakNextPages = (fault: StorageFault) =>
   e2e.pages.setPrelude(`(${breakStorage})(${JSON.stringify(fault)});`)
 
@@ -60,7 +62,7 @@ const degraded = (tab: Tab) =>
 const expectSettled = (settled: Settled[]) =>
   expect(settled.filter(({ outcome }) => !/^(resolved|ERR_[A-Z_]+)$/.test(outcome))).toEqual([])
 
-/** `signIn()` was called: the user gets there and back, or it was refused here, with the reason. */
+/** `signIn()` was called. Either the user gets there and back, or it was rejected here with the reason. */
 async function expectSignIn(tab: Tab, survives: boolean) {
   if (survives) {
     await fillForms(tab)
@@ -82,11 +84,11 @@ const openApp = async (mode: 'start' | 'wait'): Promise<Tab> => {
   return tab
 }
 
-/** Nothing of latchkey's is there yet that this could happen to. */
+/** No data of latchkey exists yet that this could affect. */
 const isIdle = (fault: StorageFault) => fault === 'loses its connection' || fault === 'is deleted'
 
-describe.each(rows.filter(({ fault }) => !isIdle(fault)))('where IndexedDB $fault', ({ fault, survives }) => {
-  test('from the import on, every call settles, and a sign-in works or is refused [ST04]', async () => {
+describe.each(rows.filter(({ fault }) => !isIdle(fault)))('if IndexedDB $fault', ({ fault, survives }) => {
+  test('after the import, every call settles, and a sign-in works or is rejected [ST04]', async () => {
     breakNextPages(fault)
     expectSettled(await settleAll(await openApp('wait'), fault, 'broken already'))
     const tab = await openApp('start')
@@ -94,7 +96,7 @@ describe.each(rows.filter(({ fault }) => !isIdle(fault)))('where IndexedDB $faul
     await expectSignIn(tab, survives)
   })
 
-  test('from the construction on, every call settles, and a sign-in works or is refused [ST04]', async () => {
+  test('after the construction, every call settles, and a sign-in works or is rejected [ST04]', async () => {
     expectSettled(await settleAll(await openApp('wait'), fault, 'before construction'))
     const tab = await openApp('wait')
     await tab.run(breakStorage, fault)
@@ -112,8 +114,8 @@ describe.each(rows.filter(({ fault }) => !isIdle(fault)))('where IndexedDB $faul
   })
 })
 
-describe.each(rows)('where IndexedDB $fault', ({ fault, survives, refresh, answered, told }) => {
-  test('from the start of a sign-in on, every call settles, and it works or is refused [ST04]', async () => {
+describe.each(rows)('if IndexedDB $fault', ({ fault, survives, refresh, answered, told }) => {
+  test('after the start of a sign-in, every call settles, and the sign-in works or is rejected [ST04]', async () => {
     expectSettled(await settleAll(await openApp('start'), fault, 'after start'))
     const tab = await openApp('start')
     await tab.run(breakStorage, fault)
@@ -122,7 +124,7 @@ describe.each(rows)('where IndexedDB $fault', ({ fault, survives, refresh, answe
     await expectSignIn(tab, survives)
   })
 
-  test('from the callback on, every call settles, and the sign-in ends well wherever anything is left of it [ST04]', async () => {
+  test('after the callback, every call settles, and the sign-in succeeds if any data is left [ST04]', async () => {
     for (const mode of ['wait', 'start'] as const) {
       e2e.servers.forget()
       const tab = await openApp('start')
@@ -152,7 +154,7 @@ describe.each(rows)('where IndexedDB $fault', ({ fault, survives, refresh, answe
     }
   })
 
-  test('from before a refresh on, the session is kept, and goes on where it can be read, with one event [ST04, F2.11]', async () => {
+  test('before a refresh, the session is kept, and continues if it can be read, with one event [ST04, F2.11]', async () => {
     const tab = await signedInTab(e2e, await e2e.newProfile(), 1)
     const other = await openInSame(tab)
     await untilExpired(tab)
@@ -169,7 +171,7 @@ describe.each(rows)('where IndexedDB $fault', ({ fault, survives, refresh, answe
     expectSettled(await settleAll(other, fault, 'after start'))
   })
 
-  test('from within a refresh on, the session goes on in memory, with one event [ST04]', async () => {
+  test('during a refresh, the session continues in memory, with one event [ST04]', async () => {
     const tab = await signedInTab(e2e, await e2e.newProfile(), 1)
     await untilExpired(tab)
     e2e.servers.issueFor(3600)
@@ -190,7 +192,7 @@ describe.each(rows)('where IndexedDB $fault', ({ fault, survives, refresh, answe
   })
 })
 
-/** Another tab of the same user, whose session needs a refresh too. */
+/** Another tab of the same user, whose session also needs a refresh. */
 async function openInSame(tab: Tab): Promise<Tab> {
   e2e.pages.setMode('wait')
   const other = await tab.opening(() => tab.run(url => void window.open(url), e2e.pages.appUrl))

@@ -6,11 +6,11 @@ import { signedInTabs, traffic } from '../../support/e2e-storms.ts'
 
 const e2e = endToEnd()
 
-// Chromium only, for the time that it takes: engines/storms.test.ts has the storms of all three.
+// Chromium only, because it takes time. engines/storms.test.ts has the storms of all three.
 test.for<[string, AppMode]>([
   ['eight tabs', 'start'],
   ['eight tabs without Web Locks', 'no-locks'],
-])('%s that call all the time, and are reloaded, live through many short lifetimes', async ([, mode]) => {
+])('%s that call constantly and are reloaded survive many short token lifetimes', async ([, mode]) => {
   e2e.pages.setMode(mode)
   const tabs = await signedInTabs(e2e, await e2e.newProfile(), 8, 5)
   e2e.servers.delay(() => 50 + Math.random() * 1450)
@@ -19,11 +19,11 @@ test.for<[string, AppMode]>([
   expect(report.ended).toEqual([])
   expect(report.reloads).toBeGreaterThan(1)
   expect(e2e.servers.replays()).toEqual([])
-  const answered = e2e.servers.refreshes().filter(({ status }) => status) // one may be under way
+  const answered = e2e.servers.refreshes().filter(({ status }) => status) // one may be in progress
   expect(answered.filter(({ status }) => status !== 200)).toEqual([])
   expect(answered.length).toBeGreaterThan(1)
   expect(answered.length).toBeLessThanOrEqual(Math.ceil(report.tookMs / 4000) + 1)
-  // the family is alive: once no refresh is on its way whose token would be revoked before it arrives
+  // the family is valid, once no refresh is in flight whose token would be revoked before it arrives
   e2e.servers.delay(() => 0)
   e2e.servers.issueFor(3600)
   const hasLasting = (tab: Tab) =>

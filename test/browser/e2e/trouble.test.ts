@@ -7,8 +7,8 @@ import { launchProfile } from '../../support/e2e-browser.ts'
 
 const e2e = endToEnd()
 
-// a renderer can be ended in Chromium only, by CDP
-test('a tab that crashes in the middle of a refresh leaves a session that the next tab goes on with', async () => {
+// a renderer can be killed only in Chromium, with CDP
+test('a tab that crashes during a refresh leaves a session that the next tab continues', async () => {
   const profile = await e2e.newProfile()
   const dying = await signedInTab(e2e, profile, 1)
   await untilExpired(dying)
@@ -26,8 +26,8 @@ test('a tab that crashes in the middle of a refresh leaves a session that the ne
   expect(e2e.servers.refreshes()).toMatchObject([{ faulty: true }, { status: 200 }])
 })
 
-// Firefox and WebKit are driven with profiles that end with their session
-test('the session outlives the browser', async () => {
+// Firefox and WebKit run with profiles that are deleted with their session
+test('the session survives a restart of the browser', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-profile-'))
   try {
     const before = await launchProfile(folder)

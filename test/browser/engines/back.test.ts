@@ -3,11 +3,11 @@ import { addressOf, fillForms, signedInTab, until, untilShown, untilStatus } fro
 import type { EngineTab } from '../../support/engines/engine.ts'
 import { inEveryEngine } from '../../support/engines/every-engine.ts'
 
-/** Whether Back brought the page as it was left, out of the back/forward cache. */
+/** Whether Back restored the page from the back/forward cache. */
 const wasKept = (tab: EngineTab) => tab.run(() => 'left' in window)
 
 inEveryEngine(e2e => {
-  test('Back from the page of the authorization server, out of the back/forward cache, leaves a button that signs in', async () => {
+  test("Back from the authorization server's page to the back/forward cache shows a working sign-in button", async () => {
     const tab = await (await e2e.newProfile()).newTab(e2e.pages.appUrl)
     await untilStatus(tab, 'signed-out')
     await tab.run(() => void Object.assign(window, { left: true }))
@@ -24,7 +24,7 @@ inEveryEngine(e2e => {
     expect(e2e.servers.tokenRequests).toMatchObject([{ status: 200 }])
   })
 
-  test('Back and Forward after a sign-in find the session, and make no token request [RS03]', async () => {
+  test('Back and Forward after a sign-in find the session and make no token request [RS03]', async () => {
     const tab = await signedInTab(e2e, await e2e.newProfile())
     await tab.goto(new URL('/deep', e2e.pages.appUrl).href)
     await untilStatus(tab, 'signed-in')
@@ -38,7 +38,7 @@ inEveryEngine(e2e => {
     expect(e2e.servers.tokenRequests).toHaveLength(1)
   })
 
-  test('a page that Back brings again has noticed a sign-out by another tab', async () => {
+  test("a page that Back restores has noticed another tab's sign-out", async () => {
     const profile = await e2e.newProfile()
     const tab = await signedInTab(e2e, profile)
     const other = await profile.newTab(e2e.pages.appUrl)

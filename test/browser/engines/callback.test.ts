@@ -10,7 +10,7 @@ inEveryEngine(e2e => {
 
   const address = (path: string) => new URL(path, e2e.pages.appUrl).href
 
-  /** Goes through a sign-in as far as the callback, whose page does nothing yet. */
+  /** Runs a sign-in up to the callback, whose page does nothing yet. */
   async function openCallback(profile: EngineProfile): Promise<EngineTab> {
     const tab = await profile.newTab(e2e.pages.appUrl)
     await untilStatus(tab, 'signed-out')
@@ -23,14 +23,14 @@ inEveryEngine(e2e => {
     return tab
   }
 
-  /** What this page has asked of the authorization server. */
+  /** The requests that this page has sent to the authorization server. */
   const toIssuer = (tab: EngineTab) =>
     tab.run(
       issuer => performance.getEntriesByType('resource').filter(({ name }) => name.startsWith(issuer)).length,
       e2e.servers.issuer,
     )
 
-  test('a callback that is reloaded in the middle of its code exchange is finished by the reload [RS03]', async () => {
+  test('a callback that is reloaded during its code exchange is completed by the reload [RS03]', async () => {
     const tab = await openCallback(await e2e.newProfile())
     e2e.pages.setMode('start')
     e2e.servers.fault('hang')
@@ -56,7 +56,7 @@ inEveryEngine(e2e => {
     expect(e2e.servers.tokenRequests).toMatchObject([{ grantType: 'authorization_code', status: 200 }])
   })
 
-  test('a callback address that comes again, from a bookmark, changes nothing and is cleaned [RS03]', async () => {
+  test('a callback address that is opened again, from a bookmark, changes nothing and is cleaned [RS03]', async () => {
     const profile = await e2e.newProfile()
     const tab = await openCallback(profile)
     const callback = await addressOf(tab)
@@ -70,7 +70,7 @@ inEveryEngine(e2e => {
     expect(await tab.run(() => window.app.call())).toBe(200)
     expect(await again.run(() => window.app.call())).toBe(200)
 
-    // one that nobody knows any more is no error for whoever is signed in
+    // an unknown callback is not an error for a signed-in user
     await again.goto(address(`/callback?code=1&state=lk.redirect.${'A'.repeat(43)}`))
     await untilStarted(again)
     expect(await starts(again)).toEqual(['signed-in'])
@@ -91,7 +91,7 @@ inEveryEngine(e2e => {
     },
   )
 
-  test('a code and a state of somebody else are left byte for byte, and nothing is asked for', async () => {
+  test('a code and a state for another client are left unchanged, and nothing is requested', async () => {
     const profile = await e2e.newProfile()
     for (const path of [
       '/other?code=1&state=2',
@@ -108,7 +108,7 @@ inEveryEngine(e2e => {
     expect(e2e.servers.tokenRequests).toEqual([])
   })
 
-  test('a callback with a state of ours that nobody knows is refused, and only its own parameters leave the address [RS01]', async () => {
+  test('a callback with an unknown latchkey state is rejected, and only its own parameters are removed from the address [RS01]', async () => {
     const profile = await e2e.newProfile()
     const state = `lk.redirect.${'A'.repeat(43)}`
     const tab = await profile.newTab(address(`/callback?tab=%7e2&code=1&state=${state}&iss=x&b#part`))
@@ -119,7 +119,7 @@ inEveryEngine(e2e => {
     expect(e2e.servers.tokenRequests).toEqual([])
   })
 
-  test('a user who says no is told apart, and can sign in after that', async () => {
+  test("a user's refusal is reported as such, and the user can sign in afterwards", async () => {
     const tab = await (await e2e.newProfile()).newTab(e2e.pages.appUrl)
     await untilStatus(tab, 'signed-out')
     await tab.click('#sign-in')
@@ -140,7 +140,7 @@ inEveryEngine(e2e => {
   test.each([
     ['names another issuer', (url: URL) => url.searchParams.set('iss', 'https://evil.example')],
     ['names no issuer', (url: URL) => url.searchParams.delete('iss')],
-  ])('a callback that %s is refused before its code goes anywhere', async (_what, change) => {
+  ])('a callback that %s is rejected before its code is sent', async (_what, change) => {
     const tab = await openCallback(await e2e.newProfile())
     const url = new URL(await addressOf(tab))
     expect(url.searchParams.get('iss')).toBe(e2e.servers.issuer)
@@ -153,7 +153,7 @@ inEveryEngine(e2e => {
     expect(e2e.servers.tokenRequests).toEqual([])
   })
 
-  test('two tabs that both begin a sign-in and come back in the other order both succeed', async () => {
+  test('two tabs that both start a sign-in and return in the opposite order both succeed', async () => {
     const profile = await e2e.newProfile()
     const first = await profile.newTab(e2e.pages.appUrl)
     const second = await profile.newTab(e2e.pages.appUrl)

@@ -3,7 +3,7 @@ import { signedInTab, statusOf, untilStatus } from '../../support/e2e.ts'
 import { inEveryEngine } from '../../support/engines/every-engine.ts'
 
 inEveryEngine(e2e => {
-  test('with sessionStorage a reload stays signed in, and a duplicated tab begins signed out without harm to the first', async () => {
+  test('with sessionStorage a reload stays signed in, and a duplicated tab starts signed out without affecting the first', async () => {
     e2e.pages.setMode('session-storage')
     const profile = await e2e.newProfile()
     const tab = await signedInTab(e2e, profile)
@@ -12,7 +12,7 @@ inEveryEngine(e2e => {
     await tab.reload()
     await untilStatus(tab, 'signed-in')
 
-    // a window that a page opens gets a copy of its sessionStorage, as a duplicated tab does
+    // a window that a page opens gets a copy of its sessionStorage, like a duplicated tab
     const copy = await tab.opening(() => tab.click('#open-copy'))
     await untilStatus(copy, 'signed-out')
     expect(await copy.run(() => Object.values(sessionStorage).join().includes('refreshToken'))).toBe(false)

@@ -6,7 +6,7 @@ import { inEveryEngine } from '../../support/engines/every-engine.ts'
 inEveryEngine((e2e, name) => {
   beforeEach(() => e2e.pages.setLazy(true))
 
-  test('over latchkey/lazy a sign-in by redirect comes back signed in, calls the API and survives a reload', async () => {
+  test('over latchkey/lazy a sign-in by redirect returns signed in, calls the API and survives a reload', async () => {
     const tab = await signedInTab(e2e, await e2e.newProfile())
     expect(await addressOf(tab)).not.toMatch(/[?&](code|state|iss)=/)
     expect(await tab.run(() => window.app.call())).toBe(200)
@@ -21,7 +21,7 @@ inEveryEngine((e2e, name) => {
   }, async () => {
     const tabs = await signedInTabs(e2e, await e2e.newProfile(), 3, 3)
     await Promise.all(tabs.map(untilExpired))
-    // where it takes long to open the tabs, the last ones refresh as they start
+    // if opening the tabs takes long, the last ones refresh as they start
     const before = e2e.servers.refreshes().length
     expect(await storm(e2e, tabs, 'expired', 20)).toEqual(tabs.map(() => ({ 200: 20 })))
     expect(e2e.servers.refreshes()).toHaveLength(before + 1)
@@ -35,7 +35,7 @@ inEveryEngine((e2e, name) => {
       await untilStatus(tab, 'signed-in')
       expect(await tab.run(() => window.app.call())).toBe(200)
       e2e.servers.revokeAccessTokensOf('alice')
-      // the call needs a refresh, which needs the second half: the server's own answer is the caller's
+      // the call needs a refresh, which needs the second half: the caller gets the server's own response
       expect(await tab.run(() => window.app.call())).toBe(401)
       expect(await tab.run(() => window.app.client.session.status)).toBe('signed-in')
       expect(e2e.servers.refreshes()).toEqual([])
@@ -48,7 +48,7 @@ inEveryEngine((e2e, name) => {
       expect(e2e.servers.refreshes()).toHaveLength(1)
     })
 
-    test('keeps the callback in the address, and says to reload', async () => {
+    test('keeps the callback in the address, and the error says to reload', async () => {
       const profile = await e2e.newProfile()
       const tab = await profile.newTab(e2e.pages.appUrl)
       await untilStatus(tab, 'signed-out')

@@ -3,7 +3,7 @@ import { addressOf, signedInTab, untilStatus } from '../../support/e2e.ts'
 import { inEveryEngine } from '../../support/engines/every-engine.ts'
 
 inEveryEngine(e2e => {
-  test('a sign-in by redirect comes back signed in, with a clean address, and calls the API [RS16]', async () => {
+  test('a sign-in by redirect returns signed in, with a clean address, and calls the API [RS16]', async () => {
     const tab = await signedInTab(e2e, await e2e.newProfile())
     expect(await addressOf(tab)).not.toMatch(/[?&](code|state|iss)=/)
     expect(await tab.run(() => window.app.call())).toBe(200)

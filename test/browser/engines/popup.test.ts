@@ -21,7 +21,7 @@ inEveryEngine(e2e => {
     ['in memory', 'popup-and-memory', '#sign-in'],
     ['in IndexedDB and redirects by default', 'start', '#sign-in-popup'],
   ] as const)(
-    'a sign-in in a window signs in its opener, which keeps its tokens %s, the window cannot reach it, and closes [F6.5, RS19]',
+    'a sign-in in a window signs in its opener, which keeps its tokens %s; the window cannot reach it, and closes [F6.5, RS19]',
     async (_where, mode, button) => {
       const tab = await openApp(mode)
       const before = await tab.run(() => history.length)
@@ -39,7 +39,7 @@ inEveryEngine(e2e => {
     },
   )
 
-  test('a window that the browser blocks is an error with a name, and a click helps', async () => {
+  test('a window that the browser blocks causes a typed error, and a click helps', async () => {
     const tab = await openApp('popup-at-once')
     await untilEnded(tab)
     expect(await tab.run(() => window.app.signedIn)).toMatchObject({

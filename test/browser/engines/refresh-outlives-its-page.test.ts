@@ -7,10 +7,10 @@ import { type EngineE2e, inEveryEngine } from '../../support/engines/every-engin
 
 type Mode = readonly [name: string, mode: AppMode]
 const asItIs: Mode = ['the worker that the browser has', 'host']
-/** Only Chromium has another. */
+/** Only Chromium has another one. */
 const serviceWorker: Mode = ['a service worker', 'host-in-service-worker']
 
-/** Has a page begin a refresh that the server has worked for, but whose answer it holds. */
+/** Makes a page start a refresh that the server has processed, but whose response it holds back. */
 async function beginRefresh({ servers }: EngineE2e, tab: EngineTab): Promise<void> {
   await servers.revokeAccessTokensOf('alice')
   const before = servers.refreshes().length
@@ -19,7 +19,7 @@ async function beginRefresh({ servers }: EngineE2e, tab: EngineTab): Promise<voi
   await until('the token request has arrived', () => servers.refreshes().length > before)
 }
 
-/** Each goes away, and comes back as another page of the same user. */
+/** Each leaves, and returns as another page of the same user. */
 const leave: Record<string, (tab: EngineTab, profile: EngineProfile, url: string) => Promise<EngineTab>> = {
   async reloaded(tab) {
     await tab.reload()
@@ -59,7 +59,7 @@ function inChromium(e2e: EngineE2e) {
     await untilStatus(next, 'signed-out')
   })
 
-  test('a page whose worker never answers refreshes by itself, and warns once', async () => {
+  test('a page whose worker never responds refreshes without it and warns once', async () => {
     e2e.pages.setMode('host')
     e2e.pages.serveHost('silence')
     const tab = await signedInTab(e2e, await e2e.newProfile())
@@ -67,7 +67,7 @@ function inChromium(e2e: EngineE2e) {
     expect(await warningsOf(tab)).toEqual([expect.stringContaining('did not answer in time')])
   })
 
-  test('a page with options that its worker lacks refreshes by itself, and the warning names them', async () => {
+  test('a page with options that its worker lacks refreshes without it, and the warning names them', async () => {
     e2e.pages.setMode('host')
     const tab = await signedInTab(e2e, await e2e.newProfile())
     await e2e.servers.revokeAccessTokensOf('alice')
@@ -88,10 +88,10 @@ inEveryEngine((e2e, name) => {
   const modes = isChromium ? [asItIs, serviceWorker] : [asItIs]
 
   describe.each(modes)('with %s', (_what, mode) => {
-    test('a refresh is stored although its page is reloaded, left or closed meanwhile', async () => {
+    test('a refresh is stored even if its page is reloaded, left or closed meanwhile', async () => {
       e2e.pages.setMode(mode)
       const profile = await e2e.newProfile()
-      await profile.newTab() // a browser without any tab ends
+      await profile.newTab() // a browser without any tab quits
       let tab = await signedInTab(e2e, profile)
       const outcomes: Record<string, number | string> = {}
       for (const [how, away] of Object.entries(leave)) {
@@ -106,7 +106,7 @@ inEveryEngine((e2e, name) => {
       expect(e2e.servers.replays()).toEqual([])
     })
 
-    test('five tabs send one refresh, and explain() names the worker that did it', async () => {
+    test('five tabs send one refresh, and explain() names the worker that sent it', async () => {
       e2e.pages.setMode(mode)
       const tabs = await signedInTabs(e2e, await e2e.newProfile(), 5)
       expect(await storm(e2e, tabs, 'revoked')).toEqual(tabs.map(() => ({ 200: 20 })))
@@ -121,7 +121,7 @@ inEveryEngine((e2e, name) => {
         ),
       )
       const own = isChromium && mode === 'host' ? /^shared worker / : /^service worker /
-      expect(named.flat()).not.toEqual([]) // a tab that has heard the news did not have to ask
+      expect(named.flat()).not.toEqual([]) // a tab that received the message did not have to ask
       for (const from of named.flat()) expect(from).toMatch(own)
     })
   })
@@ -147,9 +147,9 @@ inEveryEngine((e2e, name) => {
     expect(e2e.servers.replays()).toEqual([])
   })
 
-  test('a page that closes as soon as it has begun to revoke its tokens has its refresh token revoked', async () => {
+  test('a page that closes as soon as it has started to revoke its tokens still revokes its refresh token', async () => {
     const profile = await e2e.newProfile()
-    await profile.newTab() // a browser without any tab ends
+    await profile.newTab() // a browser without any tab quits
     const tab = await signedInTab(e2e, profile)
     const [record] = await storedRecords(tab)
     await tab.run(() => {
@@ -164,7 +164,7 @@ inEveryEngine((e2e, name) => {
     await until('the refresh token is revoked', () => revoked().includes(record?.tokens.refreshToken ?? ''))
   })
 
-  test('a page whose worker cannot be loaded refreshes by itself, and warns once', async () => {
+  test('a page whose worker cannot be loaded refreshes without it and warns once', async () => {
     e2e.pages.setMode('host')
     e2e.pages.serveHost('nothing')
     const tab = await signedInTab(e2e, await e2e.newProfile())

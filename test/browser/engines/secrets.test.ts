@@ -4,7 +4,7 @@ import type { EngineTab } from '../../support/engines/engine.ts'
 import { inEveryEngine } from '../../support/engines/every-engine.ts'
 
 inEveryEngine(e2e => {
-  /** The ID Token as it is stored: the one secret that the server does not tell the test. */
+  /** The stored ID Token: the one secret that the server does not report to the test. */
   const storedIdToken = async (tab: EngineTab): Promise<string> =>
     (await storedRecords(tab)).map(({ tokens }) => tokens.idToken).find(Boolean) as string
 
@@ -55,7 +55,7 @@ inEveryEngine(e2e => {
     const heard = await spy.run(() => (window as unknown as { heard: unknown[] }).heard)
     expect(heard).toContainEqual({ type: 'session-changed' })
     expect(heard.length).toBeGreaterThanOrEqual(4)
-    // where the driver does not see requests, each page still knows its own
+    // if the driver does not see requests, each page still knows its own
     const { requests = [], console = [] } = profile
     const addresses = requests.map(({ url }) => url).filter(url => !isEnd(url))
     const open = JSON.stringify([addresses, console, heard, inPage, await leftInPage(spy)])

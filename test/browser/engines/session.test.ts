@@ -4,7 +4,7 @@ import type { EngineTab } from '../../support/engines/engine.ts'
 import { inEveryEngine } from '../../support/engines/every-engine.ts'
 
 inEveryEngine(e2e => {
-  test('calls every 200 ms go on over two lifetimes without a failed one, at one refresh for each', async () => {
+  test('calls every 200 ms continue over two token lifetimes without a failure, with one refresh for each', async () => {
     const LIFETIME_SECONDS = 3
     const tab = await signedInTab(e2e, await e2e.newProfile(), LIFETIME_SECONDS)
     await tab.run(() => {
@@ -20,8 +20,8 @@ inEveryEngine(e2e => {
     expect(outcomes.length).toBeGreaterThan(10)
     expect(new Set(outcomes)).toEqual(new Set([200]))
     expect(e2e.servers.replays()).toEqual([])
-    // oidc-provider counts in whole seconds, so that a lifetime of 3 s may be one of 2 s: more refreshes than lifetimes
-    // would have come earlier than this
+    // oidc-provider counts in whole seconds, so a lifetime of 3 s may last 2 s: more refreshes than lifetimes would mean
+    // that some came too early
     expect(tookSeconds).toBeGreaterThan(2 * (LIFETIME_SECONDS - 1) - 1)
   })
 
@@ -33,7 +33,7 @@ inEveryEngine(e2e => {
     expect(e2e.servers.refreshes()).toMatchObject([{ status: 200 }])
   })
 
-  test('20 calls with a revoked access token get a 401, one refresh and a 200', async () => {
+  test('20 calls with a revoked access token get a 401, cause one refresh and return a 200', async () => {
     const tab = await signedInTab(e2e, await e2e.newProfile())
     expect(await e2e.servers.revokeAccessTokensOf('alice')).toBeGreaterThan(0)
     expect(await tab.run(() => window.app.calls(20))).toEqual({ 200: 20 })
@@ -43,14 +43,14 @@ inEveryEngine(e2e => {
     expect(statuses).toContain(401)
   })
 
-  test('a call without its scope gets the 403 of the API, and nothing is refreshed', async () => {
+  test("a call without the required scope gets the API's 403 without a refresh", async () => {
     const tab = await signedInTab(e2e, await e2e.newProfile())
     expect(await tab.run(() => window.app.call('POST'))).toBe(403)
     expect(e2e.servers.apiCalls).toMatchObject([{ method: 'POST', status: 403 }])
     expect(e2e.servers.refreshes()).toEqual([])
   })
 
-  test('a sign-out reaches two other tabs, and a call in any of them is refused before it is sent', async () => {
+  test('a sign-out reaches two other tabs, and a call in any of them is rejected before it is sent', async () => {
     const profile = await e2e.newProfile()
     const first = await signedInTab(e2e, profile)
     const others = await Promise.all(Array.from({ length: 2 }, () => profile.newTab(e2e.pages.appUrl)))

@@ -8,11 +8,11 @@ inEveryEngine(e2e => {
 
   test.for<[string, AppMode]>([
     ['never opens', 'indexeddb-hangs'],
-    ['may not be opened', 'indexeddb-throws'],
+    ['is denied', 'indexeddb-throws'],
     ['is full', 'indexeddb-is-full'],
-    ['is not there', 'indexeddb-is-missing'],
+    ['is missing', 'indexeddb-is-missing'],
   ])(
-    'where IndexedDB %s, a sign-in by redirect works, a reload stays signed in, and one event tells it [F2.11]',
+    'if IndexedDB %s, a sign-in by redirect works, a reload stays signed in, and one event reports it [F2.11]',
     async ([_what, mode]) => {
       e2e.pages.setMode(mode)
       const profile = await e2e.newProfile()
@@ -32,7 +32,7 @@ inEveryEngine(e2e => {
     },
   )
 
-  test('a database that lacks its object store is made anew, and nothing else has to take its place', async () => {
+  test('a database that lacks its object store is created again, and no other store replaces it', async () => {
     e2e.pages.setMode('indexeddb-lacks-its-store')
     const profile = await e2e.newProfile()
     const tab = await signedInTab(e2e, profile)
@@ -41,7 +41,7 @@ inEveryEngine(e2e => {
     await untilStatus(second, 'signed-in')
   })
 
-  test('where nothing can be stored, a sign-in by redirect is refused with the reason before the page is left', async () => {
+  test('if nothing can be stored, a sign-in by redirect is rejected with the reason before the page leaves', async () => {
     e2e.pages.setMode('storage-blocked')
     const profile = await e2e.newProfile()
     const tab = await profile.newTab(e2e.pages.appUrl)
@@ -59,7 +59,7 @@ inEveryEngine(e2e => {
     )
   })
 
-  test('a database that hangs while a page starts costs no session: start() rejects, and the next call finds it [F2.10]', async () => {
+  test('a database that hangs while a page starts keeps the session: start() rejects, and the next call finds it [F2.10]', async () => {
     const tab = await signedInTab(e2e, await e2e.newProfile())
     e2e.pages.setPrelude(indexedDbHangs)
     await tab.reload()

@@ -7,7 +7,7 @@ import { inEveryEngine } from '../../support/engines/every-engine.ts'
 inEveryEngine((e2e, name) => {
   const TABS = 5
   const CALLS = 20
-  /** Elsewhere fewer, for the time that they take: the first after an expiry, the others after a revocation. */
+  /** Fewer in other engines, because they take time: the first after an expiry, the others after a revocation. */
   const STORMS = name === 'Chromium' ? 5 : 2
 
   test('each storm of 20 calls in each of five tabs makes one token request, and every call succeeds', {
@@ -15,7 +15,7 @@ inEveryEngine((e2e, name) => {
   }, async () => {
     const tabs = await signedInTabs(e2e, await e2e.newProfile(), TABS, 3)
     await Promise.all(tabs.map(untilExpired))
-    // where it takes long to open the tabs, the last ones refresh as they start
+    // if opening the tabs takes long, the last ones refresh as they start
     const before = e2e.servers.refreshes().length
     for (let round = 1; round <= STORMS; round++) {
       const tallies = await storm(e2e, tabs, round === 1 ? 'expired' : 'revoked', CALLS)
@@ -27,7 +27,7 @@ inEveryEngine((e2e, name) => {
     expect(await storedSessions(tabs[0] as EngineTab)).toMatchObject([{ version: before + STORMS + 1 }])
   })
 
-  /** Five calls that wait for a refresh whose answer is held. */
+  /** Five calls that wait for a refresh whose response is held back. */
   async function fiveWaitingCalls(tab: EngineTab) {
     await untilExpired(tab)
     e2e.servers.issueFor(3600)
@@ -43,13 +43,13 @@ inEveryEngine((e2e, name) => {
     const late = issued()
     return {
       outcomes: () => tab.run(() => (window as unknown as { waiting: Promise<(number | string)[]> }).waiting),
-      /** How often what comes late was handed back. */
+      /** How often a late token was revoked. */
       revocations: () =>
         e2e.servers.revocations.filter(({ hint, token }) => hint === 'refresh_token' && late.includes(token)),
     }
   }
 
-  test('a sign-out in another tab ends five calls that wait for a refresh, and what comes late is revoked', async () => {
+  test('a sign-out in another tab rejects five calls that wait for a refresh, and the late tokens are revoked', async () => {
     const [tab, other] = (await signedInTabs(e2e, await e2e.newProfile(), 2, 2)) as [EngineTab, EngineTab]
     const waiting = await fiveWaitingCalls(tab)
     const from = performance.now()
@@ -72,7 +72,7 @@ inEveryEngine((e2e, name) => {
     expect(e2e.servers.apiCalls).toEqual([])
   })
 
-  test('a sign-in as somebody else while a refresh is under way leaves only the tokens of the new user', async () => {
+  test("a sign-in as another user during a refresh leaves only the new user's tokens", async () => {
     const [tab, other] = (await signedInTabs(e2e, await e2e.newProfile(), 2, 2)) as [EngineTab, EngineTab]
     const waiting = await fiveWaitingCalls(tab)
     await other.run(() => window.app.signIn({ returnTo: '/', authorizationParameters: { prompt: 'login' } }))

@@ -10,7 +10,7 @@ inEveryEngine(e2e => {
   ]
 
   test.each(faults)(
-    'a token endpoint that %s during an expiry costs calls, but not the session',
+    'a token endpoint that %s during an expiry fails calls but keeps the session',
     async (_what, fault) => {
       const tab = await signedInTab(e2e, await e2e.newProfile(), 1)
       await untilExpired(tab)
@@ -30,9 +30,9 @@ inEveryEngine(e2e => {
     },
   )
 
-  test('a tab that is closed in the middle of a refresh leaves a session that the next tab goes on with', async () => {
+  test('a tab that is closed during a refresh leaves a session that the next tab continues', async () => {
     const profile = await e2e.newProfile()
-    await profile.newTab() // WebKit's MiniBrowser ends with its last window
+    await profile.newTab() // WebKit's MiniBrowser quits with its last window
     const dying = await signedInTab(e2e, profile, 1)
     await untilExpired(dying)
     e2e.servers.issueFor(3600)
@@ -49,7 +49,7 @@ inEveryEngine(e2e => {
     expect(e2e.servers.refreshes()).toMatchObject([{ faulty: true }, { status: 200 }])
   })
 
-  test('a tab that waits for the refresh of another one takes over when that one dies', async () => {
+  test("a tab that waits for another tab's refresh takes over when that tab dies", async () => {
     const profile = await e2e.newProfile()
     const dying = await signedInTab(e2e, profile, 2)
     const waiting = await profile.newTab(e2e.pages.appUrl)
@@ -71,7 +71,7 @@ inEveryEngine(e2e => {
     expect(e2e.servers.replays()).toEqual([])
   })
 
-  test('a sign-out by another tab in the middle of a refresh wins over it', async () => {
+  test('a sign-out by another tab during a refresh takes precedence', async () => {
     const profile = await e2e.newProfile()
     const tab = await signedInTab(e2e, profile, 2)
     const other = await profile.newTab(e2e.pages.appUrl)
@@ -107,7 +107,7 @@ inEveryEngine(e2e => {
     expect(e2e.servers.refreshes()).toMatchObject([{ status: 400 }])
   })
 
-  test('a reload in the middle of a refresh sends the refresh token once more, not twice', async () => {
+  test('a reload during a refresh sends the refresh token once more, not twice', async () => {
     const tab = await signedInTab(e2e, await e2e.newProfile(), 1)
     await untilExpired(tab)
     e2e.servers.issueFor(3600)
