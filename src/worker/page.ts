@@ -69,6 +69,9 @@ interface Connection {
   readonly send: Send
   /** Rejects if the worker could not be loaded. */
   readonly lost: Promise<never>
+  readonly isShared: boolean
+  /** The Web Lock of a SharedWorker, once it is known: if the browser ends the worker, nothing starts it again. */
+  lock?: string
 }
 
 const connect = (url: WorkerUrl, base: string | undefined) =>
@@ -78,44 +81,55 @@ const connect = (url: WorkerUrl, base: string | undefined) =>
       failed = why => reject(new Error(why))
     })
     lost.catch(() => {})
-    if (typeof SharedWorker === 'function' && canOutlive()) return { send: connectShared(url, failed), lost }
+    if (typeof SharedWorker === 'function' && canOutlive())
+      return { send: connectShared(url, failed), lost, isShared: true }
     if (!globalThis.navigator?.serviceWorker)
       throw new Error('this browser has no worker that outlives a page')
-    return { send: await connectService(url, base), lost }
+    return { send: await connectService(url, base), lost, isShared: false }
   })
 
-/** Resolves with whether the host has refreshed; `undefined`: it did not answer in time. Rejects if it cannot refresh. */
+/** `done`: the host has refreshed. `silent`: it did not answer in time. `ended`: the browser has ended it. */
+type Outcome = 'done' | 'silent' | 'ended'
+
+/** Rejects if the host cannot refresh. */
 const ask = ({ clock }: HostPorts, connection: () => Promise<Connection>, request: HostRequest) =>
-  new Promise<boolean | undefined>((resolve, reject) => {
+  new Promise<Outcome>((resolve, reject) => {
     const { port1, port2 } = new MessageChannel()
-    const ended = new AbortController()
-    const settle = (answer: boolean | undefined, error?: unknown) => {
+    const over = new AbortController()
+    const stop = () => {
       cancel()
-      ended.abort()
+      over.abort()
       port1.close()
-      if (error) reject(error)
-      else resolve(answer)
     }
-    let cancel = clock.after(TAKEN_MS, () => settle(undefined))
-    port1.onmessage = ({ data }: MessageEvent<HostAnswer>) => {
-      if (data.type === 'done') return settle(true)
-      if (data.type === 'unfit') return settle(false, new Error(data.why))
-      cancel()
-      cancel = clock.after(DONE_MS, () => settle(undefined))
-      watchLife(data.lock, ended.signal, () => settle(undefined))
+    const settle = (outcome: Outcome) => {
+      stop()
+      resolve(outcome)
     }
-    connection().then(
-      ({ send, lost }) => {
-        lost.catch(error => settle(false, error))
-        send(request, port2)
-      },
-      error => settle(false, error),
-    )
+    const fail = (error: unknown) => {
+      stop()
+      reject(error)
+    }
+    const silent = () => settle('silent')
+    let cancel = clock.after(TAKEN_MS, silent)
+    connection().then(link => {
+      const watch = (lock: string) => watchLife(lock, over.signal, () => settle('ended'))
+      port1.onmessage = ({ data }: MessageEvent<HostAnswer>) => {
+        if (data.type === 'done') return settle('done')
+        if (data.type === 'unfit') return fail(new Error(data.why))
+        cancel()
+        cancel = clock.after(DONE_MS, silent)
+        if (link.lock !== data.lock) watch(data.lock)
+        if (link.isShared) link.lock = data.lock
+      }
+      link.lost.catch(fail)
+      if (link.lock) watch(link.lock)
+      link.send(request, port2)
+    }, fail)
   })
 
 function createHost(url: WorkerUrl, ports: HostPorts): Host {
   const { options, database, base, clock, warn } = ports
-  const connection = connect(url, base)
+  let connection = connect(url, base)
   let isOut = false
   let silentUntil = 0
 
@@ -138,12 +152,15 @@ function createHost(url: WorkerUrl, ports: HostPorts): Host {
       if (isOut || clock.now() < silentUntil) return false
       try {
         const sent = requestFor(request)
-        const answer = sent && (await ask(ports, connection, sent))
-        if (sent && answer === undefined) {
+        if (!sent) return false
+        const outcome = await ask(ports, connection, sent)
+        if (outcome === 'done') return true
+        connection = connect(url, base) // the next refresh may need a new worker
+        if (outcome === 'silent') {
           silentUntil = clock.now() + SILENT_MS
           warn('The worker of "host" did not answer in time. This page refreshes by itself for a minute.')
         }
-        return answer ?? false
+        return false
       } catch (error) {
         give(error)
         return false

@@ -33,6 +33,8 @@ export interface Profile {
   readonly requests: readonly { readonly url: string; readonly authorization: string | undefined }[]
   /** All console messages and uncaught errors. */
   readonly console: readonly string[]
+  /** Ends every SharedWorker and service worker of the browser, as it does by itself when memory is short. */
+  endWorkers(): Promise<void>
   close(): Promise<void>
 }
 
@@ -69,6 +71,21 @@ const toTab = (page: Page): Tab => ({
   thaw: () => setLifecycle(page, 'active'),
 })
 
+async function endWorkers(context: BrowserContext): Promise<void> {
+  const [page] = context.pages()
+  const browser = await context.browser()?.newBrowserCDPSession()
+  if (!page || !browser) throw new Error('Workers are ended by way of a page and its browser.')
+  const { targetInfos } = await browser.send('Target.getTargets')
+  for (const { type, targetId } of targetInfos) {
+    if (type === 'shared_worker') await browser.send('Target.closeTarget', { targetId })
+  }
+  await browser.detach()
+  const session = await context.newCDPSession(page)
+  await session.send('ServiceWorker.enable')
+  await session.send('ServiceWorker.stopAllWorkers')
+  await session.detach()
+}
+
 function toProfile(context: BrowserContext): Profile {
   const requests: { url: string; authorization: string | undefined }[] = []
   const console: string[] = []
@@ -86,6 +103,7 @@ function toProfile(context: BrowserContext): Profile {
     },
     requests,
     console,
+    endWorkers: () => endWorkers(context),
     close: () => context.close(),
   }
 }
