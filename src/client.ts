@@ -11,7 +11,7 @@ import { createEventLog } from './core/event-log.ts'
 import { actionContext, type Extension } from './core/extension.ts'
 import { sessionKey } from './core/keys.ts'
 import { createListeners } from './core/listeners.ts'
-import { type AuthorizationEnvironment, type Environment, type Page, showBy } from './core/ports.ts'
+import type { AuthorizationEnvironment, Environment } from './core/ports.ts'
 import { emptySession, endOf, type SessionRecord, sessionOf } from './core/session.ts'
 import { abortable, once, singleFlight } from './core/waiting.ts'
 import { ConfigurationError } from './errors.ts'
@@ -88,12 +88,6 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
   }
 }
 
-/** The page, but the app's router shows its URLs if the option `navigate` is set. */
-const withRouter = (page: Page | undefined, navigate: ClientOptions['navigate']): Page | undefined =>
-  page && typeof navigate === 'function'
-    ? { ...page, navigate: url => showBy(navigate, url, page.replaceLocation) }
-    : page
-
 const originOf = (url = '') => (URL.canParse(url) ? new URL(url).origin : undefined)
 
 /** @throws ConfigurationError if `resources` contains no API of this name. */
@@ -115,8 +109,7 @@ export function composeClient(
   module: SecondHalfModule | (() => Promise<SecondHalfModule>),
 ): Client {
   if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
-  const { isReadable = false } = environment
-  const page = withRouter(environment.page, options.navigate)
+  const { page, isReadable = false } = environment
   const base = page?.location()
   const check = ({ parseOptions }: SecondHalfModule) => parseOptions(options, base, isReadable)
   // if the second half is already loaded, it checks all options before latchkey creates anything from them
@@ -124,7 +117,7 @@ export function composeClient(
   const checked = whole && check(whole)
   const settings = readOptions(options, base)
   const { grant, session, grantScope: scope } = settings
-  const { clock = environment.clock, fetch = environment.fetch } = options
+  const { clock = environment.clock, fetch = environment.fetch, navigate } = options
   const given = options.store?.keyValue ? options.store : undefined
   const chosen = { scope, session, store: given, defaultStore: environment.store }
   const store = grant?.store?.(chosen) ?? given ?? environment.store()
@@ -183,7 +176,7 @@ export function composeClient(
     half =>
       half.createAuthorization({
         settings: checked ?? check(half),
-        ...{ extensions, fetch, clock, emit, warn, keyValue, prefix, realm, records, page },
+        ...{ extensions, fetch, clock, emit, warn, keyValue, prefix, realm, records, page, navigate },
         lock: store.lock,
         ...half.authorizationEnvironment,
         ...{ now, random, left, host, warnings: log.warnings },

@@ -2,7 +2,6 @@ import { AuthorizationResponseError, ResponseBodyError } from 'oauth4webapi'
 import type { Warn } from '../core/events.ts'
 import type { Quirk } from '../core/quirks.ts'
 import type { UnusableRecord } from '../core/session.ts'
-import { needsUser } from '../core/trouble.ts'
 import { CallbackError, ConfigurationError, LatchkeyError, NetworkError, ServerError } from '../errors.ts'
 
 /** Why this client cannot use the stored record, and what to do. */
@@ -12,6 +11,10 @@ export const unusableError = (why: UnusableRecord['unusable']): ConfigurationErr
       ? 'The stored session is of a newer version of this app. Reload the page, or restart the program, to get that version.'
       : 'The stored session is bound to a key (DPoP), and this client was created without dpop(). Reload the page, or add dpop() to "extensions".',
   )
+
+/** Whether an error means that the user must act at the authorization server (OpenID Connect Core section 3.1.2.6). */
+export const needsUser = (error: string | undefined): boolean =>
+  /^(login|consent|interaction|account_selection)_required$/.test(error ?? '')
 
 /** What these do not say, the server will answer another time. */
 const isUnavailable = (status = 0) => status >= 500 || [408, 425, 429].includes(status)

@@ -4,9 +4,10 @@ import type {
   SignInRequest,
   SignOutRequest,
 } from '../core/authorization.ts'
+import { showBy } from '../core/callback.ts'
 import type { Resource } from '../core/destination.ts'
 import { transactionPrefix } from '../core/keys.ts'
-import type { Lock } from '../core/ports.ts'
+import type { Lock, Page } from '../core/ports.ts'
 import { runsGrant, type SessionRecord } from '../core/session.ts'
 import { LatchkeyError, StorageError } from '../errors.ts'
 import { parseSignIn, parseSignOut } from '../options.ts'
@@ -53,9 +54,16 @@ function resourceOf(name: string, resources: readonly Resource[]): Resource | un
   return names.length ? { url: name, parameters: { ...known?.parameters, scope: names.join(' ') } } : known
 }
 
+/** The page, but the app's router shows its URLs if the option `navigate` is set. */
+const withRouter = (page: Page | undefined, navigate: AuthorizationPorts['navigate']): Page | undefined =>
+  page && typeof navigate === 'function'
+    ? { ...page, navigate: url => showBy(navigate, url, page.replaceLocation) }
+    : page
+
 /** Joins all that talks with the authorization server. */
 export function createAuthorization(given: AuthorizationPorts): Authorization {
-  const ports: AuthorizationPorts = { ...given, lock: typedLock(given.lock) }
+  const page = withRouter(given.page, given.navigate)
+  const ports: AuthorizationPorts = { ...given, page, lock: typedLock(given.lock) }
   const { settings, clock, emit, warn, keyValue, prefix } = ports
   const { quirks, strict, resources, warnings } = settings
   // an app that subscribes at once hears them

@@ -9,8 +9,9 @@ import {
   type SessionRecord,
   sessionOf,
 } from '../core/session.ts'
-import { needsUser, type StoredTrouble } from '../core/trouble.ts'
+import type { StoredTrouble } from '../core/trouble.ts'
 import { AuthorizationRequiredError, type EndReason } from '../errors.ts'
+import { needsUser } from './failure.ts'
 import type { Transactions } from './transaction.ts'
 
 /** The end of a session that only its user can renew. */

@@ -17,7 +17,6 @@ import { HOLD_MS, WAIT_MS } from '../core/lock-times.ts'
 import type { SignInAttempt } from '../core/ports.ts'
 import { type SessionRecord, sessionOf } from '../core/session.ts'
 import type { Granted } from '../core/token-set.ts'
-import { needsUser } from '../core/trouble.ts'
 import { abortable, singleFlight, withTimeLimit } from '../core/waiting.ts'
 import {
   AuthorizationRequiredError,
@@ -29,7 +28,7 @@ import {
 import type { parseSignIn } from '../options.ts'
 import { beginAuthorization, markOf, refuseLoop } from './authorization-request.ts'
 import { exchangeCode } from './code-exchange.ts'
-import { refusalOf, tidy } from './failure.ts'
+import { needsUser, refusalOf, tidy } from './failure.ts'
 import { noteReason } from './recovery.ts'
 import { toTokenSet, unasked } from './renewal.ts'
 import type { TokenRequestPorts } from './token-request.ts'

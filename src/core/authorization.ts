@@ -173,6 +173,8 @@ export interface AuthorizationPorts extends AuthorizationEnvironment {
   /** Whether the stored records survive when the page leaves. */
   isKept(): boolean
   readonly page: Page | undefined
+  /** Shows a path of the app with its router. */
+  readonly navigate: ((path: string) => unknown) | undefined
   /** Begins a new sign-in with the client's own user agent. */
   restart(): Promise<unknown>
   /** The time for checking the expiry of tokens in memory. It does not go back if the clock is set back. */

@@ -69,6 +69,20 @@ export const isAt = (url: URL, redirectUri: string): boolean => {
 /** A fragment that is a server's response: only parameters, with a `state` of latchkey, an error or tokens. */
 const FRAGMENT_ANSWER = /^#(?:[^/?#]*&)?(?:state=lk\.|error=|access_token=|id_token=)/
 
+/** Shows a URL of the app with its router or, if that throws, with `otherwise`. Does not wait for the router. */
+export function showBy(
+  navigate: (path: string) => unknown,
+  address: string,
+  otherwise: (address: string) => void,
+): void {
+  const { pathname, search, hash } = new URL(address)
+  try {
+    Promise.resolve(navigate(pathname + search + hash)).catch(() => {})
+  } catch {
+    otherwise(address)
+  }
+}
+
 /** The parameters of a response (RFC 6749 section 4.1.2, RFC 9207), and tokens, which must not stay in the address. */
 const ANSWER =
   /^(code|state|iss|session_state|error|error_description|error_uri|scope|access_token|refresh_token|id_token|token_type|expires_in)(=|$)/

@@ -155,20 +155,6 @@ export interface Page {
   navigate?(url: string): void
 }
 
-/** Shows a URL of the app with its router or, if that throws, with `otherwise`. Does not wait for the router. */
-export function showBy(
-  navigate: (path: string) => unknown,
-  address: string,
-  otherwise: (address: string) => void,
-): void {
-  const { pathname, search, hash } = new URL(address)
-  try {
-    Promise.resolve(navigate(pathname + search + hash)).catch(() => {})
-  } catch {
-    otherwise(address)
-  }
-}
-
 /**
  * Watches whether the user is leaving this page. Some browsers then abort its requests, but keep running its code.
  */

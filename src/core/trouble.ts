@@ -40,10 +40,6 @@ export interface StoredTrouble {
   readonly claims?: string | undefined
 }
 
-/** Whether an error means that the user must act at the authorization server (OpenID Connect Core section 3.1.2.6). */
-export const needsUser = (error: string | undefined): boolean =>
-  /^(login|consent|interaction|account_selection)_required$/.test(error ?? '')
-
 /** Recreates the error of a failed refresh from the record. */
 export function toError(trouble: StoredTrouble): LatchkeyError {
   const { code, message, why, status, retryable, description, claims } = trouble
