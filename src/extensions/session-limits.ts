@@ -240,7 +240,8 @@ function createLimits(
     count = known
     const { ms, reason } = left(known)
     if (ms > 0) return schedule(known)
-    await context.endSession(known.sessionId, reason, true).catch(() => {}) // it has ended in this client even if the store fails
+    // it has ended in this client even if the store fails
+    await context.endSession(known.sessionId, reason, true).catch(() => {})
     if (count === known) stop()
   }
 
