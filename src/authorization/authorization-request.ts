@@ -16,22 +16,22 @@ import type { JoinedExtensions } from './extensions.ts'
 import { endpointOf, type Server } from './metadata.ts'
 import type { Transaction, Transactions } from './transaction.ts'
 
-/** What is asked for this time. */
+/** The choices for one authorization request. */
 export interface AuthorizationChoice {
   readonly userAgent: string
   readonly scope: string
   readonly returnTo: string | undefined
-  /** Beside latchkey's own. */
+  /** Parameters in addition to latchkey's own. */
   readonly parameters: Readonly<Record<string, string>>
-  /** What a recovery of the session asks for again. */
+  /** The parameters that `recover()` sends again. */
   readonly kept?: Readonly<Record<string, string>>
-  /** One of these authentication context classes, joined by spaces, is a must. */
+  /** The required authentication context classes, joined by spaces: the server must use one of them. */
   readonly acrValues?: string | undefined
-  /** With `prompt=none`: nobody else than this user. */
+  /** With `prompt=none`: the only user (`sub`) whose session latchkey accepts. */
   readonly subject?: string | undefined
-  /** With `prompt=none`: the parameters that follow where the server needs the user. */
+  /** With `prompt=none`: the parameters of the request that follows if the server needs the user. */
   readonly otherwise?: Readonly<Record<string, string>> | undefined
-  /** How often somebody had signed out when it was asked for. Default: as the store says. */
+  /** How often a user had signed out when the sign-in began. Default: the number in the store. */
   readonly epoch?: number | undefined
 }
 
@@ -46,14 +46,14 @@ export interface AuthorizationRequestPorts {
   readonly warn: Warn
   warnings(): readonly Warning[]
   readonly origin: string | undefined
-  /** This client and its store. */
+  /** Identifies this client and its store. */
   readonly owner: string
   hash(text: string): Promise<string>
 }
 
 /**
- * S256 (RFC 7636 section 4.2). Not by oauth4webapi, which does not know the ArrayBuffer of another realm: in jsdom that is
- * what Web Crypto returns.
+ * S256 (RFC 7636 section 4.2). Not by oauth4webapi, which rejects an ArrayBuffer of another realm: Web Crypto returns one in
+ * jsdom.
  */
 async function challengeOf(codeVerifier: string): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(codeVerifier))
@@ -63,25 +63,23 @@ async function challengeOf(codeVerifier: string): Promise<string> {
 const noCrypto = (origin = 'This runtime') =>
   `${origin} has no Web Crypto, which signing in needs. Serve the page over https or from localhost; in a test, give its environment Node's: globalThis.crypto = webcrypto.`
 
-/**
- * The mark of one client's `state`: only who knows that client sees whose it is, so that others of the page leave it alone.
- */
+/** The mark in a client's `state`, by which the other clients of the page see that the response is not theirs. */
 export const markOf = async (
   { hash, owner }: Pick<AuthorizationRequestPorts, 'hash' | 'owner'>,
   random: string,
 ): Promise<string> => (await hash(`${owner} ${random}`)).slice(0, 8)
 
 /**
- * So many sign-ins that came back within this time, or that never did, and still nobody is signed in. Who goes Back at the
- * provider's page leaves a few more.
+ * A loop: this many sign-ins came back within this time, or were begun, and still nobody is signed in. More may begin than
+ * come back, because a user who goes back from the provider's page leaves a pending one.
  */
 const LOOP = { returned: 3, begun: 6, ms: 60_000 }
 
-/** A further sign-in within a minute that follows others, and nobody is signed in: it would go on like this. */
+/** @throws CallbackError if sign-ins follow each other and nobody is signed in: the next one would not end differently. */
 export async function refuseLoop({ records, clock, transactions }: AuthorizationRequestPorts): Promise<void> {
   if (records.current) return
   const since = clock.now() - LOOP.ms
-  const all = await transactions.all() // what cannot be read is no loop; a store that cannot be written is reported next
+  const all = await transactions.all() // empty if they cannot be read; a store that cannot be written is reported next
   const recent = all.filter(one => one.createdAt > since)
   const returned = recent.filter(({ stage }) => stage === 'returned' || stage === 'failed').length
   const begun = returned + recent.filter(({ stage }) => stage === 'waiting').length
@@ -93,8 +91,8 @@ export async function refuseLoop({ records, clock, transactions }: Authorization
 }
 
 /**
- * Looks at a sign-in before it begins, and warns.
- * @throws ConfigurationError for a server that must not be signed in to like this.
+ * Checks the server before a sign-in, and warns.
+ * @throws ConfigurationError if signing in at this server would be unsafe.
  */
 async function checkSignIn(
   ports: AuthorizationRequestPorts,
@@ -115,8 +113,8 @@ async function checkSignIn(
 }
 
 /**
- * Where a server does not say whose an answer is (RFC 9207), another server must not send its answers to the same place
- * (RFC 9700 section 4.4.2). Who signs in at one issuer only hears nothing of this.
+ * If a server does not put its issuer into its responses (RFC 9207), no other server may use the same redirect URI
+ * (RFC 9700 section 4.4.2). An app with one issuer gets no warning.
  */
 async function checkMixUp(
   { settings: { issuer, strict }, keyValue, warn }: AuthorizationRequestPorts,
@@ -133,13 +131,13 @@ async function checkMixUp(
   }
 }
 
-/** What `claims` asks for as essential (OpenID Connect Core section 5.5.1.1). */
+/** The `acr` values that the parameter `claims` requests as essential (OpenID Connect Core section 5.5.1.1). */
 function essentialAcr(claims: string | undefined): string[] | undefined {
   try {
     const { acr } = JSON.parse(claims as string).id_token
     return acr.essential ? [acr.values ?? acr.value ?? []].flat() : undefined
   } catch {
-    return undefined // the server will say what is wrong with it
+    return undefined // the server will report the error
   }
 }
 
@@ -164,7 +162,7 @@ export async function beginAuthorization(
   if (!globalThis.crypto?.subtle) throw new ConfigurationError(noCrypto(ports.origin))
   const as = await server()
   const url = endpointOf(as, 'authorization_endpoint')
-  endpointOf(as, 'token_endpoint', clientAuthentication?.mtls) // better to fail before the user has signed in than after
+  endpointOf(as, 'token_endpoint', clientAuthentication?.mtls) // fails now, not after the user has signed in
   await checkSignIn(ports, as, redirectUri)
   const createdAt = clock.now()
   const random = generateRandomState()
@@ -201,9 +199,9 @@ export async function beginAuthorization(
   const epoch = since ?? (await records.read().then(epochOf, () => undefined))
   const begun = { epoch, stage: 'waiting', createdAt, warnings: [...ports.warnings()] } as const
   await transactions.save({ schema: 1, ...secrets, redirectUri, scope, returnTo, ...begun, ...demands })
-  // last of all: what it gives may hold for seconds only
+  // as the last step: a `request_uri` may expire within seconds
   const sent = (await extensions.pushRequest?.(extended)) ?? request
-  for (const name of new Set(sent.keys())) url.searchParams.delete(name) // ours count
+  for (const name of new Set(sent.keys())) url.searchParams.delete(name) // latchkey's values replace those of the metadata
   for (const [name, value] of sent) url.searchParams.append(name, value)
   url.hash = ''
   return { url: url.href, state }

@@ -10,15 +10,15 @@ import { type TokenRequest, type TokenRequestPorts, tokenRequest } from './token
 import { readRefreshToken, unfit } from './token-response.ts'
 import type { Transaction } from './transaction.ts'
 
-/** How long the exchange waits for the keys of the server before it sends the code. */
+/** The longest time to wait for the server's keys before latchkey sends the code. */
 const KEYS_MS = 5000
-/** Between two looks for a key that was not among them: the code is spent by then, and its answer comes only once. */
+/** The pause between two requests for a missing key. The code is used up by then, so latchkey cannot ask for new tokens. */
 const KEYS_PAUSE_MS = 1000
 
 const keysAreLate = () =>
   new NetworkError('The keys of the server did not come in time. Try again later.', 'timeout')
 
-/** Checks a signature, and looks for its key until `giveUpAt` while the server cannot be reached. */
+/** Verifies a signature. If the server's keys cannot be fetched, retries until `giveUpAt`. */
 async function verifyPatiently(clock: Clock, verify: () => Promise<void>, giveUpAt: EpochMs): Promise<void> {
   for (;;) {
     const remainingMs = Math.max(giveUpAt - clock.now(), KEYS_PAUSE_MS)
@@ -32,7 +32,7 @@ async function verifyPatiently(clock: Clock, verify: () => Promise<void>, giveUp
   }
 }
 
-/** OpenID Connect Core section 5.5.1.1, RFC 9470 section 5. An empty list: any will do, but one there must be. */
+/** OpenID Connect Core section 5.5.1.1, RFC 9470 section 5. An empty list accepts any `acr`, but requires one. */
 const isAcrMet = (asked: Transaction['acr'], claims: IdTokenClaims | undefined): boolean =>
   !asked || (typeof claims?.acr === 'string' && (!asked.length || asked.includes(claims.acr)))
 
@@ -40,10 +40,10 @@ const NO_ID_TOKEN =
   'has no ID Token, which the scope "openid" asks for. If this server supports OAuth 2 only, set a "scope" without "openid"'
 
 /**
- * Checks the authorization response (RFC 6749 section 4.1.2, RFC 9207) and exchanges its code (RFC 7636 section 4.5),
- * which is sent once: only a reload by the user sends it again. The ID Token is checked with its signature
+ * Checks the authorization response (RFC 6749 section 4.1.2, RFC 9207) and exchanges its code (RFC 7636 section 4.5).
+ * latchkey sends the code once: only a reload by the user sends it again. Also verifies the signature of the ID Token
  * (OpenID Connect Core section 3.1.3.7).
- * @throws CallbackError when this sign-in cannot succeed; NetworkError when the same callback may succeed later.
+ * @throws CallbackError if this sign-in cannot succeed; NetworkError if the same callback may succeed later.
  */
 export async function exchangeCode(
   ports: TokenRequestPorts & { revoke(refreshToken: string): void },
@@ -69,7 +69,7 @@ export async function exchangeCode(
     const parameters = validateAuthResponse(as, { client_id: ports.settings.clientId }, answer, state)
     const [code, ...more] = parameters.getAll('code')
     if (!code || more.length) throw unfit('has no code, or more than one')
-    // what fails here may be tried again with the same code
+    // if this fails, a reload can still use the code
     if (nonce) await withTimeLimit(clock, KEYS_MS, ports.idTokens.prepare, keysAreLate)
     const granted = await tokenRequest(ports, {
       ...{ grantType: 'authorization_code', sessionId: state, attempt: 1, received, judge },
@@ -84,7 +84,7 @@ export async function exchangeCode(
     }
     return granted
   } catch (cause) {
-    // nobody will use what came
+    // latchkey drops the tokens
     const unused = readRefreshToken(received.text)
     if (unused) ports.revoke(unused.refresh_token)
     const error = toLatchkeyError(cause, 'The sign-in', clock.now())

@@ -4,22 +4,23 @@ import type { Clock, Fetch } from '../core/ports.ts'
 import { withTimeLimit } from '../core/waiting.ts'
 import { NetworkError } from '../errors.ts'
 
-/** One request, headers and body: the next try still lands inside the shortest reuse grace period, 10 s. */
+/** The time limit of one request with its response body: a retry is still within the shortest reuse grace period, 10 s. */
 const REQUEST_MS = 8000
-/** Larger than any metadata or key set, and larger than any token answer. */
+/** The size limits of a response to GET (metadata, keys) and to POST (tokens): larger than any real one. */
 const MAX_BYTES = 1_048_576
 const MAX_ANSWER_BYTES = 262_144
 
 /**
- * How requests to the authorization server are sent. Shaped as oauth4webapi wants its `customFetch`.
- * @param isRepeatable whether it may arrive twice. A code, a refresh token or a pushed request may not. Default: a GET.
+ * Sends a request to the authorization server. Has the signature of oauth4webapi's `customFetch`.
+ * @param isRepeatable whether the server may receive it twice. Not with a code, a refresh token or a pushed request. Default: GET
+ * only.
  */
 export type Transport = (url: string, init: object, isRepeatable?: boolean) => Promise<Response>
 
-/** A certificate that is not trusted stays so (the codes of OpenSSL and Node). */
+/** The error codes of OpenSSL and Node for a certificate that is not trusted: a retry does not help. */
 const CERTIFICATE = /CERT|ERR_TLS|SELF_SIGNED|UNABLE_TO_/
 
-/** Why a request found no answer, in words that lead to the cause. */
+/** The error for a request without a response. Its message leads to the cause. */
 function unreachable(endpoint: string, origin: string | undefined, thrown: unknown): NetworkError {
   const cause = withoutWords(thrown)
   const code = codeOf(thrown)
@@ -35,10 +36,10 @@ function unreachable(endpoint: string, origin: string | undefined, thrown: unkno
 }
 
 /**
- * Sends with a limit on time and size over headers and body. What may be repeated is sent once more where it found no
- * answer; a token request is never sent again here.
- * @param ports.origin of the page whose requests the server has to allow (CORS).
- * @throws NetworkError only, which names the endpoint.
+ * Limits the time and the size of responses, including their bodies. Retries a repeatable request once if it gets no
+ * response, but never a token request.
+ * @param ports.origin the page's origin, which the server must allow (CORS).
+ * @throws NetworkError only. Its message names the endpoint.
  */
 export function createTransport(ports: {
   fetch: Fetch
@@ -47,19 +48,19 @@ export function createTransport(ports: {
 }): Transport {
   const { fetch, clock, origin } = ports
   const once = (url: string, init: RequestInit): Promise<Response> => {
-    const [endpoint = ''] = url.split('?') // nothing but the endpoint belongs in a message
+    const [endpoint = ''] = url.split('?') // the query may contain secrets
     const send = async (signal: AbortSignal) => {
       const maxBytes = init.method === 'POST' ? MAX_ANSWER_BYTES : MAX_BYTES
       const work = async () => {
         const response = await fetch(url, { ...init, signal, cache: 'no-store' })
-        if (response.type === 'error') throw new TypeError() // the app's own fetch may give one
+        if (response.type === 'error') throw new TypeError() // the app's own `fetch` may return Response.error()
         return { response, body: await readBody(response, endpoint, maxBytes) }
       }
       const answered = await work().catch(cause => {
         throw cause instanceof NetworkError ? cause : unreachable(endpoint, origin, cause)
       })
       const { status, headers } = answered.response
-      // with its body read, so that nothing after this waits for the network
+      // the body has been read, so nothing after this waits for the network
       return new Response(answered.body, { status, headers })
     }
     return withTimeLimit(
@@ -81,7 +82,7 @@ export function createTransport(ports: {
   }
 }
 
-/** Aborted when either is. `AbortSignal.any` is not in Safari before 17.4. */
+/** A signal that is aborted with either of two. Safari before 17.4 has no `AbortSignal.any`. */
 function eitherOf(own: AbortSignal, given: AbortSignal | null | undefined): AbortSignal {
   if (!given) return own
   const controller = new AbortController()
@@ -100,14 +101,14 @@ function codeOf(thrown: unknown): string {
   return inner || (/^[A-Z\d_]+$/.exec(String(code))?.[0] ?? '')
 }
 
-/** The names and codes of what was thrown at us: its text may repeat what was sent. */
+/** Copies an error with its causes, but only names and codes: messages may repeat what latchkey sent. */
 function withoutWords(thrown: unknown): unknown {
   if (!(thrown instanceof Error)) return undefined
   const { name, code, cause } = thrown as Error & { code?: unknown }
   return Object.assign(new Error(String(code ?? name), { cause: withoutWords(cause) }), { name })
 }
 
-/** @returns the bytes of an answer, if it has any. @throws NetworkError for a redirect, and for too many. */
+/** @returns the body of a response, or `null` if it is empty. @throws NetworkError for a redirect or too many bytes. */
 async function readBody(
   response: Response,
   endpoint: string,
@@ -139,7 +140,7 @@ async function readBody(
   return whole
 }
 
-/** Where an answer redirects to, or was redirected to although that is another origin: empty where nobody can tell. */
+/** The target of a redirect, or the other origin that a followed one led to. Empty if the browser does not reveal it. */
 function whereTo({ type, status, headers, redirected, url }: Response, endpoint: string): string | undefined {
   const place = (address: string | null) => (parse(address, endpoint) ?? '').split(/[?#]/)[0] ?? ''
   if (type === 'opaqueredirect' || (status >= 300 && status < 400)) return place(headers.get('location'))
@@ -150,19 +151,19 @@ function whereTo({ type, status, headers, redirected, url }: Response, endpoint:
 const parse = (address: string | null, base: string) =>
   address !== null && URL.canParse(address, base) ? new URL(address, base).href : undefined
 
-/** What is known of the authorization server's clock: this device's may be hours off. */
+/** An estimate of the authorization server's clock. This device's clock may be hours off. */
 export interface ServerTime {
-  /** How far it is ahead of this device's; 0 as long as nothing was learnt. */
+  /** How many ms it is ahead of this device's clock. 0 while it is unknown. */
   aheadMs(): number
-  /** By an ID Token that was made for our nonce: it counts for more than a `Date`. */
+  /** Sets it by an ID Token with latchkey's nonce, which is more reliable than a `Date` header. */
   learn(aheadMs: number): void
-  /** The same transport, learning from the `Date` of its answers (RFC 9110 section 6.6.1), where a page may see that. */
+  /** Wraps a transport, and updates the estimate by each `Date` (RFC 9110 section 6.6.1) that the page may read. */
   watch(transport: Transport): Transport
 }
 
-/** A device may have lost its clock for months; what is two years off is no clock. */
+/** Larger differences are ignored: a device's clock may be months off, but not two years. */
 const MOST_AHEAD_MS = 2 * 365 * 24 * 3_600_000
-/** How far a `Date` may be from what an ID Token said. */
+/** The largest difference between a `Date` and the time by the last ID Token. */
 const AGREE_MS = 5 * 60_000
 const SAMPLES = 5
 
@@ -186,8 +187,8 @@ export function createServerTime(clock: Clock): ServerTime {
 }
 
 /**
- * This client and its credentials, as oauth4webapi takes them.
- * @param aheadMs how far the server's clock is ahead of this device's: what is signed says the time by that.
+ * This client and its credentials, in the form that oauth4webapi takes.
+ * @param aheadMs how far the server's clock is ahead of this device's. Signed assertions contain the server's time.
  */
 export const identityOf = (
   {
@@ -200,7 +201,7 @@ export const identityOf = (
   {
     client_id: clientId,
     use_mtls_endpoint_aliases: clientAuthentication?.mtls ?? false,
-    // oauth4webapi adds this to what it reads from Date itself
+    // oauth4webapi adds this to Date.now()
     [clockSkew]: Math.round((clock.now() + aheadMs - Date.now()) / 1000),
   },
   clientAuthentication?.authenticate ?? None(),

@@ -1,19 +1,19 @@
 import type { ExtensionHooks } from '../core/extension.ts'
 
-/** What the extensions of a client change in its talk with the server, as one. */
+/** All extensions of a client, joined into one. */
 export interface JoinedExtensions
   extends Required<
     Pick<ExtensionHooks, 'authorizationRequest' | 'tokenRequest' | 'tokenResponse' | 'ended'>
   > {
   readonly pushRequest: ExtensionHooks['pushRequest']
   readonly tokenType: ExtensionHooks['tokenType']
-  /** Respells an answer of the token endpoint; `undefined` where no extension does. */
+  /** Changes the members of a token response before latchkey reads them. `undefined` if no extension does that. */
   readonly tokenAnswer: ExtensionHooks['tokenAnswer']
-  /** Looks at an answer of the token endpoint. */
+  /** Called with each response of the token endpoint. */
   answered(url: string, answer: Response): void
 }
 
-/** Joins extensions in their order. Only one may push the request, and one decide the type of access tokens. */
+/** Joins extensions in their order. Only one can push the request, and only one can set the type of access tokens. */
 export function joinExtensions(all: readonly ExtensionHooks[]): JoinedExtensions {
   const { tokenType, presentation } = all.find(one => one.tokenType) ?? {}
   const respell = all.flatMap(one => one.tokenAnswer ?? [])

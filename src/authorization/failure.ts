@@ -16,34 +16,34 @@ export const unusableError = (why: UnusableRecord['unusable']): ConfigurationErr
 export const needsUser = (error: string | undefined): boolean =>
   /^(login|consent|interaction|account_selection)_required$/.test(error ?? '')
 
-/** What these do not say, the server will answer another time. */
+/** Statuses that say nothing about the request: the server may answer it later. */
 const isUnavailable = (status = 0) => status >= 500 || [408, 425, 429].includes(status)
 
-/** No server may keep a session away from its tokens for longer than this. */
+/** The longest `Retry-After` that latchkey obeys. */
 const LONGEST_PAUSE_MS = 3_600_000
 
-/** A date in any of its three forms (RFC 9110 section 5.6.7), the last of which does not name its zone. */
+/** Parses a date in any of the three forms of RFC 9110 section 5.6.7. The last one does not name its time zone, GMT. */
 const parseDate = (value: string): number =>
   /^[A-Z]/.test(value) ? Date.parse(/\d$/.test(value) ? `${value} GMT` : value) : Number.NaN
 
-/** Seconds, or a date (RFC 9110 section 10.2.3); anything else is not a wait. */
+/** Parses `Retry-After`: seconds or a date (RFC 9110 section 10.2.3). Ignores anything else. */
 export function retryAfterMs({ headers }: Response, now: number): number | undefined {
   const value = headers.get('retry-after') ?? ''
-  // a date is read against the clock that wrote it, where that is told
+  // a date is relative to the server's clock, if the response has a `Date`
   const wait = /^\d+$/.test(value)
     ? Number(value) * 1000
     : parseDate(value) - (Date.parse(headers.get('date') ?? '') || now)
   return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, 0), LONGEST_PAUSE_MS)
 }
 
-/** Text from outside, fit to be shown: short, printable, no markup, and without what we sent. */
+/** Makes text from a server safe to show: short, printable, without markup, and without the secrets that latchkey sent. */
 export const tidy = (text: string | undefined, secrets: readonly string[] = []): string | undefined =>
   secrets
     .reduce((safe, secret) => safe?.replaceAll(secret, '…'), text)
     ?.slice(0, 200)
     .replace(/[^ -~…]|[<>]/g, '?')
 
-/** What the token endpoint asks for where the user is needed, as Microsoft Entra does: JSON that repeats nothing of ours. */
+/** The `claims` that the next sign-in must request, as Microsoft Entra sends them: JSON without any of the secrets. */
 function claimsOf({ cause, error }: ResponseBodyError, secrets: readonly string[]): string | undefined {
   const { claims } = cause
   const isFit = needsUser(error) && typeof claims === 'string' && /^[ -~]{2,4000}$/.test(claims)
@@ -53,7 +53,7 @@ function claimsOf({ cause, error }: ResponseBodyError, secrets: readonly string[
 const NO_PROMPT = 'The server needs the user: sign in without prompt=none.'
 const GRANT = 'Allow this client the grants authorization_code and refresh_token at the server.'
 
-/** What to do next about an OAuth error, for the developers of the app (docs/errors.md has more). */
+/** Tells the app's developers what to do about an OAuth error (docs/errors.md has more). */
 const ADVICE: Readonly<Record<string, string>> = {
   access_denied: 'The user, or a rule of the server, said no.',
   invalid_request:
@@ -74,19 +74,19 @@ const ADVICE: Readonly<Record<string, string>> = {
   temporarily_unavailable: 'Try again later.',
 }
 
-/** The web page of an error, where it is one that can be followed. */
+/** The web page about an error, if it is an https URL. */
 const pageOf = (uri: string | null | undefined): string | undefined =>
   uri && uri.length < 500 && /^https:\/\/[!-~]+$/.test(uri) && URL.canParse(uri) ? uri : undefined
 
-/** A refusal in one sentence: the error, what the server says about it, and what to do next. */
+/** Describes a refusal: the error, the server's description, and what to do next. */
 export const refusalOf = (what: string, name: string, description: string | undefined): string =>
   `${what} was refused: ${name}${description ? ` (${description})` : ''}. ${ADVICE[name] ?? "The server's log may say more."}`
 
 /**
- * The one translation of what went wrong between us and the authorization server. oauth4webapi's own error is left
- * behind, because its message, cause and response may hold what was sent.
- * @param what the request, for the message.
- * @param secrets what was in it.
+ * Translates every error of a request to the authorization server. The result does not contain oauth4webapi's own error,
+ * because its message, cause and response may contain what latchkey sent.
+ * @param what names the request in the message.
+ * @param secrets the secrets in the request.
  */
 export function toLatchkeyError(
   error: unknown,
@@ -114,13 +114,13 @@ export function toLatchkeyError(
       const message = needsUser(name) ? `${refusal} Call signIn({ stepUp: error }).` : refusal
       return new ServerError(message, { ...details, claims: claimsOf(error, secrets) })
     }
-    // its state and issuer have been checked by now
+    // oauth4webapi has already checked state and issuer
     const errorUri = pageOf(error.cause.get('error_uri'))
     return new CallbackError(refusal, 'authorization_error', { ...details, errorUri })
   }
-  // the messages of oauth4webapi's own checks hold nothing that was sent or received
+  // the messages of oauth4webapi's own checks contain no values
   const reason = String(code).startsWith('OAUTH_') ? message : code
-  // not JSON, or not what the protocol knows: a proxy or the sign-in page of a network
+  // not JSON, or not of the protocol: a proxy or the sign-in page of a network has answered
   return /NOT_JSON|NOT_CONFORM/.test(code as string)
     ? new NetworkError(
         `${what} was not answered by the authorization server (status ${status}). Try again later.`,
@@ -134,8 +134,8 @@ export function toLatchkeyError(
 }
 
 /**
- * Accepts a deviation from the specifications where the app has named that quirk, with a warning.
- * @throws ServerError that names the quirk, where it has not.
+ * Accepts a deviation from the specifications with a warning, if the option `quirks` names it.
+ * @throws ServerError that names the quirk, if the option does not.
  */
 export type AcceptDeviation = (quirk: Quirk, what: string) => void
 

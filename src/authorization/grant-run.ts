@@ -5,15 +5,15 @@ import { withTimeLimit } from '../core/waiting.ts'
 import { AuthorizationRequiredError, ConfigurationError, LatchkeyError, NetworkError } from '../errors.ts'
 import { type TokenRequestPorts, tokenRequest } from './token-request.ts'
 
-/** How long the app may take to make what a grant's token request says. */
+/** The longest time for the app's function to return the parameters of a grant's token request. */
 const PREPARE_MS = 8000
 
 export interface GrantRuns {
-  /** Asks the grant for the parameters of its next token request. Called before the lock is taken. */
+  /** Gets the parameters of the next token request from the grant. Called before the lock is taken. */
   prepare(record: SessionRecord): Promise<void>
   /**
-   * One token request of the option `grant` (RFC 6749 sections 4.4 and 4.5), in place of a refresh.
-   * @param parameters for one API of `resources` (RFC 8707 section 2.2).
+   * Sends one token request of the option `grant` (RFC 6749 sections 4.4 and 4.5) instead of a refresh.
+   * @param parameters those of the API in `resources`, if it is for one (RFC 8707 section 2.2).
    */
   run(
     record: SessionRecord,
@@ -41,7 +41,7 @@ export function createGrantRuns(
       try {
         prepared = (await withTimeLimit(clock, PREPARE_MS, ask, late)) ?? {}
       } catch (cause) {
-        // there is nobody any more for whom these tokens are
+        // the app reports that the user of these tokens is gone
         const isOver = cause instanceof AuthorizationRequiredError
         if (isOver && (await records.end(cause.reason).catch(() => undefined))) ports.changed(sessionId)
         if (cause instanceof LatchkeyError) throw cause
@@ -59,10 +59,10 @@ export function createGrantRuns(
         secrets: Object.values(prepared),
         async judge(_, members) {
           check?.(members)
-          return { claims: undefined, isDistrusted: true } // nobody has asked for an ID Token
+          return { claims: undefined, isDistrusted: true } // latchkey did not request an ID Token
         },
       })
-      // RFC 6749 section 4.4.3: there should be none
+      // RFC 6749 section 4.4.3: the server should not send one
       const { refresh_token, ...others } = response
       return { claims: undefined, response: usesRefreshToken ? response : others }
     },

@@ -60,13 +60,13 @@ const withRouter = (page: Page | undefined, navigate: AuthorizationPorts['naviga
     ? { ...page, navigate: url => showBy(navigate, url, page.replaceLocation) }
     : page
 
-/** Joins all that talks with the authorization server. */
+/** Joins all parts that communicate with the authorization server. */
 export function createAuthorization(given: AuthorizationPorts): Authorization {
   const page = withRouter(given.page, given.navigate)
   const ports: AuthorizationPorts = { ...given, page, lock: typedLock(given.lock) }
   const { settings, clock, emit, warn, keyValue, prefix } = ports
   const { quirks, strict, resources, warnings } = settings
-  // an app that subscribes at once hears them
+  // later, so that an app that subscribes right after createClient() receives them
   queueMicrotask(() => {
     for (const { about, message } of warnings) warn(about, message)
   })

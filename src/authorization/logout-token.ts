@@ -11,19 +11,19 @@ import { NetworkError, ServerError } from '../errors.ts'
 import type { Transport } from './endpoint.ts'
 import { endpointOf } from './metadata.ts'
 
-/** Whom a logout token means (OpenID Connect Back-Channel Logout section 2.4): `subject`, `sessionId` or both are there. */
+/** The sessions to log out (OpenID Connect Back-Channel Logout section 2.4). Has `subject`, `sessionId` or both. */
 export interface LoggedOut {
   readonly issuer: string
-  /** `sub`. Alone it means every session of this user. */
+  /** The claim `sub`. Without `sessionId`, all sessions of this user. */
   readonly subject: string | undefined
-  /** `sid`, as in the ID Token of the session. */
+  /** The claim `sid`, as in the ID Token of the session. */
   readonly sessionId: string | undefined
 }
 
 export interface LogoutToken extends LoggedOut {
-  /** `jti`: no other logout token of this issuer has it. */
+  /** The claim `jti`, unique for each logout token of this issuer. */
   readonly id: string
-  /** `iat`, in seconds. */
+  /** The claim `iat`, in seconds since 1970. */
   readonly issuedAt: number
 }
 
@@ -35,7 +35,7 @@ export interface LogoutTokenPorts {
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
 
-/** An older logout token is not a logout of now: ids have to be remembered for this long only. */
+/** The greatest age of a logout token. Its id has to be remembered only for this long. */
 export const OLDEST_SECONDS = 600
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
@@ -50,8 +50,8 @@ function decode(part = ''): Record<string, unknown> {
 }
 
 /**
- * Checks a logout token (OpenID Connect Back-Channel Logout section 2.6). It is signed as an ID Token is.
- * @throws ServerError for one that is refused; NetworkError where the key set could not be had.
+ * Checks a logout token (OpenID Connect Back-Channel Logout section 2.6). It is signed like an ID Token.
+ * @throws ServerError for an invalid one; NetworkError if the server's keys cannot be fetched.
  */
 export async function parseLogoutToken(
   { clientId, transport, clock }: LogoutTokenPorts,
@@ -62,7 +62,7 @@ export async function parseLogoutToken(
     new ServerError(`The logout token was refused: ${why}.`, { error: 'invalid_request' })
   endpointOf(as, 'jwks_uri')
   try {
-    // a JWT of the same issuer for the same audience: signature, alg, iss, aud, exp and nbf are checked as of any answer
+    // checks signature, alg, iss, aud, exp and nbf, which are the same as in a JWT authorization response
     await validateJwtAuthResponse(
       as,
       { client_id: clientId, [clockSkew]: Math.round((clock.now() - Date.now()) / 1000) },
@@ -72,7 +72,7 @@ export async function parseLogoutToken(
     )
   } catch (error) {
     if (error instanceof NetworkError) throw error
-    // what oauth4webapi throws holds the token
+    // oauth4webapi's error contains the token
     throw refuse(
       `its signature, issuer, audience or time is not right (${(error as { code?: string }).code})`,
     )
@@ -80,7 +80,7 @@ export async function parseLogoutToken(
   const [header, claims] = token.split('.')
   const { typ = 'JWT' } = decode(header)
   const { iss, sub, sid, jti, iat, events, nonce } = decode(claims)
-  // a JWT of another kind from the same issuer is none (RFC 8725 section 3.11)
+  // refuses other kinds of JWT from the same issuer (RFC 8725 section 3.11)
   if (!/^(application\/)?(logout\+)?jwt$/i.test(String(typ)))
     throw refuse('its typ is of another kind of token')
   if (nonce !== undefined) throw refuse('it has a nonce, as an ID Token has')
@@ -101,7 +101,7 @@ export async function parseLogoutToken(
   }
 }
 
-/** The metadata as oauth4webapi has to see it for logout tokens: they are signed as ID Tokens are. */
+/** The metadata for oauth4webapi's check of logout tokens, which are signed like ID Tokens. */
 export const asSigner = (as: AuthorizationServer, alg: string | undefined): AuthorizationServer => ({
   ...as,
   authorization_signing_alg_values_supported: alg ? [alg] : as.id_token_signing_alg_values_supported,

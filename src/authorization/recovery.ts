@@ -14,7 +14,7 @@ import { AuthorizationRequiredError, type EndReason } from '../errors.ts'
 import { needsUser } from './failure.ts'
 import type { Transactions } from './transaction.ts'
 
-/** The end of a session that only its user can renew. */
+/** The end of a session that only its user can continue. `undefined` if latchkey can still refresh it. */
 function expired(record: SessionRecord | undefined, now: EpochMs): EndedSession | undefined {
   const ended = record && overByClock(record, now)
   if (!ended) return undefined
@@ -25,8 +25,8 @@ function expired(record: SessionRecord | undefined, now: EpochMs): EndedSession 
 type RecoveryPorts = Pick<AuthorizationPorts, 'records' | 'now'>
 
 /**
- * Takes the one attempt there is to help a session that the server refreshes only after the user has done something.
- * @throws AuthorizationRequiredError where it was tried since.
+ * Claims the only silent sign-in for a session that the server refreshes only after the user has acted.
+ * @throws AuthorizationRequiredError if there was one since the refreshes began to fail.
  */
 async function beginHelp(
   { parameters, tokens }: SessionRecord,
@@ -38,7 +38,7 @@ async function beginHelp(
   return { parameters, subject: tokens.claims?.sub, stepUp: { claims } }
 }
 
-/** Stores why an attempt without the user left nobody signed in. Best effort. */
+/** Stores why a silent sign-in failed. Best effort. */
 export const noteReason = ({ records }: RecoveryPorts, ended: EndReason): Promise<void> =>
   records
     .amend(stored =>
@@ -49,10 +49,10 @@ export const noteReason = ({ records }: RecoveryPorts, ended: EndReason): Promis
     .catch(() => {})
 
 /**
- * Takes the one attempt there is to restore a session that has ended, or that cannot be refreshed without its user.
- * @returns whose it was and what its sign-in asked for, where that is known; `undefined` for a user who is signed in and
- * whose session the server refreshes.
- * @throws AuthorizationRequiredError unless there is one that nobody has tried to restore yet.
+ * Claims the only attempt to restore a session that has ended, or that cannot be refreshed without its user.
+ * @returns the user and the parameters of its sign-in, as far as they are known; `undefined` if the user is signed in and
+ * the server refreshes the session.
+ * @throws AuthorizationRequiredError if there is no such session, or the attempt has already been made.
  */
 export async function beginRecovery(
   { records, now }: RecoveryPorts,
@@ -64,7 +64,7 @@ export async function beginRecovery(
   if (trouble && needsUser(trouble.why)) return beginHelp(current, trouble, transactions)
   if (isSignedIn) return undefined
   let found: EndedSession | undefined
-  // one attempt in all, however many tabs begin it
+  // one attempt for all tabs together
   await records.amend(stored => {
     found = endOf(stored) ?? expired(sessionOf(stored), now())
     return found && mayBeRestored(found.ended) ? { ...found, tried: true } : undefined

@@ -12,31 +12,31 @@ const isContinued = (before: IdTokenClaims, after: IdTokenClaims): boolean =>
     name => (after[name] ?? before[name]) === (before[name] ?? after[name]),
   )
 
-/** Ten years: longer than any token lives, and far from what dates and timers cannot hold. */
+/** Ten years: longer than any token lives, and small enough for dates and timers. */
 const LONGEST_LIFETIME_SECONDS = 10 * 365 * 24 * 3600
 
-/** What an answer is read with. */
+/** The circumstances of a token response. */
 interface TokenSetContext {
   readonly receivedAt: EpochMs
   readonly leewaySeconds: number
   readonly scope: string
-  /** The members of the answer that the app wants to have. Default: none. */
+  /** The members of the response to keep for the app. Default: none. */
   readonly responseParameters?: readonly string[]
 }
 
 /**
- * The tokens after a response. What it leaves out keeps its old value (RFC 6749 section 5.1 and 6); so does an ID Token
- * whose successor is not one, as long as it is of the same user.
- * @param context.leewaySeconds refresh this early, but never more than a fifth of the lifetime: a margin longer than
- * the lifetime would refresh for ever.
- * @param context.scope what was asked for, where neither this answer nor an earlier one says what was granted.
+ * The tokens after a response. A value that the response leaves out stays (RFC 6749 sections 5.1 and 6). The old ID Token
+ * also stays if the new one does not continue it, as long as both are of the same user.
+ * @param context.leewaySeconds how early to refresh, but never more than a fifth of the lifetime: with a leeway longer than
+ * the lifetime, each new access token would be refreshed immediately.
+ * @param context.scope the requested scope, used if neither this response nor an earlier one contains the granted scope.
  */
 export function toTokenSet(
   { response, claims, isDistrusted }: Granted,
   context: TokenSetContext & { previous?: TokenSet },
 ): TokenSet {
   const { receivedAt, leewaySeconds, previous, responseParameters = [] } = context
-  // no lifetime, or none worth the name: the token is used until a 401
+  // without a positive lifetime, the access token is used until a 401
   const seconds = Math.min(response.expires_in || Number.NaN, LONGEST_LIFETIME_SECONDS)
   const after = (wait: number) => (Number.isNaN(wait) ? undefined : receivedAt + wait * 1000)
   const old = previous?.claims
@@ -57,13 +57,13 @@ export function toTokenSet(
   }
 }
 
-/** For how many seconds the refresh token lives, as Keycloak, and GitHub and Microsoft, say it. 0: as long as it is used. */
+/** The seconds that the refresh token lives, by the members of Keycloak, GitHub and Microsoft. NaN if unknown or 0. */
 function refreshLifetimeOf({ refresh_expires_in, refresh_token_expires_in }: TokenResponse): number {
   const seconds = Number(refresh_expires_in ?? refresh_token_expires_in)
   return seconds > 0 ? Math.min(seconds, LONGEST_LIFETIME_SECONDS) : Number.NaN
 }
 
-/** What an answer leaves out keeps its old value. */
+/** A member that the response leaves out keeps its old value. */
 function withParameters(
   before: TokenSet['parameters'],
   response: TokenResponse,
@@ -73,20 +73,20 @@ function withParameters(
   return found.length || before ? { ...before, ...Object.fromEntries(found) } : undefined
 }
 
-/** So much of a server's text is told of. */
+/** The most characters of a server's text in a message. */
 const MOST = 200
 
-/** The scopes that were granted without being asked for (RFC 6749 section 3.3), joined by spaces, and cut. */
+/** The granted scopes that were not requested (RFC 6749 section 3.3), joined by spaces and truncated. */
 export function unasked(granted: string | undefined, asked: string): string {
   const known = new Set(asked.split(' '))
   const more = granted?.split(' ').filter(name => name && !known.has(name)) ?? []
   return asked ? more.join(' ').slice(0, MOST) : ''
 }
 
-/** So many access tokens with a part of the scope are kept in a record. */
+/** The most access tokens for parts of the scope in a record. */
 const MOST_PARTS = 20
 
-/** The access tokens of single APIs, without those for parts of the scope (`tokenName`) that have expired or are too many. */
+/** Removes access tokens for parts of the scope (`tokenName`) that have expired, and the oldest if there are too many. */
 function livingOnes(resources: SessionRecord['resources'] = {}, now: EpochMs): SessionRecord['resources'] {
   const parts = Object.entries(resources).filter(([name]) => name.includes(' '))
   const kept = new Set(parts.filter(([, { expiresAt = Infinity }]) => now < expiresAt).slice(1 - MOST_PARTS))
@@ -94,13 +94,17 @@ function livingOnes(resources: SessionRecord['resources'] = {}, now: EpochMs): S
   return Object.fromEntries(Object.entries(resources).filter(([name]) => !gone.has(name)))
 }
 
-/** What a session holds after a refresh: for all APIs in general, or for one of them. */
+/** The tokens of a session after a refresh. */
 export type Renewed = Pick<SessionRecord, 'tokens' | 'resources'> & {
-  /** The answer is for another API, for more or for somebody else: its refresh token is kept, its access token is not. */
+  /** Why latchkey keeps only the refresh token of the response: it is for another API, another user or more scopes. */
   readonly refused?: LatchkeyError
 }
 
-/** @param context as for `toTokenSet`, for which the record's own tokens are the previous ones. */
+/**
+ * Applies a token response to a record.
+ * @param resource the API in `resources`, if the request was for one.
+ * @param context as for `toTokenSet`.
+ */
 export function renew(
   { tokens, resources, requested }: SessionRecord,
   resource: Resource | undefined,
@@ -110,7 +114,7 @@ export function renew(
   const { receivedAt } = context
   const next = toTokenSet(granted, { ...context, previous: tokens })
   const { refreshToken, refreshExpiresAt, idToken, claims, parameters, ...accessToken } = next
-  // the new refresh token is kept whatever else there is: the old one is spent
+  // the new refresh token is kept in any case: the old one has been used up
   const kept = { ...tokens, refreshToken, refreshExpiresAt, idToken, claims }
   if (granted.refused) return { tokens: kept, resources, refused: granted.refused }
   const more = resource || !requested ? '' : unasked(granted.response.scope, `${requested} ${tokens.scope}`)
@@ -136,8 +140,8 @@ export function renew(
 }
 
 /**
- * Whether an answer is for the API that was asked for, as far as it says so itself. What an access token says is not for
- * us to read (RFC 9068 section 6).
+ * Whether a response is for the requested API, as far as its members tell. A client must not read the access token
+ * (RFC 9068 section 6).
  */
 function isFor(response: TokenResponse, { parameters }: Resource): boolean {
   for (const name of ['resource', 'audience'] as const) {
@@ -146,13 +150,13 @@ function isFor(response: TokenResponse, { parameters }: Resource): boolean {
   }
   const asked = parameters.scope?.split(' ')
   const granted = response.scope?.split(' ')
-  // less than was asked for is usual (RFC 6749 section 3.3), something else altogether is not
+  // servers often grant less than the requested scope (RFC 6749 section 3.3), but not only other scopes
   return !asked || !granted || asked.some(name => granted.includes(name))
 }
 
 /**
- * What a token request for this API says.
- * @throws ServerError where more would be asked for than the user was asked for at the sign-in (RFC 6749 section 6).
+ * The parameters of a token request for this API.
+ * @throws ServerError if they include a scope that the sign-in did not request (RFC 6749 section 6).
  */
 export function requestFor(
   { url, parameters }: Resource,

@@ -60,20 +60,20 @@ export interface SignInPorts
   revoke(refreshToken: string): void
 }
 
-/** What a sign-in works with that needs no authorization response. */
+/** The ports of a grant that signs in without an authorization response. */
 export interface ObtainPorts extends TokenRequestPorts, Pick<AuthorizationPorts, 'records' | 'changed'> {
   readonly demands: Pick<ReturnType<typeof parseSignIn>, 'scope' | 'parameters'>
   /**
-   * Stores the session that was granted.
-   * @param epoch of the store when the sign-in began.
-   * @throws AuthorizationRequiredError where somebody has signed out since.
+   * Stores the granted session.
+   * @param epoch the store's number of sign-outs when the sign-in began.
+   * @throws AuthorizationRequiredError if a user has signed out since.
    */
   begin(state: string, epoch: number | undefined, granted: Granted): Promise<SessionRecord>
   /** Revokes a refresh token that nobody will use, without waiting for it. */
   revoke(refreshToken: string): void
 }
 
-/** Sends the user to the authorization server. Resolves when the answer was handled, or when it never comes here. */
+/** Sends the user to the authorization server. Resolves when the response was handled, or goes to another page load. */
 export async function signIn(
   ports: SignInPorts,
   attempt: SignInAttempt,
@@ -103,8 +103,8 @@ export async function signIn(
 }
 
 /**
- * Some servers answer an error without the `state` that says whose it is (RFC 6749 section 4.1.2.1 asks for it).
- * @throws CallbackError where a sign-in is under way that it may answer.
+ * Handles an error response without `state`, which some servers send although RFC 6749 section 4.1.2.1 requires it.
+ * @throws CallbackError if it may answer a pending sign-in.
  */
 async function rejectErrorWithoutState(ports: SignInPorts, url: URL): Promise<void> {
   const { searchParams: parameters } = withFragmentAsQuery(url)
@@ -121,7 +121,7 @@ async function rejectErrorWithoutState(ports: SignInPorts, url: URL): Promise<vo
   throw new CallbackError(refusalOf('The sign-in', name, description), 'authorization_error', { error: name })
 }
 
-/** Handles what comes back from the authorization server. */
+/** Handles the responses of the authorization server. */
 export function createArrival(ports: SignInPorts): Pick<Authorization, 'arrive' | 'handleCallback'> {
   const share = singleFlight<FinishedSignIn>()
   const finishOnce = (callback: Callback) => share(callback.state, () => finish(ports, callback))
@@ -154,13 +154,13 @@ export function createArrival(ports: SignInPorts): Pick<Authorization, 'arrive' 
   }
 }
 
-/** Finishes the sign-in that this callback answers: once, however often and from however many tabs it is asked. */
+/** Finishes the sign-in that this callback answers. It happens once, even if several calls or tabs handle the callback. */
 async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedSignIn> {
   const { settings, records, transactions, page, clock, prefix } = ports
   const { state, address } = callback
   let isHere = false
   const clean = (returnTo?: string) => {
-    isHere = page?.location() === address.href // the app may have moved on meanwhile
+    isHere = page?.location() === address.href // the app may show another address by now
     if (isHere) page?.replaceLocation(returnTo && !page.navigate ? returnTo : cleanUrl(address))
   }
   const goOn = (returnTo: string | undefined) => {
@@ -170,7 +170,7 @@ async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedS
   const found = await transactions.find(state)
   if (!isAt(address, found?.redirectUri ?? settings.redirectUri)) {
     if (!found) return undefined
-    // ours wherever it arrives: an app that does not know it would begin the next one, and so for ever
+    // handled wherever it arrives: otherwise the app might begin the next sign-in, again and again
     clean()
     if (isOpen(found.stage)) {
       await transactions.move(found, 'returned')
@@ -196,7 +196,7 @@ async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedS
     const late = () => new NetworkError('The sign-in took too long. Reload to try again.', 'timeout')
     done = await ports.lock.run(`${prefix} sign-in`, () => withTimeLimit(clock, HOLD_MS, work, late), WAIT_MS)
   } catch (error) {
-    // what may succeed later keeps its address, so that a reload tries again
+    // after a retryable error, the address stays, so that a reload retries
     if (!isRetryable(error)) {
       clean(returnTo)
       goOn(returnTo)
@@ -224,7 +224,7 @@ const LIKELY = {
   other_browser: 'it began in another browser or app, or storage was cleared meanwhile',
 } as const
 
-/** What probably became of a sign-in that nobody here remembers. */
+/** The error for a sign-in that is not in the store, with the most likely reason. */
 async function explainLost(
   { keyValue, isKept, prefix, clock, transactions, restart }: SignInPorts,
   { state }: Callback,
@@ -248,13 +248,13 @@ async function explainLost(
   return error
 }
 
-/** What an answer led to: a new session, the address that asks the user, or nothing when another tab or call was first. */
+/** The result: a new session, or the URL that asks the user, or nothing if another tab or call was first. */
 interface Exchanged {
   readonly started?: SessionRecord
   readonly next?: string
 }
 
-/** The server needs the user: the same sign-in once more, which asks them. */
+/** Begins the same sign-in again, this time with the user, because the server needs them. @returns its URL. */
 async function askUser(
   ports: SignInPorts,
   { scope, returnTo, otherwise = {}, parameters: kept, acr, epoch, redirectUri }: Transaction,
@@ -266,11 +266,11 @@ async function askUser(
   return url
 }
 
-/** Under the lock for sign-ins. */
+/** Exchanges the code and stores the session. Called under the lock for sign-ins. */
 async function exchange(ports: SignInPorts, { state, url }: Callback): Promise<Exchanged> {
   const { records, transactions } = ports
   const transaction = await transactions.find(state)
-  // what cannot be read is replaced all the same: the user has just signed in
+  // a record that cannot be read is replaced too: the user has just signed in
   const stored = await records.read().then(sessionOf, () => records.current)
   if (!transaction || !isOpen(transaction.stage) || stored?.sessionId === state) return {}
   ports.emit({ type: 'authorization-response', refused: url.searchParams.has('error') })
@@ -308,9 +308,9 @@ async function exchange(ports: SignInPorts, { state, url }: Callback): Promise<E
 }
 
 /**
- * Stores the session that was granted.
- * @param subject whose session is stored now.
- * @throws AuthorizationRequiredError for the tokens of somebody else, or after a sign-out meanwhile.
+ * Stores the granted session.
+ * @param subject the user of the stored session.
+ * @throws AuthorizationRequiredError for tokens of another user after a silent sign-in, or after a sign-out meanwhile.
  */
 async function beginSession(
   ports: SignInPorts,
@@ -331,7 +331,7 @@ async function beginSession(
   if (more) ports.warn('scope', `More was granted than was asked for: ${more}.`)
   const tokens = toTokenSet(granted, { ...ports.settings, receivedAt: ports.clock.now(), scope })
   const record: SessionRecord = {
-    // named after its state: a callback that comes again is known by the session it began
+    // named after the state: latchkey recognizes a repeated callback by the session that it began
     ...{ schema: 1, sessionId: state, version: 1, by: ports.realm, epoch },
     ...{ tokenType: ports.extensions.tokenType, tokens, requested: scope, parameters },
   }
@@ -347,7 +347,7 @@ async function beginSession(
   return record
 }
 
-/** @throws AuthorizationRequiredError where somebody has signed out since the sign-in began. */
+/** @throws AuthorizationRequiredError if a user has signed out since the sign-in began. */
 export async function storeSignIn(
   { records, emit }: Pick<SignInPorts, 'records' | 'emit'>,
   record: SessionRecord,
@@ -361,11 +361,11 @@ export async function storeSignIn(
   }
 }
 
-/** Whether the same answer may succeed when it comes again. */
+/** Whether the same callback may succeed later. */
 const isRetryable = (error: unknown) =>
   error instanceof LatchkeyError && error.retryable && !(error instanceof CallbackError)
 
-/** Whether a state that is not known here says that it belongs to another client of this page, or to another store. */
+/** Whether an unknown state has the mark of another client of this page, or of another store. */
 async function isOfAnother(ports: SignInPorts, state: string): Promise<boolean> {
   const read = readMark(state)
   return read !== undefined && (await markOf(ports, read.random)) !== read.mark

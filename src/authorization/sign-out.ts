@@ -16,9 +16,9 @@ import { endpointOf } from './metadata.ts'
 import { identity, type TokenRequestPorts } from './token-request.ts'
 import { isOpen, type Transaction, type Transactions } from './transaction.ts'
 
-/** A longer ID Token makes an address that servers refuse with 414 or 431. */
+/** The longest ID Token to send as a hint. Servers refuse longer URLs with 414 or 431. */
 const LONGEST_HINT = 2000
-/** How long sign-out waits for the server. What takes longer goes on, but nobody waits for it. */
+/** How long a sign-out waits for the server. Slower requests continue in the background. */
 const SERVER_MS = 3000
 
 /** Revokes a token (RFC 7009). */
@@ -52,9 +52,9 @@ export async function revokeToken(
 }
 
 /**
- * Ends a session that was removed here at the server too: revokes the refresh token, then the access token (RFC 7009
- * section 2.1). Best effort, bounded, never rejects.
- * @param leave where the provider's own session is to be ended too (OpenID Connect RP-Initiated Logout section 2).
+ * Ends a session at the server, after it was removed here: revokes the refresh token, then the access token (RFC 7009
+ * section 2.1). Best effort, with a time limit. Does not reject because of the server.
+ * @param leave set if the provider's own session is to end too (OpenID Connect RP-Initiated Logout section 2).
  */
 export async function endAtServer(
   ports: TokenRequestPorts,
@@ -68,7 +68,7 @@ export async function endAtServer(
   const emitResponse = (ok: boolean) => emit({ type: 'revocation-response', ok })
   const revokeBoth = async () => {
     const { revocation_endpoint: endpoint } = await ports.server()
-    if (!endpoint || !accessToken) return // not every server offers it; not every session has had a token
+    if (!endpoint || !accessToken) return // the server has no such endpoint, or the session never had a token
     emit({ type: 'revocation-request' })
     const isRevoked =
       refreshToken &&
@@ -76,7 +76,7 @@ export async function endAtServer(
         () => true,
         () => false,
       ))
-    // also where the server does not revoke the other kind; where it does, it may not know this one any more
+    // even if it did not revoke the refresh token; if it did, it may have dropped this one too and refuse it as unknown
     await revokeToken(ports, accessToken, 'access_token').catch(error => {
       const isGone = error instanceof ServerError && error.error !== 'unsupported_token_type'
       if (!isRevoked || !isGone) throw error
@@ -93,14 +93,14 @@ export async function endAtServer(
     } else if (idToken) url.searchParams.set('id_token_hint', idToken)
     if (postLogoutRedirectUri) {
       url.searchParams.set('post_logout_redirect_uri', postLogoutRedirectUri)
-      url.searchParams.set('state', `${SIGNED_OUT_PREFIX}${generateRandomState()}`) // start() takes it out of the address
+      url.searchParams.set('state', `${SIGNED_OUT_PREFIX}${generateRandomState()}`) // start() removes it from the address
     }
     leaveFor = url.href
   }
 
   const steps = [
     revokeBoth().catch(() => emitResponse(false)),
-    leave && prepareToLeave().catch(() => {}), // not every server offers it
+    leave && prepareToLeave().catch(() => {}), // the server may have no such page
   ]
   const late = () => new NetworkError('The server did not answer the sign-out in time.', 'timeout')
   await withTimeLimit(clock, SERVER_MS, () => Promise.all(steps), late).catch(() => {})
@@ -109,7 +109,7 @@ export async function endAtServer(
   await leave(leaveFor)
 }
 
-/** The user signed out: sign-ins under way end with the session, and none counts as a loop. Best effort. */
+/** Ends pending sign-ins after the user has signed out. None of them counts as part of a loop any more. Best effort. */
 export async function endSignIns(transactions: Transactions, extensions: JoinedExtensions): Promise<void> {
   const all = await transactions.all()
   const end = async (one: Transaction) => {

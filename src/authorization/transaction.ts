@@ -1,7 +1,7 @@
 import type { Warning } from '../core/events.ts'
 import type { Clock, EpochMs, KeyValue } from '../core/ports.ts'
 
-/** What must survive the way to the authorization server and back: one per sign-in. */
+/** The data of one sign-in that must survive the redirect to the authorization server and back. */
 export interface Transaction {
   readonly schema: 1
   readonly state: string
@@ -11,43 +11,43 @@ export interface Transaction {
   readonly scope: string
   readonly returnTo: string | undefined
   readonly createdAt: EpochMs
-  /** The user was not to be asked anything (`prompt=none`). */
+  /** Whether the server must not ask the user (`prompt=none`). */
   readonly silent?: true
-  /** The user was not to be asked anything at first: what asks them where the server needs them after all. */
+  /** After a request with `prompt=none`: the parameters of the next one, if the server needs the user. */
   readonly otherwise?: Readonly<Record<string, string>> | undefined
-  /** With `silent`: nobody else than this user (`sub`). */
+  /** With `silent`: the only user (`sub`) whose session latchkey accepts. */
   readonly subject?: string | undefined
-  /** The user has to be authenticated in one of these ways; an empty list: in any that has a name. */
+  /** The authentication context classes, one of which the server must use. An empty list: any, but it must name one. */
   readonly acr?: readonly string[] | undefined
-  /** What a recovery of its session asks for again. */
+  /** The parameters that `recover()` sends again. */
   readonly parameters?: Readonly<Record<string, string>> | undefined
-  /** So many seconds ago the user may have been authenticated at most. */
+  /** The longest time since the user was authenticated, in seconds (`max_age`). */
   readonly maxAge?: number | undefined
-  /** How often somebody had signed out of the store when it began, where that is known: a later sign-out ends it. */
+  /** How often a user had signed out of the store when it began, if that is known. A later sign-out ends it. */
   readonly epoch?: number | undefined
-  /** What was warned of before the page left, whose log is gone when the answer comes. */
+  /** The warnings before the page left: its log is lost when the response arrives. */
   readonly warnings?: readonly Warning[]
   readonly stage: Stage
 }
 
-/** How far a sign-in has come. */
+/** The stage of a sign-in. */
 export type Stage =
   /** The user is at the authorization server. */
   | 'waiting'
-  /** Its callback came, and may come again. */
+  /** Its callback was handled and may be handled again, because the error was temporary. */
   | 'returned'
-  /** Its callback was answered: what comes again is told the outcome, and nothing is sent. */
+  /** Its callback was handled. If it is opened again, latchkey sends nothing. */
   | 'failed'
   | 'signed-in'
   /** The server needs the user: another sign-in followed it. */
   | 'continued'
-  /** A sign-out came before its callback. */
+  /** The user signed out before its callback. */
   | 'signed-out'
 
 export const LIFETIME_MS = 3_600_000
 const MOST = 20
 
-/** No callback needs its secrets any more, nor what it asked for, which may name a user. */
+/** Removed when no callback needs them any more: the secrets, and the parameters, which may name a user. */
 const SPENT = {
   codeVerifier: '',
   nonce: undefined,
@@ -61,24 +61,23 @@ export const isOpen = (stage: Stage): boolean => stage === 'waiting' || stage ==
 export interface Transactions {
   save(transaction: Transaction): Promise<void>
   find(state: string): Promise<Transaction | undefined>
-  /** Whether it is still kept, although it is too old to be found. */
+  /** Whether it is still stored, but has expired. */
   isTooOld(state: string): Promise<boolean>
-  /** All that are kept, the newest first; none where they cannot be read. */
+  /** All that have not expired, the newest first. Empty if they cannot be read. */
   all(): Promise<readonly Transaction[]>
   /**
-   * Notes how far it has come, and drops its secrets where no callback will need them. Best effort: it also ends by its
-   * age.
+   * Stores the new stage, and removes the secrets if no callback needs them any more. Best effort: it also expires.
    */
   move(transaction: Transaction, stage: Stage): Promise<void>
 }
 
-/** Transactions under `prefix`, keyed by their state; gone after an hour, and never more than twenty. */
+/** Stores transactions under `prefix` and their state. They expire after an hour. At most twenty are kept. */
 export function createTransactions(keyValue: KeyValue, prefix: string, clock: Clock): Transactions {
   const read = async (key: string): Promise<Transaction | undefined> => {
     const stored = (await keyValue.get(key)) as Transaction | null | undefined
     if (stored?.schema !== 1 || typeof stored.createdAt !== 'number') return undefined
     if (Math.abs(clock.now() - stored.createdAt) >= LIFETIME_MS) return undefined
-    const { stage = stored.codeVerifier ? 'waiting' : 'signed-in' } = stored // of version 0.1.0
+    const { stage = stored.codeVerifier ? 'waiting' : 'signed-in' } = stored // written by version 0.1.0
     return { ...stored, stage }
   }
   const write = (state: string, transaction: Transaction) =>
@@ -98,7 +97,7 @@ export function createTransactions(keyValue: KeyValue, prefix: string, clock: Cl
         const old = others.filter((other, index) => index >= MOST - 1 || !other.transaction)
         await Promise.all(old.map(({ key }) => keyValue.update(key, () => undefined)))
       }
-      // beside it, and best effort: a store that does not answer is waited for once
+      // in parallel, so that a store that hangs is waited for only once
       await Promise.all([write(transaction.state, transaction), sweep().catch(() => {})])
     },
     find: state => read(prefix + state),

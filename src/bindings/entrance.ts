@@ -69,19 +69,41 @@ export const STARTING: View = Object.freeze({
 /** The address of the page; `undefined` if there is none. */
 export const addressOfPage = (): string | undefined => globalThis.location?.href
 
+/** Keeps the address that took the place of the callback in the address bar, for the first router that asks. */
+function keepArrival(callback: string): Entrance['takeArrival'] {
+  const path = pathOf(callback)
+  let arrival: string | undefined = location.href.replace(/^[^/]*\/\/[^/]*/, '')
+  return page => {
+    // compare paths only: routers encode the query differently
+    if (page !== undefined && pathOf(page) !== path) return undefined
+    const taken = arrival
+    arrival = undefined
+    return taken
+  }
+}
+
+/** Settles when a sign-in that the app began, for example in a popup, has ended. */
+const signInEnded = (client: Client): Promise<void> =>
+  new Promise(resolve => {
+    const stop = client.subscribe(({ status }) => {
+      if (status === 'signing-in') return
+      stop()
+      resolve()
+    })
+  })
+
 function createEntrance(client: Client): Entrance {
   const listeners = new Set<() => void>()
   let view = STARTING
   let error: Error | undefined
-  let begun: unknown
+  let counted: unknown
   let sessions = 0
   let starting: Promise<unknown> | undefined
   let signingIn: Promise<unknown> | undefined
-  let callback: string | undefined
-  let arrival: string | undefined
+  let takeArrival: Entrance['takeArrival'] | undefined
   let mayBegin = true
 
-  const look = (): View => {
+  const currentView = (): View => {
     const { session } = client
     if (session.status === 'signed-in') {
       error = undefined
@@ -94,7 +116,7 @@ function createEntrance(client: Client): Entrance {
     return view
   }
   /** @returns whether a new sign-in may help. After other errors, retry or correct the app. */
-  const fail = (reason: unknown): boolean => {
+  const noteFailure = (reason: unknown): boolean => {
     const isAboutSignIn = /^ERR_(CALLBACK|AUTHORIZATION_REQUIRED|SERVER)$/.test(Object(reason).code)
     error = reason as Error
     mayBegin &&= !isAboutSignIn
@@ -110,15 +132,12 @@ function createEntrance(client: Client): Entrance {
     try {
       await client.start()
     } catch (reason) {
-      if (!fail(reason)) {
+      if (!noteFailure(reason)) {
         starting = undefined
         failure = reason
       }
     }
-    if (location.href !== before) {
-      callback = pathOf(before)
-      arrival = location.href.replace(/^[^/]*\/\/[^/]*/, '')
-    }
+    if (location.href !== before) takeArrival = keepArrival(before)
     return failure
   }
   const started = () => {
@@ -126,26 +145,16 @@ function createEntrance(client: Client): Entrance {
     return starting
   }
 
-  /** Settles when a sign-in that the app began, for example in a popup, has ended. */
-  const signInEnded = () =>
-    new Promise<void>(resolve => {
-      const stop = client.subscribe(({ status }) => {
-        if (status === 'signing-in') return
-        stop()
-        resolve()
-      })
-    })
-
   return {
     get view() {
-      return look()
+      return currentView()
     },
     subscribe(listener) {
       const own = () => listener()
       const stops = [
         client.events.subscribe(event => {
-          if (event.type !== 'session-started' || event === begun) return
-          begun = event
+          if (event.type !== 'session-started' || event === counted) return
+          counted = event
           sessions++
         }),
         client.subscribe(own),
@@ -157,17 +166,11 @@ function createEntrance(client: Client): Entrance {
       }
     },
     start: started,
-    takeArrival(page) {
-      // compare paths only: routers encode the query differently
-      if (page !== undefined && pathOf(page) !== callback) return undefined
-      const taken = arrival
-      arrival = undefined
-      return taken
-    },
+    takeArrival: page => takeArrival?.(page),
     async enter(returnTo, { beginSignIn = true }, isPreload) {
       const failure = await started()
-      if (look().session.status === 'signing-in' && !signingIn && !isPreload) await signInEnded()
-      const { session } = look()
+      if (currentView().session.status === 'signing-in' && !signingIn && !isPreload) await signInEnded(client)
+      const { session } = currentView()
       if (session.status === 'signed-in') return true
       if (failure) throw failure
       const isNew = mayBegin && session.status === 'signed-out' && session.reason !== 'signed_out'
@@ -180,10 +183,10 @@ function createEntrance(client: Client): Entrance {
         await signingIn
       } catch (reason) {
         mayBegin = true
-        if (fail(reason)) return false
+        if (noteFailure(reason)) return false
         throw reason
       }
-      return look().session.status === 'signed-in'
+      return currentView().session.status === 'signed-in'
     },
   }
 }

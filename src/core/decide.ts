@@ -11,6 +11,10 @@ export type Decision =
   /** Only the user can continue the session, by signing in. */
   | { readonly do: 'authorize'; readonly reason: EndReason }
 
+/** Whether latchkey can get the next access token without the user. */
+export const canRenew = (record: SessionRecord): boolean =>
+  record.tokens.refreshToken !== undefined || runsGrant(record)
+
 /**
  * Decides how a call gets an access token.
  * @param rejected an access token that an API answered with 401: it is unusable even if it has not expired.
@@ -23,17 +27,28 @@ export function decide(
   resource?: string,
 ): Decision {
   if (!record) return { do: 'authorize', reason: 'no_session' }
-  const { refreshToken } = record.tokens
-  const canRenew = refreshToken !== undefined || runsGrant(record)
   const { accessToken, expiresAt = Infinity, refreshAt = Infinity } = accessTokenOf(record, resource) ?? {}
   if (accessToken !== undefined && accessToken !== rejected && now < expiresAt) {
     // retry a refresh without a response immediately: the server's grace period may still accept the old refresh token
-    const due = canRenew && (now >= refreshAt || record.pending !== undefined)
+    const due = canRenew(record) && (now >= refreshAt || record.pending !== undefined)
     return { do: 'use', accessToken, due }
   }
-  if (!canRenew) return { do: 'authorize', reason: 'no_refresh_token' }
-  return { do: 'refresh', refreshToken }
+  if (!canRenew(record)) return { do: 'authorize', reason: 'no_refresh_token' }
+  return { do: 'refresh', refreshToken: record.tokens.refreshToken }
 }
+
+/**
+ * Whether another client has done a refresh meanwhile: the store now holds another access token, or another session.
+ * @param record the record whose access token could not be used.
+ */
+export const isRefreshed = (
+  found: SessionRecord,
+  record: SessionRecord,
+  resource: string | undefined,
+  now: EpochMs,
+): boolean =>
+  found.sessionId !== record.sessionId ||
+  decide(found, now, accessTokenOf(record, resource)?.accessToken, resource).do === 'use'
 
 /**
  * Why a session needs its user, according to this device's clock. A call with a refresh token still asks the server,

@@ -11,7 +11,7 @@ import {
 import { parseChallenges } from '../core/challenge.ts'
 import type { ExtensionContext, ExtensionHooks } from '../core/extension.ts'
 import { AuthorizationRequiredError, ConfigurationError, ServerError } from '../errors.ts'
-import { createDpopKeys, type KeyPlace } from './dpop-keys.ts'
+import { createDpopKeys, type DpopKey, type KeyPlace } from './dpop-keys.ts'
 
 /** The hooks that `dpop()` loads. */
 export type DpopHooks = Required<
@@ -34,6 +34,61 @@ const UNREADABLE =
 const isRedirect = ({ type, status, headers }: Response): boolean =>
   type === 'opaqueredirect' || (status >= 300 && status < 400 && headers.has('location'))
 
+/** The newest nonces by origin: each server issues its own (RFC 9449 section 8). */
+type Nonces = Map<string, string>
+
+/** Puts proofs on the calls of APIs, and takes nonces from their responses (RFC 9449 sections 7 and 9). */
+const createPresentation = (
+  context: ExtensionContext,
+  nonces: Nonces,
+  handleOf: (sessionId: string) => Promise<DPoPHandle | undefined>,
+): DpopHooks['presentation'] => ({
+  async headers({ method, url }, accessToken, sessionId) {
+    const handle = await handleOf(sessionId)
+    if (!handle) {
+      const current = context.session()
+      if (current?.sessionId !== sessionId) {
+        throw new AuthorizationRequiredError(current ? 'replaced' : 'signed_out')
+      }
+      await context.endSession(sessionId, 'dpop_key_lost')
+      throw new AuthorizationRequiredError('dpop_key_lost')
+    }
+    let headers: Record<string, string> = {}
+    // lets oauth4webapi create the proof, but does not send its request: the caller sends its own
+    await protectedResourceRequest(accessToken, method, new URL(url), undefined, undefined, {
+      DPoP: handle,
+      [allowInsecureRequests]: true, // findDestination() allows http only on loopback
+      async [customFetch](_, request) {
+        headers = request.headers
+        return new Response()
+      },
+    })
+    const { authorization = '', dpop = '' } = headers
+    return { authorization, dpop }
+  },
+
+  answered(url, response, redirect) {
+    if (redirect === 'follow' && isRedirect(response)) {
+      throw new ConfigurationError(
+        `${url} answers with a redirect. With DPoP, latchkey does not follow redirects, because a proof is for one URL (RFC 9449 section 4.2). Call the URL that it leads to.`,
+      )
+    }
+    const { origin } = new URL(url)
+    const nonce = nonceOf(response)
+    if (nonce) {
+      if (nonces.size >= MOST_NONCES) nonces.clear()
+      nonces.set(origin, nonce)
+    }
+    const isAsked =
+      response.status === 401 &&
+      parseChallenges(response.headers.get('www-authenticate')).some(
+        ({ scheme, parameters }) => scheme === 'dpop' && parameters.get('error') === 'use_dpop_nonce',
+      )
+    if (isAsked && !nonce) context.warn('dpop_nonce', `${origin} ${UNREADABLE}`)
+    return isAsked && nonce !== undefined
+  },
+})
+
 /**
  * Binds tokens to a key that does not leave this device (RFC 9449), so that a stolen token is useless.
  * @param algorithm the signature algorithm of the proofs.
@@ -46,18 +101,9 @@ export function createDpop(
 ): DpopHooks {
   const keys = createDpopKeys(context, elsewhere, extractable => generateKeyPair(algorithm, { extractable }))
   const handles = new Map<string, Promise<DPoPHandle | undefined>>()
-  /** By origin: each server issues its own nonces (RFC 9449 section 8). */
-  const nonces = new Map<string, string>()
+  const nonces: Nonces = new Map()
 
-  const learn = (origin: string, response: Response): boolean => {
-    const nonce = nonceOf(response)
-    if (!nonce) return false
-    if (nonces.size >= MOST_NONCES) nonces.clear()
-    nonces.set(origin, nonce)
-    return true
-  }
-
-  const toHandle = ({ keyPair, aheadMs }: { keyPair: CryptoKeyPair; aheadMs: number }): DPoPHandle =>
+  const toHandle = ({ keyPair, aheadMs }: DpopKey): DPoPHandle =>
     DPoP({}, keyPair, {
       [modifyAssertion](_, proof) {
         const ahead = context.serverAheadMs() || aheadMs
@@ -116,48 +162,7 @@ export function createDpop(
       }
     },
 
-    presentation: {
-      async headers({ method, url }, accessToken, sessionId) {
-        const handle = await handleOf(sessionId)
-        if (!handle) {
-          const current = context.session()
-          if (current?.sessionId !== sessionId) {
-            throw new AuthorizationRequiredError(current ? 'replaced' : 'signed_out')
-          }
-          await context.endSession(sessionId, 'dpop_key_lost')
-          throw new AuthorizationRequiredError('dpop_key_lost')
-        }
-        let headers: Record<string, string> = {}
-        // lets oauth4webapi create the proof, but does not send its request: the caller sends its own
-        await protectedResourceRequest(accessToken, method, new URL(url), undefined, undefined, {
-          DPoP: handle,
-          [allowInsecureRequests]: true, // findDestination() allows http only on loopback
-          async [customFetch](_, request) {
-            headers = request.headers
-            return new Response()
-          },
-        })
-        const { authorization = '', dpop = '' } = headers
-        return { authorization, dpop }
-      },
-
-      answered(url, response, redirect) {
-        if (redirect === 'follow' && isRedirect(response)) {
-          throw new ConfigurationError(
-            `${url} answers with a redirect. With DPoP, latchkey does not follow redirects, because a proof is for one URL (RFC 9449 section 4.2). Call the URL that it leads to.`,
-          )
-        }
-        const { origin } = new URL(url)
-        const isNew = learn(origin, response)
-        const isAsked =
-          response.status === 401 &&
-          parseChallenges(response.headers.get('www-authenticate')).some(
-            ({ scheme, parameters }) => scheme === 'dpop' && parameters.get('error') === 'use_dpop_nonce',
-          )
-        if (isAsked && !isNew) context.warn('dpop_nonce', `${origin} ${UNREADABLE}`)
-        return isAsked && isNew
-      },
-    },
+    presentation: createPresentation(context, nonces, handleOf),
 
     ended(sessionId) {
       handles.delete(sessionId)

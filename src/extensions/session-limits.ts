@@ -49,7 +49,7 @@ interface Usage {
 }
 
 /** Shortly before the end, how often to check whether the user is active in another tab. */
-const LOOK_MS = 2000
+const POLL_MS = 2000
 /** The longest time until activity is stored. It is shorter for a short limit. */
 const SAVE_MS = 15_000
 /** The longest timer. Timers of more than 24 days fire immediately, and a machine may sleep during a long one. */
@@ -134,29 +134,65 @@ class Count {
   }
 }
 
-/** Applies the limits in one client. */
+/** The limits in ms. `Infinity`: no such limit. */
+interface Limits {
+  readonly maxMs: number
+  readonly idleMs: number
+  readonly warnMs: number
+}
+
+/** How many ms are left, and which limit ends the session then. */
+const leftOf = ({ ageMs, idleMs }: Count, limits: Limits) =>
+  limits.maxMs - ageMs <= limits.idleMs - idleMs
+    ? ({ ms: limits.maxMs - ageMs, reason: 'session_limit' } as const)
+    : ({ ms: limits.idleMs - idleMs, reason: 'idle_limit' } as const)
+
+/**
+ * Counts a session by its stored usage. The first client that sees a new session stores it.
+ * @param known the count of this client so far.
+ * @returns `undefined` if the store holds another session.
+ */
+async function countOf(
+  { keyValue, clock, readSession }: ExtensionContext,
+  key: string,
+  sessionId: string,
+  known: Count | undefined,
+): Promise<Count | undefined> {
+  try {
+    let stored = await keyValue.get(key)
+    if (!isUsage(stored, sessionId) && !known) {
+      if ((await readSession())?.sessionId !== sessionId) return undefined
+      const now = clock.now()
+      const begun: Usage = { schema: 1, sessionId, startedAt: now, ageMs: 0, activeAt: now }
+      await keyValue.update(key, found => (isUsage(found, sessionId) ? found : begun))
+      stored = begun
+    }
+    if (!isUsage(stored, sessionId)) return known
+    if (!known) return new Count(stored, clock)
+    known.learn(stored)
+  } catch {} // while the store fails, this client counts alone
+  return known
+}
+
+/** Watches the limits in one client. */
 function createLimits(
-  { keyValue, prefix, clock, session, readSession, endSession }: ExtensionContext,
-  limits: { readonly maxMs: number; readonly idleMs: number; readonly warnMs: number },
+  context: ExtensionContext,
+  limits: Limits,
   watch: (active: () => void) => () => void,
   show: (ending: SessionEnding | undefined) => void,
 ) {
-  const key = `${prefix} limits`
+  const { keyValue, clock, session } = context
+  const key = `${context.prefix} limits`
   const saveMs = Math.min(limits.idleMs / 20, SAVE_MS)
   let count: Count | undefined
   let cancelCheck = () => {}
   let cancelSave: (() => void) | undefined
   let stopWatching: (() => void) | undefined
 
-  const left = (known: Count) => {
-    const [maxMs, idleMs] = [limits.maxMs - known.ageMs, limits.idleMs - known.idleMs]
-    return maxMs <= idleMs
-      ? ({ ms: maxMs, reason: 'session_limit' } as const)
-      : ({ ms: idleMs, reason: 'idle_limit' } as const)
-  }
+  const left = (known: Count) => leftOf(known, limits)
   const isDue = () => count !== undefined && left(count).ms <= 0
 
-  const rest = () => {
+  const stop = () => {
     cancelCheck()
     cancelSave?.()
     cancelSave = undefined
@@ -180,59 +216,42 @@ function createLimits(
     count.active()
     if (isNear) {
       save()
-      arm(count)
+      schedule(count)
     } else cancelSave ??= clock.after(saveMs, save, true)
   }
 
-  const arm = (known: Count) => {
+  const schedule = (known: Count) => {
     cancelCheck()
     stopWatching ??= limits.idleMs < Infinity ? watch(active) : () => {}
     const { ms, reason } = left(known)
     const isNear = ms <= limits.warnMs
     show(isNear ? { reason, endsAt: Math.round(clock.now() + ms) } : undefined)
-    const next = isNear ? Math.min(ms, reason === 'idle_limit' ? LOOK_MS : ms) : ms - limits.warnMs
+    const next = isNear ? Math.min(ms, reason === 'idle_limit' ? POLL_MS : ms) : ms - limits.warnMs
     cancelCheck = clock.after(Math.min(Math.max(Math.ceil(next), 1), LONGEST_MS), () => void check(), true)
-  }
-
-  /** Returns the count of a session, updated from the store, or `undefined` if it is no longer the stored session. */
-  const countOf = async (sessionId: string): Promise<Count | undefined> => {
-    const known = count?.sessionId === sessionId ? count : undefined
-    try {
-      let stored = await keyValue.get(key)
-      if (!isUsage(stored, sessionId) && !known) {
-        if ((await readSession())?.sessionId !== sessionId) return undefined
-        const now = clock.now()
-        const begun: Usage = { schema: 1, sessionId, startedAt: now, ageMs: 0, activeAt: now }
-        await keyValue.update(key, found => (isUsage(found, sessionId) ? found : begun))
-        stored = begun
-      }
-      if (!isUsage(stored, sessionId)) return known
-      if (!known) return new Count(stored, clock)
-      known.learn(stored)
-    } catch {} // while the store fails, this client counts alone
-    return known
   }
 
   const check = async () => {
     const sessionId = session()?.sessionId
-    const found = sessionId === undefined ? undefined : await countOf(sessionId)
+    const before = count?.sessionId === sessionId ? count : undefined
+    const found = sessionId === undefined ? undefined : await countOf(context, key, sessionId, before)
     if (session()?.sessionId !== sessionId) return // the code that changed the session checks the new one
-    if (!found) return rest()
+    if (!found) return stop()
     const known = count?.sessionId === found.sessionId ? count : found
     count = known
     const { ms, reason } = left(known)
-    if (ms > 0) return arm(known)
-    await endSession(known.sessionId, reason, true).catch(() => {}) // it has ended in this client even if the store fails
-    if (count === known) rest()
+    if (ms > 0) return schedule(known)
+    // it has ended in this client even if the store fails
+    await context.endSession(known.sessionId, reason, true).catch(() => {})
+    if (count === known) stop()
   }
 
   const hooks: ExtensionHooks = {
     limit: { isDue, check },
     ended(sessionId) {
-      if (count?.sessionId === sessionId) rest()
+      if (count?.sessionId === sessionId) stop()
       keyValue.update(key, stored => (isUsage(stored, sessionId) ? undefined : stored)).catch(() => {})
     },
-    close: rest,
+    close: stop,
   }
   return { hooks, active }
 }

@@ -27,11 +27,11 @@ const isTokenSet = (value: unknown): value is TokenSet =>
   isOptional(value.parameters, isObject) &&
   isOptional(value.claims, claims => isObject(claims) && isText(claims.sub))
 
-/** Parameters of an authorization request; what is damaged is not asked for. */
+/** The parameters of an authorization request. Damaged ones are ignored. */
 const parametersOf = (value: unknown): Readonly<Record<string, string>> | undefined =>
   isObject(value) && Object.values(value).every(isText) ? (value as Record<string, string>) : undefined
 
-/** Those that are whole: one that is damaged is fetched anew. */
+/** Only the intact access tokens: latchkey requests a damaged one again. */
 const wholeOnes = (resources: unknown): SessionRecord['resources'] =>
   isObject(resources)
     ? Object.fromEntries(
@@ -91,8 +91,8 @@ function parseRecord(stored: Members): SessionRecord | undefined {
 }
 
 /**
- * Reads what is stored, as a client uses it whose access tokens are of this type. Damaged and foreign values are
- * `undefined`. A session that is bound to a key is never used as Bearer; a Bearer one is bound to a key by its next refresh
+ * Reads a stored value for a client with access tokens of this type. Returns `undefined` for damaged and foreign values.
+ * latchkey never uses a session that is bound to a key as Bearer. A Bearer session is bound to a key by its next refresh
  * (RFC 9449 section 5).
  * @param tokenType default: Bearer.
  */

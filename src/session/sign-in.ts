@@ -10,13 +10,13 @@ export interface SignInPorts {
   readonly live: LiveSession
   readonly authorization: SecondHalf<'checkSignIn' | 'signIn' | 'arrive' | 'handleCallback' | 'beginRecovery'>
   readonly page: Page | undefined
-  /** The client's own way to the authorization server, and the environment's. */
+  /** The user agent of the client's options, or else the environment's. */
   readonly userAgent: UserAgent
   defaultUserAgent(): UserAgent
   readonly redirectUri: string
 }
 
-/** What a client does to sign in, on this side: the page and its address, and who waits for whom. */
+/** The first half of signing in: the page and its address, the user agent, and callers that share one sign-in. */
 export function createSignIn(
   ports: SignInPorts,
 ): Pick<Client, 'start' | 'signIn' | 'recover' | 'handleCallback'> & { started(): Promise<void> } {
@@ -30,15 +30,15 @@ export function createSignIn(
     if (!agent.begin) throw new ConfigurationError('"userAgent" must be a user agent such as popup().')
     const { name, leaves = false } = agent
     const request = { ...options, userAgent: name, leaves, subject }
-    authorization.loaded?.checkSignIn(request) // where it is there, before a window opens
-    // only equal demands are one: a caller that asks for more would not get it by somebody else's sign-in
+    authorization.loaded?.checkSignIn(request) // before a window opens, if the second half is loaded
+    // callers share a sign-in only if they ask for the same: another caller's sign-in may not bring what this one needs
     const demands = JSON.stringify({ ...request, returnTo: undefined })
-    // one that its caller may end is nobody else's
+    // a sign-in that its caller can abort is not shared
     const share = signal ? singleFlight<Session>() : shareSession
     signal?.throwIfAborted()
     const signedIn = share(`sign-in ${demands}`, async () => {
-      const attempt = agent.begin(ports.redirectUri) // before anything is awaited: see UserAgent
-      Promise.resolve(attempt.redirectUri).catch(() => {}) // it may fail before it is awaited
+      const attempt = agent.begin(ports.redirectUri) // before the first await: see UserAgent
+      Promise.resolve(attempt.redirectUri).catch(() => {}) // it may reject before anyone awaits it
       try {
         await live.signedOut()
         await live.signingIn(async () => (await authorization.get()).signIn(attempt, { ...request, signal }))
@@ -49,12 +49,12 @@ export function createSignIn(
     })
     return abortable(signedIn, signal)
   }
-  // as a listener of clicks it is given an event
+  // as a click listener, it receives an event
   const signIn = (options: SignInOptions = {}) => signInAs(undefined, 'isTrusted' in options ? {} : options)
 
   const arrive = async (): Promise<void> => {
     await page?.shown()
-    // most pages are opened by no answer of a server
+    // most page loads are not callbacks
     if (!page || !/[?&#](state|error)=/.test(page.location())) return
     await (await authorization.get()).arrive(page, live.returned)
   }
@@ -69,7 +69,7 @@ export function createSignIn(
     signIn,
     start: () => shareSession('start', () => live.start(arrive())),
 
-    // a popup would be blocked, and seen
+    // not with a popup: the browser would block it, or the user would see it
     async recover({
       returnTo = page?.location(),
       userAgent: agent = page && !userAgent.leaves ? ports.defaultUserAgent() : userAgent,

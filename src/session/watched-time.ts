@@ -2,8 +2,8 @@ import type { Clock, EpochMs } from '../core/ports.ts'
 import type { SessionRecord } from '../core/session.ts'
 
 /**
- * The time by which the tokens in memory are judged. Where the clock was set back since they came, the time that was
- * watched counts: no token is used for longer than it lives.
+ * Returns the time for checking the expiry of the tokens in memory. If the clock was set back since they were received, the
+ * elapsed time counts, so that latchkey uses no token for longer than it lives.
  */
 export function createWatchedTime(
   clock: Clock,

@@ -144,34 +144,28 @@ const nobody: Fetch = async input => {
   throw new TypeError(`The test client has no answer for ${url}. Pass "fetch" to createTestClient().`)
 }
 
-/**
- * Creates a client without a server, for tests of components: it has the session that the test sets, and records calls. It
- * needs no `fetch`, no Web Crypto and no storage, so it runs in jsdom and happy-dom. To test real token requests, use a real
- * client with `createTestServer()`.
- * @param options all are optional.
- */
-export function createTestClient(options: TestClientOptions = {}): TestClient {
-  const { user = 'alice', fetch: answer = nobody } = options
-  const live = createTestSession(options)
+/** Records calls, and throws the errors that the test has set for them. */
+function createRecorder() {
   const calls: RecordedCall[] = []
   const failures = new Map<RecordedMethod, unknown[]>()
-  let refreshes = 0
+  return {
+    calls,
+    called(method: RecordedMethod, args: readonly unknown[]): void {
+      calls.push({ method, args: args.filter(one => one !== undefined) })
+      const waiting = failures.get(method) ?? []
+      if (waiting.length > 0) throw waiting.shift()
+    },
+    failNext: (method: RecordedMethod, error: unknown): void =>
+      void failures.set(method, [...(failures.get(method) ?? []), error]),
+  }
+}
 
-  /** Records a call. Throws the error that the test set with `failNext()`. */
-  const called = (method: RecordedMethod, args: readonly unknown[]) => {
-    calls.push({ method, args: args.filter(one => one !== undefined) })
-    const waiting = failures.get(method) ?? []
-    if (waiting.length > 0) throw waiting.shift()
-  }
-  const signIn = () => {
-    if (isSignedIn(live.session)) return live.session
-    const before = live.session
-    live.move({ status: 'signing-in', ...('reason' in before && { reason: before.reason }) })
-    live.move(live.signedInAs(user))
-    return live.session
-  }
-  /** Refreshes an expired access token, as a real client does before a call. */
-  const acquire = (): string => {
+type TestSession = ReturnType<typeof createTestSession>
+
+/** Returns access tokens. Refreshes an expired one first, as a real client does before a call. */
+function createTestTokens(live: TestSession): () => string {
+  let refreshes = 0
+  return () => {
     const { session } = live
     if (!isSignedIn(session)) {
       throw new AuthorizationRequiredError(('reason' in session && session.reason) || 'no_session')
@@ -188,7 +182,44 @@ export function createTestClient(options: TestClientOptions = {}): TestClient {
     }
     return `test-access-token-${refreshes + 1}`
   }
+}
 
+/** What a test does to the session from outside the app. */
+const createControls = (
+  live: TestSession,
+): Pick<TestClient, 'signInAs' | 'expire' | 'endSession' | 'setTrouble'> => ({
+  signInAs: (who, scope) => live.move(live.signedInAs(who, scope)),
+  expire() {
+    const { session } = live
+    if (isSignedIn(session)) live.move({ ...session, accessTokenExpiresAt: live.clock.now() })
+  },
+  endSession: (reason = 'expired') => live.move({ status: 'signed-out', reason }),
+  setTrouble(error) {
+    const { session } = live
+    if (!isSignedIn(session)) return
+    const { trouble: _, ...rest } = session
+    live.move(error ? { ...rest, trouble: { since: live.clock.now(), error } } : rest)
+  },
+})
+
+/**
+ * Creates a client without a server, for tests of components: it has the session that the test sets, and records calls. It
+ * needs no `fetch`, no Web Crypto and no storage, so it runs in jsdom and happy-dom. To test real token requests, use a real
+ * client with `createTestServer()`.
+ * @param options all are optional.
+ */
+export function createTestClient(options: TestClientOptions = {}): TestClient {
+  const { user = 'alice', fetch: answer = nobody } = options
+  const live = createTestSession(options)
+  const acquire = createTestTokens(live)
+  const { calls, called, failNext } = createRecorder()
+  const signIn = () => {
+    if (isSignedIn(live.session)) return live.session
+    const before = live.session
+    live.move({ status: 'signing-in', ...('reason' in before && { reason: before.reason }) })
+    live.move(live.signedInAs(user))
+    return live.session
+  }
   return {
     calls,
     get session() {
@@ -245,18 +276,7 @@ export function createTestClient(options: TestClientOptions = {}): TestClient {
       called('dispose', [])
       live.dispose()
     },
-    signInAs: (who, scope) => live.move(live.signedInAs(who, scope)),
-    expire() {
-      const { session } = live
-      if (isSignedIn(session)) live.move({ ...session, accessTokenExpiresAt: live.clock.now() })
-    },
-    endSession: (reason = 'expired') => live.move({ status: 'signed-out', reason }),
-    setTrouble(error) {
-      const { session } = live
-      if (!isSignedIn(session)) return
-      const { trouble: _, ...rest } = session
-      live.move(error ? { ...rest, trouble: { since: live.clock.now(), error } } : rest)
-    },
-    failNext: (method, error) => void failures.set(method, [...(failures.get(method) ?? []), error]),
+    ...createControls(live),
+    failNext,
   }
 }
