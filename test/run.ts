@@ -15,7 +15,7 @@ import { REPORT_VARIABLE } from './support/summary-reporter.ts'
 
 interface Step {
   readonly name: string
-  /** What was found out, for the summary. Rejects with one sentence when the step is red. */
+  /** Findings for the summary. Rejects with one sentence if the step is red. */
   run(): Promise<string>
 }
 
@@ -52,13 +52,13 @@ async function findOtherEngines(): Promise<string> {
   return names.join(', ')
 }
 
-/** But for those of `npm run test:live`, which need credentials. */
+/** Except those of `npm run test:live`, which need credentials. */
 const testFiles = () =>
   readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
     .filter(file => file.endsWith('.test.ts') && !file.startsWith('live'))
     .map(file => join('test', file))
 
-/** Writes docs/conformance.md. @returns what is wrong with it. */
+/** Writes docs/conformance.md. @returns its problems. */
 function reportConformance({ evidence }: RunReport): string[] {
   const read = (name: string) => readFileSync(join(root, 'test/conformance', name), 'utf8')
   const cases = parseCases(read('cases.md'))
@@ -81,7 +81,7 @@ async function runTests(): Promise<string> {
     const { code, timedOut } = await show(
       process.execPath,
       [vitest, 'run', '--config', 'test/vitest.config.ts', '--allowOnly=false', ...filters],
-      // LATCHKEY_BUILT spares the package tests a second build: the step before has just made one.
+      // LATCHKEY_BUILT spares the package tests a second build, because the previous step has just made one.
       {
         timeoutMs: 70 * MINUTE,
         env: { [REPORT_VARIABLE]: target, LATCHKEY_BUILT: filters.length ? '' : '1' },
@@ -102,7 +102,9 @@ async function runTests(): Promise<string> {
   }
 }
 
-/** What comes over the network, while the checks keep the processor busy. It is told of when it is waited for. */
+/**
+ * Downloads, in parallel with the checks, which keep the processor busy. Failures are reported when the result is needed.
+ */
 const fetching = (work: () => Promise<string>): Step['run'] => {
   const found = filters.length > 0 ? undefined : work()
   found?.catch(() => {})
@@ -119,7 +121,7 @@ const checks: Step[] = [
   { name: 'build', run: script('build', 'The lines above say why.') },
 ]
 const browser: Step = { name: 'browser', run: browserIsFound }
-// one after the other: all of them may ask for the same package manager
+// one after the other, because all of them may use the same package manager
 const enginesAreFound = fetching(() => browserIsFound().then(findOtherEngines))
 const engines: Step = { name: 'other engines', run: enginesAreFound }
 const runtimes: Step = {

@@ -7,7 +7,7 @@ import { createSummaryReporter } from './support/summary-reporter.ts'
 
 const fromRoot = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
-/** One at a time: beside another file, tokens of a few seconds expire while a page is still loading. */
+/** One file at a time: in parallel with another file, tokens of a few seconds expire while a page is still loading. */
 const browserFiles = {
   testTimeout: 90_000,
   hookTimeout: 90_000,
@@ -28,10 +28,10 @@ export default defineConfig({
     hookTimeout: 60_000,
     teardownTimeout: 20_000,
     restoreMocks: true,
-    // machines are shared: a condition may take its time, and ends the waiting when it holds
+    // machines are shared: a condition may take a while, and the wait ends as soon as it holds
     expect: { poll: { timeout: 10_000 } },
     reporters: ['default', createSummaryReporter()],
-    // One group after the other: what drives browsers has the machine to itself.
+    // One group after the other: tests that drive browsers have the machine to themselves.
     projects: [
       {
         extends: true,
@@ -72,7 +72,7 @@ export default defineConfig({
       {
         extends: true,
         plugins: [svelte({ configFile: false })],
-        // Known beforehand: a dependency that is found late reloads the page in the middle of a test.
+        // Listed in advance: a dependency that is found late reloads the page during a test.
         optimizeDeps: {
           include: [
             ...['oauth4webapi', 'idb-keyval', 'ky', 'fast-check', 'msw'],

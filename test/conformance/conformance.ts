@@ -1,4 +1,4 @@
-/** What a specification asks of a client. */
+/** A requirement of a specification for a client. */
 export interface Case {
   readonly id: string
   readonly source: string
@@ -7,7 +7,7 @@ export interface Case {
   readonly component: string
 }
 
-/** What an earlier version got wrong. */
+/** A fault of an earlier version. */
 export interface Finding {
   readonly id: string
   readonly seen: string
@@ -64,11 +64,11 @@ export const parseCases = (markdown: string): readonly Case[] =>
     }),
   )
 
-/** Reads findings.md, whose rows are what was seen and what is right instead. */
+/** Reads findings.md, whose rows contain the fault and the correct behaviour. */
 export const parseFindings = (markdown: string): readonly Finding[] =>
   rowsOf(markdown, /^F\d\.\d+$/).map(([id = '', seen = '', right = '']) => ({ id, seen, right }))
 
-/** The tests of each case; one that ran in several engines stands there once. */
+/** The tests of each case. A test that ran in several engines is listed once. */
 function byCase(evidence: readonly Evidence[]): ReadonlyMap<string, ReadonlyMap<string, boolean>> {
   const found = new Map<string, Map<string, boolean>>()
   for (const { ids, file, title, passed } of evidence) {
@@ -82,7 +82,9 @@ function byCase(evidence: readonly Evidence[]): ReadonlyMap<string, ReadonlyMap<
   return found
 }
 
-/** What makes a full run red: a case that nothing shows, or that is told of in two ways. One sentence per finding. */
+/**
+ * The reasons why a full run is red: a case without evidence, or with contradictory statements. One sentence per finding.
+ */
 export function judgeConformance(
   cases: readonly { readonly id: string }[],
   { decisions, notYet }: Decided,
@@ -108,7 +110,7 @@ export function judgeConformance(
   ]
 }
 
-/** docs/conformance.md: the same for the same results. */
+/** docs/conformance.md, identical for identical results. */
 export function formatConformance(
   cases: readonly Case[],
   findings: readonly Finding[],

@@ -1,6 +1,6 @@
 /**
- * Rows of cases.md that latchkey decides against, or that lie outside of what it does: each says why. A row that a test
- * names has no place here.
+ * Rows of cases.md that latchkey decides against, or that are outside its scope, each with the reason. A row that a test
+ * names does not belong here.
  */
 export const decisions: Readonly<Record<string, string>> = {
   PX05: 'Request objects (JAR) are not in this version: a pushed request (latchkey/par) has the same integrity and confidentiality.',
@@ -21,7 +21,7 @@ export const decisions: Readonly<Record<string, string>> = {
   ST09: 'A client whose tokens stay behind a backend is not in this version.',
 }
 
-/** Rows that have neither yet. The list only shrinks. */
+/** Rows without a test or a decision yet. The list only shrinks. */
 export const notYet: readonly string[] = ['F8.10', 'F8.11', 'F8.16', 'F8.18']
 
 function of(why: string, ids: string): Readonly<Record<string, string>> {

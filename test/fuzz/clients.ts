@@ -29,7 +29,7 @@ import {
 
 const key = signingKey()
 
-/** A server, an API and clients of them, without vitest: `npm run fuzz` has none. */
+/** A server, an API and clients of them, without vitest, which `npm run fuzz` does not use. */
 function stage() {
   const clock = handClock({ skipUpToMs: 1500 })
   const as = createStrictAs({ clock, key, graceMs: 1e12 })
@@ -64,13 +64,13 @@ function stage() {
     made.push(one)
     return one
   }
-  /** What is stored under the keys that contain this. */
+  /** The stored values whose keys contain this text. */
   const keysOf = async (part: string) => (await store.keyValue.keys('')).filter(name => name.includes(part))
   const session = async () => {
     const [name = ''] = await keysOf(' session')
     return sessionOf(parseStored(await store.keyValue.get(name)))
   }
-  /** Settles, whatever it waits for: time passes where nothing happens. */
+  /** Settles any promise, because time passes whenever nothing happens. */
   const settled = async <T>(run: () => T | Promise<T>): Promise<T | undefined> => {
     const passing = setInterval(() => clock.advance(5000), 300)
     let guard: ReturnType<typeof setTimeout> | undefined
@@ -98,7 +98,7 @@ function stage() {
   }
 }
 
-/** Runs on a stage of its own, which is cleared away. */
+/** Runs on a separate stage, which is removed afterwards. */
 const on = async (run: (world: ReturnType<typeof stage>) => Promise<void>) => {
   const world = stage()
   try {

@@ -4,13 +4,13 @@ import vm from 'node:vm'
 import { build } from 'esbuild'
 import { stepsOf } from './regexp-steps.ts'
 
-// Counts the work of a function in steps, so that its growth can be told without a clock. Its modules run in a realm of
-// their own, where three kinds of steps are counted:
-// - every execution of every block of their code, by V8's precise coverage;
-// - what its regular expressions try, by a matcher that backtracks as the engine does, and counts;
-// - the length of every text or list that one of the engine's own functions goes through.
+// Counts the work of a function in steps, so that its growth can be measured without a clock. Its modules run in a separate
+// realm, where three kinds of steps are counted:
+// - every execution of every block of their code, with V8's precise coverage;
+// - the attempts of its regular expressions, with a matcher that backtracks like the engine and counts;
+// - the length of every string or array that one of the engine's own functions reads.
 
-/** What the engine's host brings beside the language. */
+/** Globals that the engine's host provides in addition to the language. */
 const HOST = [
   'URL',
   'URLSearchParams',
@@ -26,7 +26,7 @@ const HOST = [
 
 const SCRIPT = 'counted.js'
 
-/** Functions of the engine that go through the whole of what they are called on. */
+/** Functions of the engine that read the whole value they are called on. */
 const WALKS: Readonly<Record<string, readonly string[]>> = {
   String: [
     'split',
@@ -63,7 +63,7 @@ const WALKS: Readonly<Record<string, readonly string[]>> = {
 
 export interface Counted<T> {
   readonly parsers: T
-  /** @returns how many steps `run` takes. */
+  /** @returns the number of steps that `run` takes. */
   count(run: () => unknown): Promise<number>
   end(): Promise<void>
 }
@@ -89,12 +89,12 @@ export async function counted<T>(source: string): Promise<Counted<T>> {
     try {
       walk(stepsOf(...over))
     } catch (error) {
-      broken = error // which the code that is counted might catch
+      broken = error // which the measured code might catch
     }
   }
   const host = Object.fromEntries(HOST.map(name => [name, globalThis[name]]))
   const realm = vm.createContext({ ...host, walk, walkExpression, WALKS: JSON.stringify(WALKS) })
-  // the engine's own replace(), split() and so on ask exec() of their realm
+  // the engine's own replace(), split() and so on call exec() of their realm
   vm.runInContext(
     `{
       const { exec } = RegExp.prototype
@@ -134,11 +134,11 @@ export async function counted<T>(source: string): Promise<Counted<T>> {
   return {
     parsers: (realm as { parsers: T }).parsers,
     async count(run) {
-      await blocks() // which begins anew
+      await blocks() // which starts again
       walked = 0
       try {
         await run()
-      } catch {} // how it ends is for others to look at
+      } catch {} // other tests check how it ends
       if (broken) throw broken
       return walked + (await blocks())
     },

@@ -3,7 +3,7 @@ import { LatchkeyError } from '../../src/errors.ts'
 
 const encoder = new TextEncoder()
 
-/** Values that nobody expects where something else belongs. */
+/** Unexpected values in place of others. */
 export const odd: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(
     null,
@@ -36,7 +36,7 @@ const splice = (text: string, at: number, what: string, gone: number) => {
   return text.slice(0, from) + what + text.slice(from + gone)
 }
 
-/** A text with something put in, or taken out, or cut off. */
+/** A text with an insertion, a deletion, or a cut. */
 export const mutatedText = (text: string): fc.Arbitrary<string> =>
   fc
     .tuple(
@@ -52,7 +52,7 @@ const withMember = (valid: object, name: string, value: unknown): string =>
   )
 const nested = (depth: number, open: string, close: string) => open.repeat(depth) + close.repeat(depth)
 
-/** What a valid JSON document becomes in bad hands: other types, members twice, depth, huge numbers, cut, random. */
+/** Malformed variants of a valid JSON document: other types, repeated members, depth, huge numbers, cut, random. */
 export const mutatedJson = (valid: object): fc.Arbitrary<string> => {
   const text = JSON.stringify(valid)
   const names = fc.constantFrom(
@@ -90,7 +90,7 @@ export const mutatedJson = (valid: object): fc.Arbitrary<string> => {
   )
 }
 
-/** Such documents as bytes, and bytes that are no text. */
+/** Such documents as bytes, and bytes that are not text. */
 export const hostileBytes = (valid: object): fc.Arbitrary<Uint8Array<ArrayBuffer>> =>
   fc.oneof(
     { weight: 6, arbitrary: mutatedJson(valid).map(text => encoder.encode(text)) },
@@ -108,7 +108,7 @@ const clean = [Object.prototype, Array.prototype, Function.prototype].map(protot
   parent: Object.getPrototypeOf(prototype),
 }))
 
-/** Nobody has changed what every object inherits. */
+/** Checks that the prototypes of objects are unchanged. */
 export function assertUnpolluted(): void {
   for (const { prototype, names, parent } of clean) {
     if (Reflect.ownKeys(prototype).length !== names || Object.getPrototypeOf(prototype) !== parent)
@@ -117,13 +117,13 @@ export function assertUnpolluted(): void {
   if ('polluted' in {}) throw new Error('A prototype was polluted.')
 }
 
-/** @throws Error when this is not how latchkey fails. */
+/** @throws Error if latchkey does not fail this way. */
 export function assertOwnError(error: unknown): void {
   if (!(error instanceof LatchkeyError))
     throw new Error('Something else than a LatchkeyError.', { cause: error })
 }
 
-/** What comes out, or `undefined` for a LatchkeyError. Everything else fails the property. */
+/** The result, or `undefined` for a LatchkeyError. Any other error fails the property. */
 export async function outcome<T>(run: () => T | Promise<T>): Promise<T | undefined> {
   try {
     return await run()
@@ -135,17 +135,17 @@ export async function outcome<T>(run: () => T | Promise<T>): Promise<T | undefin
   }
 }
 
-/** One thing that may never happen, whatever comes. */
+/** A property that must hold for any input. */
 export interface Target {
   readonly name: string
-  /** Of so many runs, one is for it: what makes a whole client is slower than a function. */
+  /** Runs once in this number of runs, because creating a whole client is slower than calling a function. */
   readonly oneOf: number
   readonly property: () => fc.IAsyncProperty<[unknown]> | fc.IAsyncProperty<[unknown, unknown]>
 }
 
 export const runsOf = ({ oneOf }: Target, runs: number): number => Math.max(1, Math.ceil(runs / oneOf))
 
-/** @throws Error for what does not hold. */
+/** @throws Error if the property does not hold. */
 export function holds(what: boolean, message: string): void {
   if (!what) throw new Error(message)
 }

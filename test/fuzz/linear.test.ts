@@ -51,7 +51,7 @@ const latin = (text: string) => text.replace(/[^\t -~\u0080-\u00ff]/g, '-')
 const page = 'https://app.example.com/callback'
 const tryUrl = (text: string) => (URL.canParse(text) ? new URL(text) : new URL(page))
 
-/** Everything that reads what somebody else wrote. */
+/** Every function that reads foreign text. */
 const readers: Readonly<Record<string, (parsers: Parsers, text: string) => unknown>> = {
   parseJson: ({ parseJson }, text) => parseJson(text),
   'a token answer': ({ readTokenAnswer }, text) => readTokenAnswer(json(text), acceptDeviation),
@@ -92,22 +92,25 @@ const readers: Readonly<Record<string, (parsers: Parsers, text: string) => unkno
 
 const LENGTH = 150
 const FACTOR = 4
-/** Fourfold text takes fourfold work, and a little for what does not show at first; the square would be sixteenfold. */
+/**
+ * A text four times as long takes four times the work, plus a margin for effects that small texts hide. Quadratic work would
+ * be sixteenfold.
+ */
 const MOST = 5.5
 
 type Shape = readonly [before: string, unit: string, after: string]
 async function growth(run: (text: string) => unknown, [before, unit, after]: Shape): Promise<number> {
-  // whole units, and an even number: where a text is cut decides which of its quotes are open, and so what reads the rest
+  // whole units, and an even number: the place of the cut decides which quotes are open, and so which code reads the rest
   const times = 2 * Math.ceil(LENGTH / 2 / unit.length)
   const cost = (count: number) => all.count(() => run(before + unit.repeat(count) + after))
   const few = await cost(times)
   return (await cost(times * FACTOR)) / few
 }
 
-describe('the count of steps', () => {
+describe('the step counter', () => {
   test.each([
-    ['a text that does not end, read in the old way', 'old', ['', '"\\', '']],
-    ['choices that are gone back to', 'nested', ['', 'a', '']],
+    ['an unterminated text, read in the old way', 'old', ['', '"\\', '']],
+    ['alternatives with backtracking', 'nested', ['', 'a', '']],
     ['a loop that copies the rest', 'slicing', ['', 'a', '']],
   ] as const)('finds what is not linear: %s [F6.3]', async (_what, name, shape) => {
     const isSquare = name !== 'nested'
@@ -116,7 +119,7 @@ describe('the count of steps', () => {
     expect(await growth(run, shape)).toBeGreaterThan(10)
   })
 
-  test('of what is linear grows as its text does [F6.3]', async () => {
+  test('grows in proportion to the text for linear code [F6.3]', async () => {
     const ratio = await growth(text => all.parsers.parseJson(text), ['"', 'a', '"'])
     expect(ratio).toBeGreaterThan(3)
     expect(ratio).toBeLessThan(MOST)
@@ -195,7 +198,7 @@ const known: Shape[] = [
   ['', 'access_token="a":', '{"a":'],
 ]
 
-describe('the work grows as its text does, however that is made, for', () => {
+describe('the work grows in proportion to any text for', () => {
   test.each(Object.entries(readers))('%s [F6.3]', { timeout: 120_000 }, async (_name, read) => {
     const run = (text: string) => read(all.parsers, text)
     for (const one of known) expect(await growth(run, one), JSON.stringify(one)).toBeLessThan(MOST)

@@ -69,7 +69,7 @@ const tryParse = (text: string): unknown => {
     return text
   }
 }
-/** What a store may hand over: a changed record, one with a changed part, or anything at all. */
+/** Values that a store may return: a changed record, one with a changed part, or anything else. */
 const stored = (valid: Record<string, unknown>) =>
   fc.oneof(
     mutatedJson(valid).map(tryParse),

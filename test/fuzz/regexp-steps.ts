@@ -1,4 +1,4 @@
-/** What may come at one place of a text. */
+/** What may match at one position of a text. */
 type Node =
   | { readonly type: 'one'; fits(code: number): boolean }
   | { readonly type: 'start' | 'end' }
@@ -12,14 +12,14 @@ const SETS: Readonly<Record<string, (code: number) => boolean>> = {
 }
 const CODES: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, '0': 0 }
 
-/** Reads the grammar that latchkey's own regular expressions keep to. @throws Error for anything else. */
+/** Parses the grammar that latchkey's own regular expressions follow. @throws Error for anything else. */
 function parse(source: string, ignoresCase: boolean): Node[][] {
   let at = 0
   const fail = (): never => {
     throw new Error(`The steps of /${source}/ cannot be counted: ${source.slice(at)}`)
   }
   const exactly = (own: number) => (code: number) => code === own
-  /** One character, or a set of them, as it stands in a list or outside. */
+  /** One character, or a character class, inside or outside a list. */
   const sign = (): number | ((code: number) => boolean) => {
     const first = source[at++] ?? fail()
     if (first !== '\\') return first.charCodeAt(0)
@@ -107,13 +107,13 @@ function parse(source: string, ignoresCase: boolean): Node[][] {
   return at === source.length ? whole : fail()
 }
 
-/** What to do next at one place of a text. */
+/** The next step at one position of a text. */
 type Step =
   | { readonly do: 'one'; fits(code: number): boolean }
   | { readonly do: 'many'; readonly least: number; readonly most: number; fits(code: number): boolean }
   | { readonly do: 'start' }
   | { readonly do: 'end' }
-  /** Goes on here, and there if that leads nowhere. */
+  /** Continues with the first branch, and with the second if that fails. */
   | { readonly do: 'split'; here: number; there: number }
   | { readonly do: 'jump'; to: number }
 
@@ -157,8 +157,8 @@ function compile(whole: readonly Node[][]): readonly Step[] {
 const compiled = new Map<string, readonly Step[]>()
 
 /**
- * How often a character is looked at until the expression fits or cannot fit: what an engine does that goes back to the
- * last choice where it gets no further. An upper bound for one that does better.
+ * How often a character is read until the expression matches or fails, in an engine that backtracks to its last choice. An
+ * upper bound for better engines.
  */
 export function stepsOf(source: string, flags: string, text: string, lastIndex: number): number {
   const ignoresCase = flags.includes('i')
@@ -167,7 +167,7 @@ export function stepsOf(source: string, flags: string, text: string, lastIndex: 
   compiled.set(key, program)
   let steps = 0
   const isFit = (from: number): boolean => {
-    /** `floor`: how far back a repeated character may be given. */
+    /** `floor`: how far back a repetition may be undone. */
     const choices: { pc: number; at: number; floor: number }[] = []
     let [pc, at, isStuck] = [0, from, false]
     for (;;) {

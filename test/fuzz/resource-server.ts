@@ -17,7 +17,7 @@ const key = testKey('device', 'ES256')
 const good = issuer.accessToken({ exp: issuer.now() + 1e7 })
 const bound = issuer.accessToken({ exp: issuer.now() + 1e7, cnf: { jkt: thumbprint(key.jwk) } })
 
-/** Any JSON, with names that mean something among its members. */
+/** Any JSON, with meaningful names among its members. */
 const members = (names: readonly string[]) =>
   fc.dictionary(
     fc.oneof(fc.constantFrom(...names), fc.string()),
@@ -35,7 +35,7 @@ const forged = fc
   .tuple(header, claims, fc.oneof(fc.constant(''), fc.constant(good.split('.')[2] ?? ''), fc.base64String()))
   .map(([head, body, signature]) => `${part(head)}.${part(body)}.${signature}`)
 
-/** A good text with some of its letters replaced, taken out, or put in. */
+/** A valid text with some characters replaced, removed, or inserted. */
 const mutated = (text: string) =>
   fc
     .array(fc.tuple(fc.nat(text.length), fc.constantFrom(...'aZ09-_.=~ ,"', ''), fc.nat(2)), {
@@ -45,7 +45,7 @@ const mutated = (text: string) =>
     .map(changes =>
       changes.reduce((old, [at, letter, less]) => old.slice(0, at) + letter + old.slice(at + less), text),
     )
-    .filter(changed => changed.trim() !== text) // spaces around a token are none of it
+    .filter(changed => changed.trim() !== text) // spaces around a token do not belong to it
 
 const headerText = fc.string({ unit: fc.constantFrom(...'Bearer DPoP.=,"\\;:abc123-_~+/'), maxLength: 200 })
 
@@ -55,12 +55,12 @@ const verdictOf = async (authorization: string, presented: string | undefined, u
     headers.set('authorization', authorization)
     if (presented !== undefined) headers.set('dpop', presented)
   } catch {
-    return undefined // no header can hold it
+    return undefined // no header can contain it
   }
   return api(new Request(url, { headers }))
 }
 
-/** Never valid, and never anything else than a verdict of the closed list. */
+/** Never valid, and always a verdict from the closed list. */
 async function assertRefused(authorization: string, presented?: string): Promise<void> {
   const verdict = await verdictOf(authorization, presented)
   assertUnpolluted()

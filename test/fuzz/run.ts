@@ -5,8 +5,8 @@ import { runsOf } from './hostile.ts'
 import { parsers } from './parsers.ts'
 import { resourceServer } from './resource-server.ts'
 
-// The long form of the properties: `npm run fuzz -- --runs=N --seed=S --minutes=M`. Ends by itself; its exit status is 1
-// for a counterexample, and for a time that was too short for all runs.
+// The long form of the properties: `npm run fuzz -- --runs=N --seed=S --minutes=M`. It ends by itself. Its exit status is 1
+// for a counterexample, and if the time was too short for all runs.
 
 const { values } = parseArgs({
   options: {

@@ -11,27 +11,24 @@ const DOC = 'docs/http-clients.md'
 const doc = read(DOC)
 const samples = findSamples(DOC, doc)
 
-/** The heading that a line of the document stands under. */
+/** The heading above a line of the document. */
 const headingOf = (line: number) =>
   doc
     .split('\n')
     .slice(0, line)
     .findLast(text => text.startsWith('## '))
 
-test('every example is of a library that is tested, and every such library has one', () => {
+test('every example uses a tested library, and every tested library has an example', () => {
   const files = readdirSync(fromRoot('examples/http-clients'))
   expect(files.sort()).toEqual(drivers.map(({ example }) => `${example}.ts`).sort())
 })
 
-test.each(driversByName)(
-  '%s stands in the docs as it is tested, beside the version that is tested',
-  (_, driver) => {
-    const example = read(`examples/http-clients/${driver.example}.ts`).trimEnd()
-    const sample = samples.find(({ code }) => code === example)
-    expect(sample?.code).toBe(example)
-    const { version } = JSON.parse(read(`node_modules/${driver.package}/package.json`))
-    const [major, minor] = version.split('.')
-    const heading = headingOf(sample?.line ?? 0)
-    expect(heading).toMatch(new RegExp(` ${major}\\.${minor}$`))
-  },
-)
+test.each(driversByName)('the docs show %s as it is tested, with the tested version', (_, driver) => {
+  const example = read(`examples/http-clients/${driver.example}.ts`).trimEnd()
+  const sample = samples.find(({ code }) => code === example)
+  expect(sample?.code).toBe(example)
+  const { version } = JSON.parse(read(`node_modules/${driver.package}/package.json`))
+  const [major, minor] = version.split('.')
+  const heading = headingOf(sample?.line ?? 0)
+  expect(heading).toMatch(new RegExp(` ${major}\\.${minor}$`))
+})

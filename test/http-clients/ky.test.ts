@@ -8,7 +8,7 @@ const stage = libraryStage()
 
 const statuses = () => stage.api.requests.map(({ status }) => status)
 
-test('a POST that ky never sends twice by itself is replayed once after a 401', async () => {
+test('a POST that ky itself never retries is replayed once after a 401', async () => {
   const client = await stage.signedIn()
   const ky = createKy(client, { baseUrl: stage.api.origin, retry: 0 })
   await stage.servers.revokeAccessTokensOf('alice')
@@ -17,7 +17,7 @@ test('a POST that ky never sends twice by itself is replayed once after a 401', 
   expect(stage.api.requests.map(({ body }) => body)).toEqual(['{"text":"milk"}', '{"text":"milk"}'])
 })
 
-test("ky's own retry gets over a 503 that comes after the refresh", async () => {
+test("ky's own retry handles a 503 that follows the refresh", async () => {
   const client = await stage.signedIn()
   const ky = createKy(client, { baseUrl: stage.api.origin, retry: { limit: 1, delay: () => 0 } })
   await stage.servers.revokeAccessTokensOf('alice')
@@ -27,7 +27,7 @@ test("ky's own retry gets over a 503 that comes after the refresh", async () => 
   expect(stage.servers.refreshes()).toHaveLength(1)
 })
 
-test('a time-out of ky ends its own call, and another call gets what the refresh brings', async () => {
+test('a time-out of ky ends only its own call, and another call gets the refreshed token', async () => {
   const client = await stage.signedIn()
   const patient = createKy(client, { baseUrl: stage.api.origin, timeout: false, retry: 0 })
   const hasty = createKy(client, { baseUrl: stage.api.origin, timeout: 500, retry: 0 })

@@ -24,7 +24,7 @@ const many = ({ read, write }: Library) =>
   Promise.all(manyNotes(MANY).map((_, index) => (index % 2 ? write(`${TEXT} ${index}`) : read(index))))
 
 describe.each(driversByName)('%s over client.fetch', (_, { connect }) => {
-  test('goes on with one refresh when its token is revoked in mid-run, and every body arrives whole', async () => {
+  test('continues with one refresh when its token is revoked meanwhile, and every body arrives complete', async () => {
     client = await stage.signedIn()
     library = await connect(client, stage.api.origin)
     expect(await round(library)).toEqual(ROUND)
@@ -46,21 +46,21 @@ describe.each(driversByName)('%s over client.fetch', (_, { connect }) => {
     expect(stage.servers.replays()).toEqual([])
   })
 
-  test('goes on with one refresh when its token expires in mid-run, and sends nothing with the old one', async () => {
+  test('continues with one refresh when its token expires meanwhile, and sends nothing with the old one', async () => {
     stage.servers.issueFor(1)
     client = await stage.signedIn()
     library = await connect(client, stage.api.origin)
     expect(await round(library)).toEqual(ROUND)
     await expect.poll(() => isExpired(client)).toBe(true)
 
-    stage.forget() // access tokens of an hour from here on
+    stage.forget() // from here on, access tokens last an hour
     expect(await round(library)).toEqual(ROUND)
     expect(refusalsAt(stage.api)).toEqual([])
     expect(stage.servers.refreshes()).toMatchObject([{ status: 200 }])
     expect(stage.servers.replays()).toEqual([])
   })
 
-  test(`shares one refresh among ${MANY} calls at once`, async () => {
+  test(`shares one refresh among ${MANY} simultaneous calls`, async () => {
     client = await stage.signedIn()
     library = await connect(client, stage.api.origin)
     await stage.servers.revokeAccessTokensOf('alice')
@@ -73,7 +73,7 @@ describe.each(driversByName)('%s over client.fetch', (_, { connect }) => {
 })
 
 test.each(driversByName.filter(([, { example }]) => example === 'openai'))(
-  '%s reads a streamed answer whose request met a 401',
+  '%s reads a streamed response whose first request got a 401',
   async (_, { connect }) => {
     client = await stage.signedIn()
     library = await connect(client, stage.api.origin)

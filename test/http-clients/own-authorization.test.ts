@@ -14,7 +14,7 @@ beforeEach(async () => {
   client = await stage.signedIn()
 })
 
-/** What docs/http-clients.md warns of: each library with the option that makes it send what it was given. */
+/** The warnings of docs/http-clients.md: each library with the option that makes it send its own Authorization header. */
 const unprepared = [
   {
     name: 'supabase-js with nothing but a fetch',
@@ -52,7 +52,7 @@ const unprepared = [
 ]
 
 test.each(unprepared)(
-  '$name sends that, and latchkey leaves it and its 401 alone',
+  '$name sends its own header, and latchkey changes neither it nor its 401',
   async ({ call, sends }) => {
     await call(stage.api.origin, client).catch(() => {})
     expect(stage.api.requests).toMatchObject([{ authorization: sends, status: 401 }])
@@ -60,7 +60,7 @@ test.each(unprepared)(
   },
 )
 
-test('the OpenAI SDK that asks for the access token itself gets the 401 of a revoked one', async () => {
+test('the OpenAI SDK with its own access token request gets the 401 of a revoked token', async () => {
   const openAi = new OpenAI({
     baseURL: `${stage.api.origin}/v1`,
     apiKey: () => client.getAccessToken(),
@@ -73,7 +73,7 @@ test('the OpenAI SDK that asks for the access token itself gets the 401 of a rev
 })
 
 test.each(driversByName)(
-  '%s, set up as in the docs, sends nothing but the access token',
+  '%s, configured as in the docs, sends only the access token',
   async (_, { connect }) => {
     const library = await connect(client, stage.api.origin)
     await library.read(7)

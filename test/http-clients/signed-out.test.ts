@@ -11,7 +11,7 @@ const readOnce = async ({ connect }: Driver) => {
 }
 
 test.each(driversByName)(
-  '%s tells a user who is signed out by the error that the docs name',
+  '%s rejects with the error that the docs name if the user is signed out',
   async (_, driver) => {
     const thrown: unknown = await readOnce(driver).catch(error => error)
     const { cause } = thrown as Error

@@ -7,29 +7,29 @@ import { minify } from 'terser'
 export interface Bundle {
   /** Minified. */
   readonly code: string
-  /** Every module that left something in it: absolute path -> the exports that are in it. */
+  /** Every module with code in the bundle: absolute path -> its exports in the bundle. */
   readonly modules: ReadonlyMap<string, readonly string[]>
-  /** Modules that stay imports: `node:` ones. */
+  /** Modules that stay imports, because their names begin with `node:`. */
   readonly external: readonly string[]
   readonly size: { readonly min: number; readonly gzip: number; readonly brotli: number }
 }
 
 const isBuiltin = (id: string) => id.startsWith('node:') || builtinModules.includes(id)
 
-/** Frameworks: an app has its own. */
+/** Frameworks, which an app already has. */
 const isFramework = (id: string) => /^(react|vue|svelte|solid-js|rxjs|@angular)(\/|$)/.test(id)
 
 /**
- * What an app's bundler makes of `source`.
+ * The bundle that an app's bundler makes from `source`.
  * @param importer a file in the folder whose node_modules are used.
- * @throws Error for anything the bundler warns of.
+ * @throws Error for any warning of the bundler.
  */
 export async function bundle(source: string, importer: string): Promise<Bundle> {
   const build = await rollup({
     input: 'app',
     external: id => isBuiltin(id) || isFramework(id),
     onwarn: warning => {
-      if (warning.code === 'EMPTY_BUNDLE') return // what a test may want
+      if (warning.code === 'EMPTY_BUNDLE') return // exports that a test may use
       throw new Error(`The bundler warned: ${warning.message}`)
     },
     plugins: [
@@ -46,9 +46,9 @@ export async function bundle(source: string, importer: string): Promise<Bundle> 
   })
   const { output } = await build.generate({ format: 'es' })
   await build.close()
-  // One size to judge by: everything that one import loads.
+  // One size to compare: everything that one import loads.
   const chunks = output.filter(part => part.type === 'chunk')
-  // What apps that care about size use; esbuild's result is about 3 % larger.
+  // The bundler of apps that care about size. esbuild's result is about 3 % larger.
   const codes = await Promise.all(
     chunks.map(async chunk => {
       const minified = await minify(chunk.code, {

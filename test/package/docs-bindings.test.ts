@@ -10,7 +10,7 @@ const pages = ['react', 'vue', 'svelte', 'solid', 'angular'].map(name => `docs/$
 const samples = pages.flatMap(page => findSamples(page, read(page)))
 
 test.each(readdirSync(fromRoot('examples/bindings')))(
-  'examples/bindings/%s stands in a page of the docs',
+  'examples/bindings/%s is shown in a page of the docs',
   file => {
     expect(samples.map(({ code }) => code)).toContain(read(`examples/bindings/${file}`).trimEnd())
   },

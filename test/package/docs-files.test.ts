@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 
-/** The code blocks of a document that are files of `folder`. */
+/** The code blocks of a document that are also files of `folder`. */
 const filesIn = (folder: string): string[] =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter(file => /\.[cm]?[jt]s$/.test(file) && !file.endsWith('.d.ts'))

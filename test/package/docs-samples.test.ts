@@ -37,12 +37,12 @@ describe('the check', () => {
     expect(compileSamples(root, [sample("import { nothing } from 'latchkey/nowhere'")])[0]).toHaveLength(1)
   })
 
-  test('keeps samples apart from one another', () => {
+  test('keeps samples separate', () => {
     const two = [sample('const client = 1'), { ...sample('client.toFixed()'), line: 20 }]
     expect(compileSamples(root, two).map(found => found.length)).toEqual([0, 1])
   })
 
-  test('finds blocks of TypeScript only, and the reason where one opts out', () => {
+  test('finds only TypeScript blocks, and the reason if one opts out', () => {
     const markdown = [
       'text',
       '```ts',

@@ -20,6 +20,6 @@ test('every skeleton app needs at most 12 lines of glue', () => {
   expect(ours.filter(({ lines }) => lines > 12)).toEqual([])
 })
 
-test('docs/skeletons.md has the lines of glue of every app, ours and of other libraries', () => {
+test('docs/skeletons.md lists the lines of glue of every app, with latchkey and with other libraries', () => {
   expect(rows).toEqual(new Map([...ours, ...others].map(({ app, lines }) => [app, lines])))
 })

@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** What an app has because of its library for sign-ins. */
+/** The code that an app contains because of its sign-in library. */
 export interface Glue {
   readonly app: string
   readonly lines: number
 }
 
-/** Names that an import of `library`, or of a file of the app that hands its objects on, brings in. */
+/** Names that the app imports from `library`, or from one of its own files that passes on the library's objects. */
 function importedNames(source: string, isLibrary: (from: string) => boolean): string[] {
   return [...source.matchAll(/import\s+\{([^}]*)\}\s+from\s+'([^']+)'/g)]
     .filter(([, , from = '']) => isLibrary(from))
@@ -22,7 +22,7 @@ function importedNames(source: string, isLibrary: (from: string) => boolean): st
     .filter(name => name && name !== 'apiUrl')
 }
 
-/** The names, and those of the variables that get a value directly from one of them. A component is the app's own. */
+/** These names, and those of variables that get a value directly from one of them. A component belongs to the app. */
 function withVariables(source: string, names: readonly string[]): Set<string> {
   const known = new Set(names)
   const assigned = /\b(?:const|readonly)\s+(\{[^}=]*\}|[\w$]+)\s*=\s*(?:await\s+|\[)?([\w$]+)/g
@@ -32,7 +32,7 @@ function withVariables(source: string, names: readonly string[]): Set<string> {
   return known
 }
 
-/** Without imports and the options of the client, which every library wants in its own words. */
+/** Without imports and the client's options, which every library needs in its own form. */
 const withoutImportsAndOptions = (source: string): string =>
   source
     .replace(/^\s*import\s[^;]*?\sfrom\s+'[^']+'$/gm, '')
@@ -40,7 +40,7 @@ const withoutImportsAndOptions = (source: string): string =>
 
 const wordsOf = (line: string) => line.replace(/'[^']*'/g, '').match(/[\w$]+/g) ?? []
 
-/** Lines that name something of the library, or something that came from it. */
+/** Lines that name something of the library, or a value that came from it. */
 export function countGlue(source: string, isLibrary: (from: string) => boolean): number {
   const names = withVariables(source, importedNames(source, isLibrary))
   return withoutImportsAndOptions(source)
@@ -49,7 +49,7 @@ export function countGlue(source: string, isLibrary: (from: string) => boolean):
 }
 
 const LIBRARY = /^(latchkey|@auth0|react-oidc-context|oidc-client-ts|oidc-spa)(\/|$)/
-/** Files of the apps that hand their client to others. */
+/** Files of the apps that pass their client on to others. */
 const CLIENT_FILE = /(client\.ts|\/session)$/
 
 /** The lines of glue of every app in `folder`. */

@@ -9,7 +9,7 @@ interface Target {
   readonly default: string
 }
 
-/** The code entries of the package in `folder`: what to import, and the files behind it. */
+/** The code entries of the package in `folder`: the import names, and the files behind them. */
 export function readEntries(
   folder: string,
 ): { readonly name: string; readonly types: string; readonly file: string }[] {

@@ -7,7 +7,7 @@ import { link } from './installed.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-test('the Jest sample of the docs passes in CommonJS and jsdom, with the package as users get it', async () => {
+test('the Jest sample in the docs passes in CommonJS and jsdom, with the package as users get it', async () => {
   const { app } = inject('packed')
   const folder = join(app, 'jest')
   cpSync(join(root, 'examples/testing/jest'), folder, { recursive: true })

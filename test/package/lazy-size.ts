@@ -6,14 +6,14 @@ import { build as esbuild } from 'esbuild'
 import { rollup } from 'rollup'
 import { minify } from 'terser'
 
-/** What an app loads of `latchkey/lazy`, minified and with gzip, file by file as a browser does. */
+/** The size of what an app loads of `latchkey/lazy`, minified and with gzip, file by file as a browser does. */
 export interface LazySize {
   readonly bundler: string
-  /** Before the app's first line. */
+  /** Loaded before the app's first line. */
   readonly first: number
-  /** By `import()`. */
+  /** Loaded by `import()`. */
   readonly second: number
-  /** The same app over `latchkey`, by the same bundler. */
+  /** The same app over `latchkey`, built with the same bundler. */
   readonly onePiece: number
 }
 
@@ -97,7 +97,7 @@ async function byEsbuild(folder: string, entry: string): Promise<Files> {
   }))
 }
 
-/** Reads what a bundler wrote: what its first file imports by statements is first too. */
+/** Reads a bundler's output. Files that the first file imports statically also count as first. */
 async function written(folder: string, entry: string): Promise<Files> {
   const names = (await readdir(folder, { recursive: true })).filter(name => /\.m?js$/.test(name))
   const files = await Promise.all(
@@ -115,7 +115,7 @@ async function written(folder: string, entry: string): Promise<Files> {
   return files.map(({ name, code }) => ({ code, isFirst: first.has(name) }))
 }
 
-/** Runs a bundler on a file of the app in a folder of its own, which is removed. */
+/** Runs a bundler on a file of the app in a temporary folder. */
 async function inFolder(
   folder: string,
   entry: string,
@@ -174,7 +174,7 @@ const byWebpack = (folder: string, entry: string): Promise<Files> =>
 
 const bundlers = { rollup: byRollup, esbuild: byEsbuild, Vite: byVite, webpack: byWebpack }
 
-/** @param folder in which `latchkey` can be imported. */
+/** @param folder a folder in which `latchkey` can be imported. */
 export async function measureLazy(folder: string): Promise<LazySize[]> {
   const sizes: LazySize[] = []
   for (const [bundler, build] of Object.entries(bundlers)) {
@@ -186,7 +186,7 @@ export async function measureLazy(folder: string): Promise<LazySize[]> {
   return sizes
 }
 
-/** The sizes in KB of 1,024 bytes, as a table to read. */
+/** The sizes in KB of 1,024 bytes, as a readable table. */
 export const formatLazySizes = (sizes: readonly LazySize[]): string =>
   [
     'latchkey/lazy, createClient alone, gzip KB: first load + second half = sum (one piece by the same bundler)',

@@ -4,16 +4,16 @@ import { type Bundle, bundle } from './bundle.ts'
 export interface Measured {
   readonly what: string
   readonly size: Bundle['size']
-  /** Bytes after gzip that may not be exceeded; `undefined` for what is shown for comparison. */
+  /** The maximum number of bytes after gzip; `undefined` for sizes shown only for comparison. */
   readonly budget: number | undefined
 }
 
 const KB = 1024
 
-/** What bindings share with the client of an app. */
+/** Code that bindings share with an app's client. */
 const SHARED = "export { ConfigurationError } from 'latchkey'"
 
-/** What an app that uses everything of an entry may weigh, minified and with gzip. */
+/** The budget for an app that uses everything of an entry, minified and with gzip. */
 const budgets: Readonly<Record<string, number>> = {
   latchkey: 43.6 * KB,
   'latchkey/node': 46.4 * KB,
@@ -45,7 +45,7 @@ const budgets: Readonly<Record<string, number>> = {
   'latchkey/worker-host': 44 * KB,
 }
 
-/** What a binding may add to an app that has a client, minified and with gzip, without its framework. */
+/** The budget for what a binding adds to an app that has a client, minified and with gzip, without its framework. */
 const bindings: Readonly<Record<string, number>> = Object.fromEntries(
   ['react', 'react-router', 'tanstack-router', 'vue', 'svelte', 'solid', 'angular', 'angular-http'].map(
     name => [`latchkey/${name}`, (name === 'angular' ? 1.73 : name === 'vue' ? 1.58 : 1.52) * KB],
@@ -58,7 +58,7 @@ const used = (built: Bundle, name: string): string[] =>
     .flatMap(([, names]) => names)
 
 /**
- * Sizes of all entries, and of what their dependencies alone weigh.
+ * Sizes of all entries, and of their dependencies alone.
  * @param folder the package with its dist.
  */
 export async function measure(folder: string): Promise<Measured[]> {
@@ -90,7 +90,7 @@ export async function measure(folder: string): Promise<Measured[]> {
   return Promise.all([...entries, ...added, ...others])
 }
 
-/** A sentence for every entry that is over its budget. */
+/** A sentence for every entry that exceeds its budget. */
 export const overBudget = (measured: readonly Measured[]): string[] =>
   measured.flatMap(({ what, size, budget }) =>
     budget !== undefined && size.gzip > budget
@@ -98,7 +98,7 @@ export const overBudget = (measured: readonly Measured[]): string[] =>
       : [],
   )
 
-/** The sizes in KB of 1,024 bytes, as a table to read. */
+/** The sizes in KB of 1,024 bytes, as a readable table. */
 export function formatSizes(measured: readonly Measured[]): string {
   const kb = (bytes: number | undefined) => (bytes === undefined ? '' : (bytes / KB).toFixed(2))
   const rows = [

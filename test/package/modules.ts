@@ -6,7 +6,7 @@ import { rollup } from 'rollup'
 import esbuild from 'rollup-plugin-esbuild'
 import { minify } from 'terser'
 
-/** One module's part of a chunk. */
+/** The part of a chunk that comes from one module. */
 export interface ModuleSize {
   /** Its path in the repository. */
   readonly name: string
@@ -20,13 +20,13 @@ export interface ChunkSize {
   readonly name: string
   readonly min: number
   readonly gzip: number
-  /** The largest first. */
+  /** Sorted by size, the largest first. */
   readonly modules: readonly ModuleSize[]
 }
 
 const gzip = (code: string) => gzipSync(code, { level: 9 }).length
 
-/** The minified code in pieces, each with the source file that it is of. */
+/** The minified code in pieces, each with its source file. */
 function piecesOf(code: string, payload: SourceMapPayload): { source: string; text: string }[] {
   const map = new SourceMap(payload)
   const pieces: { source: string; text: string }[] = []
@@ -43,8 +43,8 @@ function piecesOf(code: string, payload: SourceMapPayload): { source: string; te
 }
 
 /**
- * What `createClient` of an entry is made of: each module of each chunk.
- * @param folder the repository: its source is measured, not what was built of it.
+ * The modules in each chunk that `createClient` of an entry loads.
+ * @param folder the repository. Its source is measured, not its build.
  * @param entry a file at the root of `src`, without `.ts`.
  */
 export async function measureModules(folder: string, entry: string): Promise<ChunkSize[]> {
@@ -88,7 +88,7 @@ export async function measureModules(folder: string, entry: string): Promise<Chu
   )
 }
 
-/** The sizes in bytes, as a table to read. */
+/** The sizes in bytes, as a readable table. */
 export const formatModules = (entry: string, chunks: readonly ChunkSize[]): string =>
   chunks
     .flatMap(chunk => [

@@ -6,12 +6,12 @@ import type { TestProject } from 'vitest/node'
 import { runCommand } from '../support/command.ts'
 import { link } from './installed.ts'
 
-/** The package as users get it, in an app that has nothing else. */
+/** The package as users get it, in an otherwise empty app. */
 export interface Packed {
   readonly tarball: string
   /** An empty app with latchkey and its dependencies in node_modules. */
   readonly app: string
-  /** Where latchkey is in that app. */
+  /** The folder of latchkey in that app. */
   readonly folder: string
 }
 
@@ -29,12 +29,12 @@ async function run(program: string, args: string[], cwd: string): Promise<void> 
   if (code !== 0) throw new Error(`${program} ${args.join(' ')} failed:\n${output}`)
 }
 
-/** Packs latchkey and unpacks it into an empty app, without the network. */
+/** Packs latchkey and unpacks it into an empty app, without network access. */
 export async function setup(project: TestProject): Promise<void> {
   const app = join(temporary, 'app')
   const folder = join(app, 'node_modules', 'latchkey')
   mkdirSync(folder, { recursive: true })
-  // The full run has built just before; built in between by someone else, the result would be the same.
+  // A full run has just built the package. A second build in between would give the same result.
   if (!process.env.LATCHKEY_BUILT) await run('npm', ['run', '--silent', 'build'], root)
   await run('npm', ['pack', '--ignore-scripts', '--pack-destination', temporary], root)
   const tarball = readdirSync(temporary).find(file => file.endsWith('.tgz'))
@@ -48,7 +48,7 @@ export async function setup(project: TestProject): Promise<void> {
     peerDependencies?: Record<string, string>
   }
   for (const name of Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })) link(app, name)
-  link(app, '@angular/compiler') // wants to be imported first, where no build of an app has linked Angular's packages
+  link(app, '@angular/compiler') // must be imported first if no build of an app has linked Angular's packages
   project.provide('packed', { tarball: join(temporary, tarball), app, folder })
 }
 

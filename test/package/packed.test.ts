@@ -15,16 +15,16 @@ const filesIn = (place: string) =>
     .filter(file => file.isFile())
     .map(file => relative(place, join(file.parentPath, file.name)).replaceAll('\\', '/'))
 
-/** A fresh Node process in the app; one that does not exit by itself fails at the limit. */
+/** A fresh Node process in the app. A process that does not exit fails at the time limit. */
 const node = (...args: string[]) =>
   runCommand(process.execPath, args, { cwd: app, timeoutMs: 15_000, env: { NODE_OPTIONS: '' } })
 
-/** Angular's packages want its compiler, or an app's build, before they are imported. */
+/** Angular's packages require its compiler, or an app's build, to be imported first. */
 const compilerOf = (name: string) => (name.startsWith('latchkey/angular') ? '@angular/compiler' : undefined)
 
 const clean = { code: 0, timedOut: false, output: '' }
 
-test('the package has its entries', () => {
+test('the package contains its entries', () => {
   expect(names).toEqual([
     'latchkey',
     'latchkey/lazy',
@@ -67,7 +67,7 @@ test('the package has its entries', () => {
   ])
 })
 
-test('the package holds dist, docs, README, LICENSE and package.json, and no more [F4.14]', () => {
+test('the package contains only dist, docs, README, LICENSE and package.json [F4.14]', () => {
   const files = filesIn(folder)
   expect(files.filter(file => file.startsWith('docs/') && !file.endsWith('.md'))).toEqual([])
   expect(files).toContain('docs/errors.md')
@@ -79,13 +79,13 @@ test('the package holds dist, docs, README, LICENSE and package.json, and no mor
   expect(files.filter(file => file.startsWith('dist/') && !/\.(js|js\.map|d\.ts)$/.test(file))).toEqual([])
 })
 
-test('whatever is installed with the package runs on the lowest Node that it supports [F4.7]', () => {
+test('all installed dependencies support the lowest Node version of the package [F4.7]', () => {
   const manifestOf = (place: string) => JSON.parse(readFileSync(join(place, 'package.json'), 'utf8'))
   const { dependencies, engines, peerDependencies, peerDependenciesMeta } = manifestOf(folder)
   expect(engines.node).toBe('>=20.19')
   for (const name of Object.keys(dependencies)) {
     const dependency = manifestOf(join(app, 'node_modules', name))
-    // no dependencies of its own, and no engine that `npm install --engine-strict` would refuse
+    // no dependencies of its own, and no engine range that `npm install --engine-strict` would reject
     expect([name, dependency.dependencies ?? {}, dependency.engines?.node ?? 'any']).toEqual([
       name,
       {},
@@ -115,14 +115,14 @@ function reachable(from: readonly string[]): Set<string> {
 
 test('every built file belongs to an entry', () => {
   const reached = reachable(entries.flatMap(({ file, types }) => [file, types]))
-  // the worker of latchkey/worker is served as it is, and imported by nobody
+  // the worker of latchkey/worker is served as a file and imported by no entry
   const built = filesIn(folder).filter(
     file => /\.(js|d\.ts)$/.test(file) && file !== 'dist/latchkey-worker.js',
   )
   expect(built.filter(file => !reached.has(join(folder, file)))).toEqual([])
 })
 
-test('every built file has a source map that holds its sources', () => {
+test('every built file has a source map that contains its sources', () => {
   for (const file of filesIn(folder).filter(name => name.endsWith('.js'))) {
     const map = JSON.parse(readFileSync(join(folder, `${file}.map`), 'utf8')) as { sourcesContent?: string[] }
     expect(map.sourcesContent?.every(Boolean), file).toBe(true)
@@ -137,23 +137,24 @@ test('publint has no findings', async () => {
 test('are the types wrong? has no findings', async () => {
   const require = createRequire(import.meta.url)
   const cli = join(dirname(require.resolve('@arethetypeswrong/cli/package.json')), 'dist/index.js')
-  // More than its profile "esm-only" looks at: CommonJS too, which gets ES modules, as every supported Node can load.
+  // Stricter than its profile "esm-only": it also checks CommonJS, which gets ES modules, because every supported Node can
+  // load them.
   const rules = ['--profile', 'node16', '--ignore-rules', 'cjs-resolves-to-esm', '--no-color', '--no-emoji']
-  // a file for browsers to run, without exports and types
+  // a file that browsers run, without exports and types
   rules.push('--exclude-entrypoints', 'latchkey-worker.js')
   const result = await runCommand(process.execPath, [cli, tarball, ...rules], { timeoutMs: 60_000 })
   expect(result.code, result.output).toBe(0)
 })
 
-test.each(names)('%s is imported without a word, and Node exits by itself', async name => {
+test.each(names)('importing %s prints nothing, and Node exits', async name => {
   const before = compilerOf(name)
   const source = [before, name].map(one => one && `await import('${one}')`).join('\n')
   expect(await node('--input-type=module', '--eval', source)).toEqual(clean)
 })
 
-// one has types only
+// one entry has only types
 test.each(names.filter(name => name !== 'latchkey/extending'))(
-  '%s can be required where Node requires ESM',
+  '%s can be required where Node can require ES modules',
   async name => {
     const before = compilerOf(name)
     const source = `${before ? `require('${before}')\n` : ''}if (!Object.keys(require('${name}')).length) throw new Error('empty')`
@@ -161,7 +162,7 @@ test.each(names.filter(name => name !== 'latchkey/extending'))(
   },
 )
 
-test.each(names)('%s touches no global of a browser when it is imported', async name => {
+test.each(names)('importing %s accesses no browser global', async name => {
   const source = `
     const browser = ['window', 'document', 'localStorage', 'sessionStorage', 'indexedDB', 'location', 'history']
     // Packages may look who they run under; latchkey may not.

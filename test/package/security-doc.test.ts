@@ -10,12 +10,12 @@ const read = (file: string) => readFileSync(join(root, file), 'utf8')
 describe.each(['docs/security.md', 'docs/map.md', 'CONTRIBUTING.md'])('%s', file => {
   const citations = findCitations(read(file))
 
-  test('names tests that are there', () => {
+  test('names only existing tests', () => {
     expect(citations.length).toBeGreaterThan(10)
     expect(citations.map(({ path }) => path).filter(path => !existsSync(join(root, path)))).toEqual([])
   })
 
-  test('cites titles that are in those tests', () => {
+  test('cites only existing titles', () => {
     const wrong = citations.filter(
       ({ path, title }) => title !== undefined && !titlesIn(path, read(path)).includes(title),
     )
@@ -23,7 +23,7 @@ describe.each(['docs/security.md', 'docs/map.md', 'CONTRIBUTING.md'])('%s', file
   })
 })
 
-test('every statement of docs/security.md that leads to a test leads to one, and none is left over', () => {
+test('every footnote of docs/security.md cites a test, and none is unused', () => {
   const { used, defined, uncited } = findFootnotes(read('docs/security.md'))
   expect(used.length).toBeGreaterThan(20)
   expect([...defined].sort()).toEqual([...used].sort())
@@ -38,7 +38,7 @@ describe('the check', () => {
     })
     inEveryEngine(e2e => test.for(['a'])(\n'another [YY01]', () => {}))`
 
-  test('knows titles with and without what they are in, without the ids of cases, and nothing else', () => {
+  test('reads titles alone and with their describe, without case ids, and nothing else', () => {
     expect(titlesIn('one.ts', source)).toEqual(['of %s', "one 'title'", "of %s > one 'title'", 'another'])
   })
 
@@ -56,7 +56,7 @@ describe('the check', () => {
     ])
   })
 
-  test('tells footnotes that lead nowhere, are not used, or cite no title', () => {
+  test('reports footnotes that are undefined, unused, or cite no title', () => {
     const markdown = 'one[^a] and two[^b][^a]\n\n[^a]: `test/a.ts`: title\n[^c]: `test/c.ts`\n'
     expect(findFootnotes(markdown)).toEqual({ used: ['a', 'b'], defined: ['a', 'c'], uncited: ['c'] })
   })

@@ -10,7 +10,7 @@ test('every entry is within its budget', { timeout: 120_000 }, async () => {
   expect(overBudget(await measure(folder))).toEqual([])
 })
 
-test('an entry over its budget is named', () => {
+test('an entry over its budget is reported by name', () => {
   const size = { min: 1, gzip: 20_000, brotli: 1 }
   expect(overBudget([{ what: 'latchkey', size, budget: 14_336 }])).toEqual([
     'latchkey has 20000 bytes with gzip, 5664 over its budget of 14336.',
@@ -20,7 +20,7 @@ test('an entry over its budget is named', () => {
 const packagesIn = (modules: Iterable<string>) =>
   new Set([...modules].map(id => id.replaceAll('\\', '/').match(/.*\/node_modules\/([^/]+)\//)?.[1]))
 
-test('latchkey loads neither ky nor anything of Node', async () => {
+test('latchkey loads neither ky nor any Node module', async () => {
   const { modules, external } = await bundle("export * from 'latchkey'", importer)
   expect(packagesIn(modules.keys())).toEqual(new Set(['latchkey', 'oauth4webapi', 'idb-keyval']))
   expect([...modules.keys()].filter(id => id.endsWith('/dist/node.js'))).toEqual([])
@@ -52,7 +52,7 @@ test('latchkey/sealed loads no part of the client', async () => {
 })
 
 test.each(['latchkey/testing', 'latchkey/inspector'])(
-  '%s loads no package and no talk with the server',
+  '%s loads no package and no code that sends requests to the server',
   async entry => {
     const { modules, external } = await bundle(`export * from '${entry}'`, importer)
     expect(packagesIn(modules.keys())).toEqual(new Set(['latchkey']))
@@ -60,7 +60,7 @@ test.each(['latchkey/testing', 'latchkey/inspector'])(
   },
 )
 
-test('an app that does not seal its store does not get what seals it', async () => {
+test('an app that does not seal its store does not load the sealing code', async () => {
   const holdsIt = async (entry: string) =>
     (await bundle(`export * from '${entry}'`, importer)).code.includes('AES-GCM')
   expect(await holdsIt('latchkey/sealed')).toBe(true)
@@ -68,13 +68,13 @@ test('an app that does not seal its store does not get what seals it', async () 
   expect(await holdsIt('latchkey/node')).toBe(false)
 })
 
-test('an app that imports one error class gets that class and no more', async () => {
+test('an app that imports one error class loads only that class', async () => {
   const { modules, size } = await bundle("export { NetworkError } from 'latchkey'", importer)
   expect(packagesIn(modules.keys())).toEqual(new Set(['latchkey']))
   expect(size.min).toBeLessThan(1024)
 })
 
-test('an app that imports nothing by name gets nothing', async () => {
+test('an app that imports nothing by name loads nothing', async () => {
   const { modules } = await bundle(
     "import 'latchkey'\nimport 'latchkey/node'\nimport 'latchkey/sealed'",
     importer,
@@ -82,7 +82,7 @@ test('an app that imports nothing by name gets nothing', async () => {
   expect([...modules.keys()]).toEqual([])
 })
 
-test('latchkey/lazy keeps to its budget by every bundler: a first load, and what the split costs', {
+test('latchkey/lazy stays within its budget with every bundler: the first load, and the cost of the split', {
   timeout: 120_000,
 }, async () => {
   const sizes = await measureLazy(folder)

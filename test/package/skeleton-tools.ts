@@ -8,13 +8,13 @@ import { installOnce } from '../support/install.ts'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 export const skeletons = join(root, 'examples', 'skeletons')
 
-/** Skeleton apps that are built with a tool of their own, and the folder that it writes. */
+/** Skeleton apps that are built with a separate tool, and the folder that it writes. */
 const outputs = { sveltekit: 'build', angular: 'dist', nextjs: 'out' } as const
 export type SkeletonWithTool = keyof typeof outputs
 
 const folderOf = (name: SkeletonWithTool) => join(root, 'build', 'skeletons', name)
 
-/** Installs the tools that are missing, which takes a minute. @throws Error with one sentence where that cannot be done. */
+/** Installs the missing tools, which takes a minute. @throws Error with one sentence if that fails. */
 export async function ensureSkeletonTools(): Promise<void> {
   await ensureRuntimes()
   for (const name of Object.keys(outputs) as SkeletonWithTool[]) {
@@ -39,11 +39,11 @@ export async function buildSkeleton(
   for (const old of [join(cwd, 'src'), join(cwd, 'app'), output, join(modules, 'latchkey')])
     rmSync(old, { recursive: true, force: true })
   cpSync(join(skeletons, name), cwd, { recursive: true })
-  // copied, not linked: some tools read nothing outside of their folder
+  // copied, not linked: some tools read nothing outside their folder
   cpSync(latchkey, join(modules, 'latchkey'), { recursive: true })
   for (const dependency of ['oauth4webapi', 'idb-keyval'])
     cpSync(join(root, 'node_modules', dependency), join(modules, dependency), { recursive: true })
-  // SvelteKit 3 and Angular 22 want a newer Node than latchkey does
+  // SvelteKit 3 and Angular 22 require a newer Node than latchkey
   const PATH = [nodeFolder('node-24'), process.env.PATH].join(delimiter)
   const built = await runCommand('npm', ['run', '--silent', 'build'], {
     cwd,

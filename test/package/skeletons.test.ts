@@ -20,7 +20,7 @@ const types: Record<string, string> = {
 let browser: E2eBrowser
 beforeAll(async () => {
   browser = await launchE2eBrowser()
-  // what a package manager would install for the apps
+  // the packages that a package manager would install for the apps
   for (const name of ['react-dom', 'react-router', '@tanstack/react-router', 'vue-router']) link(app, name)
   await ensureSkeletonTools()
 }, 600_000)
@@ -32,7 +32,7 @@ interface Skeleton {
   readonly name: string
   /** @returns the folder of the app's files. */
   build(config: Config): Promise<string>
-  /** The address of a guarded page whose user is gone. */
+  /** The address of a guarded page after its user has signed out. */
   readonly signedOut: string
 }
 
@@ -65,7 +65,7 @@ describe.each([
   withVite('vue-router'),
   withOwnTool('sveltekit'),
   withOwnTool('angular'),
-  withOwnTool('nextjs', '/notes'), // its guard is a component, which asks in the place of the page
+  withOwnTool('nextjs', '/notes'), // its guard is a component that shows the question in place of the page
 ])('the skeleton app for $name', ({ build, signedOut }) => {
   let page: Listening
   let servers: TestServers
@@ -101,7 +101,7 @@ describe.each([
   const untilWelcome = (tab: Tab) =>
     until('the tab asks to sign in', async () => (await textOf(tab, '#sign-in')) === 'Sign in')
 
-  test('guards a page, comes back to it after the sign-in, shows it in a second tab, and signs out in both and in again', async () => {
+  test('guards a page, returns to it after the sign-in, shows it in a second tab, and signs out both and in again', async () => {
     const tab = await profile.newTab(`${page.origin}/notes?x=1`)
     await fillForms(tab)
     await untilUser(tab)

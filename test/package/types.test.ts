@@ -71,7 +71,7 @@ beforeAll(() => {
   for (const [name, source] of Object.entries(samples))
     writeFileSync(join(app, 'samples', `${name}.ts`), source)
   writeFileSync(join(app, 'samples', 'node.cts'), samples.node)
-  // What every Node app in TypeScript has.
+  // Settings that every Node app in TypeScript has.
   link(app, '@types/node')
   link(app, 'undici-types')
 })
@@ -105,14 +105,14 @@ function compile(files: string[], how: ts.CompilerOptions): string[] {
     )
 }
 
-test.each(modes)('apps compile with %s, library checks included', (_name, module, moduleResolution) => {
+test.each(modes)('apps compile with %s, including library checks', (_name, module, moduleResolution) => {
   expect(
     compile(['browser.ts', 'ky.ts', 'providers.ts', 'sealed.ts'], { module, moduleResolution, ...dom }),
   ).toEqual([])
   expect(compile(['node.ts'], { module, moduleResolution, ...nodeTypes })).toEqual([])
 })
 
-test('a CommonJS app compiles with nodenext, library checks included', () => {
+test('a CommonJS app compiles with nodenext, including library checks', () => {
   const nodenext = { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext }
   expect(compile(['node.cts'], { ...nodenext, ...nodeTypes })).toEqual([])
 })

@@ -8,7 +8,7 @@ import { CLIENT_ID } from './scripted-server.ts'
 
 const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
-/** README's browser app as it is printed, but for the addresses of this machine; `window.more` changes its options. */
+/** README's browser app as printed, except for this machine's addresses. `window.more` changes its options. */
 async function readmeApp(issuer: string): Promise<string> {
   const readme = findSamples('README.md', readFileSync(fromRoot('README.md'), 'utf8'))
   const sample = readme.find(({ code }) => code.includes("createElement('button')"))?.code ?? ''
@@ -53,7 +53,7 @@ export async function startBrowserApp(issuer: string) {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     /**
-     * @param moving where the host redirects a path to.
+     * @param moving returns the address that the host redirects a path to.
      * @param options JavaScript of an object.
      */
     play(moving: typeof move = () => undefined, options = '{}') {

@@ -11,7 +11,7 @@ import { CLIENT_ID, type ScriptedServer, servers, startScriptedServer } from './
 const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 const tempFolder = tempFolders()
 
-/** The Node script of README.md as it is printed, but for the addresses of this machine. */
+/** The Node script of README.md as printed, except for this machine's addresses. */
 async function readmeScript(issuer: string): Promise<string> {
   const readme = findSamples('README.md', readFileSync(fromRoot('README.md'), 'utf8'))
   const sample = readme.find(({ code }) => code.includes("'latchkey/node'"))?.code ?? ''
@@ -61,7 +61,7 @@ async function run(more: object = {}): Promise<string> {
   return output
 }
 
-// the fake browser is what a Linux opens links with
+// Linux opens links with the fake browser
 describe.runIf(process.platform === 'linux')("README's script in Node", () => {
   test.for(servers)('at $name [F4.4, F8.2]', async ({ deviation, shows, followed }) => {
     server.play(deviation)

@@ -2,27 +2,27 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { signingKey } from '../support/signing-key.ts'
 
-/** An answer of a server. */
+/** A response of a server. */
 export interface Answer {
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
-  /** A text, or what becomes JSON. */
+  /** A string, or a value that is sent as JSON. */
   readonly body?: unknown
 }
 
-/** What one server does differently from the specifications. Everything else is as they say. */
+/** How one server deviates from the specifications. Everything else follows them. */
 export interface Deviation {
-  /** The answer for a path of the server, in place of its own; `undefined`: its own. */
+  /** Replaces the server's response for a path; `undefined` keeps it. */
   answer?(path: string, issuer: string): Answer | undefined
-  /** Where the browser is sent with the answer to an authorization request. */
+  /** The address that the browser is sent to with the authorization response. */
   callback?(callback: URL): URL
   /** Members of the token response. */
   members?(members: Record<string, unknown>): Record<string, unknown>
   /** Claims of the ID Token. */
   claims?(claims: Record<string, unknown>): Record<string, unknown>
-  /** The ID Token as it is sent. */
+  /** The ID Token that is sent. */
   idToken?(jwt: string): string
-  /** Paths whose answers no page of another origin may read. */
+  /** Paths whose responses a page of another origin must not read. */
   readonly withoutCors?: RegExp
 }
 
@@ -47,8 +47,8 @@ const reply = (response: ServerResponse, { status = 200, headers = {}, body }: A
 const key = signingKey()
 
 /**
- * An authorization server whose user agrees to everything at once, and an API that accepts its access tokens, on this
- * machine: each test decides what deviates.
+ * An authorization server on this machine whose user agrees immediately, and an API that accepts its access tokens. Each
+ * test decides the deviations.
  */
 export async function startScriptedServer() {
   let deviation: Deviation = {}
@@ -115,7 +115,7 @@ export async function startScriptedServer() {
   return {
     issuer,
     metadata,
-    /** How often this request came since the last `play`. */
+    /** The number of these requests since the last `play`. */
     count: (request: string) => requests.filter(one => one === request).length,
     play(next: Deviation) {
       deviation = next
@@ -136,7 +136,7 @@ const OPENID = '/.well-known/openid-configuration'
 const OAUTH = '/.well-known/oauth-authorization-server'
 const page: Answer = { status: 403, body: '<!doctype html><h1>Request blocked</h1>' }
 
-/** The metadata document at this address only. */
+/** Serves the metadata document only at this address. */
 export const metadataAt =
   (place: string, elsewhere: Answer): Deviation['answer'] =>
   (path, issuer) => {
@@ -154,19 +154,19 @@ const at =
   path =>
     path === place ? answer : undefined
 
-/** What becomes of a sign-in at a server that deviates like this: the API's answer, or the first line of the console. */
+/** The result of a sign-in at a server with these deviations: the API's response, or the first line of the console. */
 export interface Expectation {
   readonly name: string
   readonly deviation: Deviation
-  /** What the app shows in the end. */
+  /** What the app finally shows. */
   readonly shows: RegExp | string
-  /** What its advice says, followed: options that make it work. */
+  /** Options that follow the message's advice and make the app work. */
   readonly followed?: (server: ScriptedServer) => object
 }
 
 const ME = '{"who":"alice"}'
 
-/** Servers that any app meets, in Node and in a browser. */
+/** Servers that any app may meet, in Node and in a browser. */
 export const servers: readonly Expectation[] = [
   { name: 'a server as the specifications say', deviation: {}, shows: ME },
   {

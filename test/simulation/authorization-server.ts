@@ -2,7 +2,7 @@ import type { TokenResponse } from '../../src/core/token-set.ts'
 import type { Parameters } from './parameters.ts'
 import type { Scheduler } from './scheduler.ts'
 
-/** All tokens that came of one sign-in. */
+/** All tokens from one sign-in. */
 export interface Family {
   readonly id: string
   /** Why none of its tokens is accepted any more. */
@@ -21,15 +21,15 @@ interface AccessToken {
   revoked: boolean
 }
 
-/** A strict one: it rotates, and a used refresh token that comes back after the grace period ends the session. */
+/** A strict one: it rotates, and a used refresh token that is sent again after the grace period ends the session. */
 export interface AuthorizationServer {
-  /** An authorization code was redeemed. */
+  /** Redeems an authorization code. */
   signIn(subject: string): { family: Family; response: TokenResponse }
   /** The tokens for a refresh token, or `undefined`: `invalid_grant`. */
   redeem(refreshToken: string): TokenResponse | undefined
-  /** What a resource server hears when it asks for the validity of an access token. */
+  /** The result of introspecting an access token for a resource server. */
   accepts(accessToken: string): boolean
-  /** RFC 7009: with the refresh token goes the whole grant. */
+  /** RFC 7009: revoking the refresh token revokes the whole grant. */
   revoke(refreshToken: string): void
   revokeAccessTokens(): void
   revokeSessions(): void

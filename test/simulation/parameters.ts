@@ -1,76 +1,76 @@
 import type { Random } from './scheduler.ts'
 
-/** What one schedule is like. Probabilities are per occasion; 0 is never. */
+/** The parameters of one schedule. Probabilities are per occasion; 0 is never. */
 export interface Parameters {
   readonly lock: 'web' | 'lease' | 'local'
   /** Tabs or processes that share the store; with a local lock, clients in one page. */
   readonly contexts: number
-  /** How long the world is disturbed. */
+  /** How long faults occur. */
   readonly disturbedMs: number
-  /** Between two calls of one context, at most. */
+  /** The longest interval between two calls of one context. */
   readonly callGapMs: number
   readonly callerAborts: number
   /** Whether clients refresh an expired token before a call needs it. */
   readonly isEager: boolean
-  /** Only answers are lost and pages reloaded, and the grace period is long: the session must survive. */
+  /** Faults are limited to lost responses and reloads, and the grace period is long: the session must survive. */
   readonly gentle: boolean
   readonly server: {
     readonly graceMs: number
-    /** What a used refresh token gets within the grace period. */
+    /** The response to a used refresh token within the grace period. */
     readonly successor: 'same' | 'sibling'
-    /** What a used refresh token does after it. */
+    /** The effect of a used refresh token after the grace period. */
     readonly reuse: 'kills' | 'refuses'
     readonly accessTokenSeconds: number
     readonly revokesOldAccessTokens: boolean
-    /** How long it thinks about a refresh, at most; at least a hundredth of that. */
+    /** The longest time that the server takes for a refresh; the shortest is a hundredth of that. */
     readonly thinksMs: number
-    /** Answers with tokens that break a rule: nothing of them may be used but the new refresh token. */
+    /** Token responses that violate a rule: only the new refresh token in them may be used. */
     readonly unfit: number
   }
-  /** How long an API works on a call, at most. */
+  /** The longest time that an API takes for a call. */
   readonly apiMs: number
   readonly network: {
     readonly delayMs: number
-    /** Up to 20 s on the way there, or on the way back. */
+    /** Up to 20 s on the way to the server, or on the way back. */
     readonly slow: number
     readonly lostBefore: number
     readonly lostAfter: number
-    /** Errors of every class, one of them at random. */
+    /** Errors of every class, chosen at random. */
     readonly refused: number
   }
   readonly storage: {
     readonly delayMs: number
-    /** Whether the calls of one context are served in their order (IndexedDB) or not (files, remote stores). */
+    /** Whether the calls of one context are processed in order (IndexedDB) or not (files, remote stores). */
     readonly inOrder: boolean
-    /** Calls that reject, hang for ever, take seconds, or are carried out twice. */
+    /** Calls that reject, hang forever, take seconds, or are executed twice. */
     readonly faults: number
-    /** Per write: whether all of them are refused from now on, for a while. */
+    /** Per write: whether all later writes are rejected for a while. */
     readonly full: number
   }
   readonly news: { readonly delayMs: number; readonly lost: number }
   /** Per delivery to a context. */
   readonly crash: number
   readonly freeze: number
-  /** Per second of the whole world. */
+  /** Per second, for the whole world. */
   readonly signOut: number
   readonly signIn: number
-  /** From the click on a sign-in or sign-out to its end, at most. */
+  /** The longest time from the click on a sign-in or sign-out to its end. */
   readonly signInMs: number
   readonly clockJump: number
   readonly accessTokenRevoked: number
   readonly sessionRevoked: number
-  /** Whether some clients bind tokens to keys (DPoP), and some do not. */
+  /** Whether some clients bind tokens to keys (DPoP) and others do not. */
   readonly mixed: boolean
-  /** Whether a host refreshes in the place of the contexts, as a worker does. */
+  /** Whether a host refreshes for the contexts, as a worker does. */
   readonly hosted: boolean
-  /** Per request to the host: whether it starts too late, and whether it is replaced by another one first. */
+  /** Per request to the host: whether it starts too late, and whether another host replaces it first. */
   readonly hostLate: number
   readonly hostReplaced: number
-  /** Whether each context has a clock of its own: machines instead of tabs. */
+  /** Whether each context has its own clock: machines instead of tabs. */
   readonly ownClocks: boolean
 }
 
-/** A safeguard of the refresher that a schedule does without, to see that it is missed. */
+/** A safeguard of the refresher that this schedule lacks, to show that it is necessary. */
 export type Safeguard =
   | 'lock'
   | 're-read'

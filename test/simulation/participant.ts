@@ -21,25 +21,25 @@ import type { Participant } from './watch.ts'
 import type { World } from './world.ts'
 
 export const NAME = 'latchkey'
-/** Longer than the lock is waited for. */
+/** Longer than the maximum wait for the lock. */
 const TAKEN_UP_MS = 20_000
 
 export const RECORD = `${NAME} session`
 
-/** One client, joined from the real parts as `src/client.ts` joins them. */
+/** One client, composed of the real parts as in `src/client.ts`. */
 export interface Client extends Participant {
   /** Its copy of the record. */
   holds(): SessionRecord | undefined
-  /** What `start()` does with no callback to finish. */
+  /** What `start()` does without a callback to complete. */
   start(): Promise<void>
-  /** What `fetch` does: a token, an API call, and after a 401 once more with another token. */
+  /** What `fetch` does: gets a token, calls the API, and repeats the call once with another token after a 401. */
   call(signal?: AbortSignal): Promise<'accepted' | 'refused'>
   signIn(): Promise<void>
   signOut(): Promise<void>
   /** The app may have slept. */
   wake(): Promise<unknown>
   hear(news: News): void
-  /** What the host does for a page that asks it: see `src/worker/host.ts`. */
+  /** What the host does for a page's request: see `src/worker/host.ts`. */
   refreshFor(request: HostedRefresh): Promise<void>
 }
 
@@ -184,7 +184,7 @@ export function createClient(
   })
   live.subscribe(session => watch.shows(participant, session, records.current))
 
-  /** A token as `fetch` gets one, watched. */
+  /** Gets a token as `fetch` does, observed by the watch. */
   const getToken = async (
     made: { sessionId: string | undefined },
     rejected?: string,
@@ -225,7 +225,7 @@ export function createClient(
     await passes(parameters.signInMs)
     const { family, response } = server.signIn(random.pick(['alice', 'bob']))
     say(id, `signs in: ${family.id}`)
-    // where the store could not be read when it began, nobody knows which sign-outs came later
+    // if the store could not be read at the start, it is unknown which sign-outs came later
     if (epoch !== undefined) watch.signInBegan(family.id, began)
     await passes(Math.min(parameters.signInMs, 1000))
     const tokens = toTokenSet(
@@ -251,7 +251,7 @@ export function createClient(
     async start() {
       await live.start(Promise.resolve())
       const cutOff = records.current
-      // a lock that somebody else holds for long may keep it from that, or a pause that the server asked for
+      // another client that holds the lock for long may prevent it, or a pause that the server asked for
       if (!cutOff?.pending || parameters.lock === 'lease' || !world.isSound) return
       realm.later(TAKEN_UP_MS, 'call', () => {
         const stored = world.stored()
@@ -297,7 +297,7 @@ export function createClient(
             if (random.chance(0.5)) gone()
           })
         } finally {
-          // one that could not be stored is stored later; the session it ends may have been read meanwhile
+          // a failed write is retried later; the session that it ends may have been read meanwhile
           const ended = endOf(records.stored)
           if (ended?.ended === 'signed_out') participant.signedOutOf.add(ended.sessionId)
           over()

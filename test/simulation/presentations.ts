@@ -2,7 +2,7 @@ import { HOLD_MS } from '../../src/core/lock-times.ts'
 import type { Parameters } from './parameters.ts'
 import type { Realm } from './realm.ts'
 
-/** Between a holder's last look at the store and its token request, at most. */
+/** The longest time between a holder's last read of the store and its token request. */
 const LATE_MS = 500
 
 /** One refresh token sent once to the token endpoint. */
@@ -10,16 +10,16 @@ export interface Presentation {
   readonly refreshToken: string
   readonly by: Realm
   readonly sentAt: number
-  /** When its sender got the lock, unless that is a lease. */
+  /** When its sender acquired the lock, unless that is a lease. */
   readonly lockedAt: number
-  /** What its sender knows: nothing yet, an answer with tokens, `invalid_grant`, another failure, or it gave up. */
+  /** The result that its sender has: none yet, a token response, `invalid_grant`, another failure, or it gave up. */
   state: 'waiting' | 'answered' | 'refused' | 'failed' | 'given up'
-  /** The refresh token that the server gave for it. */
+  /** The refresh token in the server's response. */
   granted: string | undefined
-  /** That is, or was, in the store. */
+  /** It is, or was, in the store. */
   stored: boolean
   storedAt: number
-  /** Its sender has no use for it: another session has taken the place of this one there. */
+  /** Its sender does not need it: another session has replaced this one in the store. */
   dropped: boolean
 }
 
@@ -28,22 +28,22 @@ export interface Presentations {
   stored(refreshToken: string | undefined, now: number): void
   /** Its client revokes it. */
   dropped(refreshToken: string): void
-  /** That realm has left the session by a sign-out or sign-in of its own: what it had in memory only is gone. */
+  /** That realm has left the session by its own sign-out or sign-in: what it had only in memory is gone. */
   left(realm: Realm, sessionId: string): void
-  /** It was brought back by who could not know what became of it. */
+  /** It was restored by a client that could not know its state. */
   forget(refreshToken: string | undefined): void
-  /** Whether the server refused it, or refused `by` the successor which `by` was granted and could not store. */
+  /** Whether the server rejected it, or rejected `by` the successor that `by` received and could not store. */
   isRefused(refreshToken: string | undefined, by?: Realm): boolean
-  /** Whether the server refused any refresh token of that session. */
+  /** Whether the server rejected any refresh token of that session. */
   hasRefused(sessionId: string): boolean
-  /** Whether an earlier answer for the same refresh token, a rotation, reached nobody. */
+  /** Whether an earlier response for the same refresh token, with a rotation, was lost. */
   wasInterrupted(refused: Presentation): boolean
 }
 
 /**
- * Keeps account of who sent which refresh token when, and finds the ones that should not have been sent.
- * @param failedSince whether a storage call of that realm failed since then.
- * @param wrong told when nothing excuses a presentation.
+ * Records who sent which refresh token when, and finds the ones that should not have been sent.
+ * @param failedSince whether a storage call of that realm failed after that moment.
+ * @param wrong called if nothing excuses a presentation.
  */
 export function createPresentations(
   { lock }: Parameters,
@@ -53,18 +53,18 @@ export function createPresentations(
   const all = new Map<string, Presentation[]>()
   const refused = new Set<string>()
 
-  /** Why it was right to send again what `earlier` had sent; `undefined` if it was not. */
+  /** Why it was correct to send again what `earlier` had sent; `undefined` if it was not. */
   const excuse = (earlier: Presentation, now: number): string | undefined => {
     const { state, by: sender, sentAt, lockedAt } = earlier
     if (state === 'failed' || state === 'given up') return 'no answer'
-    // after a freeze its hold is over, and the answer may arrive while the next holder works
+    // after a freeze its hold has ended, and the response may arrive while the next holder works
     const isLate = now - earlier.storedAt < LATE_MS && sender.wasFrozenSince(sentAt)
     if (state === 'answered' && earlier.stored) return isLate ? 'freeze' : undefined
     if (sender.state === 'dead') return 'crash'
-    // a lease runs out under a holder that is frozen; who waits for its Web Lock goes around it after the longest hold
+    // a frozen holder's lease expires; a client that waits for its Web Lock bypasses it after the longest hold
     const isOverdue = lock === 'lease' || state !== 'waiting' || now - lockedAt > HOLD_MS
     if (isOverdue && sender.wasFrozenSince(sentAt)) return 'freeze'
-    // with an answer in memory only, it holds a lock that says so; a lease cannot be written either then
+    // with a response only in memory, it holds a lock that says so; a lease cannot be written either then
     const isKept =
       state === 'answered' && !earlier.dropped && !refused.has(earlier.granted ?? '') && lock !== 'lease'
     if (state !== 'waiting' && !isKept && failedSince(sender, sentAt)) return 'storage'

@@ -1,37 +1,34 @@
 import type { Clock } from '../../src/core/ports.ts'
 import type { Random, Scheduler } from './scheduler.ts'
 
-/** What kind of thing arrives in a realm. */
+/** The kind of event that arrives in a realm. */
 export type Delivery = 'timer' | 'storage' | 'network' | 'lock' | 'news' | 'call'
 
 export interface RealmPorts {
   readonly scheduler: Scheduler
   readonly random: Random
-  /** Per delivery; asked each time, because the disturbance stops. */
+  /** Per delivery. Read each time, because the faults stop. */
   risk(): { crash: number; freeze: number }
-  /** The clock of the device: milliseconds it is off. */
+  /** The offset of the device's clock in milliseconds. */
   readonly device: { offMs: number }
   readonly inOrder: boolean
   crashed(realm: Realm): void
   frozen(realm: Realm, ms: number): void
 }
 
-/**
- * A page, worker or process: whatever it waits for is delivered through here, so it can die or be frozen at any
- * await.
- */
+/** A page, worker or process. All its events are delivered through this object, so it can die or freeze at any await. */
 export interface Realm {
   readonly id: string
   readonly state: 'running' | 'frozen' | 'dead'
   readonly clock: Clock
   readonly bornAt: number
-  /** Virtual time that it was running. */
+  /** Virtual time in which it was running. */
   readonly awakeMs: number
-  /** When it got the Web Lock that it had last. */
+  /** When it acquired its latest Web Lock. */
   lockedAt: number
-  /** Whether it was frozen at any moment since then. */
+  /** Whether it was frozen at any moment after that. */
   wasFrozenSince(at: number): boolean
-  /** Runs `run` in the realm after that time, if it lives and when it is not frozen. */
+  /** Runs `run` in the realm after that time, if the realm is alive and when it is not frozen. */
   later(ms: number, kind: Delivery, run: () => void): () => void
   crash(): void
   thaw(): void
@@ -65,7 +62,7 @@ export function createRealm(id: string, ports: RealmPorts): Realm {
     if (!item.run || state === 'dead') return
     if (state === 'running' && item.kind !== 'call') {
       const { crash, freeze: freezing } = ports.risk()
-      // there are many timers, and the moments that matter are the others
+      // timers are numerous, and the interesting moments are the others
       const weight = item.kind === 'timer' ? 0.3 : 1
       if (random.chance(crash * weight)) return realm.crash()
       if (random.chance(freezing * weight)) freeze(random.pick([1000, 13_000, 20_000, 180_000]))

@@ -6,11 +6,11 @@ import type { Safeguard } from './parameters.ts'
 
 const noLock: Lock = { run: (_name, work) => work() }
 
-/** The ports of a session, as one that lacks safeguards would use them. */
+/** The ports of a session, as a client without safeguards would use them. */
 export interface Weakened {
   readonly records: SessionRecords
   readonly lock: Lock
-  /** A token request was answered with `invalid_grant`. */
+  /** The server answered a token request with `invalid_grant`. */
   refused(): void
 }
 
@@ -24,7 +24,7 @@ export function withoutSafeguard(
   const weakened: Partial<SessionRecords> = {}
   let weakLock = lock
 
-  /** Whatever is there. */
+  /** Removes any record. */
   const write = async (next: SessionRecord) => {
     await records.amend(() => next as unknown as EndedSession)
     return true
@@ -51,7 +51,7 @@ export function withoutSafeguard(
       }
     },
     'judge-re-read': () => {
-      // what the server refused is removed, whatever the store holds by now
+      // removes what the server rejected, whatever the store contains now
       weakened.read = async () => (isRefreshing && refused ? records.stored : records.read())
       weakened.end = reason => records.end(reason)
     },
@@ -92,7 +92,7 @@ export function withoutSafeguard(
   }
 }
 
-/** What the Web Lock is made of, as one that lacks a safeguard would use it. */
+/** The parts of the Web Lock, as a client without a safeguard would use them. */
 export function withoutWebLockSafeguard(
   missing: readonly Safeguard[],
   locks: LockManager,
@@ -101,11 +101,11 @@ export function withoutWebLockSafeguard(
 ): { locks: LockManager; clock: Clock; lease: Lock } {
   const isMissing = (safeguard: Safeguard) => missing.includes(safeguard)
   const request = locks.request.bind(locks)
-  // one hold looks like the other
+  // all holds look the same
   const query = async () => ({ held: [{ name: 'latchkey', clientId: 'somebody' }] })
   return {
     locks: isMissing('holds-told-apart') ? ({ request, query } as LockManager) : locks,
-    // nobody is ever granted the lock late
+    // no client is ever granted the lock late
     clock: isMissing('late-means-lease')
       ? {
           now: () => 0,

@@ -5,16 +5,16 @@ import { createRandom } from './scheduler.ts'
 import type { Invariant } from './watch.ts'
 import { type Counts, createCounts, createWorld, type World } from './world.ts'
 
-/** Backoff, `Retry-After`, leases and calls that hang are over by then. */
+/** Backoff, `Retry-After`, leases and hanging calls have ended by then. */
 const CALM_MS = 120_000
-/** Within the grace period, where the session must survive. */
+/** Within the grace period, in which the session must survive. */
 const GENTLE_CALM_MS = 2000
-/** In which all are asked to look at the store, and then hold what it holds. */
+/** The time in which all clients are made to read the store and must then match it. */
 const AGREEMENT = { stepMs: 20, steps: 300, wakesEvery: 30 }
-/** Longer than any call waits, with some air. */
+/** Longer than any call waits, with a margin. */
 const LAST_CALL_MS = 60_000
 
-/** A schedule in which something did not hold. */
+/** A schedule that violated an invariant. */
 export class Violation extends Error {
   override readonly name = 'Violation'
   readonly invariant: Invariant
@@ -32,11 +32,11 @@ export class Violation extends Error {
 
 export interface ScheduleOptions {
   readonly counts?: Counts
-  /** Safeguards that are taken away. */
+  /** Safeguards that are removed. */
   readonly missing?: readonly Safeguard[]
-  /** What is no violation. */
+  /** Invariants that may be violated. */
   readonly tolerates?: readonly Invariant[]
-  /** Holds some parameters fast. */
+  /** Fixes some parameters. */
   readonly adjust?: (parameters: Parameters) => Parameters
 }
 
@@ -72,7 +72,7 @@ export async function runSchedule(seed: number, options: ScheduleOptions = {}): 
   return world
 }
 
-/** Opens the contexts and sets everything going that happens in the disturbed time. */
+/** Opens the contexts and starts all events of the faulty period. */
 function begin(world: World): void {
   const { parameters, random, scheduler, server, counts, watch } = world
   const { contexts, lock, callGapMs, callerAborts } = parameters
@@ -96,7 +96,7 @@ function begin(world: World): void {
     if (random.chance(callerAborts)) {
       client.realm.later(random.between(0, 300), 'call', () => controller.abort(new Error('gone')))
     }
-    // several calls at one moment, as pages do
+    // several calls at once, as pages do
     for (let left = random.pick([1, 1, 4]); left > 0; left--) {
       client.call(controller.signal).then(
         answer => {
@@ -140,19 +140,19 @@ function begin(world: World): void {
   })
 }
 
-/** What the disturbed time may still cause once. */
+/** Effects that the faulty period may still cause once. */
 const isTransient = (answer: string, knewSession: boolean, { freeze }: World['parameters']) =>
-  // it asked while the store held what it cannot use
+  // it asked while the store contained a record that it cannot use
   answer === 'ERR_CONFIGURATION' ||
-  // who has not heard yet of the end of its session is told now
+  // a client that does not know about its session's end is informed now
   (answer === 'ERR_AUTHORIZATION_REQUIRED' && !knewSession) ||
-  // nobody has looked yet at the lease of a holder that is gone
+  // no client has checked the lease of a missing holder yet
   answer === 'ERR_LOCK_TIMEOUT' ||
-  // whoever holds in memory what could not be stored is frozen: until then nobody else may send the old refresh token
+  // a frozen client may hold tokens that could not be stored: until it thaws no other client may send the old refresh token
   (answer === 'ERR_STORAGE' && freeze > 0) ||
   answer === 'refused'
 
-/** After the disturbance: one more call in each context, then all of them hold what the store holds. */
+/** After the faults: one more call in each context, then all of them match the store. */
 async function expectAgreement(world: World, check: () => void): Promise<void> {
   const { watch, scheduler, server } = world
   const ask = async (isFirst: boolean) => {
@@ -165,7 +165,7 @@ async function expectAgreement(world: World, check: () => void): Promise<void> {
         },
         error => {
           const { code, reason } = error as { code?: string; reason?: string }
-          // whoever waits when another client binds the session to a key is told by the reason
+          // a client that waits while another one binds the session to a key is told the reason
           const isUnusable = reason === 'unusable_record'
           one.answer = isUnusable ? 'ERR_CONFIGURATION' : (code ?? String(error))
         },
@@ -179,7 +179,7 @@ async function expectAgreement(world: World, check: () => void): Promise<void> {
       const isUnusable = record?.tokenType && !client.tokenType
       if (isUnusable && answer === 'ERR_CONFIGURATION') continue
       if (answer === (lives ? 'accepted' : 'ERR_AUTHORIZATION_REQUIRED')) continue
-      // by a clock that was set back, what another context got long ago is fresh: each renewal costs such a call
+      // by a clock that was set back, an old token of another context is fresh: each refresh costs such a call
       if (answer === 'refused' && world.parameters.clockJump > 0) continue
       if (isFirst && isTransient(answer, before === record?.sessionId, world.parameters)) continue
       watch.violate('all contexts agree', `the last call of ${client.id} ended in ${answer}`)
@@ -195,11 +195,11 @@ async function expectAgreement(world: World, check: () => void): Promise<void> {
   await ask(true)
   await wake()
   const { record, lives } = await ask(false)
-  // where none of them can use it, nobody can find out
+  // if no client can use it, no client can find out
   const isUsed = world.clients.some(({ tokenType }) => tokenType || !record?.tokenType)
   if (record && !lives && isUsed)
     watch.violate('all contexts agree', 'the store holds a session that is over')
-  // clients that refresh before they need to may be at it again: there is a moment in which all agree
+  // clients that refresh early may be refreshing again: at some moment all of them agree
   let apart: Client | undefined
   for (let step = 0; step < AGREEMENT.steps; step++) {
     if (step % AGREEMENT.wakesEvery === 0) for (const client of world.clients) void client.wake()

@@ -1,8 +1,8 @@
-/** Chance that can be had again: the same seed gives the same numbers (mulberry32). */
+/** Reproducible random numbers: the same seed gives the same sequence (mulberry32). */
 export interface Random {
-  /** From 0 to 1, without 1. */
+  /** From 0 up to, but not including, 1. */
   next(): number
-  /** A whole number from `least` to `most`, both included. */
+  /** An integer from `least` to `most`, inclusive. */
   between(least: number, most: number): number
   chance(probability: number): boolean
   pick<T>(items: readonly T[]): T
@@ -31,19 +31,19 @@ interface Task {
   run: (() => void) | undefined
 }
 
-/** Virtual time: nothing happens but what was put here, one task at a time. */
+/** Virtual time: only scheduled tasks run, one at a time. */
 export interface Scheduler {
-  /** Milliseconds since the beginning. */
+  /** Milliseconds since the start. */
   readonly now: number
-  /** How many tasks have run. */
+  /** The number of tasks that have run. */
   readonly steps: number
-  /** Runs `run` after that much virtual time; the answer takes it back. */
+  /** Runs `run` after that much virtual time. Returns a function that cancels it. */
   after(ms: number, run: () => void): () => void
-  /** Runs what is due up to `until`; after each task, and the promises it settled, `afterStep`. */
+  /** Runs the tasks that are due up to `until`. After each task, and the promises it settled, calls `afterStep`. */
   run(until: number, afterStep: () => void): Promise<void>
 }
 
-/** Everything that promises have to do is done before this resolves: no real time is in it. */
+/** All pending promise callbacks complete before this resolves. It takes no real time. */
 const settlePromises = () => new Promise<void>(resolve => setImmediate(resolve))
 
 export function createScheduler(): Scheduler {

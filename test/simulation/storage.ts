@@ -9,16 +9,16 @@ export interface StoragePorts {
   readonly random: Random
   readonly delayMs: number
   readonly inOrder: boolean
-  /** Probability of a fault per call; asked each time, because the disturbance stops. */
+  /** Probability of a fault per call. Read each time, because the faults stop. */
   faults(): number
-  /** Probability per write that the place is full, for a while. */
+  /** Probability per write that the place is full for a while. */
   full(): number
   failed(realm: Realm, what: string): void
   /** Called inside the atomic step. */
   committed(realm: Realm, key: string, before: unknown, after: unknown): void
 }
 
-/** A store that all realms share: every call takes a while, and what it does happens in one moment of it. */
+/** A store that all realms share. Every call takes a while and takes effect at one moment of it. */
 export interface SharedStorage {
   peek(key: string): unknown
   openedBy(realm: Realm): KeyValue
@@ -49,7 +49,7 @@ export function createStorage(ports: StoragePorts): SharedStorage {
     openedBy(realm) {
       let lastAt = 0
       const reads: symbol[] = []
-      /** When the next one of two moments of a call comes. */
+      /** When the later of a call's two moments occurs. */
       const soon = () => {
         const wait = random.between(0, ports.delayMs)
         if (!ports.inOrder) return wait
@@ -79,7 +79,7 @@ export function createStorage(ports: StoragePorts): SharedStorage {
           const own = Symbol(what)
           if (!writes && !fault) reads.push(own)
           const done = () => {
-            // a read may pass writes and be passed by them, but no store turns two reads of one context around
+            // reads and writes may overtake each other, but no store reorders two reads of one context
             const place = reads.indexOf(own)
             if (place > 0) return void realm.later(1, 'storage', done)
             if (place === 0) reads.shift()
@@ -89,7 +89,7 @@ export function createStorage(ports: StoragePorts): SharedStorage {
             realm.later(soon(), 'storage', answer)
           }
           const wait = fault === 'slow' ? random.between(1500, 6000) : soon()
-          // what was already on its way when its realm died may still be carried out
+          // calls in progress when their realm died may still take effect
           if (writes && random.chance(0.3)) scheduler.after(wait, done)
           else realm.later(wait, 'storage', done)
         })

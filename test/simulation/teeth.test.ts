@@ -4,9 +4,9 @@ import { runSchedule, Violation } from './schedule.ts'
 import type { Invariant } from './watch.ts'
 
 const MOST_SCHEDULES = 400
-/** For each world, to see that it is the missing safeguard which makes it fail. */
+/** For each world, to show that the missing safeguard causes the failure. */
 const SOUND_SCHEDULES = Number(process.env.LATCHKEY_SOUND ?? 12)
-/** Machines are shared. */
+/** Test machines are shared. */
 const TIMEOUT_MS = 180_000
 const FIRST_SEED = 1
 
@@ -17,7 +17,7 @@ const withMuch = (parameters: Parameters, much: Partial<Parameters>): Parameters
   ...much,
 })
 
-/** Several tabs over Web Locks and a server that takes up to 12 s; no call that is in vain for other reasons. */
+/** Several tabs over Web Locks and a server that takes up to 12 s; no call fails for other reasons. */
 const crowded = (parameters: Parameters, much: Partial<Parameters>): Parameters =>
   withMuch(parameters, {
     ...{ lock: 'web', contexts: 4, disturbedMs: 40_000, callGapMs: 1500, crash: 0, mixed: false },
@@ -29,13 +29,13 @@ const crowded = (parameters: Parameters, much: Partial<Parameters>): Parameters 
 
 const teeth: {
   readonly missing: Safeguard
-  /** For a second line of defence: the first, and what its absence alone breaks. */
+  /** For a second line of defence: the first one, and what its absence alone breaks. */
   readonly besides?: { missing: Safeguard; breaks: Invariant }
   readonly finds: readonly Invariant[]
   readonly adjust?: (parameters: Parameters) => Parameters
 }[] = [
   { missing: 'lock', finds: ['one redemption'] },
-  // what it does not see in the store it does not adopt either
+  // it does not adopt what it does not see in the store
   { missing: 're-read', finds: ['all contexts agree', 'one redemption'] },
   {
     missing: 'replace-if-unchanged',
@@ -59,7 +59,7 @@ const teeth: {
   {
     missing: 'judge-re-read',
     finds: ['only the server ends a session'],
-    // it is for races that the lock did not prevent
+    // it handles races that the lock did not prevent
     besides: { missing: 'lock', breaks: 'one redemption' },
     adjust: parameters =>
       withMuch(parameters, {
@@ -106,14 +106,14 @@ const teeth: {
       }),
   },
   {
-    // the row F1.3: what is refused of an answer has rotated all the same
+    // the row F1.3: a rejected response has rotated the token anyway
     missing: 'unfit-answer-rotates',
     finds: ['one redemption'],
     adjust: parameters =>
       withMuch(parameters, { server: { ...parameters.server, unfit: 0.3, accessTokenSeconds: 3 } }),
   },
   {
-    // a page that goes around its host relies on the host's lock
+    // a page that bypasses its host relies on the host's lock
     missing: 'host-shares-the-lock',
     finds: ['one redemption'],
     adjust: parameters =>
@@ -158,14 +158,14 @@ for (const tooth of teeth) {
     expect(found?.message).toContain(`seed ${found?.seed}`)
   })
   if (!besides) continue
-  test(`with the safeguard "${missing}" it does not, even without ${besides.missing}`, {
+  test(`with the safeguard "${missing}" the simulation finds nothing, even without ${besides.missing}`, {
     timeout: TIMEOUT_MS,
   }, async () => {
     expect(await search([besides.missing], tooth)).toBeUndefined()
   })
 }
 
-test('with every safeguard, the same worlds keep every promise', { timeout: TIMEOUT_MS }, async () => {
+test('with every safeguard, the same worlds violate no invariant', { timeout: TIMEOUT_MS }, async () => {
   for (const { adjust } of teeth) {
     for (let seed = FIRST_SEED; adjust && seed < FIRST_SEED + SOUND_SCHEDULES; seed++) {
       await runSchedule(seed, { adjust })

@@ -6,14 +6,14 @@ import { NetworkError, ServerError } from '../../src/errors.ts'
 import type { Participant } from './watch.ts'
 import type { World } from './world.ts'
 
-/** As in `authorization/endpoint.ts`. */
+/** The same as in `authorization/endpoint.ts`. */
 const REQUEST_MS = 8000
-/** An answer that takes longer than this counts as one of a slow server. */
+/** A response that takes longer than this counts as slow. */
 const SLOW_MS = 5000
 
 const unreachable = () => new NetworkError('The token endpoint could not be reached.', 'unreachable')
 
-/** Errors of every class that the server, or something on the way to it, answers without redeeming. */
+/** Errors of every class, from the server or an intermediary, without a redemption. */
 const refusals = [
   () => new NetworkError('429', 'unavailable', { status: 429, retryAfterMs: 2000 }),
   () => new NetworkError('429', 'unavailable', { status: 429, retryAfterMs: 30_000 }),
@@ -22,7 +22,7 @@ const refusals = [
   () => new ServerError('400', { error: 'invalid_client', status: 400 }),
 ]
 
-/** What comes instead of an answer that was lost after the server had redeemed. */
+/** Replaces a response that was lost after the server had redeemed. */
 const losses = [
   unreachable,
   unreachable,
@@ -30,10 +30,10 @@ const losses = [
   () => new NetworkError('half an answer', 'not_the_server', { status: 200 }),
 ]
 
-/** What an answer is refused for that came and has spent the refresh token. */
+/** The reason why a response is rejected although it has spent the refresh token. */
 const unfit = () => new ServerError('The answer bends a rule.', { error: 'invalid_response' })
 
-/** The `redeem` port: one token request over the model's network. */
+/** The `redeem` port: one token request over the simulated network. */
 export const redeemOver =
   (world: World, participant: Participant) =>
   (record: SessionRecord, attempt: number, hold: () => AbortSignal): Promise<Renewed> => {
@@ -150,7 +150,7 @@ function send(
         })
       })
     }
-    // credentials and proofs are made first
+    // credentials and proofs are created first
     realm.later(random.between(0, 3), 'network', go)
   })
 }

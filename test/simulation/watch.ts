@@ -8,7 +8,7 @@ import type { Presentation, Presentations } from './presentations.ts'
 import type { Realm } from './realm.ts'
 import type { Scheduler } from './scheduler.ts'
 
-/** What must hold at every moment of every schedule. */
+/** The invariants of every moment of every schedule. */
 export type Invariant =
   | 'one redemption'
   | 'durable before used'
@@ -25,26 +25,26 @@ export type Invariant =
   | 'a sign-out ends sign-ins under way'
 
 /**
- * The longest that a call may wait, in the time its realm is awake: 4 s for a first look at the store; 15 s for the
- * lock and 2 s for the last try to take a lease; 12 s of hold and 2 s to let a lease go; 4 s to read again; 1 s for
- * what the model itself takes.
+ * The longest time that a call may wait while its realm is awake: 4 s for a first read of the store; 15 s for the lock and 2
+ * s for the last attempt to take a lease; 12 s of hold and 2 s to release a lease; 4 s to read again; 1 s for the simulation
+ * itself.
  */
 const LONGEST_WAIT_MS = (4 + 15 + 2 + 12 + 2 + 4 + 1) * 1000
-/** Before that, for a host that does not end its work. */
+/** Before that, for a host that does not complete its work. */
 const HOST_MS = (2 + 10 + 1) * 1000
 
-/** What the watch knows of one client. */
+/** What the watch records about one client. */
 export interface Participant {
   readonly id: string
   readonly realm: Realm
   readonly tokenType: 'dpop' | undefined
-  /** The session it shows. */
+  /** The session that it shows. */
   shown: string | undefined
-  /** Sessions that it has shown and shows no longer, or has signed out of. */
+  /** Sessions that it no longer shows, or has signed out of. */
   readonly left: Set<string>
   /** Access tokens that it could not store. */
   readonly kept: Set<string>
-  /** Whether it has told that. */
+  /** Whether it has reported that. */
   degraded: boolean
   /** When it was last signing out. */
   signOutSeen: number
@@ -56,23 +56,23 @@ export interface Watch {
   readonly violation: { invariant: Invariant; what: string } | undefined
   violate(invariant: Invariant, what: string): void
   committed(realm: Realm, before: unknown, after: unknown): void
-  /** A write failed; `signIn`: of the first record of a session. */
+  /** A write failed; `signIn`: the first write of a session's record. */
   kept(participant: Participant, accessToken: string, signIn: boolean): void
   handedOut(participant: Participant, accessToken: string): void
-  /** A call that was made in this session is sent with this token; tokens are named after their session. */
+  /** A call that was made in this session is sent with this token. Tokens are named after their session. */
   sends(participant: Participant, sessionId: string | undefined, accessToken: string): void
   shows(participant: Participant, session: Session, record: SessionRecord | undefined): void
   told(participant: Participant, reason: EndReason): void
-  /** A sign-out is under way. @returns what ends it. */
+  /** A sign-out starts. @returns a function that ends it. */
   signsOut(participant: Participant): () => void
-  /** The sign-in that brought this session knew of no sign-out that came later. */
+  /** The sign-in of this session started at that time and knows about no later sign-out. */
   signInBegan(sessionId: string, at: number): void
   rejected(participant: Participant, wanted: string | undefined, error: unknown, aborted: boolean): void
-  /** A call has begun; the answer ends it. */
+  /** A call starts. Returns a function that ends it. */
   begin(participant: Participant, what: string): () => void
   /** After each task. */
   step(): void
-  /** Nothing is waited for any more. */
+  /** No event is pending any more. */
   settled(participants: readonly Participant[]): void
   isOver(sessionId: string): boolean
 }
@@ -99,10 +99,10 @@ export function createWatch(ports: WatchPorts): Watch {
   let step = 0
 
   const isOver = (sessionId: string) => sessions.get(sessionId)?.over ?? false
-  /** Somebody has signed out since its sign-in began, and it was not stored by then. */
+  /** A sign-out happened after its sign-in started, and it was not stored by then. */
   const isForbidden = (sessionId: string) =>
     !sessions.has(sessionId) && (signInsBegan.get(sessionId) ?? Infinity) < lastSignOutAt
-  /** Over in the store, or by what the server said to somebody who could not remove it. */
+  /** It has ended in the store, or the server told a client that could not remove it. */
   const isLost = (sessionId: string) => {
     const { tokens, sessionId: current } = ports.stored() ?? {}
     const refreshToken = current === sessionId ? (tokens?.refreshToken as string) : undefined
@@ -145,7 +145,7 @@ export function createWatch(ports: WatchPorts): Watch {
       if (!after) return
       const own = sessions.get(after.sessionId)
       if (own?.over && unsure.has(after.tokens.accessToken)) {
-        // a sign-in whose write failed for its page, although it was done, is written once more: it begins anew
+        // a sign-in whose write failed for its page but took effect is written again: it starts again
         own.over = false
         presentations.forget(after.tokens.refreshToken)
       } else if (own?.over) {
@@ -189,11 +189,11 @@ export function createWatch(ports: WatchPorts): Watch {
         participant.left.add(before)
         presentations.left(participant.realm, before)
       }
-      if (now && !isOver(now)) participant.left.delete(now) // a sign-out that failed
+      if (now && !isOver(now)) participant.left.delete(now) // a failed sign-out
       if (now && isOver(now) && participant.left.has(now)) {
         watch.violate('what is over stays over', `${participant.id} shows ${now} again`)
       }
-      // what it cannot use it leaves alone, and says so
+      // it leaves a record that it cannot use unchanged, and reports it
       if (now || isSignOut(participant.realm, before)) return
       if ('reason' in session && session.reason === 'unusable_record') return
       const stored = ports.stored()?.sessionId
@@ -206,9 +206,9 @@ export function createWatch(ports: WatchPorts): Watch {
     told(participant, reason) {
       const refused = participant.lastRefused
       participant.lastRefused = undefined
-      // a fault of the storage may take the mark with it
+      // a storage fault may remove the mark as well
       if (!refused || reason !== 'expired' || parameters.storage.faults || parameters.storage.full) return
-      // a refusal that was slow may be of a session that has been replaced meanwhile
+      // a late rejection may belong to a session that has been replaced meanwhile
       if (!refused.refreshToken.startsWith(`${participant.shown}.`)) return
       if (presentations.wasInterrupted(refused)) {
         const what = `${participant.id} says "expired" although an earlier answer for ${refused.refreshToken} was lost`
@@ -231,7 +231,7 @@ export function createWatch(ports: WatchPorts): Watch {
       }
       if (!(error instanceof AuthorizationRequiredError) || !wanted) return
       if (error.reason === 'replaced' && participant.shown && participant.shown !== wanted) return
-      // what it left by a sign-in of its own may live in the store, where that could not be written
+      // the session that it left by its own sign-in may stay in the store if that could not be written
       if (isLost(wanted) || participant.left.has(wanted) || isSignOut(participant.realm, wanted)) return
       const what = `${participant.id} was told "${error.reason}", but ${wanted} lives`
       watch.violate('only the server ends a session', what)
@@ -254,7 +254,7 @@ export function createWatch(ports: WatchPorts): Watch {
     },
     settled(participants) {
       for (const { id, kept, degraded } of participants) {
-        // a refresh that is past its hold has nobody left to tell it to
+        // a refresh that exceeds its hold has no client left to report to
         if (kept.size > 0 && !degraded && parameters.freeze === 0) {
           watch.violate('durable before used', `${id} did not tell that it could not store`)
         }

@@ -9,9 +9,8 @@ interface Request {
 type Callback = (lock: Lock | null) => unknown
 
 /**
- * The part of the Web Locks API that latchkey uses, as specified: one queue per name, a request can be aborted until
- * its callback runs, and a lock goes with its realm. A frozen realm keeps what it holds, and is granted what it waits
- * for.
+ * The part of the Web Locks API that latchkey uses, as specified: one queue per name, a request can be aborted until its
+ * callback runs, and a lock ends with its realm. A frozen realm keeps the locks it holds and is granted those it waits for.
  */
 export interface LockService {
   openedBy(realm: Realm): LockManager
@@ -20,7 +19,7 @@ export interface LockService {
 export interface LockServicePorts {
   delayMs(): number
   now(): number
-  /** Runs what happens outside of all realms. */
+  /** Runs a task outside all realms. */
   after(ms: number, run: () => void): void
   say(who: string, what: string): void
 }
@@ -48,7 +47,7 @@ export function createLockService({ delayMs, now, after, say }: LockServicePorts
         realm,
         grant(release) {
           realm.later(delayMs(), 'lock', async () => {
-            if (signal?.aborted) return // it left when it was aborted
+            if (signal?.aborted) return // an abort has removed it
             signal?.removeEventListener('abort', abort)
             say(realm.id, `holds the lock "${name}"`)
             realm.lockedAt = now()

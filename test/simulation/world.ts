@@ -17,12 +17,12 @@ import { createStorage, type SharedStorage } from './storage.ts'
 import { createWatch, type Invariant, type Watch } from './watch.ts'
 import { createLockService } from './web-locks.ts'
 
-/** How long a page waits for its host to begin. */
+/** How long a page waits for its host to start. */
 const TAKEN_MS = 2000
-/** And then for its end. */
+/** And then for its result. */
 const DONE_MS = 10_000
 
-/** What a schedule may meet. */
+/** The faults of a schedule. */
 export const FAULTS = [
   ...['lost request', 'lost answer', 'refusal', 'request given up', 'unfit answer', 'slow server'],
   ...['crash', 'freeze', 'clock jump', 'storage fault', 'lost news', 'caller gives up'],
@@ -39,7 +39,7 @@ export const FAULTS = [
 ] as const
 export type Fault = (typeof FAULTS)[number]
 
-/** How often everything happened: a simulation in which nothing happens proves nothing. */
+/** How often each event occurred: a simulation without events proves nothing. */
 export const createCounts = () => ({
   schedules: 0,
   steps: 0,
@@ -59,7 +59,7 @@ export const createCounts = () => ({
   storageFaults: 0,
   degraded: 0,
   ended: {} as Partial<Record<EndReason, number>>,
-  /** In how many schedules. */
+  /** The number of schedules with the event. */
   met: Object.fromEntries(FAULTS.map(fault => [fault, 0])) as Record<Fault, number>,
 })
 export type Counts = ReturnType<typeof createCounts>
@@ -75,11 +75,11 @@ export interface World {
   readonly counts: Counts
   readonly missing: readonly Safeguard[]
   readonly trace: readonly string[]
-  /** Clients that live, or are frozen. */
+  /** Clients that are alive or frozen. */
   readonly clients: readonly Client[]
-  /** Turned off when the disturbance is over. */
+  /** Turned off when the faulty period ends. */
   disturbed: boolean
-  /** Nothing but crashes and the network: no freezes, no faults of the storage. */
+  /** Only crashes and network faults: no freezes, no storage faults. */
   readonly isSound: boolean
   /** The record in the store. */
   stored(): SessionRecord | undefined
@@ -87,7 +87,7 @@ export interface World {
   meet(fault: Fault): void
   weather(): Parameters['network']
   post(from: Realm, id: string, news: News): void
-  /** A new page or process, or with a local lock a page with several clients in it. */
+  /** A new page or process or, with a local lock, a page with several clients. */
   open(): void
   jump(realm: Realm, ms: number): void
 }
@@ -192,7 +192,7 @@ export function createWorld(
   }
 
   let host: Client | undefined
-  /** The host that lives, or a new one. It may be frozen. */
+  /** The running host, or a new one. It may be frozen. */
   const currentHost = (): Client => {
     const isReplaced = world.disturbed && random.chance(parameters.hostReplaced)
     if (host && host.realm.state !== 'dead' && !isReplaced) return host
@@ -203,7 +203,7 @@ export function createWorld(
     say(realm.id, 'starts')
     return host
   }
-  /** What a page does with its host: see `src/worker/page.ts`. */
+  /** How a page uses its host: see `src/worker/page.ts`. */
   const hostOf = (page: Realm): Host => ({
     refresh: request =>
       new Promise(resolve => {

@@ -1,7 +1,7 @@
 import type { Random } from '../simulation/scheduler.ts'
 import { isCleanFleet, type RedisStormOptions, redisStorm } from './redis-storm.ts'
 
-/** A fleet over a real Redis that is troubled in every way. Prints what came of it. @returns whether all is as it should be. */
+/** Runs a fleet over a real Redis with all kinds of faults and prints the result. @returns whether it is correct. */
 export async function runFleet(
   random: Random,
   size: Pick<RedisStormOptions, 'processes' | 'sessions' | 'seconds'>,

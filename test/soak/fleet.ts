@@ -2,9 +2,9 @@ import { parseArgs } from 'node:util'
 import { createRandom } from '../simulation/scheduler.ts'
 import { runFleet } from './fleet-report.ts'
 
-// A fleet over a real Redis with a replica and a Sentinel: processes are killed, and stopped past their lease; Redis pauses,
-// sleeps, restarts and fails over: `tsx test/soak/fleet.ts [--seconds=60] [--processes=20] [--sessions=200] [--seed=N]`. Ends by
-// itself; its exit status is 1 when a session was lost that could have been kept.
+// A fleet over a real Redis with a replica and a Sentinel. Processes are killed, and stopped past their lease. Redis pauses,
+// sleeps, restarts and fails over: `tsx test/soak/fleet.ts [--seconds=60] [--processes=20] [--sessions=200] [--seed=N]`. It
+// ends by itself. Its exit status is 1 if an avoidable loss of a session occurred.
 
 const { values } = parseArgs({
   options: {

@@ -8,7 +8,7 @@ import { launchE2eBrowser, launchProfile, type Profile, type Tab } from '../supp
 import { type AppMode, startE2ePages } from '../support/e2e-pages.ts'
 import type { EngineProfile, EngineTab, FoundEngine } from '../support/engines/engine.ts'
 
-/** How a page leaves, or is taken away, while its refresh is under way. */
+/** How a page leaves, or is killed, during its refresh. */
 export const pageEndings = [
   'closed',
   'reloaded',
@@ -19,14 +19,14 @@ export const pageEndings = [
 ] as const
 export type PageEnding = (typeof pageEndings)[number]
 
-/** Those that a driver can bring about in every engine. */
+/** The endings that a driver can cause in every engine. */
 export const endingsOfEveryEngine: readonly PageEnding[] = ['closed', 'reloaded', 'left']
 
-/** The server answers a refresh after so long: from, to. */
+/** The server's response time for a refresh: from, to. */
 const ANSWERS_MS = [500, 3000] as const
-/** The page may end until so long after the answer. */
+/** The page may end up to this long after the response. */
 const AFTERWARDS_MS = 200
-/** How long the next page may stay away. */
+/** The longest time before the next page opens. */
 const AWAY_MS = 4000
 
 export interface PageEndsOptions {
@@ -34,25 +34,25 @@ export interface PageEndsOptions {
   readonly mode: AppMode
   readonly ending: PageEnding
   readonly times: number
-  /** So many users at once, each with pages of its own. */
+  /** The number of simultaneous users, each with their own pages. */
   readonly users: number
   readonly random: Random
 }
 
-/** One line of the table. */
+/** One row of the table. */
 export interface PageEndsRow {
   readonly engine: string
   readonly host: string
   readonly page: PageEnding
   readonly times: number
   /**
-   * When the page ended: before its request had arrived, before the server had worked, before the answer, before the disk
-   * had the answer (known only if the browser was killed), later.
+   * When the page ended: before its request had arrived, before the server had processed it, before the response, before the
+   * response was on disk (known only if the browser was killed), or later.
    */
   readonly 'ended before request/work/answer/write/later': string
-  /** Sessions that were lost, by the same moments. */
+  /** Lost sessions, by the same moments. */
   readonly lost: string
-  /** The latest of those, after the answer. */
+  /** The latest of those after the response. */
   readonly 'latest lost, ms after the answer': number | ''
   readonly 'other outcomes': string
   readonly seconds: number
@@ -74,7 +74,7 @@ interface Plan {
   arrivedAt?: number
   workedAt?: number
   answeredAt?: number
-  /** The refresh token of the answer. */
+  /** The refresh token in the response. */
   next?: string
 }
 
@@ -95,13 +95,13 @@ const momentOf = ({ arrivedAt, workedAt, answeredAt }: Plan, endedAt: number, is
   return moments[passed.length === 3 && isWritten ? 4 : passed.length] as Moment
 }
 
-/** Whether a file of the databases in this profile contains it: what a browser has written survives its process. */
+/** Whether a database file in this profile contains it. What a browser has written survives its process. */
 const isOnDisk = (folder: string, text: string): boolean =>
   readdirSync(join(folder, 'Default', 'IndexedDB'), { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
     .some(({ parentPath, name }) => readFileSync(join(parentPath, name)).includes(text))
 
-/** The process of the browser that keeps its profile there. */
+/** The browser process that uses this profile. */
 const pidOf = (folder: string): number =>
   Number(readlinkSync(join(folder, 'SingletonLock')).split('-').at(-1))
 
@@ -113,12 +113,12 @@ const isRunning = (pid: number): boolean => {
   }
 }
 
-/** A user with pages, and how those end. */
+/** A user with pages, and how those pages end. */
 interface User {
   readonly profile: { newTab(url?: string): Promise<EngineTab> }
   /** Ends the page. @returns where the next one is. */
   end(tab: EngineTab): Promise<() => Promise<EngineTab>>
-  /** Whether this refresh token is stored. Only a profile on disk can be asked when its browser has ended. */
+  /** Whether this refresh token is stored. After a browser has ended, only a profile on disk can be checked. */
   isStored?(refreshToken: string): boolean
   close(): Promise<void>
 }
@@ -144,7 +144,7 @@ const leaving = (profile: EngineProfile, ending: PageEnding, url: string): User 
   close: () => profile.close(),
 })
 
-/** A browser of its own, which is killed as a whole. */
+/** A separate browser, which is killed as a whole. */
 async function killedBrowser(url: string): Promise<User> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-page-ends-'))
   let profile: Profile = await launchProfile(folder)
@@ -169,8 +169,8 @@ async function killedBrowser(url: string): Promise<User> {
 }
 
 /**
- * Ends pages at random moments of a refresh, at a server that works on what has arrived whoever has left, and then takes the
- * old refresh token for stolen.
+ * Ends pages at random moments of a refresh. The server processes requests even if their sender has left, and then treats
+ * the old refresh token as stolen.
  */
 export async function pageEnds(options: PageEndsOptions): Promise<{ row: PageEndsRow; isClean: boolean }> {
   const { engine, mode, ending, times, users, random } = options
@@ -235,11 +235,11 @@ export async function pageEnds(options: PageEndsOptions): Promise<{ row: PageEnd
 
   const newUser = async (): Promise<User> => {
     if (isKilled) return killedBrowser(pages.appUrl)
-    // the drivers of the other engines mix up users of one browser whose windows come and go at once
+    // with several users in one browser, whose windows open and close together, the other engines' drivers confuse the users
     const own = browser ? undefined : await engine.launch()
     const profile = await (browser ?? own)?.newProfile()
     if (!profile) throw new Error('There is no browser.')
-    await profile.newTab() // a browser without any tab ends
+    await profile.newTab() // a browser without any tab quits
     const user = leaving(profile, ending, pages.appUrl)
     return {
       ...user,
@@ -259,7 +259,7 @@ export async function pageEnds(options: PageEndsOptions): Promise<{ row: PageEnd
         user ??= await newUser()
         tab = await once(user, name, tab ?? (await signedInTab(stage, user.profile, 3600, name)))
         if ((await statusOf(tab)) === 'signed-in') continue
-        await user.close() // the server knows the user of this one, and would not ask who it is
+        await user.close() // the server knows this user and would not ask for the name
         user = tab = undefined
       }
     } finally {
@@ -290,7 +290,7 @@ export async function pageEnds(options: PageEndsOptions): Promise<{ row: PageEnd
     'other outcomes': others.map(({ outcome }) => outcome).join(', '),
     seconds: Math.round((performance.now() - from) / 1000),
   }
-  // nobody can store an answer that a killed browser had not written yet; what it had written may never be lost
+  // a response that a killed browser had not written yet is lost anyway; a written one must never be lost
   const mayBeLost = ({ moment }: Seen) => (isKilled ? moment !== 'later' : mode === 'start')
   return { row, isClean: others.length === 0 && lost.every(mayBeLost) }
 }

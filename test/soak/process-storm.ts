@@ -17,21 +17,21 @@ import { bundleTerminal, startTerminal, type Terminal, type TerminalNews } from 
 import { createRedemptionJudge, type Loss, type Sender } from './redemption-judge.ts'
 
 const PROCESSES = 10
-/** Of the access tokens: every process would refresh about as often. */
+/** Lifetime of the access tokens, and so roughly the interval of each process's refreshes. */
 const LIFETIME_SECONDS = 3
-/** The token endpoint answers after so long: from, to. */
+/** The token endpoint's response time: from, to. */
 const LATENCY_MS = [20, 400] as const
-/** Longer than a holder is waited for. */
+/** Longer than the maximum wait for a lock holder. */
 const LONG_STOP_MS = 17_000
 
 export interface ProcessStormOptions {
   readonly seconds: number
   readonly random: Random
-  /** In two PID namespaces, on one host name. */
+  /** In two PID namespaces with one host name. */
   readonly namespaces: boolean
-  /** Some are stopped for longer than a holder is waited for. */
+  /** Some processes are stopped for longer than the maximum wait for a lock holder. */
   readonly longStops: boolean
-  /** Hears what happens, line by line, for whoever looks for the cause of a loss. */
+  /** Receives a log line for each event, to find the cause of a loss. */
   readonly log?: ((line: string) => void) | undefined
 }
 
@@ -41,13 +41,15 @@ export interface ProcessStormReport {
   readonly refreshes: number
   readonly killed: number
   readonly stopped: number
-  /** Sessions that were lost although the answer had been stored. */
+  /** Sessions that were lost although the response had been stored. */
   readonly lostThoughStored: number
-  /** Sessions that were lost because two who were awake sent one refresh token. */
+  /** Sessions that were lost because two running processes sent one refresh token. */
   readonly lostByTwo: number
-  /** Sessions that were lost with an answer that its process did not live, or was not let, to store: see `Loss`. */
+  /**
+   * Sessions that were lost with a response that its process could not store, because it died or was stopped: see `Loss`.
+   */
   readonly lostWithAnswer: number
-  /** Processes that did not come to a call that is answered with 200, when all was quiet again. */
+  /** Processes whose calls never succeeded after all faults had stopped. */
   readonly stuck: number
   readonly slowestMs: number
 }
@@ -56,7 +58,7 @@ interface Process extends Sender {
   readonly terminal: Terminal
   readonly calls: { outcome: number | string; ms: number }[]
   state: 'awake' | 'stopped' | 'dead'
-  /** How long it has been stopped since it asked to send its last token request. */
+  /** How long it has been stopped since it started to send its last token request. */
   stoppedMs: number
   stoppedAt: number
 }
@@ -67,16 +69,16 @@ const counterOf = {
   'with-answer': 'lostWithAnswer',
 } as const satisfies Record<Loss, keyof ProcessStormReport>
 
-/** Tokens by their number, for the log. */
+/** Token numbers, for the log. */
 const numbered = (text: string) => text.replace(/\b((?:access|refresh)-\d+)-[\w-]+/g, '$1')
 
-/** The process that a command has started in its place, as this namespace counts. */
+/** The process that a command has started, by its PID in this namespace. */
 function innerPid(pid: number): number | undefined {
   const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')
   return child ? Number(child) : undefined
 }
 
-/** Two PID namespaces, each kept by a process that sleeps. @returns what starts a command in one of them. */
+/** Two PID namespaces, each kept alive by a sleeping process. @returns functions that start a command in one of them. */
 async function makeNamespaces() {
   const keepers: ChildProcess[] = []
   const commands: string[][] = []
@@ -85,7 +87,7 @@ async function makeNamespaces() {
     const keeper = spawn(command, [...args, 'sleep', 'infinity'], { stdio: 'ignore' })
     keepers.push(keeper)
     let inner: number | undefined
-    // the command makes a process for the namespace, which then becomes the one that sleeps
+    // the command creates a process for the namespace, which then becomes the sleeping one
     while (!inner || !readFileSync(`/proc/${inner}/cmdline`, 'utf8').startsWith('sleep')) {
       await wait(10)
       inner = innerPid(keeper.pid as number)
@@ -100,7 +102,7 @@ async function makeNamespaces() {
   return { commands, close }
 }
 
-/** Ten processes over one file, killed and stopped at random, at a server without a grace period. */
+/** Ten processes over one file, killed and stopped at random, with a server without a grace period. */
 export async function processStorm(options: ProcessStormOptions): Promise<ProcessStormReport> {
   const { random, longStops } = options
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-storm-'))
@@ -126,7 +128,7 @@ export async function processStorm(options: ProcessStormOptions): Promise<Proces
   }
   const note = () => judge.stored(textOfFile())
   let answering: Promise<unknown> = Promise.resolve()
-  /** One after the other, so that a reuse is known to be of this request. */
+  /** Handles requests one after the other, so that a reuse can be attributed to its request. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const done = answering.then(work)
     answering = done.catch(() => {})
@@ -256,7 +258,7 @@ export async function processStorm(options: ProcessStormOptions): Promise<Proces
   const signal = ({ terminal }: Process, what: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT') => {
     const inner = spaces && innerPid(terminal.pid)
     if (inner) process.kill(inner, what)
-    // the command stops with what it has started
+    // the command stops together with its children
     if (!spaces || what === 'SIGCONT') process.kill(terminal.pid, what)
   }
   const kill = async (one: Process) => {
@@ -286,7 +288,7 @@ export async function processStorm(options: ProcessStormOptions): Promise<Proces
   }
   const isStarted = ({ calls }: Process) => calls.length > 0
 
-  /** Whoever believes in the end of the session that was lost begins anew, as a program that is started again. */
+  /** A process that accepts the end of its lost session signs in again, like a restarted program. */
   const goOnAfterLoss = async () => {
     isLost = false
     await signIn()
@@ -309,7 +311,7 @@ export async function processStorm(options: ProcessStormOptions): Promise<Proces
     while (performance.now() < until) {
       await wait(random.between(20, 300))
       const awake = living().filter(one => one.state === 'awake' && isStarted(one))
-      // those in a refresh are sought: one in two
+      // every second time, a process in the middle of a refresh is picked
       const busy = awake.filter(({ terminal }) => terminal.phase === 'holds')
       const from = busy.length > 0 && random.chance(0.5) ? busy : awake
       if (isLost) await goOnAfterLoss()
@@ -331,7 +333,7 @@ export async function processStorm(options: ProcessStormOptions): Promise<Proces
     for (const one of living()) goOn(one)
     await Promise.all(pauses)
 
-    // all is quiet: each comes to a call that is answered
+    // after all faults have stopped, each process must make a successful call
     const marks = new Map<Process, number>()
     const isWell = (one: Process) =>
       one.calls.slice(marks.get(one) ?? 0).some(({ outcome }) => outcome === 200)
@@ -366,6 +368,6 @@ export async function processStorm(options: ProcessStormOptions): Promise<Proces
   }
 }
 
-/** What must never be. */
+/** Outcomes that must never happen. */
 export const isClean = ({ lostThoughStored, lostByTwo, stuck }: ProcessStormReport): boolean =>
   lostThoughStored + lostByTwo + stuck === 0

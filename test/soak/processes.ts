@@ -4,10 +4,10 @@ import { createRandom } from '../simulation/scheduler.ts'
 import { mayMakePidNamespaces } from '../support/pid-namespace.ts'
 import { isClean, processStorm } from './process-storm.ts'
 
-// Ten real processes over one file, killed and stopped at random, at a server that rotates refresh tokens and ends the
-// session of one that comes twice: `tsx test/soak/processes.ts --minutes=5 [--namespaces] [--seed=N] [--log=FILE]`.
-// With `--namespaces` they are in two PID namespaces. `--log` writes down what happened, line by line. Ends by itself; its exit status is 1 when a session was lost whose
-// tokens had been stored, or when a process was left behind.
+// Ten real processes over one file, killed and stopped at random. The server rotates refresh tokens and ends the session of
+// a reused one: `tsx test/soak/processes.ts --minutes=5 [--namespaces] [--seed=N] [--log=FILE]`. `--namespaces` puts them in
+// two PID namespaces. `--log` writes each event to a file. It ends by itself. Its exit status is 1 if a session was lost
+// whose tokens had been stored, or if a process is left over.
 
 const { values } = parseArgs({
   options: {

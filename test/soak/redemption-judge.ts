@@ -1,25 +1,27 @@
-/** A token request is given up after 8 s; what the machine and the server take beside it makes it a little less here. */
+/**
+ * latchkey abandons a token request after 8 s. The time that the machine and the server need makes it a little less here.
+ */
 const GIVEN_UP_MS = 7500
-/** A holder of the lock that is stopped is overtaken after 14 s. */
+/** A stopped holder of the lock is overtaken after 14 s. */
 const OVERTAKEN_MS = 13_000
 
-/** A process that sends refresh tokens, as whoever starts, stops and kills it knows it. */
+/** A process that sends refresh tokens, as the code that starts, stops and kills it sees it. */
 export interface Sender {
   readonly name: string
   readonly isDead: boolean
-  /** Since it asked to send its last token request: how long it has been stopped. */
+  /** How long it has been stopped since it started to send its last token request. */
   readonly stoppedMs: number
 }
 
-/** Why a session was lost by a refresh token that came twice. */
+/** Why a reused refresh token lost a session. */
 export type Loss =
-  /** It was sent again although what it had been redeemed for was stored: never right. */
+  /** It was sent again although its replacement was stored: always a fault. */
   | 'though-stored'
-  /** Two sent it who were both alive, and the first had not given up: never right. */
+  /** Two living processes sent it, and the first had not given up: always a fault. */
   | 'by-two'
   /**
-   * The first was killed, or gave up, before its answer was stored; or the second was stopped, and overtaken, between its
-   * last look at the clock and its request. Without a grace period nobody can help.
+   * The first process was killed, or gave up, before its response was stored; or the second was stopped and overtaken
+   * between its last check of the clock and its request. Without a grace period this loss is unavoidable.
    */
   | 'with-answer'
 
@@ -28,17 +30,17 @@ const worst: readonly Loss[] = ['with-answer', 'by-two', 'though-stored']
 /** One refresh token. */
 interface Redemption {
   readonly senders: { readonly by: Sender; readonly at: number; hasHungUp: boolean }[]
-  /** The refresh token of the answer. */
+  /** The refresh token in the response. */
   next?: string
   isStored: boolean
   loss?: Loss
 }
 
 /**
- * Judges refresh tokens that come twice: when the second arrives, by what is known in that moment. The order in which the
- * server works on them tells nothing: the request of a process that was killed may be under way for longer than the one of
- * its successor, and is then the one that the server takes for the reuse.
- * @param now milliseconds by a clock that nobody can set.
+ * Judges reused refresh tokens when the second request arrives, by what is known at that moment. The order in which the
+ * server processes the requests means nothing: a killed process's request may take longer to arrive than its successor's,
+ * and then the server sees it as the reuse.
+ * @param now milliseconds of a clock that cannot be set.
  */
 export function createRedemptionJudge(now: () => number) {
   const redemptions = new Map<string, Redemption>()
@@ -46,7 +48,7 @@ export function createRedemptionJudge(now: () => number) {
     get count() {
       return [...redemptions.values()].filter(({ next }) => next).length
     },
-    /** A token request arrives. @returns what is to be called when its sender hangs up before it is answered. */
+    /** A token request arrives. @returns a function to call if its sender disconnects before the response. */
     arrived(refreshToken: string, by: Sender): () => void {
       const redemption = redemptions.get(refreshToken) ?? { senders: [], isStored: false }
       redemptions.set(refreshToken, redemption)
@@ -64,17 +66,17 @@ export function createRedemptionJudge(now: () => number) {
         sender.hasHungUp = true
       }
     },
-    /** It was redeemed. */
+    /** The server has redeemed it. */
     redeemed(refreshToken: string, next: string) {
       const redemption = redemptions.get(refreshToken)
       if (redemption) redemption.next = next
     },
-    /** What stands in the file is stored, whoever did not live to tell. */
+    /** Tokens in the file count as stored, even if their process died before it could report it. */
     stored(file: string) {
       for (const redemption of redemptions.values())
         if (redemption.next && file.includes(redemption.next)) redemption.isStored = true
     },
-    /** The server has ended the session because it came again. */
+    /** The server has ended the session because of the reuse. */
     lossOf: (refreshToken: string): Loss => redemptions.get(refreshToken)?.loss ?? 'though-stored',
   }
 }

@@ -19,7 +19,7 @@ import { type Family, startRotatingServer } from './rotating-server.ts'
 /** Longer than a lease. */
 const LONG_STOP_MS = 17_000
 const KEY = '5'.repeat(64)
-/** Who uses each session when all is quiet. */
+/** The process that uses each session after all faults have stopped. */
 const JUDGE: Sender = { name: 'judge', isDead: false, stoppedMs: 0 }
 
 export interface RedisStormOptions {
@@ -29,12 +29,12 @@ export interface RedisStormOptions {
   readonly seconds: number
   /** Lifetime of access tokens. */
   readonly accessTokenSeconds: number
-  /** How often one process is killed, and one stopped for a while, on average. 0: never. */
+  /** The mean interval between kills, and between stops, of one process. 0: never. */
   readonly killEveryMs: number
   readonly stopEveryMs: number
-  /** How often Redis does not answer for a moment. 0: never. */
+  /** The mean interval between moments when Redis does not respond. 0: never. */
   readonly pauseEveryMs: number
-  /** Two servers and a Sentinel: how often the primary is restarted, and how often it is replaced. */
+  /** Two servers and a Sentinel: the mean intervals between restarts and replacements of the primary. */
   readonly pair?: { readonly restartEveryMs: number; readonly failOverEveryMs: number }
   readonly say?: (line: string) => void
 }
@@ -42,16 +42,16 @@ export interface RedisStormOptions {
 export interface RedisStormResult {
   readonly calls: Readonly<Record<string, number>>
   readonly rotations: number
-  /** Refresh tokens that came to the server, of sessions that were not lost. */
+  /** Refresh tokens received by the server, of sessions that were not lost. */
   readonly presented: number
-  /** Sessions that were lost, by why. Nothing can prevent the first three: see `Loss`. */
+  /** Lost sessions, by reason. The first three are unavoidable: see `Loss`. */
   readonly lostWithAnswer: number
   readonly lostByFailover: number
-  /** Its process lived, and Redis was away until somebody else could send the refresh token. */
+  /** Its process was alive, and Redis was unavailable until another process could send the refresh token. */
   readonly lostUnstored: number
   readonly lostByTwo: number
   readonly lostThoughStored: number
-  /** Sessions that the server has, and that do not come to a call that is answered with 200 when all is quiet again. */
+  /** Sessions that exist at the server but whose calls never succeed after all faults have stopped. */
   readonly stuck: readonly string[]
   readonly killed: number
   readonly stopped: number
@@ -60,7 +60,7 @@ export interface RedisStormResult {
   readonly failedOver: number
 }
 
-/** What must never be. */
+/** Outcomes that must never happen. */
 export const isCleanFleet = ({ lostByTwo, lostThoughStored, stuck }: RedisStormResult): boolean =>
   lostByTwo + lostThoughStored + stuck.length === 0
 
@@ -71,7 +71,7 @@ interface Member extends Sender {
   wasDisturbedSince(at: number): boolean
 }
 
-/** Where the fleet's sessions are. */
+/** Where the fleet's sessions are stored. */
 async function startDatabase(isPair: boolean) {
   if (isPair) return startRedisPair()
   const one = await startRedis()
@@ -80,7 +80,7 @@ async function startDatabase(isPair: boolean) {
   return { ...one, options, restart: never, failOver: never }
 }
 
-/** Bundles the script once, so that many processes start fast. */
+/** Bundles the script once, so that many processes start quickly. */
 async function bundleProcess(folder: string): Promise<string> {
   const outfile = join(folder, 'use-redis.cjs')
   const entry = fileURLToPath(new URL('../support/processes/use-redis.ts', import.meta.url))
@@ -91,7 +91,7 @@ async function bundleProcess(folder: string): Promise<string> {
   return outfile
 }
 
-/** The processes of a fleet, which come and go. */
+/** The processes of a fleet, which start and end. */
 function createFleet(script: string, configuration: object) {
   const members = new Map<string, Member>()
   const calls: Record<string, number> = {}
@@ -141,7 +141,7 @@ function createFleet(script: string, configuration: object) {
   return {
     ...{ calls, start, living },
     of: (name: string) => members.get(name),
-    /** Lets all of them tell what they did, and end. */
+    /** Makes all of them report what they did, and end. */
     async end() {
       const ended = living().map(({ child }) => once(child, 'close'))
       for (const { child } of living()) {
@@ -160,8 +160,8 @@ function createFleet(script: string, configuration: object) {
 }
 
 /**
- * Processes of a fleet that share sessions over a real Redis, at a server that rotates refresh tokens, gives no grace and ends
- * a family whose old token comes again.
+ * Processes of a fleet that share sessions over a real Redis. The server rotates refresh tokens, has no grace period, and
+ * ends a family whose old token is reused.
  */
 export async function redisStorm(options: RedisStormOptions): Promise<RedisStormResult> {
   const { random, sessions, accessTokenSeconds, pair, say = () => {} } = options
@@ -196,7 +196,7 @@ export async function redisStorm(options: RedisStormOptions): Promise<RedisStorm
     for (let index = 0; index < sessions; index++) {
       const user = `user-${index}`
       const { expiresAt, ...tokens } = server.signIn(user)
-      // spread over time, as sessions are
+      // spread over time, like real sessions
       const left = ((index % 10) / 10) * accessTokenSeconds * 1000
       const record: SessionRecord = {
         ...{ schema: 1, sessionId: `session-${index}`, version: 1 },
@@ -252,7 +252,7 @@ export async function redisStorm(options: RedisStormOptions): Promise<RedisStorm
     await Promise.all(stops)
   }
 
-  /** When all is quiet, a process that has just started uses each session. */
+  /** After all faults have stopped, a newly started process uses each session. */
   const findStuck = async (): Promise<string[]> => {
     const stuck: string[] = []
     for (const { user, loss } of server.families) {

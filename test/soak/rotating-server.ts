@@ -5,13 +5,13 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Random } from '../simulation/scheduler.ts'
 import { createRedemptionJudge, type Loss, type Sender } from './redemption-judge.ts'
 
-/** The token endpoint answers after so long: from, to. Half of it before it redeems. */
+/** The token endpoint's response time: from, to. Half of it passes before it redeems. */
 const LATENCY_MS = [10, 120] as const
 
 /** One session at the server. */
 export interface Family {
   readonly user: string
-  /** All that it ever had, the newest last. */
+  /** All its refresh tokens, the newest last. */
   readonly refreshTokens: string[]
   accessToken: string
   expiresAt: number
@@ -19,7 +19,7 @@ export interface Family {
   loss?: Loss | 'failover' | 'unstored'
 }
 
-/** The first time that a refresh token came. */
+/** The first request with a refresh token. */
 interface Sent {
   readonly by: string
   readonly at: number
@@ -28,17 +28,17 @@ interface Sent {
 export interface RotatingServerOptions {
   readonly random: Random
   readonly accessTokenSeconds: number
-  /** Who sends, by the name that is in the address of the token endpoint. */
+  /** The sender, by the name in the address of the token endpoint. */
   senderOf(name: string): Sender | undefined
-  /** The refresh token that is stored for the user now. */
+  /** The refresh token that is currently stored for the user. */
   storedFor(user: string): Promise<string | undefined>
-  /** Whether a process was killed, or stopped, since then. */
+  /** Whether a process was killed or stopped after this moment. */
   wasDisturbedSince(name: string, at: number): boolean
-  /** Whether the database was replaced by another one since then, which may not have had the last writes. */
+  /** Whether a failover replaced the database after this moment, which may have lost the latest writes. */
   wasFailedOverSince(at: number): boolean
 }
 
-/** A server that rotates refresh tokens, gives no grace, and ends a session whose old token comes again. */
+/** A server that rotates refresh tokens, has no grace period, and ends a session whose old token is reused. */
 export async function startRotatingServer(options: RotatingServerOptions) {
   const { random } = options
   const families: Family[] = []
@@ -59,7 +59,7 @@ export async function startRotatingServer(options: RotatingServerOptions) {
     return { accessToken: family.accessToken, refreshToken, expiresAt: family.expiresAt }
   }
 
-  /** It comes again: why, as far as anybody can know in this moment. */
+  /** A reuse: the reason, as far as it can be known at this moment. */
   const judgeReuse = async (family: Family, sent: string, by: Sender, first: Sent) => {
     const { user, refreshTokens } = family
     const stored = await options.storedFor(user)

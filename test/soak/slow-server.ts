@@ -1,41 +1,40 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { KeptAnswer, RefreshHandler } from '../support/server.ts'
 
-/** latchkey gives a token request up after 8 s: what is answered about then may or may not have arrived. */
+/** latchkey abandons a token request after 8 s. A response at about that time may or may not have arrived. */
 const GIVEN_UP_MS = 8000
 const ABOUT_MS = 500
 const ANSWERS_MS = { first: 100, last: 12_000 }
 
-/** What came of refresh tokens that were sent, counted where they arrive. */
+/** The outcomes of sent refresh tokens, counted at the server. */
 export interface SlowServer {
   readonly answerRefreshes: RefreshHandler
   readonly counts: {
     arrived: number
     answered: number
-    /** Sent while a request with the same refresh token was under way. */
+    /** Sent during a request with the same refresh token. */
     atOnce: number
-    /** Sent again although its answer had arrived. */
+    /** Sent again although its response had arrived. */
     afterItsAnswer: number
-    /** Sent again after its answer had been given up: as it should be. */
+    /** Sent again after its request had been abandoned, as intended. */
     afterGivingUp: number
-    /** Sent again after an answer that came about when it would have been given up. */
+    /** Sent again after a response at about the time when the request would have been abandoned. */
     onTheEdge: number
-    /** Not answered with 200. */
+    /** Answered with another status than 200. */
     refused: number
   }
 }
 
 interface Sent {
   underWay: number
-  /** When the answer had been handed over, after so many milliseconds. */
+  /** How long the response took, in milliseconds. */
   answeredAfterMs?: number
   answer?: Promise<KeptAnswer>
 }
 
 /**
- * Redeems what has arrived at any time before it answers, also for a client that has left, and gives the same answer to a
- * refresh token that comes again: a server with a grace period. So no mistake of a client ends its session before it is
- * counted.
+ * Redeems a request at a random time before its response, even if the client has left, and repeats the same response for a
+ * reused refresh token, like a server with a grace period. So no fault of a client ends its session before it is counted.
  */
 export function slowServer(random: () => number): SlowServer {
   const tokens = new Map<string, Sent>()

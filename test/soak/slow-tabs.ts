@@ -14,7 +14,7 @@ export interface SlowTabsOptions {
   readonly random: () => number
 }
 
-/** One line of the table. */
+/** One row of the table. */
 export interface SlowTabsRow {
   readonly engine: string
   readonly 'Web Locks': string
@@ -33,7 +33,7 @@ export interface SlowTabsRow {
 
 const LIFETIME_SECONDS = 15
 const CALL_EVERY_MS = 1000
-/** All tabs need a refresh at once after as long as this. */
+/** All tabs need a refresh at the same time after this interval. */
 const REVOKE_MS = { first: 5000, last: 25_000 }
 
 const tallyOf = (tally: Readonly<Record<string, number>>) =>
@@ -41,7 +41,7 @@ const tallyOf = (tally: Readonly<Record<string, number>>) =>
     .map(([what, times]) => `${times} × ${what}`)
     .join(', ')
 
-/** One user with many tabs and a server that takes between a tenth of a second and twelve to answer a refresh. */
+/** One user with many tabs, and a server that takes between a tenth of a second and twelve seconds for a refresh. */
 export async function slowTabs(options: SlowTabsOptions): Promise<{ row: SlowTabsRow; isClean: boolean }> {
   const { engine, tabs: count, minutes, webLocks, random } = options
   const pages = await startE2ePages()
@@ -52,7 +52,7 @@ export async function slowTabs(options: SlowTabsOptions): Promise<{ row: SlowTab
     const profile = await browser.newProfile()
     const tabs: EngineTab[] = [await signedInTab(stage, profile, 60)]
     while (tabs.length < count) {
-      // one after the other: many at once take longer than a tab is waited for
+      // one after the other: opening many at once exceeds the time limit for a tab
       const tab = await profile.newTab(pages.appUrl)
       await untilStatus(tab, 'signed-in')
       tabs.push(tab)

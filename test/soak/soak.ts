@@ -11,18 +11,18 @@ import { endingsOfEveryEngine, type PageEndsRow, pageEndings, pageEnds } from '.
 import { isClean, processStorm } from './process-storm.ts'
 import { type SlowTabsRow, slowTabs } from './slow-tabs.ts'
 
-// The long form of the end-to-end storms: `npm run soak -- --minutes=N --storms=N --kills=N`. Ends by itself; its exit
-// status is 1 when anything was not as it should be.
+// The long form of the end-to-end storms: `npm run soak -- --minutes=N --storms=N --kills=N`. It ends by itself. Its exit
+// status is 1 if any result is wrong.
 //
-// Then many tabs in each engine, with and without Web Locks, and a server that is slow: `--slow-minutes=N` for each of the
-// six, `--slow-tabs=N`, `--slow-engines=Chromium,Firefox,WebKit`, `--slow-locks=with,without`, `--seed=N`. `--slow-minutes=0` leaves it out.
+// Then it runs many tabs in each engine, with and without Web Locks, against a slow server: `--slow-minutes=N` for each of
+// the six, `--slow-tabs=N`, `--slow-engines=Chromium,Firefox,WebKit`, `--slow-locks=with,without`, `--seed=N`.
+// `--slow-minutes=0` leaves this part out.
 //
-// `--process-minutes=N` adds ten real processes over one file, as processes.ts does. `--fleet-seconds=N` (0 leaves it out),
-// `--fleet-processes=N` and `--fleet-sessions=N`: a fleet over Redis, as fleet.ts does.
+// `--process-minutes=N` adds ten real processes over one file, as in processes.ts. `--fleet-seconds=N` (0 leaves it out),
+// `--fleet-processes=N` and `--fleet-sessions=N`: a fleet over Redis, as in fleet.ts.
 //
-// `npm run soak -- page-ends` is another run, of nothing but this: pages that end while their refresh is under way, with a
-// worker host and without. `--times=N` of each, `--users=N` at once, `--engines=…`, `--endings=closed,reloaded,…`,
-// `--modes=start,host,host-in-service-worker`.
+// `npm run soak -- page-ends` runs only pages that end during their refresh, with a worker host and without: `--times=N` of
+// each, `--users=N` at once, `--engines=…`, `--endings=closed,reloaded,…`, `--modes=start,host,host-in-service-worker`.
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -65,7 +65,7 @@ const times = numberOf('times', 1000)
 const users = numberOf('users', 20)
 const seed = numberOf('seed', 2 ** 32)
 
-/** One line of the table. */
+/** One row of the table. */
 interface Row {
   readonly what: string
   readonly calls: number
@@ -85,7 +85,7 @@ const violations: string[] = []
 
 interface Found {
   readonly outcomes: Record<string, number>
-  /** How many token requests may be answered. */
+  /** The number of token requests that may succeed. */
   readonly allowed: number
   readonly ended?: number
   readonly slowestMs?: number
@@ -109,7 +109,7 @@ async function main(): Promise<void> {
     try {
       const { outcomes, allowed, ended = 0, slowestMs = '' } = await work(profile)
       const { servers } = stage
-      const answered = servers.refreshes().filter(({ faulty, status }) => !faulty && status) // one may be under way
+      const answered = servers.refreshes().filter(({ faulty, status }) => !faulty && status) // one may be in progress
       const bad = Object.entries(outcomes).filter(([outcome]) => outcome !== '200')
       const row: Row = {
         what,
@@ -151,7 +151,7 @@ async function main(): Promise<void> {
     stage.servers.delay(() => 50 + Math.random() * 1450)
     const options = { forMs: minutes * 60_000, callEveryMs: 200, reloadEveryMs: 10_000 }
     const { outcomes, slowestMs, ended, tookMs } = await traffic(stage, tabs, options)
-    // a refresh is begun four seconds after the one before
+    // a refresh starts four seconds after the previous one
     return { outcomes, slowestMs, ended: ended.length, allowed: Math.ceil(tookMs / 4000) + 1 }
   }
 
@@ -252,7 +252,7 @@ async function pagesEnd(): Promise<PageEndsRow[]> {
   for (const engine of engines) {
     const isChromium = engine.name === 'Chromium'
     for (const ending of wanted.filter(one => isChromium || endingsOfEveryEngine.includes(one))) {
-      // only Chromium has a choice
+      // only Chromium has both
       for (const mode of modes.filter(one => isChromium || one !== 'host-in-service-worker')) {
         const what = `${engine.name}, ${mode}: page ${ending}`
         try {
