@@ -1,5 +1,5 @@
 import { HOLD_MS } from '../../src/core/waiting.ts'
-import type { Parameters } from './parameters.ts'
+import { isLeased, type Parameters } from './parameters.ts'
 import type { Realm } from './realm.ts'
 
 /** Between a holder's last look at the store and its token request, at most. */
@@ -46,7 +46,7 @@ export interface Presentations {
  * @param wrong told when nothing excuses a presentation.
  */
 export function createPresentations(
-  { lock }: Parameters,
+  parameters: Parameters,
   failedSince: (realm: Realm, at: number) => boolean,
   wrong: (what: string) => void,
 ): Presentations {
@@ -62,11 +62,11 @@ export function createPresentations(
     if (state === 'answered' && earlier.stored) return isLate ? 'freeze' : undefined
     if (sender.state === 'dead') return 'crash'
     // a lease runs out under a holder that is frozen; who waits for its Web Lock goes around it after the longest hold
-    const isOverdue = lock === 'lease' || state !== 'waiting' || now - lockedAt > HOLD_MS
+    const isOverdue = isLeased(parameters) || state !== 'waiting' || now - lockedAt > HOLD_MS
     if (isOverdue && sender.wasFrozenSince(sentAt)) return 'freeze'
     // with an answer in memory only, it holds a lock that says so; a lease cannot be written either then
     const isKept =
-      state === 'answered' && !earlier.dropped && !refused.has(earlier.granted ?? '') && lock !== 'lease'
+      state === 'answered' && !earlier.dropped && !refused.has(earlier.granted ?? '') && !isLeased(parameters)
     if (state !== 'waiting' && !isKept && failedSince(sender, sentAt)) return 'storage'
     return undefined
   }
