@@ -7,18 +7,19 @@ const TAKING_MS = 1500
 const POLL_MS = 100
 
 /** Acquires the lease and returns 0, or returns the remaining milliseconds of its holder. */
-const TAKE = `
+export const TAKE = `
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
 return redis.call('PTTL', KEYS[1])`
 
 /** Releases the lease if the caller still owns it, and publishes the release to waiting clients. */
-const RELEASE = `
+export const RELEASE = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
 redis.call('PUBLISH', ARGV[2], ARGV[3])
 return 1`
 
-const EXISTS = `return redis.call('EXISTS', KEYS[1])`
+/** Whether any client holds the lease. */
+export const EXISTS = `return redis.call('EXISTS', KEYS[1])`
 
 export interface RedisLockOptions {
   evaluate(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown>

@@ -2,7 +2,8 @@ import type { Random } from './scheduler.ts'
 
 /** The parameters of one schedule. Probabilities are per occasion; 0 is never. */
 export interface Parameters {
-  readonly lock: 'web' | 'lease' | 'local'
+  /** `redis`: a lease that its server times; `lease`: one that those who wait for it time. */
+  readonly lock: 'web' | 'lease' | 'redis' | 'local'
   /** Tabs or processes that share the store; with a local lock, clients in one page. */
   readonly contexts: number
   /** How long faults occur. */
@@ -88,6 +89,11 @@ export type Safeguard =
   | 'replay-within-session'
   | 'sign-in-epoch'
   | 'host-shares-the-lock'
+  | 'lease-outlives-a-hold'
+  | 'own-lease-is-released'
+
+/** Whether a lock ends by itself at some time, whatever its holder does. */
+export const isLeased = ({ lock }: Pick<Parameters, 'lock'>): boolean => lock === 'lease' || lock === 'redis'
 
 export function drawParameters(random: Random): Parameters {
   const { between, chance, pick } = random
@@ -140,6 +146,7 @@ export function drawParameters(random: Random): Parameters {
   } as const satisfies Omit<Parameters, 'storage' | `host${string}`> & { storage: object }
   return {
     ...drawn,
+    lock: lock === 'lease' && chance(0.5) ? 'redis' : lock,
     storage: { ...drawn.storage, full: gentle ? 0 : sometimes(0.1, 0.05) },
     hosted: lock !== 'local' && chance(0.25),
     hostLate: sometimes(0.5, 0.1),

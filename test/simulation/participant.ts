@@ -14,6 +14,7 @@ import { createLiveSession } from '../../src/session/session.ts'
 import { createTokenStore } from '../../src/session/token-store.ts'
 import { createWatchedTime } from '../../src/session/watched-time.ts'
 import { limited } from '../../src/storage/limited.ts'
+import { isLeased } from './parameters.ts'
 import type { Realm } from './realm.ts'
 import { withoutSafeguard } from './safeguards.ts'
 import { redeemOver } from './token-endpoint.ts'
@@ -252,7 +253,7 @@ export function createClient(
       await live.start(Promise.resolve())
       const cutOff = records.current
       // another client that holds the lock for long may prevent it, or a pause that the server asked for
-      if (!cutOff?.pending || parameters.lock === 'lease' || !world.isSound) return
+      if (!cutOff?.pending || isLeased(parameters) || !world.isSound) return
       realm.later(TAKEN_UP_MS, 'call', () => {
         const stored = world.stored()
         if (stored?.sessionId !== cutOff.sessionId || stored.version !== cutOff.version) return

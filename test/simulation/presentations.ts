@@ -1,5 +1,5 @@
 import { HOLD_MS } from '../../src/core/lock-times.ts'
-import type { Parameters } from './parameters.ts'
+import { isLeased, type Parameters } from './parameters.ts'
 import type { Realm } from './realm.ts'
 
 /** The longest time between a holder's last read of the store and its token request. */
@@ -46,7 +46,7 @@ export interface Presentations {
  * @param wrong called if nothing excuses a presentation.
  */
 export function createPresentations(
-  { lock }: Parameters,
+  parameters: Parameters,
   failedSince: (realm: Realm, at: number) => boolean,
   wrong: (what: string) => void,
 ): Presentations {
@@ -62,11 +62,11 @@ export function createPresentations(
     if (state === 'answered' && earlier.stored) return isLate ? 'freeze' : undefined
     if (sender.state === 'dead') return 'crash'
     // a frozen holder's lease expires; a client that waits for its Web Lock bypasses it after the longest hold
-    const isOverdue = lock === 'lease' || state !== 'waiting' || now - lockedAt > HOLD_MS
+    const isOverdue = isLeased(parameters) || state !== 'waiting' || now - lockedAt > HOLD_MS
     if (isOverdue && sender.wasFrozenSince(sentAt)) return 'freeze'
     // with a response only in memory, it holds a lock that says so; a lease cannot be written either then
     const isKept =
-      state === 'answered' && !earlier.dropped && !refused.has(earlier.granted ?? '') && lock !== 'lease'
+      state === 'answered' && !earlier.dropped && !refused.has(earlier.granted ?? '') && !isLeased(parameters)
     if (state !== 'waiting' && !isKept && failedSince(sender, sentAt)) return 'storage'
     return undefined
   }

@@ -123,6 +123,18 @@ const teeth: {
       }),
   },
   {
+    missing: 'lease-outlives-a-hold',
+    finds: ['one redemption'],
+    adjust: parameters => crowded(parameters, { lock: 'redis', freeze: 0, clockJump: 0 }),
+  },
+  {
+    // whoever slept through its lease comes back to that of the next holder
+    missing: 'own-lease-is-released',
+    finds: ['one redemption'],
+    adjust: parameters =>
+      crowded(parameters, { lock: 'redis', freeze: 0.04, clockJump: 0, disturbedMs: 60_000 }),
+  },
+  {
     // the row F1.2
     missing: 'replay-within-session',
     finds: ['no call as somebody else'],

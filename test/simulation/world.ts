@@ -7,6 +7,7 @@ import { webLock } from '../../src/lock/web.ts'
 import { parseStored } from '../../src/session/record.ts'
 import { limited } from '../../src/storage/limited.ts'
 import { type AuthorizationServer, createAuthorizationServer } from './authorization-server.ts'
+import { createLeaseServer } from './lease-server.ts'
 import type { Parameters, Safeguard } from './parameters.ts'
 import { type Client, createClient, RECORD } from './participant.ts'
 import { createPresentations, type Presentations } from './presentations.ts'
@@ -34,7 +35,12 @@ export const FAULTS = [
     'tokens revoked',
     'session revoked',
   ],
-  ...['holder gone around', 'lock not to be had', 'clients with and without dpop'],
+  ...[
+    'holder gone around',
+    'lock not to be had',
+    'lease ran out under its holder',
+    'clients with and without dpop',
+  ],
   ...['refresh by a host', 'host gone around', 'host replaced'],
 ] as const
 export type Fault = (typeof FAULTS)[number]
@@ -122,16 +128,17 @@ export function createWorld(
   )
   const stored = () => sessionOf(parseStored(storage.peek(RECORD), 'dpop'))
   const watch = createWatch({ parameters, scheduler, server, presentations, stored, tolerates })
+  const failedStorage = (realm: Realm, what: string) => {
+    counts.storageFaults++
+    meet('storage fault')
+    storageFailures.set(realm, Infinity)
+    say(realm.id, `storage: ${what}`)
+  }
   const storage = createStorage({
     ...{ scheduler, random, delayMs: disk.delayMs, inOrder: disk.inOrder },
     faults: () => (world.disturbed ? disk.faults : 0),
     full: () => (world.disturbed ? disk.full : 0),
-    failed(realm, what) {
-      counts.storageFaults++
-      meet('storage fault')
-      storageFailures.set(realm, Infinity)
-      say(realm.id, `storage: ${what}`)
-    },
+    failed: failedStorage,
     committed(realm, key, before, after) {
       if (key !== RECORD) return
       const parsed = parseStored(after, 'dpop')
@@ -150,6 +157,15 @@ export function createWorld(
     after: (ms, run) => void scheduler.after(ms, run),
     say: (who, what) => what.includes(' held ') || say(who, what),
   })
+  const leaseServer = createLeaseServer({
+    ...{ scheduler, random, missing, delayMs: disk.delayMs, newsLost: news.lost },
+    faults: () => (world.disturbed ? disk.faults : 0),
+    failed: failedStorage,
+    ranOut(holder) {
+      meet('lease ran out under its holder')
+      say(holder.id, 'still works under a lease that has run out')
+    },
+  })
   const sharedDevice = { offMs: 0 }
   const devices = new Map<Realm, { offMs: number }>()
   const clients: Client[] = []
@@ -157,6 +173,7 @@ export function createWorld(
 
   const lockFor = (realm: Realm): Lock => {
     if (lock === 'local') return localLock(realm.clock)
+    if (lock === 'redis') return leaseServer.openedBy(realm)
     const lease = leaseLock(limited(storage.openedBy(realm), realm.clock), realm.clock, random.next)
     if (lock === 'lease') return lease
     const weakened = withoutWebLockSafeguard(missing, lockService.openedBy(realm), realm.clock, lease)
