@@ -64,11 +64,13 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
     logoutParameters,
   } = options
   const { allowedOrigins = [], resources = {}, quirks, strict = false, grant, session } = options
+  const plainHttp = new Set([options.allowPlainHttpForTests ?? []].flat())
   const urls = Object.keys(Object(resources)).filter(name => URL.canParse(name))
   return {
     ...{ clientId, strict, clientAuthentication: options.clientAuthentication, grant, session },
     issuer: String(issuer),
     quirks: new Set([quirks ?? []].flat()),
+    plainHttp,
     // the provider comes first, so that extensions see its corrected responses
     extensions: [options.provider ?? [], options.extensions ?? [], grant?.extension]
       .flat()
@@ -80,7 +82,7 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
     allowedOrigins: new Set(
       [allowedOrigins]
         .flat()
-        .filter(isOrigin)
+        .filter(entry => isOrigin(entry, plainHttp))
         .map(entry => new URL(entry).origin),
     ),
     // the most specific URL first
@@ -216,6 +218,7 @@ export function composeClient(
     loadReplay: async () => (await load()).createReplay,
     allowedOrigins: settings.allowedOrigins,
     resources: settings.resources,
+    plainHttp: settings.plainHttp,
     baseUrl: environment.baseUrl,
   }
   const shareSignOut = singleFlight<void>()

@@ -88,6 +88,8 @@ export type CallbackReason =
   | 'unattended'
   /** The browser blocked the sign-in window. */
   | 'popup_blocked'
+  /** The page is in a frame of another origin, and the sign-in window cannot send it the answer. */
+  | 'popup_severed'
   /** Several sign-ins within a minute left no session, so latchkey did not begin another. */
   | 'redirect_loop'
 

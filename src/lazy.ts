@@ -4,7 +4,7 @@ import type { Store, UserAgent } from './core/ports.ts'
 import { notLoaded } from './core/waiting.ts'
 import type { ClientOptions } from './options.ts'
 import { browserEnvironment } from './platform/browser/environment.ts'
-import { redirectBy } from './platform/browser/page.ts'
+import { type RedirectOptions, redirectBy } from './platform/browser/page.ts'
 import { databaseStore, deferredStore, type IndexedDbOptions } from './platform/browser/stores.ts'
 
 export { type PopupOptions, popup } from './platform/browser/popup.ts'
@@ -26,10 +26,10 @@ export const memory = (): Store => deferredStore('memory', 'page', async () => (
 
 /**
  * Signs in with a redirect: this page navigates to the authorization server, which sends the user back. The default in
- * browsers. `signIn()` rejects with a ConfigurationError in a worker and on a server.
+ * browsers. `signIn()` rejects with a ConfigurationError in a worker, on a server and in a frame of another origin.
  */
-export const redirect = (): UserAgent =>
-  redirectBy(async url => (await load()).authorizationEnvironment.leave(url))
+export const redirect = (options?: RedirectOptions): UserAgent =>
+  redirectBy(async url => (await load()).authorizationEnvironment.leave(url), options)
 
 /** Copies the options: the second half reads them when it has loaded, and later changes by the app must have no effect. */
 const readOnce = (options: ClientOptions): ClientOptions => {

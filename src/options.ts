@@ -74,6 +74,11 @@ interface CommonOptions {
   /** Deviations from the specifications to accept from this server. Default: none. */
   quirks?: readonly Quirk[]
   /**
+   * Origins that may be plain http although they are not loopback, such as `http://keycloak:8080` in a container. Anyone on
+   * that network can read the tokens, so this is for tests only: a page that is served over https refuses it. Default: none.
+   */
+  allowPlainHttpForTests?: readonly string[]
+  /**
    * Names this client's session among those of other users in the same store: a user id, or the id of your own session. Default:
    * one session per client ID.
    */
@@ -137,6 +142,7 @@ const OPTIONS = {
   clientAuthentication: 'clientSecret tokenEndpointAuthMethod',
   strict: '',
   quirks: '',
+  allowPlainHttpForTests: 'allowInsecureRequests requireHttps sslRequired insecure',
   store: 'storage userStore cacheLocation',
   userAgent: 'popup',
   navigate: 'onRedirectCallback router',
@@ -198,30 +204,43 @@ const parseUrl = (value: unknown, base?: string): URL | undefined =>
   typeof value === 'string' && URL.canParse(value, base) ? new URL(value, base) : undefined
 
 /** Parses the URL of an issuer or API: https, or http on loopback, without query, fragment and user name. */
-function parseBase(value: unknown, option: string, right: string): URL {
+function parseBase(value: unknown, option: string, right: string, plainHttp?: ReadonlySet<string>): URL {
   const url = parseUrl(value)
-  const isFit = url && isConfidential(url) && !url.search && !url.hash && !url.username
+  const isFit = url && isConfidential(url, plainHttp) && !url.search && !url.hash && !url.username
   check(isFit, option, right + ONLY_LOOPBACK, value)
   return url
 }
 
 /** @throws ConfigurationError unless there is exactly one issuer. It must be https, or http on loopback. */
-export function parseIssuer({ server, issuer: named }: ServerChoice): string {
+export function parseIssuer(
+  { server, issuer: named }: ServerChoice,
+  plainHttp?: ReadonlySet<string>,
+): string {
   const issuer = server?.issuer ?? named
-  parseBase(issuer, server ? 'server.issuer' : 'issuer', 'an https URL such as "https://id.example.com"')
+  parseBase(
+    issuer,
+    server ? 'server.issuer' : 'issuer',
+    'an https URL such as "https://id.example.com"',
+    plainHttp,
+  )
   const isDocument = String(issuer).includes('/.well-known/')
   check(!isDocument, server ? 'server.issuer' : 'issuer', 'the address in front of "/.well-known/"', issuer)
   check(!server || !named, 'issuer', 'left out where "server" is given', named)
   return issuer as string
 }
 
-function parseRedirectUri(value: string, base: string | undefined, option: string): string {
+function parseRedirectUri(
+  value: string,
+  base: string | undefined,
+  option: string,
+  plainHttp: ReadonlySet<string>,
+): string {
   // without a page, for example while a server renders, there is nothing to resolve it against
   if (!base && /^\/(?!\/)/.test(value)) return value
   const url = parseUrl(value, base)
   // a native app may use its own scheme (RFC 8252 section 7.1), but not one that runs code
   const isOwn = url && !/^(https?|javascript|data|blob|file):/.test(url.protocol) && url.protocol.length > 1
-  const isFit = value && url && !value.includes('#') && (isOwn || isConfidential(url))
+  const isFit = value && url && !value.includes('#') && (isOwn || isConfidential(url, plainHttp))
   check(isFit, option, `a URL without fragment, such as "/callback"${ONLY_LOOPBACK}`, value)
   return url.href
 }
@@ -235,11 +254,23 @@ function parseScope(scope: string | readonly string[], option = 'scope'): string
   return [...names].join(' ')
 }
 
-function checkOrigins(origins: readonly string[]): void {
+/** @throws ConfigurationError for what is no plain http origin, and in a page that is served over https. */
+function parsePlainHttp(origins: readonly string[], base: string | undefined): ReadonlySet<string> {
+  const option = 'allowPlainHttpForTests'
+  const right = 'a list of origins such as "http://keycloak:8080"'
+  check(Array.isArray(origins), option, right, origins)
+  for (const entry of origins)
+    check(/^http:/.test(entry) && parseUrl(entry)?.origin === entry, option, right, entry)
+  const isDeployed = origins.length && base?.startsWith('https:')
+  check(!isDeployed, option, 'left out where the page is served over https', origins)
+  return new Set(origins)
+}
+
+function checkOrigins(origins: readonly string[], plainHttp: ReadonlySet<string>): void {
   const option = 'allowedOrigins'
   const right = `a list of origins such as "https://api.example.com", without paths${ONLY_LOOPBACK}`
   check(Array.isArray(origins), option, right, origins)
-  for (const entry of origins) check(isOrigin(entry), option, right, entry)
+  for (const entry of origins) check(isOrigin(entry, plainHttp), option, right, entry)
 }
 
 /** @throws ConfigurationError for a member that contains a token or secret, or that latchkey reads itself. */
@@ -260,6 +291,12 @@ const EXPOSED = {
     '"clientAuthentication" has a client secret, which everybody can read in this app. Leave it out, and register a public client.',
 } as const
 
+const PLAIN = {
+  about: 'plain_http',
+  message:
+    '"allowPlainHttpForTests" is set: anyone on that network can read the tokens. Leave it out outside of tests.',
+} as const
+
 /**
  * Checks and reads all options.
  * @param base the page's URL, against which relative URLs are resolved, if there is a page.
@@ -277,14 +314,15 @@ export function parseOptions(
   const { server, clientId, clientAuthentication, postLogoutRedirectUri } = options
   const { refreshLeewaySeconds = 60, strict = false, quirks = [], extensions = [] } = options
   const { grant, session } = options
-  const issuer = parseIssuer(options)
+  const plainHttp = parsePlainHttp(options.allowPlainHttpForTests ?? [], base)
+  const issuer = parseIssuer(options, plainHttp)
   const isGrant = !grant || (typeof grant.type === 'string' && Boolean(grant.parameters ?? grant.userAgent))
   check(isGrant, 'grant', 'one of latchkey/grants, such as clientCredentials()', grant)
   check(session === undefined || (typeof session === 'string' && session), 'session', 'a name', session)
   check(typeof clientId === 'string' && clientId.trim(), 'clientId', 'the client_id of this app', clientId)
   const isLeeway = Number.isFinite(refreshLeewaySeconds) && refreshLeewaySeconds >= 0
   check(isLeeway, 'refreshLeewaySeconds', '0 or more (default 60)', refreshLeewaySeconds)
-  const resources = parseResources(options.resources)
+  const resources = parseResources(options.resources, plainHttp)
   check(Array.isArray(extensions), 'extensions', 'a list such as [dpop()]', extensions)
   for (const one of extensions) check(isFunction(one), 'extensions', 'a list such as [dpop()]', one)
   const { provider } = options
@@ -294,7 +332,7 @@ export function parseOptions(
   check(typeof strict === 'boolean', 'strict', 'true or false (default false)', strict)
   const isExposed = isReadable && clientAuthentication?.isShared
   if (strict && isExposed) throw new ConfigurationError(EXPOSED.message)
-  checkOrigins(options.allowedOrigins)
+  checkOrigins(options.allowedOrigins, plainHttp)
   checkPorts(options)
   check(Array.isArray(quirks), 'quirks', `a list of ${QUIRKS.join(', ')}`, quirks)
   for (const quirk of quirks) check(QUIRKS.includes(quirk), 'quirks', `a list of ${QUIRKS.join(', ')}`, quirk)
@@ -303,11 +341,11 @@ export function parseOptions(
     redirectUri:
       grant && options.redirectUri === undefined
         ? ''
-        : parseRedirectUri(options.redirectUri as string, base, 'redirectUri'),
+        : parseRedirectUri(options.redirectUri as string, base, 'redirectUri', plainHttp),
     postLogoutRedirectUri:
       postLogoutRedirectUri === undefined
         ? undefined
-        : parseRedirectUri(postLogoutRedirectUri, base, 'postLogoutRedirectUri'),
+        : parseRedirectUri(postLogoutRedirectUri, base, 'postLogoutRedirectUri', plainHttp),
     // the sign-in must request every scope of the APIs; a grant without a user requests tokens for each API separately
     scope: parseScope(
       grant?.parameters
@@ -323,7 +361,8 @@ export function parseOptions(
     leewaySeconds: refreshLeewaySeconds,
     responseParameters: checkResponseParameters([...(options.responseParameters ?? [])]),
     quirks: new Set(quirks),
-    warnings: isExposed ? [EXPOSED] : [],
+    plainHttp,
+    warnings: [...(isExposed ? [EXPOSED] : []), ...(plainHttp.size ? [PLAIN] : [])],
   }
 }
 
@@ -341,11 +380,14 @@ function checkPorts({ store, userAgent, fetch, clock, navigate, logger, host }: 
   check(isClock, 'clock', 'an object with now() and after()', clock)
 }
 
-function parseResources(resources: ClientOptions['resources'] = {}): readonly Resource[] {
+function parseResources(
+  resources: ClientOptions['resources'] = {},
+  plainHttp: ReadonlySet<string>,
+): readonly Resource[] {
   check(typeof resources === 'object' && resources, 'resources', 'an object', resources)
   const parsed = Object.entries(resources).map(([name, { resource, audience, scope }]) => {
     const option = `resources["${name}"]`
-    const url = parseBase(name, option, 'named by the URL that requests to it begin with')
+    const url = parseBase(name, option, 'named by the URL that requests to it begin with', plainHttp)
     check(resource || audience || scope, option, 'an object with "resource", "audience" or "scope"', {})
     checkIndicator(resource, `${option}.resource`)
     const parameters = { resource, audience, scope: scope && parseScope(scope, `${option}.scope`) }
@@ -410,7 +452,7 @@ export function parseSignOut(
   const postLogoutRedirectUri =
     own === undefined
       ? settings.postLogoutRedirectUri
-      : parseRedirectUri(own, base, 'signOut.postLogoutRedirectUri')
+      : parseRedirectUri(own, base, 'signOut.postLogoutRedirectUri', settings.plainHttp)
   const checked = checkParameters(parameters, 'signOut.parameters', RESERVED_AT_SIGN_OUT)
   return { postLogoutRedirectUri, parameters: { ...settings.logoutParameters, ...checked } }
 }

@@ -29,6 +29,8 @@ interface CommonOptions {
   fetch?: Fetch
   /** The source of time. Default: the device's clock. */
   clock?: Clock
+  /** Origins that may be plain http although they are not loopback, such as `http://keycloak:8080` in a container: for tests only. */
+  allowPlainHttpForTests?: readonly string[]
 }
 
 /** Set either `issuer`, whose metadata latchkey then discovers, or `server`, the metadata itself. */
@@ -67,7 +69,8 @@ const endedTooLate = () =>
  */
 export function createBackChannelLogout(options: BackChannelLogoutOptions): BackChannelLogout {
   const { clientId, endSessions, signingAlgorithm, server: metadata } = options
-  const issuer = parseIssuer(options)
+  const plainHttp = new Set(options.allowPlainHttpForTests)
+  const issuer = parseIssuer(options, plainHttp)
   if (!clientId || typeof endSessions !== 'function') {
     throw new ConfigurationError('createBackChannelLogout() needs "clientId" and the function "endSessions".')
   }
@@ -78,7 +81,7 @@ export function createBackChannelLogout(options: BackChannelLogoutOptions): Back
   const emit = () => {}
   const acceptDeviation = createAcceptDeviation(new Set(), emit)
   const server = createServer({
-    settings: { issuer, metadata, strict: false },
+    settings: { issuer, metadata, strict: false, plainHttp },
     transport,
     clock,
     emit,

@@ -26,6 +26,9 @@ import { endAtServer, endSignIns, revokeToken } from './sign-out.ts'
 import { refreshTokens, type TokenRequestPorts } from './token-request.ts'
 import { createTransactions } from './transaction.ts'
 
+const FRAMED =
+  "This page is in a frame of another origin, where most servers show nothing: latchkey signed out without the server's sign-out page, and the user stays signed in there."
+
 /** Turns the lock's own failures into LatchkeyErrors. Errors of the work under the lock pass through. */
 const typedLock = (lock: Lock): Lock => ({
   isHeld: lock.isHeld && (async name => (await lock.isHeld?.(name).catch(() => false)) ?? false),
@@ -119,7 +122,9 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
     async signOut(ended, request, gone) {
       const demands = parseOut(request)
       await endSignIns(transactions, extensions)
-      const { leave } = ports
+      const isFramed = gone && ports.isEmbedded?.()
+      if (isFramed) warn('end_session', FRAMED)
+      const leave = isFramed ? undefined : ports.leave
       if (ended)
         await endAtServer(
           requests,

@@ -16,7 +16,8 @@ export type Server = (stale?: AuthorizationServer) => Promise<AuthorizationServe
 
 export interface MetadataPorts {
   /** `strict`: the issuer has to be spelt as the app spells it. */
-  readonly settings: Pick<ServerSettings, 'issuer' | 'metadata' | 'strict'>
+  readonly settings: Pick<ServerSettings, 'issuer' | 'metadata' | 'strict'> &
+    Partial<Pick<ServerSettings, 'plainHttp'>>
   readonly transport: Transport
   readonly clock: Clock
   readonly emit: Emit
@@ -24,6 +25,9 @@ export interface MetadataPorts {
   /** Looks at what was fetched before anybody uses it. */
   watch(as: AuthorizationServer): Promise<void>
 }
+
+/** On metadata, because whoever uses an endpoint has that at hand: the origins of tests that may be plain http. */
+const PLAIN_HTTP = Symbol('plain http')
 
 /** How long metadata is used before it is fetched again, beside the calls that use it. */
 const METADATA_MS = 24 * 3_600_000
@@ -87,7 +91,9 @@ function notFound(issuer: string, misses: readonly Miss[]): LatchkeyError {
  */
 export function createServer(ports: MetadataPorts): Server {
   const { transport, clock, emit, acceptDeviation } = ports
-  const { issuer, metadata, strict } = ports.settings
+  const { issuer, metadata, strict, plainHttp } = ports.settings
+  const withPlainHttp = (as: AuthorizationServer): AuthorizationServer =>
+    plainHttp?.size ? Object.assign({ ...as }, { [PLAIN_HTTP]: plainHttp }) : as
   let known: Promise<AuthorizationServer> | undefined
   let renewAt = Number.POSITIVE_INFINITY
 
@@ -136,7 +142,7 @@ export function createServer(ports: MetadataPorts): Server {
   }
 
   const learn = async (): Promise<AuthorizationServer> => {
-    const server = await discover()
+    const server = withPlainHttp(await discover())
     await ports.watch(server)
     emit({ type: 'metadata-response', issuer: server.issuer, tokenEndpoint: textOf(server.token_endpoint) })
     renewAt = clock.now() + METADATA_MS
@@ -155,7 +161,7 @@ export function createServer(ports: MetadataPorts): Server {
 
   return async stale => {
     if (known && clock.now() >= renewAt) renewing = renew()
-    known ??= (metadata ? Promise.resolve(metadata) : learn()).catch(error => {
+    known ??= (metadata ? Promise.resolve(withPlainHttp(metadata)) : learn()).catch(error => {
       known = undefined
       throw error
     })
@@ -170,7 +176,7 @@ export function createServer(ports: MetadataPorts): Server {
 /**
  * An endpoint of the server, as a URL that may be used.
  * @param mtls whether it is the one for mutual TLS, where the server has such (RFC 8705 section 5).
- * @throws ConfigurationError when the server has none, or one that is not https (loopback may be http).
+ * @throws ConfigurationError when the server has none, or one that is not https (loopback may be http, and what a test allows).
  */
 export function endpointOf(
   server: AuthorizationServer,
@@ -182,7 +188,8 @@ export function endpointOf(
     : undefined
   const value = textOf(aliases?.[name] ?? server[name])
   const url = URL.canParse(value) ? new URL(value) : undefined
-  if (!url || !isConfidential(url) || url.username || url.password) {
+  const { [PLAIN_HTTP]: plainHttp } = server as { [PLAIN_HTTP]?: ReadonlySet<string> }
+  if (!url || !isConfidential(url, plainHttp) || url.username || url.password) {
     throw new ConfigurationError(
       `The authorization server's "${name}" must be an https URL; it is ${value.slice(0, 100)}.`,
     )

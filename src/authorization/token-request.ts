@@ -23,6 +23,8 @@ import { readRefreshToken, readTokenAnswer, respell, withMembers } from './token
 
 /** How long a refresh waits for keys: its rotation is not stored yet. */
 const KEYS_MS = 2000
+/** Many servers, and gateways in front of them, take no more than 8 KB in a header. */
+const LONG_TOKEN = 8000
 
 export interface TokenRequestPorts {
   readonly settings: ServerSettings
@@ -85,6 +87,10 @@ export async function tokenRequest(ports: TokenRequestPorts, request: TokenReque
     const refused = ofAnotherType(response, extensions)
     if (refused && grantType !== 'refresh_token') throw refused
     await extensions.tokenResponse(sessionId, response)
+    if (response.access_token.length > LONG_TOKEN) {
+      const message = `An access token has more than ${LONG_TOKEN} characters: many APIs and gateways refuse such a header (400, 431). Have the server put less into it.`
+      ports.warn('access_token', message)
+    }
     const { expires_in, refresh_token } = response
     const scope = tidy(response.scope, secrets) ?? ''
     const rotated = refresh_token !== undefined && !secrets.includes(refresh_token)

@@ -13,8 +13,8 @@ const STRINGS = /"[^"\\]*(?:\\[\s\S][^"\\]*)*"?/g
 const NAMES = /("[^"\\]*(?:\\[\s\S][^"\\]*)*"?)\s*(:?)/g
 /** Far longer than any number that means something. */
 const ENDLESS_NUMBER = /\d{40}/
-/** Longer ones fit into no header. VSCHAR without the space (RFC 6749 appendix A.12, RFC 6750 section 2.1). */
-const ACCESS_TOKEN = /^[!-~]{1,16384}$/
+/** No server takes longer ones in a header. VSCHAR without the space (RFC 6749 appendix A.12, RFC 6750 section 2.1). */
+const ACCESS_TOKEN = /^[!-~]{1,65536}$/
 /** VSCHAR (RFC 6749 appendix A.17). */
 const REFRESH_TOKEN = /^[ -~]+$/
 /** How OAuth spells its errors. What a firewall or proxy says of itself is spelt otherwise. */

@@ -38,6 +38,8 @@ export interface ServerSettings {
   readonly responseParameters: readonly string[]
   readonly strict: boolean
   readonly quirks: ReadonlySet<Quirk>
+  /** Origins that may be plain http, in tests. */
+  readonly plainHttp: ReadonlySet<string>
   /** Replaces the authorization code flow. */
   readonly grant?: Grant | undefined
   readonly session?: string | undefined

@@ -1,8 +1,14 @@
 import { ConfigurationError } from '../errors.ts'
 
-/** Whether nobody in the network can read requests to this URL: https, or http that never leaves the machine. */
-export const isConfidential = ({ protocol, hostname }: URL): boolean =>
-  protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))
+/**
+ * Whether nobody in the network can read requests to this URL: https, or http that never leaves the machine.
+ * @param plainHttp origins that a test accepts anyway.
+ */
+export const isConfidential = (
+  { protocol, hostname, origin }: URL,
+  plainHttp?: ReadonlySet<string>,
+): boolean =>
+  protocol === 'https:' || (protocol === 'http:' && (isLoopback(hostname) || Boolean(plainHttp?.has(origin))))
 
 /** RFC 8252 section 8.3. Requests to `localhost` and `*.localhost` never leave the machine (RFC 6761 section 6.3). */
 const isLoopback = (hostname: string): boolean =>
@@ -23,7 +29,11 @@ export interface Destination {
 export function findDestination(
   address: string,
   base: string | undefined,
-  to: { readonly allowedOrigins: ReadonlySet<string>; readonly resources: readonly string[] },
+  to: {
+    readonly allowedOrigins: ReadonlySet<string>
+    readonly resources: readonly string[]
+    readonly plainHttp?: ReadonlySet<string>
+  },
 ): Destination | undefined {
   let url: URL
   try {
@@ -32,7 +42,8 @@ export function findDestination(
     return undefined // not a URL: fetch reports it
   }
   const resource = findResource(url, to.resources)
-  const isFit = isConfidential(url) && (resource !== undefined || to.allowedOrigins.has(url.origin))
+  const isFit =
+    isConfidential(url, to.plainHttp) && (resource !== undefined || to.allowedOrigins.has(url.origin))
   return isFit && !url.username && !url.password
     ? { endpoint: url.origin + url.pathname, resource }
     : undefined
@@ -63,10 +74,10 @@ export const findResource = (url: URL, resources: readonly string[]): string | u
 }
 
 /** Whether a text is only an origin, and latchkey may send tokens to it. */
-export const isOrigin = (text: unknown): text is string => {
+export const isOrigin = (text: unknown, plainHttp?: ReadonlySet<string>): text is string => {
   if (typeof text !== 'string' || !URL.canParse(text)) return false
   const url = new URL(text)
-  return isConfidential(url) && url.href === `${url.origin}/`
+  return isConfidential(url, plainHttp) && url.href === `${url.origin}/`
 }
 
 /** Normalizes the URL of an API: no slash at the end. @throws TypeError for an invalid URL. */

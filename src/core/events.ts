@@ -40,6 +40,12 @@ export type WarningTopic =
   | 'id_token'
   /** The ID Token is too long for the address of the provider's sign-out page. */
   | 'id_token_hint'
+  /** The option `allowPlainHttpForTests` is set: anyone on the network can read what goes there. */
+  | 'plain_http'
+  /** The page is in a frame of another origin: a sign-out cannot open the provider's sign-out page. */
+  | 'end_session'
+  /** An access token is so long that many APIs and gateways refuse the header it is in. */
+  | 'access_token'
   /** The server granted more than latchkey asked for. */
   | 'scope'
   /** A server asks for a DPoP nonce that latchkey cannot read (RFC 9449 section 8). */

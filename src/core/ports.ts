@@ -199,6 +199,8 @@ export interface AuthorizationEnvironment {
    * @returns whether that page took it; then this window is finished.
    */
   readonly relay?: ((url: string, state: string) => Promise<boolean>) | undefined
+  /** Whether the page is in a frame of another origin. */
+  isEmbedded?(): boolean
 }
 
 /** A page's request to its host to refresh. It contains no token. */

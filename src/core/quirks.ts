@@ -17,6 +17,12 @@ export const QUIRKS = [
   'issuer_template',
   /** ID Tokens whose `iss` lacks the `https://` of the issuer (OpenID Connect Core section 2; Google's older clients). */
   'issuer_without_scheme',
+  /** ID Tokens without the `nonce` of the request (OpenID Connect Core section 3.1.3.7). PKCE still binds the code to it. */
+  'missing_nonce',
+  /** ID Tokens for this client and others, without the authorized party, `azp` (OpenID Connect Core section 3.1.3.7). */
+  'several_audiences',
+  /** ID Tokens whose `sub` is not ASCII (OpenID Connect Core section 2). */
+  'any_subject',
   /** Device authorization responses with `verification_url` instead of `verification_uri` (RFC 8628 section 3.2; Google). */
   'verification_url',
 ] as const

@@ -19,6 +19,8 @@ import type { createReplay, Replay, ReplayPorts, Sender, Sent } from './replay.t
 export interface AuthFetchPorts extends ReplayPorts {
   readonly send: Fetch
   readonly allowedOrigins: ReadonlySet<string>
+  /** Origins of tests that tokens go to by plain http. */
+  readonly plainHttp?: ReadonlySet<string>
   /** The base URLs of the APIs that have their own access token. */
   readonly resources: readonly string[]
   /** Adds access tokens to requests. Default: as Bearer. */

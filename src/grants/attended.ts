@@ -61,9 +61,9 @@ const unfit = (what: string) =>
   new ServerError(`The answer of the device authorization endpoint ${what}.`, { error: 'invalid_response' })
 
 /** Accepts only an address that is safe to show and open: https, or http on loopback (RFC 8628 section 5.4: phishing). */
-function parseVerificationUri(value: string): string {
+function parseVerificationUri(value: string, plainHttp: ReadonlySet<string>): string {
   const url = URL.canParse(value) ? new URL(value) : undefined
-  if (!url || !isConfidential(url) || url.username || url.password)
+  if (!url || !isConfidential(url, plainHttp) || url.username || url.password)
     throw unfit('has a verification_uri that is not https')
   return url.href
 }
@@ -102,10 +102,11 @@ const beginDevice =
     const { device_code, user_code, verification_uri, verification_uri_complete } = answer
     const userCode = user_code.replace(CONTROLS, '').slice(0, LONGEST_CODE)
     if (!userCode) throw unfit('has no user_code')
-    const verificationUri = parseVerificationUri(verification_uri)
+    const verificationUri = parseVerificationUri(verification_uri, ports.settings.plainHttp)
     let verificationUriComplete: string | undefined
     try {
-      verificationUriComplete = verification_uri_complete && parseVerificationUri(verification_uri_complete)
+      verificationUriComplete =
+        verification_uri_complete && parseVerificationUri(verification_uri_complete, ports.settings.plainHttp)
     } catch {} // it is optional: `verificationUri` is enough
     const { expires_in: expiresInSeconds, interval: intervalSeconds } = answer
     await show({ userCode, verificationUri, verificationUriComplete, expiresInSeconds })

@@ -93,9 +93,12 @@ export const webLock = (locks: LockManager, clock: Clock, lease: Lock): Lock => 
         }
 
         locks.request(name, { signal: waiting.signal }, granted).catch(cause => {
+          // where all storage is blocked, so are Web Locks: what is kept all the same has the lease
+          const isBlocked = !isOver && cause?.name === 'SecurityError'
           stop()
           if (isBypassing) bypassing.delete(name)
-          reject(waiting.signal.aborted ? lockTimeout(name, waitMs, { cause }) : cause)
+          if (isBlocked) resolve(lease.run(name, work, waitMs))
+          else reject(waiting.signal.aborted ? lockTimeout(name, waitMs, { cause }) : cause)
         })
         // if query() fails, this waiter never bypasses the holder
         check('', 0).catch(() => {})

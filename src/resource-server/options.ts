@@ -67,6 +67,11 @@ export interface ProtectOptions {
   fetch?: Fetch
   /** The source of time. Default: the device's clock. */
   clock?: Clock
+  /**
+   * Origins of issuers that may be plain http although they are not loopback, such as `http://keycloak:8080` in a container.
+   * Anyone on that network can forge tokens for this API, so this is for tests only. Default: none.
+   */
+  allowPlainHttpForTests?: readonly string[]
 }
 
 /** The checked options with defaults applied. */
@@ -81,6 +86,7 @@ export interface ProtectSettings {
   readonly nonceSecret: Uint8Array<ArrayBuffer> | undefined
   readonly proofLifetimeSeconds: number
   readonly toleranceSeconds: number
+  readonly plainHttp: ReadonlySet<string>
 }
 
 /** @throws ConfigurationError that names the option, the value and a correct one. */
@@ -105,12 +111,12 @@ function checkEmulator({ issuer, acceptUnsignedTokensOfEmulator: emulator }: Tru
   check(DEMO_ISSUER.test(issuer), 'issuer', right, issuer)
 }
 
-function checkIssuer(trusted: string | TrustedIssuer): TrustedIssuer {
+function checkIssuer(trusted: string | TrustedIssuer, plainHttp: ReadonlySet<string>): TrustedIssuer {
   const known = typeof trusted === 'string' ? { issuer: trusted } : trusted
   const { issuer, jwksUri, introspection } = Object(known) as TrustedIssuer
   for (const [option, value] of Object.entries({ issuer, jwksUri, endpoint: introspection?.endpoint })) {
     const url = urlOf(value)
-    const isFit = url && isConfidential(url) && !url.username && !url.hash
+    const isFit = url && isConfidential(url, plainHttp) && !url.username && !url.hash
     const example = `an https URL such as "https://id.example.com" (http only on loopback)`
     check(isFit || (value === undefined && option !== 'issuer'), option, example, value)
   }
@@ -131,10 +137,11 @@ export function parseProtectOptions(options: ProtectOptions): ProtectSettings {
     throw new ConfigurationError('protect() takes an object of options: see docs/resource-server.md.')
   const { issuer, resource, algorithms = SIGNING_ALGORITHMS, dpop = 'accepted', dpopNonce = false } = options
   const { proofLifetimeSeconds = 60, clockToleranceSeconds = 5, audienceClaim = 'aud' } = options
-  const issuers = [issuer].flat().map(one => checkIssuer(one as string | TrustedIssuer))
+  const plainHttp = new Set(options.allowPlainHttpForTests)
+  const issuers = [issuer].flat().map(one => checkIssuer(one as string | TrustedIssuer, plainHttp))
   check(issuers.length, 'issuer', 'at least one', issuer)
   const url = urlOf(resource)
-  const isResource = url && isConfidential(url) && !url.hash && !url.username
+  const isResource = url && isConfidential(url, plainHttp) && !url.hash && !url.username
   check(resource === undefined || isResource, 'resource', 'an https URL without fragment', resource)
   const audience = [options.audience ?? resource ?? []].flat()
   const isAudience = audience.length && audience.every(one => typeof one === 'string' && one)
@@ -159,5 +166,6 @@ export function parseProtectOptions(options: ProtectOptions): ProtectSettings {
     acceptAnyJwt: options.acceptAnyJwt ?? false,
     nonceSecret: dpop === 'off' ? undefined : secret,
     toleranceSeconds: clockToleranceSeconds,
+    plainHttp,
   }
 }

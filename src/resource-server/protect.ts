@@ -89,9 +89,14 @@ function readCredentials(request: Request): Presented {
   return { token, isDpop: scheme.toLowerCase() === 'dpop' }
 }
 
-const createIssuer = (trusted: TrustedIssuer, transport: Transport, clock: Clock): Issuer => {
+const createIssuer = (
+  trusted: TrustedIssuer,
+  transport: Transport,
+  clock: Clock,
+  plainHttp: ReadonlySet<string>,
+): Issuer => {
   const server = createServer({
-    settings: { issuer: trusted.issuer, metadata: undefined, strict: true },
+    settings: { issuer: trusted.issuer, metadata: undefined, strict: true, plainHttp },
     ...{ transport, clock },
     emit: () => {},
     acceptDeviation: () => {},
@@ -218,7 +223,7 @@ export function createProtect(options: ProtectOptions, device: { fetch: Fetch; c
   const settings = parseProtectOptions(options)
   const { fetch = device.fetch, clock = device.clock } = options
   const transport = createTransport({ fetch, clock })
-  const issuers = settings.issuers.map(trusted => createIssuer(trusted, transport, clock))
+  const issuers = settings.issuers.map(trusted => createIssuer(trusted, transport, clock, settings.plainHttp))
   const nonces = settings.nonceSecret && createNonces(clock, settings.nonceSecret)
   const proofs: ProofSettings = {
     ...{ clock, nonces, algorithms: settings.algorithms, keys: createProofKeys() },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Clock } from '../../src/core/ports.ts'
+import type { Quirk } from '../../src/core/quirks.ts'
 import { altered, captivePortal, type Fault, hang, reset, status, withHeaders } from '../support/faults.ts'
 import { leaving } from '../support/leaving.ts'
 import { atHashOf, type SigningKey, signingKey } from '../support/signing-key.ts'
@@ -478,4 +479,84 @@ test('an app cannot change the claims it receives, nor change the session throug
   for (const { session } of [one, other])
     expect(session).toMatchObject({ claims: { sub: 'alice', roles: ['reader'], address: { country: 'CH' } } })
   expect(() => claimsOf(other).roles.push('admin')).toThrow(TypeError)
+})
+
+describe('an ID Token as some servers make them', () => {
+  test.for<[string, Quirk, Record<string, unknown>]>([
+    ['without nonce', 'missing_nonce', { nonce: undefined }],
+    ['for several audiences, without azp', 'several_audiences', { aud: ['api', 'app'] }],
+    ['of a name that is not ASCII', 'any_subject', { sub: 'Zoë 漢字' }],
+  ])('%s is refused, and accepted with the quirk that the error names [F8.16]', async ([, quirk, claims]) => {
+    const { as, client, stored, expire } = world()
+    as.idTokenClaims = claims
+    await expect(client().signIn()).rejects.toMatchObject({
+      message: expect.stringContaining(`"${quirk}"`),
+      cause: { code: 'ERR_SERVER', quirk },
+    })
+    expect(await stored()).toEqual([])
+
+    const one = client({ quirks: [quirk] })
+    const { nonce: _, ...rest } = claims
+    expect(await one.signIn()).toMatchObject({ status: 'signed-in', claims: rest })
+    expire()
+    expect((await one.fetch(`${API}/me`)).status).toBe(200)
+    expect(one.session).toMatchObject({ status: 'signed-in', claims: rest })
+    expect(one.session).not.toHaveProperty('trouble')
+    expect(warnings(one)).toEqual(['quirk'])
+  })
+
+  test.for<[string, Quirk, Record<string, unknown>]>([
+    ['with another nonce', 'missing_nonce', { nonce: 'other' }],
+    ['for others only', 'several_audiences', { aud: ['api', 'other'] }],
+    ['for several audiences and another party', 'several_audiences', { aud: ['api', 'app'], azp: 'api' }],
+    ['of an empty name', 'any_subject', { sub: '' }],
+    ['of a name with a control character', 'any_subject', { sub: 'ali\u0000ce' }],
+    ['of a name of 256 characters', 'any_subject', { sub: 'ö'.repeat(256) }],
+  ])('%s is refused whatever quirks there are [F8.16]', async ([, quirk, claims]) => {
+    const { as, client, stored } = world()
+    as.idTokenClaims = claims
+    await expect(client({ quirks: [quirk] }).signIn()).rejects.toMatchObject({ reason: 'invalid_response' })
+    expect(await stored()).toEqual([])
+  })
+
+  test('for several audiences is accepted with a right signature only [F8.16]', async () => {
+    const { as, client, stored } = world()
+    as.idTokenClaims = { aud: ['api', 'app'] }
+    as.key = { jwks: signingKey().jwks, sign: as.key.sign }
+    const quirks: Quirk[] = ['several_audiences']
+    await expect(client({ quirks }).signIn()).rejects.toMatchObject({ reason: 'invalid_response' })
+    expect(await stored()).toEqual([])
+  })
+
+  test('for several audiences, at a refresh, is accepted with a right signature only [F8.16]', async () => {
+    const { as, client, expire } = world()
+    as.idTokenClaims = { aud: ['api', 'app'], name: 'Alice' }
+    const one = client({ quirks: ['several_audiences'] })
+    await one.signIn()
+    as.idTokenClaims = { aud: ['api', 'app'], name: 'Mallory' }
+    as.key = { jwks: as.key.jwks, sign: signingKey().sign }
+    expire()
+    expect((await one.fetch(`${API}/me`)).status).toBe(200)
+    expect(one.session).toMatchObject({ claims: { name: 'Alice' } })
+    expect(warnings(one)).toEqual(['quirk', 'id_token'])
+  })
+})
+
+test('an access token that many servers refuse for its length is used, and warned of once [F8.16]', async () => {
+  const { as, client, expire } = world()
+  const access_token = 'x'.repeat(20_000)
+  as.failNext.push(altered({ access_token, id_token: undefined }))
+  const one = client({ scope: 'read' })
+  await one.signIn()
+  expect(await one.getAccessToken()).toBe(access_token)
+  expect(one.told).toContainEqual(
+    expect.objectContaining({
+      about: 'access_token',
+      message: expect.stringMatching(/more than 8000 characters/),
+    }),
+  )
+  expire()
+  as.failNext.push(altered({ access_token: `${access_token}2` }))
+  await one.getAccessToken()
+  expect(warnings(one).filter(about => about === 'access_token')).toHaveLength(1)
 })

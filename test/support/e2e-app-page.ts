@@ -6,6 +6,7 @@ import {
   createClient,
   memory,
   popup,
+  redirect,
   type Store,
   tabStorage,
 } from 'latchkey'
@@ -70,6 +71,7 @@ const app = {
   client,
   host,
   trusted,
+  redirect,
   /** The events of this page's client. */
   events,
   /** The results of all `start()` calls of this page, in order. */

@@ -1,4 +1,6 @@
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Browser, type BrowserContext, chromium, type Frame, type Page } from 'playwright'
 import { chromiumArgs, findChromium, launchChromium } from './chromium.ts'
 import { freePort } from './free-port.ts'
 
@@ -17,6 +19,8 @@ export interface Tab {
   resize(width: number, height: number): Promise<void>
   /** Runs an action that opens a window, and resolves with that window. */
   opening(action: () => Promise<void>): Promise<Tab>
+  /** The page in the frame of this one. */
+  framed(): Pick<Tab, 'run' | 'click' | 'fill' | 'url'>
   isClosed(): boolean
   close(): Promise<void>
   /** Ends the page's process, as a crash or the operating system would. */
@@ -44,13 +48,19 @@ const setLifecycle = async (page: Page, state: 'frozen' | 'active') => {
   await session.detach()
 }
 
-const toTab = (page: Page): Tab => ({
-  goto: async url => void (await page.goto(url)),
+/** What pages and frames have in common. */
+const reachable = (page: Page | Frame): ReturnType<Tab['framed']> => ({
   url: () => page.url(),
   run: <R, A>(work: (argument: A) => R | Promise<R>, argument?: A) =>
     page.evaluate(work as (argument: unknown) => R | Promise<R>, argument),
   click: selector => page.click(selector),
   fill: (selector, text) => page.fill(selector, text),
+})
+
+const toTab = (page: Page): Tab => ({
+  ...reachable(page),
+  goto: async url => void (await page.goto(url)),
+  framed: () => reachable(page.frames()[1] as Frame),
   reload: async () => void (await page.reload()),
   back: (steps = 1) => page.evaluate(by => void setTimeout(() => history.go(by)), -steps),
   resize: (width, height) => page.setViewportSize({ width, height }),
@@ -148,6 +158,12 @@ async function launchWithBackground(): Promise<E2eBrowser> {
       await launched.close()
     },
   }
+}
+
+/** Writes the settings for sites that a user has made, for `launchProfile`. */
+export function setPreferences(folder: string, profile: object): void {
+  mkdirSync(join(folder, 'Default'), { recursive: true })
+  writeFileSync(join(folder, 'Default', 'Preferences'), JSON.stringify({ profile }))
 }
 
 /** Starts a browser that keeps its profile in `folder` after it is closed. */

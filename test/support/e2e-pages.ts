@@ -40,6 +40,8 @@ export interface E2ePages {
   readonly appUrl: string
   /** Sets the mode of pages that load from now on. */
   setMode(mode: AppMode): void
+  /** Sets which pages may show the app in a frame, as a source of `frame-ancestors`. */
+  allowFraming(by: string): void
   /** Sets a script that runs before the app and the import of latchkey, in pages and workers that load from now on. */
   setPrelude(script: string): void
   /** Sets whether the app uses `latchkey/lazy`, in pages that load from now on. */
@@ -180,6 +182,7 @@ export async function startE2ePages(): Promise<E2ePages> {
   )
   let mode: AppMode = 'start'
   let prelude = ''
+  let framedBy = "'none'"
   let isLazy = false
   let isFailing = false
   let secondHalfRequests = 0
@@ -222,7 +225,8 @@ export async function startE2ePages(): Promise<E2ePages> {
         return response
           .writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
           .end(prerenderPage(searchParams.get('url') ?? '/'))
-      const headers = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': csp }
+      const framable = csp.replace("frame-ancestors 'none'", `frame-ancestors ${framedBy}`)
+      const headers = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': framable }
       return response.writeHead(200, headers).end(appPage({ issuer, apiUrl, mode }))
     }),
     { name: 'test app' },
@@ -240,6 +244,9 @@ export async function startE2ePages(): Promise<E2ePages> {
     appUrl: `${app.origin}/`,
     setMode(next) {
       mode = next
+    },
+    allowFraming(by) {
+      framedBy = by
     },
     setPrelude(script) {
       prelude = script

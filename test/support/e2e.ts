@@ -130,10 +130,11 @@ export async function fillForms(tab: Reachable, userName = 'alice', isAsked = tr
 
 export const addressOf = (tab: Reachable): Promise<string> => tab.run(() => location.href)
 
-export const statusOf = (tab: Reachable): Promise<string> => tab.run(() => window.app.client.session.status)
+export const statusOf = (tab: Pick<Tab, 'run'>): Promise<string> =>
+  tab.run(() => window.app.client.session.status)
 
 /** Waits for the session of the test app in this tab. */
-export const untilStatus = (tab: Reachable, status: 'signed-in' | 'signed-out'): Promise<void> =>
+export const untilStatus = (tab: Pick<Tab, 'run'>, status: 'signed-in' | 'signed-out'): Promise<void> =>
   until(`this tab is ${status}`, async () => (await statusOf(tab)) === status)
 
 /** Opens the test app and signs in by redirect, with access tokens that live for `seconds`. */

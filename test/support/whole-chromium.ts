@@ -43,6 +43,9 @@ function toTab(page: Page): WholeTab {
     run,
     goto,
     url: () => run(() => location.href),
+    framed() {
+      throw new Error('No test with this browser uses a frame.')
+    },
     // click with a script in the page, because puppeteer's own click fails when Chromium activates another page
     click: selector =>
       until(`"${selector}" is there to be clicked`, () =>

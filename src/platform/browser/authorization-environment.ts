@@ -1,12 +1,12 @@
 import type { AuthorizationEnvironment, WatchLeaving } from '../../core/ports.ts'
 import { deviceClock } from '../device.ts'
 import { sha256 } from '../digest.ts'
-import { relayChannel } from './page.ts'
+import { isEmbedded, relayChannel } from './page.ts'
 
 /** How long a navigation may take before `leave` reports that the page is still here. */
 const LEAVE_MS = 15_000
-/** How long a popup waits for its opener to confirm that it received the callback URL. */
-const RELAY_MS = 1000
+/** How long a popup waits for its opener to take the callback URL. An opener in the background looks once a second. */
+const RELAY_MS = 3000
 
 /** Listens only until `stop()`: some browsers keep a page with a `beforeunload` listener out of the back/forward cache. */
 const watchLeaving: WatchLeaving = () => {
@@ -25,6 +25,7 @@ const watchLeaving: WatchLeaving = () => {
 export const authorizationEnvironment = {
   hash: sha256,
   watchLeaving,
+  isEmbedded,
   leave: (url: string, gone?: () => void) =>
     new Promise<void>(resolve => {
       // a page that returns from the back/forward cache continues here

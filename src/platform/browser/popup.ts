@@ -1,7 +1,8 @@
+import { parseCallback } from '../../core/callback.ts'
 import type { UserAgent } from '../../core/ports.ts'
 import { CallbackError, ConfigurationError } from '../../errors.ts'
 import { deviceClock } from '../device.ts'
-import { browserPage, relayChannel } from './page.ts'
+import { browserPage, isEmbedded, relayChannel } from './page.ts'
 
 export interface PopupOptions {
   /** The width of the window in CSS pixels. Default 480. */
@@ -14,6 +15,22 @@ export interface PopupOptions {
 
 /** How often to check whether the window is still open. */
 const CHECK_MS = 500
+/** A window that looks closed in so many checks is. */
+const CHECKS = 3
+
+const CUT_OFF =
+  'The sign-in window was closed, or the provider cut it off from this frame (Cross-Origin-Opener-Policy): its answer cannot come here. Sign in at a page of the app that is in no frame.'
+
+/** The answer to our request, as soon as the window shows it: no channel leads from there into a frame of another site. */
+function answerIn(opened: Window, state: string): string | undefined {
+  try {
+    const { href } = opened.location
+    return parseCallback(href)?.state === state ? href : undefined
+  } catch {
+    return undefined // it shows a page of another origin
+  }
+}
+
 /**
  * Signs in with a popup window, while this page stays open. Call `signIn()` directly in a click handler, or the browser
  * blocks the window. The page at the redirect URI, which loads in the popup, only has to call `client.start()`.
@@ -34,9 +51,10 @@ export const popup = (options: PopupOptions = {}): UserAgent => ({
         'popup_blocked',
       )
     }
-    // the provider's page must not reach this page; the callback URL comes through a channel. The price: after a time-out,
-    // this page cannot close the window while it shows the provider's page
+    // the provider's page must not reach this page, nor the one around it; the callback URL comes through a channel. The price:
+    // after a time-out, this page cannot close the window while it shows the provider's page
     opened.opener = null
+    const isFramed = isEmbedded()
     return {
       redirectUri: new URL(redirectUri, page.location()).href,
       authorize: (url, state) =>
@@ -56,13 +74,22 @@ export const popup = (options: PopupOptions = {}): UserAgent => ({
             resolve(data.url)
           }
           const check = () => {
-            // Cross-Origin-Opener-Policy also makes a window look closed, but then that window has the focus
-            gone = opened.closed && document.hasFocus() ? gone + 1 : 0
-            if (gone < 3 && deviceClock.now() < giveUpAt) {
+            const answer = isFramed && answerIn(opened, state)
+            if (answer) {
+              settle()
+              opened.close()
+              return resolve(answer)
+            }
+            // Cross-Origin-Opener-Policy also makes a window look closed, but then that window has the focus, and the channel
+            // still brings its answer, unless this page is in a frame
+            const hasFocus = document.hasFocus()
+            gone = opened.closed && (isFramed || hasFocus) ? gone + 1 : 0
+            if (gone < CHECKS && deviceClock.now() < giveUpAt) {
               cancel = deviceClock.after(CHECK_MS, check)
               return
             }
             settle()
+            if (gone && !hasFocus) return reject(new CallbackError(CUT_OFF, 'popup_severed'))
             const why = gone ? 'The sign-in window was closed' : `No answer came within ${timeoutMs / 1000} s`
             reject(new CallbackError(`${why}.`, 'cancelled'))
           }

@@ -5,6 +5,8 @@ export interface EngineTab
   extends Pick<Tab, 'goto' | 'run' | 'click' | 'fill' | 'reload' | 'back' | 'close'> {
   /** Runs an action that opens a window, and resolves with that window. */
   opening(action: () => Promise<void>): Promise<EngineTab>
+  /** The page in the frame of this one. */
+  framed(): Pick<Tab, 'run' | 'click'>
   isClosed(): boolean | Promise<boolean>
 }
 

@@ -1,4 +1,4 @@
-import puppeteer, { type BrowserContext, type Page } from 'puppeteer-core'
+import puppeteer, { type BrowserContext, type Frame, type Page } from 'puppeteer-core'
 import type { Engine, EngineTab } from './engine.ts'
 
 /** Turns off everything that uses the network on its own. */
@@ -17,14 +17,20 @@ const quiet = {
 const asUsersHaveIt = { 'dom.disable_open_during_load': true }
 const PATIENCE_MS = 20_000
 
-const toTab = (page: Page): EngineTab => ({
-  goto: async url => void (await page.goto(url, { waitUntil: 'domcontentloaded' })),
+/** What pages and frames have in common. */
+const reachable = (page: Page, within: Page | Frame): ReturnType<EngineTab['framed']> => ({
   run: <R, A>(work: (argument: A) => R | Promise<R>, argument?: A) =>
-    page.evaluate(work as (argument: unknown) => R | Promise<R>, argument) as Promise<R>,
+    within.evaluate(work as (argument: unknown) => R | Promise<R>, argument) as Promise<R>,
   async click(selector) {
     await page.bringToFront() // Puppeteer waits until the element stops moving, which it sees only in a painted page
-    await page.locator(selector).click()
+    await within.locator(selector).click()
   },
+})
+
+const toTab = (page: Page): EngineTab => ({
+  ...reachable(page, page),
+  goto: async url => void (await page.goto(url, { waitUntil: 'domcontentloaded' })),
+  framed: () => reachable(page, page.frames()[1] as Frame),
   fill: (selector, text) => page.locator(selector).fill(text),
   reload: async () => void (await page.reload({ waitUntil: 'domcontentloaded' })),
   back: (steps = 1) => page.evaluate(by => void setTimeout(() => history.go(by)), -steps),

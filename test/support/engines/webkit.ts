@@ -55,8 +55,7 @@ function toProfile(driver: WebDriver): EngineProfile {
         return work()
       })
     const find = (selector: string) => driver.wait(until.elementLocated(By.css(selector)), PATIENCE_MS)
-    return {
-      goto: url => here(() => driver.get(url)),
+    const reachable = (here: <T>(work: () => Promise<T>) => Promise<T>): ReturnType<EngineTab['framed']> => ({
       run: <R, A>(work: (argument: A) => R | Promise<R>, argument?: A) =>
         here(async () => {
           const source = `const done = arguments[1]; new Promise(run => run((${work})(arguments[0])))
@@ -69,6 +68,16 @@ function toProfile(driver: WebDriver): EngineProfile {
           return answer.value
         }),
       click: selector => here(async () => (await find(selector)).click()),
+    })
+    const inFrame = <T>(work: () => Promise<T>) =>
+      here(async () => {
+        await driver.switchTo().frame(0)
+        return work()
+      })
+    return {
+      ...reachable(here),
+      goto: url => here(() => driver.get(url)),
+      framed: () => reachable(inFrame),
       fill: (selector, text) => here(async () => (await find(selector)).sendKeys(text)),
       reload: () => here(() => driver.navigate().refresh()),
       back: (steps = 1) => here(() => driver.executeScript(`setTimeout(() => history.go(${-steps}))`)),

@@ -50,6 +50,7 @@ async function begin(
         leewaySeconds: 60,
         strict: false,
         quirks: new Set<never>(),
+        plainHttp: new Set<never>(),
         warnings: [],
       },
       keyValue: place,
