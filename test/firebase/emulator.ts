@@ -6,19 +6,19 @@ import { join } from 'node:path'
 import { freePort } from '../support/free-port.ts'
 import { ensureFirebaseTools, firebaseTools } from './install.ts'
 
-/** Firebase's Auth emulator in a process of its own. */
+/** Firebase's Auth emulator in a separate process. */
 export interface FirebaseEmulator {
   readonly url: string
   readonly projectId: string
-  /** Calls the emulator as the project's owner, whom no client is. */
+  /** Calls the emulator as the project's owner, which no client can do. */
   asOwner(method: string, path: string, body?: object): Promise<void>
   close(): Promise<void>
 }
 
-/** Begins with `demo-`: then no credentials are asked for and nothing of Firebase is called. */
+/** Begins with `demo-`, so that no credentials are needed and no Firebase service is called. */
 const projectId = 'demo-latchkey'
 
-/** Installs the emulator where it is missing, and starts it on free ports. */
+/** Installs the emulator if it is missing, and starts it on free ports. */
 export async function startFirebaseEmulator(): Promise<FirebaseEmulator> {
   await ensureFirebaseTools()
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-firebase-'))

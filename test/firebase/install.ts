@@ -7,7 +7,7 @@ const from = fileURLToPath(new URL('.', import.meta.url))
 const folder = fileURLToPath(new URL('../../build/firebase', import.meta.url))
 export const firebaseTools = join(folder, 'node_modules/firebase-tools/lib/bin/firebase.js')
 
-/** Installs firebase-tools, 240 MB, if it is not there yet. @throws Error with one sentence where that cannot be done. */
+/** Installs firebase-tools (240 MB) if it is missing. @throws Error with one sentence if that fails. */
 export async function ensureFirebaseTools(): Promise<void> {
   const read = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8') : '')
   const [wanted, done] = [join(from, 'package-lock.json'), join(folder, 'installed.json')]

@@ -143,7 +143,7 @@ const isSignIn = async ({ client, settled, session }: ReturnType<typeof stage>) 
 
 export const clients: readonly Target[] = [
   {
-    name: 'after a hostile answer to a refresh the session is as before, or rotated, and is of use',
+    name: 'after a hostile response to a refresh the session is unchanged or rotated, and usable',
     oneOf: 50,
     property: () =>
       fc.asyncProperty(faulty, ([body, status]) =>
@@ -164,7 +164,7 @@ export const clients: readonly Target[] = [
       ),
   },
   {
-    name: 'a hostile token answer signs nobody in by half',
+    name: 'a hostile token response never causes a partial sign-in',
     oneOf: 50,
     property: () =>
       fc.asyncProperty(faulty, ([body, status]) =>
@@ -175,7 +175,7 @@ export const clients: readonly Target[] = [
       ),
   },
   {
-    name: 'hostile metadata is refused or used',
+    name: 'hostile metadata is rejected or used',
     oneOf: 50,
     property: () =>
       fc.asyncProperty(hostileBytes(metadata), body =>
@@ -186,7 +186,7 @@ export const clients: readonly Target[] = [
       ),
   },
   {
-    name: 'hostile keys verify nothing',
+    name: 'hostile keys verify no signature',
     oneOf: 50,
     property: () =>
       fc.asyncProperty(
@@ -204,7 +204,7 @@ export const clients: readonly Target[] = [
       ),
   },
   {
-    name: 'an ID Token with odd claims signs nobody in by half',
+    name: 'an ID Token with odd claims never causes a partial sign-in',
     oneOf: 50,
     property: () =>
       fc.asyncProperty(
@@ -231,7 +231,7 @@ export const clients: readonly Target[] = [
       ),
   },
   {
-    name: 'a hostile callback and a damaged transaction sign nobody in by half',
+    name: 'a hostile callback and a damaged transaction never cause a partial sign-in',
     oneOf: 50,
     property: () =>
       fc.asyncProperty(
@@ -303,7 +303,7 @@ export const clients: readonly Target[] = [
       ),
   },
   {
-    name: 'noise on the channel tells nobody anything, and the session stays',
+    name: 'noise on the channel is ignored, and the session stays',
     oneOf: 50,
     property: () =>
       fc.asyncProperty(odd, odd, async (noise, type) => {

@@ -54,11 +54,12 @@ const tryUrl = (text: string) => (URL.canParse(text) ? new URL(text) : new URL(p
 /** Every function that reads foreign text. */
 const readers: Readonly<Record<string, (parsers: Parsers, text: string) => unknown>> = {
   parseJson: ({ parseJson }, text) => parseJson(text),
-  'a token answer': ({ readTokenAnswer }, text) => readTokenAnswer(json(text), acceptDeviation),
-  'a refused token answer': ({ readTokenAnswer }, text) => readTokenAnswer(json(text, 401), acceptDeviation),
+  'a token response': ({ readTokenAnswer }, text) => readTokenAnswer(json(text), acceptDeviation),
+  'a rejected token response': ({ readTokenAnswer }, text) =>
+    readTokenAnswer(json(text, 401), acceptDeviation),
   'metadata or keys': ({ readMembers }, text) => readMembers(json(text), acceptDeviation),
   'a content type': ({ readMembers }, text) => readMembers(json('{}', 200, latin(text)), acceptDeviation),
-  'a refresh token beside doubt': ({ readRefreshToken }, text) =>
+  'an ambiguous refresh token': ({ readRefreshToken }, text) =>
     readRefreshToken(`{"refresh_token":"r","a":1,"a":${JSON.stringify(text)}}`),
   'a refresh token': ({ readRefreshToken }, text) => readRefreshToken(text),
   'a challenge': ({ judgeAnswer }, text) => judgeAnswer(401, text),
@@ -72,7 +73,7 @@ const readers: Readonly<Record<string, (parsers: Parsers, text: string) => unkno
     URL.canParse(`${page}?${text}`) && cleanSignedOut(`${page}?state=lk-out.a&${text}`),
   'Retry-After': ({ retryAfterMs }, text) =>
     retryAfterMs(new Response(null, { headers: { 'retry-after': latin(text), date: latin(text) } }), 0),
-  'text to be shown': ({ tidy }, text) => tidy(text, ['secret']),
+  'displayed text': ({ tidy }, text) => tidy(text, ['secret']),
   'a scope': ({ unasked }, text) => unasked(text, text.replaceAll('a', 'b')),
   'a JWT': ({ peek }, text) => [peek(text, 1), peek(`a.${btoa(latin(text))}.a`, 1)],
   returnTo: ({ parseReturnTo }, text) => parseReturnTo(`/${text}`, page),

@@ -96,7 +96,7 @@ const challenges = header(
 
 export const parsers: readonly Target[] = [
   {
-    name: 'a JSON answer is read in one way, or refused',
+    name: 'a JSON response has one interpretation, or is rejected',
     oneOf: 1,
     property: () =>
       fc.asyncProperty(mutatedJson(tokenAnswer), async text => {
@@ -113,7 +113,7 @@ export const parsers: readonly Target[] = [
       }),
   },
   {
-    name: 'an answer has members that are its own, or none',
+    name: 'a response has only own members, or none',
     oneOf: 1,
     property: () =>
       fc.asyncProperty(answers, bends, async (answer, acceptDeviation) => {
@@ -124,7 +124,7 @@ export const parsers: readonly Target[] = [
       }),
   },
   {
-    name: 'a token answer is given on only with an access token that a header carries',
+    name: 'a token response is accepted only with an access token that a header can carry',
     oneOf: 1,
     property: () =>
       fc.asyncProperty(
@@ -145,7 +145,7 @@ export const parsers: readonly Target[] = [
       ),
   },
   {
-    name: 'the refresh token of an answer that may not be used is the one in it, or none',
+    name: 'the refresh token of a rejected response is the one in it, or none',
     oneOf: 1,
     property: () =>
       fc.asyncProperty(mutatedJson(tokenAnswer), async text => {
@@ -157,7 +157,7 @@ export const parsers: readonly Target[] = [
       }),
   },
   {
-    name: 'a challenge is read',
+    name: 'any challenge is parsed',
     oneOf: 1,
     property: () =>
       fc.asyncProperty(challenges, fc.constantFrom(200, 401, 403), async (text, status) => {
@@ -168,7 +168,7 @@ export const parsers: readonly Target[] = [
       }),
   },
   {
-    name: 'a callback URL is read, or is nobody’s business',
+    name: 'a callback URL is parsed, or belongs to another client',
     oneOf: 1,
     property: () =>
       fc.asyncProperty(
@@ -185,7 +185,7 @@ export const parsers: readonly Target[] = [
       ),
   },
   {
-    name: 'what a callback says is told short, printable and without markup',
+    name: 'the text from a callback is shortened, printable and without markup',
     oneOf: 1,
     property: () =>
       fc.asyncProperty(header('access_denied'), header('<b>no</b>'), async (error, description) => {
@@ -204,7 +204,7 @@ export const parsers: readonly Target[] = [
       }),
   },
   {
-    name: 'a stored record is whole, or is none',
+    name: 'a stored record is complete or ignored',
     oneOf: 1,
     property: () =>
       fc.asyncProperty(stored(record), async value => {
@@ -221,7 +221,7 @@ export const parsers: readonly Target[] = [
       }),
   },
   {
-    name: 'a stored transaction is found, or is none',
+    name: 'a stored transaction is found or ignored',
     oneOf: 1,
     property: () =>
       fc.asyncProperty(stored(transaction), async value => {
@@ -237,7 +237,7 @@ export const parsers: readonly Target[] = [
       }),
   },
   {
-    name: 'Retry-After is a wait of an hour at most, or none',
+    name: 'Retry-After causes a wait of at most an hour, or none',
     oneOf: 1,
     property: () =>
       fc.asyncProperty(
@@ -257,7 +257,7 @@ export const parsers: readonly Target[] = [
       ),
   },
   {
-    name: 'a JWT is peeked into',
+    name: 'any JWT can be inspected',
     oneOf: 1,
     property: () =>
       fc.asyncProperty(header(tokenAnswer.id_token), mutatedJson({ sub: 'alice' }), async (jwt, claims) => {

@@ -71,22 +71,22 @@ async function assertRefused(authorization: string, presented?: string): Promise
 
 export const resourceServer: readonly Target[] = [
   {
-    name: 'an access token that nobody signed is refused by protect()',
+    name: 'protect() rejects an unsigned access token',
     oneOf: 4,
     property: () => fc.asyncProperty(forged, token => assertRefused(`Bearer ${token}`)),
   },
   {
-    name: 'an access token that was changed is refused by protect()',
+    name: 'protect() rejects a modified access token',
     oneOf: 4,
     property: () => fc.asyncProperty(mutated(good), token => assertRefused(`Bearer ${token}`)),
   },
   {
-    name: 'an Authorization header of any text is refused by protect()',
+    name: 'protect() rejects an Authorization header with any text',
     oneOf: 4,
     property: () => fc.asyncProperty(fc.oneof(headerText, fc.string()), text => assertRefused(text)),
   },
   {
-    name: 'a DPoP proof that nobody signed, or that was changed, is refused by protect()',
+    name: 'protect() rejects an unsigned or modified DPoP proof',
     oneOf: 4,
     property: () =>
       fc.asyncProperty(
@@ -95,7 +95,7 @@ export const resourceServer: readonly Target[] = [
       ),
   },
   {
-    name: 'introspection that answers anything makes no token valid that it does not say is active and for this API',
+    name: 'introspection makes a token valid only if it is active and for this API',
     oneOf: 4,
     property: () =>
       fc.asyncProperty(fc.oneof(answers, fc.jsonValue()), async answer => {

@@ -145,16 +145,16 @@ describe('the owner of a file lock', PATIENTLY, () => {
 
 describe('a lock file that latchkey would not create', PATIENTLY, () => {
   const put: [string, (path: string) => void | Promise<void>][] = [
-    ['holds "null"', path => writeFileSync(path, 'null')],
-    ['holds a number', path => writeFileSync(path, '42')],
-    ['holds an owner without a number', path => writeFileSync(path, '{"pid":"all"}')],
-    ['names a group of processes as its owner', path => writeFileSync(path, '{"pid":-1}')],
-    ['holds garbage', path => writeFileSync(path, '\u0000\uffff{{{')],
-    ['holds ten megabytes', path => writeFileSync(path, '['.repeat(10_000_000))],
+    ['contains "null"', path => writeFileSync(path, 'null')],
+    ['contains a number', path => writeFileSync(path, '42')],
+    ['contains an owner without a PID', path => writeFileSync(path, '{"pid":"all"}')],
+    ['names a process group as its owner', path => writeFileSync(path, '{"pid":-1}')],
+    ['contains garbage', path => writeFileSync(path, '\u0000\uffff{{{')],
+    ['contains ten megabytes', path => writeFileSync(path, '['.repeat(10_000_000))],
     ['is empty', path => writeFileSync(path, '')],
     ['is a folder', path => mkdirSync(path)],
     [
-      'is a folder with something in it',
+      'is a folder that is not empty',
       path => {
         mkdirSync(path)
         writeFileSync(join(path, 'kept'), '')

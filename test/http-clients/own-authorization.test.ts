@@ -17,7 +17,7 @@ beforeEach(async () => {
 /** The warnings of docs/http-clients.md: each library with the option that makes it send its own Authorization header. */
 const unprepared = [
   {
-    name: 'supabase-js with nothing but a fetch',
+    name: 'supabase-js with only a fetch',
     sends: 'Bearer the-anon-key',
     call: async (url: string, { fetch }: Client) =>
       createSupabaseClient(url, 'the-anon-key', { global: { fetch }, accessToken: async () => null })
@@ -31,7 +31,7 @@ const unprepared = [
       new Octokit({ baseUrl, auth: 'a-personal-token', request: { fetch } }).request('GET /repos/a/b'),
   },
   {
-    name: 'the OpenAI SDK with an `apiKey` that is not taken back',
+    name: 'the OpenAI SDK with an `apiKey` that is not removed',
     sends: 'Bearer unused',
     call: (baseURL: string, { fetch }: Client) =>
       new OpenAI({ baseURL: `${baseURL}/v1`, apiKey: 'unused', fetch, logLevel: 'off' }).models.retrieve('7'),

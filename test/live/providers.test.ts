@@ -24,7 +24,7 @@ describe.skipIf(!googleId || !googleSecret)(
         allowedOrigins: ['https://openidconnect.googleapis.com'],
       })
 
-    test('a session is begun or restored, the API answers, and another process restores it', async () => {
+    test('a session starts or is restored, the API responds, and another process restores it', async () => {
       const first = client()
       await first.start()
       if (first.session.status === 'signed-out') await first.signIn()
@@ -46,7 +46,7 @@ describe.skipIf(!googleId || !googleSecret)(
 describe.skipIf(!spotifyId)(
   `Spotify (${spotifyId ? 'live' : missing('LATCHKEY_LIVE_SPOTIFY_CLIENT_ID')})`,
   () => {
-    test('a session is restored or begun, the API answers, and its errors are read', async () => {
+    test('a session is restored or starts, the API responds, and its errors are read', async () => {
       const client = createClient({
         ...spotify({ clientId: spotifyId ?? '', scope: 'user-read-email' }),
         redirectUri: 'http://127.0.0.1/callback',

@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 
 const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
-/** `npm run test:live`: against real services, which no other run asks anything. */
+/** `npm run test:live` runs against real services, which no other run contacts. */
 export default defineConfig({
   root: fromRoot('.'),
   resolve: {
@@ -14,7 +14,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/live/*.test.ts'],
-    // the first run waits for a person who signs in
+    // the first run waits for a person to sign in
     testTimeout: 400_000,
     fileParallelism: false,
   },

@@ -3,7 +3,7 @@ const [, , broken] = process.argv
 const refuse = () => {
   throw new DOMException('The operation is insecure.', 'SecurityError')
 }
-// Node 25 and later have one of their own, which works only with a file that is named on the command line
+// Node 25 and later have their own, which works only with a file that is named on the command line
 const shapes = {
   'a getter that throws': { get: refuse },
   'an object without methods': { value: {} },
@@ -39,4 +39,4 @@ console.log(
     globals: ['window', 'document'].filter(name => name in globalThis),
   }),
 )
-// nothing is closed and nobody exits: no timer, channel or listener may keep the process up
+// nothing is closed and the script does not exit: no timer, channel or listener may keep the process running

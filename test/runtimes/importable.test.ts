@@ -12,7 +12,7 @@ const own = { name: 'this Node', program: process.execPath, args: [] }
 const runtimes = [own, ...inject('runtimes')].map(runtime => [runtime.name, runtime] as const)
 
 test.for(runtimes)(
-  "the browser's entry can be imported, set up and started on %s, whatever its localStorage and sessionStorage are",
+  'the browser entry can be imported, set up and started on %s, whatever its localStorage and sessionStorage are',
   async ([, { program: runtime, args }]) => {
     for (const broken of [undefined, 'a getter that throws', 'an object without methods', 'null']) {
       const { code, timedOut, output } = await runCommand(
@@ -26,7 +26,7 @@ test.for(runtimes)(
         code: 0,
         timedOut: false,
         outcomes: {
-          // nobody is signed in, and there is no page to leave
+          // the client is signed out, and there is no page to leave
           default: ['signed-out', 'ERR_CONFIGURATION'],
           indexedDb: ['signed-out', 'ERR_CONFIGURATION'],
           memory: ['signed-out', 'ERR_CONFIGURATION'],

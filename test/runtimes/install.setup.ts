@@ -2,11 +2,11 @@ import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { ensureRuntimes, folder, nodeFolder } from './install.ts'
 
-/** A JavaScript runtime beside the one that runs the tests. */
+/** Another JavaScript runtime than the one that runs the tests. */
 export interface Runtime {
   readonly name: string
   readonly program: string
-  /** What stands before the script. */
+  /** The arguments before the script. */
   readonly args: readonly string[]
 }
 

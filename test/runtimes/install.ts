@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { installOnce } from '../support/install.ts'
 
-// They are npm packages, but too large for everyone's node_modules: installed by the first run that needs them.
+// They are npm packages, but too large for every node_modules: the first run that needs them installs them.
 const packages = {
   'node-22': 'npm:node@22.23.3',
   'node-24': 'npm:node@24.21.0',
@@ -12,9 +12,9 @@ const packages = {
 }
 export const folder = fileURLToPath(new URL('../../build/runtimes', import.meta.url))
 
-/** The folder of a Node of another version. */
+/** The folder of another Node version. */
 export const nodeFolder = (name: keyof typeof packages) => join(folder, 'node_modules', name, 'bin')
 
-/** Installs what is missing, which takes a minute. @throws Error with one sentence where that cannot be done. */
+/** Installs missing runtimes, which takes a minute. @throws Error with one sentence if that fails. */
 export const ensureRuntimes = (): Promise<void> =>
   installOnce(folder, { manifest: JSON.stringify({ private: true, dependencies: packages }) })

@@ -58,7 +58,7 @@ async function signedInFile(): Promise<string> {
 }
 
 test.for(inject('runtimes').map(runtime => [runtime.name, runtime] as const))(
-  'on %s a stored session is renewed and used, no redirect takes the token along, and the process ends by itself',
+  'on %s a stored session is refreshed and used, no redirect carries the token, and the process ends',
   async ([, { program: runtime, args }]) => {
     arrived.redirector.length = arrived.foreign.length = 0
     const path = await signedInFile()

@@ -20,7 +20,7 @@ for (const status of [301, 302, 303, 307, 308]) {
 const request = new Request(apiUrl, { headers: { 'x-mine': 'yes' } })
 const byRequest = await client.fetch(request)
 
-// the browser's entry can be imported and set up anywhere
+// the browser entry can be imported and set up anywhere
 const other = createBrowserClient({
   ...options,
   allowedOrigins,
@@ -40,4 +40,4 @@ console.log(
     refreshes: client.explain().events.filter(({ type }) => type === 'token-request').length,
   }),
 )
-// nothing is closed and nobody exits: no timer, channel or listener may keep the process up
+// nothing is closed and the script does not exit: no timer, channel or listener may keep the process running

@@ -12,17 +12,17 @@ const deep = rewritten(text => text.replace('{', `{"more":${'['.repeat(100_000)}
 const unfit: [string, string, Fault][] = [
   ['has no access token', 'TR07', altered({ access_token: undefined })],
   ['has an empty access token', 'TR07', altered({ access_token: '' })],
-  ['has a number for an access token', 'TR07', altered({ access_token: 7 })],
-  ['has null for an access token', 'TR07', altered({ access_token: null })],
+  ['has a number as its access token', 'TR07', altered({ access_token: 7 })],
+  ['has null as its access token', 'TR07', altered({ access_token: null })],
   ['has no token_type', 'TR08', altered({ token_type: undefined })],
   ['has the token_type mac', 'TR08', altered({ token_type: 'mac' })],
   ['has the token_type N_A', 'TR08', altered({ token_type: 'N_A' })],
-  ['has an error beside its tokens', 'TR28', altered({ error: 'invalid_grant' })],
-  ['is JSON that says it is a page', 'TR30', rewritten(text => text, { type: 'text/html' })],
-  ['does not say what it is', 'TR30', rewritten(text => text, { type: null })],
+  ['has an error and tokens', 'TR28', altered({ error: 'invalid_grant' })],
+  ['is JSON labelled as HTML', 'TR30', rewritten(text => text, { type: 'text/html' })],
+  ['has no content type', 'TR30', rewritten(text => text, { type: null })],
   ['has two access tokens', 'MX03', twice],
   ['is nested 100,000 levels deep', 'MX07', deep],
-  ['has an access token of a megabyte, or so', 'MX08', altered({ access_token: 'x'.repeat(200_000) })],
+  ['has an access token of about a megabyte', 'MX08', altered({ access_token: 'x'.repeat(200_000) })],
 ]
 
 describe('a token response that', () => {

@@ -35,8 +35,8 @@ const echo = (sent: () => string, code: number): Fault => ({
 
 const failures: [string, (here: World) => Fault][] = [
   ['a broken connection', () => reset],
-  ['a lost answer', () => resetAfterWork],
-  ['a truncated answer', () => truncated],
+  ['a lost response', () => resetAfterWork],
+  ['a truncated response', () => truncated],
   ['503', () => status(503)],
   ['429', () => status(429, { 'retry-after': '60' })],
   ['a captive portal', () => captivePortal],
@@ -48,18 +48,18 @@ const failures: [string, (here: World) => Fault][] = [
     () => oauthError('invalid_client', 401, { 'www-authenticate': 'Basic' }),
   ],
   [
-    'an error that repeats what was sent [MX11]',
+    'an error that repeats the request [MX11]',
     ({ as }) => echo(() => as.tokenRequests.at(-1)?.sent ?? '', 400),
   ],
   [
-    'an error that is what was sent',
+    'an error that is the request itself',
     ({ as }) => ({
       afterWork: false,
       answer: () => Response.json({ error: as.tokenRequests.at(-1)?.sent }, { status: 400 }),
     }),
   ],
   [
-    'a page that repeats what was sent',
+    'a page that repeats the request',
     ({ as }) => ({
       afterWork: false,
       answer: () =>

@@ -17,10 +17,10 @@ const utf16 = (text: string, isBig = false) => {
 
 const encodings: [string, string, (text: string) => Uint8Array<ArrayBuffer>][] = [
   ['UTF-16', 'application/json; charset=utf-16', utf16],
-  ['UTF-16 the other way round', 'application/json', text => utf16(text, true)],
-  ['UTF-7 by its name', 'application/json; charset=utf-7', latin1],
+  ['UTF-16 in the other byte order', 'application/json', text => utf16(text, true)],
+  ['UTF-7 by its label', 'application/json; charset=utf-7', latin1],
   ['Latin-1', 'application/json; charset=iso-8859-1', text => latin1(text.replace('{', '{"from":"Zürich",'))],
-  ['bytes that are no text', 'application/json', () => Uint8Array.of(0xff, 0xc0, 0x80, 0xed, 0xa0, 0x80)],
+  ['bytes that are not text', 'application/json', () => Uint8Array.of(0xff, 0xc0, 0x80, 0xed, 0xa0, 0x80)],
   ['half a character', 'application/json', text => latin1(text.replace('{', '{"from":"\u00c3",'))],
   ['half a surrogate', 'application/json', text => latin1(text.replace('{', '{"from":"\\ud800",'))],
 ]

@@ -30,7 +30,7 @@ const uploads: Record<string, (url: string) => Parameters<typeof fetch>> = {
   'a Request with a Blob of 5 MB': url => [
     new Request(url, { method: 'PUT', body: new Blob([bytesFrom(2, 5 * MB)], { type: 'video/mp4' }) }),
   ],
-  'a long text': url => [url, { method: 'POST', body: 'grüß '.repeat(100_000) }],
+  'a long string': url => [url, { method: 'POST', body: 'grüß '.repeat(100_000) }],
   'bytes in the middle of a buffer': url => [
     url,
     { method: 'POST', body: bytesFrom(3, 5 * MB).subarray(1000, 4 * MB) },

@@ -168,7 +168,7 @@ const ME = '{"who":"alice"}'
 
 /** Servers that any app may meet, in Node and in a browser. */
 export const servers: readonly Expectation[] = [
-  { name: 'a server as the specifications say', deviation: {}, shows: ME },
+  { name: 'a server that follows the specifications', deviation: {}, shows: ME },
   {
     name: 'metadata that redirects to the same address with a slash',
     deviation: {
@@ -182,17 +182,17 @@ export const servers: readonly Expectation[] = [
     shows: ME,
   },
   {
-    name: 'metadata of RFC 8414 only',
+    name: 'metadata only at the RFC 8414 address',
     deviation: { answer: metadataAt(OAUTH, { status: 404 }) },
     shows: ME,
   },
   {
-    name: 'metadata of RFC 8414 only, and a firewall in front of the rest',
+    name: 'metadata only at the RFC 8414 address, and a firewall in front of the rest',
     deviation: { answer: metadataAt(OAUTH, page) },
     shows: ME,
   },
   {
-    name: 'metadata of RFC 8414 only, and an app that answers everything else',
+    name: 'metadata only at the RFC 8414 address, and an app at all other paths',
     deviation: { answer: metadataAt(OAUTH, { body: '<!doctype html><h1>Welcome</h1>' }) },
     shows: ME,
   },
@@ -210,7 +210,7 @@ export const servers: readonly Expectation[] = [
     shows: /The sign-in was refused: invalid_scope\. Correct "scope"/,
   },
   {
-    name: 'a refusal that says why',
+    name: 'a refusal with a description',
     deviation: {
       callback(callback) {
         callback.searchParams.delete('code')
@@ -222,12 +222,12 @@ export const servers: readonly Expectation[] = [
     shows: /unauthorized_client \(AADSTS700016: no such app\)\. Allow this client/,
   },
   {
-    name: 'an empty 400 for the code',
+    name: 'an empty 400 response to the code',
     deviation: { answer: at('/token', { status: 400 }) },
     shows: /The token request was refused: refused/,
   },
   {
-    name: 'HTML with 403 for the code',
+    name: 'a 403 response with HTML to the code',
     deviation: { answer: at('/token', page) },
     shows: /The token request was not answered by the authorization server \(status 403\)/,
   },
@@ -237,7 +237,7 @@ export const servers: readonly Expectation[] = [
     shows: /The token request was refused: refused \(no such client\)/,
   },
   {
-    name: 'a 200 with an error in it',
+    name: 'a 200 response with an error',
     deviation: { answer: at('/token', { body: { error: 'invalid_grant' } }) },
     shows: /The token request was refused: invalid_grant\. What was sent was used before/,
   },

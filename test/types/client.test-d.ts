@@ -1,4 +1,4 @@
-// Checked by `npm run types`: a line that should not compile and does makes tsc report an unused @ts-expect-error.
+// Checked by `npm run types`: if a line compiles that should not, tsc reports an unused @ts-expect-error.
 import {
   type Client,
   type ClientEvent,
@@ -23,7 +23,7 @@ declare const server: ServerMetadata
 declare const client: Client
 const needed = { clientId: 'app', redirectUri: '/callback', allowedOrigins: ['https://api.example.com'] }
 
-// Where the metadata comes from is one of two.
+// The metadata comes from one of two options.
 createClient({ ...needed, issuer: 'https://id.example.com' })
 createClient({ ...needed, server })
 // @ts-expect-error: neither of them
@@ -44,7 +44,7 @@ createClient({ ...needed, issuer: 'https://id.example.com', allowedOrigins: 'htt
 createClient({ ...needed, issuer: 'https://id.example.com', cacheLocation: 'memory' })
 createNodeClient({ issuer: 'https://id.example.com', clientId: 'cli', allowedOrigins: [] })
 
-// Options may be read-only, and built beforehand.
+// Options may be read-only and built beforehand.
 const options = {
   ...needed,
   issuer: 'https://id.example.com',
@@ -52,7 +52,7 @@ const options = {
 } as const satisfies ClientOptions
 createClient(options)
 
-// The client's fetch is fetch, for whoever takes one.
+// The client's fetch can be used wherever fetch is expected.
 holds<Equal<Client['fetch'], typeof globalThis.fetch>>()
 createKy(client, { prefix: 'https://api.example.com' })
 createKy({ fetch: client.fetch })
@@ -78,7 +78,7 @@ export function signOutByHand(session: Session): void {
 // @ts-expect-error: read-only
 client.session = { status: 'signed-out' }
 
-// The standard claims have their types, as a page shows them [F4.9]. Others are unknown.
+// The standard claims have types, as a page shows them [F4.9]. Others are unknown.
 export function greeting(session: Session): string | undefined {
   if (session.status !== 'signed-in') return undefined
   if (!session.claims) return undefined
@@ -91,7 +91,7 @@ export function greeting(session: Session): string | undefined {
 }
 export const emailOf = async (): Promise<string | undefined> => (await userInfo(client)).email
 
-// Anyone can implement a client, for example for the tests of an app [F4.6].
+// An app can implement a client itself, for example for its tests [F4.6].
 export class FakeClient implements Client {
   readonly session: Session = { status: 'signed-out' }
   readonly events = { subscribe: () => () => {} }
@@ -107,7 +107,7 @@ export class FakeClient implements Client {
   dispose() {}
 }
 
-// Listening gives back what ends it.
+// Subscribing returns a function that unsubscribes.
 holds<Equal<ReturnType<Client['subscribe']>, () => void>>()
 client.events.subscribe((event: ClientEvent) => {
   if (event.type === 'token-response') event.rotated satisfies boolean
@@ -115,7 +115,7 @@ client.events.subscribe((event: ClientEvent) => {
   event.accessToken
 })
 
-// A callback that is not ours has no session.
+// A callback for another client has no session.
 const result = await client.handleCallback('https://app.example.com/callback')
 // @ts-expect-error: only where it was handled
 result.session

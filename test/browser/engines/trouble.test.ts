@@ -5,7 +5,7 @@ import type { TokenFault } from '../../support/server.ts'
 
 inEveryEngine(e2e => {
   const faults: [what: string, fault: TokenFault][] = [
-    ['answers with 503', 'unavailable'],
+    ['responds with 503', 'unavailable'],
     ['breaks the connection', 'reset'],
   ]
 

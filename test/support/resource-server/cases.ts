@@ -100,8 +100,8 @@ const tampered = (token: string, part: 0 | 1 | 2, text: string) =>
 const asJson = (part = '') => JSON.parse(Buffer.from(part, 'base64url').toString())
 
 const tokens: readonly Case[] = [
-  claims('a good token', 'valid', () => ({})),
-  claims('a list of audiences with ours among them', 'valid', () => ({
+  claims('a valid token', 'valid', () => ({})),
+  claims('a list of audiences that includes ours', 'valid', () => ({
     aud: ['https://other.example.com', API],
   })),
   header('typ application/at+jwt', 'valid', { typ: 'application/at+jwt' }),
@@ -114,9 +114,9 @@ const tokens: readonly Case[] = [
     }),
   ),
   {
-    name: 'no kid, where several keys fit',
+    name: 'no kid, and several keys fit',
     expected: 'valid',
-    elsewhere: { verdict: 'refused', why: 'it wants a kid where several keys fit' },
+    elsewhere: { verdict: 'refused', why: 'it requires a kid if several keys fit' },
     make: ({ issuer }) => {
       issuer.published.push(keys.other)
       return bearer(issuer.accessToken({}, { kid: undefined }))
@@ -129,9 +129,9 @@ const tokens: readonly Case[] = [
     ({ now }) => ({ exp: now() - 20 }),
     NOT_ASKED('its tolerance is 30 seconds'),
   ),
-  claims('no scope at all, where none is asked for', 'valid', () => ({ scope: undefined })),
+  claims('no scope, and none is required', 'valid', () => ({ scope: undefined })),
   claims('an expiry a minute ago', 'expired', ({ now }) => ({ exp: now() - 60 })),
-  claims('an expiry that is a text', 'bad_claims', ({ now }) => ({ exp: String(now() + 300) })),
+  claims('an expiry that is a string', 'bad_claims', ({ now }) => ({ exp: String(now() + 300) })),
   claims('no expiry', 'bad_claims', () => ({ exp: undefined })),
   claims('nbf in an hour', 'not_yet_valid', ({ now }) => ({ nbf: now() + 3600 })),
   claims(
@@ -142,7 +142,7 @@ const tokens: readonly Case[] = [
   ),
   claims('no iat', 'bad_claims', () => ({ iat: undefined })),
   claims('no sub', 'bad_claims', () => ({ sub: undefined })),
-  claims('an empty sub', 'bad_claims', () => ({ sub: '' }), NOT_ASKED('it checks the type only')),
+  claims('an empty sub', 'bad_claims', () => ({ sub: '' }), NOT_ASKED('it only checks the type')),
   claims('no client_id', 'bad_claims', () => ({ client_id: undefined })),
   claims('no jti', 'bad_claims', () => ({ jti: undefined })),
   claims('a jti that is a number', 'bad_claims', () => ({ jti: 7 })),
@@ -154,10 +154,10 @@ const tokens: readonly Case[] = [
     'a list of audiences with an object in it',
     'wrong_audience',
     () => ({ aud: [API, {}] }),
-    NOT_ASKED('one that fits is enough'),
+    NOT_ASKED('one match is enough'),
   ),
   claims('another issuer', 'unknown_issuer', () => ({ iss: 'https://evil.example.com' })),
-  claims('our issuer with a slash more', 'unknown_issuer', () => ({ iss: `${ISSUER}/` })),
+  claims('our issuer with an extra slash', 'unknown_issuer', () => ({ iss: `${ISSUER}/` })),
   claims('no issuer', 'unknown_issuer', () => ({ iss: undefined })),
   header('typ JWT', 'wrong_type', { typ: 'JWT' }),
   header('no typ', 'wrong_type', { typ: undefined }),
@@ -172,7 +172,7 @@ const tokens: readonly Case[] = [
     make: ({ issuer }) => bearer(jwt({ typ: 'at+jwt', alg: 'none' }, issuer.claims(), undefined)),
   },
   {
-    name: 'alg none with the signature of a good token',
+    name: 'alg none with the signature of a valid token',
     expected: 'wrong_algorithm',
     make: ({ issuer }) =>
       bearer(tampered(issuer.accessToken(), 0, base64url('{"typ":"at+jwt","alg":"none"}'))),
@@ -186,7 +186,7 @@ const tokens: readonly Case[] = [
       ),
   },
   {
-    name: 'a key of its own in the header (jwk)',
+    name: 'a key in the header (jwk)',
     expected: 'bad_signature',
     make: ({ issuer }) => bearer(issuer.accessToken({}, { jwk: keys.other.jwk, kid: 'key-1' }, keys.other)),
   },
@@ -220,9 +220,9 @@ const tokens: readonly Case[] = [
     },
   },
   {
-    name: 'a signature that is spelt in another way',
+    name: 'a signature in a non-canonical encoding',
     expected: 'not_a_token',
-    elsewhere: NOT_ASKED('its decoder passes over unused bits'),
+    elsewhere: NOT_ASKED('its decoder ignores unused bits'),
     make: ({ issuer }) => {
       const token = issuer.accessToken()
       // in base64url, 64 bytes leave four bits of the last character unused
@@ -236,9 +236,9 @@ const tokens: readonly Case[] = [
     make: ({ issuer }) => bearer(issuer.accessToken().slice(0, -6)),
   },
   {
-    name: 'a claim that stands there twice',
+    name: 'a repeated claim',
     expected: 'not_a_token',
-    elsewhere: NOT_ASKED('JSON.parse takes the second'),
+    elsewhere: NOT_ASKED('JSON.parse uses the second'),
     make: ({ issuer }) => {
       const text = JSON.stringify(issuer.claims()).replace('{', '{"sub":"mallory",')
       const content = `${base64url(JSON.stringify({ typ: 'at+jwt', alg: 'ES256', kid: 'key-1' }))}.${base64url(text)}`
@@ -291,7 +291,7 @@ const requests: readonly Case[] = [
   {
     name: 'a token in the header and one in the URL',
     expected: 'malformed_request',
-    elsewhere: NOT_ASKED('it does not look at the URL'),
+    elsewhere: NOT_ASKED('it does not check the URL'),
     make: ({ issuer }) => bearer(issuer.accessToken(), '/notes?access_token=x'),
   },
   {
@@ -300,7 +300,7 @@ const requests: readonly Case[] = [
     make: ({ issuer }) => ({ request: requestWith({}, `/notes?access_token=${issuer.accessToken()}`) }),
   },
   {
-    name: 'the scheme in small letters',
+    name: 'the scheme in lower case',
     expected: 'valid',
     make: ({ issuer }) => ({ request: requestWith({ authorization: `bearer ${issuer.accessToken()}` }) }),
   },
@@ -318,20 +318,20 @@ const bindings: readonly Case[] = [
   proofs('a proof for another token', 'proof_invalid', () => [{ ath: sha256('another') }]),
   proofs('a proof without ath', 'proof_invalid', () => [{ ath: undefined }]),
   proofs(
-    'a proof of two minutes ago',
+    'a proof from two minutes ago',
     'proof_invalid',
     ({ issuer }) => [{ iat: issuer.now() - 120 }],
-    NOT_ASKED('it takes five minutes'),
+    NOT_ASKED('it accepts five minutes'),
   ),
-  proofs('a proof of ten minutes ago', 'proof_invalid', ({ issuer }) => [{ iat: issuer.now() - 600 }]),
-  proofs('a proof of the future', 'proof_invalid', ({ issuer }) => [{ iat: issuer.now() + 600 }]),
-  proofs('a proof whose iat is a text', 'proof_invalid', ({ issuer }) => [{ iat: String(issuer.now()) }]),
+  proofs('a proof from ten minutes ago', 'proof_invalid', ({ issuer }) => [{ iat: issuer.now() - 600 }]),
+  proofs('a proof from the future', 'proof_invalid', ({ issuer }) => [{ iat: issuer.now() + 600 }]),
+  proofs('a proof whose iat is a string', 'proof_invalid', ({ issuer }) => [{ iat: String(issuer.now()) }]),
   proofs('a proof without jti', 'proof_invalid', () => [{ jti: undefined }]),
   proofs(
     'a proof with an empty jti',
     'proof_invalid',
     () => [{ jti: '' }],
-    NOT_ASKED('it checks the type only'),
+    NOT_ASKED('it only checks the type'),
   ),
   proofs('a proof of type JWT', 'proof_invalid', () => [{}, { typ: 'JWT' }]),
   proofs('a proof with alg none', 'proof_invalid', () => [{}, { alg: 'none' }]),
@@ -339,17 +339,17 @@ const bindings: readonly Case[] = [
     {},
     { jwk: { ...keys.proof.jwk, d: 'AAAA' } },
   ]),
-  proofs('a proof that shows the right key and is signed by another', 'wrong_binding', () => [
+  proofs('a proof that contains the right key and is signed with another', 'wrong_binding', () => [
     {},
     { jwk: keys.other.jwk },
   ]),
   {
-    name: 'a proof by another key',
+    name: 'a proof with another key',
     expected: 'wrong_binding',
     make: kit => dpop(kit.bound, proof(kit.bound, keys.other, kit.issuer.now())),
   },
   {
-    name: 'a proof signed by another key than it shows',
+    name: 'a proof signed with another key than it contains',
     expected: 'proof_invalid',
     make: kit => dpop(kit.bound, proof(kit.bound, { ...keys.other, jwk: keys.proof.jwk }, kit.issuer.now())),
   },
@@ -386,9 +386,9 @@ const bindings: readonly Case[] = [
     },
   },
   {
-    name: 'an unbound token as Bearer beside a proof',
+    name: 'an unbound token as Bearer with a proof',
     expected: 'valid',
-    elsewhere: { verdict: 'refused', why: 'it takes the proof for the wish to use DPoP' },
+    elsewhere: { verdict: 'refused', why: 'it treats the proof as a request for DPoP' },
     make: ({ issuer }) => {
       const token = issuer.accessToken()
       return {
@@ -400,9 +400,9 @@ const bindings: readonly Case[] = [
     },
   },
   {
-    name: 'bound to a certificate, which the connection has',
+    name: 'bound to the certificate of the connection',
     expected: 'valid',
-    elsewhere: { verdict: 'refused', why: 'it supports no cnf but jkt' },
+    elsewhere: { verdict: 'refused', why: 'it supports only jkt in cnf' },
     make: ({ issuer }) => ({
       ...bearer(issuer.accessToken({ cnf: { 'x5t#S256': sha256(Buffer.from(CERTIFICATE)) } })),
       requirements: { certificate: CERTIFICATE },
@@ -419,8 +419,8 @@ const bindings: readonly Case[] = [
       requirements: { certificate: CERTIFICATE },
     }),
   },
-  claims('bound in a way that nobody knows', 'wrong_binding', () => ({ cnf: { kid: 'x' } })),
-  claims('a binding that is a text', 'bad_claims', () => ({ cnf: 'x' })),
+  claims('bound in an unknown way', 'wrong_binding', () => ({ cnf: { kid: 'x' } })),
+  claims('a binding that is a string', 'bad_claims', () => ({ cnf: 'x' })),
 ]
 
 const demands: readonly Case[] = [
@@ -445,7 +445,7 @@ const demands: readonly Case[] = [
     make: ({ issuer }) => ({ ...bearer(issuer.accessToken()), requirements: { scope: 'notes' } }),
   },
   {
-    name: 'the authentication that was asked for',
+    name: 'the required authentication',
     expected: 'valid',
     make: ({ issuer }) => ({
       ...bearer(issuer.accessToken({ acr: 'mfa', auth_time: issuer.now() - 30 })),
@@ -471,7 +471,7 @@ const demands: readonly Case[] = [
     }),
   },
   {
-    name: 'an authentication of unknown age, where it matters',
+    name: 'an authentication of unknown age, and the route limits it',
     expected: 'insufficient_user_authentication',
     elsewhere: NOT_ASKED('step-up is left to the API'),
     make: ({ issuer }) => ({ ...bearer(issuer.accessToken()), requirements: { maxAgeSeconds: 60 } }),
@@ -484,27 +484,27 @@ const HEADINGS = {
   tokens: 'an access token (RFC 9068)',
   requests: 'a request (RFC 6750)',
   bindings: 'a binding (RFC 9449, RFC 8705)',
-  demands: 'what a route asks for (RFC 6750, RFC 9470)',
+  demands: 'the requirements of a route (RFC 6750, RFC 9470)',
 } as const
 
 /** Checks that RFC 9068 requires and mod_oauth2 does not make. */
 const NO_PROFILE = NOT_ASKED('it does not check what RFC 9068 requires')
-const DPOP_ONLY = { verdict: 'refused', why: 'the configuration takes tokens with a proof only' } as const
-const ANY_TYPE = NOT_ASKED('it does not look at typ')
-const AS_TEXT = { verdict: 'refused', why: 'it compares htu as a text' } as const
+const DPOP_ONLY = { verdict: 'refused', why: 'the configuration accepts only tokens with a proof' } as const
+const ANY_TYPE = NOT_ASKED('it does not check typ')
+const AS_TEXT = { verdict: 'refused', why: 'it compares htu as a string' } as const
 const NO_ATH = NOT_ASKED('it does not compare ath')
-const NO_JTI = NOT_ASKED('it does not insist on a jti')
-const OF_CONFIGURATION = NOT_ASKED('the configuration has to ask for it')
+const NO_JTI = NOT_ASKED('it does not require a jti')
+const OF_CONFIGURATION = NOT_ASKED('the configuration must request it')
 
 /** The verdicts of Apache's `mod_oauth2` 3.3.1 that differ, by the name of the case. */
 export const apache: Readonly<Record<string, NonNullable<Case['elsewhere']>>> = {
-  'a list of audiences with ours among them': {
+  'a list of audiences that includes ours': {
     verdict: 'refused',
-    why: 'the configuration compares one text',
+    why: 'the configuration compares one string',
   },
   'a signature by EdDSA': { verdict: 'refused', why: 'it has no EdDSA' },
   'an expiry two seconds ago, within the tolerance': { verdict: 'refused', why: 'it has no tolerance' },
-  'nbf in an hour': NOT_ASKED('it does not look at nbf'),
+  'nbf in an hour': NOT_ASKED('it does not check nbf'),
   'no iat': NO_PROFILE,
   'an empty sub': NO_PROFILE,
   'no client_id': NO_PROFILE,
@@ -513,26 +513,26 @@ export const apache: Readonly<Record<string, NonNullable<Case['elsewhere']>>> = 
   'typ JWT': ANY_TYPE,
   'no typ': ANY_TYPE,
   'typ dpop+jwt': ANY_TYPE,
-  'a critical extension': NOT_ASKED('it does not look at crit'),
-  'b64=false': NOT_ASKED('it does not look at b64'),
-  'an RSA key of 1024 bits': NOT_ASKED('it takes keys of any length'),
-  'a signature that is spelt in another way': NOT_ASKED('its decoder passes over unused bits'),
-  'a claim that stands there twice': NOT_ASKED('its parser takes one of them'),
-  'base64 with padding': NOT_ASKED('its decoder takes padding'),
-  'a token in the header and one in the URL': NOT_ASKED('it does not look at the URL'),
+  'a critical extension': NOT_ASKED('it does not check crit'),
+  'b64=false': NOT_ASKED('it does not check b64'),
+  'an RSA key of 1024 bits': NOT_ASKED('it accepts keys of any length'),
+  'a signature in a non-canonical encoding': NOT_ASKED('its decoder ignores unused bits'),
+  'a repeated claim': NOT_ASKED('its parser uses one of them'),
+  'base64 with padding': NOT_ASKED('its decoder accepts padding'),
+  'a token in the header and one in the URL': NOT_ASKED('it does not check the URL'),
   'a proof whose htu has a query': AS_TEXT,
   'a proof whose htu spells the host in capitals': AS_TEXT,
   'a proof for another token': NO_ATH,
   'a proof without ath': NO_ATH,
   'a proof without jti': NO_JTI,
   'a proof with an empty jti': NO_JTI,
-  'an unbound token as Bearer beside a proof': DPOP_ONLY,
-  'bound to a certificate, which the connection has': DPOP_ONLY,
+  'an unbound token as Bearer with a proof': DPOP_ONLY,
+  'bound to the certificate of the connection': DPOP_ONLY,
   'a scope that was not granted': OF_CONFIGURATION,
   'a scope that a granted one begins with': OF_CONFIGURATION,
   'another authentication': OF_CONFIGURATION,
   'an authentication that is too old': OF_CONFIGURATION,
-  'an authentication of unknown age, where it matters': OF_CONFIGURATION,
+  'an authentication of unknown age, and the route limits it': OF_CONFIGURATION,
 }
 
 const differing = (other: Case['elsewhere']) => (other ? `${other.verdict}: ${other.why}` : 'the same')

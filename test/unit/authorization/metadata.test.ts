@@ -125,7 +125,7 @@ describe('metadata at one of two addresses', () => {
     ['500', () => new Response('oops', { status: 500 })],
     ['a redirect', () => new Response(null, { status: 302, headers: { location: '/sign-in' } })],
     ['a page', () => new Response('<h1>App</h1>', { headers: { 'content-type': 'text/html' } })],
-    ['a document of another issuer', () => Response.json({ ...metadata, issuer: 'https://other.example' })],
+    ['a document from another issuer', () => Response.json({ ...metadata, issuer: 'https://other.example' })],
   ]
 
   test.for(answers)('is found at the second if the first responds with %s [F4.4]', async ([, first]) => {

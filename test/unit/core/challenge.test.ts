@@ -244,11 +244,11 @@ describe('values from the request are not repeated [F6.1]', () => {
   const accessToken = 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl+/=='
   const sent = [`Bearer ${accessToken}`, 'a-secret-of-the-caller']
   const parts: [string, string][] = [
-    ['the whole', accessToken],
+    ['the whole value', accessToken],
     ['its end', accessToken.slice(-20)],
-    ['a piece in other words', `no ${accessToken.slice(5, 25)} here`],
+    ['a part inside other text', `no ${accessToken.slice(5, 25)} here`],
     ['it as in a URL', encodeURIComponent(accessToken)],
-    ['it in capitals', accessToken.toUpperCase()],
+    ['the value in capitals', accessToken.toUpperCase()],
     ['a header of the caller', 'a-secret-of-the-caller'],
   ]
   test.each(parts)('in an error if it is an access token or a header: %s', (_what, text) => {
