@@ -7,11 +7,12 @@ import { link } from './installed.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-test('the Jest sample in the docs passes in CommonJS and jsdom, with the package as users get it', async () => {
+test('the Jest samples in the docs pass in CommonJS, in jsdom and over the whole client, with the package as users get it [F4.6]', async () => {
   const { app } = inject('packed')
   const folder = join(app, 'jest')
   cpSync(join(root, 'examples/testing/jest'), folder, { recursive: true })
-  for (const name of ['babel-jest', '@babel/plugin-transform-modules-commonjs', 'jest-environment-jsdom'])
+  const environments = ['jest-environment-jsdom', 'jest-environment-node']
+  for (const name of ['babel-jest', '@babel/plugin-transform-modules-commonjs', ...environments])
     link(app, name)
   const jest = join(root, 'node_modules/jest/bin/jest.js')
   const options = ['--rootDir', folder, '--config', join(folder, 'jest.config.cjs')]
@@ -19,6 +20,6 @@ test('the Jest sample in the docs passes in CommonJS and jsdom, with the package
     cwd: folder,
     timeoutMs: 100_000,
   })
-  expect(output).toContain('1 passed, 1 total')
+  expect(output).toContain('Tests:       2 passed, 2 total')
   expect(code).toBe(0)
 }, 120_000)

@@ -1,13 +1,15 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { publint } from 'publint'
 import { expect, inject, test } from 'vitest'
 import { runCommand } from '../support/command.ts'
+import { tempFolders } from '../support/temp-folder.ts'
 import { readEntries } from './installed.ts'
 
 const { tarball, folder, app } = inject('packed')
 const entries = readEntries(folder)
+const tempFolder = tempFolders()
 const names = entries.map(({ name }) => name)
 
 const filesIn = (place: string) =>
@@ -94,6 +96,20 @@ test('all installed dependencies support the lowest Node version of the package 
   }
   for (const name of Object.keys(peerDependencies))
     expect(peerDependenciesMeta[name]).toEqual({ optional: true })
+})
+
+test('npm installs the package with --engine-strict, and nothing but its dependencies [F4.7]', async () => {
+  const place = tempFolder()
+  writeFileSync(join(place, 'package.json'), '{ "private": true }')
+  const options = ['--engine-strict', '--prefer-offline', '--no-audit', '--no-fund']
+  const { code, output } = await runCommand('npm', ['install', ...options, tarball], {
+    cwd: place,
+    timeoutMs: 50_000,
+  })
+  expect(output).not.toMatch(/EBADENGINE|deprecated/)
+  expect(code).toBe(0)
+  const installed = readdirSync(join(place, 'node_modules')).filter(name => !name.startsWith('.'))
+  expect(installed.sort()).toEqual(['idb-keyval', 'latchkey', 'oauth4webapi'])
 })
 
 /** Follows the relative imports of built files. */

@@ -9,7 +9,10 @@ interface Tabs {
     removeListener(hear: (id: number, change: { url?: string }) => void): void
   }
 }
-declare const chrome: { tabs: Tabs }
+interface Identity {
+  launchWebAuthFlow(details: { url: string; interactive: boolean }): Promise<string | undefined>
+}
+declare const chrome: { tabs: Tabs; identity?: Identity }
 declare const config: { issuer: string; apiUrl: string; redirectUri: string }
 
 /** Shows the authorization server in a tab, and waits until that tab reaches the redirect URI. */
@@ -32,13 +35,23 @@ const inTab: UserAgent = {
   }),
 }
 
+/** Shows the authorization server in the window that the browser has for this, as in docs/more-places.md. */
+const inFlow = (identity: Identity): UserAgent => ({
+  name: 'launchWebAuthFlow',
+  begin: redirectUri => ({
+    redirectUri,
+    authorize: url => identity.launchWebAuthFlow({ url, interactive: true }),
+    close() {},
+  }),
+})
+
 const client = createClient({
   issuer: config.issuer,
   clientId: 'e2e-app',
   redirectUri: config.redirectUri,
   scope: 'openid profile offline_access notes:read',
   allowedOrigins: [new URL(config.apiUrl).origin],
-  userAgent: inTab,
+  userAgent: chrome.identity ? inFlow(chrome.identity) : inTab,
 })
 
 const nameOf = (error: { code?: string }) => error.code ?? String(error)

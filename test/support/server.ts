@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { startAuthorizationServer } from '../../examples/demo/servers/authorization-server.ts'
 import { demoCli, demoSpa } from '../../examples/demo/servers/demo-clients.ts'
 import { startResourceServer } from '../../examples/demo/servers/resource-server.ts'
+import { EXTENSION_REDIRECT_URI } from './extension-key.ts'
 
 /** One request that the token endpoint received. */
 export interface SeenTokenRequest {
@@ -189,7 +190,11 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
     return { status: answer.status, headers: Object.fromEntries(kept), body: await answer.text() }
   }
 
-  const app = { ...demoSpa(appOrigin), client_id: 'e2e-app', client_name: 'end-to-end tests' }
+  const page = demoSpa(appOrigin)
+  const app = {
+    ...{ ...page, client_id: 'e2e-app', client_name: 'end-to-end tests' },
+    redirect_uris: [...(page.redirect_uris ?? []), EXTENSION_REDIRECT_URI],
+  }
   const authorizationServer = await startAuthorizationServer({
     clients: [demoSpa(demoOrigin), app, demoCli],
     accessTokenSeconds: () => lifetime,

@@ -6,6 +6,7 @@ import { chromiumArgs, findChromium } from '../../support/chromium.ts'
 import { fillForms, until } from '../../support/e2e.ts'
 import type { Extension } from '../../support/e2e-extension-worker.ts'
 import { bundle, type E2ePages, startE2ePages } from '../../support/e2e-pages.ts'
+import { EXTENSION_KEY, EXTENSION_REDIRECT_URI } from '../../support/extension-key.ts'
 import { tempFolders } from '../../support/temp-folder.ts'
 
 declare const extension: Extension
@@ -25,10 +26,11 @@ afterEach(async () => {
 })
 afterAll(() => pages?.close())
 
-function writeExtension(): string {
+function writeExtension(more: { redirectUri?: string; manifest?: object } = {}): string {
   const folder = tempFolder()
   const { issuer, apiUrl } = pages.servers
-  const config = { issuer, apiUrl, redirectUri: new URL('/callback', pages.appUrl).href }
+  const { redirectUri = new URL('/callback', pages.appUrl).href } = more
+  const config = { issuer, apiUrl, redirectUri }
   const manifest = {
     manifest_version: 3,
     name: 'latchkey in an extension',
@@ -36,6 +38,7 @@ function writeExtension(): string {
     background: { service_worker: 'worker.js', type: 'module' },
     permissions: ['tabs'],
     host_permissions: ['http://127.0.0.1/*'],
+    ...more.manifest,
   }
   writeFileSync(join(folder, 'manifest.json'), JSON.stringify(manifest))
   writeFileSync(join(folder, 'worker.js'), `globalThis.config = ${JSON.stringify(config)};\n${script}`)
@@ -93,4 +96,23 @@ test("an extension's background worker signs in in a tab, calls, refreshes once,
   expect(await again.evaluate(() => extension.start())).toBe('signed-in')
   expect(await again.evaluate(() => extension.calls())).toEqual(Array(10).fill(200))
   expect(pages.servers.tokenRequests).toHaveLength(2)
+})
+
+test("an extension signs in in the browser's own window for it, chrome.identity.launchWebAuthFlow [F8.18]", async () => {
+  const folder = writeExtension({
+    redirectUri: EXTENSION_REDIRECT_URI,
+    manifest: { key: EXTENSION_KEY, permissions: ['identity'] },
+  })
+  pages.servers.issueFor(3600)
+  const worker = await launch(folder, tempFolder())
+  expect(await worker.evaluate(() => extension.start())).toBe('signed-out')
+  const [page] = await Promise.all([
+    browser?.waitForEvent('page') as Promise<Page>,
+    worker.evaluate(() => extension.signIn()),
+  ])
+  await fillForms(reachable(page))
+  await until('signIn() has come to its end', () => worker.evaluate(() => extension.signedIn !== undefined))
+  expect(await worker.evaluate(() => extension.signedIn)).toBe('signed-in')
+  expect(await worker.evaluate(() => extension.calls())).toEqual(Array(10).fill(200))
+  expect(pages.servers.tokenRequests).toMatchObject([{ grantType: 'authorization_code', status: 200 }])
 })

@@ -68,7 +68,7 @@ async function signedIn(name = 'alice', parameters?: Record<string, string>): Pr
 }
 
 describe('two apps on two origins with one provider', () => {
-  test('signing in to the first app signs the user in to the second without a provider page, at the same location', async () => {
+  test('signing in to the first app signs the user in to the second without a provider page, at the same location [F8.18]', async () => {
     const one = await signedIn()
     // the provider did not know the user: first a prompt=none request, then an interactive one
     expect(visits('/auth').map(({ searchParams }) => searchParams.get('prompt'))).toContain('none')

@@ -30,7 +30,7 @@ const statusAt = (host: string, port: string) =>
   })
 
 describe('the loopback user agent', () => {
-  test('listens on a free port of the literal address and shows the authorization URL [NA01]', async () => {
+  test('listens on a free port of the literal address and shows the authorization URL [NA01, F8.18]', async () => {
     const { attempt, shown, listening, knock } = await begin()
     expect(listening).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/callback$/)
     const answer = attempt.authorize('https://id.example.com/authorize', STATE)
