@@ -1,5 +1,11 @@
+import { createServer } from 'node:http'
+import type { Request as ExpressRequest, Response as ExpressResponse } from 'express'
+import { auth } from 'express-oauth2-jwt-bearer'
+import { Context } from 'hono'
+import { jwk } from 'hono/jwk'
 import { createRemoteJWKSet, customFetch as josesFetch, jwtVerify } from 'jose'
 import { allowInsecureRequests, customFetch, validateJwtAccessToken } from 'oauth4webapi'
+import { listen } from '../examples/demo/servers/listen.ts'
 import { deviceClock } from '../src/platform/device.ts'
 import { createProtect } from '../src/resource-server/protect.ts'
 import {
@@ -11,31 +17,79 @@ import {
   thumbprint,
 } from '../test/support/resource-server/issuer.ts'
 import { type Bench, median } from './support/report.ts'
+import { shuffled } from './support/turns.ts'
 
 const AT_ONCE = 500
+const ALONE = 20
+/** Rounds that nobody counts, until everything is compiled. */
+const WARM_UP = 2
 
-/** Validations in a second: many at once, as a busy server has them. */
-async function rateOf(rounds: number, validate: () => Promise<unknown>, prepare = () => {}): Promise<number> {
-  const rates: number[] = []
-  for (let round = -2; round < rounds; round++) {
-    prepare()
-    const begun = performance.now()
-    await Promise.all(Array.from({ length: AT_ONCE }, validate))
-    if (round >= 0) rates.push(AT_ONCE / ((performance.now() - begun) / 1000))
-  }
-  return median(rates)
+type Validate = () => Promise<unknown>
+
+/** One way to check a token, and what it took by round. */
+interface Contender {
+  readonly what: string
+  readonly validate: Validate
+  /** Before each round. */
+  readonly prepare: (() => void) | undefined
+  readonly perSecond: number[]
+  /** What one validation adds to a request that is alone. */
+  readonly micros: number[]
 }
 
-/** What one validation adds to a request that is alone, in µs. */
-async function latencyOf(rounds: number, validate: () => Promise<unknown>): Promise<number> {
+/** Many at once, as a busy server has them, and some that are alone. */
+async function measureRound({ validate, prepare, perSecond, micros }: Contender, isWarmUp: boolean) {
+  prepare?.()
+  const begun = performance.now()
+  await Promise.all(Array.from({ length: AT_ONCE }, validate))
+  const tookMs = performance.now() - begun
   const times: number[] = []
-  for (let round = -20; round < rounds * 10; round++) {
-    const begun = performance.now()
+  for (let index = 0; index < ALONE; index++) {
+    const from = performance.now()
     await validate()
-    if (round >= 0) times.push((performance.now() - begun) * 1000)
+    times.push((performance.now() - from) * 1000)
   }
-  return median(times)
+  if (isWarmUp) return
+  perSecond.push(AT_ONCE / (tookMs / 1000))
+  micros.push(median(times))
 }
+
+/** The middleware of frameworks, without the frameworks around it. Both get the keys by HTTP from `jwksUri`. */
+function middleware(token: string, jwksUri: string, keys: HonoKeys): Record<string, Validate> {
+  const authorization = `Bearer ${token}`
+  const express = auth({
+    ...{ issuer: ISSUER, audience: API, jwksUri, tokenSigningAlg: 'ES256', strict: true },
+    dpop: { enabled: false },
+  })
+  const throughExpress = () => {
+    const { host } = new URL(API)
+    const request = { headers: { authorization, host }, method: 'GET', url: '/notes', protocol: 'https' }
+    const sent = {
+      ...request,
+      app: { enabled: () => false, get: () => undefined },
+      is: () => false,
+      get: () => host,
+    }
+    return new Promise<void>((resolve, reject) => {
+      const next = (error?: unknown) => (error ? reject(error) : resolve())
+      void express(sent as never as ExpressRequest, {} as ExpressResponse, next)
+    })
+  }
+  const verification = { iss: ISSUER, aud: API, typ: 'at+jwt' }
+  const throughHono = (check: ReturnType<typeof jwk>) => async () => {
+    const context = new Context(new Request(`${API}/notes`, { headers: { authorization } }))
+    await check(context, async () => {})
+    assert(context.get('jwtPayload'))
+  }
+  return {
+    'express-oauth2-jwt-bearer, JWT': throughExpress,
+    "hono's jwk(), JWT, keys given": throughHono(jwk({ alg: ['ES256'], keys, verification })),
+    "hono's jwk(), JWT, keys by jwks_uri": throughHono(
+      jwk({ alg: ['ES256'], jwks_uri: jwksUri, verification }),
+    ),
+  }
+}
+type HonoKeys = Extract<Parameters<typeof jwk>[0]['keys'], unknown[]>
 
 const assert = (isValid: unknown) => {
   if (!isValid) throw new Error('The token that the bench made is not valid.')
@@ -79,10 +133,21 @@ export const bench: Bench = {
       proofs = Array.from({ length: AT_ONCE }, () => proof(bound, key, issuer.now()))
     }
     const nextProof = () => proofs.pop() ?? proof(bound, key, issuer.now())
-    const contenders: [what: string, validate: () => Promise<unknown>, prepare?: () => void][] = [
+    const keys = { keys: issuer.published.map(({ kid, alg, jwk }) => ({ ...jwk, kid, alg, use: 'sig' })) }
+    let askedForKeys = 0
+    const keyServer = await listen(
+      createServer((_request, response) => {
+        askedForKeys++
+        response.setHeader('content-type', 'application/json').end(JSON.stringify(keys))
+      }),
+      { name: 'key server' },
+    )
+    const peers = middleware(token, `${keyServer.origin}/jwks`, keys.keys as never)
+    const ways: [what: string, validate: Validate, prepare?: () => void][] = [
       ['latchkey, JWT', () => verdict(byKeys, request(`Bearer ${token}`))],
       ['oauth4webapi, JWT', () => validateJwtAccessToken(as, request(`Bearer ${token}`), API, options)],
       ['jose alone, JWT', () => jwtVerify(token, keySet, verify)],
+      ...Object.entries(peers),
       [
         'latchkey, JWT and DPoP',
         () => verdict(byKeys, request(`DPoP ${bound}`, { dpop: nextProof() })),
@@ -99,22 +164,33 @@ export const bench: Bench = {
         () => verdict(cold, request('Bearer opaque')),
       ],
     ]
-    const rows: string[][] = []
-    for (const [what, validate, prepare] of contenders) {
-      say(what)
-      const rate = await rateOf(rounds, validate, prepare)
-      rows.push([what, Math.round(rate).toLocaleString('en'), (await latencyOf(rounds, validate)).toFixed(0)])
-    }
+    const contenders = ways.map(
+      ([what, validate, prepare]): Contender => ({ what, validate, prepare, perSecond: [], micros: [] }),
+    )
+    const asked: Record<string, number> = {}
+    for (let round = -WARM_UP; round < rounds; round++)
+      for (const contender of shuffled(contenders)) {
+        say(contender.what)
+        const before = askedForKeys
+        await measureRound(contender, round < 0)
+        asked[contender.what] = (asked[contender.what] ?? 0) + askedForKeys - before
+      }
+    const rows = contenders.map(({ what, perSecond, micros }) => [
+      ...[what, Math.round(median(perSecond)).toLocaleString('en'), median(micros).toFixed(0)],
+      peers[what] ? String(asked[what]) : '',
+    ])
+    await keyServer.close()
     return {
       tables: [
         {
-          title: `${AT_ONCE} requests at once; ${rounds} rounds, the median`,
-          columns: ['what', 'validations in a second', 'µs added to one request'],
+          title: `${AT_ONCE} requests at once, and ${ALONE} alone; ${rounds} rounds by turns, the median`,
+          columns: ['what', 'validations in a second', 'µs added to one request', 'requests for keys'],
           rows,
         },
       ],
       notes: [
         'jose checks a token only: no request, no scopes, no challenge.',
+        "The middleware is called without its framework. hono's jwk() asks for the keys at every request.",
         'The time to make a proof is part of the µs of DPoP.',
       ],
     }

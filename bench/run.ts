@@ -7,6 +7,7 @@ import { bench as firstLoad } from './first-load.ts'
 import { bench as host } from './host.ts'
 import { bench as resourceServer } from './resource-server.ts'
 import { bench as restore } from './restore.ts'
+import { bench as services } from './services.ts'
 import { bench as stormLatency } from './storm-latency.ts'
 import { bench as storms } from './storms.ts'
 import { type Bench, toText, writeJson } from './support/report.ts'
@@ -19,6 +20,7 @@ const cases: Readonly<Record<string, Bench>> = {
   host,
   'resource-server': resourceServer,
   restore,
+  services,
   'storm-latency': stormLatency,
   storms,
 }

@@ -112,6 +112,11 @@ const commit = (): string => {
   }
 }
 
+const PEERS = [
+  ...['oidc-client-ts', '@auth0/auth0-spa-js', '@badgateway/oauth2-client'],
+  ...['openid-client', 'google-auth-library', 'express-oauth2-jwt-bearer', 'hono', 'jose'],
+]
+
 /** Writes build/bench/<name>.json. */
 export function writeJson(name: string, title: string, result: BenchResult) {
   const folder = new URL('build/bench/', root)
@@ -123,12 +128,7 @@ export function writeJson(name: string, title: string, result: BenchResult) {
     commit: commit(),
     node: process.version,
     cores: cpus().length,
-    peers: Object.fromEntries(
-      ['oidc-client-ts', '@auth0/auth0-spa-js', '@badgateway/oauth2-client'].map(peer => [
-        peer,
-        versionOf(peer),
-      ]),
-    ),
+    peers: Object.fromEntries(PEERS.map(peer => [peer, versionOf(peer)])),
     ...result,
   }
   const file = new URL(`${name}.json`, folder)

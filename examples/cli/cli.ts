@@ -1,13 +1,15 @@
 // A command-line tool that signs in everywhere: `login`, `whoami`, `call`, `logout`. On a desktop, `login` opens the browser.
 // Over SSH and in containers it shows a code for another device, or an address to open and to paste back. `login --device`
-// and `login --no-browser` choose. All terminals share the tokens, which are in a private file.
+// and `login --no-browser` choose; `--qr` draws the address for a phone. All terminals share the tokens, which are in a
+// private file.
 import { parseArgs } from 'node:util'
 import { AuthorizationRequiredError, CallbackError, createClient, file, LatchkeyError } from 'latchkey/node'
 import { terminal } from 'latchkey/terminal'
+import { renderUnicodeCompact } from 'uqr'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { device: { type: 'boolean' }, 'no-browser': { type: 'boolean' } },
+  options: { device: { type: 'boolean' }, 'no-browser': { type: 'boolean' }, qr: { type: 'boolean' } },
 })
 const { CLI_ISSUER, CLI_CLIENT_ID, CLI_API, CLI_TOKENS } = process.env
 const api = CLI_API ?? 'https://api.example.com'
@@ -21,6 +23,7 @@ const client = createClient({
   userAgent: terminal({
     ...(values.device && { deviceCode: true }),
     ...(values['no-browser'] && { browser: false }),
+    ...(values.qr && { qr: renderUnicodeCompact }),
   }),
 })
 

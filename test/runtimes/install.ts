@@ -9,6 +9,7 @@ const packages = {
   'node-26': 'npm:node@26.10.0',
   bun: '1.4.5',
   deno: '2.9.6',
+  workerd: '1.20261117.1',
 }
 export const folder = fileURLToPath(new URL('../../build/runtimes', import.meta.url))
 

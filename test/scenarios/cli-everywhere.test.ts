@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import decodeQR from 'qr/decode.js'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { createScriptedUserAgent } from '../../examples/demo/scripted-user-agent.ts'
 import { onPath } from '../support/chromium.ts'
@@ -17,8 +18,9 @@ beforeAll(async () => {
 afterAll(() => server?.close())
 
 const clean = (env: NodeJS.ProcessEnv) => {
-  const { SSH_CONNECTION, SSH_TTY, DISPLAY, WAYLAND_DISPLAY, WSL_DISTRO_NAME, CI, CODESPACES, ...rest } = env
-  return rest
+  const { SSH_CONNECTION, SSH_TTY, DISPLAY, WAYLAND_DISPLAY, WSL_DISTRO_NAME, CI, ...rest } = env
+  const { CODESPACES, REMOTE_CONTAINERS, ...others } = rest
+  return others
 }
 
 /** A user's terminal in which examples/cli runs. */
@@ -60,6 +62,29 @@ function newTerminal(env: Record<string, string>) {
   return { cli, folder, tokens }
 }
 
+const BLOCKS = [' ', '▄', '▀', '█']
+/** In a photo of the terminal, each module of a QR code has a side of so many pixels. */
+const MODULE = 4
+
+/** What a phone reads in the QR code of a terminal; `undefined` if there is none yet. */
+function scanned(text: string): string | undefined {
+  const rows = text.split('\n').filter(line => /^[ ▀▄█]{20,}$/.test(line))
+  const width = rows[0]?.length ?? 0
+  // a line of text shows two rows of modules; the block is what is light
+  const lights = rows.flatMap(row => {
+    const blocks = [...row].map(block => BLOCKS.indexOf(block))
+    return [blocks.map(block => block & 2), blocks.map(block => block & 1)]
+  })
+  if (!width || lights.length < width) return undefined
+  const side = { width: width * MODULE, height: lights.length * MODULE }
+  const data = new Uint8Array(side.width * side.height * 4).fill(255)
+  for (let y = 0; y < side.height; y++)
+    for (let x = 0; x < side.width; x++)
+      if (!lights[Math.floor(y / MODULE)]?.[Math.floor(x / MODULE)])
+        data.fill(0, (y * side.width + x) * 4, (y * side.width + x) * 4 + 3)
+  return decodeQR({ ...side, data })
+}
+
 /** Needs a pseudo-terminal, which `script` from util-linux provides. */
 const inTerminal: typeof test =
   onPath('script').length && process.platform === 'linux' ? test : ((() => {}) as never)
@@ -84,6 +109,22 @@ inTerminal(
     const logout = cli(false, 'logout')
     expect(await logout.ended).toBe(0)
     expect(await cli(false, 'whoami').ended).toBe(1)
+  },
+  60_000,
+)
+
+inTerminal(
+  'in Codespaces, --qr draws the address with the code in it, and a phone that scans it signs the terminal in',
+  async () => {
+    const { cli } = newTerminal({ CODESPACES: 'true' })
+    const login = cli(true, 'login', '--qr')
+    await expect.poll(() => scanned(login.said()), PATIENCE).toBeDefined()
+    const address = scanned(login.said()) as string
+    const [, code] = /enter this code:\n\n {2}(\S+)/.exec(login.said()) ?? []
+    expect(address).toBe(`${server.issuer}/device?user_code=${code}`)
+    await server.agree(address, 'dave')
+    expect(await login.ended).toBe(0)
+    expect(login.said()).toContain('You are signed in as dave.')
   },
   60_000,
 )

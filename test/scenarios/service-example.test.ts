@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Listening, listen } from '../../examples/demo/servers/listen.ts'
 import { createClient, memory } from '../../src/node.ts'
-import { createTestServer, type TestServer } from '../../src/testing.ts'
+import type { TestServer } from '../../src/testing.ts'
 import { findRedisServer, type RedisServer, startRedis } from '../support/redis-server.ts'
+import { type ServedServer, serveTestServer } from '../support/served-server.ts'
 import { EXCHANGE, strictGrants } from '../support/strict-grants.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -14,34 +13,8 @@ const SECRET = 'a secret of the service'
 const double = strictGrants()
 let server: TestServer
 let redis: RedisServer
-const places: Listening[] = []
+let served: ServedServer | undefined
 const services: { child: ChildProcess; url: string }[] = []
-/** How the service authenticated at the token endpoint. */
-const credentials: string[] = []
-/** RFC 6749 section 2.3.1 */
-const shownBy = (authorization: string) =>
-  decodeURIComponent(atob(authorization.replace('Basic ', '')).replaceAll('+', ' '))
-
-/** Responds for the test server on a separate port. */
-const place = (name: string) =>
-  listen(
-    createServer(async (request, response) => {
-      const chunks: Buffer[] = []
-      for await (const chunk of request) chunks.push(chunk as Buffer)
-      const { authorization = '', 'content-type': type = '' } = request.headers
-      if (request.url === '/token') credentials.push(shownBy(authorization))
-      const answer = await server.handle(
-        new Request(`http://${request.headers.host}${request.url}`, {
-          method: request.method ?? 'GET',
-          headers: { authorization, 'content-type': type },
-          ...(chunks.length && { body: Buffer.concat(chunks) }),
-        }),
-      )
-      response.writeHead(answer?.status ?? 404, Object.fromEntries(answer?.headers ?? []))
-      response.end(await answer?.text())
-    }),
-    { name },
-  )
 
 /** examples/service as a process. */
 async function startService() {
@@ -67,17 +40,16 @@ const whereFound = isHere ? test : () => {}
 beforeAll(async () => {
   if (!isHere) return
   redis = await startRedis()
-  places.push(await place('authorization server'), await place('API'))
-  const [issuer, api] = places.map(({ origin }) => origin) as [string, string]
-  server = createTestServer({
-    ...{ issuer, api, clientId: 'my-service', grants: double.grants },
+  served = await serveTestServer({
+    ...{ clientId: 'my-service', grants: double.grants },
     respond: (_request, { subject }) => Response.json({ notes: `of ${subject}` }),
   })
+  server = served.server
   await Promise.all([startService(), startService()])
 }, 60_000)
 afterAll(async () => {
   for (const { child } of services) if (child.exitCode === null) child.kill('SIGKILL')
-  for (const one of places) await one.close()
+  await served?.close()
   await redis?.close()
 })
 
@@ -98,7 +70,7 @@ whereFound(
     const own = [200, JSON.stringify({ notes: 'of my-service' })]
     expect(await get('/own')).toEqual([own, own, own, own])
     expect(granted('client_credentials')).toHaveLength(1)
-    expect(credentials).toEqual([`my-service:${SECRET}`])
+    expect(served?.credentials).toEqual([`my-service:${SECRET}`])
 
     const alice = createClient({ ...server.options('alice'), fetch: server.fetch, store: memory() })
     await alice.signIn()

@@ -13,12 +13,14 @@ export interface ToolOptions {
   readonly env: Readonly<Record<string, string>>
   /** What the opener writes to a file when it runs, as arguments of `printf`; `undefined`: there is no opener. */
   readonly notes: string | undefined
+  /** The name of the opener. Default `xdg-open`. */
+  readonly opener?: string
 }
 
-export function startTool({ folder, script, args, env, notes }: ToolOptions) {
+export function startTool({ folder, script, args, env, notes, opener: name = 'xdg-open' }: ToolOptions) {
   const noted = join(folder, 'noted')
   if (notes !== undefined) {
-    const opener = join(folder, 'xdg-open')
+    const opener = join(folder, name)
     writeFileSync(
       opener,
       `#!/bin/sh\nprintf ${notes} > '${noted}.part' && /bin/mv '${noted}.part' '${noted}'\n`,

@@ -11,6 +11,9 @@ export interface BrowserParts {
   redirect(): UserAgent
 }
 
+/** Whether this is workerd, where pages have no events and only the app's owner can read the code and the secrets. */
+const isWorkerd = () => globalThis.navigator?.userAgent === 'Cloudflare-Workers'
+
 /** The environment of a window, a worker, or a server that renders a page. */
 export const browserEnvironment = ({ indexedDb, memory, redirect }: BrowserParts): Environment => ({
   ...device,
@@ -18,6 +21,6 @@ export const browserEnvironment = ({ indexedDb, memory, redirect }: BrowserParts
   userAgent: redirect,
   page: browserPage(),
   baseUrl: () => globalThis.document?.baseURI ?? globalThis.location?.href,
-  wake: browserWake,
-  isReadable: true,
+  wake: isWorkerd() ? undefined : browserWake,
+  isReadable: !isWorkerd(),
 })

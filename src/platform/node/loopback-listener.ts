@@ -52,9 +52,11 @@ export const refuse = (status: number, headers?: Reply['headers']): Reply => ({
   headers: { 'content-type': 'text/plain; charset=utf-8', ...headers },
 })
 
-/** `localhost` means both addresses: a browser may try either, and no other program may listen on the second one. */
-const addressesOf = (host: string): readonly string[] =>
-  host === 'localhost' ? ['127.0.0.1', '::1'] : [host.replace(/^\[|\]$/g, '')]
+/**
+ * `localhost` means both addresses, in the order in which browsers try them. No other program may listen on one of them.
+ */
+export const addressesOf = (host: string): readonly string[] =>
+  host === 'localhost' ? ['::1', '127.0.0.1'] : [host.replace(/^\[|\]$/g, '')]
 /** Whether the error means that this machine has no such address. */
 const isMissing = ({ code }: NodeJS.ErrnoException) =>
   /^(EADDRNOTAVAIL|EAFNOSUPPORT|EINVAL)$/.test(code ?? '')
@@ -129,13 +131,16 @@ export function listen(
   }
 
   const open = async (tries: number): Promise<URL> => {
-    const [first = '', ...others] = addressesOf(host)
-    const found = await listenAt(first, port)
+    let found: number | undefined
+    let missing: unknown
     try {
-      for (const other of others)
-        await listenAt(other, found).catch(error => {
+      for (const address of addressesOf(host))
+        found = await listenAt(address, found ?? port).catch(error => {
           if (!isMissing(error)) throw error
+          missing = error
+          return found
         })
+      if (found === undefined) throw missing
     } catch (error) {
       close()
       if (port || tries <= 1) throw error

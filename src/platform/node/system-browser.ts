@@ -21,14 +21,14 @@ export interface HandOver {
 const CONNECTIONS = ['/proc/net/tcp', '/proc/net/tcp6']
 const ESTABLISHED = '01'
 
-const isWsl = () => Boolean(process.env.WSL_DISTRO_NAME)
+const isWsl = ({ WSL_DISTRO_NAME }: NodeJS.ProcessEnv) => Boolean(WSL_DISTRO_NAME)
 
 /** Whether latchkey can open a browser that the user sees: not over SSH, where the user sits at another machine. */
-export function hasBrowser(): boolean {
-  const { SSH_CONNECTION, SSH_TTY, DISPLAY, WAYLAND_DISPLAY, CODESPACES, REMOTE_CONTAINERS } = process.env
+export function hasBrowser({ env, platform }: Pick<NodeJS.Process, 'env' | 'platform'> = process): boolean {
+  const { SSH_CONNECTION, SSH_TTY, DISPLAY, WAYLAND_DISPLAY, CODESPACES, REMOTE_CONTAINERS } = env
   if (SSH_CONNECTION || SSH_TTY || CODESPACES || REMOTE_CONTAINERS) return false
-  if (isWsl()) return true // Windows has one
-  return /^(darwin|win32)$/.test(process.platform) || Boolean(DISPLAY || WAYLAND_DISPLAY)
+  if (isWsl(env)) return true // Windows has one
+  return /^(darwin|win32)$/.test(platform) || Boolean(DISPLAY || WAYLAND_DISPLAY)
 }
 
 /** Starts the system's browser. It never uses a shell, so the URL stays an argument and cannot become a command. */
@@ -38,7 +38,7 @@ export function openInBrowser(argument: string): void {
       ? ['open', argument]
       : process.platform === 'win32'
         ? ['rundll32', 'url.dll,FileProtocolHandler', argument]
-        : [isWsl() ? 'wslview' : 'xdg-open', argument]
+        : [isWsl(process.env) ? 'wslview' : 'xdg-open', argument]
   const child = spawn(command as string, args, { stdio: 'ignore', detached: true })
   child.on('error', () => {}) // no such program: the user can open the printed address
   child.unref()

@@ -48,6 +48,10 @@ if (isThere)
     let introspections = 0
     let isDown = false
     let upstream: Server
+    /** A sign-in page on another origin, and the tokens that it got to see. */
+    let signInPage: Server
+    let signInUrl = ''
+    const visits: unknown[] = []
     const seen: { sub: unknown; authorization: unknown }[] = []
     const clients: Client[] = []
 
@@ -66,10 +70,16 @@ if (isThere)
         const answer = await fetch(`${server.issuer}/token/introspection`, { method: 'POST', headers, body })
         response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text())
       })
+      signInPage = createServer((request, response) => {
+        visits.push(request.headers.authorization)
+        response.setHeader('content-type', 'text/html').end('<title>Sign in</title>')
+      })
+      signInUrl = `http://127.0.0.1:${await listening(signInPage)}/login`
       upstream = createServer((request, response) => {
         seen.push({ sub: request.headers['x-sub'], authorization: request.headers.authorization })
         const { pathname } = new URL(request.url ?? '/', 'http://localhost')
         if (pathname === '/broken') return void response.writeHead(500).end('of the API')
+        if (pathname === '/portal') return void response.writeHead(302, { location: signInUrl }).end()
         response.end('notes')
       })
       const port = await freePort()
@@ -96,7 +106,7 @@ if (isThere)
     afterAll(async () => {
       gateway?.kill('SIGTERM')
       if (gateway && gateway.exitCode === null) await new Promise(resolve => gateway.once('exit', resolve))
-      for (const one of [introspection, upstream]) one?.close()
+      for (const one of [introspection, upstream, signInPage]) one?.close()
       if (folder) rmSync(folder, { recursive: true, force: true })
       await server?.close()
     })
@@ -172,6 +182,30 @@ if (isThere)
       const { client } = await signedIn()
       const answer = await client.fetch(`${url}/broken`)
       expect([answer.status, await answer.text()]).toEqual([500, 'of the API'])
+    })
+
+    test('is redirected to a sign-in page, which gets no token, and no session ends', async () => {
+      const { client, count } = await signedIn()
+      const answer = await client.fetch(`${url}/portal`)
+      expect([answer.status, answer.redirected, answer.url]).toEqual([200, true, signInUrl])
+      expect(visits).toEqual([undefined])
+      const manual = await client.fetch(`${url}/portal`, { redirect: 'manual' })
+      expect([manual.status, manual.headers.get('location')]).toEqual([302, signInUrl])
+      expect([client.session.status, count('token-request')]).toEqual(['signed-in', 0])
+    })
+
+    test('takes a long token, and refuses a header that is too large with 400, which is no reason to refresh', async () => {
+      const { client, count } = await signedIn()
+      const call = (bytes: number) =>
+        client.fetch(`${url}/notes`, { headers: { 'x-long': 'a'.repeat(bytes) } })
+      expect((await call(12_000)).status).toBe(200)
+      const answer = await call(20_000)
+      expect([answer.status, await answer.text()]).toEqual([
+        400,
+        expect.stringContaining('Request Header Or Cookie Too Large'),
+      ])
+      expect([client.session.status, count('token-request')]).toEqual(['signed-in', 0])
+      expect((await client.fetch(`${url}/notes`)).status).toBe(200)
     })
 
     test('responds to too many calls with 429, and the client does not refresh', async () => {

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
+import { hasBrowser } from '../../../src/platform/node/system-browser.ts'
 import { tempFolders } from '../../support/temp-folder.ts'
 import { startTool } from '../../support/tool-with-opener.ts'
 
@@ -7,10 +8,10 @@ const tempFolder = tempFolders()
 const STATE = 'lk.loopback.abc'
 
 /** A tool in a separate process, with an opener that records its arguments, or with none. */
-function signIn(url: string, env: Record<string, string>, { opener = true, open = '' } = {}) {
+function signIn(url: string, env: Record<string, string>, { opener = 'xdg-open', open = '' } = {}) {
   const notes = opener ? `'%s\\n' "$#" "$@"` : undefined
   const script = 'sign-in-by-loopback.ts'
-  const tool = startTool({ folder: tempFolder(), script, args: [url, STATE, open], env, notes })
+  const tool = startTool({ folder: tempFolder(), script, args: [url, STATE, open], env, notes, opener })
   const { said, ended } = tool
   return {
     ...tool,
@@ -23,6 +24,24 @@ function signIn(url: string, env: Record<string, string>, { opener = true, open 
     },
   }
 }
+
+test.for<[string, boolean, NodeJS.Platform, Record<string, string>]>([
+  ['a desktop of X11', true, 'linux', { DISPLAY: ':0' }],
+  ['a desktop of Wayland', true, 'linux', { WAYLAND_DISPLAY: 'wayland-0' }],
+  ['a Mac', true, 'darwin', {}],
+  ['Windows', true, 'win32', {}],
+  ['WSL, which has the browser of Windows and no display', true, 'linux', { WSL_DISTRO_NAME: 'Debian' }],
+  ['a machine without a display', false, 'linux', {}],
+  ['a machine whose display has no name', false, 'linux', { DISPLAY: '', WAYLAND_DISPLAY: '' }],
+  ['SSH', false, 'linux', { SSH_CONNECTION: '10.0.0.1 1 10.0.0.2 22' }],
+  ['SSH with a terminal and a forwarded display', false, 'linux', { SSH_TTY: '/dev/pts/1', DISPLAY: ':10' }],
+  ['SSH to a Mac', false, 'darwin', { SSH_TTY: '/dev/ttys001' }],
+  ['SSH into WSL', false, 'linux', { SSH_CONNECTION: '10.0.0.1 1 10.0.0.2 22', WSL_DISTRO_NAME: 'Debian' }],
+  ['Codespaces', false, 'linux', { CODESPACES: 'true', DISPLAY: ':1' }],
+  ['a development container', false, 'linux', { REMOTE_CONTAINERS: 'true', WSL_DISTRO_NAME: 'Debian' }],
+])('whether a browser is opened fits %s [NA07]', ([, expected, platform, env]) => {
+  expect(hasBrowser({ env, platform })).toBe(expected)
+})
 
 // the opener differs by system; these are the rules of Linux
 describe.runIf(process.platform === 'linux')('the address of a sign-in', () => {
@@ -64,8 +83,14 @@ describe.runIf(process.platform === 'linux')('the address of a sign-in', () => {
     },
   )
 
+  test('is opened in the browser of Windows in WSL [NA07]', async () => {
+    const tool = signIn(url, { WSL_DISTRO_NAME: 'Debian' }, { opener: 'wslview' })
+    await expect.poll(tool.noted).toMatch(/^1\nhttp:\/\/127\.0\.0\.1:\d+\/[\w-]{22}\n$/)
+    await tool.finish()
+  })
+
   test('is printed if there is no opener, and the sign-in continues [NA07]', async () => {
-    const tool = signIn(url, { DISPLAY: ':7' }, { opener: false })
+    const tool = signIn(url, { DISPLAY: ':7' }, { opener: '' })
     await tool.finish()
     expect(tool.said.err).toContain(`\n${url}\n`)
   })

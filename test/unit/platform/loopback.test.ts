@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { CallbackError, ConfigurationError } from '../../../src/errors.ts'
 import { loopback } from '../../../src/platform/node/loopback.ts'
+import { addressesOf } from '../../../src/platform/node/loopback-listener.ts'
 
 const STATE = 'lk.loopback.abc'
 
@@ -157,17 +158,35 @@ describe('the loopback user agent', () => {
     for (const address of ['127.0.0.1', '::1']) expect(await statusAt(address, port)).toBe(404)
   })
 
-  test('does not share a named port of localhost with another process on its other address [F8.7]', async () => {
-    const other = createServer().listen(0, '::1')
-    onTestFinished(() => void other.close())
-    await new Promise(resolve => other.once('listening', resolve))
-    const { port } = other.address() as AddressInfo
-    const attempt = loopback({ open: () => {} }).begin(`http://localhost:${port}/callback`)
+  test('tries ::1 first for localhost, as browsers do [F8.7]', () => {
+    expect(addressesOf('localhost')).toEqual(['::1', '127.0.0.1'])
+  })
+
+  test.for([
+    ['::1', '127.0.0.1'],
+    ['127.0.0.1', '::1'],
+  ] as const)(
+    'does not share a named port of localhost with another process on %s [F8.7]',
+    async ([theirs, rest]) => {
+      const other = createServer().listen(0, theirs)
+      onTestFinished(() => void other.close())
+      await new Promise(resolve => other.once('listening', resolve))
+      const { port } = other.address() as AddressInfo
+      const attempt = loopback({ open: () => {} }).begin(`http://localhost:${port}/callback`)
+      onTestFinished(() => attempt.close())
+      await expect(attempt.redirectUri).rejects.toThrow(new RegExp(`Port ${port} .* in use`))
+      const next = createServer()
+      onTestFinished(() => void next.close())
+      await new Promise<void>(resolve => next.listen(Number(port), rest, resolve)) // nothing was left open
+    },
+  )
+
+  test('rejects if this machine does not have the address to listen on', async () => {
+    const attempt = loopback({ open: () => {}, listen: { host: '192.0.2.1' } }).begin(
+      'http://127.0.0.1/callback',
+    )
     onTestFinished(() => attempt.close())
-    await expect(attempt.redirectUri).rejects.toThrow(new RegExp(`Port ${port} .* in use`))
-    const next = createServer()
-    onTestFinished(() => void next.close())
-    await new Promise<void>(resolve => next.listen(Number(port), '127.0.0.1', resolve)) // nothing was left open
+    await expect(attempt.redirectUri).rejects.toThrow(/cannot be listened on \(EADDRNOTAVAIL\)/)
   })
 
   test('reports which port is taken and what to do', async () => {
