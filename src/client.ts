@@ -194,7 +194,7 @@ export function composeClient(
     whole,
   )
   const live = createLiveSession({
-    ...{ records, clock, now, emit, authorization, changes, left },
+    ...{ records, clock, now, emit, authorization, changes, left, realm },
     limit: extensions.find(one => one.limit)?.limit,
     isEager: environment.wake !== undefined,
     begin: grant?.parameters && (epoch => records.begin(emptySession(grant.type, epoch, scope))),
@@ -269,7 +269,7 @@ export function composeClient(
     },
 
     events: { subscribe: log.subscribe },
-    explain: () => log.explain(live.session),
+    explain: () => log.explain(live.session, host?.inUse()),
 
     dispose() {
       live.dispose()

@@ -91,8 +91,6 @@ export function createRefresher(ports: RefresherPorts): Refresher {
       case 'adopted':
         begunAt = 0
         pauses.end(wanted)
-        if (records.current?.sessionId === sessionId)
-          emit({ type: 'tokens-adopted', from: records.current.by })
         ports.adopted()
         return
       case 'rotated':

@@ -1,6 +1,6 @@
 import type { ClientEvent, Emit, EventBody, Explanation, Warn, Warning } from './events.ts'
 import { createListeners } from './listeners.ts'
-import type { Clock, Logger } from './ports.ts'
+import type { Clock, HostKind, Logger } from './ports.ts'
 import type { Session } from './session.ts'
 
 /** How many events are kept for `explain()`. */
@@ -12,7 +12,7 @@ export interface EventLog {
   /** The warnings so far. */
   warnings(): readonly Warning[]
   subscribe(listener: (event: ClientEvent) => void): () => void
-  explain(session: Session): Explanation
+  explain(session: Session, host: HostKind | undefined): Explanation
   dispose(): void
 }
 
@@ -46,12 +46,12 @@ export function createEventLog(clock: Clock, realm: string, logger?: Logger): Ev
     },
     warnings: () => warnings,
     subscribe: listeners.add,
-    explain(session) {
+    explain(session, host) {
       const { status } = session
       const reason = 'reason' in session ? session.reason : undefined
       const oldest = count % KEPT
       const newest = [...events.slice(oldest), ...events.slice(0, oldest)]
-      return { at: clock.now(), context: realm, session: { status, reason }, events: newest }
+      return { at: clock.now(), context: realm, host, session: { status, reason }, events: newest }
     },
     dispose: listeners.clear,
   }

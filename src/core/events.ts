@@ -1,6 +1,6 @@
 import type { EndReason, ErrorCode } from '../errors.ts'
 import type { StepUp } from './challenge.ts'
-import type { EpochMs } from './ports.ts'
+import type { EpochMs, HostKind } from './ports.ts'
 
 /** The `grant_type` of a token request: these two, and that of the option `grant`. */
 export type GrantType = 'authorization_code' | 'refresh_token' | (string & {})
@@ -13,6 +13,8 @@ export interface Explanation {
   readonly at: EpochMs
   /** A random name for this tab, worker or process, chosen when the client was created. */
   readonly context: string
+  /** Where the next refresh is to run, if the client has the option `host`. */
+  readonly host?: HostKind | undefined
   readonly session: { readonly status: string; readonly reason?: EndReason }
   /** The newest events, at most 200. */
   readonly events: readonly ClientEvent[]
@@ -103,7 +105,7 @@ export type EventBody =
       readonly errorDescription?: string | undefined
       readonly status?: number
     }
-  /** Another client of the store had already refreshed. latchkey sent nothing and uses those tokens. */
+  /** Another client of the store has refreshed, and latchkey uses those tokens. `from`: that client's `context` in `explain()`. */
   | { readonly type: 'tokens-adopted'; readonly from: string | undefined }
   /** One request to an API with an access token, and its answer. `url` is without query and fragment. */
   | { readonly type: 'api-request'; readonly method: string; readonly url: string; readonly replay: boolean }

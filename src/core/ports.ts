@@ -214,6 +214,9 @@ export interface HostedRefresh {
   readonly isForced: boolean | undefined
 }
 
+/** Where a client with the option `host` refreshes. `page`: it cannot use its worker now. */
+export type HostKind = 'shared worker' | 'service worker' | 'page'
+
 /** A worker that refreshes instead of a page, and continues after the page has closed. */
 export interface Host {
   /**
@@ -221,6 +224,8 @@ export interface Host {
    * @returns `true` if the host has tried: its result is in the store. `false`: the page must refresh itself.
    */
   refresh(request: HostedRefresh): Promise<boolean>
+  /** Where the next refresh is to run. */
+  inUse(): HostKind
   /** Called by `dispose()`. */
   close(): void
 }

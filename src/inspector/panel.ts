@@ -237,17 +237,7 @@ export function createPanel(client: Client, close: HTMLElement): Panel {
     diagram.draw(event)
     show()
   }
-  let by = force?.storedBy()
-  const stops = [
-    client.events.subscribe(add),
-    client.subscribe(() => {
-      const from = force?.storedBy()
-      // another tab has refreshed, and this one only read the store
-      if (from && from !== own && from !== by) add({ type: 'tokens-adopted', at: Date.now(), from })
-      by = from
-      show()
-    }),
-  ]
+  const stops = [client.events.subscribe(add), client.subscribe(show)]
   const timer = setInterval(() => {
     life.show(client.session)
     buttons.show(client.session)

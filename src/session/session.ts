@@ -14,6 +14,8 @@ export interface LiveSessionPorts {
   /** The time for checking the expiry of tokens in memory. */
   now(): EpochMs
   readonly emit: Emit
+  /** The name of this client in the records that it stores. */
+  readonly realm: string
   readonly authorization: SecondHalf<'refresh' | 'refreshIfDue' | 'begunAt' | 'unusableError'>
   /** Opens the channel to the other clients of the store. */
   channel(): Channel

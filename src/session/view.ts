@@ -13,7 +13,7 @@ export const recordOf = (state: SessionState) => (state.status === 'signed-in' ?
 export const reasonOf = (state: SessionState) => ('reason' in state ? state.reason : undefined)
 
 /** The session's state, and the app's snapshot of it. Emits and passes on every change. */
-export function createView({ emit, left }: Pick<LiveSessionPorts, 'emit' | 'left'>) {
+export function createView({ emit, left, realm }: Pick<LiveSessionPorts, 'emit' | 'left' | 'realm'>) {
   const listeners = createListeners<Session>()
   let state: SessionState = { status: 'starting' }
   let session = toSession(state)
@@ -37,6 +37,8 @@ export function createView({ emit, left }: Pick<LiveSessionPorts, 'emit' | 'left
         left.tell({ reason, sessionId: old.sessionId })
         emit({ type: 'session-ended', reason })
       }
+      if (old && next && !isOther && old.version !== next.version && next.by !== realm)
+        emit({ type: 'tokens-adopted', from: next.by })
       if (next && isOther) emit({ type: 'session-started', subject: next.tokens.claims?.sub })
       listeners.tell(session)
     },

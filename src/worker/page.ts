@@ -27,6 +27,14 @@ function canOutlive(): boolean {
   return isKnown
 }
 
+type Kind = 'shared worker' | 'service worker'
+
+/** The kind of worker to use in this browser. */
+function bestKind(): Kind | undefined {
+  if (typeof SharedWorker === 'function' && canOutlive()) return 'shared worker'
+  return globalThis.navigator?.serviceWorker && 'service worker'
+}
+
 /** A URL, or at run time a `TrustedScriptURL`. */
 type WorkerUrl = string | URL
 
@@ -69,23 +77,21 @@ interface Connection {
   readonly send: Send
   /** Rejects if the worker could not be loaded. */
   readonly lost: Promise<never>
-  readonly isShared: boolean
+  readonly kind: Kind
   /** The Web Lock of a SharedWorker, once it is known: if the browser ends the worker, nothing starts it again. */
   lock?: string
 }
 
-const connect = (url: WorkerUrl, base: string | undefined) =>
+const connect = (kind: Kind | undefined, url: WorkerUrl, base: string | undefined) =>
   once(async (): Promise<Connection> => {
     let failed: Failed = () => {}
     const lost = new Promise<never>((_, reject) => {
       failed = why => reject(new Error(why))
     })
     lost.catch(() => {})
-    if (typeof SharedWorker === 'function' && canOutlive())
-      return { send: connectShared(url, failed), lost, isShared: true }
-    if (!globalThis.navigator?.serviceWorker)
-      throw new Error('this browser has no worker that outlives a page')
-    return { send: await connectService(url, base), lost, isShared: false }
+    if (!kind) throw new Error('this browser has no worker that outlives a page')
+    const isShared = kind === 'shared worker'
+    return { send: isShared ? connectShared(url, failed) : await connectService(url, base), lost, kind }
   })
 
 /** `done`: the host has refreshed. `silent`: it did not answer in time. `ended`: the browser has ended it. */
@@ -119,7 +125,7 @@ const ask = ({ clock }: HostPorts, connection: () => Promise<Connection>, reques
         cancel()
         cancel = clock.after(DONE_MS, silent)
         if (link.lock !== data.lock) watch(data.lock)
-        if (link.isShared) link.lock = data.lock
+        if (link.kind === 'shared worker') link.lock = data.lock
       }
       link.lost.catch(fail)
       if (link.lock) watch(link.lock)
@@ -129,7 +135,8 @@ const ask = ({ clock }: HostPorts, connection: () => Promise<Connection>, reques
 
 function createHost(url: WorkerUrl, ports: HostPorts): Host {
   const { options, database, base, clock, warn } = ports
-  let connection = connect(url, base)
+  const kind = bestKind()
+  let connection = connect(kind, url, base)
   let isOut = false
   let silentUntil = 0
 
@@ -147,15 +154,17 @@ function createHost(url: WorkerUrl, ports: HostPorts): Host {
     return { ...request, latchkey: PROTOCOL, database, options: sent, own: namesOfOwn(options) }
   }
 
+  const isUsed = () => !isOut && clock.now() >= silentUntil
   return {
+    inUse: () => (kind && database !== undefined && isUsed() ? kind : 'page'),
     async refresh(request) {
-      if (isOut || clock.now() < silentUntil) return false
+      if (!isUsed()) return false
       try {
         const sent = requestFor(request)
         if (!sent) return false
         const outcome = await ask(ports, connection, sent)
         if (outcome === 'done') return true
-        connection = connect(url, base) // the next refresh may need a new worker
+        connection = connect(kind, url, base) // the next refresh may need a new worker
         if (outcome === 'silent') {
           silentUntil = clock.now() + SILENT_MS
           warn('The worker of "host" did not answer in time. This page refreshes by itself for a minute.')

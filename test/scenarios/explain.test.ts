@@ -42,6 +42,21 @@ test('explain() names the context whose refresh was adopted', async () => {
   expect(adopted).toHaveLength(1)
 })
 
+test('explain() names the context that refreshed, also in a client that only heard of it', async () => {
+  const { client, signedIn, expire } = world()
+  const one = await signedIn()
+  const two = client()
+  await two.start()
+  const adopted = () => two.explain().events.filter(event => event.type === 'tokens-adopted')
+  for (let refresh = 1; refresh <= 2; refresh++) {
+    expire()
+    await one.fetch(`${API}/me`)
+    await expect.poll(adopted).toHaveLength(refresh)
+  }
+  expect(adopted().map(({ from }) => from)).toEqual(Array(2).fill(one.explain().context))
+  expect(one.types()).not.toContain('tokens-adopted')
+})
+
 test('explain() keeps the newest two hundred events', async () => {
   const { signedIn } = world()
   const one = await signedIn()

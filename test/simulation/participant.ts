@@ -160,6 +160,7 @@ export function createClient(
     clock,
     now,
     emit,
+    realm: id,
     changes,
     left,
     isEager: parameters.isEager,

@@ -222,6 +222,7 @@ export function createWorld(
   }
   /** How a page uses its host: see `src/worker/page.ts`. */
   const hostOf = (page: Realm): Host => ({
+    inUse: () => 'shared worker',
     refresh: request =>
       new Promise(resolve => {
         meet('refresh by a host')
