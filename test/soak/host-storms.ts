@@ -1,4 +1,4 @@
-import { type Stage, signedInTab, statusOf, untilStatus } from '../support/e2e.ts'
+import { type Stage, signedInTab, statusOf, until } from '../support/e2e.ts'
 import { launchE2eBrowser } from '../support/e2e-browser.ts'
 import { type AppMode, startE2ePages } from '../support/e2e-pages.ts'
 import { storm } from '../support/e2e-storms.ts'
@@ -20,6 +20,8 @@ export interface HostStormsRow {
 }
 
 const CALLS = 5
+/** Beside many other tabs, a page takes its time. */
+const OPENING_MS = 60_000
 
 /** Calls in so many real tabs of one user at once, again and again, with access tokens that were revoked. */
 export async function hostStorms(
@@ -37,7 +39,8 @@ export async function hostStorms(
     while (tabs.length < count) {
       // one after the other: many at once take longer than a tab is waited for
       const tab = await profile.newTab(pages.appUrl)
-      await untilStatus(tab, 'signed-in')
+      const isSignedIn = async () => (await statusOf(tab)) === 'signed-in'
+      await until('the next tab is signed in', isSignedIn, OPENING_MS)
       tabs.push(tab)
     }
     pages.servers.forget()
