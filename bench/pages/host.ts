@@ -92,7 +92,7 @@ const roundTrip = (send: (data: unknown, transfer: Transferable[]) => void): Way
     }),
 })
 
-/** Has a client connect with its service worker. */
+/** A client that is created in `work` uses a service worker. */
 async function withoutSharedWorker<T>(work: () => Promise<T>): Promise<T> {
   const { SharedWorker } = window
   Object.assign(window, { SharedWorker: undefined })
@@ -116,13 +116,13 @@ function relaxWrites(): () => void {
 /** @returns ms of one refresh after a 401, and of one message to each worker and its answer. */
 async function measureRefreshes(origins: Origins, rounds: number) {
   const [bare, shared] = await bothClients('shared', origins)
-  const service = await signedIn('service', origins, { host: worker(WORKER) })
+  const service = await withoutSharedWorker(() => signedIn('service', origins, { host: worker(WORKER) }))
   const refreshOnce = async (client: Client) => {
     const way = refreshing(client)
     await way.prepare?.()
     await way.run()
   }
-  await withoutSharedWorker(() => refreshOnce(service))
+  await refreshOnce(service)
   await refreshOnce(shared)
   const names = [shared, service].map(client => {
     const event = client.explain().events.find(({ type }) => type === 'tokens-adopted')

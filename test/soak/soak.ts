@@ -7,6 +7,7 @@ import { holdLock, signedInTabs, storm, timedCall, traffic } from '../support/e2
 import { findEngines } from '../support/engines/find.ts'
 import { mayMakePidNamespaces } from '../support/pid-namespace.ts'
 import { runFleet } from './fleet-report.ts'
+import { type HostStormsRow, hostStorms } from './host-storms.ts'
 import { endingsOfEveryEngine, type PageEndsRow, pageEndings, pageEnds } from './page-ends.ts'
 import { isClean, processStorm } from './process-storm.ts'
 import { type SlowTabsRow, slowTabs } from './slow-tabs.ts'
@@ -23,6 +24,9 @@ import { type SlowTabsRow, slowTabs } from './slow-tabs.ts'
 //
 // `npm run soak -- page-ends` runs only pages that end during their refresh, with a worker host and without: `--times=N` of
 // each, `--users=N` at once, `--engines=…`, `--endings=closed,reloaded,…`, `--modes=start,host,host-in-service-worker`.
+
+// `npm run soak -- host-storms`: 20 and 100 tabs of one user (`--tabs=20,100`) in Chromium, each a page of its own, whose
+// access token is revoked `--host-storms=N` times; with the modes of `--modes` that have a worker host.
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -42,6 +46,8 @@ const { values, positionals } = parseArgs({
     users: { type: 'string', default: '4' },
     engines: { type: 'string', default: 'Chromium,Firefox,WebKit' },
     endings: { type: 'string', default: pageEndings.join(',') },
+    tabs: { type: 'string', default: '20,100' },
+    'host-storms': { type: 'string', default: '5' },
     modes: { type: 'string', default: 'host,host-in-service-worker,start' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 32) },
   },
@@ -269,6 +275,21 @@ async function pagesEnd(): Promise<PageEndsRow[]> {
   return found
 }
 
+async function stormsWithHosts(): Promise<HostStormsRow[]> {
+  const found: HostStormsRow[] = []
+  for (const count of values.tabs.split(',').map(Number)) {
+    for (const mode of (['host', 'host-in-service-worker'] as const).filter(one =>
+      values.modes.split(',').includes(one),
+    )) {
+      const { row, isClean } = await hostStorms(mode, count, numberOf('host-storms', 1000))
+      found.push(row)
+      process.stdout.write(`${JSON.stringify(row)}\n`)
+      if (!isClean) violations.push(`${count} tabs, ${mode}`)
+    }
+  }
+  return found
+}
+
 const run = positionals[0] ?? 'storms'
 process.stdout.write(`seed ${seed}\n`)
 if (run === 'storms') {
@@ -278,7 +299,9 @@ if (run === 'storms') {
   if (fleetSeconds) await fleet()
 } else if (run === 'page-ends') {
   console.table(await pagesEnd())
-} else throw new Error(`There is no soak "${run}": leave it out, or use "page-ends".`)
+} else if (run === 'host-storms') {
+  console.table(await stormsWithHosts())
+} else throw new Error(`There is no soak "${run}": leave it out, or use "page-ends" or "host-storms".`)
 if (rows.length) console.table(rows)
 if (slowRows.length) console.table(slowRows)
 for (const violation of violations) process.stderr.write(`VIOLATION: ${violation}\n`)
