@@ -37,9 +37,9 @@ export function createView({ emit, left, realm }: Pick<LiveSessionPorts, 'emit' 
         left.tell({ reason, sessionId: old.sessionId })
         emit({ type: 'session-ended', reason })
       }
-      if (old && next && !isOther && old.version !== next.version && next.by !== realm)
-        emit({ type: 'tokens-adopted', from: next.by })
       if (next && isOther) emit({ type: 'session-started', subject: next.tokens.claims?.sub })
+      else if (next && old?.version !== next.version && next.by !== realm)
+        emit({ type: 'tokens-adopted', from: next.by })
       listeners.tell(session)
     },
   }
