@@ -136,6 +136,7 @@ inTerminal(
     const { cli } = newTerminal({ REMOTE_CONTAINERS: 'true', CLI_CLIENT_ID: 'grants-code-only' })
     const login = cli(true, 'login')
     await expect.poll(login.said, PATIENCE).toContain('paste here')
+    expect(login.said()).toMatch(/Open this address[\s\S]*\/auth\?[\s\S]*paste here/)
     const url = new URL(/http:\/\/127\.0\.0\.1:\d+\/auth\S+/.exec(login.said())?.[0] ?? '')
     login.child.stdin?.write('what is this?\n')
     await expect.poll(login.said, PATIENCE).toContain('That is not the address')

@@ -92,9 +92,11 @@ export const createTerminal = (device: DeviceAttempt, options: TerminalOptions):
         return false
       },
       async authorize(url, state) {
-        const answer = (inner as SignInAttempt).authorize(url, state)
+        const attempt = inner as SignInAttempt
+        const answer = attempt.authorize(url, state)
         if (browser) return answer
         answer.catch(() => {}) // it may reject after the user has pasted the URL
+        await attempt.redirectUri // by then, loopback() has printed the address
         const paste = pasted(state)
         try {
           return await Promise.race([answer, ...(paste ? [paste.answer] : [])])
