@@ -2,9 +2,8 @@ import { decide } from '../core/decide.ts'
 import { accessTokenOf, epochOf, runsGrant } from '../core/session.ts'
 import { abortable } from '../core/waiting.ts'
 import { AuthorizationRequiredError, LockTimeoutError } from '../errors.ts'
-import type { LiveSession, LiveSessionPorts } from './session.ts'
-import type { Upkeep } from './upkeep.ts'
-import { reasonOf } from './view.ts'
+import type { LiveSession, LiveSessionPorts } from './ports.ts'
+import { reasonOf, type View } from './view.ts'
 
 type ReadyPorts = Pick<LiveSessionPorts, 'records' | 'now' | 'authorization' | 'isEager'>
 
@@ -39,7 +38,10 @@ export const unusableError = async ({
 type AccessPorts = Pick<LiveSessionPorts, 'records' | 'now' | 'authorization' | 'begin'>
 
 /** Provides access tokens after a refresh, if there is none to use. */
-export function createAccess({ records, now, authorization, begin }: AccessPorts, { view, show }: Upkeep) {
+export function createAccess(
+  { records, now, authorization, begin }: AccessPorts,
+  { view, show }: { readonly view: View; show(): void },
+) {
   const beginUnlessThere = async () => {
     const { stored } = records
     if (!records.current && !(stored && 'unusable' in stored)) await begin?.(epochOf(stored))

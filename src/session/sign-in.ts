@@ -4,7 +4,7 @@ import type { Page, UserAgent } from '../core/ports.ts'
 import type { Session } from '../core/session.ts'
 import { abortable, singleFlight } from '../core/waiting.ts'
 import { ConfigurationError } from '../errors.ts'
-import type { LiveSession } from './session.ts'
+import type { LiveSession } from './ports.ts'
 
 export interface SignInPorts {
   readonly live: LiveSession

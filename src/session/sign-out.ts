@@ -1,23 +1,7 @@
-import type { SessionRecords } from '../core/authorization.ts'
-import { endOf } from '../core/session.ts'
 import { LEAVING_MS } from '../core/session-state.ts'
 import { unusableError } from './access.ts'
-import type { LiveSession, LiveSessionPorts } from './session.ts'
-import type { Upkeep } from './upkeep.ts'
-
-/** Stores that the page that signed out has left, so that clients that start later see it too. Best effort. */
-export const noteLeft = (
-  records: SessionRecords,
-  sessionId = endOf(records.stored)?.sessionId,
-): Promise<void> =>
-  records
-    .amend(stored => {
-      const ended = endOf(stored)
-      return ended?.leavingUntil && ended.sessionId === (sessionId ?? ended.sessionId)
-        ? { ...ended, leavingUntil: undefined }
-        : undefined
-    })
-    .catch(() => {})
+import type { LiveSession, LiveSessionPorts } from './ports.ts'
+import { noteLeft, type Upkeep } from './upkeep.ts'
 
 export function createSignOut(
   ports: Pick<LiveSessionPorts, 'records' | 'authorization' | 'clock' | 'ended'>,

@@ -1,10 +1,24 @@
+import type { SessionRecords } from '../core/authorization.ts'
 import type { Channel, News } from '../core/ports.ts'
 import { endOf, type Session } from '../core/session.ts'
 import { leavingMs } from '../core/session-state.ts'
 import { createReady } from './access.ts'
-import type { LiveSessionPorts } from './session.ts'
-import { noteLeft } from './sign-out.ts'
+import type { LiveSessionPorts } from './ports.ts'
 import { createView, recordOf } from './view.ts'
+
+/** Stores that the page that signed out has left, so that clients that start later see it too. Best effort. */
+export const noteLeft = (
+  records: SessionRecords,
+  sessionId = endOf(records.stored)?.sessionId,
+): Promise<void> =>
+  records
+    .amend(stored => {
+      const ended = endOf(stored)
+      return ended?.leavingUntil && ended.sessionId === (sessionId ?? ended.sessionId)
+        ? { ...ended, leavingUntil: undefined }
+        : undefined
+    })
+    .catch(() => {})
 
 /** Hears the news of the other clients of the store, and when the app wakes. */
 function createConnection(

@@ -7,10 +7,12 @@ import {
   toSession,
   transition,
 } from '../core/session-state.ts'
-import type { LiveSessionPorts } from './session.ts'
+import type { LiveSessionPorts } from './ports.ts'
 
 export const recordOf = (state: SessionState) => (state.status === 'signed-in' ? state.record : undefined)
 export const reasonOf = (state: SessionState) => ('reason' in state ? state.reason : undefined)
+
+export type View = ReturnType<typeof createView>
 
 /** The session's state, and the app's snapshot of it. Emits and passes on every change. */
 export function createView({ emit, left, realm }: Pick<LiveSessionPorts, 'emit' | 'left' | 'realm'>) {
