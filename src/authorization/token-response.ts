@@ -135,8 +135,12 @@ export function withMembers(
   headers.delete('www-authenticate')
   headers.set('content-type', members ? 'application/json' : 'text/plain')
   const answer = new Response(null, { status, headers })
-  const json = async () => ({ ...members }) // oauth4webapi writes into it
-  return members ? Object.assign(answer, { json, clone: () => answer }) : answer
+  if (!members) return answer
+  // defined, not assigned: @hono/node-server replaces the global Response by one whose methods are read-only
+  return Object.defineProperties(answer, {
+    json: { value: async () => ({ ...members }) }, // oauth4webapi writes into it
+    clone: { value: () => answer },
+  })
 }
 
 /**

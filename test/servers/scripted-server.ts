@@ -166,6 +166,16 @@ export interface Expectation {
 
 const ME = '{"who":"alice"}'
 
+/** OpenAuth 0.4.3 (`@openauthjs/openauth`): RFC 8414 only, no ID Token, and nothing but three members for the code. */
+const openAuth: Deviation = {
+  answer: metadataAt(OAUTH, {
+    status: 404,
+    body: '404 Not Found',
+    headers: { 'content-type': 'text/plain' },
+  }),
+  members: ({ access_token, refresh_token }) => ({ access_token, expires_in: 300, refresh_token }),
+}
+
 /** Servers that any app may meet, in Node and in a browser. */
 export const servers: readonly Expectation[] = [
   { name: 'a server that follows the specifications', deviation: {}, shows: ME },
@@ -195,6 +205,20 @@ export const servers: readonly Expectation[] = [
     name: 'metadata only at the RFC 8414 address, and an app at all other paths',
     deviation: { answer: metadataAt(OAUTH, { body: '<!doctype html><h1>Welcome</h1>' }) },
     shows: ME,
+  },
+  {
+    name: 'OpenAuth',
+    deviation: openAuth,
+    shows: /has no token_type\. The option "quirks" with "missing_token_type" accepts it/,
+    followed: () => ({ scope: '', quirks: ['missing_token_type'] }),
+  },
+  {
+    name: 'OpenAuth, with its quirk and the scope of OpenID Connect',
+    deviation: {
+      ...openAuth,
+      members: members => ({ ...openAuth.members?.(members), token_type: 'Bearer' }),
+    },
+    shows: /has no ID Token.* set a "scope" without "openid"/,
   },
   {
     name: 'no metadata',
