@@ -265,6 +265,58 @@ export const servers: readonly Expectation[] = [
     deviation: { answer: at('/token', { body: { error: 'invalid_grant' } }) },
     shows: /The token request was refused: invalid_grant\. What was sent was used before/,
   },
+  // scripted from what these hosted systems document; none of them runs here
+  {
+    name: "a 200 with GitHub's error for a wrong secret",
+    deviation: {
+      answer: at('/token', {
+        body: {
+          error: 'incorrect_client_credentials',
+          error_description: 'The client_id and/or client_secret passed are incorrect.',
+          error_uri: 'https://docs.github.com/apps/managing-oauth-apps',
+        },
+      }),
+    },
+    shows: /refused: incorrect_client_credentials \(The client_id and\/or client_secret passed are incorrect/,
+  },
+  {
+    name: "GitHub's token response, with commas in its scope and without a lifetime and an ID Token",
+    deviation: { members: () => ({ access_token: 'access', token_type: 'bearer', scope: 'read,user' }) },
+    shows: /has no ID Token.* set a "scope" without "openid"/,
+    followed: () => ({ scope: 'read' }),
+  },
+  {
+    name: "Cognito's error without a description",
+    deviation: { answer: at('/token', { status: 400, body: { error: 'invalid_grant' } }) },
+    shows: /The token request was refused: invalid_grant\. What was sent was used before/,
+  },
+  {
+    name: "Entra's error for another kind of registration",
+    deviation: {
+      answer: at('/token', {
+        status: 400,
+        body: {
+          error: 'invalid_request',
+          error_description: 'AADSTS9002326: Cross-origin token redemption is permitted only for SPAs.',
+          ...{
+            error_codes: [9002326],
+            timestamp: '2026-11-28 09:00:00Z',
+            trace_id: 'a',
+            correlation_id: 'b',
+          },
+        },
+      }),
+    },
+    shows: /The token request was refused: invalid_request \(AADSTS9002326: Cross-origin token redemption/,
+  },
+  {
+    name: "Entra's members and claims",
+    deviation: {
+      members: members => ({ ...members, ext_expires_in: 300 }),
+      claims: claims => ({ ...claims, nbf: claims.iat, oid: 'o', tid: 't', ver: '2.0', uti: 'u' }),
+    },
+    shows: ME,
+  },
   {
     name: 'no ID Token',
     deviation: { members: ({ id_token: _, ...rest }) => rest },
