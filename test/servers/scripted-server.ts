@@ -192,17 +192,17 @@ export const servers: readonly Expectation[] = [
     shows: ME,
   },
   {
-    name: 'metadata only at the RFC 8414 address',
+    name: 'RFC 8414 metadata only',
     deviation: { answer: metadataAt(OAUTH, { status: 404 }) },
     shows: ME,
   },
   {
-    name: 'metadata only at the RFC 8414 address, and a firewall in front of the rest',
+    name: 'RFC 8414 metadata, behind a firewall',
     deviation: { answer: metadataAt(OAUTH, page) },
     shows: ME,
   },
   {
-    name: 'metadata only at the RFC 8414 address, and an app at all other paths',
+    name: 'RFC 8414 metadata, an app elsewhere',
     deviation: { answer: metadataAt(OAUTH, { body: '<!doctype html><h1>Welcome</h1>' }) },
     shows: ME,
   },
