@@ -86,7 +86,7 @@ export const bench: Bench = {
   title: 'tokens of services: bursts, stores and idle sessions',
   async run({ rounds = 9, say }) {
     const onNode = await importBundled<OnNode>('measure-services')
-    const fewRounds = Math.min(rounds, 5)
+    const fewRounds = Math.min(rounds, 3)
     say(`${CALLS_AT_ONCE} calls at once`)
     const bursts = burstTable(await onNode.measureBursts(CALLS_AT_ONCE, fewRounds), fewRounds)
     say('calls per second')
