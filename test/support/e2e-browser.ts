@@ -167,11 +167,11 @@ export function setPreferences(folder: string, profile: object): void {
 }
 
 /** Starts a browser that keeps its profile in `folder` after it is closed. */
-export const launchProfile = async (folder: string): Promise<Profile> =>
+export const launchProfile = async (folder: string, args: readonly string[] = []): Promise<Profile> =>
   toProfile(
     await chromium.launchPersistentContext(folder, {
       executablePath: findChromium(),
-      args: chromiumArgs,
+      args: [...chromiumArgs, ...args],
       timeout: 30_000,
     }),
   )

@@ -25,7 +25,8 @@ afterAll(() => portal?.close())
 async function withPartitions(work: (profile: Profile) => Promise<void>): Promise<void> {
   const folder = tempFolder()
   setPreferences(folder, { cookie_controls_mode: 0 })
-  const profile = await launchProfile(folder)
+  // Playwright turns the partitions off with this switch, and Chromium takes the last one
+  const profile = await launchProfile(folder, ['--disable-features=Translate'])
   try {
     await work(profile)
   } finally {
@@ -95,7 +96,10 @@ describe("in another site's frame", () => {
 
   test('the same popup brings its answer where the browser keeps the storage of frames apart, and the session outlives a reload [F8.10]', () =>
     withPartitions(async profile => {
+      const own = await profile.newTab(e2e.pages.appUrl)
+      await own.run(() => localStorage.setItem('mark', 'of a tab'))
       const { tab, frame } = await openPortal(e2e, profile)
+      expect(await frame.run(() => localStorage.getItem('mark'))).toBeNull()
       const opened = await tab.opening(() => frame.click('#sign-in-popup'))
       await fillForms(opened)
       await untilEnded(frame)
