@@ -121,5 +121,5 @@ describe.each([
     await tab.click('#sign-in')
     await fillForms(tab)
     await untilUser(tab)
-  })
+  }, 60_000)
 })
