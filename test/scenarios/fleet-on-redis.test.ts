@@ -22,11 +22,12 @@ whereFound(
     expect(result.rotations).toBeGreaterThan(30)
     expect(result.calls[200]).toBeGreaterThan(10)
     expect(isCleanFleet(result), JSON.stringify(result)).toBe(true)
-    expect(result.presented).toBe(result.rotations + result.lostWithAnswer)
+    const lost = result.lostWithAnswer + result.lostByFailover + result.lostUnstored
+    expect(result.presented, JSON.stringify(result)).toBe(result.rotations + lost)
     const odd = Object.keys(result.calls).filter(
       what => !/^(200|ERR_(STORAGE|LOCK_TIMEOUT|NETWORK) retryable)$/.test(what),
     )
-    expect(result.lostWithAnswer ? [] : odd).toEqual([])
+    expect(lost ? [] : odd).toEqual([])
   },
   90_000,
 )
