@@ -13,7 +13,7 @@ import { sessionKey } from './core/keys.ts'
 import { createListeners } from './core/listeners.ts'
 import type { AuthorizationEnvironment, Environment } from './core/ports.ts'
 import { emptySession, endOf, type SessionRecord, sessionOf } from './core/session.ts'
-import { abortable, once, singleFlight } from './core/waiting.ts'
+import { abortable, loadable, singleFlight } from './core/waiting.ts'
 import { ConfigurationError } from './errors.ts'
 import { type AuthFetchPorts, createAuthFetch } from './fetch/auth-fetch.ts'
 import type { createReplay } from './fetch/replay.ts'
@@ -31,24 +31,6 @@ export interface SecondHalfModule {
   createAuthorization(ports: AuthorizationPorts): Authorization
   readonly authorizationEnvironment: AuthorizationEnvironment
   readonly createReplay: typeof createReplay
-}
-
-/** @param whole the second half, if it is already loaded. */
-function createSecondHalf(
-  load: () => Promise<SecondHalfModule>,
-  create: (module: SecondHalfModule) => Authorization,
-  whole: SecondHalfModule | undefined,
-): SecondHalf {
-  let loaded = whole && create(whole)
-  return {
-    get loaded() {
-      return loaded
-    },
-    get: once(async () => {
-      loaded ??= create(await load())
-      return loaded
-    }),
-  }
 }
 
 /**
@@ -173,26 +155,23 @@ export function composeClient(
   const { tokenType, presentation } = extensions.find(one => one.tokenType) ?? {}
   const records = createTokenStore(keyValue, sessionKey(prefix), tokenType)
   const now = createWatchedTime(clock, records)
-  const authorization = createSecondHalf(
-    load,
-    half =>
-      half.createAuthorization({
-        settings: checked ?? check(half),
-        ...{ extensions, fetch, clock, emit, warn, keyValue, prefix, realm, records, page, navigate },
-        lock: store.lock,
-        ...half.authorizationEnvironment,
-        ...{ now, random, left, host, warnings: log.warnings },
-        owner: `${prefix} in ${store.name}`,
-        changed: changes.tell,
-        adopted: () => changes.tell(undefined),
-        wokeAt: () => wokeAt,
-        restart: () => signingIn.signIn(),
-        home: (page ? undefined : environment.baseUrl()) ?? settings.redirectUri,
-        origin: isReadable ? originOf(environment.baseUrl()) : undefined,
-        isKept: () => store.reach?.() !== 'page',
-      }),
-    whole,
-  )
+  const create = (half: SecondHalfModule): Authorization =>
+    half.createAuthorization({
+      settings: checked ?? check(half),
+      ...{ extensions, fetch, clock, emit, warn, keyValue, prefix, realm, records, page, navigate },
+      lock: store.lock,
+      ...half.authorizationEnvironment,
+      ...{ now, random, left, host, warnings: log.warnings },
+      owner: `${prefix} in ${store.name}`,
+      changed: changes.tell,
+      adopted: () => changes.tell(undefined),
+      wokeAt: () => wokeAt,
+      restart: () => signingIn.signIn(),
+      home: (page ? undefined : environment.baseUrl()) ?? settings.redirectUri,
+      origin: isReadable ? originOf(environment.baseUrl()) : undefined,
+      isKept: () => store.reach?.() !== 'page',
+    })
+  const authorization: SecondHalf = loadable(async () => create(await load()), whole && create(whole))
   const live = createLiveSession({
     ...{ records, clock, now, emit, authorization, changes, left, realm },
     limit: extensions.find(one => one.limit)?.limit,

@@ -1,6 +1,5 @@
 import type { Extension } from './core/extension.ts'
-import { notLoaded } from './core/waiting.ts'
-import type { DpopHooks } from './extensions/dpop.ts'
+import { loadable, notLoaded } from './core/waiting.ts'
 import { deviceClock } from './platform/device.ts'
 import { indexedDbKeyValue } from './storage/indexeddb.ts'
 import { limited } from './storage/limited.ts'
@@ -21,24 +20,23 @@ export const dpop =
   context => {
     const keys = 'indexedDB' in globalThis ? indexedDbKeyValue('latchkey keys', deviceClock) : undefined
     const place = keys && { ...limited(keys, deviceClock), close: keys.close }
-    let loaded: DpopHooks | undefined
-    const load = async (): Promise<DpopHooks> => {
+    const hooks = loadable(async () => {
       const { createDpop } = await import('./extensions/dpop.ts').catch(notLoaded)
-      loaded ??= createDpop(context, algorithm, place)
-      return loaded
-    }
+      return createDpop(context, algorithm, place)
+    })
     return {
       tokenType: 'dpop',
-      authorizationRequest: async request => (await load()).authorizationRequest(request),
-      tokenRequest: async (sessionId, send) => (await load()).tokenRequest(sessionId, send),
+      authorizationRequest: async request => (await hooks.get()).authorizationRequest(request),
+      tokenRequest: async (sessionId, send) => (await hooks.get()).tokenRequest(sessionId, send),
       presentation: {
-        headers: async (...request) => (await load()).presentation.headers(...request),
+        headers: async (...request) => (await hooks.get()).presentation.headers(...request),
         // nothing is loaded unless a request had these headers
-        answered: (...answer) => loaded?.presentation.answered(...answer) ?? false,
+        answered: (...answer) => hooks.loaded?.presentation.answered(...answer) ?? false,
       },
       ended: sessionId =>
-        void load()
-          .then(hooks => hooks.ended(sessionId))
+        void hooks
+          .get()
+          .then(loaded => loaded.ended(sessionId))
           .catch(() => {}),
       close: () => place?.close(),
     }

@@ -18,6 +18,7 @@ import type {
 } from './ports.ts'
 import type { Quirk } from './quirks.ts'
 import type { EndedSession, SessionRecord, Stored, UnusableRecord } from './session.ts'
+import type { Loadable } from './waiting.ts'
 
 /** The checked options for the communication with the authorization server, including defaults. */
 export interface ServerSettings {
@@ -250,8 +251,6 @@ export interface Authorization {
 }
 
 /** The second half of a client, created on first use. */
-export interface SecondHalf<Part extends keyof Authorization = keyof Authorization> {
-  get(): Promise<Pick<Authorization, Part>>
-  /** The second half, if it has been created. */
-  readonly loaded: Pick<Authorization, Part> | undefined
-}
+export type SecondHalf<Part extends keyof Authorization = keyof Authorization> = Loadable<
+  Pick<Authorization, Part>
+>

@@ -44,6 +44,31 @@ export function once<T>(work: () => Promise<T>): () => Promise<T> {
   }
 }
 
+/** A part of latchkey that is loaded on first use. */
+export interface Loadable<T> {
+  /** The part, if it is loaded. */
+  readonly loaded: T | undefined
+  /** Loads it once for all callers. After a failure, the next call tries again. */
+  get(): Promise<T>
+}
+
+/** @param loaded the part, if it is there from the beginning. */
+export function loadable<T>(load: () => Promise<T>, loaded?: T): Loadable<T> {
+  return {
+    get loaded() {
+      return loaded
+    },
+    get: once(() =>
+      loaded === undefined
+        ? load().then(part => {
+            loaded = part
+            return part
+          })
+        : Promise.resolve(loaded),
+    ),
+  }
+}
+
 /** Runs one `work` per key at a time: calls with the same key share the pending promise. */
 export function singleFlight<T>(): (key: string, work: () => Promise<T>) => Promise<T> {
   const flights = new Map<string, Promise<T>>()

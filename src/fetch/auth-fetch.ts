@@ -1,7 +1,7 @@
 import { type Destination, findDestination } from '../core/destination.ts'
 import type { Presentation } from '../core/extension.ts'
 import type { Fetch } from '../core/ports.ts'
-import { abortable, once } from '../core/waiting.ts'
+import { abortable, type Loadable, loadable } from '../core/waiting.ts'
 import { cancelBody, holdBack, keepBodyOf, takeOne } from './body.ts'
 import {
   type Arguments,
@@ -31,12 +31,9 @@ export interface AuthFetchPorts extends ReplayPorts {
   loadReplay(): Promise<typeof createReplay>
 }
 
-/** The code for a response that rejects an access token, from the first such response on. */
-interface Replays {
-  /** @returns `undefined` if it cannot be loaded. `signal` ends the waiting. */
-  get(signal?: AbortSignal | null): Promise<Replay | undefined>
-  readonly loaded: Replay | undefined
-}
+/** Returns `undefined` if the code cannot be loaded. `signal` ends the wait. */
+const replayOf = (replays: Loadable<Replay>, signal?: AbortSignal | null): Promise<Replay | undefined> =>
+  orNone(abortable(replays.get(), signal))
 
 /** The most addresses whose destination is remembered. */
 const ADDRESSES = 200
@@ -48,18 +45,7 @@ const ADDRESSES = 200
 export function createAuthFetch(ports: AuthFetchPorts): Fetch {
   const { send } = ports
   const reader = createCallReader()
-  let loaded: Replay | undefined
-  const load = once(async () => {
-    const create = await ports.loadReplay()
-    loaded = create(ports)
-    return loaded
-  })
-  const replays: Replays = {
-    get loaded() {
-      return loaded
-    },
-    get: signal => orNone(abortable(load(), signal)),
-  }
+  const replays = loadable(async () => (await ports.loadReplay())(ports))
   const addresses = new Map<string, Destination | undefined>()
 
   const destinationOf = (address: string): Destination | undefined => {
@@ -79,7 +65,7 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
     if (!read) {
       const response = await send(target.foreign ?? target.input, ...(args.slice(1) as [Arguments[1]]))
       if (!destination && response?.status === 401)
-        replays.get().then(replay => replay?.warnOf401(target, args[1]))
+        replayOf(replays).then(replay => replay?.warnOf401(target, args[1]))
       return response
     }
     if (!isOpen(read)) return send(read.input, args[1] && read.init)
@@ -102,7 +88,7 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
 
 function createSender(
   { send, presentation, emit }: AuthFetchPorts,
-  replays: Replays,
+  replays: Loadable<Replay>,
   call: Call,
   url: string,
 ): Sender {
@@ -128,7 +114,7 @@ function createSender(
       return response
     }
     const response = await send()
-    const replay = isOutdated && isKept ? await replays.get(memberOf(call, 'signal')) : undefined
+    const replay = isOutdated && isKept ? await replayOf(replays, memberOf(call, 'signal')) : undefined
     return replay ? replay.replace(call, response, send) : response
   }
 
@@ -146,7 +132,7 @@ function createSender(
 /** Sends a call with the access token. */
 async function exchange(
   ports: AuthFetchPorts,
-  replays: Replays,
+  replays: Loadable<Replay>,
   call: Call,
   { endpoint: url, resource }: Destination,
   isHere: Sent['isHere'],
@@ -168,7 +154,7 @@ async function exchange(
   if (status !== 401) replays.loaded?.accepted(accessToken)
   const isRefused = status === 401 || status === 403
   // if the code that judges it cannot be loaded, the caller gets the response
-  const replay = isRefused ? await replays.get(signal) : undefined
+  const replay = isRefused ? await replayOf(replays, signal) : undefined
   if (replay) {
     const sent = { url, resource, sessionId, signal, sender, call, isHere, query }
     return replay.follow(sent, response, accessToken)
