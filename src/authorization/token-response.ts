@@ -1,7 +1,7 @@
 import { NetworkError, ServerError } from '../errors.ts'
 import type { AcceptDeviation } from './failure.ts'
 
-/** The members of an answer. Names such as `__proto__` are as good as any other: they are only ever its own. */
+/** The members of a response, by name. A member may be named `__proto__`: it is an own property like any other. */
 export type Members = Readonly<Record<string, unknown>>
 
 export const isMembers = (value: unknown): value is Members =>

@@ -1,4 +1,4 @@
-import type { ConnectHost, Host, HostedRefresh, HostPorts } from '../core/ports.ts'
+import type { ConnectHost, Host, HostedRefresh, HostKind, HostPorts } from '../core/ports.ts'
 import { once } from '../core/waiting.ts'
 import { type HostAnswer, type HostRequest, namesOfOwn, PROTOCOL, sendable } from './protocol.ts'
 
@@ -27,7 +27,7 @@ function canOutlive(): boolean {
   return isKnown
 }
 
-type Kind = 'shared worker' | 'service worker'
+type Kind = Exclude<HostKind, 'page'>
 
 /** The kind of worker to use in this browser. */
 function bestKind(): Kind | undefined {
