@@ -12,7 +12,7 @@ import type { Times } from './support/turns.ts'
 /** All that knows of a host in an app that does not import `latchkey/worker`. */
 const hooks: Readonly<Record<string, readonly [found: string, without: string]>> = {
   'src/client.ts': ['options.host?.({', 'undefined?.({'],
-  'src/authorization/refresher.ts': ['(await inHost(wanting, resource, isForced)) ??', ''],
+  'src/authorization/refresh-attempt.ts': ['(await inHost(wanted)) ??', ''],
 }
 
 /** The same sources as if there were no option `host`. */

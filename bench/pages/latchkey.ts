@@ -1,21 +1,12 @@
 import { createClient } from 'latchkey'
-import { scope } from './config.ts'
+import { optionsOf, toPeer } from './latchkey-peer.ts'
 import { openStormPage } from './storm-page.ts'
 
-openStormPage(({ issuer, clientId, apiOrigins, apiUrl }) => {
+openStormPage(config => {
   const client = createClient({
-    issuer,
-    clientId,
-    scope,
-    redirectUri: '/callback',
-    allowedOrigins: apiOrigins,
+    ...optionsOf(config),
     fetch: async (input, init) =>
-      window.bench.isApiInPage && input === apiUrl ? new Response('{}') : fetch(input, init),
+      window.bench.isApiInPage && input === config.apiUrl ? new Response('{}') : fetch(input, init),
   })
-  return {
-    signIn: () => client.signIn({ returnTo: '/' }),
-    finishSignIn: () => client.start(),
-    restore: () => client.start(),
-    call: url => client.fetch(url),
-  }
+  return toPeer(client)
 })
