@@ -68,6 +68,17 @@ const reachable = (page: Page) => ({
   fill: (selector: string, text: string) => page.fill(selector, text),
 })
 
+/** Signs in from the background worker, in the window that `signIn()` opens. */
+async function signIn(worker: Worker) {
+  const [page] = await Promise.all([
+    browser?.waitForEvent('page') as Promise<Page>,
+    worker.evaluate(() => extension.signIn()),
+  ])
+  await fillForms(reachable(page))
+  await until('signIn() has come to its end', () => worker.evaluate(() => extension.signedIn !== undefined))
+  expect(await worker.evaluate(() => extension.signedIn)).toBe('signed-in')
+}
+
 test("an extension's background worker signs in in a tab, calls, refreshes once, and is still signed in after a restart", async () => {
   const folder = writeExtension()
   const profile = tempFolder()
@@ -77,13 +88,7 @@ test("an extension's background worker signs in in a tab, calls, refreshes once,
   expect(await worker.evaluate(() => extension.globals())).toEqual([])
   expect(await worker.evaluate(() => extension.start())).toBe('signed-out')
 
-  const [page] = await Promise.all([
-    browser?.waitForEvent('page') as Promise<Page>,
-    worker.evaluate(() => extension.signIn()),
-  ])
-  await fillForms(reachable(page))
-  await until('signIn() has come to its end', () => worker.evaluate(() => extension.signedIn !== undefined))
-  expect(await worker.evaluate(() => extension.signedIn)).toBe('signed-in')
+  await signIn(worker)
   expect(pages.servers.tokenRequests).toMatchObject([{ grantType: 'authorization_code', status: 200 }])
 
   await until('the access token has expired', () => worker.evaluate(() => extension.isExpired()))
@@ -106,13 +111,7 @@ test("an extension signs in in the browser's own window for it, chrome.identity.
   pages.servers.issueFor(3600)
   const worker = await launch(folder, tempFolder())
   expect(await worker.evaluate(() => extension.start())).toBe('signed-out')
-  const [page] = await Promise.all([
-    browser?.waitForEvent('page') as Promise<Page>,
-    worker.evaluate(() => extension.signIn()),
-  ])
-  await fillForms(reachable(page))
-  await until('signIn() has come to its end', () => worker.evaluate(() => extension.signedIn !== undefined))
-  expect(await worker.evaluate(() => extension.signedIn)).toBe('signed-in')
+  await signIn(worker)
   expect(await worker.evaluate(() => extension.calls())).toEqual(Array(10).fill(200))
   expect(pages.servers.tokenRequests).toMatchObject([{ grantType: 'authorization_code', status: 200 }])
 })
