@@ -3,31 +3,23 @@ import {
   type Client,
   getValidatedIdTokenClaims,
   JWT_TIMESTAMP_CHECK,
-  jwksCache,
   processGenericTokenEndpointResponse,
   processUserInfoResponse,
   skipSubjectCheck,
-  validateApplicationLevelSignature,
 } from 'oauth4webapi'
 import type { ServerSettings } from '../core/authorization.ts'
 import { base64url } from '../core/base64url.ts'
-import type { Clock, EpochMs } from '../core/ports.ts'
+import type { Clock } from '../core/ports.ts'
 import type { IdTokenClaims } from '../core/token-set.ts'
-import { NetworkError } from '../errors.ts'
 import { identityOf, type ServerTime, type Transport } from './endpoint.ts'
-import { type AcceptDeviation, toLatchkeyError } from './failure.ts'
-import { endpointOf, JSON_REQUEST, type Server } from './metadata.ts'
-import { isMembers, type Members, readMembers, unfit, withMembers } from './token-response.ts'
+import type { AcceptDeviation } from './failure.ts'
+import type { Server } from './metadata.ts'
+import { createSigningKeys } from './signing-keys.ts'
+import { type Members, unfit, withMembers } from './token-response.ts'
 
-/** How long keys are used; one that is not among them is looked for at once. */
-const KEYS_MS = 3_600_000
-/** An answer that was no key set is not asked for again so soon. */
-const UNFIT_KEYS_MS = 10_000
-/** A key that was not there is not looked for again so soon. */
-const UNKNOWN_KEY_MS = 60_000
-/** A device's clock may be off by a time zone and a day, and still sign in. */
+/** The most seconds by which a device's clock may be wrong: a time zone and a day. */
 const MOST_SKEW_SECONDS = 2 * 24 * 3600
-/** As oauth4webapi compares times. */
+/** The tolerance of oauth4webapi. */
 const TOLERANCE_SECONDS = 30
 
 export interface IdTokenPorts {
@@ -39,10 +31,10 @@ export interface IdTokenPorts {
   readonly acceptDeviation: AcceptDeviation
 }
 
-/** What the authorization request asked of the ID Token. */
+/** What the authorization request requires of the ID Token. */
 export interface ExpectedIdToken {
   readonly nonce: string | undefined
-  /** How many seconds ago the user may have authenticated at most. */
+  /** The most seconds since the user authenticated. */
   readonly maxAge: number | undefined
 }
 
@@ -58,14 +50,14 @@ export interface JudgedIdToken {
 
 export interface IdTokens {
   /**
-   * Fetches the keys that `verify` will need, unless they are there, or the server has none.
+   * Fetches the keys that `verify` will need, unless they are cached or the server has no keys.
    * @throws NetworkError, ServerError; ConfigurationError for a `jwks_uri` that is not https.
    */
   prepare(): Promise<unknown>
   /**
    * The one judge of ID Tokens (OpenID Connect Core sections 3.1.3.7 and 3.1.3.8).
-   * @param members of the token response that it came in.
-   * @param expected for the answer to an authorization request; a refresh expects nothing of its own.
+   * @param members the token response that contains it.
+   * @param expected omitted for a refresh.
    * @throws ServerError, or what oauth4webapi throws.
    */
   judge(as: AuthorizationServer, members: Members, expected?: ExpectedIdToken): Promise<JudgedIdToken>
@@ -73,7 +65,7 @@ export interface IdTokens {
 
 const toBase64 = (text: string): string => text.replaceAll('-', '+').replaceAll('_', '/')
 
-/** One part of a JWT, which nobody has checked: 0 is its header, 1 its claims. */
+/** Decodes one part of a JWT without any check: 0 is its header, 1 its claims. */
 export function peek(jwt: string, part: 0 | 1): Members {
   try {
     const text = atob(toBase64(jwt.split('.')[part] as string))
@@ -84,7 +76,7 @@ export function peek(jwt: string, part: 0 | 1): Members {
   }
 }
 
-/** The server by the name that this ID Token has for it, where that is a quirk which the app has named. */
+/** The server with the issuer that this ID Token names, if it differs in a way that the app allows by a quirk. */
 export function namedBy(
   as: AuthorizationServer,
   idToken: string,
@@ -101,8 +93,8 @@ export function namedBy(
 }
 
 /**
- * An ID Token for several audiences that names no authorized party, where the app has named that quirk: with this client as
- * that party, so that oauth4webapi makes its other checks. `asSigned` is for the signature, which is over the original.
+ * For an ID Token for several audiences without `azp`, if the app allows it by a quirk: returns it with this client as `azp`,
+ * so that oauth4webapi makes its other checks. The signature covers the original: see `asSigned`.
  */
 function withParty(idToken: string, clientId: string, acceptDeviation: AcceptDeviation): string | undefined {
   const claims = peek(idToken, 1)
@@ -114,7 +106,7 @@ function withParty(idToken: string, clientId: string, acceptDeviation: AcceptDev
   return [header, part, signature].join('.')
 }
 
-/** A response by which oauth4webapi checks the signature of this ID Token, whose claims are checked already. */
+/** Returns a response for which oauth4webapi checks the signature of this ID Token. Its claims are checked already. */
 async function asSigned(as: AuthorizationServer, client: Client, idToken: string): Promise<Response> {
   const answer = new Response(idToken, { headers: { 'content-type': 'application/jwt' } })
   const { alg } = peek(idToken, 0)
@@ -123,7 +115,7 @@ async function asSigned(as: AuthorizationServer, client: Client, idToken: string
   return answer
 }
 
-/** Whether `at_hash` is of this access token. Of algorithms without a known digest nothing can be said. */
+/** Whether `at_hash` belongs to this access token. Always true for algorithms without a known digest. */
 async function isHashOf(accessToken: string, idToken: string, atHash: unknown): Promise<boolean> {
   const { alg } = peek(idToken, 0)
   const bits = /^Ed/.test(String(alg)) ? '512' : /^..(256|384|512)$/.exec(String(alg))?.[1]
@@ -133,8 +125,6 @@ async function isHashOf(accessToken: string, idToken: string, atHash: unknown): 
   return typeof atHash === 'string' && btoa(half).replaceAll('=', '') === toBase64(atHash)
 }
 
-const isOther = (error: unknown) => error instanceof NetworkError && error.reason === 'not_the_server'
-
 export function createIdTokens({
   server,
   settings,
@@ -143,55 +133,11 @@ export function createIdTokens({
   serverTime,
   acceptDeviation,
 }: IdTokenPorts): IdTokens {
-  let known: { until: EpochMs; keys: Promise<Members[]> } | undefined
-  const lookedFor = new Map<unknown, EpochMs>()
-
-  /** Where something else answers, the keys may be kept elsewhere by now. */
-  const fetchKeys = async (): Promise<Members[]> => {
-    const as = await server()
-    const url = endpointOf(as, 'jwks_uri').href
-    try {
-      return await fetchKeysAt(url)
-    } catch (error) {
-      if (!isOther(error) || (await server(as)).jwks_uri === as.jwks_uri) throw error
-      return fetchKeys()
-    }
-  }
-
-  const fetchKeysAt = async (url: string): Promise<Members[]> => {
-    const response = await transport(url, JSON_REQUEST)
-    const members = await readMembers(response, acceptDeviation)
-    if (response.status === 200 && members && !Array.isArray(members.keys)) {
-      const message = `${url} is JSON without the list "keys". Correct the server's "jwks_uri".`
-      throw new NetworkError(message, 'not_the_server', { status: 200, retryable: false })
-    }
-    if (response.status !== 200 || !Array.isArray(members?.keys)) {
-      throw toLatchkeyError({ code: 'NOT_CONFORM', response }, 'The request for its keys', clock.now())
-    }
-    // oauth4webapi refuses a whole set for one member that is no object
-    return members.keys.filter(key => isMembers(key) && Array.isArray(key.key_ops ?? []))
-  }
-
-  const keys = (again = false): Promise<Members[]> => {
-    if (known && !again && clock.now() < known.until) return known.keys
-    const asked = { until: clock.now() + KEYS_MS, keys: fetchKeys() }
-    known = asked
-    asked.keys.catch(error => {
-      asked.until = isOther(error) ? clock.now() + UNFIT_KEYS_MS : 0
-    })
-    return asked.keys
-  }
-
-  const isNewlyMissed = (kid: unknown): boolean => {
-    const now = clock.now()
-    if (now - (lookedFor.get(kid) ?? Number.NEGATIVE_INFINITY) < UNKNOWN_KEY_MS) return false
-    lookedFor.set(kid, now)
-    return true
-  }
+  const { keys, verify } = createSigningKeys({ server, transport, clock, acceptDeviation })
 
   /**
-   * Where only a clock stands between us and a sign-in: the ID Token was made for this very request, which its nonce
-   * proves, so its `iat` is the server's time.
+   * Learns the server's time if the device's clock is wrong: the nonce proves that the ID Token was issued for this request,
+   * so its `iat` is the time of the server.
    */
   const learnTime = (error: unknown, idToken: string): boolean => {
     const skew = Number(peek(idToken, 1).iat) - Math.floor(Date.now() / 1000)
@@ -199,28 +145,6 @@ export function createIdTokens({
       (error as { code?: string }).code === JWT_TIMESTAMP_CHECK && Math.abs(skew) < MOST_SKEW_SECONDS
     if (isSkewed) serverTime.learn(skew * 1000 + Date.now() - clock.now())
     return isSkewed
-  }
-
-  const verify = async (as: AuthorizationServer, answer: Response, idToken: string): Promise<void> => {
-    const verifyWith = async (jwks: Promise<Members[]>) => {
-      const cache = { jwks: { keys: (await jwks) as [] }, uat: Math.floor(Date.now() / 1000) }
-      // a copy, because oauth4webapi keeps the keys of a server for a minute at least, whatever comes
-      await validateApplicationLevelSignature({ ...as }, answer, { [jwksCache]: cache })
-    }
-    try {
-      await verifyWith(keys())
-    } catch (error) {
-      // keys may have rotated a moment ago (OpenID Connect Core section 10.1.1)
-      if (error instanceof NetworkError || !isNewlyMissed(peek(idToken, 0).kid)) throw error
-      try {
-        await verifyWith(keys(true))
-      } catch (error) {
-        // or they are kept elsewhere now
-        const old = await server()
-        if ((await server(old)).jwks_uri === old.jwks_uri) throw error
-        await verifyWith(keys(true))
-      }
-    }
   }
 
   const isSubject = (sub: string): boolean => {
@@ -266,7 +190,7 @@ export function createIdTokens({
       for (const [name, right] of Object.entries(isRight))
         if (!right) throw unfit(`has an ID Token whose "${name}" cannot be right`)
       const signed = withAzp ? await asSigned(named, identify(), idToken) : answer
-      return { claims, verify: () => verify(named, signed, idToken) }
+      return { claims, verify: () => verify(named, signed, peek(idToken, 0).kid) }
     },
   }
 }
