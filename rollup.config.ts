@@ -30,6 +30,8 @@ const build: RollupOptions[] = [
       format: 'es',
       sourcemap: true,
       chunkFileNames: 'chunks/[name].js',
+      // popup() shares it with the second half: the first half without popup() must not load it
+      manualChunks: id => (id.endsWith('/core/callback.ts') ? 'callback' : undefined),
       hoistTransitiveImports: false, // a bundler would warn of each
     },
   },

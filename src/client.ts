@@ -12,7 +12,7 @@ import { actionContext, type Extension } from './core/extension.ts'
 import { sessionKey } from './core/keys.ts'
 import { createListeners } from './core/listeners.ts'
 import type { AuthorizationEnvironment, Environment } from './core/ports.ts'
-import { emptySession, endOf, type SessionRecord, sessionOf } from './core/session.ts'
+import { endOf, type SessionRecord, type Stored, sessionOf } from './core/session.ts'
 import { abortable, loadable, singleFlight } from './core/waiting.ts'
 import { ConfigurationError } from './errors.ts'
 import { type AuthFetchPorts, createAuthFetch } from './fetch/auth-fetch.ts'
@@ -138,7 +138,8 @@ export function composeClient(
         if (records.current?.sessionId !== sessionId) return
         let ended: SessionRecord | undefined = records.current
         try {
-          ended = await records.end(reason, sessionId)
+          const mayEnd = (found: Stored) => sessionOf(found)?.sessionId === sessionId
+          ended = await records.end(reason, { sessionId, mayEnd })
           if (!ended) await records.read() // another tab or process has already ended or replaced it
         } finally {
           changes.tell(endOf(records.stored)?.sessionId === sessionId ? sessionId : undefined)
@@ -176,7 +177,7 @@ export function composeClient(
     ...{ records, clock, now, emit, authorization, changes, left, realm },
     limit: extensions.find(one => one.limit)?.limit,
     isEager: environment.wake !== undefined,
-    begin: grant?.parameters && (epoch => records.begin(emptySession(grant.type, epoch, scope))),
+    begin: grant?.parameters && (async epoch => (await authorization.get()).beginGrant(epoch)),
     channel: () => store.channel(prefix),
     wake: environment.wake,
     woke() {

@@ -1,4 +1,5 @@
-import type { AuthorizationPorts } from '../core/authorization.ts'
+import type { AuthorizationPorts, SessionWrites } from '../core/authorization.ts'
+import { emptySession } from '../core/grant.ts'
 import type { SessionRecord } from '../core/session.ts'
 import type { Granted } from '../core/token-set.ts'
 import { withTimeLimit } from '../core/waiting.ts'
@@ -9,6 +10,8 @@ import { type TokenRequestPorts, tokenRequest } from './token-request.ts'
 const PREPARE_MS = 8000
 
 export interface GrantRuns {
+  /** Stores the session that the first access token will belong to. @returns whether it was stored. */
+  begin(epoch: number): Promise<boolean>
   /** Gets the parameters of the next token request from the grant. Called before the lock is taken. */
   prepare(record: SessionRecord): Promise<void>
   /**
@@ -24,7 +27,8 @@ export interface GrantRuns {
 }
 
 export function createGrantRuns(
-  ports: TokenRequestPorts & Pick<AuthorizationPorts, 'records' | 'changed'>,
+  ports: TokenRequestPorts &
+    Pick<AuthorizationPorts, 'records' | 'changed'> & { readonly writes: SessionWrites },
 ): GrantRuns {
   const { settings, server, clock, serverTime, records } = ports
   const { grant, issuer, clientId, session, scope } = settings
@@ -37,6 +41,8 @@ export function createGrantRuns(
   const late = () => new NetworkError('What the grant sends was not ready within 8 s. Try again.', 'timeout')
 
   return {
+    begin: epoch => ports.writes.begin(emptySession(grant?.type ?? '', epoch, scope)),
+
     async prepare({ sessionId }) {
       try {
         prepared = (await withTimeLimit(clock, PREPARE_MS, ask, late)) ?? {}

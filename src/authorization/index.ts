@@ -21,6 +21,7 @@ import { beginRecovery } from './recovery.ts'
 import { createRedemption } from './redemption.ts'
 import { createRefresher } from './refresher.ts'
 import { renew, requestFor } from './renewal.ts'
+import { createSessionWrites } from './session-writes.ts'
 import { createArrival, type SignInPorts, signIn } from './sign-in.ts'
 import { endAtServer, endSignIns, revokeToken } from './sign-out.ts'
 import { refreshTokens, type TokenRequestPorts } from './token-request.ts'
@@ -84,7 +85,8 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
     ...{ settings, server, extensions, transport, clock },
     ...{ serverTime, emit, warn, acceptDeviation, idTokens },
   }
-  const grants = createGrantRuns({ ...ports, ...requests })
+  const writes = createSessionWrites(ports.records)
+  const grants = createGrantRuns({ ...ports, ...requests, writes })
   const revoke = (refreshToken: string) =>
     void revokeToken(requests, refreshToken, 'refresh_token').catch(() => {})
   const transactions = createTransactions(keyValue, transactionPrefix(prefix), clock)
@@ -93,9 +95,10 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
     return parseSignIn({ ...request, leaves }, settings, ports.home, ports.records.current?.tokens.scope)
   }
   const parseOut = (request: SignOutRequest) => parseSignOut(request, settings, ports.page?.location())
-  const signIns: SignInPorts = { ...ports, ...requests, transactions, revoke }
+  const signIns: SignInPorts = { ...ports, ...requests, writes, transactions, revoke }
   const redeem = createRedemption({
     ...ports,
+    writes,
     tokenType: extensions.tokenType,
     revoke,
     async redeem(record, url, attempt, signal) {
@@ -110,7 +113,7 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
 
   const prepare = (record: SessionRecord) =>
     Promise.all([server(), runsGrant(record) && grants.prepare(record)])
-  const refresher = createRefresher({ ...ports, prepare, redeem, revoke })
+  const refresher = createRefresher({ ...ports, writes, prepare, redeem, revoke })
 
   return {
     ...refresher,
@@ -134,6 +137,7 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
         )
     },
     unusableError,
+    beginGrant: grants.begin,
     revoke,
     server,
     endpoint: async name => endpointOf(await server(), name, settings.clientAuthentication?.mtls),

@@ -39,7 +39,7 @@ async function beginHelp(
 }
 
 /** Stores why a silent sign-in failed. Best effort. */
-export const noteReason = ({ records }: RecoveryPorts, ended: EndReason): Promise<void> =>
+export const noteReason = ({ records }: RecoveryPorts, ended: EndReason): Promise<unknown> =>
   records
     .amend(stored =>
       sessionOf(stored) || (stored && 'unusable' in stored)

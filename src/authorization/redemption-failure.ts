@@ -1,4 +1,4 @@
-import type { AuthorizationPorts, RefreshResult } from '../core/authorization.ts'
+import type { AuthorizationPorts, RefreshResult, SessionWrites } from '../core/authorization.ts'
 import { addFailure, isTooEarly, pause } from '../core/back-off.ts'
 import type { EpochMs } from '../core/ports.ts'
 import type { SessionRecord } from '../core/session.ts'
@@ -18,15 +18,17 @@ export const pausedBy = (
     ? { type: 'failed', error: toError(trouble), noted: 'read' }
     : undefined
 
-type FailurePorts = Pick<AuthorizationPorts, 'records' | 'clock' | 'random'>
+interface FailurePorts extends Pick<AuthorizationPorts, 'records' | 'clock' | 'random'> {
+  readonly writes: SessionWrites
+}
 
 export async function endSession(
-  { records }: FailurePorts,
+  { records, writes }: FailurePorts,
   marked: SessionRecord,
   reason: EndReason,
 ): Promise<RefreshResult> {
   try {
-    if (await records.end(reason, marked)) return { type: 'ended', reason }
+    if (await writes.end(reason, marked)) return { type: 'ended', reason }
   } catch (error) {
     if (!(error instanceof StorageError)) throw error
     return { type: 'ended', reason } // the record stays in the store, but this client never sends its token again
@@ -65,7 +67,7 @@ export async function keepSession(
 ): Promise<RefreshResult> {
   const isShared = resource === undefined || error instanceof NetworkError
   const trouble = addFailure(base.trouble, error, isRefusal, ports.clock.now(), ports.random())
-  const isStored = await ports.records
+  const isStored = await ports.writes
     .replace(isShared ? { ...base, trouble } : base, marked)
     .catch(() => false)
   return { type: 'failed', error, noted: isShared && isStored && 'written' }

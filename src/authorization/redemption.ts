@@ -1,4 +1,9 @@
-import type { AuthorizationPorts, RefreshRequest, RefreshResult } from '../core/authorization.ts'
+import type {
+  AuthorizationPorts,
+  RefreshRequest,
+  RefreshResult,
+  SessionWrites,
+} from '../core/authorization.ts'
 import { pause } from '../core/back-off.ts'
 import { canRenew, isRefreshed } from '../core/decide.ts'
 import { judgeRefreshFailure, type RefreshesBefore } from '../core/grant-outcome.ts'
@@ -20,6 +25,7 @@ export interface RedemptionPorts
     AuthorizationPorts,
     'records' | 'lock' | 'prefix' | 'realm' | 'clock' | 'now' | 'random' | 'hash' | 'changed' | 'adopted'
   > {
+  readonly writes: SessionWrites
   /** The type of the access tokens. Default: Bearer. */
   readonly tokenType?: 'dpop' | undefined
   /**
@@ -52,7 +58,12 @@ function refreshesBefore(record: SessionRecord, now: EpochMs, isForced = false):
 }
 
 /** Reads and marks the record under the lock. If the store fails, decides how far the record in memory can be trusted. */
-function createMark({ records, clock, realm }: Pick<RedemptionPorts, 'records' | 'clock' | 'realm'>) {
+function createMark({
+  records,
+  writes,
+  clock,
+  realm,
+}: Pick<RedemptionPorts, 'records' | 'writes' | 'clock' | 'realm'>) {
   let unreadableSince: EpochMs | undefined
 
   /** If the store cannot be read, returns a record in memory that no other client can have replaced. */
@@ -65,7 +76,7 @@ function createMark({ records, clock, realm }: Pick<RedemptionPorts, 'records' |
       const now = clock.now()
       unreadableSince ??= now
       const isOwn = records.current?.by === realm && now - unreadableSince >= DEAD_MS
-      if (error instanceof StorageError && (isOwn || records.isUnsaved)) return records.current
+      if (error instanceof StorageError && (isOwn || records.unsaved)) return records.current
       throw error
     }
   }
@@ -73,7 +84,7 @@ function createMark({ records, clock, realm }: Pick<RedemptionPorts, 'records' |
   /** @returns whether the store still held `found`. */
   const mark = async (marked: SessionRecord, found: SessionRecord): Promise<boolean> => {
     try {
-      return await records.replace(marked, found)
+      return await writes.replace(marked, found)
     } catch (error) {
       // if the store can only be read, the refresh continues in memory
       if (!(error instanceof StorageError)) throw error

@@ -1,4 +1,9 @@
-import type { AuthorizationPorts, RefreshRequest, RefreshResult } from '../core/authorization.ts'
+import type {
+  AuthorizationPorts,
+  RefreshRequest,
+  RefreshResult,
+  SessionWrites,
+} from '../core/authorization.ts'
 import { isRefreshed } from '../core/decide.ts'
 import { WAIT_MS } from '../core/lock-times.ts'
 import { accessTokenOf, type SessionRecord, sessionOf } from '../core/session.ts'
@@ -13,6 +18,7 @@ export interface AttemptPorts
     AuthorizationPorts,
     'records' | 'lock' | 'prefix' | 'clock' | 'now' | 'random' | 'wokeAt' | 'hash' | 'host'
   > {
+  readonly writes: SessionWrites
   /** Fetches what can be fetched before the lock is taken. */
   prepare(record: SessionRecord): Promise<unknown>
   /** Refreshes while the lock is held. */
@@ -32,7 +38,7 @@ export function createAttempt(ports: AttemptPorts) {
   /** @returns `undefined` if there is no host, or if this client still has to refresh after the host has tried. */
   const inHost = async (wanted: Wanted): Promise<RefreshResult | undefined> => {
     // the host knows only what is in the store
-    if (!host || records.isUnsaved) return undefined
+    if (!host || records.unsaved) return undefined
     const { record, resource, isForced } = wanted
     const unusable = await ports.hash(accessTokenOf(record, resource)?.accessToken ?? '')
     const { sessionId } = record

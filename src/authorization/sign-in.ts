@@ -2,6 +2,7 @@ import type {
   Authorization,
   AuthorizationPorts,
   FinishedSignIn,
+  SessionWrites,
   SignInRequest,
 } from '../core/authorization.ts'
 import {
@@ -55,6 +56,7 @@ export interface SignInPorts
       | 'restart'
       | 'relay'
     > {
+  readonly writes: SessionWrites
   readonly transactions: Transactions
   /** Revokes a refresh token that nobody will use, without waiting for it. */
   revoke(refreshToken: string): void
@@ -349,14 +351,14 @@ async function beginSession(
 
 /** @throws AuthorizationRequiredError if a user has signed out since the sign-in began. */
 export async function storeSignIn(
-  { records, emit }: Pick<SignInPorts, 'records' | 'emit'>,
+  { writes, emit }: Pick<SignInPorts, 'writes' | 'emit'>,
   record: SessionRecord,
 ): Promise<void> {
   try {
-    if (!(await records.begin(record))) throw new AuthorizationRequiredError('signed_out')
+    if (!(await writes.begin(record))) throw new AuthorizationRequiredError('signed_out')
   } catch (error) {
     if (!(error instanceof StorageError)) throw error
-    records.keep(record)
+    writes.keep(record)
     emit({ type: 'storage-degraded', message: error.message })
   }
 }

@@ -1,4 +1,4 @@
-import type { AuthorizationPorts, RefreshResult } from '../core/authorization.ts'
+import type { AuthorizationPorts, RefreshResult, SessionWrites } from '../core/authorization.ts'
 import { pause } from '../core/back-off.ts'
 import { type SessionRecord, sessionOf } from '../core/session.ts'
 import { StorageError } from '../errors.ts'
@@ -22,9 +22,11 @@ export const unsavedElsewhere = (): StorageError =>
  * refresh token that they read has been used up.
  */
 export function createRotations(
-  ports: Pick<AuthorizationPorts, 'records' | 'lock' | 'prefix' | 'clock' | 'changed' | 'adopted'>,
+  ports: Pick<AuthorizationPorts, 'records' | 'lock' | 'prefix' | 'clock' | 'changed' | 'adopted'> & {
+    readonly writes: SessionWrites
+  },
 ) {
-  const { records, lock, clock } = ports
+  const { records, writes, lock, clock } = ports
   const name = `${ports.prefix} unsaved`
   let isSaving = false
 
@@ -35,7 +37,7 @@ export function createRotations(
       isSaving = true
       const saving = async () => {
         resolve()
-        while (records.isUnsaved) {
+        while (records.unsaved) {
           await new Promise<void>(run => void clock.after(SAVE_MS, run, true))
           await records.read().catch(() => {})
         }
@@ -54,19 +56,19 @@ export function createRotations(
   return {
     /** Whether another client has a rotation that it could not store. Needs no entry in the store, where writes may fail. */
     isUnsavedElsewhere: async (): Promise<boolean | undefined> =>
-      !records.isUnsaved && !isSaving && (await lock.isHeld?.(name)),
+      !records.unsaved && !isSaving && (await lock.isHeld?.(name)),
 
     /** Retries while the lock is held: the next holder would send the refresh token that has been used up. */
     async store(next: SessionRecord, marked: SessionRecord, hold: Hold): Promise<RefreshResult> {
       const overtaken = { type: 'overtaken', unused: next.tokens.refreshToken } as const
       for (let attempt = 1; ; attempt++) {
         try {
-          return (await records.replace(next, marked)) ? { type: 'rotated' } : overtaken
+          return (await writes.replace(next, marked)) ? { type: 'rotated' } : overtaken
         } catch (error) {
           if (!(error instanceof StorageError)) throw error
           if (records.current?.sessionId !== next.sessionId) return overtaken // the user has signed out here meanwhile
           if (attempt === STORE_TRIES || hold.signal().aborted) {
-            records.keep(next, marked)
+            writes.keep(next, marked)
             await saveLater(next)
             return { type: 'rotated', unsaved: error }
           }

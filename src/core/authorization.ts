@@ -48,16 +48,51 @@ export interface ServerSettings {
   readonly warnings: readonly Warning[]
 }
 
+/** Whether a write may replace the stored value. The store calls it inside its atomic step, perhaps more than once. */
+export type WriteCondition = (found: Stored) => boolean
+
+/** A write that failed. Until a retry succeeds, only this client knows `next`. */
+export interface FailedWrite {
+  readonly next: SessionRecord | EndedSession
+  readonly mayReplace: WriteCondition
+}
+
 /** The stored session. Both halves of a client share it. */
 export interface SessionRecords {
   /** The value that this client last read or wrote. */
   readonly stored: Stored
   /** The session in `stored`. Calls use it while it is fresh. */
   readonly current: SessionRecord | undefined
-  /** Whether the session is only in memory, because latchkey could not store it. */
-  readonly isUnsaved: boolean
+  /** The session that is only in memory, because latchkey could not store it. */
+  readonly unsaved: FailedWrite | undefined
   /** Reads the store and updates `stored`. First retries a write that failed. */
   read(): Promise<Stored>
+  /** Keeps in memory what could not be stored. Every `read` retries, for as long as `mayReplace` allows it. */
+  keep(next: FailedWrite['next'], mayReplace: WriteCondition): void
+  /**
+   * Replaces the session with the reason of its end, in one atomic step. If that fails, the session ends only in this
+   * client, and every `read` retries.
+   * @param only if given, the session ends only if it has this id and `mayEnd` allows it.
+   * @param leavingUntil until when the page that signs out may still be open.
+   * @returns the removed record.
+   * @throws StorageError
+   */
+  end(
+    reason: EndReason,
+    only?: { readonly sessionId: string; readonly mayEnd: WriteCondition },
+    leavingUntil?: number,
+  ): Promise<SessionRecord | undefined>
+  /** Discards the unsaved record of a session that has ended in another tab or process. */
+  drop(sessionId: string): void
+  /**
+   * Changes the stored value in one atomic step. If `change` returns `undefined`, it stays the same.
+   * @returns whether it was replaced.
+   */
+  amend(change: (stored: Stored) => SessionRecord | EndedSession | undefined): Promise<boolean>
+}
+
+/** The changes to the stored session that only the second half makes. */
+export interface SessionWrites {
   /**
    * Stores the record of a new sign-in in one atomic step. Its `epoch` is that of the store when the sign-in began, if
    * latchkey could read it.
@@ -75,23 +110,11 @@ export interface SessionRecords {
    */
   keep(next: SessionRecord, unchanged?: SessionRecord): void
   /**
-   * Replaces the session with the reason of its end, in one atomic step. If that fails, the session ends only in this
-   * client, and every `read` retries.
-   * @param unchanged if given, the session ends only if the store still holds this record's refresh token, or a session with
-   * this id.
-   * @param leavingUntil until when the page that signs out may still be open.
+   * Ends the session, if the store still holds this record's refresh token.
    * @returns the removed record.
    * @throws StorageError
    */
-  end(
-    reason: EndReason,
-    unchanged?: SessionRecord | string,
-    leavingUntil?: number,
-  ): Promise<SessionRecord | undefined>
-  /** Discards the unsaved record of a session that has ended in another tab or process. */
-  drop(sessionId: string): void
-  /** Changes the stored value in one atomic step. If `change` returns `undefined`, it stays the same. */
-  amend(change: (stored: Stored) => SessionRecord | EndedSession | undefined): Promise<void>
+  end(reason: EndReason, unchanged: SessionRecord): Promise<SessionRecord | undefined>
 }
 
 /** The record to refresh. */
@@ -215,7 +238,7 @@ export interface Authorization {
    * @param returned called if the page has come back from the provider's sign-out page.
    * @throws CallbackError, NetworkError.
    */
-  arrive(page: Page, returned: () => Promise<void>): Promise<void>
+  arrive(page: Page, returned: () => Promise<unknown>): Promise<void>
   /**
    * Claims the only attempt to restore a session that has ended, or that cannot be refreshed without the user.
    * @returns `undefined` for a user who is signed in (`isSignedIn`) and whose session the server refreshes.
@@ -238,6 +261,8 @@ export interface Authorization {
   ): Promise<void>
   /** Why this client cannot use the stored record, and what to do. */
   unusableError(why: UnusableRecord['unusable']): LatchkeyError
+  /** Stores the session that the first access token of the option `grant` will belong to. @returns whether it was stored. */
+  beginGrant(epoch: number): Promise<boolean>
   /** Revokes a refresh token in the background. */
   revoke(refreshToken: string): void
   /** The server's metadata. */

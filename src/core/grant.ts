@@ -1,5 +1,6 @@
 import type { Extension } from './extension.ts'
 import type { Clock, Store, UserAgent } from './ports.ts'
+import type { SessionRecord } from './session.ts'
 import type { TokenResponse } from './token-set.ts'
 
 /** The values that a grant can use in its token request. */
@@ -54,3 +55,12 @@ export interface Grant {
   /** An extension to add to the client's `extensions`. */
   readonly extension?: Extension
 }
+
+/**
+ * Creates the session of a grant without a user, before its first token: its access token is empty and has expired.
+ * @param epoch the number of sign-outs so far. Each one is followed by another session.
+ */
+export const emptySession = (grant: string, epoch: number, scope: string): SessionRecord => ({
+  ...{ schema: 1, sessionId: `grant ${epoch}`, version: 1, epoch, grant },
+  tokens: { accessToken: '', scope, expiresAt: 0, refreshAt: 0 },
+})

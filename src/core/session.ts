@@ -31,15 +31,6 @@ export interface SessionRecord {
   readonly grant?: string | undefined
 }
 
-/**
- * Creates the session of a grant without a user, before its first token: its access token is empty and has expired.
- * @param epoch the number of sign-outs so far. Each one is followed by another session.
- */
-export const emptySession = (grant: string, epoch: number, scope: string): SessionRecord => ({
-  ...{ schema: 1, sessionId: `grant ${epoch}`, version: 1, epoch, grant },
-  tokens: { accessToken: '', scope, expiresAt: 0, refreshAt: 0 },
-})
-
 /** Whether latchkey gets its next access token by running the grant, not with a refresh token. */
 export const runsGrant = ({ grant, tokens }: SessionRecord): boolean =>
   grant !== undefined && tokens.refreshToken === undefined

@@ -47,7 +47,7 @@ export interface LiveSession extends AccessTokens {
   /** Settles when no sign-out is in progress, here or in another tab. */
   signedOut(): Promise<void>
   /** Completes the sign-out when this page has come back from the provider's sign-out page. */
-  returned(): Promise<void>
+  returned(): Promise<unknown>
   /**
    * Ends the session for the user. Shows `signing-out` here and in the other tabs until `atServer` settles.
    * @param atServer gets the removed record, and calls `gone` when this page has left for the provider.

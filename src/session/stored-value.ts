@@ -1,7 +1,7 @@
+import type { FailedWrite, WriteCondition } from '../core/authorization.ts'
 import type { KeyValue } from '../core/ports.ts'
 import type { EndedSession, SessionRecord, Stored } from '../core/session.ts'
 import { parseStored } from './record.ts'
-import type { FailedWrite, WriteCondition } from './write-condition.ts'
 
 /** The value under one key: reads it, replaces it in one atomic step, and keeps in memory what could not be stored. */
 export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'dpop' | undefined) {

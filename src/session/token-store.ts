@@ -1,14 +1,51 @@
-import type { SessionRecords } from '../core/authorization.ts'
+import type { SessionRecords, WriteCondition } from '../core/authorization.ts'
 import type { KeyValue } from '../core/ports.ts'
-import { endOf, epochOf, type SessionRecord, sessionOf } from '../core/session.ts'
+import {
+  type EndedSession,
+  endOf,
+  epochOf,
+  mayBeRestored,
+  type SessionRecord,
+  type Stored,
+  sessionOf,
+} from '../core/session.ts'
+import type { EndReason } from '../errors.ts'
 import { createStoredValue } from './stored-value.ts'
-import { beginsLater, ends, isAlreadyStored, removedBy, replaces, toEnded } from './write-condition.ts'
+
+/** A sign-out also ends a session that this client cannot use, but nothing that it cannot read. */
+const mayEndAny = (reason: EndReason): WriteCondition =>
+  reason === 'signed_out'
+    ? found => !(found && 'unusable' in found && !found.record)
+    : found => sessionOf(found) !== undefined
+
+/** The session that an end for this reason removes. */
+const removedBy = (reason: EndReason, found: Stored): SessionRecord | undefined =>
+  found && 'unusable' in found && reason === 'signed_out' ? found.record : sessionOf(found)
+
+/** The record of an end. It names the user only if the session may be restored. */
+function toEnded(
+  reason: EndReason,
+  record: SessionRecord | undefined,
+  epoch: number,
+  leavingUntil: number | undefined,
+): EndedSession {
+  const isRestorable = reason !== 'replaced' && mayBeRestored(reason)
+  return {
+    schema: 1,
+    ended: reason,
+    sessionId: record?.sessionId ?? '',
+    subject: isRestorable ? record?.tokens.claims?.sub : undefined,
+    parameters: isRestorable ? record?.parameters : undefined,
+    epoch: epoch + (reason === 'signed_out' ? 1 : 0),
+    leavingUntil,
+  }
+}
 
 /** @param tokenType the type of this client's access tokens. Default: Bearer. */
 export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'dpop'): SessionRecords {
   const entry = createStoredValue(keyValue, key, tokenType)
   /** The session that this client could not store. */
-  const unsaved = () => (entry.failed && 'tokens' in entry.failed.next ? entry.failed.next : undefined)
+  const unsaved = () => (entry.failed && 'tokens' in entry.failed.next ? entry.failed : undefined)
 
   return {
     get stored() {
@@ -17,30 +54,13 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
     get current() {
       return sessionOf(entry.value)
     },
-    get isUnsaved() {
-      return unsaved() !== undefined
+    get unsaved() {
+      return unsaved()
     },
     read: entry.read,
-    begin: next =>
-      entry.write(found => {
-        // the store may run this write twice: the second run must not undo what was stored after the first
-        const record = sessionOf(found)
-        if (record?.sessionId === next.sessionId) return record
-        const { epoch = epochOf(found) } = next
-        return epochOf(found) <= epoch || isAlreadyStored(found, next) ? { ...next, epoch } : undefined
-      }),
-    replace(next, unchanged) {
-      const mayReplace = replaces(unchanged, entry.failed)
-      return entry.write(found => (mayReplace(found) || isAlreadyStored(found, next) ? next : undefined))
-    },
-    keep(next, unchanged) {
-      const before = sessionOf(entry.value)?.sessionId
-      if (unchanged) entry.keep(next, replaces(unchanged, entry.failed))
-      // the sign-in may have been stored although its write failed, and been read since
-      else if (before !== next.sessionId) entry.keep(next, beginsLater(next, before, entry.failed))
-    },
-    async end(reason, unchanged, leavingUntil) {
-      const mayEnd = ends(reason, unchanged, entry.failed)
+    keep: entry.keep,
+    async end(reason, only, leavingUntil) {
+      const { mayEnd } = only ?? { mayEnd: mayEndAny(reason) }
       let removed: SessionRecord | undefined
       try {
         const isEnded = await entry.write(found => {
@@ -51,8 +71,7 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
       } catch (error) {
         const { value } = entry
         const record = sessionOf(value)
-        const expected = typeof unchanged === 'string' ? unchanged : unchanged?.sessionId
-        if (unchanged && record?.sessionId !== expected) throw error // another session has begun meanwhile
+        if (only && record?.sessionId !== only.sessionId) throw error // another session has begun meanwhile
         const ended = toEnded(reason, record, epochOf(value), leavingUntil)
         // an earlier end of the same session may not have been stored either
         const sessionId = ended.sessionId || (endOf(value)?.sessionId ?? '')
@@ -64,10 +83,8 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
       }
     },
     drop(sessionId) {
-      if (unsaved()?.sessionId === sessionId) entry.discard()
+      if (unsaved()?.next.sessionId === sessionId) entry.discard()
     },
-    async amend(change) {
-      await entry.write(change)
-    },
+    amend: entry.write,
   }
 }

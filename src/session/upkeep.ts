@@ -10,7 +10,7 @@ import { createView, recordOf } from './view.ts'
 export const noteLeft = (
   records: SessionRecords,
   sessionId = endOf(records.stored)?.sessionId,
-): Promise<void> =>
+): Promise<unknown> =>
   records
     .amend(stored => {
       const ended = endOf(stored)

@@ -3,7 +3,7 @@ import { createRedemption } from '../../src/authorization/redemption.ts'
 import { createRefresher } from '../../src/authorization/refresher.ts'
 import { toTokenSet } from '../../src/authorization/renewal.ts'
 import { storeSignIn } from '../../src/authorization/sign-in.ts'
-import type { LeftSession } from '../../src/core/authorization.ts'
+import type { LeftSession, SessionWrites } from '../../src/core/authorization.ts'
 import type { EventBody } from '../../src/core/events.ts'
 import { createListeners } from '../../src/core/listeners.ts'
 import type { Host, HostedRefresh, Lock, News } from '../../src/core/ports.ts'
@@ -75,12 +75,15 @@ export function createClient(
     get current() {
       return store.current
     },
-    get isUnsaved() {
-      return store.isUnsaved
+    get unsaved() {
+      return store.unsaved
     },
+  }
+  const writes: SessionWrites = {
+    ...weakened.writes,
     keep(next, unchanged) {
       watch.kept(participant, next.tokens.accessToken, !unchanged)
-      store.keep(next, unchanged)
+      weakened.writes.keep(next, unchanged)
     },
   }
 
@@ -114,6 +117,7 @@ export function createClient(
   let wokeAt = clock.now()
   const hash = async (text: string) => `hash of ${text}`
   const redeemUnderLock = createRedemption({
+    writes,
     records,
     lock: weakened.lock,
     prefix: NAME,
@@ -137,6 +141,7 @@ export function createClient(
     adopted: () => changes.tell(undefined),
   })
   const refresher = createRefresher({
+    writes,
     prefix: NAME,
     records,
     lock: weakened.lock,
@@ -239,7 +244,7 @@ export function createClient(
       ...{ tokens, tokenType, by: id, epoch },
     }
     try {
-      await storeSignIn({ records, emit }, record)
+      await storeSignIn({ writes, emit }, record)
     } catch (error) {
       if (error instanceof AuthorizationRequiredError) world.meet('sign-in ended by a sign-out')
       throw error

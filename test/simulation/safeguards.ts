@@ -1,7 +1,8 @@
-import type { SessionRecords } from '../../src/core/authorization.ts'
+import { createSessionWrites } from '../../src/authorization/session-writes.ts'
+import type { SessionRecords, SessionWrites } from '../../src/core/authorization.ts'
 import { HOLD_MS } from '../../src/core/lock-times.ts'
 import type { Clock, Lock } from '../../src/core/ports.ts'
-import { type EndedSession, type SessionRecord, sessionOf } from '../../src/core/session.ts'
+import { type SessionRecord, sessionOf } from '../../src/core/session.ts'
 import type { Safeguard } from './parameters.ts'
 
 const noLock: Lock = { run: (_name, work) => work() }
@@ -9,6 +10,7 @@ const noLock: Lock = { run: (_name, work) => work() }
 /** The ports of a session, as a client without safeguards would use them. */
 export interface Weakened {
   readonly records: SessionRecords
+  readonly writes: SessionWrites
   readonly lock: Lock
   /** The server answered a token request with `invalid_grant`. */
   refused(): void
@@ -21,14 +23,13 @@ export function withoutSafeguard(
 ): Weakened {
   let isRefreshing = false
   let refused = false
+  const writes = createSessionWrites(records)
   const weakened: Partial<SessionRecords> = {}
+  const weakWrites: Partial<SessionWrites> = {}
   let weakLock = lock
 
   /** Removes any record. */
-  const write = async (next: SessionRecord) => {
-    await records.amend(() => next as unknown as EndedSession)
-    return true
-  }
+  const write = (next: SessionRecord) => records.amend(() => next)
   const weaken: Partial<Record<Safeguard, () => void>> = {
     lock: () => {
       weakLock = noLock
@@ -37,36 +38,37 @@ export function withoutSafeguard(
       weakened.read = async () => (isRefreshing && !refused ? records.stored : records.read())
     },
     'replace-if-unchanged': () => {
-      weakened.replace = write
+      weakWrites.replace = write
     },
     'intent-mark': () => {
-      weakened.replace = async (next, unchanged) => (next.pending ? true : records.replace(next, unchanged))
+      weakWrites.replace = async (next, unchanged) => (next.pending ? true : writes.replace(next, unchanged))
     },
     'store-before-use': () => {
-      weakened.replace = async (next, unchanged) => {
-        if (next.version === unchanged.version) return records.replace(next, unchanged)
-        records.keep(next, unchanged)
-        void records.replace(next, unchanged).catch(() => {})
+      weakWrites.replace = async (next, unchanged) => {
+        if (next.version === unchanged.version) return writes.replace(next, unchanged)
+        writes.keep(next, unchanged)
+        void writes.replace(next, unchanged).catch(() => {})
         return true
       }
     },
     'judge-re-read': () => {
       // removes what the server rejected, whatever the store contains now
       weakened.read = async () => (isRefreshing && refused ? records.stored : records.read())
-      weakened.end = reason => records.end(reason)
+      weakWrites.end = reason => records.end(reason)
     },
     'sign-out-guard': () => {
-      weakened.replace = async (next, unchanged) =>
-        (await records.replace(next, unchanged)) || (sessionOf(await records.read()) ? false : write(next))
+      weakWrites.replace = async (next, unchanged) =>
+        (await writes.replace(next, unchanged)) || (sessionOf(await records.read()) ? false : write(next))
     },
     'sign-in-epoch': () => {
-      weakened.begin = write
+      weakWrites.begin = write
     },
   }
   for (const one of missing) weaken[one]?.()
 
   return {
     records: { ...records, ...weakened },
+    writes: { ...writes, ...weakWrites },
     lock: {
       isHeld: missing.includes('unsaved-is-seen') ? undefined : lock.isHeld,
       run: (name, work, waitMs) => {

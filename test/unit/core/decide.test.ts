@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { decide } from '../../../src/core/decide.ts'
-import { emptySession, type SessionRecord } from '../../../src/core/session.ts'
+import { emptySession } from '../../../src/core/grant.ts'
+import type { SessionRecord } from '../../../src/core/session.ts'
 import type { TokenSet } from '../../../src/core/token-set.ts'
 
 const now = 1_000_000

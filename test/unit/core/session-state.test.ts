@@ -1,11 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { addFailure } from '../../../src/core/back-off.ts'
-import {
-  type EndedSession,
-  emptySession,
-  type SessionRecord,
-  type Stored,
-} from '../../../src/core/session.ts'
+import { emptySession } from '../../../src/core/grant.ts'
+import type { EndedSession, SessionRecord, Stored } from '../../../src/core/session.ts'
 import { isSameState, type SessionState, toSession, transition } from '../../../src/core/session-state.ts'
 import { NetworkError } from '../../../src/errors.ts'
 

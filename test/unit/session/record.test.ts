@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { emptySession, endOf, type SessionRecord, sessionOf } from '../../../src/core/session.ts'
+import { emptySession } from '../../../src/core/grant.ts'
+import { endOf, type SessionRecord, sessionOf } from '../../../src/core/session.ts'
 import { parseStored } from '../../../src/session/record.ts'
 
 const parseRecord = (stored: unknown) => sessionOf(parseStored(stored))

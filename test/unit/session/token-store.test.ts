@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { createSessionWrites } from '../../../src/authorization/session-writes.ts'
 import type { KeyValue } from '../../../src/core/ports.ts'
 import type { SessionRecord } from '../../../src/core/session.ts'
+import type { EndReason } from '../../../src/errors.ts'
 import { createTokenStore } from '../../../src/session/token-store.ts'
 import { memoryKeyValue } from '../../../src/storage/memory.ts'
 
@@ -11,6 +13,23 @@ const record = (version: number, sessionId = 'lk.test.1'): SessionRecord => ({
   epoch: 0,
   tokens: { accessToken: `access-${version}`, refreshToken: `refresh-${version}`, scope: 'read' },
 })
+
+/** The token store of one client, with the changes that its second half makes. */
+function openStore(keyValue: KeyValue) {
+  const records = createTokenStore(keyValue, 'session')
+  const { begin, replace, keep, end } = createSessionWrites(records)
+  return {
+    ...{ begin, replace, keep, read: records.read, drop: records.drop },
+    get stored() {
+      return records.stored
+    },
+    get current() {
+      return records.current
+    },
+    end: (reason: EndReason, unchanged?: SessionRecord) =>
+      unchanged ? end(reason, unchanged) : records.end(reason),
+  }
+}
 
 /** Two token stores over one place, as in two tabs; writes can be made to fail. */
 function twoTabs() {
@@ -24,8 +43,8 @@ function twoTabs() {
   return {
     state,
     place,
-    one: createTokenStore(keyValue, 'session'),
-    other: createTokenStore(keyValue, 'session'),
+    one: openStore(keyValue),
+    other: openStore(keyValue),
   }
 }
 
@@ -235,8 +254,8 @@ describe('the token store', () => {
         await place.update(key, change)
       },
     }
-    await createTokenStore(place, 'session').begin(record(1))
-    const one = createTokenStore(slow, 'session')
+    await openStore(place).begin(record(1))
+    const one = openStore(slow)
     await one.read()
     one.keep(record(2), record(1))
     const reading = one.read()
