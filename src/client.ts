@@ -12,7 +12,7 @@ import { actionContext, type Extension } from './core/extension.ts'
 import { sessionKey } from './core/keys.ts'
 import { createListeners } from './core/listeners.ts'
 import type { AuthorizationEnvironment, Environment } from './core/ports.ts'
-import { endOf, type SessionRecord, type Stored, sessionOf } from './core/session.ts'
+import { endedSessionOf, type SessionRecord, type Stored, sessionOf } from './core/session.ts'
 import { abortable, loadable, singleFlight } from './core/waiting.ts'
 import { ConfigurationError } from './errors.ts'
 import { type AuthFetchPorts, createAuthFetch } from './fetch/auth-fetch.ts'
@@ -124,7 +124,7 @@ export function composeClient(
 
   /** Emits the id of a session whose record this client changed, or `undefined` if another tab or process changed it. */
   const changes = createListeners<string | undefined>()
-  const left = createListeners<LeftSession>()
+  const sessionLost = createListeners<LeftSession>()
   let wokeAt = clock.now() // a page load is a wake too: failed refreshes are retried
   const extensions = settings.extensions.map(extend =>
     extend({
@@ -142,7 +142,7 @@ export function composeClient(
           ended = await records.end(reason, { sessionId, mayEnd })
           if (!ended) await records.read() // another tab or process has already ended or replaced it
         } finally {
-          changes.tell(endOf(records.stored)?.sessionId === sessionId ? sessionId : undefined)
+          changes.emit(endedSessionOf(records.stored)?.sessionId === sessionId ? sessionId : undefined)
           const refreshToken = isRevoked && ended?.tokens.refreshToken
           if (refreshToken) (await authorization.get()).revoke(refreshToken)
         }
@@ -162,19 +162,19 @@ export function composeClient(
       ...{ extensions, fetch, clock, emit, warn, keyValue, prefix, realm, records, page, navigate },
       lock: store.lock,
       ...half.authorizationEnvironment,
-      ...{ now, random, left, host, warnings: log.warnings },
+      ...{ now, random, sessionLost, host, warnings: log.warnings },
       owner: `${prefix} in ${store.name}`,
-      changed: changes.tell,
-      adopted: () => changes.tell(undefined),
+      changed: changes.emit,
+      adopted: () => changes.emit(undefined),
       wokeAt: () => wokeAt,
       restart: () => signingIn.signIn(),
       home: (page ? undefined : environment.baseUrl()) ?? settings.redirectUri,
       origin: isReadable ? originOf(environment.baseUrl()) : undefined,
-      isKept: () => store.reach?.() !== 'page',
+      survivesNavigation: () => store.reach?.() !== 'page',
     })
   const authorization: SecondHalf = loadable(async () => create(await load()), whole && create(whole))
   const live = createLiveSession({
-    ...{ records, clock, now, emit, authorization, changes, left, realm },
+    ...{ records, clock, now, emit, authorization, changes, sessionLost, realm },
     limit: extensions.find(one => one.limit)?.limit,
     isEager: environment.wake !== undefined,
     begin: grant?.parameters && (async epoch => (await authorization.get()).beginGrant(epoch)),
@@ -221,7 +221,7 @@ export function composeClient(
       clientId: settings.clientId,
       calls,
       current: () => records.current,
-      amend: records.amend,
+      update: records.update,
       authorization: authorization.get,
       signIn: signingIn.signIn,
     },
@@ -241,9 +241,9 @@ export function composeClient(
       const isAsked = request.postLogoutRedirectUri !== undefined || request.parameters !== undefined
       const isLeaving = endProviderSession ?? (settings.endsProviderSession || isAsked)
       await shareSignOut('', () =>
-        live.signOut(async (ended, gone) => {
+        live.signOut(async (ended, onLeft) => {
           const { signOut } = await authorization.get()
-          await signOut(ended, request, isLeaving ? gone : undefined)
+          await signOut(ended, request, isLeaving ? onLeft : undefined)
         }),
       )
     },

@@ -68,7 +68,7 @@ export class ConfigurationError extends LatchkeyError {
 }
 
 /** Whether an error is about the server's state, not about the request (RFC 6749 section 4.1.2.1). */
-const isPassing = (error?: string) => error === 'temporarily_unavailable' || error === 'server_error'
+const isTemporary = (error?: string) => error === 'temporarily_unavailable' || error === 'server_error'
 
 /** Why a sign-in did not complete. */
 export type CallbackReason =
@@ -136,7 +136,7 @@ export class CallbackError extends LatchkeyError {
     this.error = options?.error
     this.errorDescription = options?.errorDescription
     this.errorUri = options?.errorUri
-    this.retryable = isPassing(this.error) || (this.cause instanceof NetworkError && this.cause.retryable)
+    this.retryable = isTemporary(this.error) || (this.cause instanceof NetworkError && this.cause.retryable)
     this.lost = options?.lost
     // not enumerable, so that loggers do not print the function
     Object.defineProperty(this, 'restart', { value: undefined, writable: true, enumerable: false })
@@ -180,7 +180,7 @@ export class ServerError extends LatchkeyError {
     this.claims = details.claims
     this.errorDescription = details.errorDescription
     this.status = details.status
-    this.retryable = isPassing(details.error)
+    this.retryable = isTemporary(details.error)
   }
 }
 

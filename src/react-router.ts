@@ -1,2 +1,2 @@
-export { type FinishSignInOptions, type GuardOptions, onUserChange } from './bindings/entrance.ts'
 export * from './bindings/react-router.ts'
+export { type FinishSignInOptions, type GuardOptions, onUserChange } from './bindings/session-gate.ts'

@@ -1,2 +1,2 @@
-export { onUserChange } from './bindings/entrance.ts'
+export { onUserChange } from './bindings/session-gate.ts'
 export * from './bindings/solid.ts'

@@ -1,2 +1,2 @@
-export { type GuardOptions, onUserChange } from './bindings/entrance.ts'
+export { type GuardOptions, onUserChange } from './bindings/session-gate.ts'
 export * from './bindings/svelte.ts'

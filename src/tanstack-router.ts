@@ -1,2 +1,2 @@
-export { type FinishSignInOptions, type GuardOptions, onUserChange } from './bindings/entrance.ts'
+export { type FinishSignInOptions, type GuardOptions, onUserChange } from './bindings/session-gate.ts'
 export * from './bindings/tanstack-router.ts'

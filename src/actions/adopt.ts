@@ -3,7 +3,7 @@ import type { UserAgent } from '../core/ports.ts'
 import type { Session } from '../core/session.ts'
 import { notLoaded } from '../core/waiting.ts'
 import { AuthorizationRequiredError, ConfigurationError } from '../errors.ts'
-import { lentPartsOf } from './context.ts'
+import { internalsOf } from './context.ts'
 
 /** Tokens that another library or a native app received for the same user, issuer and `client_id`. */
 export interface ForeignTokens {
@@ -32,7 +32,7 @@ export async function adopt(
   const { refreshToken, idToken } = tokens
   if (!textOf(refreshToken) || (idToken !== undefined && !textOf(idToken)))
     throw new ConfigurationError('adopt() takes a "refreshToken" and, where there is one, an "idToken".')
-  const { signIn } = lentPartsOf(client)
+  const { signIn } = internalsOf(client)
   const { createAdoption } = await import('./adoption.ts').catch(notLoaded)
   const userAgent: UserAgent = {
     name: `adopt ${crypto.randomUUID()}`, // signIn() shares equal requests, but two calls may adopt different tokens

@@ -1,11 +1,11 @@
 import { unusableError } from '../authorization/failure.ts'
-import { namedBy, peek } from '../authorization/id-token.ts'
+import { decodeJwtPart, namedBy } from '../authorization/id-token.ts'
 import type { ObtainPorts, SignInPorts } from '../authorization/sign-in.ts'
 import { refreshTokens } from '../authorization/token-request.ts'
 import { decide } from '../core/decide.ts'
 import { judgeRefreshFailure } from '../core/grant-outcome.ts'
 import { HOLD_MS, WAIT_MS } from '../core/lock-times.ts'
-import { endOf, epochOf, type SessionRecord, sessionOf } from '../core/session.ts'
+import { endedSessionOf, epochOf, type SessionRecord, sessionOf } from '../core/session.ts'
 import type { Granted, IdTokenClaims } from '../core/token-set.ts'
 import { withTimeLimit } from '../core/waiting.ts'
 import {
@@ -26,7 +26,7 @@ async function claimsOf(
   { settings, server, acceptDeviation }: AdoptionPorts,
   idToken: string,
 ): Promise<IdTokenClaims> {
-  const claims = peek(idToken, 1) as IdTokenClaims
+  const claims = decodeJwtPart(idToken, 1) as IdTokenClaims
   const { issuer } = namedBy(await server(), idToken, acceptDeviation)
   const isOurs = claims.iss === issuer && [claims.aud].flat().includes(settings.clientId)
   if (isOurs && typeof claims.sub === 'string') return claims
@@ -58,8 +58,8 @@ function join(
 
 /** Creates the step of a sign-in that redeems another library's refresh token and begins a session with the response. */
 export function createAdoption(refreshToken: string, idToken: string | undefined) {
-  return async (lent: unknown): Promise<true> => {
-    const ports = lent as AdoptionPorts
+  return async (signInPorts: unknown): Promise<true> => {
+    const ports = signInPorts as AdoptionPorts
     const { records, lock, prefix, clock, server, now, extensions } = ports
     const sessionId = `adopted.${await ports.hash(refreshToken)}` // the same token gets the same id
     await server()
@@ -74,7 +74,7 @@ export function createAdoption(refreshToken: string, idToken: string | undefined
       const { sub } = current.tokens.claims ?? {}
       if (current.sessionId === sessionId || (sub !== undefined && sub === old?.sub)) return true
       throw new ConfigurationError(
-        'Somebody else may be signed in here, whose session adopt() does not replace. Call signOut() first.',
+        'Another user may already be signed in, and adopt() does not replace that session. Call signOut() first.',
       )
     }
 
@@ -93,7 +93,7 @@ export function createAdoption(refreshToken: string, idToken: string | undefined
       const stored = await records.read()
       if (stored && 'unusable' in stored) throw unusableError(stored.unusable)
       if (isThere(sessionOf(stored))) return undefined
-      const ended = endOf(stored)
+      const ended = endedSessionOf(stored)
       if (ended?.sessionId === sessionId) throw new AuthorizationRequiredError(ended.ended)
       // dpop() creates the session's key in this hook, before the first token request
       const parameters = new URLSearchParams()

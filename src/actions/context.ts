@@ -6,33 +6,33 @@ import { ConfigurationError } from '../errors.ts'
 import { type AuthFetchPorts, createAuthFetch } from '../fetch/auth-fetch.ts'
 
 /** The parts of a client that actions use. No property contains a token: only function calls return one. */
-export interface LentParts {
+export interface ClientInternals {
   /** Created once for all actions: its fetch remembers which 401s a refresh did not cure. */
   context?: ActionContext
   readonly clientId: string
   readonly calls: AuthFetchPorts
   current(): SessionRecord | undefined
-  readonly amend: SessionRecords['amend']
+  readonly update: SessionRecords['update']
   authorization(): Promise<Authorization>
   /** The client's `signIn()`, but also with user agents that do not leave the webview. */
   readonly signIn: Client['signIn']
 }
 
 /** @throws ConfigurationError if `createClient()` did not create this client. */
-export function lentPartsOf(client: { readonly [actionContext]?: unknown }): LentParts {
-  const parts = client[actionContext] as LentParts | undefined
+export function internalsOf(client: { readonly [actionContext]?: unknown }): ClientInternals {
+  const parts = client[actionContext] as ClientInternals | undefined
   if (parts) return parts
   throw new ConfigurationError('"client" must be one that createClient() returned.')
 }
 
 /** Returns the context that the client's actions share. Creates it on first use. */
 export function actionContextOf(client: { readonly [actionContext]?: unknown }): ActionContext {
-  const parts = lentPartsOf(client)
+  const parts = internalsOf(client)
   parts.context ??= createActionContext(parts)
   return parts.context
 }
 
-function createActionContext({ clientId, calls, current, authorization }: LentParts): ActionContext {
+function createActionContext({ clientId, calls, current, authorization }: ClientInternals): ActionContext {
   const { clock, started } = calls
   const allowedOrigins = new Set<string>()
   const transport = async (url: string, init: object) => (await authorization()).transport(url, init)

@@ -34,7 +34,7 @@ export async function userInfo(
   const subject = session.tokens.claims?.sub
   if (!subject) {
     throw new ConfigurationError(
-      'UserInfo needs the scope "openid": without an ID Token nobody knows whose it is.',
+      'UserInfo requires the scope "openid": latchkey compares its "sub" with the ID Token.',
     )
   }
   const response = await context.fetchEndpoint('userinfo_endpoint', {

@@ -85,7 +85,7 @@ export async function refuseLoop({ records, clock, transactions }: Authorization
   const begun = returned + recent.filter(({ stage }) => stage === 'waiting').length
   if (returned < LOOP.returned && begun < LOOP.begun) return
   throw new CallbackError(
-    `${begun} sign-ins began within a minute and none left a session. Look at what start() rejected with; a user's click a minute later may try again.`,
+    `${begun} sign-ins within a minute ended without a session, so latchkey stopped a possible redirect loop. Check the error from start(). The user can try again in a minute.`,
     'redirect_loop',
   )
 }
@@ -103,11 +103,11 @@ async function checkSignIn(
     const message = `${as.issuer} does not announce PKCE with S256`
     if (!ports.settings.quirks.has('pkce_not_announced')) {
       throw new ConfigurationError(
-        `${message}, without which latchkey does not sign in. If it supports it all the same, add "pkce_not_announced" to "quirks".`,
+        `${message}, which latchkey requires. If the server supports it anyway, add "pkce_not_announced" to "quirks".`,
         { quirk: 'pkce_not_announced' },
       )
     }
-    ports.warn('quirk', `${message}: it is sent all the same (pkce_not_announced).`)
+    ports.warn('quirk', `${message}. latchkey sends PKCE anyway (pkce_not_announced).`)
   }
   if (!as.authorization_response_iss_parameter_supported) await checkMixUp(ports, redirectUri)
 }
@@ -125,7 +125,7 @@ async function checkMixUp(
     if (other === issuer || !isTransaction(key)) continue
     const stored = (await keyValue.get(key).catch(() => undefined)) as Partial<Transaction> | undefined
     if (stored?.redirectUri !== redirectUri) continue
-    const message = `${issuer} does not say in its answers that they are its own (RFC 9207), and ${other} answers to the same "redirectUri". Give each issuer one of its own.`
+    const message = `${issuer} does not identify itself in its responses (RFC 9207), and shares "redirectUri" with ${other}. Use a separate redirect URI for each issuer.`
     if (strict) throw new ConfigurationError(message)
     return warn('mix_up', message)
   }
@@ -188,7 +188,7 @@ export async function beginAuthorization(
   await extensions.authorizationRequest(extended)
   if (as.require_pushed_authorization_requests && !extensions.pushRequest) {
     throw new ConfigurationError(
-      `${as.issuer} takes pushed authorization requests only (RFC 9126): add par() of latchkey/par to "extensions".`,
+      `${as.issuer} accepts only pushed authorization requests (RFC 9126). Add par() of latchkey/par to "extensions".`,
     )
   }
   const silent = parameters.prompt === 'none' && !otherwise ? true : undefined

@@ -7,7 +7,7 @@ import { withTimeLimit } from '../core/waiting.ts'
 import { CallbackError, NetworkError, ServerError } from '../errors.ts'
 import { toLatchkeyError } from './failure.ts'
 import { type TokenRequest, type TokenRequestPorts, tokenRequest } from './token-request.ts'
-import { readRefreshToken, unfit } from './token-response.ts'
+import { invalidResponse, readRefreshToken } from './token-response.ts'
 import type { Transaction } from './transaction.ts'
 
 /** The longest time to wait for the server's keys before latchkey sends the code. */
@@ -16,7 +16,7 @@ const KEYS_MS = 5000
 const KEYS_PAUSE_MS = 1000
 
 const keysAreLate = () =>
-  new NetworkError('The keys of the server did not come in time. Try again later.', 'timeout')
+  new NetworkError("Fetching the server's signing keys timed out. Try again later.", 'timeout')
 
 /** Verifies a signature. If the server's keys cannot be fetched, retries until `giveUpAt`. */
 async function verifyPatiently(clock: Clock, verify: () => Promise<void>, giveUpAt: EpochMs): Promise<void> {
@@ -56,7 +56,7 @@ export async function exchangeCode(
   let isAnswered = false
   const judge: TokenRequest['judge'] = async (as, response) => {
     if (response.id_token === undefined) {
-      if (nonce) throw unfit(NO_ID_TOKEN)
+      if (nonce) throw invalidResponse(NO_ID_TOKEN)
       return { claims: undefined }
     }
     isAnswered = true
@@ -68,7 +68,7 @@ export async function exchangeCode(
     const as = await ports.server()
     const parameters = validateAuthResponse(as, { client_id: ports.settings.clientId }, answer, state)
     const [code, ...more] = parameters.getAll('code')
-    if (!code || more.length) throw unfit('has no code, or more than one')
+    if (!code || more.length) throw invalidResponse('has no code, or more than one')
     // if this fails, a reload can still use the code
     if (nonce) await withTimeLimit(clock, KEYS_MS, ports.idTokens.prepare, keysAreLate)
     const granted = await tokenRequest(ports, {
@@ -78,7 +78,7 @@ export async function exchangeCode(
     })
     if (!isAcrMet(acr, granted.claims)) {
       throw new CallbackError(
-        'The user was not authenticated in a way that "acrValues" or the essential claim "acr" asked for.',
+        'The "acr" of the ID Token does not match the requested "acrValues" or essential claim "acr".',
         'acr_not_met',
       )
     }
@@ -89,7 +89,7 @@ export async function exchangeCode(
     if (unused) ports.revoke(unused.refresh_token)
     const error = toLatchkeyError(cause, 'The sign-in', clock.now())
     if (isAnswered && error instanceof NetworkError) {
-      const message = `The tokens of this sign-in came, and the keys to check them with did not: ${error.message} The code is spent, and latchkey has dropped the tokens: only a new sign-in can succeed.`
+      const message = `latchkey received tokens, but could not fetch the keys to verify them: ${error.message} It discarded the tokens, and the code cannot be used again. Sign in again.`
       throw new CallbackError(message, 'invalid_response', { cause: error })
     }
     if (!(error instanceof ServerError) || error.retryable) throw error

@@ -8,7 +8,7 @@ import { CallbackError, ConfigurationError, LatchkeyError, NetworkError, ServerE
 export const unusableError = (why: UnusableRecord['unusable']): ConfigurationError =>
   new ConfigurationError(
     why === 'newer'
-      ? 'The stored session is of a newer version of this app. Reload the page, or restart the program, to get that version.'
+      ? 'A newer version of this app stored this session. Reload the page or restart the program to get that version.'
       : 'The stored session is bound to a key (DPoP), and this client was created without dpop(). Reload the page, or add dpop() to "extensions".',
   )
 
@@ -50,18 +50,18 @@ function claimsOf({ cause, error }: ResponseBodyError, secrets: readonly string[
   return isFit && !secrets.some(secret => claims.includes(secret)) ? claims : undefined
 }
 
-const NO_PROMPT = 'The server needs the user: sign in without prompt=none.'
-const GRANT = 'Allow this client the grants authorization_code and refresh_token at the server.'
+const NO_PROMPT = 'The server requires user interaction. Sign in without prompt=none.'
+const GRANT = 'Enable the grant types authorization_code and refresh_token for this client at the server.'
 
 /** Tells the app's developers what to do about an OAuth error (docs/errors.md has more). */
 const ADVICE: Readonly<Record<string, string>> = {
-  access_denied: 'The user, or a rule of the server, said no.',
+  access_denied: 'The user or a policy of the server denied the request.',
   invalid_request:
     'Compare "redirectUri" and "authorizationParameters" with the registration of this client.',
   invalid_scope: 'Correct "scope", or allow this client these scopes at the server.',
   invalid_client: 'Compare "clientId" and "clientAuthentication" with the registration of this client.',
   invalid_grant:
-    'What was sent was used before, has expired, or belongs to another sign-in, client or redirect URI.',
+    'The code or refresh token was already used, has expired, or belongs to another sign-in, client or redirect URI.',
   invalid_target: 'Correct "resources", or allow this client these APIs at the server.',
   unauthorized_client: GRANT,
   unsupported_response_type: GRANT,
@@ -123,11 +123,11 @@ export function toLatchkeyError(
   // not JSON, or not of the protocol: a proxy or the sign-in page of a network has answered
   return /NOT_JSON|NOT_CONFORM/.test(code as string)
     ? new NetworkError(
-        `${what} was not answered by the authorization server (status ${status}). Try again later.`,
+        `${what} was answered by something between this client and the authorization server, such as a proxy (status ${status}). Try again later.`,
         'not_the_server',
         { status },
       )
-    : new ServerError(`${what} got an answer that did not pass its checks (${reason}).`, {
+    : new ServerError(`${what} failed: the response is invalid (${reason}).`, {
         error: 'invalid_response',
         status,
       })
@@ -144,7 +144,7 @@ export const createAcceptDeviation =
   (quirk, what) => {
     const deviation = `The authorization server's answer ${what}.`
     if (allowed.has(quirk)) return warn('quirk', deviation)
-    throw new ServerError(`${deviation} The option "quirks" with "${quirk}" accepts it.`, {
+    throw new ServerError(`${deviation} To accept this, add "${quirk}" to "quirks".`, {
       error: 'invalid_response',
       quirk,
     })

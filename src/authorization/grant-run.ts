@@ -38,7 +38,11 @@ export function createGrantRuns(
     const now = Math.floor((clock.now() + serverTime.aheadMs()) / 1000)
     return grant?.parameters?.({ issuer, clientId, session, server: await server(), now, clock })
   }
-  const late = () => new NetworkError('What the grant sends was not ready within 8 s. Try again.', 'timeout')
+  const late = () =>
+    new NetworkError(
+      "The app's function for the parameters of the grant did not finish within 8 s. Try again.",
+      'timeout',
+    )
 
   return {
     begin: epoch => ports.writes.begin(emptySession(grant?.type ?? '', epoch, scope)),

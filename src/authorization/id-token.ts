@@ -15,7 +15,7 @@ import { identityOf, type ServerTime, type Transport } from './endpoint.ts'
 import type { AcceptDeviation } from './failure.ts'
 import type { Server } from './metadata.ts'
 import { createSigningKeys } from './signing-keys.ts'
-import { type Members, unfit, withMembers } from './token-response.ts'
+import { invalidResponse, type Members, withMembers } from './token-response.ts'
 
 /** The most seconds by which a device's clock may be wrong: a time zone and a day. */
 const MOST_SKEW_SECONDS = 2 * 24 * 3600
@@ -66,7 +66,7 @@ export interface IdTokens {
 const toBase64 = (text: string): string => text.replaceAll('-', '+').replaceAll('_', '/')
 
 /** Decodes one part of a JWT without any check: 0 is its header, 1 its claims. */
-export function peek(jwt: string, part: 0 | 1): Members {
+export function decodeJwtPart(jwt: string, part: 0 | 1): Members {
   try {
     const text = atob(toBase64(jwt.split('.')[part] as string))
     const bytes = Uint8Array.from(text, character => character.charCodeAt(0))
@@ -82,7 +82,7 @@ export function namedBy(
   idToken: string,
   acceptDeviation: AcceptDeviation,
 ): AuthorizationServer {
-  const { iss, tid } = peek(idToken, 1)
+  const { iss, tid } = decodeJwtPart(idToken, 1)
   const tenant = typeof tid === 'string' ? as.issuer.replace('{tenantid}', tid) : undefined
   if (typeof iss !== 'string' || iss === as.issuer) return as
   if (iss === tenant) acceptDeviation('issuer_template', 'has an issuer for each tenant')
@@ -97,7 +97,7 @@ export function namedBy(
  * so that oauth4webapi makes its other checks. The signature covers the original: see `asSigned`.
  */
 function withParty(idToken: string, clientId: string, acceptDeviation: AcceptDeviation): string | undefined {
-  const claims = peek(idToken, 1)
+  const claims = decodeJwtPart(idToken, 1)
   const { aud, azp } = claims
   if (!Array.isArray(aud) || aud.length < 2 || azp !== undefined || !aud.includes(clientId)) return undefined
   acceptDeviation('several_audiences', 'has an ID Token for several audiences, without "azp"')
@@ -109,7 +109,7 @@ function withParty(idToken: string, clientId: string, acceptDeviation: AcceptDev
 /** Returns a response for which oauth4webapi checks the signature of this ID Token. Its claims are checked already. */
 async function asSigned(as: AuthorizationServer, client: Client, idToken: string): Promise<Response> {
   const answer = new Response(idToken, { headers: { 'content-type': 'application/jwt' } })
-  const { alg } = peek(idToken, 0)
+  const { alg } = decodeJwtPart(idToken, 0)
   const signing = { ...client, userinfo_signed_response_alg: String(alg) }
   await processUserInfoResponse(as, signing, skipSubjectCheck, answer)
   return answer
@@ -117,7 +117,7 @@ async function asSigned(as: AuthorizationServer, client: Client, idToken: string
 
 /** Whether `at_hash` belongs to this access token. Always true for algorithms without a known digest. */
 async function isHashOf(accessToken: string, idToken: string, atHash: unknown): Promise<boolean> {
-  const { alg } = peek(idToken, 0)
+  const { alg } = decodeJwtPart(idToken, 0)
   const bits = /^Ed/.test(String(alg)) ? '512' : /^..(256|384|512)$/.exec(String(alg))?.[1]
   if (!bits) return true
   const digest = await crypto.subtle.digest(`SHA-${bits}`, new TextEncoder().encode(accessToken))
@@ -140,7 +140,7 @@ export function createIdTokens({
    * so its `iat` is the time of the server.
    */
   const learnTime = (error: unknown, idToken: string): boolean => {
-    const skew = Number(peek(idToken, 1).iat) - Math.floor(Date.now() / 1000)
+    const skew = Number(decodeJwtPart(idToken, 1).iat) - Math.floor(Date.now() / 1000)
     const isSkewed =
       (error as { code?: string }).code === JWT_TIMESTAMP_CHECK && Math.abs(skew) < MOST_SKEW_SECONDS
     if (isSkewed) serverTime.learn(skew * 1000 + Date.now() - clock.now())
@@ -188,9 +188,9 @@ export function createIdTokens({
         at_hash: atHash === undefined || (await isHashOf(tokens.access_token, idToken, atHash)),
       }
       for (const [name, right] of Object.entries(isRight))
-        if (!right) throw unfit(`has an ID Token whose "${name}" cannot be right`)
+        if (!right) throw invalidResponse(`has an ID Token whose "${name}" cannot be right`)
       const signed = withAzp ? await asSigned(named, identify(), idToken) : answer
-      return { claims, verify: () => verify(named, signed, peek(idToken, 0).kid) }
+      return { claims, verify: () => verify(named, signed, decodeJwtPart(idToken, 0).kid) }
     },
   }
 }

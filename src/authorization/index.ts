@@ -122,10 +122,10 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
     ...createArrival(signIns),
     beginRecovery: isSignedIn => beginRecovery(ports, transactions, isSignedIn),
     checkSignOut: request => void parseOut(request),
-    async signOut(ended, request, gone) {
+    async signOut(ended, request, onLeft) {
       const demands = parseOut(request)
       await endSignIns(transactions, extensions)
-      const isFramed = gone && ports.isEmbedded?.()
+      const isFramed = onLeft && ports.isEmbedded?.()
       if (isFramed) warn('end_session', FRAMED)
       const leave = isFramed ? undefined : ports.leave
       if (ended)
@@ -133,7 +133,7 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
           requests,
           ended,
           demands,
-          gone && leave && (url => leave(url, gone, demands.postLogoutRedirectUri)),
+          onLeft && leave && (url => leave(url, onLeft, demands.postLogoutRedirectUri)),
         )
     },
     unusableError,

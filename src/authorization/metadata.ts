@@ -73,7 +73,7 @@ function notFound(issuer: string, misses: readonly Miss[]): LatchkeyError {
   const errors = misses.flatMap(({ error }) => error ?? [])
   const refused = errors.find(error => error instanceof ServerError)
   if (refused) return refused
-  const advice = 'Correct "issuer", or give "server" where there is no such document.'
+  const advice = 'Correct "issuer", or set "server" if the server publishes no metadata.'
   const message = `No metadata of the issuer ${issuer} was found. ${toldOf(misses)} ${advice}`
   const isCertain = ({ certain }: Miss) => certain === 'other'
   if (misses.some(isCertain) || misses.every(({ certain }) => certain)) return new ConfigurationError(message)
@@ -116,7 +116,13 @@ export function createServer(ports: MetadataPorts): Server {
       const named = members?.issuer
       if (status === 200 && isExpected(named)) return { found: members as unknown as AuthorizationServer }
       if (status === 200 && typeof named === 'string') {
-        return { miss: { url, message: `${url} is of the issuer ${named.slice(0, 100)}.`, certain: 'other' } }
+        return {
+          miss: {
+            url,
+            message: `The document at ${url} names another issuer: ${named.slice(0, 100)}.`,
+            certain: 'other',
+          },
+        }
       }
       const error = toLatchkeyError({ code: 'NOT_CONFORM', response }, 'The metadata request', clock.now())
       const certain = ABSENT.includes(status) ? 'absent' : undefined
@@ -220,7 +226,7 @@ export function watchProtections(keyValue: KeyValue, prefix: string, strict: boo
     const all = [...new Set([...seen, ...has])]
     if (all.length > seen.length) void keyValue.update(key, () => all).catch(() => {})
     if (!lost.length) return
-    const message = `The metadata of ${as.issuer} has lost ${lost.join(', ')}, which it had before.`
+    const message = `The metadata of ${as.issuer} no longer contains ${lost.join(', ')}. This could be a downgrade attack.`
     if (strict) throw new ServerError(message, { error: 'metadata_downgrade' })
     warn('metadata_downgrade', message)
   }

@@ -1,9 +1,9 @@
 import type { AuthorizationPorts, Recovery } from '../core/authorization.ts'
-import { overByClock } from '../core/decide.ts'
+import { expiredByLocalClock } from '../core/decide.ts'
 import type { EpochMs } from '../core/ports.ts'
 import {
   type EndedSession,
-  endOf,
+  endedSessionOf,
   epochOf,
   mayBeRestored,
   type SessionRecord,
@@ -16,7 +16,7 @@ import type { Transactions } from './transaction.ts'
 
 /** The end of a session that only its user can continue. `undefined` if latchkey can still refresh it. */
 function expired(record: SessionRecord | undefined, now: EpochMs): EndedSession | undefined {
-  const ended = record && overByClock(record, now)
+  const ended = record && expiredByLocalClock(record, now)
   if (!ended) return undefined
   const { sessionId, epoch, parameters, tokens } = record
   return { schema: 1, ended, sessionId, epoch, parameters, subject: tokens.claims?.sub }
@@ -41,10 +41,10 @@ async function beginHelp(
 /** Stores why a silent sign-in failed. Best effort. */
 export const noteReason = ({ records }: RecoveryPorts, ended: EndReason): Promise<unknown> =>
   records
-    .amend(stored =>
+    .update(stored =>
       sessionOf(stored) || (stored && 'unusable' in stored)
         ? undefined
-        : { schema: 1, sessionId: '', epoch: epochOf(stored), ...endOf(stored), ended },
+        : { schema: 1, sessionId: '', epoch: epochOf(stored), ...endedSessionOf(stored), ended },
     )
     .catch(() => {})
 
@@ -65,8 +65,8 @@ export async function beginRecovery(
   if (isSignedIn) return undefined
   let found: EndedSession | undefined
   // one attempt for all tabs together
-  await records.amend(stored => {
-    found = endOf(stored) ?? expired(sessionOf(stored), now())
+  await records.update(stored => {
+    found = endedSessionOf(stored) ?? expired(sessionOf(stored), now())
     return found && mayBeRestored(found.ended) ? { ...found, tried: true } : undefined
   })
   if (!found || !mayBeRestored(found.ended)) throw new AuthorizationRequiredError('no_session')

@@ -9,12 +9,12 @@ import { type AttemptPorts, createAttempt, type Wanted } from './refresh-attempt
 
 export interface RefresherPorts
   extends AttemptPorts,
-    Pick<AuthorizationPorts, 'emit' | 'changed' | 'adopted' | 'left'> {
+    Pick<AuthorizationPorts, 'emit' | 'changed' | 'adopted' | 'sessionLost'> {
   /** Revokes a refresh token that nobody will use, without waiting for it. */
   revoke(refreshToken: string): void
 }
 
-export type Refresher = Pick<Authorization, 'refresh' | 'refreshIfDue' | 'begunAt'>
+export type Refresher = Pick<Authorization, 'refresh' | 'refreshIfDue' | 'refreshStartedAt'>
 
 /** Identifies the access token to refresh: one refresh at a time runs for it. */
 const keyOf = ({ record, resource = '' }: Wanted): string => `${record.sessionId} ${resource}`
@@ -56,7 +56,7 @@ function createPauses(ports: Pick<RefresherPorts, 'clock' | 'random' | 'wokeAt'>
 }
 
 /** Signals that abort when this client no longer has the session. The tokens that a refresh still brings are dropped. */
-function createEndSignals(left: RefresherPorts['left']): (sessionId: string) => AbortSignal {
+function createEndSignals(left: RefresherPorts['sessionLost']): (sessionId: string) => AbortSignal {
   const controllers = new Map<string, AbortController>()
   left.add(({ reason, sessionId }) => {
     controllers.get(sessionId)?.abort(new AuthorizationRequiredError(reason))
@@ -75,8 +75,8 @@ export function createRefresher(ports: RefresherPorts): Refresher {
   const attempt = createAttempt(ports)
   const pauses = createPauses(ports)
   const share = singleFlight<void>()
-  const endOf = createEndSignals(ports.left)
-  let begunAt = 0
+  const endOf = createEndSignals(ports.sessionLost)
+  let startedAt = 0
   let isDegraded = false
 
   const degrade = ({ message }: StorageError) => {
@@ -89,12 +89,12 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     const { sessionId } = wanted.record
     switch (result.type) {
       case 'adopted':
-        begunAt = 0
+        startedAt = 0
         pauses.end(wanted)
         ports.adopted()
         return
       case 'rotated':
-        begunAt = began
+        startedAt = began
         pauses.end(wanted)
         if (result.unsaved) degrade(result.unsaved)
         else isDegraded = false
@@ -140,6 +140,6 @@ export function createRefresher(ports: RefresherPorts): Refresher {
       // the failure is emitted, and thrown again by a call that needs the new access token
       if (!pauses.early({ record, resource })) flight(record, resource).catch(() => {})
     },
-    begunAt: () => begunAt,
+    refreshStartedAt: () => startedAt,
   }
 }

@@ -90,8 +90,8 @@ const MOST_PARTS = 20
 function livingOnes(resources: SessionRecord['resources'] = {}, now: EpochMs): SessionRecord['resources'] {
   const parts = Object.entries(resources).filter(([name]) => name.includes(' '))
   const kept = new Set(parts.filter(([, { expiresAt = Infinity }]) => now < expiresAt).slice(1 - MOST_PARTS))
-  const gone = new Set(parts.filter(part => !kept.has(part)).map(([name]) => name))
-  return Object.fromEntries(Object.entries(resources).filter(([name]) => !gone.has(name)))
+  const removed = new Set(parts.filter(part => !kept.has(part)).map(([name]) => name))
+  return Object.fromEntries(Object.entries(resources).filter(([name]) => !removed.has(name)))
 }
 
 /** The tokens of a session after a refresh. */
@@ -119,7 +119,7 @@ export function renew(
   if (granted.refused) return { tokens: kept, resources, refused: granted.refused }
   const more = resource || !requested ? '' : unasked(granted.response.scope, `${requested} ${tokens.scope}`)
   if (more) {
-    const message = `A refresh granted more than the sign-in asked for: ${more}.`
+    const message = `The refresh response contains scopes that the sign-in did not request: ${more}.`
     const refused = new ServerError(message, { error: 'invalid_scope' })
     if (context.strict) return { tokens: kept, resources, refused }
     context.warn('scope', message)
@@ -128,7 +128,7 @@ export function renew(
   const known = [tokens, ...Object.values(resources ?? {})].map(one => one.accessToken)
   if (known.includes(accessToken.accessToken) || !isFor(granted.response, resource)) {
     const refused = new ServerError(
-      `The server gave an access token for another API than ${resource.url}. Check "resources", and what this client may ask for there.`,
+      `The server returned an access token that is not for ${resource.url}. Check "resources" and the APIs that this client may use.`,
       { error: 'invalid_target' },
     )
     return { tokens: kept, resources, refused }
@@ -145,8 +145,8 @@ export function renew(
  */
 function isFor(response: TokenResponse, { parameters }: Resource): boolean {
   for (const name of ['resource', 'audience'] as const) {
-    const [asked, told] = [parameters[name], response[name]]
-    if (asked !== undefined && told !== undefined && ![told].flat().includes(asked)) return false
+    const [asked, granted] = [parameters[name], response[name]]
+    if (asked !== undefined && granted !== undefined && ![granted].flat().includes(asked)) return false
   }
   const asked = parameters.scope?.split(' ')
   const granted = response.scope?.split(' ')
@@ -167,7 +167,7 @@ export function requestFor(
   const more = asked.filter(name => granted?.includes(name) === false)
   if (!more.length) return parameters
   throw new ServerError(
-    `This session was begun without the scope ${more.join(' ')}, which ${url.trim()} needs. Call signIn() to ask for it.`,
+    `${url.trim()} requires the scope ${more.join(' ')}, which this session did not request. Call signIn() to request it.`,
     { error: 'invalid_scope' },
   )
 }

@@ -1,5 +1,12 @@
 import type { FailedWrite, SessionRecords, SessionWrites, WriteCondition } from '../core/authorization.ts'
-import { endOf, epochOf, isSameVersion, type SessionRecord, type Stored, sessionOf } from '../core/session.ts'
+import {
+  endedSessionOf,
+  epochOf,
+  isSameVersion,
+  type SessionRecord,
+  type Stored,
+  sessionOf,
+} from '../core/session.ts'
 
 /** Two records with the same version are the same if their access tokens are: a server never issues one twice. */
 const accessTokensOf = ({ tokens, resources = {} }: SessionRecord): string =>
@@ -35,7 +42,7 @@ function beginsLater(
 ): WriteCondition {
   const isOlder = (found: Stored) => {
     // the session before may have ended meanwhile
-    const ended = endOf(found)
+    const ended = endedSessionOf(found)
     if (ended && ended.ended !== 'signed_out') return ended.sessionId !== sessionId
     // an unusable record may be this same session, which another client has since bound to a key
     if (found && 'unusable' in found) return false
@@ -51,7 +58,7 @@ function beginsLater(
 export function createSessionWrites(records: SessionRecords): SessionWrites {
   return {
     begin: next =>
-      records.amend(found => {
+      records.update(found => {
         // the store may run this write twice: the second run must not undo what was stored after the first
         const record = sessionOf(found)
         if (record?.sessionId === next.sessionId) return record
@@ -60,7 +67,7 @@ export function createSessionWrites(records: SessionRecords): SessionWrites {
       }),
     replace(next, unchanged) {
       const mayReplace = replaces(unchanged, records.unsaved)
-      return records.amend(found => (mayReplace(found) || isAlreadyStored(found, next) ? next : undefined))
+      return records.update(found => (mayReplace(found) || isAlreadyStored(found, next) ? next : undefined))
     },
     keep(next, unchanged) {
       const before = records.current?.sessionId

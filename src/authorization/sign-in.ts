@@ -9,7 +9,7 @@ import {
   type Callback,
   cleanSignedOut,
   cleanUrl,
-  isAt,
+  matchesRedirectUri,
   parseCallback,
   readMark,
   withFragmentAsQuery,
@@ -45,7 +45,7 @@ export interface SignInPorts
       | 'realm'
       | 'records'
       | 'changed'
-      | 'isKept'
+      | 'survivesNavigation'
       | 'page'
       | 'leave'
       | 'now'
@@ -91,9 +91,9 @@ export async function signIn(
   }
   const choice = { ...demands, userAgent, subject }
   const { url, state } = await beginAuthorization(ports, choice, await attempt.redirectUri)
-  if (leaves && !ports.isKept()) {
+  if (leaves && !ports.survivesNavigation()) {
     throw new StorageError(
-      'What is stored here is gone when the page leaves, so a sign-in that leaves could not be finished. Sign in by popup(), or allow the page to store something.',
+      'The storage of this page does not survive a redirect, so latchkey could not complete the sign-in. Use popup(), or allow storage for this page.',
     )
   }
   signal?.throwIfAborted()
@@ -113,7 +113,9 @@ async function rejectErrorWithoutState(ports: SignInPorts, url: URL): Promise<vo
   const error = parameters.get('error')
   if (!error || parameters.has('state')) return
   const all = await ports.transactions.all()
-  const awaited = all.find(({ stage, redirectUri }) => stage === 'waiting' && isAt(url, redirectUri))
+  const awaited = all.find(
+    ({ stage, redirectUri }) => stage === 'waiting' && matchesRedirectUri(url, redirectUri),
+  )
   if (!awaited) return
   await ports.transactions.move(awaited, 'returned')
   const { page } = ports
@@ -170,7 +172,7 @@ async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedS
   }
 
   const found = await transactions.find(state)
-  if (!isAt(address, found?.redirectUri ?? settings.redirectUri)) {
+  if (!matchesRedirectUri(address, found?.redirectUri ?? settings.redirectUri)) {
     if (!found) return undefined
     // handled wherever it arrives: otherwise the app might begin the next sign-in, again and again
     clean()
@@ -215,34 +217,34 @@ async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedS
 const arrivedElsewhere = ({ origin, host, protocol, pathname }: URL, redirectUri: string): CallbackError => {
   const here = (origin === 'null' ? `${protocol}//${host}` : origin) + pathname
   return new CallbackError(
-    `The answer to this sign-in came to ${here}, not to its redirect URI ${redirectUri}. Set "redirectUri" to the address that the page has in the end, or have the page served there without a redirect.`,
+    `The authorization response arrived at ${here} instead of the redirect URI ${redirectUri}. Set "redirectUri" to the final address of the page, or serve the page at the redirect URI without a redirect.`,
     'wrong_address',
   )
 }
 
 const LIKELY = {
-  storage_blocked: 'this browser keeps nothing for this page (blocked storage, a private window)',
+  storage_blocked: 'this browser blocks storage for this page (for example in a private window)',
   expired: 'it is over an hour old',
   other_browser: 'it began in another browser or app, or storage was cleared meanwhile',
 } as const
 
 /** The error for a sign-in that is not in the store, with the most likely reason. */
 async function explainLost(
-  { keyValue, isKept, prefix, clock, transactions, restart }: SignInPorts,
+  { keyValue, survivesNavigation, prefix, clock, transactions, restart }: SignInPorts,
   { state }: Callback,
 ): Promise<CallbackError> {
   const key = `${prefix} probe`
   const mark = clock.now()
   const write = (value?: number) => keyValue.update(key, () => value)
   const works = write(mark).then(() => keyValue.get(key))
-  const storageWorks = (await works.catch(() => undefined)) === mark && isKept()
+  const storageWorks = (await works.catch(() => undefined)) === mark && survivesNavigation()
   await write().catch(() => {})
   const pending = (await transactions.all()).filter(({ stage }) => isOpen(stage))
   const isTooOld = await transactions.isTooOld(state).catch(() => false)
   const likely = !storageWorks ? 'storage_blocked' : isTooOld ? 'expired' : 'other_browser'
   const newest = pending[0] && clock.now() - pending[0].createdAt
   const error = new CallbackError(
-    `This sign-in is not known here: most likely ${LIKELY[likely]}. Call restart() or signIn() to begin anew.`,
+    `This callback does not match a stored sign-in. The probable cause: ${LIKELY[likely]}. Call restart() or signIn() to start again.`,
     'state_not_found',
     { lost: { likely, storageWorks, pendingCount: pending.length, newestAgeMs: newest } },
   )
@@ -330,7 +332,7 @@ async function beginSession(
   const expected = silent && (required ?? subject)
   if (expected && granted.claims?.sub !== expected) throw new AuthorizationRequiredError('subject_changed')
   const more = unasked(granted.response.scope, scope)
-  if (more) ports.warn('scope', `More was granted than was asked for: ${more}.`)
+  if (more) ports.warn('scope', `The server granted scopes that were not requested: ${more}.`)
   const tokens = toTokenSet(granted, { ...ports.settings, receivedAt: ports.clock.now(), scope })
   const record: SessionRecord = {
     // named after the state: latchkey recognizes a repeated callback by the session that it began

@@ -29,7 +29,7 @@ async function fetchKeysAt(
   const response = await transport(url, JSON_REQUEST)
   const members = await readMembers(response, acceptDeviation)
   if (response.status === 200 && members && !Array.isArray(members.keys)) {
-    const message = `${url} is JSON without the list "keys". Correct the server's "jwks_uri".`
+    const message = `${url} is not a key set: it has no array "keys". Correct "jwks_uri" in the server's metadata.`
     throw new NetworkError(message, 'not_the_server', { status: 200, retryable: false })
   }
   if (response.status !== 200 || !Array.isArray(members?.keys)) {

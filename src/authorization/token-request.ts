@@ -17,7 +17,7 @@ import { LatchkeyError, NetworkError, ServerError } from '../errors.ts'
 import { identityOf, type ServerTime, type Transport } from './endpoint.ts'
 import type { JoinedExtensions } from './extensions.ts'
 import { type AcceptDeviation, tidy, toLatchkeyError } from './failure.ts'
-import { type IdTokens, type JudgedIdToken, peek } from './id-token.ts'
+import { decodeJwtPart, type IdTokens, type JudgedIdToken } from './id-token.ts'
 import { endpointOf, type Server } from './metadata.ts'
 import { readRefreshToken, readTokenAnswer, respell, withMembers } from './token-response.ts'
 
@@ -131,7 +131,7 @@ function ofAnotherType(
       ? 'It does not bind tokens to keys for this client: leave dpop() out, or have it registered.'
       : 'Add dpop() of latchkey/dpop to "extensions".'
   return new ServerError(
-    `The server gave an access token of type ${token_type} where ${tokenType} was asked for. ${advice}`,
+    `The server returned an access token of type ${token_type} instead of ${tokenType}. ${advice}`,
     { error: 'invalid_response' },
   )
 }
@@ -179,7 +179,7 @@ export async function refreshTokens(
       const error = toLatchkeyError(cause, 'The refreshed ID Token', ports.clock.now(), [sent])
       // where only clocks differ, or keys are not to be had or do not fit, the old ID Token stays in use
       const isUsable = judged || (cause as { code?: string }).code === JWT_TIMESTAMP_CHECK
-      if (isUsable) ports.warn('id_token', `${error.message} The one before it stays.`)
+      if (isUsable) ports.warn('id_token', `${error.message} latchkey keeps the previous ID Token.`)
       return { ...distrusted(response.id_token), refused: isUsable ? undefined : error }
     }
   }
@@ -198,12 +198,12 @@ export async function refreshTokens(
 
 /** What an ID Token that did not pass its checks is good for: it may tell that it is of somebody else. */
 function distrusted(idToken: unknown): Pick<Granted, 'claims' | 'isDistrusted'> {
-  const claims = peek(String(idToken), 1) as IdTokenClaims
+  const claims = decodeJwtPart(String(idToken), 1) as IdTokenClaims
   return { claims: typeof claims.sub === 'string' ? claims : undefined, isDistrusted: true }
 }
 
 /** Work that a rotation waits for before it is stored. */
 const inTime = <T>({ clock }: TokenRequestPorts, signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
-  const late = () => new NetworkError('The keys of the server did not come in time.', 'timeout')
+  const late = () => new NetworkError("Fetching the server's signing keys timed out.", 'timeout')
   return abortable(withTimeLimit(clock, KEYS_MS, work, late), signal)
 }

@@ -24,7 +24,7 @@ const ERROR_NAME = /^[a-z]+(_[a-z]+)+$/
 class CutOff extends SyntaxError {}
 
 /** An answer that came from the server, and may not be used. */
-export const unfit = (what: string): ServerError =>
+export const invalidResponse = (what: string): ServerError =>
   new ServerError(`The authorization server's answer ${what}.`, { error: 'invalid_response' })
 
 /**
@@ -38,9 +38,9 @@ export function parseJson(text: string): unknown {
   for (const sign of bare) {
     if (sign === '{' || sign === '[') depth++
     else if (sign === '}' || sign === ']') depth--
-    if (depth > DEEPEST) throw unfit('is nested too deeply')
+    if (depth > DEEPEST) throw invalidResponse('is nested too deeply')
   }
-  if (ENDLESS_NUMBER.test(bare)) throw unfit('has a number without end')
+  if (ENDLESS_NUMBER.test(bare)) throw invalidResponse('contains a number that is not finite')
   if (depth > 0 && /^\s*\{/.test(text)) throw new CutOff()
   let members = 0
   const value: unknown = JSON.parse(text, function (this: unknown, _name, member: unknown) {
@@ -48,7 +48,7 @@ export function parseJson(text: string): unknown {
     return member
   })
   // one colon for each member, and one more "member" that is the whole: who reads the other of two is told otherwise
-  if (bare.split(':').length !== members) throw unfit('has a member that stands there twice')
+  if (bare.split(':').length !== members) throw invalidResponse('contains a member twice')
   return value
 }
 
@@ -190,9 +190,9 @@ export async function readTokenAnswer(
     if (error === undefined) return withMembers(answer, members)
     return withMembers({ status: 400, headers }, typeof error === 'string' ? members : nameless(members))
   }
-  if (error !== undefined) throw unfit('has both an access token and an error')
+  if (error !== undefined) throw invalidResponse('has both an access token and an error')
   if (typeof access_token === 'string' && !ACCESS_TOKEN.test(access_token))
-    throw unfit('has an access token that no header can carry')
+    throw invalidResponse('has an access token that no header can carry')
   if (status === 201) {
     acceptDeviation('token_status_201', 'has the status 201')
     status = 200
@@ -204,7 +204,7 @@ export async function readTokenAnswer(
   if (members.expires_in !== undefined) {
     const seconds = secondsOf(members.expires_in)
     if (seconds === undefined) {
-      if (!forgive) throw unfit('has an expires_in that is no lifetime')
+      if (!forgive) throw invalidResponse('has an expires_in that is no lifetime')
       forgive('has an expires_in that is no lifetime: its access token is used until a 401')
     }
     members.expires_in = seconds

@@ -13,7 +13,7 @@ import {
 } from '@angular/core'
 import { type ActivatedRouteSnapshot, type Navigation, Router, type UrlTree } from '@angular/router'
 import type { Client, Session } from '../public-types.ts'
-import { admit, entranceOf, type GuardOptions, onUserChange, STARTING, type View } from './entrance.ts'
+import { admit, type GuardOptions, onUserChange, STARTING, sessionGateOf, type View } from './session-gate.ts'
 
 /** The client that `provideLatchkey` provides. */
 export const LATCHKEY = new InjectionToken<Client>('latchkey client')
@@ -42,13 +42,13 @@ export const provideLatchkey = (
     {
       provide: VIEW,
       useFactory: () => {
-        const entrance = entranceOf(client)
+        const gate = sessionGateOf(client)
         const lifetime = inject(DestroyRef)
         const view = signal(STARTING)
-        const update = () => view.set(entrance.view)
+        const update = () => view.set(gate.view)
         const follow = () => {
           update()
-          lifetime.onDestroy(entrance.subscribe(update))
+          lifetime.onDestroy(gate.subscribe(update))
         }
         if (isServerRendered) afterNextRender(follow)
         else follow()
@@ -57,7 +57,7 @@ export const provideLatchkey = (
     },
     provideEnvironmentInitializer(() => {
       inject(VIEW)
-      void entranceOf(client).start()
+      void sessionGateOf(client).start()
     }),
   ])
 

@@ -1,5 +1,11 @@
 import type { Client } from '../public-types.ts'
-import { addressOfPage, admit, afterSignIn, type FinishSignInOptions, type GuardOptions } from './entrance.ts'
+import {
+  addressOfPage,
+  admit,
+  afterSignIn,
+  type FinishSignInOptions,
+  type GuardOptions,
+} from './session-gate.ts'
 
 /** The part of React Router's arguments for middleware and loaders that a guard reads. */
 export interface RequestArguments {

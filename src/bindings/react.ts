@@ -9,7 +9,7 @@ import {
   useSyncExternalStore,
 } from 'react'
 import { type Client, ConfigurationError, type Session } from '../public-types.ts'
-import { addressOfPage, entranceOf, STARTING, type View } from './entrance.ts'
+import { addressOfPage, STARTING, sessionGateOf, type View } from './session-gate.ts'
 
 /** The session of a signed-in user. */
 export type SignedInSession = Extract<Session, { status: 'signed-in' }>
@@ -32,8 +32,8 @@ export function useClient(): Client {
 const onServer = () => STARTING
 
 function useView(): View {
-  const entrance = entranceOf(useClient())
-  return useSyncExternalStore(entrance.subscribe, () => entrance.view, onServer)
+  const gate = sessionGateOf(useClient())
+  return useSyncExternalStore(gate.subscribe, () => gate.view, onServer)
 }
 
 /**
@@ -78,9 +78,9 @@ export interface LatchkeyProviderProps {
  */
 export function LatchkeyProvider({ client, fallback, navigate, children }: LatchkeyProviderProps): ReactNode {
   useEffect(() => {
-    const entrance = entranceOf(client)
-    void entrance.start().then(() => {
-      const arrival = navigate && entrance.takeArrival()
+    const gate = sessionGateOf(client)
+    void gate.start().then(() => {
+      const arrival = navigate && gate.takeReturnAddress()
       if (arrival) navigate(arrival)
     })
   }, [client, navigate])
@@ -148,7 +148,7 @@ export function RequireSession(props: RequireSessionProps): ReactNode {
   useEffect(() => {
     if (status === 'signed-in') return
     let isCurrent = true
-    entranceOf(client)
+    sessionGateOf(client)
       .enter(addressOfPage(), { beginSignIn })
       .catch(() => false)
       .then(isAdmitted => isCurrent && setRefused(!isAdmitted))

@@ -10,7 +10,7 @@ import {
   useContext,
 } from 'solid-js'
 import { type Client, ConfigurationError, type Session } from '../public-types.ts'
-import { entranceOf, STARTING, type View } from './entrance.ts'
+import { STARTING, sessionGateOf, type View } from './session-gate.ts'
 
 const ClientContext = createContext<Client>()
 
@@ -24,7 +24,7 @@ export function LatchkeyProvider(props: {
   readonly children?: JSX.Element
 }): JSX.Element {
   const { client } = props
-  onMount(() => void entranceOf(client).start())
+  onMount(() => void sessionGateOf(client).start())
   return createComponent(ClientContext.Provider, {
     value: client,
     get children() {
@@ -46,15 +46,15 @@ export function useClient(): Client {
   throw new ConfigurationError('Wrap your app in <LatchkeyProvider client={client}>.')
 }
 
-/** Creates a signal of one part of the view. It follows the entrance until its owner is disposed. */
+/** Creates a signal of one part of the view. It follows the gate until its owner is disposed. */
 function useView<K extends keyof View>(part: K): Accessor<View[K]> {
-  const entrance = entranceOf(useClient())
+  const gate = sessionGateOf(useClient())
   // while Solid hydrates the server's output
   const isHydrating = Boolean(sharedConfig.context)
-  const [value, setValue] = createSignal<View[K]>((isHydrating ? STARTING : entrance.view)[part])
-  const update = () => void setValue(() => entrance.view[part])
+  const [value, setValue] = createSignal<View[K]>((isHydrating ? STARTING : gate.view)[part])
+  const update = () => void setValue(() => gate.view[part])
   if (isHydrating) onMount(update)
-  onCleanup(entrance.subscribe(update))
+  onCleanup(gate.subscribe(update))
   return value
 }
 

@@ -1,7 +1,7 @@
 import { onMount } from 'svelte'
 import { createSubscriber } from 'svelte/reactivity'
 import type { Client, Session } from '../public-types.ts'
-import { admit, entranceOf, type GuardOptions, STARTING, type View } from './entrance.ts'
+import { admit, type GuardOptions, STARTING, sessionGateOf, type View } from './session-gate.ts'
 
 /** The session of a client. Components, `$derived` and `$effect` that read it run again when it changes. */
 export interface SessionState {
@@ -32,14 +32,14 @@ export function createSession(
   client: Client,
   { isServerRendered = false }: CreateSessionOptions = {},
 ): SessionState {
-  const entrance = entranceOf(client)
+  const gate = sessionGateOf(client)
   let isHydrating = isServerRendered
   let changed = () => {}
   const subscribe = createSubscriber(update => {
     changed = update
-    return entrance.subscribe(update)
+    return gate.subscribe(update)
   })
-  void entrance.start()
+  void gate.start()
   if (isServerRendered)
     onMount(() => {
       isHydrating = false
@@ -47,7 +47,7 @@ export function createSession(
     })
   const read = (): View => {
     subscribe()
-    return isHydrating ? STARTING : entrance.view
+    return isHydrating ? STARTING : gate.view
   }
   return {
     get current() {
@@ -69,15 +69,15 @@ export function createSession(
  * // in the markup: {#if $session.status === 'signed-in'}
  */
 export function sessionStore(client: Client): { subscribe(run: (session: Session) => void): () => void } {
-  const entrance = entranceOf(client)
+  const gate = sessionGateOf(client)
   return {
     subscribe(run) {
-      void entrance.start()
-      let last = entrance.view.session
+      void gate.start()
+      let last = gate.view.session
       run(last)
-      return entrance.subscribe(() => {
-        if (last === entrance.view.session) return
-        last = entrance.view.session
+      return gate.subscribe(() => {
+        if (last === gate.view.session) return
+        last = gate.view.session
         run(last)
       })
     },

@@ -1,5 +1,11 @@
 import type { Client } from '../public-types.ts'
-import { admit, afterSignIn, type FinishSignInOptions, type GuardOptions, withoutBase } from './entrance.ts'
+import {
+  admit,
+  afterSignIn,
+  type FinishSignInOptions,
+  type GuardOptions,
+  withoutBase,
+} from './session-gate.ts'
 
 /** The part of TanStack Router's arguments for `beforeLoad` that a guard reads. */
 export interface BeforeLoadArguments {

@@ -12,13 +12,13 @@ import {
 import { type Client, ConfigurationError, type Session } from '../public-types.ts'
 import {
   admit,
-  entranceOf,
   type GuardOptions,
   onUserChange,
   STARTING,
+  sessionGateOf,
   type View,
   withoutBase,
-} from './entrance.ts'
+} from './session-gate.ts'
 
 const CLIENT: InjectionKey<Client> = Symbol('latchkey client')
 
@@ -30,7 +30,7 @@ const CLIENT: InjectionKey<Client> = Symbol('latchkey client')
 export const latchkey = (client: Client) => ({
   install(app: App): void {
     app.provide(CLIENT, client)
-    void entranceOf(client).start()
+    void sessionGateOf(client).start()
   },
 })
 
@@ -46,17 +46,17 @@ export function useClient(): Client {
   throw new ConfigurationError('Install the plugin: app.use(latchkey(client)).')
 }
 
-/** Creates a ref of one part of the view. It follows the entrance until the current scope is disposed. */
+/** Creates a ref of one part of the view. It follows the gate until the current scope is disposed. */
 function useView<K extends keyof View>(part: K): Readonly<ShallowRef<View[K]>> {
-  const entrance = entranceOf(useClient())
+  const gate = sessionGateOf(useClient())
   // the component already has an element: Vue hydrates the server's output
   const isHydrating = Boolean(getCurrentInstance()?.vnode.el)
-  const value = shallowRef<unknown>((isHydrating ? STARTING : entrance.view)[part])
+  const value = shallowRef<unknown>((isHydrating ? STARTING : gate.view)[part])
   const update = () => {
-    value.value = entrance.view[part]
+    value.value = gate.view[part]
   }
   if (isHydrating) onMounted(update)
-  onScopeDispose(entrance.subscribe(update))
+  onScopeDispose(gate.subscribe(update))
   return shallowReadonly(value) as Readonly<ShallowRef<View[K]>>
 }
 
@@ -115,13 +115,13 @@ export function guardRoutes(router: GuardedRouter, client: Client, options: Guar
   const toRouter = withoutBase(base)
   const ask = ({ fullPath }: Route) =>
     admit(client, fullPath, options, { address: base + fullPath, toRouter })
-  const entrance = entranceOf(client)
+  const gate = sessionGateOf(client)
   const stopGuard = router.beforeEach(async to => {
     if (isGuarded(to)) return (await ask(to)) ?? true
     // an unguarded page waits for the end of a sign-in only if it is the callback
     if (!/[?&](state|error)=/.test(to.fullPath)) return true
-    await entrance.start()
-    const arrival = entrance.takeArrival(base + to.fullPath)
+    await gate.start()
+    const arrival = gate.takeReturnAddress(base + to.fullPath)
     return arrival === undefined || toRouter(arrival)
   })
   const stopLeaving = onUserChange(client, async user => {

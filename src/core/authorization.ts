@@ -88,7 +88,7 @@ export interface SessionRecords {
    * Changes the stored value in one atomic step. If `change` returns `undefined`, it stays the same.
    * @returns whether it was replaced.
    */
-  amend(change: (stored: Stored) => SessionRecord | EndedSession | undefined): Promise<boolean>
+  update(change: (stored: Stored) => SessionRecord | EndedSession | undefined): Promise<boolean>
 }
 
 /** The changes to the stored session that only the second half makes. */
@@ -191,13 +191,13 @@ export interface AuthorizationPorts extends AuthorizationEnvironment {
   /** Reports in this client that another tab or process changed the stored session. Never called under a lock. */
   adopted(): void
   /** Emits each session that this client no longer has. */
-  readonly left: Pick<Listeners<LeftSession>, 'add'>
+  readonly sessionLost: Pick<Listeners<LeftSession>, 'add'>
   /** A worker that refreshes instead of this page. */
   readonly host: Host | undefined
   /** When the user or the network last came back. */
   wokeAt(): EpochMs
   /** Whether the stored records survive when the page leaves. */
-  isKept(): boolean
+  survivesNavigation(): boolean
   readonly page: Page | undefined
   /** Shows a path of the app with its router. */
   readonly navigate: ((path: string) => unknown) | undefined
@@ -225,7 +225,7 @@ export interface Authorization {
   /** Refreshes in the background, unless it is too early to retry. For calls that can still use the old access token. */
   refreshIfDue(record: SessionRecord, resource: string | undefined): void
   /** When the refresh began that brought the newest tokens. 0 if this client did not refresh them. */
-  begunAt(): EpochMs
+  refreshStartedAt(): EpochMs
   /** @throws ConfigurationError for a wrong option. */
   checkSignIn(request: SignInRequest): void
   /**
@@ -252,7 +252,7 @@ export interface Authorization {
   /**
    * Completes a sign-out after the session was removed here: ends pending sign-ins, revokes the tokens and opens the
    * provider's sign-out page. Best effort, with a time limit. Rejects only with the errors of `checkSignOut`.
-   * @param gone called when this page has left for the provider. `undefined`: the page stays.
+   * @param onLeft called when this page has left for the provider. `undefined`: the page stays.
    */
   signOut(
     ended: SessionRecord | undefined,

@@ -56,7 +56,7 @@ const plainPath = (pathname: string): string =>
  * Whether a URL is at the redirect URI: it has the same scheme and host, and the same path apart from the differences that
  * web hosts cause.
  */
-export const isAt = (url: URL, redirectUri: string): boolean => {
+export const matchesRedirectUri = (url: URL, redirectUri: string): boolean => {
   if (!URL.canParse(redirectUri)) return false // relative, and no page to resolve it against
   const expected = new URL(redirectUri)
   return (

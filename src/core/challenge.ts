@@ -113,18 +113,18 @@ function readClaims(base64 = ''): string | undefined {
 }
 
 /** If two texts share this many characters in a row, one was copied from the other. */
-const RUN = 12
+const MIN_SHARED_CHARS = 12
 /** Shorter texts are ordinary words, not secrets. */
-const SHORTEST = 8
+const MIN_SECRET_LENGTH = 8
 
 /** Whether a text contains a sent text or a piece of it, plain or URL-encoded. */
 function repeats(text: string, sent: readonly unknown[]): boolean {
   const forms = formsOf(text)
   return sent.flatMap(formsOf).some(secret =>
     forms.some(form => {
-      if (secret.length >= SHORTEST && form.includes(secret)) return true
-      for (let at = 0; at + RUN <= form.length; at++)
-        if (secret.includes(form.slice(at, at + RUN))) return true
+      if (secret.length >= MIN_SECRET_LENGTH && form.includes(secret)) return true
+      for (let at = 0; at + MIN_SHARED_CHARS <= form.length; at++)
+        if (secret.includes(form.slice(at, at + MIN_SHARED_CHARS))) return true
       return false
     }),
   )

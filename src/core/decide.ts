@@ -54,7 +54,7 @@ export const isRefreshed = (
  * Why a session needs its user, according to this device's clock. A call with a refresh token still asks the server,
  * because the clock may be wrong.
  */
-export function overByClock(record: SessionRecord, now: EpochMs): EndReason | undefined {
+export function expiredByLocalClock(record: SessionRecord, now: EpochMs): EndReason | undefined {
   const decision = decide(record, now)
   if (decision.do === 'authorize') return decision.reason
   const { refreshExpiresAt = Infinity } = record.tokens

@@ -28,7 +28,7 @@ export function createEventLog(clock: Clock, realm: string, logger?: Logger): Ev
   const emit = (body: EventBody) => {
     const event: ClientEvent = Object.freeze({ at: clock.now(), ...body })
     events[count++ % KEPT] = event // in a ring, because every call emits events
-    if (listeners.size()) queueMicrotask(() => listeners.tell(event)) // so that no listener runs inside a lock or between two steps
+    if (listeners.size()) queueMicrotask(() => listeners.emit(event)) // so that no listener runs inside a lock or between two steps
   }
   const tell = (message: string) => {
     try {

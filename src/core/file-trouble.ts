@@ -21,7 +21,7 @@ const advice: Readonly<Record<string, string>> = {
  * The flags for opening a file that another program may have created: they refuse a symbolic link, and do not wait, as
  * opening a pipe would, because each wait blocks one of Node's few threads for files. Windows has neither flag.
  */
-export const carefully = ({
+export const safeOpenFlags = ({
   O_NOFOLLOW = 0,
   O_NONBLOCK = 0,
 }: {

@@ -29,7 +29,7 @@ export interface RefreshesBefore {
 }
 
 /** The statuses of a request that was not processed. With others, a gateway may have lost the response of the server. */
-const UNTOUCHED = [408, 425, 429, 503]
+const NOT_PROCESSED_STATUSES = [408, 425, 429, 503]
 
 /** First immediately, because a grace period may be running; then after a short pause. */
 const PAUSES_MS = [0, 1000]
@@ -39,15 +39,16 @@ const PAUSES_MS = [0, 1000]
  * (`bad_refresh_token`), Slack (`invalid_refresh_token`) and others send instead. Not `invalid_token` or `token_expired`,
  * which a gateway also sends about other tokens: they count as ordinary refusals.
  */
-const DEAD = /^(invalid_grant|(bad|invalid|expired)_refresh_token|refresh_token_(invalid|expired))$/
+const INVALID_REFRESH_TOKEN_ERRORS =
+  /^(invalid_grant|(bad|invalid|expired)_refresh_token|refresh_token_(invalid|expired))$/
 
 /** Errors about something else: the client, the request, the server, or a user who has to do something. */
-const OTHER =
+const UNRELATED_ERRORS =
   /^(invalid_(client|scope|target|resource|dpop_proof|authorization_details)|unauthorized_client|unsupported_grant_type|use_dpop_nonce|slow_down|temporarily_unavailable|server_error|.*_required)$/
 
 /** Whether the token endpoint itself refused, and the reason may be the refresh token. */
 const isRefusal = ({ error, status }: ServerError): boolean =>
-  (status === 400 || status === 401) && error !== 'invalid_response' && !OTHER.test(error)
+  (status === 400 || status === 401) && error !== 'invalid_response' && !UNRELATED_ERRORS.test(error)
 
 /**
  * Decides what to do after a failed refresh (RFC 6749 section 5.2). No other code decides this; docs/errors.md shows it as a
@@ -65,14 +66,18 @@ export function judgeRefreshFailure(
   if (error instanceof ServerError) {
     // no immediate retry: servers lock the account of a client that keeps sending a wrong secret
     if (isGrant) return { do: 'keep', spent: false, refused: error.error !== 'invalid_response' }
-    if (DEAD.test(error.error)) return { do: 'end' }
+    if (INVALID_REFRESH_TOKEN_ERRORS.test(error.error)) return { do: 'end' }
     const refused = isRefusal(error)
     if (refused && refusals > 0 && accessTokenExpired) return { do: 'end', reason: 'expired' }
     // the server has used up the refresh token even if its response was invalid
     return { do: 'keep', spent: error.error === 'invalid_response', refused }
   }
   if (!(error instanceof NetworkError)) return { do: 'keep', spent: false, refused: false }
-  const keep = { do: 'keep', spent: !UNTOUCHED.includes(error.status ?? 0), refused: false } as const
+  const keep = {
+    do: 'keep',
+    spent: !NOT_PROCESSED_STATUSES.includes(error.status ?? 0),
+    refused: false,
+  } as const
   const pause = PAUSES_MS[attempt - 1]
   // after a timeout, the server may still be processing the request: do not send a second one. A proxy that answers instead
   // of the server would give the same answer a second later

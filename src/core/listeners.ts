@@ -3,7 +3,7 @@ export interface Listeners<T> {
   add(listener: (value: T) => void): () => void
   size(): number
   /** Calls all listeners. An error in one is reported as uncaught; it reaches neither the caller nor the other listeners. */
-  tell(value: T): void
+  emit(value: T): void
   clear(): void
 }
 
@@ -16,7 +16,7 @@ export function createListeners<T>(): Listeners<T> {
       return () => void listeners.delete(own)
     },
     size: () => listeners.size,
-    tell(value) {
+    emit(value) {
       for (const listener of [...listeners]) {
         try {
           listener(value)

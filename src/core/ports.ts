@@ -76,7 +76,7 @@ export type News =
   | { type: 'session-left'; sessionId: string }
 
 /** Checks a received message: other code can post anything to the same channel, also values that cannot become a string. */
-export const isNews = (heard: { readonly type?: unknown } | null | undefined): boolean => {
+export const isNewsMessage = (heard: { readonly type?: unknown } | null | undefined): boolean => {
   const type = heard?.type
   return typeof type === 'string' && /^session-(changed|ended|left)$/.test(type)
 }
@@ -193,7 +193,7 @@ export interface AuthorizationEnvironment {
    * @param gone called when this page is left.
    * @param returnUri where that page sends the user.
    */
-  readonly leave?: ((url: string, gone?: () => void, returnUri?: string) => Promise<void>) | undefined
+  readonly leave?: ((url: string, onLeft?: () => void, returnUri?: string) => Promise<void>) | undefined
   /**
    * In a window that was opened for a sign-in: passes the callback URL to the page that waits for it.
    * @returns whether that page took it; then this window is finished.
@@ -269,5 +269,5 @@ export interface AccessTokens {
     signal?: AbortSignal | null
   }): Promise<string>
   /** When the refresh began that brought the newest tokens. 0 if this client did not refresh them. */
-  begunAt(): EpochMs
+  refreshStartedAt(): EpochMs
 }

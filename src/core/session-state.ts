@@ -1,9 +1,9 @@
 import type { EndReason } from '../errors.ts'
-import { overByClock } from './decide.ts'
+import { expiredByLocalClock } from './decide.ts'
 import type { EpochMs } from './ports.ts'
 import {
   type EndedSession,
-  endOf,
+  endedSessionOf,
   type Session,
   type SessionRecord,
   type Stored,
@@ -47,14 +47,14 @@ function restored(
   before: SessionState,
   { stored, now, isOver }: Extract<SessionEvent, { type: 'stored' }>,
 ): SessionState {
-  const ended = endOf(stored)
+  const ended = endedSessionOf(stored)
   if (leavingMs(ended, now) > 0 && !isOver) return { status: 'signing-out', isOwn: false }
   if (ended) return { status: 'signed-out', reason: ended.ended }
   const record = sessionOf(stored)
   if (record && !record.tokens.accessToken && !record.resources) return { status: 'signed-out' }
   if (record) {
     // the record is unusable without the user, but stays in the store: only this device's clock says that it has expired
-    const reason = overByClock(record, now)
+    const reason = expiredByLocalClock(record, now)
     return reason ? { status: 'signed-out', reason } : { status: 'signed-in', record }
   }
   if (stored) return { status: 'signed-out', reason: 'unusable_record' }

@@ -63,7 +63,7 @@ export type Stored = SessionRecord | EndedSession | UnusableRecord | undefined
 
 export const sessionOf = (stored: Stored): SessionRecord | undefined =>
   stored && 'tokens' in stored ? stored : undefined
-export const endOf = (stored: Stored): EndedSession | undefined =>
+export const endedSessionOf = (stored: Stored): EndedSession | undefined =>
   stored && 'ended' in stored ? stored : undefined
 /** Whether the stored value is this session at this version. */
 export const isSameVersion = (stored: Stored, { sessionId, version }: SessionRecord): boolean => {

@@ -137,8 +137,9 @@ export function createDpopKeys(
     async used(sessionId, aheadMs, isGranted) {
       for (const place of places) {
         const kept = await read(place, sessionId).catch(() => undefined)
-        const isNews = kept && ((isGranted && kept.isWaiting) || Math.abs(kept.aheadMs - aheadMs) >= 5000)
-        if (!isNews) continue
+        const needsUpdate =
+          kept && ((isGranted && kept.isWaiting) || Math.abs(kept.aheadMs - aheadMs) >= 5000)
+        if (!needsUpdate) continue
         await place
           .update(prefix + sessionId, stored =>
             isKept(stored)

@@ -5,7 +5,7 @@ import { ServerError } from '../errors.ts'
 export type { Extension } from '../core/extension.ts'
 
 /** How often to push a request whose reference has already expired when the response arrives. */
-const MOST = 3
+const MAX_PUSHES = 3
 
 /**
  * Pushes the authorization request to the server (RFC 9126), with the client's authentication. Only a reference to it, which
@@ -15,7 +15,7 @@ export const par = (): Extension => context => ({
   async pushRequest(request) {
     const { push } = await import('./pushed-request.ts').catch(notLoaded)
     const { clock, clientId } = context
-    for (let attempt = 1; attempt <= MOST; attempt++) {
+    for (let attempt = 1; attempt <= MAX_PUSHES; attempt++) {
       const sentAt = clock.now()
       const { request_uri, expires_in } = await push(context, request)
       // after a slow response, or if the device slept meanwhile: an expired reference would only lead to an error page
@@ -23,7 +23,7 @@ export const par = (): Extension => context => ({
         return new URLSearchParams({ client_id: clientId, request_uri })
     }
     throw new ServerError(
-      'The references that the server gives for pushed authorization requests are over at once ("expires_in").',
+      'The request_uri values of the server expire before they can be used. Check "expires_in" of its pushed authorization requests.',
       { error: 'invalid_response' },
     )
   },

@@ -1,4 +1,4 @@
-import { lentPartsOf } from '../actions/context.ts'
+import { internalsOf } from '../actions/context.ts'
 import type { Client } from '../core/client.ts'
 import { baseOf } from '../core/destination.ts'
 import type { actionContext, Extension, ExtensionContext } from '../core/extension.ts'
@@ -15,7 +15,7 @@ export interface AuthorizationDetail {
 
 const NAME = 'authorization_details'
 /** The most sign-ins to remember that requested other details than the app's default. */
-const MOST = 5
+const MAX_STORED_SIGN_INS = 5
 
 const isDetail = (value: unknown): value is AuthorizationDetail =>
   typeof (value as Partial<AuthorizationDetail> | null)?.type === 'string'
@@ -122,7 +122,7 @@ function askedFor({ keyValue, prefix }: ExtensionContext, own: string) {
   return {
     keep: (sessionId: string, text: string) =>
       keyValue.update(key, stored =>
-        Object.fromEntries([...read(stored).slice(1 - MOST), [sessionId, text]]),
+        Object.fromEntries([...read(stored).slice(1 - MAX_STORED_SIGN_INS), [sessionId, text]]),
       ),
     async at(sessionId: string): Promise<string> {
       const stored = await keyValue.get(key).catch(() => undefined) // only a comparison needs it: it must not fail a sign-in
@@ -140,7 +140,7 @@ export async function grantedAuthorizationDetails(
   client: Pick<Client, typeof actionContext>,
   { resource }: { resource?: string } = {},
 ): Promise<readonly AuthorizationDetail[] | undefined> {
-  const { calls, current } = lentPartsOf(client)
+  const { calls, current } = internalsOf(client)
   await calls.started()
   const session = current()
   const name = resource === undefined ? undefined : baseOf(resource)

@@ -119,8 +119,8 @@ class Count {
     const now = this.#clock.now()
     const ageMs = Math.max(this.ageMs, now - usage.startedAt, usage.ageMs)
     // only a new time is compared with the clock; a known one has been counted since then
-    const isNews = usage.activeAt !== this.#usage.activeAt
-    const idleMs = isNews ? Math.min(this.idleMs, Math.max(now - usage.activeAt, 0)) : this.idleMs
+    const hasNewActivity = usage.activeAt !== this.#usage.activeAt
+    const idleMs = hasNewActivity ? Math.min(this.idleMs, Math.max(now - usage.activeAt, 0)) : this.idleMs
     this.#usage = usage
     this.#set(ageMs, idleMs)
   }
@@ -280,7 +280,7 @@ export function createSessionLimits(
     // the same end: the two clocks differ slightly
     if (isSame && Math.abs((ending?.endsAt ?? 0) - (next?.endsAt ?? 0)) < 1000) return
     ending = next && Object.freeze(next)
-    listeners.tell(ending)
+    listeners.emit(ending)
   }
   const extend: Extension = context => {
     if (active)

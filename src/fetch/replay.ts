@@ -111,7 +111,7 @@ export function createReplay(ports: ReplayPorts): Replay {
       const renewed = await orNone(tokens.acquire({ rejected: accessToken, resource, sessionId, signal }))
       if (!renewed) askInstead(url, verdict)
       if (!isKept || !renewed || renewed === accessToken) return response
-      const until = clock.now() + (tokens.begunAt() < refusedAt ? FUTILE.olderMs : FUTILE.ms)
+      const until = clock.now() + (tokens.refreshStartedAt() < refusedAt ? FUTILE.olderMs : FUTILE.ms)
       futility.note(UNPROVEN, renewed, until)
       const replayed = await replace(call, response, () => deliver(renewed, sessionId, true))
       if (replayed === response) return response // the replay could not be sent

@@ -57,14 +57,14 @@ const CIBA = 'urn:openid:params:grant-type:ciba'
 const CONTROLS = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 const LONGEST_CODE = 100
 
-const unfit = (what: string) =>
+const invalidResponse = (what: string) =>
   new ServerError(`The answer of the device authorization endpoint ${what}.`, { error: 'invalid_response' })
 
 /** Accepts only an address that is safe to show and open: https, or http on loopback (RFC 8628 section 5.4: phishing). */
 function parseVerificationUri(value: string, plainHttp: ReadonlySet<string>): string {
   const url = URL.canParse(value) ? new URL(value) : undefined
   if (!url || !isConfidential(url, plainHttp) || url.username || url.password)
-    throw unfit('has a verification_uri that is not https')
+    throw invalidResponse('has a verification_uri that is not https')
   return url.href
 }
 
@@ -101,7 +101,7 @@ const beginDevice =
     const answer = await processDeviceAuthorizationResponse(as, client, spelled)
     const { device_code, user_code, verification_uri, verification_uri_complete } = answer
     const userCode = user_code.replace(CONTROLS, '').slice(0, LONGEST_CODE)
-    if (!userCode) throw unfit('has no user_code')
+    if (!userCode) throw invalidResponse('has no user_code')
     const verificationUri = parseVerificationUri(verification_uri, ports.settings.plainHttp)
     let verificationUriComplete: string | undefined
     try {
@@ -118,7 +118,7 @@ const beginCiba: Begin = async (ports, form, options) => {
   const hints = ['login_hint', 'login_hint_token', 'id_token_hint'].filter(name => form.has(name))
   if (hints.length !== 1)
     throw new ConfigurationError(
-      'ciba() needs exactly one hint who the user is, such as { loginHint: "alice@example.com" }.',
+      'ciba() requires exactly one hint that identifies the user, such as { loginHint: "alice@example.com" }.',
     )
   const as = await ports.server()
   const [client, authentication] = identityOf(ports.settings, ports.clock, ports.serverTime.aheadMs())

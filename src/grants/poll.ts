@@ -52,18 +52,18 @@ function refusal(error: ServerError): CallbackError {
  * interval. A failed connection does not end it, nor does a computer that sleeps for less than the code's lifetime.
  * @throws CallbackError, ConfigurationError, AuthorizationRequiredError.
  */
-export async function poll({ ports, isSignedIn, redeem, signal, ...told }: PollOptions): Promise<void> {
+export async function poll({ ports, isSignedIn, redeem, signal, ...timing }: PollOptions): Promise<void> {
   const { clock } = ports
-  const expiresAt = clock.now() + Math.min(told.expiresInSeconds, LONGEST_WAIT_SECONDS) * 1000
-  let seconds = Math.min(told.intervalSeconds ?? INTERVAL_SECONDS, LONGEST_INTERVAL_SECONDS)
+  const expiresAt = clock.now() + Math.min(timing.expiresInSeconds, LONGEST_WAIT_SECONDS) * 1000
+  let seconds = Math.min(timing.intervalSeconds ?? INTERVAL_SECONDS, LONGEST_INTERVAL_SECONDS)
   let failures = 0
-  let askedMs = 0
+  let retryAfterMs = 0
   for (;;) {
     const growing = seconds * 1000 * 2 ** failures
     const waitMs = Math.max(
       seconds * 1000,
       Math.min(growing, Math.max(LONGEST_PAUSE_MS, seconds * 1000)),
-      askedMs,
+      retryAfterMs,
     )
     if (clock.now() >= expiresAt) throw cancelled('The user did not sign in before the code expired.')
     await pause(clock, Math.min(waitMs, Math.max(expiresAt - clock.now(), 0)), signal)
@@ -72,10 +72,10 @@ export async function poll({ ports, isSignedIn, redeem, signal, ...told }: PollO
       await redeem()
       return
     } catch (error) {
-      askedMs = 0
+      retryAfterMs = 0
       if (error instanceof NetworkError) {
         failures++
-        askedMs = error.retryAfterMs ?? 0
+        retryAfterMs = error.retryAfterMs ?? 0
         continue
       }
       if (!(error instanceof ServerError)) throw error

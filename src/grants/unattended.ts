@@ -96,7 +96,7 @@ function personalStore(
   return ({ store, scope, session }: GrantScope) => {
     if (store && isOpen && session === undefined) {
       throw new ConfigurationError(
-        'This grant acts for a user whom only your program knows, and "store" may hold tokens of others. Name the user in "session", or leave "store" out to keep the tokens in memory.',
+        'This grant acts for a user, and "store" may contain the tokens of other users. Set "session" to a name for this user, or omit "store" to keep the tokens in memory.',
       )
     }
     const fixed = subjects.map(subject => typeof subject === 'string' && subject)
@@ -139,7 +139,7 @@ export function clientCredentials(
   }
 }
 
-const unfit = (what: string) =>
+const invalidResponse = (what: string) =>
   new ServerError(`The answer to the token exchange ${what}.`, { error: 'invalid_response' })
 
 /** RFC 8693 */
@@ -175,8 +175,9 @@ export function tokenExchange(
     },
     check({ issued_token_type: issued }: TokenResponse) {
       const expected = requestedTokenType === undefined ? USABLE : [requestedTokenType]
-      if (typeof issued !== 'string') throw unfit('has no issued_token_type (RFC 8693 section 2.2.1)')
-      if (!expected.includes(issued)) throw unfit('has a token of another type than was asked for')
+      if (typeof issued !== 'string')
+        throw invalidResponse('has no issued_token_type (RFC 8693 section 2.2.1)')
+      if (!expected.includes(issued)) throw invalidResponse('has a token of another type than was asked for')
     },
     store: personalStore(environment, subjects, sent),
     extension: endsWith(subjects),

@@ -1,6 +1,6 @@
 import type { ClientEvent } from '../index.ts'
 import { type Arrow, arrowOf } from './arrows.ts'
-import { created } from './elements.ts'
+import { createElement } from './elements.ts'
 
 /** The sequence diagram: three lifelines, one arrow for each event. */
 export interface SequenceDiagram {
@@ -47,37 +47,37 @@ function createStopwatch() {
 function createRow(event: ClientEvent, took: string): HTMLLIElement {
   const arrow = arrowOf(event)
   const lane = laneOf(arrow)
-  const row = created('li', `arrow ${lane} ${arrow.tone}`)
+  const row = createElement('li', `arrow ${lane} ${arrow.tone}`)
   row.dataset.event = event.type
   row.classList.toggle('answer', lane !== 'note' && arrow.to === 'client')
   const way = lane === 'note' ? `${arrow.from}: ` : `${arrow.from} to ${arrow.to}: `
-  const label = created('span', 'label', arrow.label)
-  label.prepend(created('span', 'hidden', way))
+  const label = createElement('span', 'label', arrow.label)
+  label.prepend(createElement('span', 'hidden', way))
   const detail = [arrow.detail, took].filter(Boolean).join(' · ')
-  row.append(label, created('span', 'shaft'))
-  if (detail && lane === 'as') row.append(created('span', 'detail', detail))
-  else if (detail) label.append(' ', created('small', '', detail))
+  row.append(label, createElement('span', 'shaft'))
+  if (detail && lane === 'as') row.append(createElement('span', 'detail', detail))
+  else if (detail) label.append(' ', createElement('small', '', detail))
   return row
 }
 
 /** Creates an empty diagram. The newest arrow is at the bottom and in view. */
 export function createSequenceDiagram(): SequenceDiagram {
-  const list = created('ol', 'arrows')
+  const list = createElement('ol', 'arrows')
   list.dataset.testid = 'diagram'
-  const empty = created('p', 'empty')
-  empty.append(created('span', '', 'Every request and response appears here as it happens.'))
-  const scroll = created('section', 'scroll')
+  const empty = createElement('p', 'empty')
+  empty.append(createElement('span', '', 'Every request and response appears here as it happens.'))
+  const scroll = createElement('section', 'scroll')
   scroll.tabIndex = 0 // a region that scrolls must be reachable by keyboard
   scroll.setAttribute('aria-label', 'Requests and responses')
   scroll.append(empty, list)
-  const lanes = created('div', 'lanes')
+  const lanes = createElement('div', 'lanes')
   lanes.setAttribute('aria-hidden', 'true')
   lanes.append(
-    created('span', 'lane client', 'client'),
-    created('span', 'lane as', 'authorization server'),
-    created('span', 'lane rs', 'API'),
+    createElement('span', 'lane client', 'client'),
+    createElement('span', 'lane as', 'authorization server'),
+    createElement('span', 'lane rs', 'API'),
   )
-  const element = created('div', 'diagram')
+  const element = createElement('div', 'diagram')
   element.append(lanes, scroll)
 
   let began: number | undefined
@@ -90,7 +90,7 @@ export function createSequenceDiagram(): SequenceDiagram {
       const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 120
       began ??= event.at
       const row = createRow(event, stopwatch(event))
-      const time = created('time', '', elapsed(event.at - began))
+      const time = createElement('time', '', elapsed(event.at - began))
       time.title = new Date(event.at).toLocaleTimeString()
       row.prepend(time)
       row.classList.toggle('new', isNew)

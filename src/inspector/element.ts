@@ -1,5 +1,5 @@
 import type { Client } from '../index.ts'
-import { button, created, keyPicture } from './elements.ts'
+import { button, createElement, keyPicture } from './elements.ts'
 import { createPanel, type Panel } from './panel.ts'
 import { css } from './style.ts'
 
@@ -28,7 +28,7 @@ function createElementClass() {
       super()
       this.#root.adoptedStyleSheets = [sheet]
       this.#toggle.className = 'toggle'
-      this.#toggle.append(keyPicture(), created('span', '', 'latchkey'))
+      this.#toggle.append(keyPicture(), createElement('span', '', 'latchkey'))
     }
     get client(): Client | undefined {
       return this.#client

@@ -1,5 +1,5 @@
 /** Creates an element with a class and a text. */
-export function created<K extends keyof HTMLElementTagNameMap>(
+export function createElement<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   className = '',
   text = '',
@@ -12,7 +12,7 @@ export function created<K extends keyof HTMLElementTagNameMap>(
 
 /** Creates a button. */
 export function button(text: string, title: string, press: () => unknown): HTMLButtonElement {
-  const made = created('button', '', text)
+  const made = createElement('button', '', text)
   made.type = 'button'
   made.title = title
   made.addEventListener('click', () => void press())

@@ -1,4 +1,4 @@
-import type { LentParts } from '../actions/context.ts'
+import type { ClientInternals } from '../actions/context.ts'
 import { actionContext } from '../core/extension.ts'
 import { sessionOf } from '../core/session.ts'
 import type { Fetch } from '../extending.ts'
@@ -6,7 +6,7 @@ import { createAuthFetch } from '../fetch/auth-fetch.ts'
 import type { Client } from '../index.ts'
 
 /** Lets a developer look into a client and force events. */
-export interface Force {
+export interface DebugActions {
   /** The tab, worker or process that stored the newest tokens: `context` in its `explain()`. */
   storedBy(): string | undefined
   /** Marks the access token as expired, in the store too. The next call refreshes it. */
@@ -24,16 +24,16 @@ const refusal = () =>
   })
 
 /** @returns `undefined` if `createClient()` did not create this client. */
-export function createForce(client: Client): Force | undefined {
-  const parts = client[actionContext] as LentParts | undefined
+export function createForce(client: Client): DebugActions | undefined {
+  const parts = client[actionContext] as ClientInternals | undefined
   if (!parts) return undefined
-  const { calls, current, amend } = parts
+  const { calls, current, update } = parts
   return {
     storedBy: () => current()?.by,
     async expire() {
       const record = current()
       const now = calls.clock.now()
-      await amend(stored => {
+      await update(stored => {
         const found = sessionOf(stored)
         // do not change tokens that are newer than those of this client
         const isSame = found && found.tokens.accessToken === record?.tokens.accessToken

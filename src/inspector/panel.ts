@@ -1,8 +1,8 @@
 import type { Client, ClientEvent, Session } from '../index.ts'
 import { type Finding, findingsOf } from './diagnosis.ts'
 import { createSequenceDiagram } from './diagram.ts'
-import { button, created, keyPicture, picture } from './elements.ts'
-import { createForce, type Force } from './force.ts'
+import { button, createElement, keyPicture, picture } from './elements.ts'
+import { createForce, type DebugActions } from './force.ts'
 import { createEventHistory } from './history.ts'
 
 /** The inspector's panel for one client. */
@@ -31,11 +31,11 @@ function createLife() {
   const circle = 'M40 6a34 34 0 1 1 0 68a34 34 0 1 1 0-68'
   const ring = picture('0 0 80 80', 'ring', [circle, circle])
   const [, left] = ring.children
-  const seconds = created('p', 'seconds')
-  const text = created('p', 'soft')
-  const words = created('div', 'words')
-  words.append(created('p', 'title', 'Access token'), text)
-  const element = created('section', 'life')
+  const seconds = createElement('p', 'seconds')
+  const text = createElement('p', 'soft')
+  const words = createElement('div', 'words')
+  words.append(createElement('p', 'title', 'Access token'), text)
+  const element = createElement('section', 'life')
   element.append(ring, seconds, words)
   let expiresAt: number | undefined
   let forced: number | undefined
@@ -70,13 +70,13 @@ function createLife() {
 
 /** A table of names and values. */
 function createFacts() {
-  const element = created('dl', 'facts')
+  const element = createElement('dl', 'facts')
   return {
     element,
     show(facts: Readonly<Record<string, string>>) {
       const rows = Object.entries(facts).filter(([, value]) => value)
       element.replaceChildren(
-        ...rows.flatMap(([name, value]) => [created('dt', '', name), created('dd', '', value)]),
+        ...rows.flatMap(([name, value]) => [createElement('dt', '', name), createElement('dd', '', value)]),
       )
     },
   }
@@ -88,8 +88,8 @@ const showFindings = (list: HTMLElement, findings: readonly Finding[]) => {
   list.dataset.shown = texts
   list.replaceChildren(
     ...findings.map(({ tone, title, advice }) => {
-      const item = created('li', tone)
-      item.append(created('p', 'title', title), created('p', 'soft', advice))
+      const item = createElement('li', tone)
+      item.append(createElement('p', 'title', title), createElement('p', 'soft', advice))
       return item
     }),
   )
@@ -97,12 +97,12 @@ const showFindings = (list: HTMLElement, findings: readonly Finding[]) => {
 
 /** The buttons that force events. */
 function createForceButtons(
-  force: Force | undefined,
+  force: DebugActions | undefined,
   lastGet: () => string | undefined,
   expired: () => void,
 ) {
-  const element = created('div', 'force')
-  const problem = created('p', 'problem')
+  const element = createElement('div', 'force')
+  const problem = createElement('p', 'problem')
   problem.setAttribute('role', 'alert')
   const attempt = async (work: () => Promise<void>) => {
     problem.textContent = ''
@@ -124,9 +124,9 @@ function createForceButtons(
     'Repeats the last GET, and answers it with a 401 first: one refresh, one replay',
     () => attempt(async () => force?.challenge(lastGet() ?? '')),
   )
-  const buttons = created('div', 'buttons')
+  const buttons = createElement('div', 'buttons')
   buttons.append(expire, refresh, challenge)
-  element.append(created('p', 'title', 'Make it happen'), buttons, problem)
+  element.append(createElement('p', 'title', 'Make it happen'), buttons, problem)
   return {
     element,
     show(session: Session) {
@@ -159,20 +159,20 @@ function createCopyButton(client: Client): HTMLButtonElement {
 
 /** The bar at the top: who is signed in, and the tools. */
 function createBar(tools: readonly HTMLElement[]) {
-  const mark = created('p', 'mark', 'latchkey')
+  const mark = createElement('p', 'mark', 'latchkey')
   mark.prepend(keyPicture())
-  const status = created('p', 'status')
+  const status = createElement('p', 'status')
   status.setAttribute('role', 'status')
-  const group = created('div', 'tools')
+  const group = createElement('div', 'tools')
   group.append(...tools)
-  const element = created('div', 'bar')
+  const element = createElement('div', 'bar')
   element.append(mark, status, group)
   return {
     element,
     show(session: Session) {
       const text = [session.status.replace('-', ' '), nameOf(session)].filter(Boolean).join(' · ')
       if (status.textContent === text) return
-      const lamp = created('span', 'lamp')
+      const lamp = createElement('span', 'lamp')
       lamp.setAttribute('aria-hidden', 'true')
       status.replaceChildren(lamp, text)
     },
@@ -188,7 +188,7 @@ export function createPanel(client: Client, close: HTMLElement): Panel {
   const diagram = createSequenceDiagram()
   const life = createLife()
   const facts = createFacts()
-  const findings = created('ul', 'findings')
+  const findings = createElement('ul', 'findings')
   findings.setAttribute('aria-label', 'What is wrong now')
   const own = client.explain().context
   const force = createForce(client)
@@ -207,11 +207,11 @@ export function createPanel(client: Client, close: HTMLElement): Panel {
   })
   clear.className = 'quiet'
   const bar = createBar([createCopyButton(client), clear, close])
-  const side = created('div', 'side')
+  const side = createElement('div', 'side')
   side.append(life.element, facts.element, buttons.element, findings)
-  const body = created('div', 'body')
+  const body = createElement('div', 'body')
   body.append(side, diagram.element)
-  const element = created('section', 'panel')
+  const element = createElement('section', 'panel')
   element.setAttribute('aria-label', 'latchkey inspector')
   element.append(bar.element, body)
 

@@ -16,7 +16,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { pause } from '../core/back-off.ts'
-import { carefully, codeOf, fileTrouble, refuseFile } from '../core/file-trouble.ts'
+import { codeOf, fileTrouble, refuseFile, safeOpenFlags } from '../core/file-trouble.ts'
 import { LEASE_MS } from '../core/lock-times.ts'
 import type { Clock, Lock } from '../core/ports.ts'
 import { LockTimeoutError } from '../errors.ts'
@@ -68,7 +68,7 @@ function listOf(directory: string): { readonly highest: number; readonly before:
 function readLock(path: string): string | undefined {
   let handle: number
   try {
-    handle = openSync(path, constants.O_RDONLY | carefully(constants))
+    handle = openSync(path, constants.O_RDONLY | safeOpenFlags(constants))
   } catch (error) {
     if (['ELOOP', 'EMLINK', 'ENXIO', 'EOPNOTSUPP', 'EISDIR'].includes(codeOf(error) ?? '')) return undefined
     throw error
@@ -149,7 +149,7 @@ const letGo = ({ path, text }: Taken, free: string) => {
     } catch {
       removeIfThere(beside)
       // on a full disk: an empty file counts as a lock that its owner never named
-      const handle = openSync(path, constants.O_WRONLY | carefully(constants))
+      const handle = openSync(path, constants.O_WRONLY | safeOpenFlags(constants))
       try {
         ftruncateSync(handle)
       } finally {

@@ -1,4 +1,4 @@
-import { peek } from '../authorization/id-token.ts'
+import { decodeJwtPart } from '../authorization/id-token.ts'
 import type { ObtainPorts } from '../authorization/sign-in.ts'
 import { readMembers } from '../authorization/token-response.ts'
 import { isConfidential } from '../core/destination.ts'
@@ -151,7 +151,7 @@ async function obtain(ports: ObtainPorts, method: string, body: Members): Promis
     const url = String(server[SIGN_IN]).replace('METHOD', method)
     const response = await requestTokens(ports, url, body)
     const { access_token: idToken, expires_in: expiresInSeconds } = response
-    let claims = peek(idToken, 1) as IdTokenClaims
+    let claims = decodeJwtPart(idToken, 1) as IdTokenClaims
     if (!server[IS_EMULATOR]) {
       const judged = await idTokens.judge(server, { ...response, id_token: idToken })
       await judged.verify()

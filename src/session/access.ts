@@ -85,7 +85,7 @@ export function createAccess(
     // even if it has expired already: another refresh would not bring one that lives longer
     const found = accessTokenOf(renewed, resource)
     if (!found?.accessToken)
-      throw new LockTimeoutError('Somebody else refreshed at the same moment. Try again.')
+      throw new LockTimeoutError('Another tab or process is refreshing the session. Try again.')
     return found.accessToken
   }
 

@@ -13,7 +13,7 @@ export interface LiveSessionPorts {
   readonly emit: Emit
   /** The name of this client in the records that it stores. */
   readonly realm: string
-  readonly authorization: SecondHalf<'refresh' | 'refreshIfDue' | 'begunAt' | 'unusableError'>
+  readonly authorization: SecondHalf<'refresh' | 'refreshIfDue' | 'refreshStartedAt' | 'unusableError'>
   /** Opens the channel to the other clients of the store. */
   channel(): Channel
   readonly wake: Wake | undefined
@@ -27,7 +27,7 @@ export interface LiveSessionPorts {
   /** Emits the id of a session that this client has changed, or `undefined` if another client has changed the store. */
   readonly changes: Listeners<string | undefined>
   /** Receives each session that this client no longer has. */
-  readonly left: Listeners<LeftSession>
+  readonly sessionLost: Listeners<LeftSession>
   /** Called when this client has ended a session. */
   ended(sessionId: string): void
 }
@@ -50,8 +50,8 @@ export interface LiveSession extends AccessTokens {
   returned(): Promise<unknown>
   /**
    * Ends the session for the user. Shows `signing-out` here and in the other tabs until `atServer` settles.
-   * @param atServer gets the removed record, and calls `gone` when this page has left for the provider.
+   * @param atServer gets the removed record, and calls `onLeft` when this page has left for the provider.
    */
-  signOut(atServer: (ended: SessionRecord | undefined, gone: () => void) => Promise<void>): Promise<void>
+  signOut(atServer: (ended: SessionRecord | undefined, onLeft: () => void) => Promise<void>): Promise<void>
   dispose(): void
 }

@@ -42,7 +42,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
       upkeep.waking || view.state.status === 'signing-out' || limit?.isDue()
         ? undefined
         : upkeep.ready(resource),
-    begunAt: () => authorization.loaded?.begunAt() ?? 0,
+    refreshStartedAt: () => authorization.loaded?.refreshStartedAt() ?? 0,
 
     acquire,
 

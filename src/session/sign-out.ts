@@ -29,7 +29,7 @@ export function createSignOut(
       let isGone = false
       let stopWaiting = () => {}
       let sessionId = before?.sessionId ?? ''
-      const gone = () => {
+      const onLeft = () => {
         if (!isGone) post({ type: 'session-left', sessionId })
         isGone = true
       }
@@ -41,12 +41,12 @@ export function createSignOut(
         ports.ended(sessionId)
         post({ type: 'session-changed' })
         stopWaiting = clock.after(LEAVING_MS, () => show(true), true)
-        await atServer(removed, gone).catch(() => {}) // the session has ended here, even if the server could not be told
+        await atServer(removed, onLeft).catch(() => {}) // the session has ended here, even if the server could not be told
       } finally {
         stopWaiting()
         await noteLeft(records, sessionId)
         show(true)
-        gone()
+        onLeft()
       }
     },
   }

@@ -2,7 +2,7 @@ import type { SessionRecords, WriteCondition } from '../core/authorization.ts'
 import type { KeyValue } from '../core/ports.ts'
 import {
   type EndedSession,
-  endOf,
+  endedSessionOf,
   epochOf,
   mayBeRestored,
   type SessionRecord,
@@ -74,7 +74,7 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
         if (only && record?.sessionId !== only.sessionId) throw error // another session has begun meanwhile
         const ended = toEnded(reason, record, epochOf(value), leavingUntil)
         // an earlier end of the same session may not have been stored either
-        const sessionId = ended.sessionId || (endOf(value)?.sessionId ?? '')
+        const sessionId = ended.sessionId || (endedSessionOf(value)?.sessionId ?? '')
         entry.keep(
           { ...ended, sessionId },
           found => mayEnd(found) && sessionOf(found)?.sessionId === sessionId,
@@ -85,6 +85,6 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
     drop(sessionId) {
       if (unsaved()?.next.sessionId === sessionId) entry.discard()
     },
-    amend: entry.write,
+    update: entry.write,
   }
 }

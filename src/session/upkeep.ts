@@ -1,6 +1,6 @@
 import type { SessionRecords } from '../core/authorization.ts'
 import type { Channel, News } from '../core/ports.ts'
-import { endOf, type Session } from '../core/session.ts'
+import { endedSessionOf, type Session } from '../core/session.ts'
 import { leavingMs } from '../core/session-state.ts'
 import { createReady } from './access.ts'
 import type { LiveSessionPorts } from './ports.ts'
@@ -9,11 +9,11 @@ import { createView, recordOf } from './view.ts'
 /** Stores that the page that signed out has left, so that clients that start later see it too. Best effort. */
 export const noteLeft = (
   records: SessionRecords,
-  sessionId = endOf(records.stored)?.sessionId,
+  sessionId = endedSessionOf(records.stored)?.sessionId,
 ): Promise<unknown> =>
   records
-    .amend(stored => {
-      const ended = endOf(stored)
+    .update(stored => {
+      const ended = endedSessionOf(stored)
       return ended?.leavingUntil && ended.sessionId === (sessionId ?? ended.sessionId)
         ? { ...ended, leavingUntil: undefined }
         : undefined
@@ -62,7 +62,7 @@ export function createUpkeep(ports: LiveSessionPorts) {
     view.move({ type: 'stored', stored: records.stored, now: now(), isOver })
     // two states end with time: the sign-out of another page, and the pause after a failed refresh
     cancelTimer()
-    const leaving = view.state.status === 'signing-out' ? endOf(records.stored) : undefined
+    const leaving = view.state.status === 'signing-out' ? endedSessionOf(records.stored) : undefined
     const waitMs = leaving
       ? leavingMs(leaving, now())
       : (recordOf(view.state)?.trouble?.until ?? 0) - clock.now()
@@ -112,7 +112,7 @@ export function createUpkeep(ports: LiveSessionPorts) {
   ports.changes.add(sessionId => {
     if (sessionId === undefined) return show()
     connect()
-    const ended = endOf(records.stored)
+    const ended = endedSessionOf(records.stored)
     show()
     if (!ended) {
       limit?.check()

@@ -15,7 +15,11 @@ export const reasonOf = (state: SessionState) => ('reason' in state ? state.reas
 export type View = ReturnType<typeof createView>
 
 /** The session's state, and the app's snapshot of it. Emits and passes on every change. */
-export function createView({ emit, left, realm }: Pick<LiveSessionPorts, 'emit' | 'left' | 'realm'>) {
+export function createView({
+  emit,
+  sessionLost: left,
+  realm,
+}: Pick<LiveSessionPorts, 'emit' | 'sessionLost' | 'realm'>) {
   const listeners = createListeners<Session>()
   let state: SessionState = { status: 'starting' }
   let session = toSession(state)
@@ -36,13 +40,13 @@ export function createView({ emit, left, realm }: Pick<LiveSessionPorts, 'emit' 
       const isOther = old?.sessionId !== next?.sessionId
       if (old && isOther) {
         const reason = next ? 'replaced' : (reasonOf(state) ?? 'signed_out')
-        left.tell({ reason, sessionId: old.sessionId })
+        left.emit({ reason, sessionId: old.sessionId })
         emit({ type: 'session-ended', reason })
       }
       if (next && isOther) emit({ type: 'session-started', subject: next.tokens.claims?.sub })
       else if (next && old?.version !== next.version && next.by !== realm)
         emit({ type: 'tokens-adopted', from: next.by })
-      listeners.tell(session)
+      listeners.emit(session)
     },
   }
 }

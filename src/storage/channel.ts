@@ -1,12 +1,12 @@
 import { createListeners } from '../core/listeners.ts'
-import { type Channel, isNews, type News } from '../core/ports.ts'
+import { type Channel, isNewsMessage, type News } from '../core/ports.ts'
 
 /** A channel to the other tabs and workers of this origin. */
 export function broadcastChannel(name: string): Channel {
   const listeners = createListeners<News>()
   const channel = new BroadcastChannel(name)
   channel.onmessage = ({ data }) => {
-    if (isNews(data)) listeners.tell(data)
+    if (isNewsMessage(data)) listeners.emit(data)
   }
   // in Node an open channel would keep the process running
   ;(channel as { unref?: () => void }).unref?.()

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { constants, lstat, mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { carefully, codeOf, fileTrouble, refuseFile } from '../core/file-trouble.ts'
+import { codeOf, fileTrouble, refuseFile, safeOpenFlags } from '../core/file-trouble.ts'
 import type { KeyValue } from '../core/ports.ts'
 import { StorageError } from '../errors.ts'
 
@@ -30,7 +30,7 @@ async function refuseForeignLink(path: string): Promise<void> {
 async function readOwn(path: string): Promise<string | undefined> {
   try {
     await refuseForeignLink(path)
-    const file = await open(path, constants.O_RDONLY | carefully(constants))
+    const file = await open(path, constants.O_RDONLY | safeOpenFlags(constants))
     try {
       const stats = await file.stat()
       const owner = process.getuid?.()

@@ -1,5 +1,5 @@
 import { createListeners } from '../core/listeners.ts'
-import { type Channel, isNews, type News } from '../core/ports.ts'
+import { type Channel, isNewsMessage, type News } from '../core/ports.ts'
 import type { Evaluate } from './redis.ts'
 import type { RedisCommands } from './redis-connection.ts'
 
@@ -26,7 +26,7 @@ export function redisNews({ commands, evaluate, namespace }: RedisNewsOptions) {
   const hear = (text: string) => {
     try {
       const message = JSON.parse(text) as Message
-      if (message && typeof message === 'object') heard.tell(message)
+      if (message && typeof message === 'object') heard.emit(message)
     } catch {} // not a message of latchkey
   }
   const open = () => {
@@ -72,7 +72,7 @@ export function redisNews({ commands, evaluate, namespace }: RedisNewsOptions) {
         },
         listen(tell) {
           const stop = listen(message => {
-            if ('to' in message && message.to === to && message.from !== from && isNews(message.news))
+            if ('to' in message && message.to === to && message.from !== from && isNewsMessage(message.news))
               tell(message.news)
           })
           stops.add(stop)

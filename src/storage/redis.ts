@@ -108,7 +108,7 @@ export function redisKeyValue({ evaluate, namespace, cipher, ttlSeconds }: Redis
         if (Number(isDone) === 1) return
         found = textOf(now)
       }
-      throw new StorageError('Others change the same entry in Redis all the time. Try again.')
+      throw new StorageError('Other processes keep changing the same entry in Redis. Try again.')
     },
     async keys(prefix) {
       const found = (await evaluate(KEYS_BY_PREFIX, [names], [prefix, values])) as unknown[]

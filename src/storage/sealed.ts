@@ -53,7 +53,7 @@ const withKeys = async <T>(work: () => Promise<T>): Promise<T> => {
   } catch (cause) {
     throw new StorageError(
       'sealed() could not use its keys: it needs Web Crypto, and IndexedDB to keep them in. Try again; where these ' +
-        'are not to be had, use the store as it is, without sealed().',
+        'are not available, use the store as it is, without sealed().',
       { cause },
     )
   }

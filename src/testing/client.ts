@@ -97,14 +97,14 @@ function createListeners<T>() {
 function createTestSession(options: TestClientOptions) {
   const { clock = deviceClock, accessTokenSeconds = 300 } = options
   const changes = createListeners<Session>()
-  const told = createListeners<ClientEvent>()
+  const eventListeners = createListeners<ClientEvent>()
   const events: ClientEvent[] = []
   let session: Session = Object.freeze(options.session ?? { status: 'signed-out' })
 
   const emit = (body: Omit<ClientEvent, 'at'> & { type: ClientEvent['type'] }) => {
     const event = Object.freeze({ at: clock.now(), ...body }) as ClientEvent
     events.push(event)
-    queueMicrotask(() => told.tell(event))
+    queueMicrotask(() => eventListeners.tell(event))
   }
   const move = (next: Session) => {
     const before = session
@@ -116,7 +116,7 @@ function createTestSession(options: TestClientOptions) {
     changes.tell(session)
   }
   return {
-    ...{ changes, told, events, emit, move, clock },
+    ...{ changes, told: eventListeners, events, emit, move, clock },
     get session() {
       return session
     },
@@ -134,7 +134,7 @@ function createTestSession(options: TestClientOptions) {
     },
     dispose() {
       changes.clear()
-      told.clear()
+      eventListeners.clear()
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { LentParts } from '../actions/context.ts'
+import type { ClientInternals } from '../actions/context.ts'
 import { createAuthorization } from '../authorization/index.ts'
 import { composeClient } from '../client.ts'
 import { actionContext } from '../core/extension.ts'
@@ -12,7 +12,7 @@ import { indexedDb } from '../platform/browser/places.ts'
 import { redirect } from '../platform/browser/redirect.ts'
 import { sha256 } from '../platform/digest.ts'
 import { memory } from '../platform/memory.ts'
-import { type HostAnswer, type HostRequest, namesOfOwn, type OwnOption, PROTOCOL } from './protocol.ts'
+import { type HostAnswer, type HostRequest, type OwnOption, PROTOCOL, unsendableNames } from './protocol.ts'
 
 /** The options that contain functions, which cannot be sent in a message. They must be the same as in the pages. */
 export type HostOptions = Pick<ClientOptions, OwnOption>
@@ -37,7 +37,7 @@ function createRefresh({ options, database }: HostRequest, own: HostOptions, rea
     },
     { parseOptions, createAuthorization, authorizationEnvironment, createReplay },
   )
-  const { current, authorization } = client[actionContext] as LentParts
+  const { current, authorization } = client[actionContext] as ClientInternals
 
   return async ({ sessionId, unusable, resource, isForced }) => {
     wake()
@@ -64,7 +64,7 @@ function createAnswers(own: HostOptions, realm: string): Ask {
     if (navigator.locks) navigator.locks.request(lock, hold).catch(resolve)
     else resolve()
   })
-  const names = namesOfOwn(own).join(', ') || 'none'
+  const names = unsendableNames(own).join(', ') || 'none'
   const refreshes = new Map<string, Refresh>()
 
   const refreshOf = (request: HostRequest): Refresh => {
@@ -88,7 +88,7 @@ function createAnswers(own: HostOptions, realm: string): Ask {
       if (request.latchkey !== PROTOCOL) throw new Error('the worker is of another version of latchkey')
       refresh = refreshOf(request as HostRequest)
     } catch (error) {
-      return answer({ type: 'unfit', why: error instanceof Error ? error.message : String(error) })
+      return answer({ type: 'refused', why: error instanceof Error ? error.message : String(error) })
     }
     await held
     answer({ type: 'taken', lock })

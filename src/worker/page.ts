@@ -1,6 +1,6 @@
 import type { ConnectHost, Host, HostedRefresh, HostKind, HostPorts } from '../core/ports.ts'
 import { once } from '../core/waiting.ts'
-import { type HostAnswer, type HostRequest, namesOfOwn, PROTOCOL, sendable } from './protocol.ts'
+import { type HostAnswer, type HostRequest, PROTOCOL, sendable, unsendableNames } from './protocol.ts'
 
 /** How long the host may take to accept a request. It may have to start first. */
 const TAKEN_MS = 2000
@@ -121,7 +121,7 @@ const ask = ({ clock }: HostPorts, connection: () => Promise<Connection>, reques
       const watch = (lock: string) => watchLife(lock, over.signal, () => settle('ended'))
       port1.onmessage = ({ data }: MessageEvent<HostAnswer>) => {
         if (data.type === 'done') return settle('done')
-        if (data.type === 'unfit') return fail(new Error(data.why))
+        if (data.type === 'refused') return fail(new Error(data.why))
         cancel()
         cancel = clock.after(DONE_MS, silent)
         if (link.lock !== data.lock) watch(data.lock)
@@ -137,24 +137,24 @@ function createHost(url: WorkerUrl, ports: HostPorts): Host {
   const { options, database, base, clock, warn } = ports
   const kind = bestKind()
   let connection = connect(kind, url, base)
-  let isOut = false
+  let isDisabled = false
   let silentUntil = 0
 
-  const give = (error: unknown) => {
-    isOut = true
+  const disable = (error: unknown) => {
+    isDisabled = true
     const why = error instanceof Error ? error.message : String(error)
-    warn(`The worker of "host" is not used, because ${why}. This page refreshes by itself.`)
+    warn(`The worker of "host" is not used, because ${why}. This page refreshes without the worker.`)
   }
   const requestFor = (request: HostedRefresh): HostRequest | undefined => {
     if (database === undefined) {
-      give('its store is not indexedDb()')
+      disable('its store is not indexedDb()')
       return undefined
     }
     const sent = sendable(options, base)
-    return { ...request, latchkey: PROTOCOL, database, options: sent, own: namesOfOwn(options) }
+    return { ...request, latchkey: PROTOCOL, database, options: sent, own: unsendableNames(options) }
   }
 
-  const isUsed = () => !isOut && clock.now() >= silentUntil
+  const isUsed = () => !isDisabled && clock.now() >= silentUntil
   return {
     inUse: () => (kind && database !== undefined && isUsed() ? kind : 'page'),
     async refresh(request) {
@@ -167,16 +167,18 @@ function createHost(url: WorkerUrl, ports: HostPorts): Host {
         connection = connect(kind, url, base) // the next refresh may need a new worker
         if (outcome === 'silent') {
           silentUntil = clock.now() + SILENT_MS
-          warn('The worker of "host" did not answer in time. This page refreshes by itself for a minute.')
+          warn(
+            'The worker of "host" did not answer in time. This page refreshes without the worker for a minute.',
+          )
         }
         return false
       } catch (error) {
-        give(error)
+        disable(error)
         return false
       }
     },
     close() {
-      isOut = true
+      isDisabled = true
     },
   }
 }

@@ -18,20 +18,27 @@ export type HostAnswer =
   /** The host refreshes. It holds the Web Lock of this name for its whole life. */
   | { readonly type: 'taken'; readonly lock: string }
   /** The host cannot refresh for this client. */
-  | { readonly type: 'unfit'; readonly why: string }
+  | { readonly type: 'refused'; readonly why: string }
   /** The result is in the store. */
   | { readonly type: 'done' }
 
 /** Options of the page that a host does not use. */
 const PAGE_ONLY = new Set(['host', 'store', 'userAgent', 'postLogoutRedirectUri', 'navigate', 'logger'])
 /** Options that contain functions, which cannot be sent in a message. */
-const OWN = ['extensions', 'provider', 'clientAuthentication', 'grant', 'fetch', 'clock'] as const
-export type OwnOption = (typeof OWN)[number]
+const UNSENDABLE_OPTIONS = [
+  'extensions',
+  'provider',
+  'clientAuthentication',
+  'grant',
+  'fetch',
+  'clock',
+] as const
+export type OwnOption = (typeof UNSENDABLE_OPTIONS)[number]
 
-const isOwn = (name: string): boolean => OWN.some(own => own === name)
+const isOwn = (name: string): boolean => UNSENDABLE_OPTIONS.some(own => own === name)
 
 /** The names of the options that contain functions. A list is followed by its length. */
-export const namesOfOwn = (options: object): string[] =>
+export const unsendableNames = (options: object): string[] =>
   Object.entries(options)
     .filter(([name, value]) => isOwn(name) && value !== undefined && [value].flat().length > 0)
     .map(([name, value]) => (Array.isArray(value) ? `${name}(${value.length})` : name))

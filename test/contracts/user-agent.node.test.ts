@@ -21,7 +21,7 @@ const onPhone = (timeoutMs?: number) => {
   return {
     shown,
     agent: appLink({ open: url => shown.push(url), receive: links.add, timeoutMs }),
-    deliver: async (url: string) => links.tell(url),
+    deliver: async (url: string) => links.emit(url),
   }
 }
 

@@ -34,7 +34,7 @@ beforeAll(async () => {
     export { isAt, parseCallback } from './src/core/callback.ts'
     export { cleanSignedOut, cleanUrl } from './src/core/callback.ts'
     export { retryAfterMs, tidy } from './src/authorization/failure.ts'
-    export { peek } from './src/authorization/id-token.ts'
+    export { decodeJwtPart } from './src/authorization/id-token.ts'
     export { parseReturnTo } from './src/options.ts'
     export { parseStored } from './src/session/record.ts'
     export const old = text => text.replace(/"[^"\\\\]*(?:\\\\.[^"\\\\]*)*"/g, '')
@@ -63,7 +63,7 @@ const readers: Readonly<Record<string, (parsers: Parsers, text: string) => unkno
     readRefreshToken(`{"refresh_token":"r","a":1,"a":${JSON.stringify(text)}}`),
   'a refresh token': ({ readRefreshToken }, text) => readRefreshToken(text),
   'a challenge': ({ judgeAnswer }, text) => judgeAnswer(401, text),
-  'a callback': ({ parseCallback, isAt }, text) => {
+  'a callback': ({ parseCallback, matchesRedirectUri: isAt }, text) => {
     const found = parseCallback(`${page}?state=lk.a&code=b&${text}`)
     return found && isAt(found.url, page)
   },
@@ -75,7 +75,7 @@ const readers: Readonly<Record<string, (parsers: Parsers, text: string) => unkno
     retryAfterMs(new Response(null, { headers: { 'retry-after': latin(text), date: latin(text) } }), 0),
   'displayed text': ({ tidy }, text) => tidy(text, ['secret']),
   'a scope': ({ unasked }, text) => unasked(text, text.replaceAll('a', 'b')),
-  'a JWT': ({ peek }, text) => [peek(text, 1), peek(`a.${btoa(latin(text))}.a`, 1)],
+  'a JWT': ({ decodeJwtPart }, text) => [decodeJwtPart(text, 1), decodeJwtPart(`a.${btoa(latin(text))}.a`, 1)],
   returnTo: ({ parseReturnTo }, text) => parseReturnTo(`/${text}`, page),
   'a stored record': ({ parseStored }, text) => {
     const resources = Object.fromEntries(

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { AuthorizationResponseError } from 'oauth4webapi'
 import { createAcceptDeviation, retryAfterMs, toLatchkeyError } from '../../src/authorization/failure.ts'
-import { peek } from '../../src/authorization/id-token.ts'
+import { decodeJwtPart } from '../../src/authorization/id-token.ts'
 import {
   isMembers,
   parseJson,
@@ -10,7 +10,7 @@ import {
   readTokenAnswer,
 } from '../../src/authorization/token-response.ts'
 import { createTransactions } from '../../src/authorization/transaction.ts'
-import { isAt, parseCallback } from '../../src/core/callback.ts'
+import { matchesRedirectUri, parseCallback } from '../../src/core/callback.ts'
 import { judgeAnswer } from '../../src/core/challenge.ts'
 import { QUIRKS } from '../../src/core/quirks.ts'
 import { sessionOf } from '../../src/core/session.ts'
@@ -179,7 +179,7 @@ export const parsers: readonly Target[] = [
           holds(found !== undefined, 'No answer.')
           if (typeof found === 'object') {
             holds(found.state.startsWith('lk.'), 'Not of ours.')
-            await outcome(() => isAt(found.url, redirectUri))
+            await outcome(() => matchesRedirectUri(found.url, redirectUri))
           }
         },
       ),
@@ -263,7 +263,7 @@ export const parsers: readonly Target[] = [
       fc.asyncProperty(header(tokenAnswer.id_token), mutatedJson({ sub: 'alice' }), async (jwt, claims) => {
         const bytes = Buffer.from(claims).toString('base64url')
         for (const text of [jwt, `${bytes}.${bytes}.`])
-          holds(typeof (await outcome(() => peek(text, 1))) === 'object', 'No members.')
+          holds(typeof (await outcome(() => decodeJwtPart(text, 1))) === 'object', 'No members.')
       }),
   },
 ]

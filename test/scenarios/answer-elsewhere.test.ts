@@ -92,7 +92,7 @@ test('an authorization response at the wrong address is reported with both addre
   const error = (await client.start().catch((thrown: unknown) => thrown)) as CallbackError
   expect(error).toBeInstanceOf(CallbackError)
   expect(error.message).toMatch(
-    /^The answer to this sign-in came to https:\/\/app\.example\.com\/welcome, not to its redirect URI https:\/\/app\.example\.com\/callback\. Set "redirectUri"/,
+    /^The authorization response arrived at https:\/\/app\.example\.com\/welcome instead of the redirect URI https:\/\/app\.example\.com\/callback\. Set "redirectUri"/,
   )
   expect(await client.handleCallback(answer)).toMatchObject({ handled: true })
 })

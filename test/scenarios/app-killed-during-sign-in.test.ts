@@ -69,7 +69,7 @@ function phone(graceMs = 0) {
     issuer: undefined,
     server: { ...here.as.metadata, end_session_endpoint: `${here.as.issuer}/end` },
   } as unknown as Partial<WebviewClientOptions>
-  return { ...here, endsSessions, open, tell: (url: string) => links.tell(url), answered, keychain, shown }
+  return { ...here, endsSessions, open, tell: (url: string) => links.emit(url), answered, keychain, shown }
 }
 
 test('a sign-in opens the browser and returns to the waiting app [NA05]', async () => {
@@ -219,7 +219,7 @@ test('a sign-out succeeds even if the user closes the browser, it cannot be open
   await signIn()
   const closed = client.signOut()
   await expect.poll(() => closings.size()).toBe(1)
-  closings.tell()
+  closings.emit()
   await closed
   await signIn()
   fails = true

@@ -215,7 +215,7 @@ describe('rotated keys', () => {
       code: 'ERR_NETWORK',
       reason: 'not_the_server',
       retryable: false,
-      message: expect.stringMatching(/\/jwks is JSON without the list "keys"/),
+      message: expect.stringMatching(/\/jwks is not a key set: it has no array "keys"/),
     })
     expect(await here.stored()).toEqual([])
   })

@@ -89,7 +89,7 @@ test('tokens whose key does not arrive in time are dropped and revoked, and the 
   here.as.failKeys.push(...Array<Fault>(40).fill(status(503)))
   const error = await client.signIn().catch(error => error)
   expect(error).toMatchObject({ code: 'ERR_CALLBACK', reason: 'invalid_response', retryable: true })
-  expect(error.message).toMatch(/keys .* only a new sign-in can succeed/)
+  expect(error.message).toMatch(/could not fetch the keys to verify them: .* Sign in again/)
   expect(error.message).not.toMatch(/stolen/)
   await expect.poll(() => here.as.revocations.map(({ hint }) => hint)).toEqual(['refresh_token'])
   here.as.failKeys.length = 0

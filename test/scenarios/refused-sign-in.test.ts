@@ -30,7 +30,7 @@ describe("the server's explanation of a refusal", () => {
       errorDescription: VERIFY.error_description,
       errorUri: 'https://id.example.com/help?a=b',
       message:
-        'The sign-in was refused: access_denied (Verify your e-mail address first.). The user, or a rule of the server, said no.',
+        'The sign-in was refused: access_denied (Verify your e-mail address first.). The user or a policy of the server denied the request.',
     })
     expect(client.explain().events).toContainEqual(
       expect.objectContaining({
@@ -74,7 +74,7 @@ describe('the message of a refused sign-in says what to do next', () => {
   test.each([
     ['invalid_scope', 'Correct "scope"'],
     ['invalid_request', 'Compare "redirectUri"'],
-    ['unauthorized_client', 'Allow this client the grants'],
+    ['unauthorized_client', 'Enable the grant types'],
     ['login_required', 'without prompt=none'],
     ['temporarily_unavailable', 'Try again later.'],
     ['some_other_error', "The server's log may say more."],
@@ -112,7 +112,7 @@ describe('the message of a refused sign-in says what to do next', () => {
       .signIn()
       .catch((thrown: unknown) => thrown)) as Error
     expect(error.message).toContain(
-      'What was sent was used before, has expired, or belongs to another sign-in, client or redirect URI.',
+      'The code or refresh token was already used, has expired, or belongs to another sign-in, client or redirect URI.',
     )
     expect(error.message).not.toMatch(/stolen|signIn\(\)/)
   })

@@ -10,7 +10,7 @@ const world = worlds()
 /** A page that the test wakes by hand. */
 const sleeper = () => {
   const listeners = createListeners<void>()
-  return { listen: listeners.add, wake: () => listeners.tell() }
+  return { listen: listeners.add, wake: () => listeners.emit() }
 }
 
 test('ten calls right after eight hours of sleep make one refresh, and none is sent with the old token [RF18]', async () => {

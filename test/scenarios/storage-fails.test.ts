@@ -384,7 +384,7 @@ describe('when the store fails', () => {
     order.reads = true
     await expect(one.start()).rejects.toMatchObject({ code: 'ERR_STORAGE' })
     order.reads = false
-    wakes.tell()
+    wakes.emit()
     await expect.poll(() => one.session.status).toBe('signed-in')
   })
 

@@ -7,7 +7,7 @@ import type { LeftSession, SessionWrites } from '../../src/core/authorization.ts
 import type { EventBody } from '../../src/core/events.ts'
 import { createListeners } from '../../src/core/listeners.ts'
 import type { Host, HostedRefresh, Lock, News } from '../../src/core/ports.ts'
-import { endOf, epochOf, type SessionRecord } from '../../src/core/session.ts'
+import { endedSessionOf, epochOf, type SessionRecord } from '../../src/core/session.ts'
 import { singleFlight } from '../../src/core/waiting.ts'
 import { AuthorizationRequiredError } from '../../src/errors.ts'
 import { createLiveSession } from '../../src/session/session.ts'
@@ -137,8 +137,8 @@ export function createClient(
     hash,
     random: random.next,
     revoke,
-    changed: changes.tell,
-    adopted: () => changes.tell(undefined),
+    changed: changes.emit,
+    adopted: () => changes.emit(undefined),
   })
   const refresher = createRefresher({
     writes,
@@ -149,9 +149,9 @@ export function createClient(
     now,
     random: random.next,
     emit,
-    left,
-    changed: changes.tell,
-    adopted: () => changes.tell(undefined),
+    sessionLost: left,
+    changed: changes.emit,
+    adopted: () => changes.emit(undefined),
     wokeAt: () => wokeAt,
     prepare: () => passes(5),
     redeem: redeemUnderLock,
@@ -167,7 +167,7 @@ export function createClient(
     emit,
     realm: id,
     changes,
-    left,
+    sessionLost: left,
     isEager: parameters.isEager,
     authorization: { get: async () => half, loaded: half },
     woke() {
@@ -249,7 +249,7 @@ export function createClient(
       if (error instanceof AuthorizationRequiredError) world.meet('sign-in ended by a sign-out')
       throw error
     }
-    changes.tell(family.id)
+    changes.emit(family.id)
   }
 
   const share = singleFlight<void>()
@@ -305,7 +305,7 @@ export function createClient(
           })
         } finally {
           // a failed write is retried later; the session that it ends may have been read meanwhile
-          const ended = endOf(records.stored)
+          const ended = endedSessionOf(records.stored)
           if (ended?.ended === 'signed_out') participant.signedOutOf.add(ended.sessionId)
           over()
         }

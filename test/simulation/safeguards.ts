@@ -29,7 +29,7 @@ export function withoutSafeguard(
   let weakLock = lock
 
   /** Removes any record. */
-  const write = (next: SessionRecord) => records.amend(() => next)
+  const write = (next: SessionRecord) => records.update(() => next)
   const weaken: Partial<Record<Safeguard, () => void>> = {
     lock: () => {
       weakLock = noLock

@@ -1,5 +1,5 @@
 import type { Session } from '../../src/core/session.ts'
-import { endOf, epochOf, type SessionRecord, sessionOf } from '../../src/core/session.ts'
+import { endedSessionOf, epochOf, type SessionRecord, sessionOf } from '../../src/core/session.ts'
 import { AuthorizationRequiredError, type EndReason, LatchkeyError } from '../../src/errors.ts'
 import { parseStored } from '../../src/session/record.ts'
 import type { AuthorizationServer } from './authorization-server.ts'
@@ -130,7 +130,7 @@ export function createWatch(ports: WatchPorts): Watch {
     committed(realm, stored, next) {
       const [whatWas, whatIs] = [stored, next].map(one => parseStored(one, 'dpop'))
       const [before, after] = [sessionOf(whatWas), sessionOf(whatIs)]
-      if (endOf(whatIs)?.ended === 'signed_out' && epochOf(whatIs) > epochOf(whatWas))
+      if (endedSessionOf(whatIs)?.ended === 'signed_out' && epochOf(whatIs) > epochOf(whatWas))
         lastSignOutAt = scheduler.now
       const isRemoval = before && !after && !isSignOut(realm, before.sessionId)
       if (isRemoval && !presentations.isRefused(before.tokens.refreshToken, realm)) {

@@ -1,5 +1,5 @@
 import type { Host, Lock, News } from '../../src/core/ports.ts'
-import { endOf, type SessionRecord, sessionOf } from '../../src/core/session.ts'
+import { endedSessionOf, type SessionRecord, sessionOf } from '../../src/core/session.ts'
 import type { EndReason } from '../../src/errors.ts'
 import { leaseLock } from '../../src/lock/lease.ts'
 import { localLock } from '../../src/lock/local.ts'
@@ -146,7 +146,7 @@ export function createWorld(
       const mark = record?.pending ? ', marked' : ''
       const what = record
         ? `${record.tokens.refreshToken} (version ${record.version}${mark})`
-        : `no session: ${endOf(parsed)?.ended}`
+        : `no session: ${endedSessionOf(parsed)?.ended}`
       say('store', `holds ${what}, written by ${realm.id}`)
       watch.committed(realm, before, after)
     },

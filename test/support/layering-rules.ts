@@ -145,7 +145,7 @@ export const edges: readonly string[] = [
   'webview.ts',
   'dpop.ts',
   'lazy.ts',
-  'bindings/entrance.ts',
+  'bindings/session-gate.ts',
   'worker/',
 ]
 

@@ -26,7 +26,7 @@ export const authorizationEnvironment = {
   hash: sha256,
   watchLeaving,
   isEmbedded,
-  leave: (url: string, gone?: () => void) =>
+  leave: (url: string, onLeft?: () => void) =>
     new Promise<void>(resolve => {
       // a page that returns from the back/forward cache continues here
       const back = (event: PageTransitionEvent) => {
@@ -36,11 +36,11 @@ export const authorizationEnvironment = {
       const settle = () => {
         cancel()
         removeEventListener('pageshow', back)
-        if (gone) removeEventListener('pagehide', gone)
+        if (onLeft) removeEventListener('pagehide', onLeft)
         resolve()
       }
       addEventListener('pageshow', back)
-      if (gone) addEventListener('pagehide', gone, { once: true })
+      if (onLeft) addEventListener('pagehide', onLeft, { once: true })
       location.assign(url)
     }),
   relay: (url, state) =>

@@ -159,7 +159,7 @@ export async function capabilities(given?: Store): Promise<Capabilities> {
 
 const NO_BASICS = 'There is no Web Crypto or no fetch here: serve the page over https, or from localhost.'
 const BROKEN = 'What is written to the store cannot be read back.'
-const NO_LOCK = 'The lock of the store is not to be had.'
+const NO_LOCK = 'The lock of the store is not available.'
 const WITH_LOCK = {
   'web-locks': 'Web Locks, over all tabs and workers of the origin.',
   lease: 'A lease in the store, over all tabs and workers of the origin: there are no Web Locks.',

@@ -19,7 +19,7 @@ const CHECK_MS = 500
 const CHECKS = 3
 
 const CUT_OFF =
-  'The sign-in window was closed, or the provider cut it off from this frame (Cross-Origin-Opener-Policy): its answer cannot come here. Sign in at a page of the app that is in no frame.'
+  'The sign-in window was closed, or the provider cut it off from this frame (Cross-Origin-Opener-Policy), so it cannot return its response. Sign in from a page outside a frame.'
 
 /** The answer to our request, as soon as the window shows it: no channel leads from there into a frame of another site. */
 function answerIn(opened: Window, state: string): string | undefined {
@@ -61,7 +61,7 @@ export const popup = (options: PopupOptions = {}): UserAgent => ({
         new Promise((resolve, reject) => {
           const channel = relayChannel(state)
           const giveUpAt = deviceClock.now() + timeoutMs
-          let gone = 0
+          let closedChecks = 0
           let cancel = () => {}
           const settle = () => {
             cancel()
@@ -83,14 +83,16 @@ export const popup = (options: PopupOptions = {}): UserAgent => ({
             // Cross-Origin-Opener-Policy also makes a window look closed, but then that window has the focus, and the channel
             // still brings its answer, unless this page is in a frame
             const hasFocus = document.hasFocus()
-            gone = opened.closed && (isFramed || hasFocus) ? gone + 1 : 0
-            if (gone < CHECKS && deviceClock.now() < giveUpAt) {
+            closedChecks = opened.closed && (isFramed || hasFocus) ? closedChecks + 1 : 0
+            if (closedChecks < CHECKS && deviceClock.now() < giveUpAt) {
               cancel = deviceClock.after(CHECK_MS, check)
               return
             }
             settle()
-            if (gone && !hasFocus) return reject(new CallbackError(CUT_OFF, 'popup_severed'))
-            const why = gone ? 'The sign-in window was closed' : `No answer came within ${timeoutMs / 1000} s`
+            if (closedChecks && !hasFocus) return reject(new CallbackError(CUT_OFF, 'popup_severed'))
+            const why = closedChecks
+              ? 'The sign-in window was closed'
+              : `No answer came within ${timeoutMs / 1000} s`
             reject(new CallbackError(`${why}.`, 'cancelled'))
           }
           check()

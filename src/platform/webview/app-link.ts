@@ -1,4 +1,4 @@
-import { isAt } from '../../core/callback.ts'
+import { matchesRedirectUri } from '../../core/callback.ts'
 import { createListeners, type Listeners } from '../../core/listeners.ts'
 import type { UserAgent } from '../../core/ports.ts'
 import { CallbackError } from '../../errors.ts'
@@ -44,7 +44,7 @@ const isAnswer = (received: string, redirectUri: string, state: string): boolean
   if (!URL.canParse(received)) return false
   const url = new URL(received)
   const { searchParams: parameters } = url
-  if (!isAt(url, redirectUri)) return false
+  if (!matchesRedirectUri(url, redirectUri)) return false
   // RFC 6749 section 4.1.2.1 requires `state` in an error response, but some servers leave it out
   return parameters.has('state') ? parameters.get('state') === state : parameters.has('error')
 }
@@ -106,7 +106,7 @@ export function appLink(options: AppLinkOptions): AppLink {
       if (returnUri) {
         const arrived = (received: unknown) => {
           if (typeof received !== 'string' || !URL.canParse(received)) return
-          if (!isAt(new URL(received), returnUri)) return
+          if (!matchesRedirectUri(new URL(received), returnUri)) return
           settle()
           close()
         }
@@ -175,7 +175,7 @@ type HandleOpenUrl = ((url: string) => void) & {
 const wrap = (before: ((url: string) => void) | undefined): HandleOpenUrl => {
   const listeners = createListeners<string>()
   const handle = (url: string) => {
-    listeners.tell(url)
+    listeners.emit(url)
     before?.(url)
   }
   return Object.assign(handle, { [LISTENERS]: listeners, before })

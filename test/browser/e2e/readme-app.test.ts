@@ -76,7 +76,7 @@ describe("README's app in Chromium", () => {
       'moves the callback elsewhere',
       to('/welcome'),
       {},
-      /came to http:\/\/\S+\/welcome, not to its redirect URI/,
+      /arrived at http:\/\/\S+\/welcome instead of the redirect URI/,
     ],
   ])('on a host that %s [F8.2]', async ([, moving, deviation, shows]) => {
     server.play(deviation)
@@ -96,7 +96,7 @@ const mistakes: readonly [mistake: string, options: string, deviation: Deviation
       answer: (path, issuer) =>
         path.startsWith('/.well-known/openid') ? { body: { issuer: `${issuer}/other` } } : undefined,
     },
-    /openid-configuration is of the issuer \S+\/other\. .*Correct "issuer"/,
+    /openid-configuration names another issuer: \S+\/other\. .*Correct "issuer"/,
   ],
   [
     'the `issuer` does not exist',

@@ -143,7 +143,7 @@ describe('metadata at one of two addresses', () => {
       .server()
       .catch((thrown: unknown) => thrown)
     const { message } = error as Error
-    for (const part of [OIDC, OAUTH, metadata.issuer, 'Correct "issuer", or give "server"'])
+    for (const part of [OIDC, OAUTH, metadata.issuer, 'Correct "issuer", or set "server"'])
       expect(message).toContain(part)
   })
 
@@ -155,7 +155,7 @@ describe('metadata at one of two addresses', () => {
       reason: 'not_the_server',
       message:
         `No metadata of the issuer ${metadata.issuer} was found. ${OIDC} answered with a redirect to ${OIDC}/. ` +
-        `${OAUTH} answered with the status 403. Correct "issuer", or give "server" where there is no such document.`,
+        `${OAUTH} answered with the status 403. Correct "issuer", or set "server" if the server publishes no metadata.`,
     })
   })
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { cleanUrl, isAt, nameState, parseCallback } from '../../../src/core/callback.ts'
+import { cleanUrl, matchesRedirectUri, nameState, parseCallback } from '../../../src/core/callback.ts'
 
 const page = 'https://app.example.com/callback'
 
@@ -40,7 +40,7 @@ describe('a URL is at the redirect URI', () => {
     ['https://app.example.com/Callback', 'https://app.example.com/callback'],
     ['com.example.app://callback', 'com.example.app://Callback/'],
   ])('%s when it is %s [F8.2]', (redirectUri, url) => {
-    expect(isAt(new URL(url), redirectUri)).toBe(true)
+    expect(matchesRedirectUri(new URL(url), redirectUri)).toBe(true)
   })
 
   test.each([
@@ -51,7 +51,7 @@ describe('a URL is at the redirect URI', () => {
     ['https://app.example.com/callback', 'https://evil.example/callback'],
     ['/callback', 'https://app.example.com/callback'],
   ])('%s not when it is %s', (redirectUri, url) => {
-    expect(isAt(new URL(url), redirectUri)).toBe(false)
+    expect(matchesRedirectUri(new URL(url), redirectUri)).toBe(false)
   })
 })
 

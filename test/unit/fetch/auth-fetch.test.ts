@@ -17,7 +17,7 @@ const authFetch = (loadReplay: () => Promise<typeof createReplay>) =>
       sessionId: () => 'one',
       ready: () => 'old',
       acquire: async () => 'new',
-      begunAt: () => 0,
+      refreshStartedAt: () => 0,
     },
     allowedOrigins: new Set([API]),
     resources: [],

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { emptySession } from '../../../src/core/grant.ts'
-import { endOf, type SessionRecord, sessionOf } from '../../../src/core/session.ts'
+import { endedSessionOf, type SessionRecord, sessionOf } from '../../../src/core/session.ts'
 import { parseStored } from '../../../src/session/record.ts'
 
 const parseRecord = (stored: unknown) => sessionOf(parseStored(stored))
@@ -43,7 +43,11 @@ describe('the record of an ended session', () => {
     for (const reason of [undefined, '', 1, {}])
       expect(parseStored({ ...ended, ended: reason })).toBeUndefined()
     const damaged = { ...ended, subject: 1, tried: 'yes', epoch: 'x', leavingUntil: null }
-    expect(endOf(parseStored(damaged))).toEqual({ schema: 1, ended: 'expired', sessionId: 'lk.test.1' })
+    expect(endedSessionOf(parseStored(damaged))).toEqual({
+      schema: 1,
+      ended: 'expired',
+      sessionId: 'lk.test.1',
+    })
   })
 })
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { github } from '../../../src/providers.ts'
-import { namesOfOwn, sendable } from '../../../src/worker/protocol.ts'
+import { sendable, unsendableNames } from '../../../src/worker/protocol.ts'
 
 test('a page whose options come from a provider sends its worker all options that are not functions', () => {
   const options = {
@@ -20,5 +20,5 @@ test('a page names its function options, which the worker must supply', () => {
     fetch: undefined,
     extensions: [() => ({})],
   }
-  expect(namesOfOwn(options)).toEqual(['clientAuthentication', 'extensions(1)', 'provider'])
+  expect(unsendableNames(options)).toEqual(['clientAuthentication', 'extensions(1)', 'provider'])
 })

@@ -32,7 +32,7 @@ export interface FinishSignInOptions {
 }
 
 /** All bindings and guards of a client share it: it starts the client, provides the view and applies the rules of guards. */
-export interface Entrance {
+export interface SessionGate {
   readonly view: View
   /** Calls `listener` when `view` may have changed. @returns a function that stops it. */
   subscribe(listener: () => void): () => void
@@ -45,7 +45,7 @@ export interface Entrance {
    * Returns the address that the page shows after a finished sign-in: its `returnTo`. Only the first caller gets it.
    * @param page the page that the router is about to show. If it is not the callback, the result is `undefined`.
    */
-  takeArrival(page?: string): string | undefined
+  takeReturnAddress(page?: string): string | undefined
   /**
    * Decides whether the router may show a guarded page, and begins a sign-in if the rules allow it.
    * @param returnTo the address of the guarded page.
@@ -70,7 +70,7 @@ export const STARTING: View = Object.freeze({
 export const addressOfPage = (): string | undefined => globalThis.location?.href
 
 /** Keeps the address that took the place of the callback in the address bar, for the first router that asks. */
-function keepArrival(callback: string): Entrance['takeArrival'] {
+function keepReturnAddress(callback: string): SessionGate['takeReturnAddress'] {
   const path = pathOf(callback)
   let arrival: string | undefined = location.href.replace(/^[^/]*\/\/[^/]*/, '')
   return page => {
@@ -92,7 +92,7 @@ const signInEnded = (client: Client): Promise<void> =>
     })
   })
 
-function createEntrance(client: Client): Entrance {
+function createSessionGate(client: Client): SessionGate {
   const listeners = new Set<() => void>()
   let view = STARTING
   let error: Error | undefined
@@ -100,7 +100,7 @@ function createEntrance(client: Client): Entrance {
   let sessions = 0
   let starting: Promise<unknown> | undefined
   let signingIn: Promise<unknown> | undefined
-  let takeArrival: Entrance['takeArrival'] | undefined
+  let takeArrival: SessionGate['takeReturnAddress'] | undefined
   let mayBegin = true
 
   const currentView = (): View => {
@@ -137,7 +137,7 @@ function createEntrance(client: Client): Entrance {
         failure = reason
       }
     }
-    if (location.href !== before) takeArrival = keepArrival(before)
+    if (location.href !== before) takeArrival = keepReturnAddress(before)
     return failure
   }
   const started = () => {
@@ -166,7 +166,7 @@ function createEntrance(client: Client): Entrance {
       }
     },
     start: started,
-    takeArrival: page => takeArrival?.(page),
+    takeReturnAddress: page => takeArrival?.(page),
     async enter(returnTo, { beginSignIn = true }, isPreload) {
       const failure = await started()
       if (currentView().session.status === 'signing-in' && !signingIn && !isPreload) await signInEnded(client)
@@ -191,23 +191,23 @@ function createEntrance(client: Client): Entrance {
   }
 }
 
-const entrances = new WeakMap<Client, Entrance>()
+const gates = new WeakMap<Client, SessionGate>()
 
 /** A server does not know who is signed in: it renders the status `starting`, and its guards admit everyone. */
-const ON_SERVER: Entrance = {
+const ON_SERVER: SessionGate = {
   view: STARTING,
   subscribe: () => () => {},
   start: async () => {},
-  takeArrival: () => undefined,
+  takeReturnAddress: () => undefined,
   enter: async () => true,
 }
 
-/** Returns the client's entrance. There is one for each client. */
-export function entranceOf(client: Client): Entrance {
+/** Returns the client's gate. There is one for each client. */
+export function sessionGateOf(client: Client): SessionGate {
   if (!globalThis.document) return ON_SERVER
-  const entrance = entrances.get(client) ?? createEntrance(client)
-  entrances.set(client, entrance)
-  return entrance
+  const gate = gates.get(client) ?? createSessionGate(client)
+  gates.set(client, gate)
+  return gate
 }
 
 /**
@@ -222,17 +222,17 @@ export function onUserChange(
   client: Client,
   listener: (user: string | undefined, before: string | undefined) => void,
 ): () => void {
-  const entrance = entranceOf(client)
+  const gate = sessionGateOf(client)
   let last: View | undefined
   const look = () => {
-    const { view } = entrance
+    const { view } = gate
     if (view.session.status === 'starting') return
     const before = last
     last = view
     if (before && view.user !== before.user) listener(view.user, before.user)
   }
   look()
-  return entrance.subscribe(look)
+  return gate.subscribe(look)
 }
 
 /** Converts between the page's addresses and a router's addresses, which lack the base path. */
@@ -262,9 +262,9 @@ export async function admit(
   { address, toRouter }: Addresses,
   isPreload?: boolean,
 ): Promise<string | undefined> {
-  const entrance = entranceOf(client)
-  const isAdmitted = await entrance.enter(address, options, isPreload)
-  const arrival = isPreload ? undefined : entrance.takeArrival(address)
+  const gate = sessionGateOf(client)
+  const isAdmitted = await gate.enter(address, options, isPreload)
+  const arrival = isPreload ? undefined : gate.takeReturnAddress(address)
   const target = arrival === undefined ? path : toRouter(arrival)
   if (isAdmitted) return target === path ? undefined : target
   const url = new URL(options.signedOutPath, PAGE)
