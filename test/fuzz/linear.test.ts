@@ -75,7 +75,10 @@ const readers: Readonly<Record<string, (parsers: Parsers, text: string) => unkno
     retryAfterMs(new Response(null, { headers: { 'retry-after': latin(text), date: latin(text) } }), 0),
   'displayed text': ({ tidy }, text) => tidy(text, ['secret']),
   'a scope': ({ unasked }, text) => unasked(text, text.replaceAll('a', 'b')),
-  'a JWT': ({ decodeJwtPart }, text) => [decodeJwtPart(text, 1), decodeJwtPart(`a.${btoa(latin(text))}.a`, 1)],
+  'a JWT': ({ decodeJwtPart }, text) => [
+    decodeJwtPart(text, 1),
+    decodeJwtPart(`a.${btoa(latin(text))}.a`, 1),
+  ],
   returnTo: ({ parseReturnTo }, text) => parseReturnTo(`/${text}`, page),
   'a stored record': ({ parseStored }, text) => {
     const resources = Object.fromEntries(
