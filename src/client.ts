@@ -1,23 +1,31 @@
+import type { ClientInternals } from './actions/context.ts'
 import type {
   Authorization,
   AuthorizationPorts,
   LeftSession,
   SecondHalf,
   ServerSettings,
+  SessionRecords,
 } from './core/authorization.ts'
 import type { Client } from './core/client.ts'
 import { baseOf, isOrigin, tokenName } from './core/destination.ts'
 import { createEventLog } from './core/event-log.ts'
-import { actionContext, type Extension } from './core/extension.ts'
+import {
+  actionContext,
+  type Extension,
+  type ExtensionContext,
+  type ExtensionHooks,
+} from './core/extension.ts'
 import { sessionKey } from './core/keys.ts'
-import { createListeners } from './core/listeners.ts'
-import type { AuthorizationEnvironment, Environment } from './core/ports.ts'
+import { createListeners, type Listeners } from './core/listeners.ts'
+import type { AuthorizationEnvironment, Clock, Environment } from './core/ports.ts'
 import { endedSessionOf, type SessionRecord, type Stored, sessionOf } from './core/session.ts'
 import { abortable, loadable, singleFlight } from './core/waiting.ts'
 import { ConfigurationError } from './errors.ts'
 import { type AuthFetchPorts, createAuthFetch } from './fetch/auth-fetch.ts'
 import type { createReplay } from './fetch/replay.ts'
 import type { ClientOptions } from './options.ts'
+import type { LiveSession } from './session/ports.ts'
 import { createLiveSession } from './session/session.ts'
 import { createSignIn } from './session/sign-in.ts'
 import { createTokenStore } from './session/token-store.ts'
@@ -72,6 +80,8 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
   }
 }
 
+type Settings = ReturnType<typeof readOptions>
+
 const originOf = (url = '') => (URL.canParse(url) ? new URL(url).origin : undefined)
 
 /** @throws ConfigurationError if `resources` contains no API of this name. */
@@ -83,58 +93,53 @@ function parseResourceName(name: string, resources: readonly string[]): string {
   )
 }
 
-/**
- * Composes a client from its parts. The first half contains the store, the session and `fetch`. The second half communicates
- * with the authorization server, and may be loaded later.
- */
-export function composeClient(
-  options: ClientOptions,
-  environment: Environment,
-  module: SecondHalfModule | (() => Promise<SecondHalfModule>),
-): Client {
-  if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
-  const { page, isReadable = false } = environment
-  const base = page?.location()
-  const check = ({ parseOptions }: SecondHalfModule) => parseOptions(options, base, isReadable)
-  // if the second half is already loaded, it checks all options before latchkey creates anything from them
-  const [load, whole] = typeof module === 'function' ? [module] : [async () => module, module]
-  const checked = whole && check(whole)
-  const settings = readOptions(options, base)
-  const { grant, session, grantScope: scope } = settings
-  const { clock = environment.clock, fetch = environment.fetch, navigate } = options
+/** Chooses the store, and the prefix of the records there: every client, grant and session has a prefix of its own. */
+function chooseStore(options: ClientOptions, settings: Settings, environment: Environment, clock: Clock) {
+  const { issuer, clientId, grant, session, grantScope: scope } = settings
   const given = options.store?.keyValue ? options.store : undefined
   const chosen = { scope, session, store: given, defaultStore: environment.store }
   const store = grant?.store?.(chosen) ?? given ?? environment.store()
-  const userAgent = options.userAgent?.begin
-    ? options.userAgent
-    : (grant?.userAgent ?? environment.userAgent())
-  const keyValue = limited(store.keyValue, clock)
-  // entries of other clients, grants and sessions have other prefixes, so latchkey never reads them
   const prefix = [
-    `latchkey ${settings.issuer} ${settings.clientId}`,
+    `latchkey ${issuer} ${clientId}`,
     ...(grant?.parameters ? [`by ${grant.type}`] : []),
     ...(session === undefined ? [] : [`of ${encodeURIComponent(session)}`]),
   ].join(' ')
+  return { store, prefix, keyValue: limited(store.keyValue, clock) }
+}
+
+/** Creates what the other parts have in common. */
+function createFoundation(options: ClientOptions, settings: Settings, environment: Environment) {
+  const { clock = environment.clock, fetch = environment.fetch, logger = environment.logger } = options
+  const { store, prefix, keyValue } = chooseStore(options, settings, environment, clock)
   const realm = (environment.realm ?? '') + Math.random().toString(36).slice(2, 8)
-  const { random } = Math
-  const { logger = environment.logger } = options
   const log = createEventLog(clock, realm, logger || undefined)
   const { emit, warn } = log
   store.onDegraded?.(message => emit({ type: 'storage-degraded', message }))
-
   /** Emits the id of a session whose record this client changed, or `undefined` if another tab or process changed it. */
   const changes = createListeners<string | undefined>()
   const sessionLost = createListeners<LeftSession>()
-  let wokeAt = clock.now() // a page load is a wake too: failed refreshes are retried
-  const extensions = settings.extensions.map(extend =>
+  return { store, log, changes, sessionLost, fetch, realm, shared: { prefix, keyValue, clock, emit, warn } }
+}
+
+type Shared = Pick<ExtensionContext, 'prefix' | 'keyValue' | 'clock' | 'emit' | 'warn'>
+
+/** @param parts returns what latchkey composes after the extensions. */
+const createExtensions = (
+  settings: Settings,
+  shared: Shared,
+  changes: Listeners<string | undefined>,
+  parts: () => { readonly records: SessionRecords; readonly authorization: SecondHalf },
+): ExtensionHooks[] =>
+  settings.extensions.map(extend =>
     extend({
       ...settings,
-      ...{ prefix, keyValue, clock, emit, warn },
-      transport: async (url, init) => (await authorization.get()).transport(url, init),
-      serverAheadMs: () => authorization.loaded?.serverAheadMs() ?? 0,
-      session: () => records.current,
-      readSession: async () => sessionOf(await records.read()),
+      ...shared,
+      transport: async (url, init) => (await parts().authorization.get()).transport(url, init),
+      serverAheadMs: () => parts().authorization.loaded?.serverAheadMs() ?? 0,
+      session: () => parts().records.current,
+      readSession: async () => sessionOf(await parts().records.read()),
       async endSession(sessionId, reason, isRevoked) {
+        const { records, authorization } = parts()
         if (records.current?.sessionId !== sessionId) return
         let ended: SessionRecord | undefined = records.current
         try {
@@ -149,82 +154,24 @@ export function composeClient(
       },
     }),
   )
-  const host = options.host?.({
-    ...{ options, base, clock, database: store.database },
-    warn: message => warn('host', message),
-  })
-  const { tokenType, presentation } = extensions.find(one => one.tokenType) ?? {}
-  const records = createTokenStore(keyValue, sessionKey(prefix), tokenType)
-  const now = createWatchedTime(clock, records)
-  const create = (half: SecondHalfModule): Authorization =>
-    half.createAuthorization({
-      settings: checked ?? check(half),
-      ...{ extensions, fetch, clock, emit, warn, keyValue, prefix, realm, records, page, navigate },
-      lock: store.lock,
-      ...half.authorizationEnvironment,
-      ...{ now, random, sessionLost, host, warnings: log.warnings },
-      owner: `${prefix} in ${store.name}`,
-      changed: changes.emit,
-      adopted: () => changes.emit(undefined),
-      wokeAt: () => wokeAt,
-      restart: () => signingIn.signIn(),
-      home: (page ? undefined : environment.baseUrl()) ?? settings.redirectUri,
-      origin: isReadable ? originOf(environment.baseUrl()) : undefined,
-      survivesNavigation: () => store.reach?.() !== 'page',
-    })
-  const authorization: SecondHalf = loadable(async () => create(await load()), whole && create(whole))
-  const live = createLiveSession({
-    ...{ records, clock, now, emit, authorization, changes, sessionLost, realm },
-    limit: extensions.find(one => one.limit)?.limit,
-    isEager: environment.wake !== undefined,
-    begin: grant?.parameters && (async epoch => (await authorization.get()).beginGrant(epoch)),
-    channel: () => store.channel(prefix),
-    wake: environment.wake,
-    woke() {
-      wokeAt = clock.now() + 1 // later than every failure so far
-    },
-    ended(sessionId) {
-      for (const one of extensions) one.ended?.(sessionId)
-    },
-  })
-  const { started, ...signingIn } = createSignIn({
-    ...{ live, authorization, page, userAgent },
-    defaultUserAgent: environment.userAgent,
-    redirectUri: settings.redirectUri,
-  })
-  const calls: AuthFetchPorts = {
-    ...{ tokens: live, presentation, emit, warn, clock, started },
-    send: fetch,
-    loadReplay: async () => (await load()).createReplay,
-    allowedOrigins: settings.allowedOrigins,
-    resources: settings.resources,
-    plainHttp: settings.plainHttp,
-    baseUrl: environment.baseUrl,
-  }
-  const shareSignOut = singleFlight<void>()
 
+/** Creates the methods that need more than one part of the client. */
+function createMethods(
+  settings: Settings,
+  live: LiveSession,
+  authorization: SecondHalf,
+  { started, ...signingIn }: ReturnType<typeof createSignIn>,
+): Pick<Client, 'signIn' | 'start' | 'recover' | 'handleCallback' | 'getAccessToken' | 'signOut'> {
+  const shareSignOut = singleFlight<void>()
   return {
-    get session() {
-      return live.session
-    },
     ...signingIn,
-    ...(grant?.parameters && {
+    ...(settings.grant?.parameters && {
       async signIn() {
         await started()
         await live.acquire()
         return live.session
       },
     }),
-    subscribe: live.subscribe,
-    fetch: createAuthFetch(calls),
-    [actionContext]: {
-      clientId: settings.clientId,
-      calls,
-      current: () => records.current,
-      update: records.update,
-      authorization: authorization.get,
-      signIn: signingIn.signIn,
-    },
 
     async getAccessToken({ resource: name, scope: part, rejected, forceRefresh, signal } = {}) {
       const url = name === undefined ? undefined : parseResourceName(name, settings.resources)
@@ -247,7 +194,102 @@ export function composeClient(
         }),
       )
     },
+  }
+}
 
+/**
+ * Composes a client from its parts. The first half contains the store, the session and `fetch`. The second half communicates
+ * with the authorization server, and may be loaded later.
+ */
+export function composeClient(
+  options: ClientOptions,
+  environment: Environment,
+  module: SecondHalfModule | (() => Promise<SecondHalfModule>),
+): Client {
+  if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
+  const { page, isReadable = false } = environment
+  const base = page?.location()
+  const check = ({ parseOptions }: SecondHalfModule) => parseOptions(options, base, isReadable)
+  // if the second half is already loaded, it checks all options before latchkey creates anything from them
+  const [load, whole] = typeof module === 'function' ? [module] : [async () => module, module]
+  const checked = whole && check(whole)
+  const settings = readOptions(options, base)
+  const { grant, allowedOrigins, resources, plainHttp } = settings
+  const { store, log, changes, sessionLost, fetch, realm, shared } = createFoundation(
+    options,
+    settings,
+    environment,
+  )
+  const { prefix, keyValue, clock, emit, warn } = shared
+  let wokeAt = clock.now() // a page load is a wake too: failed refreshes are retried
+  const extensions = createExtensions(settings, shared, changes, () => ({ records, authorization }))
+  const host = options.host?.({
+    ...{ options, base, clock, database: store.database },
+    warn: message => warn('host', message),
+  })
+  const { tokenType, presentation } = extensions.find(one => one.tokenType) ?? {}
+  const records = createTokenStore(keyValue, sessionKey(prefix), tokenType)
+  const now = createWatchedTime(clock, records)
+  const create = (half: SecondHalfModule): Authorization =>
+    half.createAuthorization({
+      settings: checked ?? check(half),
+      ...shared,
+      ...{ extensions, fetch, realm, records, page, navigate: options.navigate },
+      lock: store.lock,
+      ...half.authorizationEnvironment,
+      ...{ now, random: Math.random, sessionLost, host, warnings: log.warnings },
+      owner: `${prefix} in ${store.name}`,
+      changed: changes.emit,
+      adopted: () => changes.emit(undefined),
+      wokeAt: () => wokeAt,
+      restart: () => signIns.signIn(),
+      home: (page ? undefined : environment.baseUrl()) ?? settings.redirectUri,
+      origin: isReadable ? originOf(environment.baseUrl()) : undefined,
+      survivesNavigation: () => store.reach?.() !== 'page',
+    })
+  const authorization: SecondHalf = loadable(async () => create(await load()), whole && create(whole))
+  const live = createLiveSession({
+    ...{ records, clock, now, emit, authorization, changes, sessionLost, realm },
+    limit: extensions.find(one => one.limit)?.limit,
+    isEager: environment.wake !== undefined,
+    begin: grant?.parameters && (async epoch => (await authorization.get()).beginGrant(epoch)),
+    channel: () => store.channel(prefix),
+    wake: environment.wake,
+    woke() {
+      wokeAt = clock.now() + 1 // later than every failure so far
+    },
+    ended(sessionId) {
+      for (const one of extensions) one.ended?.(sessionId)
+    },
+  })
+  const signIns = createSignIn({
+    ...{ live, authorization, page },
+    userAgent: options.userAgent?.begin ? options.userAgent : (grant?.userAgent ?? environment.userAgent()),
+    defaultUserAgent: environment.userAgent,
+    redirectUri: settings.redirectUri,
+  })
+  const calls: AuthFetchPorts = {
+    ...{ tokens: live, presentation, emit, warn, clock, started: signIns.started },
+    send: fetch,
+    loadReplay: async () => (await load()).createReplay,
+    ...{ allowedOrigins, resources, plainHttp, baseUrl: environment.baseUrl },
+  }
+
+  return {
+    get session() {
+      return live.session
+    },
+    ...createMethods(settings, live, authorization, signIns),
+    subscribe: live.subscribe,
+    fetch: createAuthFetch(calls),
+    [actionContext]: {
+      clientId: settings.clientId,
+      calls,
+      current: () => records.current,
+      update: records.update,
+      authorization: authorization.get,
+      signIn: signIns.signIn,
+    } satisfies ClientInternals,
     events: { subscribe: log.subscribe },
     explain: () => log.explain(live.session, host?.inUse()),
 

@@ -44,6 +44,18 @@ export function once<T>(work: () => Promise<T>): () => Promise<T> {
   }
 }
 
+/** Calls in the same turn share one run of `work`, which begins after all of them. */
+export function batched<T>(work: () => Promise<T>): () => Promise<T> {
+  let next: Promise<T> | undefined
+  return () => {
+    next ??= Promise.resolve().then(() => {
+      next = undefined
+      return work()
+    })
+    return next
+  }
+}
+
 /** A part of latchkey that is loaded on first use. */
 export interface Loadable<T> {
   /** The part, if it is loaded. */

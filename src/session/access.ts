@@ -1,6 +1,6 @@
 import { decide } from '../core/decide.ts'
 import { accessTokenOf, epochOf, runsGrant } from '../core/session.ts'
-import { abortable } from '../core/waiting.ts'
+import { abortable, singleFlight } from '../core/waiting.ts'
 import { AuthorizationRequiredError, LockTimeoutError } from '../errors.ts'
 import type { LiveSession, LiveSessionPorts } from './ports.ts'
 import { reasonOf, type View } from './view.ts'
@@ -42,9 +42,12 @@ export function createAccess(
   { records, now, authorization, begin }: AccessPorts,
   { view, show }: { readonly view: View; show(): void },
 ) {
+  const shareBegin = singleFlight<unknown>()
   const beginUnlessThere = async () => {
     const { stored } = records
-    if (!records.current && !(stored && 'unusable' in stored)) await begin?.(epochOf(stored))
+    if (!begin || records.current || (stored && 'unusable' in stored)) return
+    const epoch = epochOf(stored)
+    await shareBegin(`${epoch}`, () => begin(epoch))
   }
 
   /** Why there is no session to use. */

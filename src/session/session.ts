@@ -1,3 +1,4 @@
+import { batched } from '../core/waiting.ts'
 import { createAccess } from './access.ts'
 import type { LiveSession, LiveSessionPorts } from './ports.ts'
 import { createSignOut } from './sign-out.ts'
@@ -9,6 +10,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
   const upkeep = createUpkeep(ports)
   const { view, read, connect } = upkeep
   const { beginUnlessThere, acquire } = createAccess(ports, upkeep)
+  const readForCalls = batched(read)
   let starting: Promise<unknown> | undefined
 
   return {
@@ -33,7 +35,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
       connect()
       await starting
       await upkeep.waking
-      if (!records.current || limit?.isDue()) await read()
+      if (!records.current || limit?.isDue()) await readForCalls()
       await beginUnlessThere()
     },
 

@@ -57,6 +57,34 @@ test('a thousand calls at once send one token request, and all services that sha
   expect(runs()).toBe(2)
 })
 
+test('a thousand calls at once, before there is a token and after it has expired, read the store only a few times', async () => {
+  const { program, expire, store } = service()
+  let [reads, writes] = [0, 0]
+  const { keyValue } = store
+  const counted = {
+    ...store,
+    keyValue: {
+      ...keyValue,
+      get(key: string) {
+        reads++
+        return keyValue.get(key)
+      },
+      update(key: string, change: (stored: unknown) => unknown) {
+        writes++
+        return keyValue.update(key, change)
+      },
+    },
+  }
+  const client = program({ store: counted })
+  for (const _ of ['no token', 'an expired token']) {
+    ;[reads, writes] = [0, 0]
+    await Promise.all(Array.from({ length: 1000 }, () => get(client)))
+    expect(reads).toBeLessThan(20)
+    expect(writes).toBeLessThan(20)
+    expire()
+  }
+})
+
 test('the next token is fetched in the background before the current one expires', async () => {
   const { program, runs, clock, as } = service()
   const client = program()

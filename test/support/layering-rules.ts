@@ -89,22 +89,17 @@ export const layers: readonly Layer[] = [
   { files: 'options.ts', mayImport: ['core/', 'errors.ts'] },
   {
     files: 'client.ts',
-    mayImport: ['options.ts', 'core/', 'errors.ts', 'session/', 'fetch/', 'storage/limited.ts'],
-  },
-  { files: 'bindings/', mayImport: ['public-types.ts'] },
-  { files: 'worker/protocol.ts', mayImport: ['core/'] },
-  { files: 'worker/page.ts', mayImport: ['core/'] },
-  {
-    files: 'worker/host.ts',
     mayImport: [
-      'client.ts',
       'options.ts',
       'core/',
-      'authorization/index.ts',
+      'errors.ts',
+      'session/',
+      'fetch/',
+      'storage/limited.ts',
       'actions/context.ts',
-      'platform/',
     ],
   },
+  { files: 'bindings/', mayImport: ['public-types.ts'] },
   { files: 'ky.ts', mayImport: ['core/client.ts'] },
   { files: 'sealed.ts', mayImport: ['core/', 'storage/', 'platform/device.ts'] },
 ]
