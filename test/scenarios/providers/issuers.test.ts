@@ -264,7 +264,10 @@ describe('Apple', () => {
       asked.push(new URL(url))
       return made.double.approve(url)
     }
-    const userAgent = { name: 'test', begin: (redirectUri: string) => ({ redirectUri, authorize, close() {} }) }
+    const userAgent = {
+      name: 'test',
+      begin: (redirectUri: string) => ({ redirectUri, authorize, close() {} }),
+    }
     const { client } = made.client({ ...app, ...apple({ ...own, privateKey }), ...more, userAgent })
     await client.signIn(request)
     expect(asked[0]?.searchParams.get('response_mode')).toBe('form_post')

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { toLatchkeyError } from '../../../src/authorization/failure.ts'
 
-describe('the message for a failure that is neither the server\'s nor the network\'s', () => {
+describe("the message for a failure that is neither the server's nor the network's", () => {
   test.each([
     ['a code', Object.assign(new Error('secret'), { code: 'ERR_CRYPTO' }), '(ERR_CRYPTO)'],
     ['a name only', new TypeError('secret'), '(TypeError)'],
