@@ -27,10 +27,10 @@ export function localChannels(): Store['channel'] {
   return name => {
     const own = createListeners<News>()
     const stop = all.add(({ to, from, news }) => {
-      if (to === name && from !== own) queueMicrotask(() => own.tell(news))
+      if (to === name && from !== own) queueMicrotask(() => own.emit(news))
     })
     return {
-      post: news => all.tell({ to: name, from: own, news }),
+      post: news => all.emit({ to: name, from: own, news }),
       listen: own.add,
       close() {
         stop()
