@@ -149,7 +149,10 @@ export class AuthorizationRequiredError extends LatchkeyError {
   readonly code = 'ERR_AUTHORIZATION_REQUIRED'
   readonly reason: EndReason
   constructor(reason: EndReason, options?: ErrorOptions) {
-    super(`There is no session to use (${reason}). Call signIn() to begin one.`, options)
+    super(
+      `There is no session to use (${reason}). Call signIn() to begin one. A service whose grant stands for a user needs that user's sign-in.`,
+      options,
+    )
     this.reason = reason
   }
 }

@@ -117,7 +117,11 @@ export type GrantChoice =
 
 /** Either `issuer`, whose metadata latchkey then discovers, or `server`, the metadata itself. */
 export type ServerChoice =
-  | { issuer: string; server?: undefined }
+  | {
+      issuer: string
+      /** Members that the discovered metadata lacks, such as `end_session_endpoint`. They replace those that it has. */
+      server?: Partial<ServerMetadata> & { readonly issuer?: undefined }
+    }
   | { server: ServerMetadata; issuer?: undefined }
 
 /** The options of `createClient()`. Set either `issuer`, whose metadata latchkey then discovers, or `server`, the metadata itself. */
@@ -216,16 +220,13 @@ export function parseIssuer(
   { server, issuer: named }: ServerChoice,
   plainHttp?: ReadonlySet<string>,
 ): string {
-  const issuer = server?.issuer ?? named
-  parseBase(
-    issuer,
-    server ? 'server.issuer' : 'issuer',
-    'an https URL such as "https://id.example.com"',
-    plainHttp,
-  )
+  check(server === undefined || Object(server) === server, 'server', 'an object', server)
+  const issuer = named ?? server?.issuer
+  const option = named === undefined && server ? 'server.issuer' : 'issuer'
+  parseBase(issuer, option, 'an https URL such as "https://id.example.com"', plainHttp)
   const isDocument = String(issuer).includes('/.well-known/')
-  check(!isDocument, server ? 'server.issuer' : 'issuer', 'the address in front of "/.well-known/"', issuer)
-  check(!server || !named, 'issuer', 'left out where "server" is given', named)
+  check(!isDocument, option, 'the address in front of "/.well-known/"', issuer)
+  check(!server?.issuer || !named, 'issuer', 'left out where "server" names it', named)
   return issuer as string
 }
 

@@ -14,7 +14,7 @@ import { indexedDb } from './platform/browser/places.ts'
 import { browserWake } from './platform/browser/wake.ts'
 import { device, deviceClock } from './platform/device.ts'
 import type { AppLink } from './platform/webview/app-link.ts'
-import { silentChannel } from './storage/channel.ts'
+import { localChannels } from './storage/channel.ts'
 import { type HostStorage, hostKeyValue } from './storage/host.ts'
 
 export {
@@ -42,7 +42,7 @@ export const hostStore = (storage: HostStorage): Store => ({
   name: 'host',
   keyValue: hostKeyValue(storage),
   lock: localLock(deviceClock),
-  channel: silentChannel,
+  channel: localChannels(),
 })
 
 /** RFC 8252 section 8.12: the app could read a sign-in page in its webview, and the user could not verify its origin. */

@@ -95,7 +95,9 @@ export function toLatchkeyError(
   secrets: readonly string[] = [],
 ): LatchkeyError {
   if (error instanceof LatchkeyError) return error
-  const { code, cause, response = cause, message } = error as Error & { code?: string; response?: unknown }
+  const thrown: Partial<Error> & { code?: unknown; response?: unknown } = Object(error)
+  const { name = 'Error', cause, response = cause, message } = thrown
+  const code = typeof thrown.code === 'string' ? thrown.code : name // the code of a DOMException is a number
   const answer =
     response instanceof Response ? response : (cause as { response?: Response } | undefined)?.response
   const status = answer?.status
@@ -119,9 +121,9 @@ export function toLatchkeyError(
     return new CallbackError(refusal, 'authorization_error', { ...details, errorUri })
   }
   // the messages of oauth4webapi's own checks contain no values
-  const reason = String(code).startsWith('OAUTH_') ? message : code
+  const reason = code.startsWith('OAUTH_') ? message : code
   // not JSON, or not of the protocol: a proxy or the sign-in page of a network has answered
-  return /NOT_JSON|NOT_CONFORM/.test(code as string)
+  return /NOT_JSON|NOT_CONFORM/.test(code)
     ? new NetworkError(
         `${what} was answered by something between this client and the authorization server, such as a proxy (status ${status}). Try again later.`,
         'not_the_server',

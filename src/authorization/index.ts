@@ -23,7 +23,7 @@ import { createRefresher } from './refresher.ts'
 import { renew, requestFor } from './renewal.ts'
 import { createSessionWrites } from './session-writes.ts'
 import { createArrival, type SignInPorts, signIn } from './sign-in.ts'
-import { endAtServer, endSignIns, revokeToken } from './sign-out.ts'
+import { endAtServer, endSignIns, keepWarnings, revokeToken } from './sign-out.ts'
 import { refreshTokens, type TokenRequestPorts } from './token-request.ts'
 import { createTransactions } from './transaction.ts'
 
@@ -127,14 +127,13 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
       await endSignIns(transactions, extensions)
       const isFramed = onLeft && ports.isEmbedded?.()
       if (isFramed) warn('end_session', FRAMED)
-      const leave = isFramed ? undefined : ports.leave
+      const { leave } = ports
+      const leaveFor = async (url: string) => {
+        if (ports.page) await keepWarnings(ports)
+        await leave?.(url, onLeft, demands.postLogoutRedirectUri)
+      }
       if (ended)
-        await endAtServer(
-          requests,
-          ended,
-          demands,
-          onLeft && leave && (url => leave(url, onLeft, demands.postLogoutRedirectUri)),
-        )
+        await endAtServer(requests, ended, demands, onLeft && leave && !isFramed ? leaveFor : undefined)
     },
     unusableError,
     beginGrant: grants.begin,

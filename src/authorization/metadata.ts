@@ -94,6 +94,7 @@ export function createServer(ports: MetadataPorts): Server {
   const { issuer, metadata, strict, plainHttp } = ports.settings
   const withPlainHttp = (as: AuthorizationServer): AuthorizationServer =>
     plainHttp?.size ? Object.assign({ ...as }, { [PLAIN_HTTP]: plainHttp }) : as
+  const isWhole = metadata?.issuer !== undefined
   let known: Promise<AuthorizationServer> | undefined
   let renewAt = Number.POSITIVE_INFINITY
 
@@ -148,7 +149,9 @@ export function createServer(ports: MetadataPorts): Server {
   }
 
   const learn = async (): Promise<AuthorizationServer> => {
-    const server = withPlainHttp(await discover())
+    const found = isWhole ? {} : await discover()
+    const server = withPlainHttp({ ...found, ...metadata } as AuthorizationServer)
+    if (isWhole) return server
     await ports.watch(server)
     emit({ type: 'metadata-response', issuer: server.issuer, tokenEndpoint: textOf(server.token_endpoint) })
     renewAt = clock.now() + METADATA_MS
@@ -167,11 +170,11 @@ export function createServer(ports: MetadataPorts): Server {
 
   return async stale => {
     if (known && clock.now() >= renewAt) renewing = renew()
-    known ??= (metadata ? Promise.resolve(withPlainHttp(metadata)) : learn()).catch(error => {
+    known ??= learn().catch(error => {
       known = undefined
       throw error
     })
-    if (stale && !metadata && stale === (await known)) {
+    if (stale && !isWhole && stale === (await known)) {
       if (clock.now() >= mayRenewAt) renewing = renew()
       await renewing
     }
@@ -196,8 +199,9 @@ export function endpointOf(
   const url = URL.canParse(value) ? new URL(value) : undefined
   const { [PLAIN_HTTP]: plainHttp } = server as { [PLAIN_HTTP]?: ReadonlySet<string> }
   if (!url || !isConfidential(url, plainHttp) || url.username || url.password) {
+    const what = value === 'undefined' ? 'is missing' : `must be an https URL; got ${value.slice(0, 100)}`
     throw new ConfigurationError(
-      `The authorization server's "${name}" must be an https URL; it is ${value.slice(0, 100)}.`,
+      `The authorization server's "${name}" ${what}. Correct its metadata or the option that names it.`,
     )
   }
   return url

@@ -32,6 +32,7 @@ import { exchangeCode } from './code-exchange.ts'
 import { needsUser, refusalOf, tidy } from './failure.ts'
 import { noteReason } from './recovery.ts'
 import { toTokenSet, unasked } from './renewal.ts'
+import { repeatWarnings } from './sign-out.ts'
 import type { TokenRequestPorts } from './token-request.ts'
 import { isOpen, type Transaction, type Transactions } from './transaction.ts'
 
@@ -147,7 +148,7 @@ export function createArrival(ports: SignInPorts): Pick<Authorization, 'arrive' 
       const clean = cleanSignedOut(here)
       if (clean !== here) {
         page.replaceLocation(clean)
-        await returned()
+        await Promise.all([returned(), repeatWarnings(ports)])
       }
       await rejectErrorWithoutState(ports, new URL(here))
     },

@@ -5,7 +5,9 @@ import {
   processRevocationResponse,
   revocationRequest,
 } from 'oauth4webapi'
+import type { AuthorizationPorts } from '../core/authorization.ts'
 import { SIGNED_OUT_PREFIX } from '../core/callback.ts'
+import type { Warning } from '../core/events.ts'
 import type { SessionRecord } from '../core/session.ts'
 import { withTimeLimit } from '../core/waiting.ts'
 import { NetworkError, ServerError } from '../errors.ts'
@@ -117,4 +119,25 @@ export async function endSignIns(transactions: Transactions, extensions: JoinedE
     if (isOpen(one.stage)) extensions.ended(one.state)
   }
   await Promise.all(all.map(end))
+}
+
+type WarningPorts = Pick<AuthorizationPorts, 'keyValue' | 'prefix' | 'warnings' | 'warn'>
+
+const warningsKey = (prefix: string) => `${prefix} warnings`
+
+/** Stores the warnings of a page that leaves for the provider's sign-out page, because its log is lost. Best effort. */
+export const keepWarnings = ({ keyValue, prefix, warnings }: WarningPorts): Promise<void> =>
+  keyValue
+    .update(warningsKey(prefix), () => (warnings().length ? [...warnings()] : undefined))
+    .catch(() => {})
+
+/** Repeats them, once, in the page that the user comes back to. */
+export async function repeatWarnings({ keyValue, prefix, warn }: WarningPorts): Promise<void> {
+  let kept: unknown
+  const take = (found: unknown) => {
+    kept = found
+    return undefined
+  }
+  await keyValue.update(warningsKey(prefix), take).catch(() => {})
+  for (const { about, message } of [kept ?? []].flat() as Warning[]) warn(about, message)
 }

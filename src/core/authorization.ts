@@ -23,8 +23,8 @@ import type { Loadable } from './waiting.ts'
 /** The checked options for the communication with the authorization server, including defaults. */
 export interface ServerSettings {
   readonly issuer: string
-  /** The option `server`, if the app set it. latchkey then fetches no metadata. */
-  readonly metadata: { readonly issuer: string } | undefined
+  /** The option `server`. If it names the issuer, latchkey fetches no metadata; otherwise it replaces members of what is fetched. */
+  readonly metadata: { readonly issuer?: string } | undefined
   readonly clientId: string
   readonly clientAuthentication: ClientAuthentication | undefined
   readonly redirectUri: string

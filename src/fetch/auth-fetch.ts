@@ -52,8 +52,8 @@ export function createAuthFetch(ports: AuthFetchPorts): Fetch {
     if (addresses.has(address)) return addresses.get(address)
     const found = findDestination(address, ports.baseUrl(), ports)
     if (addresses.size >= ADDRESSES) addresses.clear()
-    // a relative URL depends on the page
-    if (/^https?:/i.test(address)) addresses.set(address, found)
+    // a relative URL depends on the page, and so does `https:path` without slashes
+    if (/^https?:\/\//i.test(address)) addresses.set(address, found)
     return found
   }
 

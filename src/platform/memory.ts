@@ -1,6 +1,6 @@
 import type { Store } from '../core/ports.ts'
 import { localLock } from '../lock/local.ts'
-import { silentChannel } from '../storage/channel.ts'
+import { localChannels } from '../storage/channel.ts'
 import { memoryKeyValue } from '../storage/memory.ts'
 import { deviceClock } from './device.ts'
 
@@ -9,6 +9,6 @@ export const memory = (): Store => ({
   name: 'memory',
   keyValue: memoryKeyValue(),
   lock: localLock(deviceClock),
-  channel: silentChannel,
+  channel: localChannels(),
   reach: () => 'page',
 })

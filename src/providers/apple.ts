@@ -67,7 +67,6 @@ function appleSecret({ clientId, teamId, keyId, privateKey }: AppleOptions): Cli
  */
 export function apple(options: AppleOptions): IssuerOptions {
   const { clientId, scope = 'openid', authorizationParameters = {} } = options
-  const isPosted = /\b(name|email)\b/.test([scope].flat().join(' '))
   return {
     issuer: ISSUER,
     clientId,
@@ -76,6 +75,7 @@ export function apple(options: AppleOptions): IssuerOptions {
     clientAuthentication: appleSecret(options),
     provider: () => ({
       async authorizationRequest({ parameters }) {
+        const isPosted = /\b(name|email)\b/.test(parameters.get('scope') ?? '')
         if (isPosted) parameters.set('response_mode', 'form_post')
       },
     }),

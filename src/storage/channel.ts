@@ -1,5 +1,5 @@
 import { createListeners } from '../core/listeners.ts'
-import { type Channel, isNewsMessage, type News } from '../core/ports.ts'
+import { type Channel, isNewsMessage, type News, type Store } from '../core/ports.ts'
 
 /** A channel to the other tabs and workers of this origin. */
 export function broadcastChannel(name: string): Channel {
@@ -21,5 +21,21 @@ export function broadcastChannel(name: string): Channel {
   }
 }
 
-/** A channel that does nothing, for stores that no other client can see. */
-export const silentChannel = (): Channel => ({ post() {}, listen: () => () => {}, close() {} })
+/** Channels between the clients of one store in this realm, for stores that no other realm hears of. */
+export function localChannels(): Store['channel'] {
+  const all = createListeners<{ readonly to: string; readonly from: object; readonly news: News }>()
+  return name => {
+    const own = createListeners<News>()
+    const stop = all.add(({ to, from, news }) => {
+      if (to === name && from !== own) queueMicrotask(() => own.emit(news))
+    })
+    return {
+      post: news => all.emit({ to: name, from: own, news }),
+      listen: own.add,
+      close() {
+        stop()
+        own.clear()
+      },
+    }
+  }
+}

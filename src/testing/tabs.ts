@@ -1,33 +1,6 @@
-import type { Channel, Fetch, News } from '../extending.ts'
+import type { Fetch } from '../extending.ts'
 import { type ClientOptions, memory, type Store } from '../index.ts'
 import type { TestServer } from './server.ts'
-
-/** Creates channels that deliver news to the other channels of the same name in this process. */
-export function createHub(): (name: string) => Channel {
-  const rooms = new Map<string, Set<(news: News) => void>>()
-  return name => {
-    const room = rooms.get(name) ?? new Set()
-    rooms.set(name, room)
-    const own = new Set<(news: News) => void>()
-    let open = true
-    return {
-      post(news) {
-        const others = [...room].filter(hear => open && !own.has(hear))
-        for (const hear of others) queueMicrotask(() => room.has(hear) && hear({ ...news }))
-      },
-      listen(listener) {
-        const hear = (news: News) => listener(news)
-        own.add(hear)
-        room.add(hear)
-        return () => void (room.delete(hear) && own.delete(hear))
-      },
-      close() {
-        open = false
-        for (const hear of own) room.delete(hear)
-      },
-    }
-  }
-}
 
 /** One of several tabs of an app. */
 export interface Tab {
@@ -85,11 +58,10 @@ export function tabs(
   { server, seed = Math.floor(Math.random() * 2 ** 32) }: TabsOptions,
 ): Tab[] {
   const turn = createTurns(createRandom(seed))
-  const { keyValue, lock } = memory()
+  const { keyValue, lock, channel } = memory()
   const store: Store = {
     name: 'shared memory',
-    lock,
-    channel: createHub(),
+    ...{ lock, channel },
     reach: () => 'origin',
     keyValue: {
       get: key => turn().then(() => keyValue.get(key)),

@@ -1,4 +1,4 @@
-import { broadcastChannel } from '../../src/storage/channel.ts'
+import { broadcastChannel, localChannels } from '../../src/storage/channel.ts'
 import { channelContract } from './channel.ts'
 
 channelContract('broadcastChannel', {
@@ -8,4 +8,10 @@ channelContract('broadcastChannel', {
     channel.postMessage(message)
     setTimeout(() => channel.close(), 2000)
   },
+})
+
+const open = localChannels()
+channelContract('localChannels', {
+  open,
+  postForeign() {}, // only latchkey's own code can post to it
 })

@@ -1,9 +1,14 @@
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { file, memory } from '../../src/node.ts'
+import { hostStore } from '../../src/webview.ts'
 import { API } from '../support/strict-api.ts'
 import { sharedStore } from '../support/tabs.ts'
+import { tempFolders } from '../support/temp-folder.ts'
 import { worlds } from '../support/world.ts'
 
 const world = worlds()
+const tempFolder = tempFolders()
 
 test("calls for two users in one process each carry their own user's token, also through a refresh [MX19]", async () => {
   const { signedIn, clock, expire, as } = world()
@@ -56,4 +61,29 @@ test('an API response that sets cookies, clears data or reloads does not affect 
   expect((await client.fetch(`${API}/me`)).status).toBe(200)
   expect(client.session).toBe(session)
   expect(await here.stored()).toEqual(stored)
+})
+
+/** A host's storage in memory. */
+const host = () => {
+  const texts = new Map<string, string>()
+  return hostStore({
+    get: async key => texts.get(key),
+    set: async (key, text) => texts.set(key, text),
+    remove: async key => texts.delete(key),
+  })
+}
+
+test.each([
+  ['memory()', memory],
+  ['file()', () => file(join(tempFolder(), 'tokens.json'))],
+  ['hostStore()', host],
+])('two clients that share one %s hear each other sign in and out [F2.3]', async (_name, create) => {
+  const { signedIn, client } = world()
+  const store = create()
+  const other = client({ store })
+  await other.start()
+  const one = await signedIn({ store })
+  await expect.poll(() => other.session.status).toBe('signed-in')
+  await one.signOut()
+  await expect.poll(() => other.session).toEqual({ status: 'signed-out', reason: 'signed_out' })
 })

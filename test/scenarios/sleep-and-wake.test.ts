@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { createListeners } from '../../src/core/listeners.ts'
+import { localChannels } from '../../src/storage/channel.ts'
 import { reset } from '../support/faults.ts'
 import { API } from '../support/strict-api.ts'
-import { createHub, sharedStore } from '../support/tabs.ts'
+import { sharedStore } from '../support/tabs.ts'
 import { worlds } from '../support/world.ts'
 
 const world = worlds()
@@ -38,8 +39,11 @@ test("a tab that slept through another tab's sign-out sends nothing with its tok
   const { api, clock, client, signedIn, store } = world()
   const page = sleeper()
   // no messages reach the sleeper: each tab has its own channel
-  const asleep = await signedIn({ wake: page, store: sharedStore(clock, { ...store, channel: createHub() }) })
-  const awake = client({ store: sharedStore(clock, { ...store, channel: createHub() }) })
+  const asleep = await signedIn({
+    wake: page,
+    store: sharedStore(clock, { ...store, channel: localChannels() }),
+  })
+  const awake = client({ store: sharedStore(clock, { ...store, channel: localChannels() }) })
   await awake.start()
   await awake.signOut()
   expect(asleep.session.status).toBe('signed-in')

@@ -63,6 +63,26 @@ describe('a warning', () => {
     expect(warningsOf(client, 'quirk')).toHaveLength(1)
   })
 
+  test('from a page that leaves for a sign-out is repeated, once, by the page that the user comes back to [F4.3]', async () => {
+    const here = world()
+    Object.assign(here.as.metadata, { end_session_endpoint: `${here.as.issuer}/logout` })
+    here.as.idTokenClaims = { long: 'x'.repeat(3000) }
+    const postLogoutRedirectUri = 'https://app.example.com/'
+    const left: URL[] = []
+    const page = pageAt(postLogoutRedirectUri)
+    const leave = async (url: string) => void left.push(new URL(url))
+    await (await here.signedIn({ page: { ...page, leave }, postLogoutRedirectUri })).signOut()
+    const state = left[0]?.searchParams.get('state')
+    const toldAtReturn = async () => {
+      const logger = log()
+      const client = here.client({ page: pageAt(`${postLogoutRedirectUri}?state=${state}`), logger })
+      await client.start()
+      return logger.lines
+    }
+    expect(await toldAtReturn()).toEqual([expect.stringContaining('(warning "id_token_hint")')])
+    expect(await toldAtReturn()).toEqual([])
+  })
+
   test("that makes the app's logger throw does not fail a call [F4.3]", async () => {
     const here = world()
     const warn = () => {

@@ -1,9 +1,7 @@
 import type { Channel, Clock, KeyValue, Lock, Store } from '../../src/core/ports.ts'
 import { localLock } from '../../src/lock/local.ts'
+import { localChannels } from '../../src/storage/channel.ts'
 import { memoryKeyValue } from '../../src/storage/memory.ts'
-import { createHub } from '../../src/testing/tabs.ts'
-
-export { createHub } from '../../src/testing/tabs.ts'
 
 /** A store in memory that several clients can share, as tabs do. Each part can be replaced. */
 export function sharedStore(
@@ -14,6 +12,6 @@ export function sharedStore(
     name: 'shared memory',
     keyValue: parts.keyValue ?? memoryKeyValue(),
     lock: parts.lock ?? localLock(clock),
-    channel: parts.channel ?? createHub(),
+    channel: parts.channel ?? localChannels(),
   }
 }

@@ -42,6 +42,14 @@ createClient({ issuer: 'https://id.example.com', clientId: 'app', redirectUri: '
 createClient({ ...needed, issuer: 'https://id.example.com', allowedOrigins: 'https://api.example.com' })
 // @ts-expect-error: an option that does not exist
 createClient({ ...needed, issuer: 'https://id.example.com', cacheLocation: 'memory' })
+// Members that the server's metadata lacks. Their issuer is the option's.
+createClient({
+  ...needed,
+  issuer: 'https://id.example.com',
+  server: { end_session_endpoint: 'https://id.example.com/out' },
+})
+// @ts-expect-error: an endpoint that is no text
+createClient({ ...needed, issuer: 'https://id.example.com', server: { end_session_endpoint: 1 } })
 createNodeClient({ issuer: 'https://id.example.com', clientId: 'cli', allowedOrigins: [] })
 
 // Options may be read-only and built beforehand.

@@ -177,10 +177,14 @@ describe('an invalid option', () => {
     expect(failure(() => parse({ issuer: 'http://id.example.com' })).message).toContain('https')
   })
 
-  test('cannot be an issuer together with metadata', () => {
-    expect(failure(() => parse({ issuer: 'https://other.example', server }))).toBeInstanceOf(
-      ConfigurationError,
-    )
+  test('cannot be two issuers', () => {
+    const both = { issuer: 'https://other.example', server } as unknown as ClientOptions
+    expect(failure(() => parse(both)).message).toMatch(/^"issuer" must be left out where "server" names it/)
+  })
+
+  test('cannot be members of the metadata in another form than an object', () => {
+    const text = { server: 'https://id.example.com/token' } as unknown as ClientOptions
+    expect(failure(() => parse(text)).message).toMatch(/^"server" must be an object;/)
   })
 
   test('cannot be metadata whose issuer is not encrypted', () => {

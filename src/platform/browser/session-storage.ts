@@ -1,6 +1,6 @@
 import type { Store } from '../../core/ports.ts'
 import { localLock } from '../../lock/local.ts'
-import { silentChannel } from '../../storage/channel.ts'
+import { localChannels } from '../../storage/channel.ts'
 import { ownedByTab, webStorageKeyValue } from '../../storage/session-storage.ts'
 import { deviceClock } from '../device.ts'
 
@@ -21,7 +21,7 @@ export function tabStorage(): Store {
     name: 'sessionStorage',
     keyValue: tabPlace().keyValue,
     lock: localLock(deviceClock),
-    channel: silentChannel,
+    channel: localChannels(),
     reach: () => 'tab',
   }
 }

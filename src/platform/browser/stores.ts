@@ -1,7 +1,7 @@
 import { isSession } from '../../core/keys.ts'
 import type { KeyValue, Reach, Store } from '../../core/ports.ts'
 import { once } from '../../core/waiting.ts'
-import { broadcastChannel, silentChannel } from '../../storage/channel.ts'
+import { broadcastChannel, localChannels } from '../../storage/channel.ts'
 import type { PlaceWithFallback } from '../../storage/fallback.ts'
 import { indexedDbKeyValue } from '../../storage/indexeddb.ts'
 import { localStorageMarks, type Marks, marked } from '../../storage/marks.ts'
@@ -32,6 +32,7 @@ const isInTab = (key: string, database: string): boolean => {
 export function databaseStore(load: LoadPlaces, { database = DATABASE }: IndexedDbOptions = {}): Store {
   const connection = indexedDbKeyValue(database, deviceClock)
   const marks = localStorageMarks(database)
+  const local = localChannels()
   const first = marked(connection, marks)
   let places: SharedPlaces | undefined
   let report: Parameters<PlaceWithFallback['onDegraded']>[0] | undefined
@@ -79,11 +80,11 @@ export function databaseStore(load: LoadPlaces, { database = DATABASE }: Indexed
         isHeld: async name => (await (await loadAll()).lock.isHeld?.(name)) ?? false,
       }),
     },
-    // without IndexedDB no two clients share records, and in Deno an open channel would keep the process running
+    // without IndexedDB no other realm shares records, and in Deno an open channel would keep the process running
     channel: name =>
       typeof BroadcastChannel === 'function' && 'indexedDB' in globalThis
         ? broadcastChannel(name)
-        : silentChannel(),
+        : local(name),
     reach: () => places?.reach ?? 'origin',
     onDegraded(listener) {
       report = listener
@@ -104,7 +105,7 @@ export function deferredStore(name: string, reach: Reach, load: () => Promise<St
       keys: async prefix => (await get()).keyValue.keys(prefix),
     },
     lock: { run: async (...request) => (await get()).lock.run(...request) },
-    channel: silentChannel,
+    channel: localChannels(),
     reach: () => reach,
   }
 }

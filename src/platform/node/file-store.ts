@@ -2,7 +2,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { KeyValue, Store } from '../../core/ports.ts'
 import { fileLock } from '../../lock/file.ts'
-import { silentChannel } from '../../storage/channel.ts'
+import { localChannels } from '../../storage/channel.ts'
 import { createCipher, type EncryptionKey, encryptedKeyValue } from '../../storage/encrypted.ts'
 import { fileKeyValue } from '../../storage/file.ts'
 import { deviceClock } from '../device.ts'
@@ -32,7 +32,7 @@ export function fileStore(
   const whole = resolve(path)
   const lock = fileLock(`${whole}.lock`, deviceClock)
   const keyValue = fileKeyValue(whole, work => lock.run('write', work, WRITE_WAIT_MS, WRITE_LEASE_MS))
-  return { name, keyValue: wrap(keyValue, lock), lock, channel: silentChannel }
+  return { name, keyValue: wrap(keyValue, lock), lock, channel: localChannels() }
 }
 
 /**

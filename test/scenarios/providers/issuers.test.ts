@@ -254,6 +254,25 @@ describe('Apple', () => {
     expect(new Set(secrets).size).toBe(2)
   })
 
+  test.for([
+    ['in the options of the client', { scope: 'openid email' }, {}],
+    ['by a step-up', {}, { stepUp: { scope: 'email' } }],
+  ] as const)('the response is posted if a scope that needs it was added %s', async ([, more, request]) => {
+    const made = hosted(clock => createIssuer(clock, server(isRight)))
+    const asked: URL[] = []
+    const authorize = async (url: string) => {
+      asked.push(new URL(url))
+      return made.double.approve(url)
+    }
+    const userAgent = {
+      name: 'test',
+      begin: (redirectUri: string) => ({ redirectUri, authorize, close() {} }),
+    }
+    const { client } = made.client({ ...app, ...apple({ ...own, privateKey }), ...more, userAgent })
+    await client.signIn(request)
+    expect(asked[0]?.searchParams.get('response_mode')).toBe('form_post')
+  })
+
   test('an error never repeats the secret, and an invalid key is reported without its text', async () => {
     const made = hosted(clock =>
       createIssuer(

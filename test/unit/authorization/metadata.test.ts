@@ -22,7 +22,7 @@ function setUp(
     given,
     quirks = [],
     strict = false,
-  }: { given?: typeof metadata; quirks?: Quirk[]; strict?: boolean } = {},
+  }: { given?: Partial<typeof metadata> & Record<string, string>; quirks?: Quirk[]; strict?: boolean } = {},
 ) {
   const asked: string[] = []
   const told: EventBody[] = []
@@ -49,6 +49,29 @@ function setUp(
 }
 
 describe('the metadata of a server', () => {
+  test('gets the members that the app adds, which replace its own and outlast a renewal', async () => {
+    const later = {
+      ...metadata,
+      token_endpoint: 'https://id.example.com/new',
+      jwks_uri: 'https://id.example.com/jwks',
+    }
+    const documents = [metadata, later]
+    const added = {
+      end_session_endpoint: 'https://id.example.com/logout',
+      jwks_uri: 'https://id.example.com/my-keys',
+    }
+    const { server, asked, clock } = setUp(
+      { [OIDC]: () => Response.json(documents.shift()) },
+      metadata.issuer,
+      { given: added },
+    )
+    expect(await server()).toMatchObject({ ...metadata, ...added })
+    clock.advance(24 * 3_600_000)
+    await server()
+    await expect.poll(server).toMatchObject({ ...later, ...added })
+    expect(asked).toEqual([OIDC, OIDC])
+  })
+
   test('is fetched once for all callers', async () => {
     const { server, asked, told } = setUp({ [OIDC]: () => Response.json(metadata) })
     const all = await Promise.all([server(), server(), server()])
@@ -267,6 +290,8 @@ describe('an endpoint', () => {
     'data:,x',
   ])('may not be %s', endpoint => {
     const server = { ...metadata, token_endpoint: endpoint }
-    expect(() => endpointOf(server, 'token_endpoint')).toThrow(/token_endpoint/)
+    expect(() => endpointOf(server, 'token_endpoint')).toThrow(
+      /^The authorization server's "token_endpoint" (is missing|must be an https URL; got (?!undefined).*)\. Correct/,
+    )
   })
 })

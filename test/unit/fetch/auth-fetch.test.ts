@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
 import { NetworkError } from '../../../src/errors.ts'
-import { createAuthFetch } from '../../../src/fetch/auth-fetch.ts'
+import { type AuthFetchPorts, createAuthFetch } from '../../../src/fetch/auth-fetch.ts'
 import { createReplay } from '../../../src/fetch/replay.ts'
 import { handClock } from '../../support/clock.ts'
 
 const API = 'https://api.example.com'
 
 /** `fetch` of a client whose API rejects the access token `old`. */
-const authFetch = (loadReplay: () => Promise<typeof createReplay>) =>
+const authFetch = (loadReplay: () => Promise<typeof createReplay>, more: Partial<AuthFetchPorts> = {}) =>
   createAuthFetch({
     send: async (_url, init) => {
       const isOld = new Headers(init?.headers).get('authorization') === 'Bearer old'
@@ -28,6 +28,7 @@ const authFetch = (loadReplay: () => Promise<typeof createReplay>) =>
     clock: handClock(),
     started: async () => {},
     loadReplay,
+    ...more,
   })
 
 test('a 401 is returned to the caller if the code that evaluates it could not be loaded', async () => {
@@ -52,3 +53,22 @@ test('a 401 that a new access token may fix is replayed', async () => {
   const fetch = authFetch(async () => createReplay)
   expect((await fetch(`${API}/me`)).status).toBe(200)
 })
+
+test.each(['https:me', 'https:/me', 'HTTPS:me'])(
+  'no access token goes to %s any more when the page resolves it elsewhere [RQ03]',
+  async address => {
+    let base = `${API}/app`
+    const sent: (string | null)[] = []
+    const fetch = authFetch(async () => createReplay, {
+      baseUrl: () => base,
+      async send(_url, init) {
+        sent.push(new Headers(init?.headers).get('authorization'))
+        return new Response()
+      },
+    })
+    await fetch(address)
+    base = 'https://cdn.example/' // a new <base href>
+    await fetch(address)
+    expect(sent).toEqual(['Bearer old', null])
+  },
+)
