@@ -263,10 +263,9 @@ export function composeClient(
     },
   })
   const signIns = createSignIn({
-    ...{ live, authorization, page },
+    ...{ live, authorization, page, redirectUri: settings.redirectUri },
     userAgent: options.userAgent?.begin ? options.userAgent : (grant?.userAgent ?? environment.userAgent()),
     defaultUserAgent: environment.userAgent,
-    redirectUri: settings.redirectUri,
   })
   const calls: AuthFetchPorts = {
     ...{ tokens: live, presentation, emit, warn, clock, started: signIns.started },

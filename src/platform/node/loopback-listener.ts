@@ -63,20 +63,13 @@ const isMissing = ({ code }: NodeJS.ErrnoException) =>
 /** How many ports to try until one is free on both addresses. */
 const PORT_TRIES = 10
 
-/**
- * Listens on a loopback address. Whatever it receives, it does not throw. It does not keep the process running: the caller
- * does that while it waits for a request.
- */
-export function listen(
-  wanted: URL,
-  routes: Routes,
-  { host = wanted.hostname, port = Number(wanted.port || 0) }: ListenOptions = {},
-): Listener {
+/** Answers requests on any number of connections, and limits them. */
+function createAnswerer(routes: Routes, hereOf: () => URL) {
   const waiting = new Set<Socket>()
-  let here = wanted
 
   const replyTo = (request: IncomingMessage): Reply => {
     const { url: target = '', headers, method } = request
+    const here = hereOf()
     if (!/^\/(?![/\\])/.test(target) || headers.host === undefined) return refuse(400)
     // another host name resolves to this listener: that host's page could read the response (DNS rebinding)
     if (headers.host !== here.host) return refuse(421)
@@ -86,39 +79,56 @@ export function listen(
     return method === 'GET' ? route(url, request) : refuse(405, { allow: 'GET' })
   }
 
-  const answer = (request: IncomingMessage, response: ServerResponse) => {
-    waiting.delete(request.socket) // it has its response and closes on its own
-    const { status, body, headers, sent } = replyTo(request)
-    if (sent) response.once('close', sent)
-    response.writeHead(status, {
-      'content-type': 'text/html; charset=utf-8',
-      'cache-control': 'no-store',
-      'referrer-policy': 'no-referrer',
-      'x-content-type-options': 'nosniff',
-      connection: 'close',
-      ...headers,
-    })
-    response.end(body)
+  return {
+    answer(request: IncomingMessage, response: ServerResponse) {
+      waiting.delete(request.socket) // it has its response and closes on its own
+      const { status, body, headers, sent } = replyTo(request)
+      if (sent) response.once('close', sent)
+      response.writeHead(status, {
+        'content-type': 'text/html; charset=utf-8',
+        'cache-control': 'no-store',
+        'referrer-policy': 'no-referrer',
+        'x-content-type-options': 'nosniff',
+        connection: 'close',
+        ...headers,
+      })
+      response.end(body)
+    },
+    connect(socket: Socket) {
+      socket.unref()
+      waiting.add(socket)
+      const stop = deviceClock.after(CONNECTION_MS, () => socket.destroy(), true)
+      socket.once('close', () => {
+        stop()
+        waiting.delete(socket)
+      })
+      const [oldest] = waiting
+      if (waiting.size > MOST_WAITING) oldest?.destroy()
+    },
+    close() {
+      for (const socket of waiting) socket.destroy()
+    },
   }
-  const connect = (socket: Socket) => {
-    socket.unref()
-    waiting.add(socket)
-    const stop = deviceClock.after(CONNECTION_MS, () => socket.destroy(), true)
-    socket.once('close', () => {
-      stop()
-      waiting.delete(socket)
-    })
-    const [oldest] = waiting
-    if (waiting.size > MOST_WAITING) oldest?.destroy()
-  }
+}
 
+/**
+ * Listens on a loopback address. Whatever it receives, it does not throw. It does not keep the process running: the caller
+ * does that while it waits for a request.
+ */
+export function listen(
+  wanted: URL,
+  routes: Routes,
+  { host = wanted.hostname, port = Number(wanted.port || 0) }: ListenOptions = {},
+): Listener {
+  let here = wanted
+  const answerer = createAnswerer(routes, () => here)
   const servers: Server[] = []
   /** @returns the port. */
   const listenAt = (address: string, at: number): Promise<number> =>
     new Promise((resolve, reject) => {
-      const server = createServer(answer)
+      const server = createServer(answerer.answer)
       servers.push(server)
-      server.on('connection', connect)
+      server.on('connection', answerer.connect)
       // the handler stays: a later error, such as no free file descriptors, must not end the process
       server.on('error', reject)
       server.unref()
@@ -127,7 +137,7 @@ export function listen(
   let isClosed = false
   const close = () => {
     for (const server of servers.splice(0)) server.close()
-    for (const socket of waiting) socket.destroy()
+    answerer.close()
   }
 
   const open = async (tries: number): Promise<URL> => {
