@@ -86,14 +86,14 @@ const ask = async (path: string, body?: string) =>
 const askOften = (path: string) => Promise.all(Array.from({ length: 10 }, () => ask(path)))
 const tokenRequests = () => served.server.requests.filter(one => one.endsWith('/token')).length
 
-test('on workerd, ten requests with a client each share one service token, over the store of the docs', async () => {
+test('on workerd, ten requests with a client each share one service token over the store from the docs', async () => {
   const before = tokenRequests()
   expect(await askOften('/service')).toEqual(Array(10).fill(200))
   expect(tokenRequests() - before).toBe(1)
   expect(served.credentials).toEqual([`my-service:${SECRET}`])
 })
 
-test('on workerd, a session is kept over requests, refreshed once for all, and signed out of', async () => {
+test('on workerd, a session lasts over several requests, is refreshed once for all, and ends with a sign-out', async () => {
   const { server } = served
   expect(await ask('/user')).toBe('ERR_AUTHORIZATION_REQUIRED')
   const store = memory()

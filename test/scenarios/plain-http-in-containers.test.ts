@@ -11,8 +11,8 @@ const world = worlds()
 /** As containers of one network name each other. */
 const ISSUER = 'http://keycloak:8080'
 
-describe('an authorization server by plain http in a container', () => {
-  test('is refused, and used where the app names its origin for tests, with a warning [F8.7]', async () => {
+describe('an authorization server in a container that uses plain http', () => {
+  test('is refused, but accepted with a warning if the app allows its origin for tests [F8.7]', async () => {
     const { client, expire } = world({ issuer: ISSUER })
     expect(() => client()).toThrow(/"issuer" must be an https URL/)
 
@@ -26,14 +26,14 @@ describe('an authorization server by plain http in a container', () => {
     expect(one.told).toContainEqual(expect.objectContaining({ type: 'revocation-response', ok: true }))
   })
 
-  test('may name no endpoint of another plain origin [F8.7]', async () => {
+  test('may not name an endpoint at another plain http origin [F8.7]', async () => {
     const { client, as } = world({ issuer: ISSUER })
     Object.assign(as.metadata, { token_endpoint: 'http://elsewhere:8080/token' })
     const one = client({ allowPlainHttpForTests: [ISSUER] })
     await expect(one.signIn()).rejects.toThrow(/"token_endpoint" must be an https URL/)
   })
 
-  test('is refused in a page that is served over https, whatever its options say [F8.7]', () => {
+  test('is refused in a page that is served over https, whatever the options are [F8.7]', () => {
     const { client } = world({ issuer: ISSUER })
     const page = pageAt('https://app.example.com/')
     expect(() => client({ page, allowPlainHttpForTests: [ISSUER] })).toThrow(
@@ -42,7 +42,7 @@ describe('an authorization server by plain http in a container', () => {
   })
 })
 
-test('an API by plain http in a container gets tokens only where the app names both lists [F8.7]', async () => {
+test('an API in a container that uses plain http gets tokens only if the app names it in both lists [F8.7]', async () => {
   const sent: (string | null)[] = []
   const plain = 'http://notes:3000'
   const fetch: typeof globalThis.fetch = async (input, init) => {
@@ -68,7 +68,7 @@ test.each([
   ['http://keycloak:8080/realm'],
   ['keycloak'],
   7,
-])('only origins of plain http can be allowed, not %j [F8.7]', entry => {
+])('only plain http origins can be allowed, not %j [F8.7]', entry => {
   const options = { issuer: 'https://id.example.com', clientId: 'app', redirectUri: '/', allowedOrigins: [] }
   const allowPlainHttpForTests = [entry].flat() as string[]
   expect(() => parseOptions({ ...options, allowPlainHttpForTests }, undefined)).toThrow(
@@ -76,7 +76,7 @@ test.each([
   )
 })
 
-test('an API in a container accepts tokens of an issuer by plain http where it names it for tests [F8.7]', async () => {
+test('an API in a container accepts tokens of a plain http issuer that it allows for tests [F8.7]', async () => {
   const issuer = createTestIssuer({ issuer: ISSUER })
   const options = { issuer: ISSUER, audience: API }
   expect(() => createProtect(options, issuer)).toThrow(/"issuer" must be an https URL/)
@@ -85,7 +85,7 @@ test('an API in a container accepts tokens of an issuer by plain http where it n
   expect(await api(new Request(`${API}/me`, { headers }))).toMatchObject({ valid: true, issuer: ISSUER })
 })
 
-test('a service in a container hears of sign-outs from a provider by plain http where it names it for tests [F8.7]', () => {
+test('a service in a container receives sign-outs from a plain http provider that it allows for tests [F8.7]', () => {
   const options = { issuer: ISSUER, clientId: 'app', endSessions() {} }
   expect(() => createBackChannelLogout(options)).toThrow(/"issuer" must be an https URL/)
   expect(createBackChannelLogout({ ...options, allowPlainHttpForTests: [ISSUER] })).toHaveProperty('handle')

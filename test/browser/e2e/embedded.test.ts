@@ -53,7 +53,7 @@ const outcome = (frame: Framed) => frame.run(() => window.app.signedIn)
 describe("in another site's frame", () => {
   const e2e = endToEnd()
 
-  test('an app signs in by popup, in which the page of the provider can reach neither the app nor the portal [F8.10, F6.5]', async () => {
+  test('an app signs in by popup, and the page of the provider there can reach neither the app nor the portal [F8.10, F6.5]', async () => {
     const { tab, frame } = await openPortal(e2e)
     const opened = await tab.opening(() => frame.click('#sign-in-popup'))
     await untilShown(opened, 'Sign in')
@@ -94,7 +94,7 @@ describe("in another site's frame", () => {
       expect(await textOf(tab, 'h1')).toBe('Portal')
     }))
 
-  test('the same popup brings its answer where the browser keeps the storage of frames apart, and the session outlives a reload [F8.10]', () =>
+  test('the same popup returns its response where the browser partitions the storage of frames, and the session survives a reload [F8.10]', () =>
     withPartitions(async profile => {
       const own = await profile.newTab(e2e.pages.appUrl)
       await own.run(() => localStorage.setItem('mark', 'of a tab'))
@@ -111,7 +111,7 @@ describe("in another site's frame", () => {
       })
     }))
 
-  test("a sign-out stays there, and says that the provider's session lasts [F8.11]", async () => {
+  test("a sign-out stays in the frame, and warns that the session at the provider continues [F8.11]", async () => {
     const { tab, frame } = await openPortal(e2e)
     const opened = await tab.opening(() => frame.click('#sign-in-popup'))
     await fillForms(opened)
@@ -125,7 +125,7 @@ describe("in another site's frame", () => {
     expect(warnings).toContain('end_session')
   })
 
-  test('where the user blocks all storage, and with it Web Locks, a sign-in by popup works for as long as the page lives [F8.10]', async () => {
+  test('if the user blocks all storage, and Web Locks with it, a sign-in by popup lasts until the page is closed [F8.10]', async () => {
     const folder = tempFolder()
     const exceptions = { cookies: { [`${new URL(e2e.pages.appUrl).origin},*`]: { setting: 2 } } }
     setPreferences(folder, { content_settings: { exceptions } })
@@ -147,10 +147,10 @@ describe("in another site's frame", () => {
   })
 })
 
-describe('where only one window has the focus, as the user has it', () => {
+describe('when only one window has the focus, as on the screen of a user', () => {
   const e2e = endToEnd({ background: true })
 
-  test('a window that the provider cuts off from a frame ends the sign-in early, by the name of what happened [F8.10]', async () => {
+  test('a sign-in window that the provider cuts off from a frame ends the sign-in early with a reason of its own [F8.10]', async () => {
     const { profile, tab, frame } = await openPortal(e2e)
     const opened = await tab.opening(() => frame.click('#sign-in-popup'))
     await untilShown(opened, 'Sign in')

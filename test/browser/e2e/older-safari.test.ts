@@ -17,7 +17,7 @@ const LATER = [
   'Uint8Array.fromBase64',
 ]
 
-test('a browser without what came after Safari 17.0 signs in, calls, refreshes once and signs out', async () => {
+test('a browser without the APIs that came after Safari 17.0 signs in, calls an API, refreshes once and signs out', async () => {
   const removed = LATER.map(name => `delete ${name.includes('.') ? name : `globalThis.${name}`}`)
   e2e.pages.setPrelude(`${removed.join('\n')}\n`)
   const tab = await signedInTab(e2e, await e2e.newProfile(), 2)

@@ -34,7 +34,7 @@ describe.each([
   ['a SharedWorker', 'host', /^shared worker /],
   ['a service worker', 'host-in-service-worker', /^service worker /],
 ] as const)('with %s', (_what, mode, name) => {
-  test('every call is answered and no session is lost when the browser ends the worker in mid-refresh, and the next refresh is in a new one', async () => {
+  test('every call is answered and no session is lost when the browser ends the worker during a refresh, and the next refresh runs in a new worker', async () => {
     e2e.pages.setMode(mode)
     const profile = await e2e.newProfile()
     const tabs = await signedInTabs(e2e, profile, 3)
@@ -61,7 +61,7 @@ describe.each([
     expect(await Promise.all(tabs.map(warnings))).toEqual([[], [], []])
   })
 
-  test('a worker that the browser has ended while it had nothing to do costs nobody a call, and is started again', async () => {
+  test('no call fails after the browser has ended an idle worker, and the worker is started again', async () => {
     e2e.pages.setMode(mode)
     const profile = await e2e.newProfile()
     const [tab] = (await signedInTabs(e2e, profile, 1)) as [Tab]

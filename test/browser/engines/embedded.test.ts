@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => portal?.close())
 
 inEveryEngine(e2e => {
-  test("in another site's frame, an app signs in by popup whatever the browser keeps apart [F8.10]", async () => {
+  test("in another site's frame, an app signs in by popup however the browser partitions storage [F8.10]", async () => {
     const tab = await signedInTab(e2e, await e2e.newProfile()) // from here on, the provider asks nothing
     e2e.pages.allowFraming(portal.origin)
     await tab.goto(portal.urlFor(e2e.pages.appUrl))
