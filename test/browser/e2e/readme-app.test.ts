@@ -70,9 +70,9 @@ describe("README's app in Chromium", () => {
       await expect.poll(button).toBe(name)
       await tab.click('button')
     }
+    await expect.poll(() => server.count('GET /logout')).toBe(1)
+    await expect.poll(() => tab.url()).toBe(app.url)
     await expect.poll(button).toBe('Sign in')
-    expect(server.count('GET /logout')).toBe(1)
-    expect(tab.url()).toBe(app.url)
     await profile.close()
   })
 
