@@ -8,7 +8,7 @@ import type {
   SessionRecords,
 } from './core/authorization.ts'
 import type { Client } from './core/client.ts'
-import { baseOf, isOrigin, tokenName } from './core/destination.ts'
+import { baseOf, isOrigin, parseUrl, tokenName } from './core/destination.ts'
 import { createEventLog } from './core/event-log.ts'
 import {
   actionContext,
@@ -55,7 +55,7 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
   } = options
   const { allowedOrigins = [], resources = {}, quirks, strict = false, grant, session } = options
   const plainHttp = new Set([options.allowPlainHttpForTests ?? []].flat())
-  const urls = Object.keys(Object(resources)).filter(name => URL.canParse(name))
+  const urls = Object.keys(Object(resources)).filter(name => parseUrl(name))
   return {
     ...{ clientId, strict, clientAuthentication: options.clientAuthentication, grant, session },
     issuer: String(issuer),
@@ -65,7 +65,7 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
     extensions: [options.provider ?? [], options.extensions ?? [], grant?.extension]
       .flat()
       .filter((one): one is Extension => typeof one === 'function'),
-    redirectUri: base && URL.canParse(redirectUri, base) ? new URL(redirectUri, base).href : redirectUri,
+    redirectUri: (base && parseUrl(redirectUri, base)?.href) || redirectUri,
     // the scope of a grant without a user
     grantScope: [options.scope ?? []].flat().join(' '),
     endsProviderSession: postLogoutRedirectUri !== undefined || logoutParameters !== undefined,
@@ -82,11 +82,11 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
 
 type Settings = ReturnType<typeof readOptions>
 
-const originOf = (url = '') => (URL.canParse(url) ? new URL(url).origin : undefined)
+const originOf = (url: string | undefined) => parseUrl(url)?.origin
 
 /** @throws ConfigurationError if `resources` contains no API of this name. */
 function parseResourceName(name: string, resources: readonly string[]): string {
-  const url = URL.canParse(name) ? baseOf(name) : name
+  const url = parseUrl(name) ? baseOf(name) : name
   if (resources.includes(url)) return url
   throw new ConfigurationError(
     `"resource" must be one of those in "resources" (${resources.join(', ') || 'none'}); got ${JSON.stringify(name)}.`,

@@ -1,7 +1,7 @@
 import type { ServerSettings } from './core/authorization.ts'
 import type { StepUp } from './core/challenge.ts'
 import type { SignInOptions, SignOutOptions } from './core/client.ts'
-import { baseOf, isConfidential, isOrigin, type Resource } from './core/destination.ts'
+import { baseOf, isConfidential, isOrigin, parseUrl, type Resource } from './core/destination.ts'
 import type { ClientAuthentication, Extension } from './core/extension.ts'
 import type { Grant } from './core/grant.ts'
 import type { Clock, ConnectHost, Fetch, Logger, Store, UserAgent } from './core/ports.ts'
@@ -203,9 +203,6 @@ function check(isRight: unknown, option: string, right: string, got: unknown): a
   const shown = typeof got === 'object' && got ? 'an object' : JSON.stringify(got)?.slice(0, 99)
   throw new ConfigurationError(`"${option}" must be ${right}; got ${shown}.`)
 }
-
-const parseUrl = (value: unknown, base?: string): URL | undefined =>
-  typeof value === 'string' && URL.canParse(value, base) ? new URL(value, base) : undefined
 
 /** Parses the URL of an issuer or API: https, or http on loopback, without query, fragment and user name. */
 function parseBase(value: unknown, option: string, right: string, plainHttp?: ReadonlySet<string>): URL {

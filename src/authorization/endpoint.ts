@@ -1,4 +1,5 @@
 import { type Client, type ClientAuth, clockSkew, None } from 'oauth4webapi'
+import { parseUrl } from '../core/destination.ts'
 import type { ClientAuthentication } from '../core/extension.ts'
 import type { Clock, Fetch } from '../core/ports.ts'
 import { withTimeLimit } from '../core/waiting.ts'
@@ -143,14 +144,11 @@ async function readBody(
 
 /** The target of a redirect, or the other origin that a followed one led to. Empty if the browser does not reveal it. */
 function whereTo({ type, status, headers, redirected, url }: Response, endpoint: string): string | undefined {
-  const place = (address: string | null) => (parse(address, endpoint) ?? '').split(/[?#]/)[0] ?? ''
+  const place = (address: string | null) => (parseUrl(address, endpoint)?.href ?? '').split(/[?#]/)[0] ?? ''
   if (type === 'opaqueredirect' || (status >= 300 && status < 400)) return place(headers.get('location'))
   const isElsewhere = redirected && new URL(url).origin !== new URL(endpoint).origin
   return isElsewhere ? place(url) : undefined
 }
-
-const parse = (address: string | null, base: string) =>
-  address !== null && URL.canParse(address, base) ? new URL(address, base).href : undefined
 
 /** An estimate of the authorization server's clock. This device's clock may be hours off. */
 export interface ServerTime {

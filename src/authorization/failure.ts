@@ -1,4 +1,5 @@
 import { AuthorizationResponseError, ResponseBodyError } from 'oauth4webapi'
+import { parseUrl } from '../core/destination.ts'
 import type { Warn } from '../core/events.ts'
 import type { Quirk } from '../core/quirks.ts'
 import type { UnusableRecord } from '../core/session.ts'
@@ -76,7 +77,7 @@ const ADVICE: Readonly<Record<string, string>> = {
 
 /** The web page about an error, if it is an https URL. */
 const pageOf = (uri: string | null | undefined): string | undefined =>
-  uri && uri.length < 500 && /^https:\/\/[!-~]+$/.test(uri) && URL.canParse(uri) ? uri : undefined
+  uri && uri.length < 500 && /^https:\/\/[!-~]+$/.test(uri) && parseUrl(uri) ? uri : undefined
 
 /** Describes a refusal: the error, the server's description, and what to do next. */
 export const refusalOf = (what: string, name: string, description: string | undefined): string =>

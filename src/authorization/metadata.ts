@@ -1,6 +1,6 @@
 import type { AuthorizationServer } from 'oauth4webapi'
 import type { ServerSettings } from '../core/authorization.ts'
-import { baseOf, isConfidential } from '../core/destination.ts'
+import { baseOf, isConfidential, parseUrl } from '../core/destination.ts'
 import type { Emit, Warn } from '../core/events.ts'
 import type { Clock, KeyValue } from '../core/ports.ts'
 import { ConfigurationError, type LatchkeyError, NetworkError, ServerError } from '../errors.ts'
@@ -101,9 +101,10 @@ export function createServer(ports: MetadataPorts): Server {
   /** Whether the document is of the configured issuer, by this or another spelling that counts as the same. */
   const isExpected = (named: unknown): boolean => {
     if (named === issuer) return true
-    if (typeof named !== 'string' || !URL.canParse(named)) return false
-    if (baseOf(named) === baseOf(issuer)) return !strict
-    if (!named.includes('{tenantid}') || new URL(named).origin !== new URL(issuer).origin) return false
+    const url = parseUrl(named)
+    if (!url) return false
+    if (baseOf(url.href) === baseOf(issuer)) return !strict
+    if (!String(named).includes('{tenantid}') || url.origin !== new URL(issuer).origin) return false
     acceptDeviation('issuer_template', 'has an issuer for each tenant')
     return true
   }
@@ -196,7 +197,7 @@ export function endpointOf(
     ? server.mtls_endpoint_aliases
     : undefined
   const value = textOf(aliases?.[name] ?? server[name])
-  const url = URL.canParse(value) ? new URL(value) : undefined
+  const url = parseUrl(value)
   const { [PLAIN_HTTP]: plainHttp } = server as { [PLAIN_HTTP]?: ReadonlySet<string> }
   if (!url || !isConfidential(url, plainHttp) || url.username || url.password) {
     const what = value === 'undefined' ? 'is missing' : `must be an https URL; got ${value.slice(0, 100)}`

@@ -1,3 +1,5 @@
+import { parseUrl } from './destination.ts'
+
 /** Distinguishes latchkey's `state` from those of other libraries, whose responses may come to the same page. */
 export const STATE_PREFIX = 'lk.'
 /** Marks a `state` whose response belongs to the page that opened this one. */
@@ -25,13 +27,14 @@ export function readMark(state: string): { random: string; mark: string } | unde
 
 /** Returns `undefined` for a URL that does not answer a sign-in of latchkey. */
 export function parseCallback(address: string | URL): Callback | undefined {
-  if (!URL.canParse(address)) return undefined
-  for (const url of [new URL(address), withFragmentAsQuery(address)]) {
+  const given = parseUrl(String(address))
+  if (!given) return undefined
+  for (const url of [given, withFragmentAsQuery(given)]) {
     const state = url.searchParams.get('state')
     if (!state?.startsWith(STATE_PREFIX)) continue
     if (!['code', 'error', 'access_token'].some(name => url.searchParams.has(name))) continue
     const userAgent = state.startsWith(POPUP_PREFIX) ? 'popup' : undefined
-    return { address: new URL(address), url, state, userAgent }
+    return { address: given, url, state, userAgent }
   }
   return undefined
 }
@@ -57,9 +60,9 @@ const plainPath = (pathname: string): string =>
  * web hosts cause.
  */
 export const matchesRedirectUri = (url: URL, redirectUri: string): boolean => {
-  if (!URL.canParse(redirectUri)) return false // relative, and no page to resolve it against
-  const expected = new URL(redirectUri)
+  const expected = parseUrl(redirectUri)
   return (
+    expected !== undefined && // otherwise it is relative, and there is no page to resolve it against
     url.protocol === expected.protocol &&
     url.host.toLowerCase() === expected.host.toLowerCase() &&
     plainPath(url.pathname) === plainPath(expected.pathname)

@@ -1,5 +1,15 @@
 import { ConfigurationError } from '../errors.ts'
 
+/** Parses a URL, also in Safari before 17, which has no `URL.canParse`. @returns `undefined` for any other value. */
+export function parseUrl(text: unknown, base?: string): URL | undefined {
+  if (typeof text !== 'string') return undefined
+  try {
+    return new URL(text, base)
+  } catch {
+    return undefined
+  }
+}
+
 /**
  * Whether nobody in the network can read requests to this URL: https, or http that never leaves the machine.
  * @param plainHttp origins that a test accepts anyway.
@@ -35,12 +45,8 @@ export function findDestination(
     readonly plainHttp?: ReadonlySet<string>
   },
 ): Destination | undefined {
-  let url: URL
-  try {
-    url = new URL(address, base)
-  } catch {
-    return undefined // not a URL: fetch reports it
-  }
+  const url = parseUrl(address, base)
+  if (!url) return undefined // fetch reports it
   const resource = findResource(url, to.resources)
   const isFit =
     isConfidential(url, to.plainHttp) && (resource !== undefined || to.allowedOrigins.has(url.origin))
@@ -75,9 +81,8 @@ export const findResource = (url: URL, resources: readonly string[]): string | u
 
 /** Whether a text is only an origin, and latchkey may send tokens to it. */
 export const isOrigin = (text: unknown, plainHttp?: ReadonlySet<string>): text is string => {
-  if (typeof text !== 'string' || !URL.canParse(text)) return false
-  const url = new URL(text)
-  return isConfidential(url, plainHttp) && url.href === `${url.origin}/`
+  const url = parseUrl(text)
+  return url !== undefined && isConfidential(url, plainHttp) && url.href === `${url.origin}/`
 }
 
 /** Normalizes the URL of an API: no slash at the end. @throws TypeError for an invalid URL. */

@@ -12,7 +12,7 @@ import { endpointOf } from '../authorization/metadata.ts'
 import type { ObtainPorts } from '../authorization/sign-in.ts'
 import { type TokenRequest, tokenRequest } from '../authorization/token-request.ts'
 import { readMembers, withMembers } from '../authorization/token-response.ts'
-import { isConfidential } from '../core/destination.ts'
+import { isConfidential, parseUrl } from '../core/destination.ts'
 import type { Grant } from '../core/grant.ts'
 import type { SignInAttempt, UserAgent } from '../core/ports.ts'
 import { epochOf, sessionOf } from '../core/session.ts'
@@ -62,7 +62,7 @@ const invalidResponse = (what: string) =>
 
 /** Accepts only an address that is safe to show and open: https, or http on loopback (RFC 8628 section 5.4: phishing). */
 function parseVerificationUri(value: string, plainHttp: ReadonlySet<string>): string {
-  const url = URL.canParse(value) ? new URL(value) : undefined
+  const url = parseUrl(value)
   if (!url || !isConfidential(url, plainHttp) || url.username || url.password)
     throw invalidResponse('has a verification_uri that is not https')
   return url.href

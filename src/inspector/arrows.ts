@@ -1,3 +1,4 @@
+import { parseUrl } from '../core/destination.ts'
 import type { ClientEvent } from '../index.ts'
 
 export type Party = 'client' | 'authorization server' | 'resource server' | 'user agent'
@@ -28,7 +29,7 @@ const arrow = (
 
 const together = (...parts: (string | false | undefined)[]) => parts.filter(Boolean).join(', ')
 
-const pathOf = (url: string) => (URL.canParse(url) ? new URL(url).pathname : url)
+const pathOf = (url: string) => parseUrl(url)?.pathname ?? url
 
 /** Describes an event of a client as an arrow, to draw or print. */
 export function arrowOf(event: ClientEvent): Arrow {

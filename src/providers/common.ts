@@ -1,3 +1,4 @@
+import { parseUrl } from '../core/destination.ts'
 import type { ClientAuthentication } from '../core/extension.ts'
 import { ConfigurationError } from '../errors.ts'
 import type { ClientOptions, ServerMetadata } from '../options.ts'
@@ -58,7 +59,7 @@ export function withSecret(secret: string | undefined): { clientAuthentication?:
  */
 export function originOf(host: string, option: string, example: string): string {
   const text = /^https?:\/\//.test(host) ? host : `https://${host}`
-  const url = host && URL.canParse(text) ? new URL(text) : undefined
+  const url = host ? parseUrl(text) : undefined
   if (url?.pathname === '/' && !url.search && !url.hash && !url.username) return url.origin
   throw new ConfigurationError(
     `"${option}" must be a host such as "${example}"; got ${JSON.stringify(host)?.slice(0, 99)}.`,

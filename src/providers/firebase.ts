@@ -1,7 +1,7 @@
 import { decodeJwtPart } from '../authorization/id-token.ts'
 import type { ObtainPorts } from '../authorization/sign-in.ts'
 import { readMembers } from '../authorization/token-response.ts'
-import { isConfidential } from '../core/destination.ts'
+import { isConfidential, parseUrl } from '../core/destination.ts'
 import type { Grant } from '../core/grant.ts'
 import type { UserAgent } from '../core/ports.ts'
 import { epochOf } from '../core/session.ts'
@@ -76,7 +76,7 @@ function toTokenAnswer(members: Members, isEmulator: boolean): Members {
 export function firebase({ projectId, apiKey, emulator }: FirebaseOptions): FirebaseClientOptions {
   if (!projectId || !apiKey)
     throw new ConfigurationError('firebase() needs "projectId" and "apiKey": see your project\'s settings.')
-  const local = emulator === undefined || !URL.canParse(emulator) ? undefined : new URL(emulator)
+  const local = parseUrl(emulator)
   if (emulator !== undefined && !(local?.protocol === 'http:' && isConfidential(local))) {
     throw new ConfigurationError(
       `"emulator" must be on loopback, such as "http://127.0.0.1:9099"; got ${JSON.stringify(emulator)}. Leave it out for the real service.`,

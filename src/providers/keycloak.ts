@@ -1,3 +1,4 @@
+import { parseUrl } from '../core/destination.ts'
 import { ConfigurationError } from '../errors.ts'
 import { type IssuerOptions, type ProviderOptions, type SecretOptions, withSecret } from './common.ts'
 
@@ -23,7 +24,7 @@ export function keycloak({
   scope = 'openid profile email',
   authorizationParameters = {},
 }: KeycloakOptions): IssuerOptions {
-  if (!URL.canParse(url) || !realm)
+  if (!parseUrl(url) || !realm)
     throw new ConfigurationError('keycloak() needs "url", such as "https://id.example.com", and "realm".')
   const issuer = `${url.replace(/\/+$/, '')}/realms/${encodeURIComponent(realm)}`
   return { issuer, clientId, scope, authorizationParameters, ...withSecret(clientSecret) }

@@ -1,3 +1,4 @@
+import { parseUrl } from '../core/destination.ts'
 import type { HostedRefresh } from '../core/ports.ts'
 
 /** The version of the protocol. It changes when a page and a host of different versions would misunderstand each other. */
@@ -51,7 +52,7 @@ export const sendable = (options: object, base: string | undefined): Record<stri
   )
   const sent: Record<string, unknown> = Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)))
   const { redirectUri } = sent
-  if (base && typeof redirectUri === 'string' && URL.canParse(redirectUri, base))
-    sent.redirectUri = new URL(redirectUri, base).href
+  const whole = base && parseUrl(redirectUri, base)
+  if (whole) sent.redirectUri = whole.href
   return structuredClone(sent)
 }

@@ -6,7 +6,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runCommand } from '../support/command.ts'
 import { findSamples } from '../support/docs-samples.ts'
 import { tempFolders } from '../support/temp-folder.ts'
-import { CLIENT_ID, type ScriptedServer, servers, startScriptedServer } from './scripted-server.ts'
+import {
+  CLIENT_ID,
+  cognitoOptions,
+  cognitoSignOut,
+  type ScriptedServer,
+  servers,
+  startScriptedServer,
+} from './scripted-server.ts'
 
 const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 const tempFolder = tempFolders()
@@ -41,18 +48,17 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-/** Runs it with a browser that follows every redirect. */
-async function run(more: object = {}): Promise<string> {
-  const folder = tempFolder()
+/** Runs it with a browser that follows every redirect. @param folder where its session is kept. */
+async function run(more: object = {}, folder = tempFolder(), args: string[] = []): Promise<string> {
   const bin = join(folder, 'bin')
-  mkdirSync(bin)
+  mkdirSync(bin, { recursive: true })
   writeFileSync(join(folder, 'me.mjs'), script)
   writeFileSync(join(folder, 'browse.mjs'), 'await fetch(process.argv[2])')
   const opener = join(bin, 'xdg-open')
   writeFileSync(opener, `#!/bin/sh\nexec '${process.execPath}' '${join(folder, 'browse.mjs')}' "$1"\n`)
   chmodSync(opener, 0o755)
   const env = { PATH: bin, DISPLAY: ':7', XDG_STATE_HOME: folder, HOME: folder, NODE_OPTIONS: '' }
-  const { output, timedOut } = await runCommand(process.execPath, [join(folder, 'me.mjs')], {
+  const { output, timedOut } = await runCommand(process.execPath, [join(folder, 'me.mjs'), ...args], {
     cwd: folder,
     timeoutMs: 20_000,
     env: { ...env, SSH_CONNECTION: '', SSH_TTY: '', MORE: JSON.stringify(more, (_, value) => value ?? null) },
@@ -70,5 +76,14 @@ describe.runIf(process.platform === 'linux')("README's script in Node", () => {
     expect(server.count('GET /authorize')).toBeLessThanOrEqual(1)
     if (!followed) return
     expect(await run(followed(server))).toContain('{"who":"alice"}')
+  })
+
+  test('signs out at Amazon Cognito, whose sign-out page takes other parameters and is not in the metadata', async () => {
+    server.play(cognitoSignOut)
+    const folder = tempFolder()
+    const options = cognitoOptions(server.issuer, `${server.issuer}/bye`)
+    expect(await run(options, folder)).toContain('{"who":"alice"}')
+    await run(options, folder, ['logout'])
+    await expect.poll(() => server.count('GET /bye')).toBe(1)
   })
 })

@@ -13,7 +13,7 @@ export interface Answer {
 /** How one server deviates from the specifications. Everything else follows them. */
 export interface Deviation {
   /** Replaces the server's response for a path; `undefined` keeps it. */
-  answer?(path: string, issuer: string): Answer | undefined
+  answer?(path: string, issuer: string, request: IncomingMessage): Answer | undefined
   /** The address that the browser is sent to with the authorization response. */
   callback?(callback: URL): URL
   /** Members of the token response. */
@@ -101,7 +101,7 @@ export async function startScriptedServer() {
       response.setHeader('access-control-allow-headers', 'authorization, content-type')
     }
     if (request.method === 'OPTIONS') return reply(response, { status: 204 })
-    reply(response, deviation.answer?.(url.pathname, issuer) ?? (await own(url, request)))
+    reply(response, deviation.answer?.(url.pathname, issuer, request) ?? (await own(url, request)))
   })
   const issuer = await listen(server)
   const metadata = {
@@ -134,6 +134,7 @@ export type ScriptedServer = Awaited<ReturnType<typeof startScriptedServer>>
 export const CLIENT_ID = 'app'
 const OPENID = '/.well-known/openid-configuration'
 const OAUTH = '/.well-known/oauth-authorization-server'
+const FORM = 'application/x-www-form-urlencoded'
 const page: Answer = { status: 403, body: '<!doctype html><h1>Request blocked</h1>' }
 
 /** Serves the metadata document only at this address. */
@@ -175,6 +176,27 @@ const openAuth: Deviation = {
   }),
   members: ({ access_token, refresh_token }) => ({ access_token, expires_in: 300, refresh_token }),
 }
+
+/**
+ * Amazon Cognito's sign-out: `logout_uri` in place of the parameters of OpenID Connect. Some user pools do not name it in
+ * their metadata.
+ */
+export const cognitoSignOut: Deviation = {
+  answer(path, _issuer, { url = '' }) {
+    if (path !== '/logout') return undefined
+    const { searchParams: asked } = new URL(url, 'http://server.invalid')
+    const location = asked.get('logout_uri')
+    return location && asked.get('client_id') === CLIENT_ID
+      ? { status: 302, headers: { location } }
+      : { status: 400, body: 'Required String parameter is not present' }
+  },
+}
+
+/** The options for such a server. @param to where it sends the user. */
+export const cognitoOptions = (issuer: string, to: string) => ({
+  server: { end_session_endpoint: `${issuer}/logout` },
+  logoutParameters: { logout_uri: to },
+})
 
 /** Servers that any app may meet, in Node and in a browser. */
 export const servers: readonly Expectation[] = [
@@ -280,6 +302,22 @@ export const servers: readonly Expectation[] = [
     shows: /refused: incorrect_client_credentials \(The client_id and\/or client_secret passed are incorrect/,
   },
   {
+    name: "GitHub's error for a wrong code, form-encoded unless the request asks for JSON",
+    deviation: {
+      answer(path, _issuer, { headers: { accept = '' } }) {
+        if (path !== '/token') return undefined
+        const error = {
+          error: 'bad_verification_code',
+          error_description: 'The code is incorrect or expired.',
+        }
+        return accept.includes('application/json')
+          ? { body: error }
+          : { body: `${new URLSearchParams(error)}`, headers: { 'content-type': FORM } }
+      },
+    },
+    shows: /refused: bad_verification_code \(The code is incorrect or expired\.\)/,
+  },
+  {
     name: "GitHub's token response, with commas in its scope and without a lifetime and an ID Token",
     deviation: { members: () => ({ access_token: 'access', token_type: 'bearer', scope: 'read,user' }) },
     shows: /has no ID Token.* set a "scope" without "openid"/,
@@ -308,6 +346,18 @@ export const servers: readonly Expectation[] = [
       }),
     },
     shows: /The token request was refused: invalid_request \(AADSTS9002326: Cross-origin token redemption/,
+  },
+  {
+    name: "Entra's issuer for all tenants",
+    deviation: {
+      answer: (path, issuer) =>
+        path === OPENID
+          ? { body: { ...metadataOf(issuer), issuer: `${issuer}/{tenantid}/v2.0` } }
+          : undefined,
+      claims: claims => ({ ...claims, iss: `${claims.iss}/t/v2.0`, tid: 't' }),
+    },
+    shows: /has an issuer for each tenant.*issuer_template.* to .*quirks/,
+    followed: () => ({ quirks: ['issuer_template'] }),
   },
   {
     name: "Entra's members and claims",

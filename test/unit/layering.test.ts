@@ -34,6 +34,17 @@ test('nothing that latchkey/lazy loads immediately imports oauth4webapi, nor do 
   expect([...reached].filter(path => path.startsWith('authorization/'))).toEqual([])
 })
 
+test('what runs in a browser calls nothing that Safari 16.4, the oldest one with ES2022, lacks', () => {
+  const newer =
+    /\bURL\.(canParse|parse)\b|\bAbortSignal\.any\b|\bPromise\.(withResolvers|try)\b|\b(Object|Map)\.groupBy\b|\bArray\.fromAsync\b|\.(isSubsetOf|union|intersection|difference|transfer|toBase64)\(|Uint8Array\.from(Base64|Hex)\b|\bRegExp\.escape\b/
+  const elsewhere = /^(platform\/node|resource-server|testing)\//
+  const found = Object.entries(readSources()).flatMap(([path, text]) => {
+    const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
+    return elsewhere.test(path) ? [] : (newer.exec(code)?.map(call => `${path}: ${call}`)[0] ?? [])
+  })
+  expect(found).toEqual([])
+})
+
 /** Every file that an example may import, empty unless the example fills it. */
 const surroundings: Sources = Object.fromEntries(
   [

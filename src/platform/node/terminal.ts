@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline'
+import { parseUrl } from '../../core/destination.ts'
 import type { SignInAttempt, UserAgent } from '../../core/ports.ts'
 import { CallbackError } from '../../errors.ts'
 import { type LoopbackOptions, loopback } from './loopback.ts'
@@ -48,7 +49,7 @@ function pasted(state: string): { answer: Promise<string>; close(): void } | und
   const answer = new Promise<string>(resolve => {
     lines.on('line', line => {
       const text = line.trim()
-      const isAnswer = URL.canParse(text) && new URL(text).searchParams.get('state') === state
+      const isAnswer = parseUrl(text)?.searchParams.get('state') === state
       if (isAnswer) resolve(text)
       else if (text)
         print('That is not the address at the end of this sign-in. It begins with the redirect URI.')

@@ -1,4 +1,5 @@
 import { matchesRedirectUri } from '../../core/callback.ts'
+import { parseUrl } from '../../core/destination.ts'
 import { createListeners, type Listeners } from '../../core/listeners.ts'
 import type { UserAgent } from '../../core/ports.ts'
 import { CallbackError } from '../../errors.ts'
@@ -41,8 +42,8 @@ export interface AppLink extends UserAgent {
 const AFTERWARDS_MS = 1000
 
 const isAnswer = (received: string, redirectUri: string, state: string): boolean => {
-  if (!URL.canParse(received)) return false
-  const url = new URL(received)
+  const url = parseUrl(received)
+  if (!url) return false
   const { searchParams: parameters } = url
   if (!matchesRedirectUri(url, redirectUri)) return false
   // RFC 6749 section 4.1.2.1 requires `state` in an error response, but some servers leave it out
@@ -53,8 +54,7 @@ const isAnswer = (received: string, redirectUri: string, state: string): boolean
 export function appLink(options: AppLinkOptions): AppLink {
   const { timeoutMs = 300_000 } = options
   const awaited = new Set<string>()
-  const isAwaited = (url: string) =>
-    URL.canParse(url) && awaited.has(new URL(url).searchParams.get('state') ?? '')
+  const isAwaited = (url: string) => awaited.has(parseUrl(url)?.searchParams.get('state') ?? '')
 
   const opened = async (url: string) => options.open(url)
 
@@ -105,8 +105,8 @@ export function appLink(options: AppLinkOptions): AppLink {
       cameBack = settle
       if (returnUri) {
         const arrived = (received: unknown) => {
-          if (typeof received !== 'string' || !URL.canParse(received)) return
-          if (!matchesRedirectUri(new URL(received), returnUri)) return
+          const url = parseUrl(received)
+          if (!url || !matchesRedirectUri(url, returnUri)) return
           settle()
           close()
         }

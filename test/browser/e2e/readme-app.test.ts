@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startBrowserApp } from '../../servers/browser-app.ts'
 import {
+  cognitoOptions,
+  cognitoSignOut,
   type Deviation,
   metadataAt,
   type ScriptedServer,
@@ -55,6 +57,30 @@ describe("README's app in Chromium", () => {
       undefined,
       JSON.stringify(followed(server), (_, value) => value ?? null),
     )
+    await signIn(ME)
+  })
+
+  test('signs out at Amazon Cognito, whose sign-out page takes other parameters and is not in the metadata', async () => {
+    server.play(cognitoSignOut)
+    app.play(undefined, JSON.stringify(cognitoOptions(server.issuer, app.url)))
+    const profile = await browser.newProfile()
+    const tab = await profile.newTab(app.url)
+    const button = () => tab.run(() => document.querySelector('button')?.textContent ?? '').catch(() => '')
+    for (const name of ['Sign in', 'Sign out']) {
+      await expect.poll(button).toBe(name)
+      await tab.click('button')
+    }
+    await expect.poll(() => server.count('GET /logout')).toBe(1)
+    await expect.poll(() => tab.url()).toBe(app.url)
+    await expect.poll(button).toBe('Sign in')
+    await profile.close()
+  })
+
+  test('signs in where the functions are missing that Safari 16.4 does not have', async () => {
+    const older =
+      'delete URL.canParse, delete URL.parse, delete AbortSignal.any, delete Promise.withResolvers'
+    server.play({})
+    app.play(undefined, `(${older}, {})`)
     await signIn(ME)
   })
 

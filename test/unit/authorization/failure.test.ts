@@ -11,6 +11,6 @@ describe("the message for a failure that is neither the server's nor the network
     ['no members, because it is nothing', undefined, '(Error)'],
   ])('names what it can if that has %s', (_what, thrown, shown) => {
     const { message } = toLatchkeyError(thrown, 'The token request', 0)
-    expect(message).toBe(`The token request got an answer that did not pass its checks ${shown}.`)
+    expect(message).toBe(`The token request failed: the response is invalid ${shown}.`)
   })
 })
