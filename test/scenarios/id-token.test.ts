@@ -508,7 +508,11 @@ describe('an ID Token that deviates from the specification', () => {
   test.for<[string, Quirk, Record<string, unknown>]>([
     ['with another nonce', 'missing_nonce', { nonce: 'other' }],
     ['for other clients only', 'several_audiences', { aud: ['api', 'other'] }],
-    ['for several audiences, with another client as azp', 'several_audiences', { aud: ['api', 'app'], azp: 'api' }],
+    [
+      'for several audiences, with another client as azp',
+      'several_audiences',
+      { aud: ['api', 'app'], azp: 'api' },
+    ],
     ['whose sub is empty', 'any_subject', { sub: '' }],
     ['whose sub has a control character', 'any_subject', { sub: 'ali\u0000ce' }],
     ['whose sub has 256 characters', 'any_subject', { sub: 'ö'.repeat(256) }],

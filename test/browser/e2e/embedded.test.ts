@@ -111,7 +111,7 @@ describe("in another site's frame", () => {
       })
     }))
 
-  test("a sign-out stays in the frame, and warns that the session at the provider continues [F8.11]", async () => {
+  test('a sign-out stays in the frame, and warns that the session at the provider continues [F8.11]', async () => {
     const { tab, frame } = await openPortal(e2e)
     const opened = await tab.opening(() => frame.click('#sign-in-popup'))
     await fillForms(opened)
