@@ -6,7 +6,7 @@ import { formatConformance, judgeConformance, parseCases, parseFindings } from '
 import { decisions, notYet } from './conformance/decisions.ts'
 import { ensureFirebaseTools } from './firebase/install.ts'
 import { ensureSkeletonTools } from './package/skeleton-tools.ts'
-import { CHROMIUM_VARIABLE, ensureChromium } from './support/chromium.ts'
+import { CHROMIUM_VARIABLE, ensureChromium, ensureHeadlessShell } from './support/chromium.ts'
 import { type CommandOptions, runCommand } from './support/command.ts'
 import { ensureEngines } from './support/engines/find.ts'
 import { ensureServices } from './support/redis-server.ts'
@@ -30,20 +30,20 @@ const say = (line: string) => process.stdout.write(`${line}\n`)
 const show = (program: string, args: string[], options: Partial<CommandOptions> = {}) =>
   runCommand(program, args, { cwd: root, show: true, timeoutMs: 10 * MINUTE, ...options })
 
-const script = (name: string, advice: string): Step['run'] => {
-  return async () => {
-    const { code, timedOut } = await show('npm', ['run', '--silent', name])
-    if (timedOut) throw new Error(`\`npm run ${name}\` did not end in time and was stopped.`)
-    if (code !== 0) throw new Error(`\`npm run ${name}\` failed. ${advice}`)
-    return ''
-  }
+/** A script of package.json. Its output is shown when it has ended, because others run beside it. */
+const script = (name: string, advice: string) => async (): Promise<string> => {
+  const { code, timedOut, output } = await show('npm', ['run', '--silent', name], { show: false })
+  process.stdout.write(output)
+  if (timedOut) throw new Error(`\`npm run ${name}\` did not end in time and was stopped.`)
+  if (code !== 0) throw new Error(`\`npm run ${name}\` failed. ${advice}`)
+  return ''
 }
 
 async function findBrowser(): Promise<string> {
   const { path, version } = await ensureChromium(say)
   process.env[CHROMIUM_VARIABLE] = path
   engine = `Chromium ${version}`
-  return path
+  return (await ensureHeadlessShell(say)) ? `${path} and its headless shell` : path
 }
 
 async function findOtherEngines(): Promise<string> {
