@@ -103,38 +103,39 @@ async function runTests(): Promise<string> {
 }
 
 /**
- * Downloads, in parallel with the checks, which keep the processor busy. Failures are reported when the result is needed.
+ * Begins at once, beside the other steps: a check keeps one core busy, and a download none. Failures are reported when the
+ * result is needed.
  */
-const fetching = (work: () => Promise<string>): Step['run'] => {
+const beside = (work: () => Promise<string>): Step['run'] => {
   const found = filters.length > 0 ? undefined : work()
   found?.catch(() => {})
   return () => found ?? work()
 }
-const browserIsFound = fetching(findBrowser)
+const browserIsFound = beside(findBrowser)
 
 const checks: Step[] = [
   {
     name: 'lint and format',
-    run: script('lint', '`npm run format` repairs what can be repaired by itself.'),
+    run: beside(script('lint', '`npm run format` repairs what can be repaired by itself.')),
   },
-  { name: 'types', run: script('types', 'The lines above name what does not fit.') },
-  { name: 'build', run: script('build', 'The lines above say why.') },
+  { name: 'types', run: beside(script('types', 'The lines above name what does not fit.')) },
+  { name: 'build', run: beside(script('build', 'The lines above say why.')) },
 ]
 const browser: Step = { name: 'browser', run: browserIsFound }
 // one after the other, because all of them may use the same package manager
-const enginesAreFound = fetching(() => browserIsFound().then(findOtherEngines))
+const enginesAreFound = beside(() => browserIsFound().then(findOtherEngines))
 const engines: Step = { name: 'other engines', run: enginesAreFound }
 const runtimes: Step = {
   name: 'runtimes, tools',
-  run: fetching(() => ensureSkeletonTools().then(() => '')),
+  run: beside(() => ensureSkeletonTools().then(() => '')),
 }
 const emulator: Step = {
   name: 'Firebase emulator',
-  run: fetching(() => ensureFirebaseTools().then(() => '')),
+  run: beside(() => ensureFirebaseTools().then(() => '')),
 }
 const services: Step = {
   name: 'services',
-  run: fetching(() => enginesAreFound().then(() => ensureServices(say))),
+  run: beside(() => enginesAreFound().then(() => ensureServices(say))),
 }
 const tests: Step = { name: 'tests', run: runTests }
 
