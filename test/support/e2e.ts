@@ -91,7 +91,7 @@ async function within(ms: number, work: Promise<unknown>): Promise<void> {
 export async function until(
   what: string,
   check: () => boolean | Promise<boolean>,
-  timeoutMs = 15_000,
+  timeoutMs = 30_000,
 ): Promise<void> {
   const giveUpAt = performance.now() + timeoutMs
   let last: unknown
