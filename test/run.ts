@@ -6,7 +6,7 @@ import { formatConformance, judgeConformance, parseCases, parseFindings } from '
 import { decisions, notYet } from './conformance/decisions.ts'
 import { ensureFirebaseTools } from './firebase/install.ts'
 import { ensureSkeletonTools } from './package/skeleton-tools.ts'
-import { CHROMIUM_VARIABLE, ensureChromium } from './support/chromium.ts'
+import { CHROMIUM_VARIABLE, ensureChromium, ensureHeadlessShell } from './support/chromium.ts'
 import { type CommandOptions, runCommand } from './support/command.ts'
 import { ensureEngines } from './support/engines/find.ts'
 import { ensureServices } from './support/redis-server.ts'
@@ -30,20 +30,20 @@ const say = (line: string) => process.stdout.write(`${line}\n`)
 const show = (program: string, args: string[], options: Partial<CommandOptions> = {}) =>
   runCommand(program, args, { cwd: root, show: true, timeoutMs: 10 * MINUTE, ...options })
 
-const script = (name: string, advice: string): Step['run'] => {
-  return async () => {
-    const { code, timedOut } = await show('npm', ['run', '--silent', name])
-    if (timedOut) throw new Error(`\`npm run ${name}\` did not end in time and was stopped.`)
-    if (code !== 0) throw new Error(`\`npm run ${name}\` failed. ${advice}`)
-    return ''
-  }
+/** A script of package.json. Its output is shown when it has ended, because others run beside it. */
+const script = (name: string, advice: string) => async (): Promise<string> => {
+  const { code, timedOut, output } = await show('npm', ['run', '--silent', name], { show: false })
+  process.stdout.write(output)
+  if (timedOut) throw new Error(`\`npm run ${name}\` did not end in time and was stopped.`)
+  if (code !== 0) throw new Error(`\`npm run ${name}\` failed. ${advice}`)
+  return ''
 }
 
 async function findBrowser(): Promise<string> {
   const { path, version } = await ensureChromium(say)
   process.env[CHROMIUM_VARIABLE] = path
   engine = `Chromium ${version}`
-  return path
+  return (await ensureHeadlessShell(say)) ? `${path} and its headless shell` : path
 }
 
 async function findOtherEngines(): Promise<string> {
@@ -103,38 +103,39 @@ async function runTests(): Promise<string> {
 }
 
 /**
- * Downloads, in parallel with the checks, which keep the processor busy. Failures are reported when the result is needed.
+ * Begins at once, beside the other steps: a check keeps one core busy, and a download none. Failures are reported when the
+ * result is needed.
  */
-const fetching = (work: () => Promise<string>): Step['run'] => {
+const beside = (work: () => Promise<string>): Step['run'] => {
   const found = filters.length > 0 ? undefined : work()
   found?.catch(() => {})
   return () => found ?? work()
 }
-const browserIsFound = fetching(findBrowser)
+const browserIsFound = beside(findBrowser)
 
 const checks: Step[] = [
   {
     name: 'lint and format',
-    run: script('lint', '`npm run format` repairs what can be repaired by itself.'),
+    run: beside(script('lint', '`npm run format` repairs what can be repaired by itself.')),
   },
-  { name: 'types', run: script('types', 'The lines above name what does not fit.') },
-  { name: 'build', run: script('build', 'The lines above say why.') },
+  { name: 'types', run: beside(script('types', 'The lines above name what does not fit.')) },
+  { name: 'build', run: beside(script('build', 'The lines above say why.')) },
 ]
 const browser: Step = { name: 'browser', run: browserIsFound }
 // one after the other, because all of them may use the same package manager
-const enginesAreFound = fetching(() => browserIsFound().then(findOtherEngines))
+const enginesAreFound = beside(() => browserIsFound().then(findOtherEngines))
 const engines: Step = { name: 'other engines', run: enginesAreFound }
 const runtimes: Step = {
   name: 'runtimes, tools',
-  run: fetching(() => ensureSkeletonTools().then(() => '')),
+  run: beside(() => ensureSkeletonTools().then(() => '')),
 }
 const emulator: Step = {
   name: 'Firebase emulator',
-  run: fetching(() => ensureFirebaseTools().then(() => '')),
+  run: beside(() => ensureFirebaseTools().then(() => '')),
 }
 const services: Step = {
   name: 'services',
-  run: fetching(() => enginesAreFound().then(() => ensureServices(say))),
+  run: beside(() => enginesAreFound().then(() => ensureServices(say))),
 }
 const tests: Step = { name: 'tests', run: runTests }
 

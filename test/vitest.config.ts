@@ -7,13 +7,10 @@ import { createSummaryReporter } from './support/summary-reporter.ts'
 
 const fromRoot = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
-/** One file at a time: in parallel with another file, tokens of a few seconds expire while a page is still loading. */
-const browserFiles = {
-  testTimeout: 90_000,
-  hookTimeout: 90_000,
-  maxWorkers: 1,
-  sequence: { groupOrder: 4 },
-}
+const twoAtATime = (groupOrder: number) => ({ maxWorkers: 2, sequence: { groupOrder } })
+
+/** A browser waits for most of a test: two files at a time keep two cores busy. */
+const browserFiles = { testTimeout: 90_000, hookTimeout: 90_000, ...twoAtATime(3) }
 
 export default defineConfig({
   root: fromRoot('.'),
@@ -42,8 +39,7 @@ export default defineConfig({
             'test/{unit,contracts,scenarios,servers,simulation,fuzz,hostile,http-clients}/**/*.test.ts',
             'examples/testing/*.test.ts', // the samples of docs/testing.md
           ],
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
+          ...twoAtATime(1),
         },
       },
       {
@@ -54,8 +50,7 @@ export default defineConfig({
           globalSetup: ['test/package/packed.setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          ...twoAtATime(1),
         },
       },
       {
@@ -65,8 +60,7 @@ export default defineConfig({
           include: ['test/runtimes/*.test.ts'],
           globalSetup: ['test/package/packed.setup.ts', 'test/runtimes/install.setup.ts'],
           testTimeout: 60_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          ...twoAtATime(1),
         },
       },
       {
@@ -101,7 +95,7 @@ export default defineConfig({
           ],
           globalSetup: ['test/browser/recording.setup.ts'],
           fileParallelism: false,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 2 },
           browser: {
             enabled: true,
             headless: true,

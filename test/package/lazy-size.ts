@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 import { build as esbuild } from 'esbuild'
 import { rollup } from 'rollup'
-import { minify } from 'terser'
+import { minifyOnce } from './bundle.ts'
 
 /** The size of what an app loads of `latchkey/lazy`, minified and with gzip, file by file as a browser does. */
 export interface LazySize {
@@ -53,16 +53,10 @@ async function byRollup(folder: string, entry: string): Promise<Files> {
   }
   for (const { isEntry, fileName } of chunks) if (isEntry) add(fileName)
   return Promise.all(
-    chunks.map(async ({ code, fileName }) => {
-      const options = {
-        module: true,
-        ecma: 2020,
-        compress: { passes: 3 },
-        format: { comments: false },
-      } as const
-      const minified = await minify(code, options)
-      return { code: minified.code ?? '', isFirst: first.has(fileName) }
-    }),
+    chunks.map(async ({ code, fileName }) => ({
+      code: await minifyOnce(code),
+      isFirst: first.has(fileName),
+    })),
   )
 }
 

@@ -3,7 +3,7 @@ import { bundle } from './bundle.ts'
 import { measureLazy } from './lazy-size.ts'
 import { measure, overBudget } from './measure.ts'
 
-const { folder } = inject('packed')
+const { app, folder } = inject('packed')
 const importer = `${folder}/app.js`
 
 test('every entry is within its budget', { timeout: 120_000 }, async () => {
@@ -85,7 +85,7 @@ test('an app that imports nothing by name loads nothing', async () => {
 test('latchkey/lazy stays within its budget with every bundler: the first load, and the cost of the split', {
   timeout: 120_000,
 }, async () => {
-  const sizes = await measureLazy(folder)
+  const sizes = await measureLazy(app)
   expect(sizes.map(({ bundler }) => bundler)).toEqual(['rollup', 'esbuild', 'Vite', 'webpack'])
   for (const { bundler, first, second, onePiece } of sizes) {
     const isTightest = bundler === 'rollup'

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Frame, type Page } from 'playwright'
-import { chromiumArgs, findChromium, launchChromium } from './chromium.ts'
+import { chromiumArgs, findChromium, findHeadlessShell, launchChromium } from './chromium.ts'
 import { freePort } from './free-port.ts'
 
 /** One page of a browser. Tests use only these methods, so that another driver can replace this one. */
@@ -123,8 +123,10 @@ export interface E2eBrowser {
   close(): Promise<void>
 }
 
-/** Features that normal browsers have and Playwright turns off. */
+/** Features that normal browsers have, and that Playwright or a Chromium without windows has not. */
 export interface E2eBrowserOptions {
+  /** Has windows, as each of the following needs them. */
+  readonly windows?: boolean
   /** Keeps pages for Back. */
   readonly bfcache?: boolean
   /** Allows windows only during a click. */
@@ -139,7 +141,9 @@ export async function launchE2eBrowser(options: E2eBrowserOptions = {}): Promise
     ...(options.popupBlocker ? ['--disable-popup-blocking'] : []),
   ]
   if (options.background) return launchWithBackground()
-  const browser: Browser = await launchChromium({ ignoreDefaultArgs })
+  const isWhole = options.windows || ignoreDefaultArgs.length > 0
+  const executablePath = isWhole ? undefined : findHeadlessShell()
+  const browser: Browser = await launchChromium({ executablePath, ignoreDefaultArgs })
   return {
     newProfile: async () => toProfile(await browser.newContext({ colorScheme: 'light' })),
     close: () => browser.close(),

@@ -1,5 +1,5 @@
 import type { EndReason } from 'latchkey'
-import { type Stage, signedInTab, storedRecords, until, untilExpired, untilStatus } from './e2e.ts'
+import { type Stage, shorten, signedInTab, storedRecords, until, untilExpired, untilStatus } from './e2e.ts'
 import type { EngineTab } from './engines/engine.ts'
 
 /** What one page of the test app has done. */
@@ -27,19 +27,23 @@ declare global {
   }
 }
 
-/** Opens several tabs of one signed-in user, with access tokens that live for `seconds`. */
+/**
+ * Opens several tabs of one signed-in user.
+ * @param seconds see `shorten`; if left out, access tokens live for an hour.
+ */
 export async function signedInTabs<T extends EngineTab>(
   stage: Stage,
   profile: { newTab(url: string): Promise<T> },
   count: number,
-  seconds = 3600,
+  seconds?: number,
 ): Promise<T[]> {
-  const first = await signedInTab(stage, profile, seconds)
+  const first = await signedInTab(stage, profile)
   const others = await Promise.all(
     Array.from({ length: count - 1 }, () => profile.newTab(stage.pages.appUrl)),
   )
   const tabs = [first, ...others]
   await Promise.all(tabs.map(tab => untilStatus(tab, 'signed-in')))
+  if (seconds !== undefined) await shorten(stage.servers, first, seconds)
   return tabs
 }
 

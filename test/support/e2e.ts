@@ -91,7 +91,7 @@ async function within(ms: number, work: Promise<unknown>): Promise<void> {
 export async function until(
   what: string,
   check: () => boolean | Promise<boolean>,
-  timeoutMs = 15_000,
+  timeoutMs = 30_000,
 ): Promise<void> {
   const giveUpAt = performance.now() + timeoutMs
   let last: unknown
@@ -137,20 +137,34 @@ export const statusOf = (tab: Pick<Tab, 'run'>): Promise<string> =>
 export const untilStatus = (tab: Pick<Tab, 'run'>, status: 'signed-in' | 'signed-out'): Promise<void> =>
   until(`this tab is ${status}`, async () => (await statusOf(tab)) === status)
 
-/** Opens the test app and signs in by redirect, with access tokens that live for `seconds`. */
+/**
+ * Opens the test app and signs in by redirect.
+ * @param seconds see `shorten`; if left out, access tokens live for an hour.
+ */
 export async function signedInTab<T extends Reachable>(
   { servers, pages }: Stage,
   profile: { newTab(url: string): Promise<T> },
-  seconds = 3600,
+  seconds?: number,
   userName = 'alice',
 ): Promise<T> {
-  servers.issueFor(seconds)
+  servers.issueFor(3600)
   const tab = await profile.newTab(pages.appUrl)
   await untilStatus(tab, 'signed-out')
   await tab.click('#sign-in')
   await fillForms(tab, userName)
   await untilStatus(tab, 'signed-in')
+  if (seconds !== undefined) await shorten(servers, tab, seconds)
   return tab
+}
+
+/**
+ * Refreshes in this tab, and lets access tokens live for `seconds` from then on: not from the sign-in, because pages may take
+ * longer than that to load. The requests so far are forgotten.
+ */
+export async function shorten(servers: TestServers, tab: Pick<Tab, 'run'>, seconds: number): Promise<void> {
+  servers.issueFor(seconds)
+  await tab.run(async () => void (await window.app.client.getAccessToken({ forceRefresh: true })))
+  servers.forgetRequests()
 }
 
 /** Waits until this tab's access token has expired. */

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from '@playwright/test'
-import { chromiumArgs, findChromium } from './chromium.ts'
+import { chromiumArgs, findChromium, findHeadlessShell } from './chromium.ts'
 
 /** Runs the Playwright samples of docs/testing.md, for an app at `APP_URL`. */
 export default defineConfig({
@@ -10,6 +10,6 @@ export default defineConfig({
   reporter: 'list',
   use: {
     baseURL: process.env.APP_URL,
-    launchOptions: { executablePath: findChromium(), args: chromiumArgs },
+    launchOptions: { executablePath: findHeadlessShell() ?? findChromium(), args: chromiumArgs },
   },
 })

@@ -58,6 +58,8 @@ export interface TestServers {
   /** The token requests since the last `forget()`. */
   readonly tokenRequests: readonly SeenTokenRequest[]
   readonly apiCalls: readonly SeenApiCall[]
+  /** Forgets all requests. */
+  forgetRequests(): void
   /** Forgets all requests, removes faults, delays and policies, and lets access tokens live for an hour again. */
   forget(): void
   /** Sets the lifetime of access tokens that are issued from now on. */
@@ -125,6 +127,12 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
     released = new Promise(resolve => {
       release = resolve
     })
+  }
+
+  const forgetRequests = () => {
+    tokenRequests = []
+    apiCalls = []
+    revocations = []
   }
 
   const before = async (request: IncomingMessage, response: ServerResponse): Promise<boolean> => {
@@ -235,13 +243,12 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
     answerRefreshes(next) {
       handler = next
     },
+    forgetRequests,
     forget() {
+      forgetRequests()
       setFault(undefined)
       handler = undefined
       severs = false
-      tokenRequests = []
-      apiCalls = []
-      revocations = []
       delayMs = () => 0
       lifetime = HOUR_SECONDS
     },

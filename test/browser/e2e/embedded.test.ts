@@ -51,7 +51,7 @@ const untilEnded = (frame: Framed) =>
 const outcome = (frame: Framed) => frame.run(() => window.app.signedIn)
 
 describe("in another site's frame", () => {
-  const e2e = endToEnd()
+  const e2e = endToEnd({ windows: true })
 
   test('an app signs in by popup, and the page of the provider there can reach neither the app nor the portal [F8.10, F6.5]', async () => {
     const { tab, frame } = await openPortal(e2e)

@@ -12,7 +12,7 @@ test('a lock that is never released costs one wait, but does not end the session
   timeout: 90_000,
 }, async () => {
   const profile = await e2e.newProfile()
-  const [holder, caller] = (await signedInTabs(e2e, profile, 2, 5)) as [Tab, Tab]
+  const [holder, caller] = (await signedInTabs(e2e, profile, 2, 3)) as [Tab, Tab]
   const asked = await caller.run(() => {
     const asked = { locks: 0, stolen: 0 }
     const request = navigator.locks.request.bind(navigator.locks)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { endToEnd, signedInTab, untilExpired, untilStatus } from '../../support/e2e.ts'
+import { endToEnd, shorten, signedInTab, untilExpired, untilStatus } from '../../support/e2e.ts'
 
 const e2e = endToEnd()
 
@@ -20,9 +20,10 @@ const LATER = [
 test('a browser without the APIs that came after Safari 17.0 signs in, calls an API, refreshes once and signs out', async () => {
   const removed = LATER.map(name => `delete ${name.includes('.') ? name : `globalThis.${name}`}`)
   e2e.pages.setPrelude(`${removed.join('\n')}\n`)
-  const tab = await signedInTab(e2e, await e2e.newProfile(), 2)
+  const tab = await signedInTab(e2e, await e2e.newProfile())
   expect(await tab.run(() => ['any' in AbortSignal, 'withResolvers' in Promise])).toEqual([false, false])
   expect(await tab.run(() => window.app.call())).toBe(200)
+  await shorten(e2e.servers, tab, 1)
   await untilExpired(tab)
   e2e.servers.issueFor(3600)
   expect(await tab.run(() => window.app.calls(5))).toEqual({ 200: 5 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { endToEnd, signedInTab, untilExpired, untilStatus } from '../../support/e2e.ts'
+import { endToEnd, shorten, signedInTab, untilExpired, untilStatus } from '../../support/e2e.ts'
 import type { Tab } from '../../support/e2e-browser.ts'
 
 const e2e = endToEnd()
@@ -20,11 +20,12 @@ const ask = <T>(tab: Tab, question: 'globals' | 'status' | 'accessToken' | 'call
   )
 
 test("a service worker shares its page's session: its tokens, its calls, one refresh and one sign-out for both", async () => {
-  const tab = await signedInTab(e2e, await e2e.newProfile(), 2)
+  const tab = await signedInTab(e2e, await e2e.newProfile())
   expect(await ask(tab, 'globals')).toEqual([])
   expect(await ask(tab, 'status')).toBe('signed-in')
   expect(e2e.servers.tokenRequests).toHaveLength(1)
 
+  await shorten(e2e.servers, tab, 1)
   await untilExpired(tab)
   e2e.servers.issueFor(3600)
   const calls = await Promise.all([ask(tab, 'calls'), tab.run(() => window.app.calls(10))])
@@ -40,7 +41,7 @@ test("a service worker shares its page's session: its tokens, its calls, one ref
 })
 
 test('the page uses tokens that a service worker has refreshed', async () => {
-  const tab = await signedInTab(e2e, await e2e.newProfile(), 2)
+  const tab = await signedInTab(e2e, await e2e.newProfile(), 1)
   await untilExpired(tab)
   e2e.servers.issueFor(3600)
   expect(await ask(tab, 'calls')).toEqual(Array(10).fill(200))

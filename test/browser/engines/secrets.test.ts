@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest'
-import { addressOf, signedInTab, storedRecords, until, untilExpired, untilStatus } from '../../support/e2e.ts'
+import {
+  addressOf,
+  shorten,
+  signedInTab,
+  storedRecords,
+  until,
+  untilExpired,
+  untilStatus,
+} from '../../support/e2e.ts'
 import type { EngineTab } from '../../support/engines/engine.ts'
 import { inEveryEngine } from '../../support/engines/every-engine.ts'
 
@@ -33,9 +41,10 @@ inEveryEngine(e2e => {
       new BroadcastChannel(name).onmessage = ({ data }) => heard.push(data)
     }, `latchkey ${e2e.servers.issuer} e2e-app`)
 
-    const tab = await signedInTab(e2e, profile, 2)
+    const tab = await signedInTab(e2e, profile)
     const idToken = await storedIdToken(tab)
     expect(await tab.run(() => window.app.call())).toBe(200)
+    await shorten(e2e.servers, tab, 1)
     await untilExpired(tab)
     e2e.servers.issueFor(3600)
     expect(await tab.run(() => window.app.call())).toBe(200)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { signedInTab, until, untilExpired, untilStatus } from '../../support/e2e.ts'
+import { shorten, signedInTab, until, untilExpired, untilStatus } from '../../support/e2e.ts'
 import type { EngineTab } from '../../support/engines/engine.ts'
 import { inEveryEngine } from '../../support/engines/every-engine.ts'
 
@@ -70,10 +70,11 @@ inEveryEngine(e2e => {
   })
 
   test('a worker calls the API over the same store, and one refresh serves it and its page', async () => {
-    const tab = await signedInTab(e2e, await e2e.newProfile(), 2)
+    const tab = await signedInTab(e2e, await e2e.newProfile())
     await tab.run(() => window.app.startWorker())
     expect(await tab.run(() => window.app.askWorker(1))).toEqual({ 200: 1 })
     expect(e2e.servers.tokenRequests).toHaveLength(1)
+    await shorten(e2e.servers, tab, 1)
     await untilExpired(tab)
     e2e.servers.issueFor(3600)
     const tallies = await tab.run(() => Promise.all([window.app.calls(10), window.app.askWorker(10)]))

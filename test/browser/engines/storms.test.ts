@@ -13,18 +13,19 @@ inEveryEngine((e2e, name) => {
   test('each storm of 20 calls in each of five tabs makes one token request, and every call succeeds', {
     timeout: 180_000,
   }, async () => {
-    const tabs = await signedInTabs(e2e, await e2e.newProfile(), TABS, 3)
+    const tabs = await signedInTabs(e2e, await e2e.newProfile(), TABS, 1)
     await Promise.all(tabs.map(untilExpired))
-    // if opening the tabs takes long, the last ones refresh as they start
-    const before = e2e.servers.refreshes().length
+    const [before] = await storedSessions(tabs[0] as EngineTab)
     for (let round = 1; round <= STORMS; round++) {
       const tallies = await storm(e2e, tabs, round === 1 ? 'expired' : 'revoked', CALLS)
       expect(tallies).toEqual(tabs.map(() => ({ 200: CALLS })))
-      expect(e2e.servers.refreshes()).toHaveLength(before + round)
+      expect(e2e.servers.refreshes()).toHaveLength(round)
     }
     expect(e2e.servers.refreshes().filter(({ status }) => status !== 200)).toEqual([])
     expect(e2e.servers.replays()).toEqual([])
-    expect(await storedSessions(tabs[0] as EngineTab)).toMatchObject([{ version: before + STORMS + 1 }])
+    expect(await storedSessions(tabs[0] as EngineTab)).toMatchObject([
+      { version: (before?.version ?? 0) + STORMS },
+    ])
   })
 
   /** Five calls that wait for a refresh whose response is held back. */
@@ -50,7 +51,7 @@ inEveryEngine((e2e, name) => {
   }
 
   test('a sign-out in another tab rejects five calls that wait for a refresh, and the late tokens are revoked', async () => {
-    const [tab, other] = (await signedInTabs(e2e, await e2e.newProfile(), 2, 2)) as [EngineTab, EngineTab]
+    const [tab, other] = (await signedInTabs(e2e, await e2e.newProfile(), 2, 1)) as [EngineTab, EngineTab]
     const waiting = await fiveWaitingCalls(tab)
     const from = performance.now()
     await other.run(() => void window.app.client.signOut({ endProviderSession: false }))
@@ -73,7 +74,7 @@ inEveryEngine((e2e, name) => {
   })
 
   test("a sign-in as another user during a refresh leaves only the new user's tokens", async () => {
-    const [tab, other] = (await signedInTabs(e2e, await e2e.newProfile(), 2, 2)) as [EngineTab, EngineTab]
+    const [tab, other] = (await signedInTabs(e2e, await e2e.newProfile(), 2, 1)) as [EngineTab, EngineTab]
     const waiting = await fiveWaitingCalls(tab)
     await other.run(() => window.app.signIn({ returnTo: '/', authorizationParameters: { prompt: 'login' } }))
     await fillForms(other, 'bob')

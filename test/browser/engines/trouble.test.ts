@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
 import { signedInTab, statusOf, until, untilExpired, untilStatus } from '../../support/e2e.ts'
+import { signedInTabs } from '../../support/e2e-storms.ts'
+import type { EngineTab } from '../../support/engines/engine.ts'
 import { inEveryEngine } from '../../support/engines/every-engine.ts'
 import type { TokenFault } from '../../support/server.ts'
 
@@ -51,9 +53,7 @@ inEveryEngine(e2e => {
 
   test("a tab that waits for another tab's refresh takes over when that tab dies", async () => {
     const profile = await e2e.newProfile()
-    const dying = await signedInTab(e2e, profile, 2)
-    const waiting = await profile.newTab(e2e.pages.appUrl)
-    await untilStatus(waiting, 'signed-in')
+    const [dying, waiting] = (await signedInTabs(e2e, profile, 2, 1)) as [EngineTab, EngineTab]
     await untilExpired(dying)
     e2e.servers.issueFor(3600)
     e2e.servers.fault('hang')
@@ -73,9 +73,7 @@ inEveryEngine(e2e => {
 
   test('a sign-out by another tab during a refresh takes precedence', async () => {
     const profile = await e2e.newProfile()
-    const tab = await signedInTab(e2e, profile, 2)
-    const other = await profile.newTab(e2e.pages.appUrl)
-    await untilStatus(other, 'signed-in')
+    const [tab, other] = (await signedInTabs(e2e, profile, 2, 1)) as [EngineTab, EngineTab]
     await untilExpired(tab)
     e2e.servers.issueFor(3600)
     e2e.servers.fault('hang')
@@ -95,9 +93,7 @@ inEveryEngine(e2e => {
 
   test('a refresh token that the server no longer knows ends the session in every tab', async () => {
     const profile = await e2e.newProfile()
-    const tab = await signedInTab(e2e, profile, 2)
-    const other = await profile.newTab(e2e.pages.appUrl)
-    await untilStatus(other, 'signed-in')
+    const [tab, other] = (await signedInTabs(e2e, profile, 2, 1)) as [EngineTab, EngineTab]
     await e2e.servers.revokeRefreshTokens()
     await untilExpired(tab)
     expect(await tab.run(() => window.app.call())).toBe('ERR_AUTHORIZATION_REQUIRED')
