@@ -7,6 +7,6 @@ module.exports = class extends TestEnvironment {
   async setup() {
     await super.setup()
     for (const name of MISSING.split(' '))
-      Object.defineProperty(this.global, name, { value: globalThis[name], configurable: true, writable: true })
+      Object.defineProperty(this.global, name, { value: globalThis[name], writable: true })
   }
 }
