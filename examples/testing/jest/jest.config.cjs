@@ -1,5 +1,5 @@
 module.exports = {
-  testEnvironment: 'jsdom',
+  testEnvironment: './environment.cjs',
   testMatch: ['**/*.test.cjs'],
   testTimeout: 30_000,
   // latchkey and its dependencies are ES modules, which Jest compiles

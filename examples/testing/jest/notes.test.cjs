@@ -1,4 +1,3 @@
-/** @jest-environment node */
 const { createClient, memory } = require('latchkey')
 const { createTestServer } = require('latchkey/testing')
 
