@@ -1,4 +1,4 @@
-import { expect, inject, test } from 'vitest'
+import { expect, inject, test, vi } from 'vitest'
 import { bundle } from './bundle.ts'
 import { measureLazy } from './lazy-size.ts'
 import { measure, overBudget } from './measure.ts'
@@ -6,7 +6,10 @@ import { measure, overBudget } from './measure.ts'
 const { app, folder } = inject('packed')
 const importer = `${folder}/app.js`
 
-test('every entry is within its budget', { timeout: 120_000 }, async () => {
+// a bundle of everything keeps a core busy for ten seconds, and longer on a machine that is shared
+vi.setConfig({ testTimeout: 300_000 })
+
+test('every entry is within its budget', async () => {
   expect(overBudget(await measure(folder))).toEqual([])
 })
 
@@ -82,9 +85,7 @@ test('an app that imports nothing by name loads nothing', async () => {
   expect([...modules.keys()]).toEqual([])
 })
 
-test('latchkey/lazy stays within its budget with every bundler: the first load, and the cost of the split', {
-  timeout: 120_000,
-}, async () => {
+test('latchkey/lazy stays within its budget with every bundler: the first load, and the cost of the split', async () => {
   const sizes = await measureLazy(app)
   expect(sizes.map(({ bundler }) => bundler)).toEqual(['rollup', 'esbuild', 'Vite', 'webpack'])
   for (const { bundler, first, second, onePiece } of sizes) {

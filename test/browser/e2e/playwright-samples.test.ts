@@ -27,7 +27,9 @@ async function startApp() {
   return listen(server, { name: 'app of the samples' })
 }
 
-test('the Playwright samples in the docs pass: saved sign-in, refresh, and a sign-in by redirect', async () => {
+test('the Playwright samples in the docs pass: saved sign-in, refresh, and a sign-in by redirect', {
+  timeout: 270_000,
+}, async () => {
   const app = await startApp()
   try {
     const cli = fromRoot('node_modules/@playwright/test/cli.js')
@@ -35,7 +37,7 @@ test('the Playwright samples in the docs pass: saved sign-in, refresh, and a sig
     const { code, output } = await runCommand(process.execPath, [cli, 'test', '--config', config], {
       cwd: fromRoot('.'),
       env: { ...process.env, APP_URL: app.origin, OUTPUT_FOLDER: tempFolder() },
-      timeoutMs: 80_000,
+      timeoutMs: 240_000,
     })
     expect(output).toContain('3 passed')
     expect(code).toBe(0)
