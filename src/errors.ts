@@ -150,7 +150,7 @@ export class AuthorizationRequiredError extends LatchkeyError {
   readonly reason: EndReason
   constructor(reason: EndReason, options?: ErrorOptions) {
     super(
-      `There is no session to use (${reason}). Call signIn() to begin one. A service whose grant stands for a user needs that user's sign-in.`,
+      `There is no session to use (${reason}). Call signIn(). A service needs the sign-in of its user.`,
       options,
     )
     this.reason = reason

@@ -63,6 +63,13 @@ describe('a call is kept for replays', () => {
     expect(await bodies(read(request))).toEqual(['text', 'text', 'text'])
   })
 
+  test('with an option that only the runtime knows, beside a Request that has a body', () => {
+    const dispatcher = { dispatch: () => true }
+    const request = new Request(url, { method: 'POST', body: 'text' })
+    const call = read(request, { dispatcher } as Init)
+    for (let send = 0; send < 3; send++) expect(takeOne(call).init).toHaveProperty('dispatcher', dispatcher)
+  })
+
   test('with a body in init that replaces the body of a Request', async () => {
     const request = new Request(url, { method: 'POST', body: 'old' })
     expect(await bodies(read(request, { body: 'new' }))).toEqual(['new', 'new', 'new'])
