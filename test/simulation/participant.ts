@@ -227,13 +227,14 @@ export function createClient(
 
   /** From the click to the record in the store. */
   const signIn = async () => {
+    const from = world.scheduler.now
     const epoch = await records.read().then(epochOf, () => undefined)
-    const began = world.scheduler.now
+    const to = world.scheduler.now
     await passes(parameters.signInMs)
     const { family, response } = server.signIn(random.pick(['alice', 'bob']))
     say(id, `signs in: ${family.id}`)
     // if the store could not be read at the start, it is unknown which sign-outs came later
-    if (epoch !== undefined) watch.signInBegan(family.id, began)
+    if (epoch !== undefined) watch.signInBegan(family.id, from, to)
     await passes(Math.min(parameters.signInMs, 1000))
     const tokens = toTokenSet(
       { response, claims: undefined },

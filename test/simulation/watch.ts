@@ -65,8 +65,8 @@ export interface Watch {
   told(participant: Participant, reason: EndReason): void
   /** A sign-out starts. @returns a function that ends it. */
   signsOut(participant: Participant): () => void
-  /** The sign-in of this session started at that time and knows about no later sign-out. */
-  signInBegan(sessionId: string, at: number): void
+  /** The sign-in of this session read the store between these times, and knows about no later sign-out. */
+  signInBegan(sessionId: string, from: number, to: number): void
   rejected(participant: Participant, wanted: string | undefined, error: unknown, aborted: boolean): void
   /** A call starts. Returns a function that ends it. */
   begin(participant: Participant, what: string): () => void
@@ -93,15 +93,18 @@ export function createWatch(ports: WatchPorts): Watch {
   const pending = new Set<{ participant: Participant; what: string; awake: number }>()
   const signOuts: Participant[] = []
   const unsure = new Set<string>()
-  const signInsBegan = new Map<string, number>()
+  const signInsBegan = new Map<string, { from: number; to: number }>()
   let lastSignOutAt = -1
   let violation: Watch['violation']
   let step = 0
 
   const isOver = (sessionId: string) => sessions.get(sessionId)?.over ?? false
-  /** A sign-out happened after its sign-in started, and it was not stored by then. */
+  /** A sign-out happened after its sign-in had read the store, and it was not stored by then. */
   const isForbidden = (sessionId: string) =>
-    !sessions.has(sessionId) && (signInsBegan.get(sessionId) ?? Infinity) < lastSignOutAt
+    !sessions.has(sessionId) && (signInsBegan.get(sessionId)?.to ?? Infinity) < lastSignOutAt
+  /** The same, perhaps: it may also have read the store before. A client may freeze while it reads. */
+  const mayBeForbidden = (sessionId: string) =>
+    !sessions.has(sessionId) && (signInsBegan.get(sessionId)?.from ?? Infinity) < lastSignOutAt
   /** It has ended in the store, or the server told a client that could not remove it. */
   const isLost = (sessionId: string) => {
     const { tokens, sessionId: current } = ports.stored() ?? {}
@@ -109,7 +112,7 @@ export function createWatch(ports: WatchPorts): Watch {
     const gone =
       refreshToken && (server.familyOf(refreshToken)?.over || presentations.isRefused(refreshToken))
     const isUnsaved = current !== sessionId && !sessions.has(sessionId)
-    return isOver(sessionId) || !!gone || isForbidden(sessionId) || (isUnsaved && isEnded(sessionId))
+    return isOver(sessionId) || !!gone || mayBeForbidden(sessionId) || (isUnsaved && isEnded(sessionId))
   }
   /** Of a session that was never stored. */
   const isEnded = (sessionId: string) => server.isOver(sessionId) || presentations.hasRefused(sessionId)
@@ -223,7 +226,7 @@ export function createWatch(ports: WatchPorts): Watch {
         participant.signOutSeen = scheduler.now
       }
     },
-    signInBegan: (sessionId, at) => void signInsBegan.set(sessionId, at),
+    signInBegan: (sessionId, from, to) => void signInsBegan.set(sessionId, { from, to }),
     rejected(participant, wanted, error, aborted) {
       if (aborted) return
       if (!(error instanceof LatchkeyError)) {
