@@ -120,7 +120,7 @@ export type ServerChoice =
   | {
       issuer: string
       /** Members that the discovered metadata lacks, such as `end_session_endpoint`. They replace those that it has. */
-      server?: Partial<ServerMetadata> & { readonly issuer?: undefined }
+      server?: (Partial<ServerMetadata> & { readonly issuer?: undefined }) | undefined
     }
   | { server: ServerMetadata; issuer?: undefined }
 
