@@ -13,7 +13,14 @@ import {
 } from '@angular/core'
 import { type ActivatedRouteSnapshot, type Navigation, Router, type UrlTree } from '@angular/router'
 import type { Client, Session } from '../public-types.ts'
-import { admit, type GuardOptions, onUserChange, STARTING, sessionGateOf, type View } from './session-gate.ts'
+import {
+  admit,
+  type GuardOptions,
+  onUserChange,
+  sessionGateOf,
+  type View,
+  viewOnServer,
+} from './session-gate.ts'
 
 /** The client that `provideLatchkey` provides. */
 export const LATCHKEY = new InjectionToken<Client>('latchkey client')
@@ -36,30 +43,25 @@ export interface ProvideLatchkeyOptions {
 export const provideLatchkey = (
   client: Client,
   { isServerRendered = false }: ProvideLatchkeyOptions = {},
-): EnvironmentProviders =>
-  makeEnvironmentProviders([
+): EnvironmentProviders => {
+  const view = signal(viewOnServer())
+  return makeEnvironmentProviders([
     { provide: LATCHKEY, useValue: client },
-    {
-      provide: VIEW,
-      useFactory: () => {
-        const gate = sessionGateOf(client)
-        const lifetime = inject(DestroyRef)
-        const view = signal(STARTING)
-        const update = () => view.set(gate.view)
-        const follow = () => {
-          update()
-          lifetime.onDestroy(gate.subscribe(update))
-        }
-        if (isServerRendered) afterNextRender(follow)
-        else follow()
-        return view
-      },
-    },
+    { provide: VIEW, useValue: view },
     provideEnvironmentInitializer(() => {
-      inject(VIEW)
-      void sessionGateOf(client).start()
+      const gate = sessionGateOf(client)
+      const lifetime = inject(DestroyRef)
+      const update = () => view.set(gate.view())
+      const follow = () => {
+        update()
+        lifetime.onDestroy(gate.subscribe(update))
+      }
+      if (isServerRendered) afterNextRender(follow)
+      else follow()
+      void gate.start()
     }),
   ])
+}
 
 function injectView<K extends keyof View>(part: K): Signal<View[K]> {
   const view = inject(VIEW)
@@ -96,10 +98,12 @@ const guards = new WeakMap<object, GuardOptions>()
 const watched = new WeakSet<Router>()
 
 /** The options of the first guard in the routes that the router shows. */
-function guardOf({ routeConfig, children }: ActivatedRouteSnapshot): GuardOptions | undefined {
-  const own = [routeConfig?.canActivate, routeConfig?.canActivateChild, routeConfig?.canMatch].flat()
-  return [...own.map(one => guards.get(one as object)), ...children.map(guardOf)].find(Boolean)
-}
+const guardOf = ({ routeConfig, children }: ActivatedRouteSnapshot): GuardOptions | undefined =>
+  Object.values(routeConfig ?? {}) // lists of guards, among others
+    .flat()
+    .map(one => guards.get(one))
+    .concat(children.map(guardOf))
+    .find(Boolean)
 
 /**
  * Guards routes: `canActivate`, `canActivateChild` or `canMatch`. When the session ends while the router shows a guarded
@@ -114,7 +118,7 @@ export function requireSession(options: GuardOptions): SessionGuard {
     const steer = async (url: string, how: GuardOptions) => {
       const address = location.prepareExternalUrl(url)
       const instead = await admit(client, url, how, { address, toRouter: to => location.normalize(to) })
-      return instead === undefined || router.parseUrl(instead)
+      return !instead || router.parseUrl(instead)
     }
     if (!watched.has(router)) {
       watched.add(router)

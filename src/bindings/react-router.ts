@@ -5,6 +5,7 @@ import {
   afterSignIn,
   type FinishSignInOptions,
   type GuardOptions,
+  withinOrigin,
 } from './session-gate.ts'
 
 /** The part of React Router's arguments for middleware and loaders that a guard reads. */
@@ -14,8 +15,6 @@ export interface RequestArguments {
 
 /** Works as route middleware, as `loader` and as `clientLoader`. */
 export type RouteGuard = (args: RequestArguments) => Promise<null>
-
-const pathOf = ({ pathname, search, hash }: URL) => pathname + search + hash
 
 /** The response with which React Router redirects. It accepts an absolute URL at the page's origin. */
 const redirectTo = (address: string) => new Response(null, { status: 302, headers: { Location: address } })
@@ -29,7 +28,7 @@ async function guard(
   const shown = new URL(addressOfPage() ?? url)
   // a request has no fragment
   if (!url.hash && shown.pathname + shown.search === url.pathname + url.search) url.hash = shown.hash
-  const path = pathOf(url)
+  const path = withinOrigin(url)
   const base = { address: path, toRouter: (address: string) => new URL(address, url).href }
   return admit(client, path, options, base)
 }

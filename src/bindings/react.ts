@@ -9,7 +9,7 @@ import {
   useSyncExternalStore,
 } from 'react'
 import { type Client, ConfigurationError, type Session } from '../public-types.ts'
-import { addressOfPage, STARTING, sessionGateOf, type View } from './session-gate.ts'
+import { addressOfPage, sessionGateOf, type View, viewOnServer } from './session-gate.ts'
 
 /** The session of a signed-in user. */
 export type SignedInSession = Extract<Session, { status: 'signed-in' }>
@@ -29,11 +29,9 @@ export function useClient(): Client {
   throw new ConfigurationError('Wrap your app in <LatchkeyProvider client={client}>.')
 }
 
-const onServer = () => STARTING
-
 function useView(): View {
   const gate = sessionGateOf(useClient())
-  return useSyncExternalStore(gate.subscribe, () => gate.view, onServer)
+  return useSyncExternalStore(gate.subscribe, gate.view, viewOnServer)
 }
 
 /**

@@ -33,11 +33,11 @@ export interface FinishSignInOptions {
 
 /** All bindings and guards of a client share it: it starts the client, provides the view and applies the rules of guards. */
 export interface SessionGate {
-  readonly view: View
-  /** Calls `listener` when `view` may have changed. @returns a function that stops it. */
+  view(): View
+  /** Calls `listener` when the view may have changed. @returns a function that stops it. */
   subscribe(listener: () => void): () => void
   /**
-   * Starts the client once. Never rejects: `view` contains the error.
+   * Starts the client once. Never rejects: the view contains the error.
    * @returns the error if the client could not find out who is signed in. The next call then starts it again.
    */
   start(): Promise<unknown>
@@ -60,27 +60,19 @@ export interface SessionGate {
 }
 
 const PAGE = 'http://page.invalid'
-const pathOf = (address: string) => new URL(address, PAGE).pathname
+const urlOf = (address: string) => new URL(address, PAGE)
+const pathOf = (address: string) => urlOf(address).pathname
 
-export const STARTING: View = Object.freeze({
-  session: Object.freeze({ status: 'starting' } as const),
-})
+const STARTING: View = { session: Object.freeze({ status: 'starting' }) }
+
+/** The view on a server, and while a page takes over the server's output. */
+export const viewOnServer = (): View => STARTING
+
+/** An address without its origin. */
+export const withinOrigin = ({ pathname, search, hash }: URL | Location): string => pathname + search + hash
 
 /** The address of the page; `undefined` if there is none. */
 export const addressOfPage = (): string | undefined => globalThis.location?.href
-
-/** Keeps the address that took the place of the callback in the address bar, for the first router that asks. */
-function keepReturnAddress(callback: string): SessionGate['takeReturnAddress'] {
-  const path = pathOf(callback)
-  let arrival: string | undefined = location.href.replace(/^[^/]*\/\/[^/]*/, '')
-  return page => {
-    // compare paths only: routers encode the query differently
-    if (page !== undefined && pathOf(page) !== path) return undefined
-    const taken = arrival
-    arrival = undefined
-    return taken
-  }
-}
 
 /** Settles when a sign-in that the app began, for example in a popup, has ended. */
 const signInEnded = (client: Client): Promise<void> =>
@@ -100,19 +92,19 @@ function createSessionGate(client: Client): SessionGate {
   let sessions = 0
   let starting: Promise<unknown> | undefined
   let signingIn: Promise<unknown> | undefined
-  let takeArrival: SessionGate['takeReturnAddress'] | undefined
+  let callbackPath: string | undefined
+  let arrival: string | undefined
   let mayBegin = true
 
   const currentView = (): View => {
     const { session } = client
+    let user: string | undefined
     if (session.status === 'signed-in') {
+      user = session.claims?.sub ?? `session ${sessions}`
       error = undefined
       mayBegin = false // after the end of this session, only the user begins the next sign-in
     }
-    if (view.session !== session || view.error !== error) {
-      const user = session.status === 'signed-in' ? (session.claims?.sub ?? `session ${sessions}`) : undefined
-      view = Object.freeze({ session, user, error })
-    }
+    if (view.session !== session || view.error !== error) view = { session, user, error }
     return view
   }
   /** @returns whether a new sign-in may help. After other errors, retry or correct the app. */
@@ -137,7 +129,10 @@ function createSessionGate(client: Client): SessionGate {
         failure = reason
       }
     }
-    if (location.href !== before) takeArrival = keepReturnAddress(before)
+    if (location.href !== before) {
+      callbackPath = pathOf(before)
+      arrival = withinOrigin(location)
+    }
     return failure
   }
   const started = () => {
@@ -146,27 +141,29 @@ function createSessionGate(client: Client): SessionGate {
   }
 
   return {
-    get view() {
-      return currentView()
-    },
+    view: currentView,
     subscribe(listener) {
-      const own = () => listener()
-      const stops = [
-        client.events.subscribe(event => {
-          if (event.type !== 'session-started' || event === counted) return
-          counted = event
-          sessions++
-        }),
-        client.subscribe(own),
-      ]
-      listeners.add(own)
+      const stopCounting = client.events.subscribe(event => {
+        if (event.type !== 'session-started' || event === counted) return
+        counted = event
+        sessions++
+      })
+      const stop = client.subscribe(listener)
+      listeners.add(listener)
       return () => {
-        listeners.delete(own)
-        for (const stop of stops) stop()
+        listeners.delete(listener)
+        stopCounting()
+        stop()
       }
     },
     start: started,
-    takeReturnAddress: page => takeArrival?.(page),
+    takeReturnAddress(page) {
+      // compare paths only: routers encode the query differently
+      if (page && pathOf(page) !== callbackPath) return undefined
+      const taken = arrival
+      arrival = undefined
+      return taken
+    },
     async enter(returnTo, { beginSignIn = true }, isPreload) {
       const failure = await started()
       if (currentView().session.status === 'signing-in' && !signingIn && !isPreload) await signInEnded(client)
@@ -175,16 +172,14 @@ function createSessionGate(client: Client): SessionGate {
       if (failure) throw failure
       const isNew = mayBegin && session.status === 'signed-out' && session.reason !== 'signed_out'
       if (isPreload || !beginSignIn || !(isNew || signingIn)) return false
-      mayBegin = false
       signingIn ??= client.signIn({ returnTo }).finally(() => {
         signingIn = undefined
       })
       try {
         await signingIn
+        mayBegin = false
       } catch (reason) {
-        mayBegin = true
-        if (noteFailure(reason)) return false
-        throw reason
+        if (!noteFailure(reason)) throw reason
       }
       return currentView().session.status === 'signed-in'
     },
@@ -195,7 +190,7 @@ const gates = new WeakMap<Client, SessionGate>()
 
 /** A server does not know who is signed in: it renders the status `starting`, and its guards admit everyone. */
 const ON_SERVER: SessionGate = {
-  view: STARTING,
+  view: viewOnServer,
   subscribe: () => () => {},
   start: async () => {},
   takeReturnAddress: () => undefined,
@@ -225,7 +220,7 @@ export function onUserChange(
   const gate = sessionGateOf(client)
   let last: View | undefined
   const look = () => {
-    const { view } = gate
+    const view = gate.view()
     if (view.session.status === 'starting') return
     const before = last
     last = view
@@ -265,12 +260,14 @@ export async function admit(
   const gate = sessionGateOf(client)
   const isAdmitted = await gate.enter(address, options, isPreload)
   const arrival = isPreload ? undefined : gate.takeReturnAddress(address)
-  const target = arrival === undefined ? path : toRouter(arrival)
-  if (isAdmitted) return target === path ? undefined : target
-  const url = new URL(options.signedOutPath, PAGE)
+  if (isAdmitted) {
+    const target = arrival && toRouter(arrival)
+    return target === path ? undefined : target
+  }
+  const url = urlOf(options.signedOutPath)
   if (url.pathname === pathOf(path)) return undefined // the page would redirect to itself
   url.searchParams.set('returnTo', arrival ?? address)
-  return url.href.slice(PAGE.length)
+  return withinOrigin(url)
 }
 
 /** @returns the address to show after a sign-in: the guard's result, or `home` if that is missing or the callback itself. */

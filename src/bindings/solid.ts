@@ -10,7 +10,7 @@ import {
   useContext,
 } from 'solid-js'
 import { type Client, ConfigurationError, type Session } from '../public-types.ts'
-import { STARTING, sessionGateOf, type View } from './session-gate.ts'
+import { sessionGateOf, type View, viewOnServer } from './session-gate.ts'
 
 const ClientContext = createContext<Client>()
 
@@ -51,8 +51,8 @@ function useView<K extends keyof View>(part: K): Accessor<View[K]> {
   const gate = sessionGateOf(useClient())
   // while Solid hydrates the server's output
   const isHydrating = Boolean(sharedConfig.context)
-  const [value, setValue] = createSignal<View[K]>((isHydrating ? STARTING : gate.view)[part])
-  const update = () => void setValue(() => gate.view[part])
+  const [value, setValue] = createSignal<View[K]>((isHydrating ? viewOnServer : gate.view)()[part])
+  const update = () => void setValue(() => gate.view()[part])
   if (isHydrating) onMount(update)
   onCleanup(gate.subscribe(update))
   return value

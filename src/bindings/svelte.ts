@@ -1,7 +1,7 @@
 import { onMount } from 'svelte'
 import { createSubscriber } from 'svelte/reactivity'
 import type { Client, Session } from '../public-types.ts'
-import { admit, type GuardOptions, STARTING, sessionGateOf, type View } from './session-gate.ts'
+import { admit, type GuardOptions, sessionGateOf, type View, viewOnServer } from './session-gate.ts'
 
 /** The session of a client. Components, `$derived` and `$effect` that read it run again when it changes. */
 export interface SessionState {
@@ -47,7 +47,7 @@ export function createSession(
     })
   const read = (): View => {
     subscribe()
-    return isHydrating ? STARTING : gate.view
+    return (isHydrating ? viewOnServer : gate.view)()
   }
   return {
     get current() {
@@ -73,11 +73,11 @@ export function sessionStore(client: Client): { subscribe(run: (session: Session
   return {
     subscribe(run) {
       void gate.start()
-      let last = gate.view.session
+      let last = gate.view().session
       run(last)
       return gate.subscribe(() => {
-        if (last === gate.view.session) return
-        last = gate.view.session
+        if (last === gate.view().session) return
+        last = gate.view().session
         run(last)
       })
     },

@@ -1,12 +1,12 @@
 import {
   type App,
+  computed,
   getCurrentInstance,
   type InjectionKey,
   inject,
   onMounted,
   onScopeDispose,
   type ShallowRef,
-  shallowReadonly,
   shallowRef,
 } from 'vue'
 import { type Client, ConfigurationError, type Session } from '../public-types.ts'
@@ -14,9 +14,9 @@ import {
   admit,
   type GuardOptions,
   onUserChange,
-  STARTING,
   sessionGateOf,
   type View,
+  viewOnServer,
   withoutBase,
 } from './session-gate.ts'
 
@@ -50,14 +50,14 @@ export function useClient(): Client {
 function useView<K extends keyof View>(part: K): Readonly<ShallowRef<View[K]>> {
   const gate = sessionGateOf(useClient())
   // the component already has an element: Vue hydrates the server's output
-  const isHydrating = Boolean(getCurrentInstance()?.vnode.el)
-  const value = shallowRef<unknown>((isHydrating ? STARTING : gate.view)[part])
+  const isHydrating = getCurrentInstance()?.vnode.el
+  const view = shallowRef((isHydrating ? viewOnServer : gate.view)())
   const update = () => {
-    value.value = gate.view[part]
+    view.value = gate.view()
   }
   if (isHydrating) onMounted(update)
   onScopeDispose(gate.subscribe(update))
-  return shallowReadonly(value) as Readonly<ShallowRef<View[K]>>
+  return computed(() => view.value[part])
 }
 
 /**
@@ -111,7 +111,7 @@ export interface GuardedRouter {
  */
 export function guardRoutes(router: GuardedRouter, client: Client, options: GuardOptions): () => void {
   const { base } = router.options.history
-  const isGuarded = ({ meta }: Route) => meta.requiresSession === true
+  const isGuarded = ({ meta }: Route) => Boolean(meta.requiresSession)
   const toRouter = withoutBase(base)
   const ask = ({ fullPath }: Route) =>
     admit(client, fullPath, options, { address: base + fullPath, toRouter })
@@ -122,12 +122,12 @@ export function guardRoutes(router: GuardedRouter, client: Client, options: Guar
     if (!/[?&](state|error)=/.test(to.fullPath)) return true
     await gate.start()
     const arrival = gate.takeReturnAddress(base + to.fullPath)
-    return arrival === undefined || toRouter(arrival)
+    return !arrival || toRouter(arrival)
   })
   const stopLeaving = onUserChange(client, async user => {
     const { value: route } = router.currentRoute
-    const instead = user === undefined && isGuarded(route) ? await ask(route) : undefined
-    if (instead !== undefined) await router.replace(instead)
+    const instead = user === undefined && isGuarded(route) && (await ask(route))
+    if (instead) await router.replace(instead)
   })
   return () => {
     stopGuard()
