@@ -6,6 +6,7 @@ import { type BrowserContextOptions, chromium, type Page } from 'playwright'
 import { chromiumArgs, findChromium } from '../../test/support/chromium.ts'
 import { startInspectorStage } from '../../test/support/inspector-stage.ts'
 import { startServers } from './servers/start-servers.ts'
+import { shootTerminals } from './terminal-pictures.ts'
 
 const docs = fileURLToPath(new URL('../../docs', import.meta.url))
 const target = join(docs, 'demo.png')
@@ -104,8 +105,12 @@ async function shootInspector() {
   }
 }
 
-/** Writes docs/demo.png and the pictures of docs/inspector.md. With `--all`, also writes every other view to a temporary folder. */
+/**
+ * Writes docs/demo.png, and the pictures of docs/cli.md and docs/inspector.md. With `--all`, also writes every other view to a
+ * temporary folder.
+ */
 await mkdir(dirname(target), { recursive: true })
+await shootTerminals()
 await shootInspector()
 await shoot('desk-light', { ...desk, colorScheme: 'light' }, target, false)
 if (process.argv.includes('--all')) {

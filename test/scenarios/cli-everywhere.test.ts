@@ -1,65 +1,34 @@
-import { spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import decodeQR from 'qr/decode.js'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { createScriptedUserAgent } from '../../examples/demo/scripted-user-agent.ts'
 import { onPath } from '../support/chromium.ts'
-import { CLI, type GrantServer, startGrantServer } from '../support/grant-server.ts'
+import { cliTerminal } from '../support/cli-terminal.ts'
+import { type GrantServer, startGrantServer } from '../support/grant-server.ts'
 import { tempFolders } from '../support/temp-folder.ts'
 
 const newFolder = tempFolders()
-const root = fileURLToPath(new URL('../..', import.meta.url))
 let server: GrantServer
 beforeAll(async () => {
   server = await startGrantServer()
 })
 afterAll(() => server?.close())
 
-const clean = (env: NodeJS.ProcessEnv) => {
-  const { SSH_CONNECTION, SSH_TTY, DISPLAY, WAYLAND_DISPLAY, WSL_DISTRO_NAME, CI, ...rest } = env
-  const { CODESPACES, REMOTE_CONTAINERS, ...others } = rest
-  return others
-}
-
-/** A user's terminal in which examples/cli runs. */
+/** A terminal of this test. What still runs in it at the end of the test is killed. */
 function newTerminal(env: Record<string, string>) {
-  const folder = newFolder()
-  const tokens = join(folder, 'tokens.json')
-  const bin = join(folder, 'bin')
-  mkdirSync(bin)
-  const opener = join(bin, 'xdg-open')
-  writeFileSync(opener, `#!/bin/sh\nprintf %s "$1" > '${folder}/opened'\n`)
-  chmodSync(opener, 0o755)
-  const cli = (isTerminal: boolean, ...args: string[]) => {
-    const command = [process.execPath, '--import', 'tsx', join(root, 'examples/cli/cli.ts'), ...args]
-    const [program, ...rest] = isTerminal
-      ? ['script', '-qefc', command.map(part => `'${part}'`).join(' '), '/dev/null']
-      : command
-    const child = spawn(program as string, rest, {
-      cwd: root,
-      env: {
-        ...clean(process.env),
-        PATH: `${bin}:${process.env.PATH}`,
-        ...{ CLI_ISSUER: server.issuer, CLI_CLIENT_ID: CLI, CLI_API: server.issuer, CLI_TOKENS: tokens },
-        ...env,
-      },
-    })
-    let said = ''
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => {
-        said += text.replaceAll('\r', '')
+  const { cli, ...places } = cliTerminal(server.issuer, newFolder(), env)
+  return {
+    ...places,
+    cli(isTerminal: boolean, ...args: string[]) {
+      const running = cli(isTerminal, ...args)
+      onTestFinished(async () => {
+        running.child.kill('SIGKILL')
+        await running.ended
       })
-    }
-    const ended = new Promise<number | null>(resolve => child.on('close', resolve))
-    onTestFinished(async () => {
-      child.kill('SIGKILL')
-      await ended
-    })
-    return { child, ended, said: () => said }
+      return running
+    },
   }
-  return { cli, folder, tokens }
 }
 
 const BLOCKS = [' ', '▄', '▀', '█']
