@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
+import { bundleBindings, type Versions } from './support/bindings/framework-versions.ts'
 import { chromiumArgs, findChromium } from './support/chromium.ts'
 import { createSummaryReporter } from './support/summary-reporter.ts'
 
@@ -100,6 +101,7 @@ export default defineConfig({
             enabled: true,
             headless: true,
             screenshotFailures: false,
+            commands: { bundleBindings: (_context, versions: Versions) => bundleBindings(versions) },
             provider: playwright({ launchOptions: { executablePath: findChromium(), args: chromiumArgs } }),
             instances: [{ browser: 'chromium', name: 'browser' }],
           },

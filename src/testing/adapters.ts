@@ -1,4 +1,4 @@
-import type { TestServer } from './server.ts'
+import { allowOrigin, type TestServer } from './server.ts'
 
 /** The part of msw's `http` that `mswHandlers()` uses, in every version of msw from 2 on. */
 export interface MswHttp<Handler> {
@@ -49,7 +49,7 @@ const originsOf = ({ issuer, api }: TestServer) => [...new Set([new URL(issuer).
 export const mswHandlers = <Handler>(server: TestServer, http: MswHttp<Handler>): Handler[] =>
   originsOf(server).map(origin => http.all(`${origin}/*`, ({ request }) => server.handle(request)))
 
-const requestOf = (url: string, method: string, headers: Headers, body: string | null) =>
+const requestOf = (url: string, method: string, headers: Headers, body: BodyInit | null) =>
   new Request(url, { method, headers, body: /^(GET|HEAD)$/i.test(method) ? null : body })
 
 /** Drops HTTP/2 pseudo-headers such as `:authority`, which `Headers` does not accept. */
@@ -83,6 +83,12 @@ export async function playwrightRoutes(server: TestServer, page: PlaywrightPage)
   )
 }
 
+/** The body that Cypress has parsed, as the page sent it. It may be an ArrayBuffer of another frame. */
+const unparsed = (body: unknown): BodyInit =>
+  typeof body === 'string' || String(body) === '[object ArrayBuffer]' || ArrayBuffer.isView(body)
+    ? (body as BodyInit)
+    : JSON.stringify(body)
+
 const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')
 
 /**
@@ -94,10 +100,11 @@ export function cypressIntercepts(server: TestServer, cy: CypressCommands): void
   for (const origin of originsOf(server)) {
     cy.intercept({ url: new RegExp(`^${escaped(origin)}/`) }, async request => {
       const { url, method, body } = request
-      const text = typeof body === 'string' ? body : body ? JSON.stringify(body) : null
-      const response = await server.handle(requestOf(url, method, headersOf(request.headers), text))
-      if (!response) return request.continue()
-      if (response.type === 'error') return request.destroy()
+      const sent = headersOf(request.headers)
+      const answer = await server.handle(requestOf(url, method, sent, unparsed(body)))
+      if (!answer) return request.continue()
+      if (answer.type === 'error') return request.destroy()
+      const response = allowOrigin(sent, answer) // the server does not see `Origin`: a `Request` in a browser drops it
       const headers = Object.fromEntries(response.headers)
       request.reply({ statusCode: response.status, headers, body: await response.text() })
     })

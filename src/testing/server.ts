@@ -205,14 +205,14 @@ function createApi(server: AuthorizationServer, respond: ApiHandler = () => unde
   }
 }
 
-/** Allows a page of another origin to send any request and to read the response (CORS). */
-function allowOrigin(request: Request, response: Response): Response {
-  const origin = request.headers.get('origin')
+/** Allows a page of another origin to send any request and to read the response (CORS). @param sent the page's headers. */
+export function allowOrigin(sent: Headers, response: Response): Response {
+  const origin = sent.get('origin')
   if (origin === null || response.type === 'error') return response
   const headers = new Headers(response.headers)
   headers.set('access-control-allow-origin', origin)
   headers.set('access-control-expose-headers', 'DPoP-Nonce, WWW-Authenticate, Date')
-  const asked = request.headers.get('access-control-request-headers')
+  const asked = sent.get('access-control-request-headers')
   if (asked !== null) headers.set('access-control-allow-headers', asked)
   headers.set('access-control-allow-methods', 'GET, HEAD, POST, PUT, PATCH, DELETE')
   const { status, statusText } = response
@@ -289,8 +289,8 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
     const place = endpointOf(issuer, url)
     if (!place && url.origin !== api) return undefined
     const isPreflight = request.method === 'OPTIONS' && request.headers.has('access-control-request-method')
-    if (isPreflight) return allowOrigin(request, new Response(null, { status: 204 }))
-    return allowOrigin(request, await (place ? answerEndpoint(place, request) : answerApi(request)))
+    if (isPreflight) return allowOrigin(request.headers, new Response(null, { status: 204 }))
+    return allowOrigin(request.headers, await (place ? answerEndpoint(place, request) : answerApi(request)))
   }
 
   const userAgent: TestServer['userAgent'] = user => ({
