@@ -22,8 +22,8 @@ const sets = {
   oldest: {
     tests: ['angular', 'angular-router', 'react', 'react-router', 'solid', 'svelte', 'vue', 'vue-router'],
     dependencies: {
-      // the first React Router whose middleware runs when a page is opened
-      ...{ react: '18.0.0', 'react-dom': '18.0.0', 'react-router': '7.9.3' },
+      // older versions of React Router show the first page while its middleware still runs, or do not run it
+      ...{ react: '18.0.0', 'react-dom': '18.0.0', 'react-router': '7.13.1' },
       // Vue Router 4.0.10 and older throw when an app is unmounted
       ...{ vue: '3.4.0', 'vue-router': '4.0.11', svelte: '5.7.0', 'solid-js': '1.9.0' },
       ...{ ...angular('20.0.0'), rxjs: '7.4.0' },
