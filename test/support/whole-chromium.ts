@@ -23,16 +23,36 @@ export interface WholeProfile {
 
 const PATIENCE_MS = 20_000
 
+/**
+ * Runs `work` in a page whose frame puppeteer has lost, as it sometimes does for good when Chromium activates a prerendered
+ * page. That page may still wait for its debugger.
+ */
+async function runWithoutFrame(page: Page, work: unknown, argument: unknown): Promise<unknown> {
+  const session = await page.target().createCDPSession()
+  try {
+    await session.send('Runtime.runIfWaitingForDebugger')
+    const expression = `(${work})(${JSON.stringify(argument)})`
+    const { result, exceptionDetails } = await session.send('Runtime.evaluate', {
+      ...{ expression, awaitPromise: true, returnByValue: true },
+    })
+    if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text)
+    return result.value
+  } finally {
+    await session.detach()
+  }
+}
+
 function toTab(page: Page): WholeTab {
   page.setDefaultTimeout(PATIENCE_MS)
   /** Retries while Chromium activates a prerendered page: puppeteer then rejects before `work` runs, for lack of a frame. */
   const run = async <R, A>(work: (argument: A) => R | Promise<R>, argument?: A): Promise<R> => {
-    const giveUpAt = performance.now() + PATIENCE_MS
+    const giveUpAt = performance.now() + 1000
     for (;;) {
       try {
         return (await page.evaluate(work as (argument: unknown) => R | Promise<R>, argument)) as R
       } catch (error) {
-        if (!/detached frame/i.test(String(error)) || performance.now() > giveUpAt) throw error
+        if (!/detached frame/i.test(String(error))) throw error
+        if (performance.now() > giveUpAt) return (await runWithoutFrame(page, work, argument)) as R
         await new Promise(resolve => setTimeout(resolve, 50))
       }
     }
@@ -63,7 +83,15 @@ function toTab(page: Page): WholeTab {
         },
         [selector, text] as const,
       ),
-    reload: async () => void (await page.reload({ waitUntil: 'domcontentloaded' })),
+    async reload() {
+      await run(() => {
+        document.title = 'before the reload'
+        setTimeout(() => location.reload())
+      })
+      await until('the page is loaded again', () =>
+        run(() => document.title !== 'before the reload' && document.readyState !== 'loading'),
+      )
+    },
     back: (steps = 1) => go(-steps),
     forward: () => go(1),
     close: () => page.close(),
