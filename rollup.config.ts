@@ -32,6 +32,7 @@ const build: RollupOptions[] = [
       chunkFileNames: 'chunks/[name].js',
       // popup() shares it with the second half: the first half without popup() must not load it
       manualChunks: id => (id.endsWith('/core/callback.ts') ? 'callback' : undefined),
+      onlyExplicitManualChunks: true, // not what it imports
       hoistTransitiveImports: false, // a bundler would warn of each
     },
   },
