@@ -105,12 +105,12 @@ export function createWatch(ports: WatchPorts): Watch {
   /** The same, perhaps: it may also have read the store before. A client may freeze while it reads. */
   const mayBeForbidden = (sessionId: string) =>
     !sessions.has(sessionId) && (signInsBegan.get(sessionId)?.from ?? Infinity) < lastSignOutAt
-  /** It has ended in the store, or the server told a client that could not remove it. */
-  const isLost = (sessionId: string) => {
+  /** It has ended in the store, or the server told a client that could not remove it: that realm, if it had a successor only in memory. */
+  const isLost = (sessionId: string, realm: Realm) => {
     const { tokens, sessionId: current } = ports.stored() ?? {}
     const refreshToken = current === sessionId ? (tokens?.refreshToken as string) : undefined
     const gone =
-      refreshToken && (server.familyOf(refreshToken)?.over || presentations.isRefused(refreshToken))
+      refreshToken && (server.familyOf(refreshToken)?.over || presentations.isRefused(refreshToken, realm))
     const isUnsaved = current !== sessionId && !sessions.has(sessionId)
     return isOver(sessionId) || !!gone || mayBeForbidden(sessionId) || (isUnsaved && isEnded(sessionId))
   }
@@ -202,7 +202,7 @@ export function createWatch(ports: WatchPorts): Watch {
       const stored = ports.stored()?.sessionId
       const since = sessions.get(stored ?? '')?.since ?? Infinity
       const missed = before ?? (since < participant.realm.bornAt ? stored : undefined)
-      if (missed && !isLost(missed) && !isSignOut(participant.realm, missed)) {
+      if (missed && !isLost(missed, participant.realm) && !isSignOut(participant.realm, missed)) {
         watch.violate('only the server ends a session', `${participant.id} shows none, but ${missed} lives`)
       }
     },
@@ -235,7 +235,12 @@ export function createWatch(ports: WatchPorts): Watch {
       if (!(error instanceof AuthorizationRequiredError) || !wanted) return
       if (error.reason === 'replaced' && participant.shown && participant.shown !== wanted) return
       // the session that it left by its own sign-in may stay in the store if that could not be written
-      if (isLost(wanted) || participant.left.has(wanted) || isSignOut(participant.realm, wanted)) return
+      if (
+        isLost(wanted, participant.realm) ||
+        participant.left.has(wanted) ||
+        isSignOut(participant.realm, wanted)
+      )
+        return
       const what = `${participant.id} was told "${error.reason}", but ${wanted} lives`
       watch.violate('only the server ends a session', what)
     },
