@@ -20,7 +20,7 @@ test('a server has only memory, and the report names what memory cannot guarante
     reach: 'page',
     persistence: 'until-the-page-goes',
   })
-  expect(report).toMatchObject({ locks: 'none', channels: false, nonExtractableKeys: false })
+  expect(report).toMatchObject({ locks: 'none', channels: true, nonExtractableKeys: false })
   expect(holding(report)).toEqual(['oneRedemption', ...ALWAYS])
   expect(report.promises.onlyTheServerEndsASession.why).toContain('reload')
   expect(JSON.parse(JSON.stringify(report))).toEqual(report)

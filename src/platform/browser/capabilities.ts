@@ -21,7 +21,10 @@ export interface Capabilities {
    * shares it, or its lock does not work.
    */
   readonly locks: 'web-locks' | 'lease' | 'store' | 'none'
-  /** Whether clients that share the store hear of each other's sign-ins and sign-outs immediately. */
+  /**
+   * Whether clients that share the store hear of each other's sign-ins and sign-outs immediately. With `file()`, only those of
+   * the same process do.
+   */
   readonly channels: boolean
   /** Whether IndexedDB can store a non-extractable key. `sealed()` and `dpop()` need that. */
   readonly nonExtractableKeys: boolean
