@@ -9,7 +9,6 @@ import { createSummaryReporter } from './support/summary-reporter.ts'
 const fromRoot = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
 const atATime = (maxWorkers: number, groupOrder: number) => ({ maxWorkers, sequence: { groupOrder } })
-const twoAtATime = (groupOrder: number) => atATime(2, groupOrder)
 
 const browserTimes = { testTimeout: 90_000, hookTimeout: 90_000 }
 
@@ -40,7 +39,7 @@ export default defineConfig({
             'test/{unit,contracts,scenarios,servers,simulation,fuzz,hostile,http-clients}/**/*.test.ts',
             'examples/testing/*.test.ts', // the samples of docs/testing.md
           ],
-          ...twoAtATime(1),
+          ...atATime(2, 1),
         },
       },
       {
@@ -51,7 +50,7 @@ export default defineConfig({
           globalSetup: ['test/package/packed.setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          ...twoAtATime(1),
+          ...atATime(2, 1),
         },
       },
       {
@@ -61,7 +60,7 @@ export default defineConfig({
           include: ['test/runtimes/*.test.ts'],
           globalSetup: ['test/package/packed.setup.ts', 'test/runtimes/install.setup.ts'],
           testTimeout: 60_000,
-          ...twoAtATime(1),
+          ...atATime(2, 1),
         },
       },
       {
@@ -123,7 +122,7 @@ export default defineConfig({
           name: 'end-to-end',
           include: ['test/browser/e2e/**/*.test.ts'],
           ...browserTimes,
-          ...twoAtATime(3), // a browser waits for most of a test
+          ...atATime(2, 3), // a browser waits for most of a test
         },
       },
     ],

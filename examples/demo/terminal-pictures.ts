@@ -8,6 +8,7 @@ import { chromiumArgs, findChromium } from '../../test/support/chromium.ts'
 import { cliTerminal } from '../../test/support/cli-terminal.ts'
 import { type GrantServer, startGrantServer } from '../../test/support/grant-server.ts'
 import { createScriptedUserAgent } from './scripted-user-agent.ts'
+import { escapeHtml } from './servers/interaction-pages.ts'
 
 const docs = fileURLToPath(new URL('../../docs', import.meta.url))
 
@@ -83,8 +84,6 @@ const pictures: Readonly<Record<string, Picture>> = {
   },
 }
 
-const escaped = (text: string) => text.replace(/[&<]/g, sign => `&#${sign.charCodeAt(0)};`)
-
 /** A terminal of 100 columns with the bytes that the program printed. */
 const page = (title: string, text: string) => `<!doctype html>
 <style>
@@ -94,7 +93,7 @@ const page = (title: string, text: string) => `<!doctype html>
   pre { margin: 0; padding: 12px 14px 16px; width: 100ch; font: inherit; white-space: pre-wrap; word-break: break-all }
   b { color: #7ee0a3; font-weight: normal }
 </style>
-<figure><figcaption>${escaped(title)}</figcaption><pre><b>$</b> cli login\n${escaped(text)}</pre></figure>`
+<figure><figcaption>${escapeHtml(title)}</figcaption><pre><b>$</b> cli login\n${escapeHtml(text)}</pre></figure>`
 
 /** Runs examples/cli in each environment, in a pseudo-terminal where there is a terminal. Writes docs/terminal-*.png. */
 export async function shootTerminals(): Promise<void> {

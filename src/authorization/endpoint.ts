@@ -116,11 +116,10 @@ async function readBody(
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   const { status, body } = response
-  const invalidResponse = (what: string, retryable?: boolean) =>
+  const notTheServer = (what: string, retryable?: boolean) =>
     new NetworkError(`${endpoint} answered with ${what}.`, 'not_the_server', { status, retryable })
   const to = whereTo(response, endpoint)
-  if (to !== undefined)
-    throw invalidResponse(`a redirect${to && ` to ${to}`}`, status !== 301 && status !== 308)
+  if (to !== undefined) throw notTheServer(`a redirect${to && ` to ${to}`}`, status !== 301 && status !== 308)
   const chunks: Uint8Array[] = []
   let size = 0
   const reader = body?.getReader()
@@ -128,7 +127,7 @@ async function readBody(
     size += part.value.length
     if (size > maxBytes) {
       void reader?.cancel()
-      throw invalidResponse('too much')
+      throw notTheServer('too much')
     }
     chunks.push(part.value)
   }

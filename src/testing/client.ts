@@ -116,7 +116,7 @@ function createTestSession(options: TestClientOptions) {
     changes.tell(session)
   }
   return {
-    ...{ changes, told: eventListeners, events, emit, move, clock },
+    ...{ changes, eventListeners, events, emit, move, clock },
     get session() {
       return session
     },
@@ -261,7 +261,7 @@ export function createTestClient(options: TestClientOptions = {}): TestClient {
       called('signOut', args)
       live.move({ status: 'signed-out', reason: 'signed_out' })
     },
-    events: { subscribe: live.told.add },
+    events: { subscribe: live.eventListeners.add },
     explain() {
       const { session, events, clock } = live
       const reason = 'reason' in session ? session.reason : undefined

@@ -36,19 +36,19 @@ const UNSENDABLE_OPTIONS = [
 ] as const
 export type OwnOption = (typeof UNSENDABLE_OPTIONS)[number]
 
-const isOwn = (name: string): boolean => UNSENDABLE_OPTIONS.some(own => own === name)
+const isUnsendable = (name: string): boolean => UNSENDABLE_OPTIONS.some(one => one === name)
 
 /** The names of the options that contain functions. A list is followed by its length. */
 export const unsendableNames = (options: object): string[] =>
   Object.entries(options)
-    .filter(([name, value]) => isOwn(name) && value !== undefined && [value].flat().length > 0)
+    .filter(([name, value]) => isUnsendable(name) && value !== undefined && [value].flat().length > 0)
     .map(([name, value]) => (Array.isArray(value) ? `${name}(${value.length})` : name))
     .sort()
 
 /** The options that can be sent, sorted by name, so that the order in the app does not matter. */
 export const sendable = (options: object, base: string | undefined): Record<string, unknown> => {
   const entries = Object.entries(options).filter(
-    ([name, value]) => value !== undefined && !PAGE_ONLY.has(name) && !isOwn(name),
+    ([name, value]) => value !== undefined && !PAGE_ONLY.has(name) && !isUnsendable(name),
   )
   const sent: Record<string, unknown> = Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)))
   const { redirectUri } = sent

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import decodeQR from 'qr/decode.js'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { createScriptedUserAgent } from '../../examples/demo/scripted-user-agent.ts'
-import { onPath } from '../support/chromium.ts'
 import { cliTerminal } from '../support/cli-terminal.ts'
 import { type GrantServer, startGrantServer } from '../support/grant-server.ts'
+import { onPath } from '../support/programs.ts'
 import { tempFolders } from '../support/temp-folder.ts'
 
 const newFolder = tempFolders()

@@ -1,8 +1,8 @@
-import { accessSync, constants, existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { delimiter, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type Browser, chromium, type LaunchOptions } from 'playwright'
 import { runCommand } from './command.ts'
+import { aptInstall, canUseApt, isProgram, isRoot, onPath } from './programs.ts'
 
 /** The environment variable for the path of Chromium. The test run also passes the found path to its workers in it. */
 export const CHROMIUM_VARIABLE = 'LATCHKEY_CHROMIUM'
@@ -11,8 +11,6 @@ export interface Chromium {
   readonly path: string
   readonly version: string
 }
-
-const isRoot = process.getuid?.() === 0
 
 /** The arguments for every Chromium of the tests. They turn off everything that uses the network on its own. */
 export const chromiumArgs: string[] = [
@@ -27,24 +25,6 @@ export const chromiumArgs: string[] = [
 
 const systemNames = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 const macApps = ['Google Chrome', 'Chromium'].map(name => `/Applications/${name}.app/Contents/MacOS/${name}`)
-
-export const isProgram = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** Finds a program on the PATH. */
-export const onPath = (program: string): string[] =>
-  (process.env.PATH ?? '')
-    .split(delimiter)
-    .map(folder => join(folder, program))
-    .filter(isProgram)
-
-const canUseApt = () => isRoot && existsSync('/etc/debian_version') && onPath('apt-get').length > 0
 
 /** The paths of Chromium on this machine, in the order to try them. */
 const candidates = (): string[] => {
@@ -79,11 +59,8 @@ export async function ensureHeadlessShell(say: (line: string) => void): Promise<
   const isDebians = onPath('chromium').some(path => path === findChromium())
   if (!findHeadlessShell() && isDebians && canUseApt()) {
     say(`${SHELL}: installing it by apt-get, because it runs the tests in less time`)
-    const env = { DEBIAN_FRONTEND: 'noninteractive' }
-    await runCommand('apt-get', ['update', '-qq'], { timeoutMs: 180_000, env })
     // it must have the version of the browser: rather none than another browser
-    const args = ['install', '-y', '-qq', '--no-remove', '--no-install-recommends', SHELL]
-    await runCommand('apt-get', args, { timeoutMs: 600_000, env })
+    await aptInstall(['--no-remove', '--no-install-recommends', SHELL])
   }
   return findHeadlessShell() !== undefined
 }
@@ -140,14 +117,7 @@ const installers: { name: string; fits: () => boolean; run: () => Promise<string
   {
     name: 'the package "chromium" of Debian or Ubuntu',
     fits: canUseApt,
-    run: async () => {
-      const env = { DEBIAN_FRONTEND: 'noninteractive' }
-      const update = await runCommand('apt-get', ['-q', 'update'], { show: true, timeoutMs: 180_000, env })
-      if (update.code !== 0) return 'apt-get update failed'
-      const args = ['-q', 'install', '-y', '--no-install-recommends', 'chromium']
-      const install = await runCommand('apt-get', args, { show: true, timeoutMs: 600_000, env })
-      return install.code === 0 ? undefined : 'apt-get install failed'
-    },
+    run: () => aptInstall(['--no-install-recommends', 'chromium'], true),
   },
 ]
 

@@ -9,9 +9,8 @@ import { Redis as Iovalkey } from 'iovalkey'
 import { createClient } from 'redis'
 import type { RedisConnection } from '../../src/storage/redis-connection.ts'
 import { hasApache } from './apache.ts'
-import { onPath } from './chromium.ts'
-import { runCommand } from './command.ts'
 import { freePort } from './free-port.ts'
+import { aptInstall, canUseApt, onPath } from './programs.ts'
 
 /** Debian's packages for the tests with Redis and the keychain, and for the gateways of examples/gateways. */
 const PACKAGES = [
@@ -32,12 +31,9 @@ const hasGateways = (): boolean => ['nginx', 'haproxy'].every(name => onPath(nam
  * @returns a text that names the available ones.
  */
 export async function ensureServices(say: (line: string) => void): Promise<string> {
-  const canInstall = process.getuid?.() === 0 && onPath('apt-get').length > 0
-  if (canInstall && !(findRedisServer() && hasSecretService() && hasGateways())) {
+  if (canUseApt() && !(findRedisServer() && hasSecretService() && hasGateways())) {
     say(`Redis, a keychain and gateways: installing ${PACKAGES.join(', ')} by apt-get`)
-    const options = { timeoutMs: 600_000, env: { DEBIAN_FRONTEND: 'noninteractive' } }
-    await runCommand('apt-get', ['update', '-qq'], options)
-    await runCommand('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...PACKAGES], options)
+    await aptInstall(['--no-install-recommends', ...PACKAGES])
   }
   const found = [
     findRedisServer() && 'Redis',

@@ -44,6 +44,7 @@ async function runWithoutFrame(page: Page, work: unknown, argument: unknown): Pr
 
 function toTab(page: Page): WholeTab {
   page.setDefaultTimeout(PATIENCE_MS)
+  let isLost = false
   /** Retries while Chromium activates a prerendered page: puppeteer then rejects before `work` runs, for lack of a frame. */
   const run = async <R, A>(work: (argument: A) => R | Promise<R>, argument?: A): Promise<R> => {
     const giveUpAt = performance.now() + 1000
@@ -52,7 +53,8 @@ function toTab(page: Page): WholeTab {
         return (await page.evaluate(work as (argument: unknown) => R | Promise<R>, argument)) as R
       } catch (error) {
         if (!/detached frame/i.test(String(error))) throw error
-        if (performance.now() > giveUpAt) return (await runWithoutFrame(page, work, argument)) as R
+        isLost ||= performance.now() > giveUpAt
+        if (isLost) return (await runWithoutFrame(page, work, argument)) as R
         await new Promise(resolve => setTimeout(resolve, 50))
       }
     }

@@ -1,7 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { isProgram, onPath } from '../chromium.ts'
-import { runCommand } from '../command.ts'
+import { aptInstall, canUseApt, isProgram, onPath } from '../programs.ts'
 import { launchChromiumEngine } from './chromium.ts'
 import type { FoundEngine } from './engine.ts'
 import { launchFirefox } from './firefox.ts'
@@ -50,12 +49,9 @@ export function findEngines(): FoundEngine[] {
  * @throws Error with one sentence if all are required and one is missing.
  */
 export async function ensureEngines(say: (line: string) => void): Promise<string[]> {
-  const canInstall = process.getuid?.() === 0 && onPath('apt-get').length > 0
-  if (findEngines().length < 3 && canInstall) {
+  if (findEngines().length < 3 && canUseApt()) {
     say(`Firefox and WebKit: installing ${PACKAGES.join(', ')} by apt-get`)
-    const options = { timeoutMs: 600_000, env: { DEBIAN_FRONTEND: 'noninteractive' } }
-    await runCommand('apt-get', ['update', '-qq'], options)
-    await runCommand('apt-get', ['install', '-y', '-qq', ...PACKAGES], options)
+    await aptInstall(PACKAGES)
   }
   const names = findEngines().map(({ name }) => name)
   if (names.length < 3 && process.env[ENGINES_VARIABLE] === 'all') {
