@@ -188,9 +188,9 @@ function createMethods(
       const isAsked = request.postLogoutRedirectUri !== undefined || request.parameters !== undefined
       const isLeaving = endProviderSession ?? (settings.endsProviderSession || isAsked)
       await shareSignOut('', () =>
-        live.signOut(async (ended, onLeft) => {
+        live.signOut(async (ended, onLeft, isHosted) => {
           const { signOut } = await authorization.get()
-          await signOut(ended, request, isLeaving ? onLeft : undefined)
+          await signOut(ended, request, isLeaving ? onLeft : undefined, isHosted)
         }),
       )
     },
@@ -252,6 +252,7 @@ export function composeClient(
     ...{ records, clock, now, emit, authorization, changes, sessionLost, realm },
     limit: extensions.find(one => one.limit)?.limit,
     isEager: environment.wake !== undefined,
+    host,
     begin: grant?.parameters && (async epoch => (await authorization.get()).beginGrant(epoch)),
     channel: () => store.channel(prefix),
     wake: environment.wake,
@@ -284,8 +285,8 @@ export function composeClient(
     [actionContext]: {
       clientId: settings.clientId,
       calls,
-      current: () => records.current,
-      update: records.update,
+      records: () => records,
+      changed: changes.emit,
       authorization: authorization.get,
       signIn: signIns.signIn,
     } satisfies ClientInternals,

@@ -1,7 +1,6 @@
 import type { Authorization, SessionRecords } from '../core/authorization.ts'
 import type { Client } from '../core/client.ts'
 import { type ActionContext, actionContext } from '../core/extension.ts'
-import type { SessionRecord } from '../core/session.ts'
 import { ConfigurationError } from '../errors.ts'
 import { type AuthFetchPorts, createAuthFetch } from '../fetch/auth-fetch.ts'
 
@@ -11,8 +10,9 @@ export interface ClientInternals {
   context?: ActionContext
   readonly clientId: string
   readonly calls: AuthFetchPorts
-  current(): SessionRecord | undefined
-  readonly update: SessionRecords['update']
+  records(): SessionRecords
+  /** Reports to all tabs and processes that this client changed the stored session. */
+  changed(sessionId: string): void
   authorization(): Promise<Authorization>
   /** The client's `signIn()`, but also with user agents that do not leave the webview. */
   readonly signIn: Client['signIn']
@@ -32,7 +32,7 @@ export function actionContextOf(client: { readonly [actionContext]?: unknown }):
   return parts.context
 }
 
-function createActionContext({ clientId, calls, current, authorization }: ClientInternals): ActionContext {
+function createActionContext({ clientId, calls, records, authorization }: ClientInternals): ActionContext {
   const { clock, started } = calls
   const allowedOrigins = new Set<string>()
   const transport = async (url: string, init: object) => (await authorization()).transport(url, init)
@@ -50,7 +50,7 @@ function createActionContext({ clientId, calls, current, authorization }: Client
     serverAheadMs: async () => (await authorization()).serverAheadMs(),
     async session() {
       await started()
-      return current()
+      return records().current
     },
     async fetchEndpoint(name, init) {
       const url = await (await authorization()).endpoint(name)

@@ -122,7 +122,7 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
     ...createArrival(signIns),
     beginRecovery: isSignedIn => beginRecovery(ports, transactions, isSignedIn),
     checkSignOut: request => void parseOut(request),
-    async signOut(ended, request, onLeft) {
+    async signOut(ended, request, onLeft, isHosted) {
       const demands = parseOut(request)
       await endSignIns(transactions, extensions)
       const isFramed = onLeft && ports.isEmbedded?.()
@@ -132,8 +132,8 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
         if (ports.page) await keepWarnings(ports)
         await leave?.(url, onLeft, demands.postLogoutRedirectUri)
       }
-      if (ended)
-        await endAtServer(requests, ended, demands, onLeft && leave && !isFramed ? leaveFor : undefined)
+      const goThere = onLeft && leave && !isFramed ? leaveFor : undefined
+      if (ended) await endAtServer(requests, ended, demands, goThere, isHosted)
     },
     unusableError,
     beginGrant: grants.begin,

@@ -57,12 +57,14 @@ export async function revokeToken(
  * Ends a session at the server, after it was removed here: revokes the refresh token, then the access token (RFC 7009
  * section 2.1). Best effort, with a time limit. Does not reject because of the server.
  * @param leave set if the provider's own session is to end too (OpenID Connect RP-Initiated Logout section 2).
+ * @param isHosted whether a worker revokes the tokens.
  */
 export async function endAtServer(
   ports: TokenRequestPorts,
   { tokens: { accessToken, refreshToken, idToken } }: SessionRecord,
   { postLogoutRedirectUri, parameters }: ReturnType<typeof parseSignOut>,
   leave: ((url: string) => Promise<void>) | undefined,
+  isHosted = false,
 ): Promise<void> {
   const { settings, clock, emit, warn } = ports
   let leaveFor: string | undefined
@@ -101,7 +103,7 @@ export async function endAtServer(
   }
 
   const steps = [
-    revokeBoth().catch(() => emitResponse(false)),
+    isHosted || revokeBoth().catch(() => emitResponse(false)),
     leave && prepareToLeave().catch(() => {}), // the server may have no such page
   ]
   const late = () => new NetworkError('The server did not answer the sign-out in time.', 'timeout')

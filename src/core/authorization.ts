@@ -253,11 +253,13 @@ export interface Authorization {
    * Completes a sign-out after the session was removed here: ends pending sign-ins, revokes the tokens and opens the
    * provider's sign-out page. Best effort, with a time limit. Rejects only with the errors of `checkSignOut`.
    * @param onLeft called when this page has left for the provider. `undefined`: the page stays.
+   * @param isHosted whether a worker revokes the tokens.
    */
   signOut(
     ended: SessionRecord | undefined,
     request: SignOutRequest,
-    gone: (() => void) | undefined,
+    onLeft: (() => void) | undefined,
+    isHosted?: boolean,
   ): Promise<void>
   /** Why this client cannot use the stored record, and what to do. */
   unusableError(why: UnusableRecord['unusable']): LatchkeyError

@@ -224,6 +224,11 @@ export interface Host {
    * @returns `true` if the host has tried: its result is in the store. `false`: the page must refresh itself.
    */
   refresh(request: HostedRefresh): Promise<boolean>
+  /**
+   * Hands a sign-out to the host. Settles within a time limit and never rejects.
+   * @returns `true` if the host has read the session: it ends it and revokes its tokens, even if this page closes now.
+   */
+  signOut(sessionId: string): Promise<boolean>
   /** Where the next refresh is to run. */
   inUse(): HostKind
   /** Called by `dispose()`. */

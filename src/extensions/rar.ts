@@ -140,9 +140,9 @@ export async function grantedAuthorizationDetails(
   client: Pick<Client, typeof actionContext>,
   { resource }: { resource?: string } = {},
 ): Promise<readonly AuthorizationDetail[] | undefined> {
-  const { calls, current } = internalsOf(client)
+  const { calls, records } = internalsOf(client)
   await calls.started()
-  const session = current()
+  const session = records().current
   const name = resource === undefined ? undefined : baseOf(resource)
   const granted = session && accessTokenOf(session, name)?.authorizationDetails
   return Array.isArray(granted) ? structuredClone(granted.filter(isDetail)) : undefined

@@ -27,13 +27,13 @@ const refusal = () =>
 export function createForce(client: Client): DebugActions | undefined {
   const parts = client[actionContext] as ClientInternals | undefined
   if (!parts) return undefined
-  const { calls, current, update } = parts
+  const { calls, records } = parts
   return {
-    storedBy: () => current()?.by,
+    storedBy: () => records().current?.by,
     async expire() {
-      const record = current()
+      const record = records().current
       const now = calls.clock.now()
-      await update(stored => {
+      await records().update(stored => {
         const found = sessionOf(stored)
         // do not change tokens that are newer than those of this client
         const isSame = found && found.tokens.accessToken === record?.tokens.accessToken

@@ -2,7 +2,7 @@ import type { LeftSession, SecondHalf, SessionRecords } from '../core/authorizat
 import type { Emit } from '../core/events.ts'
 import type { SessionLimit } from '../core/extension.ts'
 import type { Listeners } from '../core/listeners.ts'
-import type { AccessTokens, Channel, Clock, EpochMs, Wake } from '../core/ports.ts'
+import type { AccessTokens, Channel, Clock, EpochMs, Host, Wake } from '../core/ports.ts'
 import type { Session, SessionRecord } from '../core/session.ts'
 
 export interface LiveSessionPorts {
@@ -14,6 +14,8 @@ export interface LiveSessionPorts {
   /** The name of this client in the records that it stores. */
   readonly realm: string
   readonly authorization: SecondHalf<'refresh' | 'refreshIfDue' | 'refreshStartedAt' | 'unusableError'>
+  /** A worker that finishes a sign-out if this page closes. */
+  readonly host?: Pick<Host, 'signOut'> | undefined
   /** Opens the channel to the other clients of the store. */
   channel(): Channel
   readonly wake: Wake | undefined
@@ -50,8 +52,11 @@ export interface LiveSession extends AccessTokens {
   returned(): Promise<unknown>
   /**
    * Ends the session for the user. Shows `signing-out` here and in the other tabs until `atServer` settles.
-   * @param atServer gets the removed record, and calls `onLeft` when this page has left for the provider.
+   * @param atServer gets the removed record, and calls `onLeft` when this page has left for the provider. `isHosted`: a worker
+   * revokes the tokens.
    */
-  signOut(atServer: (ended: SessionRecord | undefined, onLeft: () => void) => Promise<void>): Promise<void>
+  signOut(
+    atServer: (ended: SessionRecord | undefined, onLeft: () => void, isHosted: boolean) => Promise<void>,
+  ): Promise<void>
   dispose(): void
 }

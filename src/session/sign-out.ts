@@ -4,7 +4,7 @@ import type { LiveSession, LiveSessionPorts } from './ports.ts'
 import { noteLeft, type Upkeep } from './upkeep.ts'
 
 export function createSignOut(
-  ports: Pick<LiveSessionPorts, 'records' | 'authorization' | 'clock' | 'ended'>,
+  ports: Pick<LiveSessionPorts, 'records' | 'authorization' | 'clock' | 'ended' | 'host'>,
   { view, show, post, connect }: Upkeep,
 ): Pick<LiveSession, 'signedOut' | 'returned' | 'signOut'> {
   const { records, clock } = ports
@@ -34,6 +34,8 @@ export function createSignOut(
         isGone = true
       }
       try {
+        // the host knows only what is in the store
+        const isHosted = before && !records.unsaved && (await ports.host?.signOut(before.sessionId))
         const removed = (await records.end('signed_out', undefined, clock.now() + LEAVING_MS)) ?? before
         const unusable = removed ? undefined : await unusableError(ports)
         if (unusable) throw unusable
@@ -41,7 +43,8 @@ export function createSignOut(
         ports.ended(sessionId)
         post({ type: 'session-changed' })
         stopWaiting = clock.after(LEAVING_MS, () => show(true), true)
-        await atServer(removed, onLeft).catch(() => {}) // the session has ended here, even if the server could not be told
+        const isRevoked = isHosted === true && before?.sessionId === sessionId
+        await atServer(removed, onLeft, isRevoked).catch(() => {}) // the session has ended here, even if the server could not be told
       } finally {
         stopWaiting()
         await noteLeft(records, sessionId)

@@ -23,20 +23,17 @@ const removedBy = (reason: EndReason, found: Stored): SessionRecord | undefined 
   found && 'unusable' in found && reason === 'signed_out' ? found.record : sessionOf(found)
 
 /** The record of an end. It names the user only if the session may be restored. */
-function toEnded(
-  reason: EndReason,
-  record: SessionRecord | undefined,
-  epoch: number,
-  leavingUntil: number | undefined,
-): EndedSession {
+function toEnded(reason: EndReason, found: Stored, leavingUntil: number | undefined): EndedSession {
+  const record = removedBy(reason, found)
   const isRestorable = reason !== 'replaced' && mayBeRestored(reason)
   return {
     schema: 1,
     ended: reason,
-    sessionId: record?.sessionId ?? '',
+    // signing out again, in another tab, changes nothing of the session that has ended
+    sessionId: record?.sessionId ?? endedSessionOf(found)?.sessionId ?? '',
     subject: isRestorable ? record?.tokens.claims?.sub : undefined,
     parameters: isRestorable ? record?.parameters : undefined,
-    epoch: epoch + (reason === 'signed_out' ? 1 : 0),
+    epoch: epochOf(found) + (reason === 'signed_out' ? 1 : 0),
     leavingUntil,
   }
 }
@@ -65,20 +62,15 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
       try {
         const isEnded = await entry.write(found => {
           removed = removedBy(reason, found)
-          return mayEnd(found) ? toEnded(reason, removed, epochOf(found), leavingUntil) : undefined
+          return mayEnd(found) ? toEnded(reason, found, leavingUntil) : undefined
         })
         return isEnded ? removed : undefined
       } catch (error) {
         const { value } = entry
         const record = sessionOf(value)
         if (only && record?.sessionId !== only.sessionId) throw error // another session has begun meanwhile
-        const ended = toEnded(reason, record, epochOf(value), leavingUntil)
-        // an earlier end of the same session may not have been stored either
-        const sessionId = ended.sessionId || (endedSessionOf(value)?.sessionId ?? '')
-        entry.keep(
-          { ...ended, sessionId },
-          found => mayEnd(found) && sessionOf(found)?.sessionId === sessionId,
-        )
+        const ended = toEnded(reason, value, leavingUntil)
+        entry.keep(ended, found => mayEnd(found) && sessionOf(found)?.sessionId === ended.sessionId)
         throw error
       }
     },

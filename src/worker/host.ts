@@ -2,8 +2,6 @@ import type { ClientInternals } from '../actions/context.ts'
 import { createAuthorization } from '../authorization/index.ts'
 import { composeClient } from '../client.ts'
 import { actionContext } from '../core/extension.ts'
-import type { HostedRefresh } from '../core/ports.ts'
-import { accessTokenOf } from '../core/session.ts'
 import { createReplay } from '../fetch/replay.ts'
 import { type ClientOptions, parseOptions } from '../options.ts'
 import { authorizationEnvironment } from '../platform/browser/authorization-environment.ts'
@@ -12,22 +10,20 @@ import { indexedDb } from '../platform/browser/places.ts'
 import { redirect } from '../platform/browser/redirect.ts'
 import { sha256 } from '../platform/digest.ts'
 import { memory } from '../platform/memory.ts'
+import { createHostWork, type HostWork } from './host-work.ts'
 import { type HostAnswer, type HostRequest, type OwnOption, PROTOCOL, unsendableNames } from './protocol.ts'
 
 /** The options that contain functions, which cannot be sent in a message. They must be the same as in the pages. */
 export type HostOptions = Pick<ClientOptions, OwnOption>
 
-type Refresh = (request: HostedRefresh) => Promise<void>
-
-/** Creates a client with the page's options. It refreshes for as long as this worker lives. */
-function createRefresh({ options, database }: HostRequest, own: HostOptions, realm: string): Refresh {
+/** Creates a client with the page's options. It works for as long as this worker lives. */
+function createWork({ options, database }: HostRequest, own: HostOptions, realm: string): HostWork {
   let wake = () => {}
   const environment = browserEnvironment({ indexedDb: () => indexedDb({ database }), memory, redirect })
   const client = composeClient(
     { ...options, ...own, logger: false } as ClientOptions,
     {
       ...{ ...environment, realm },
-      // each request counts as a wake, because the page has already waited as long as the back-off requires
       wake: {
         listen(hear) {
           wake = hear
@@ -37,17 +33,14 @@ function createRefresh({ options, database }: HostRequest, own: HostOptions, rea
     },
     { parseOptions, createAuthorization, authorizationEnvironment, createReplay },
   )
-  const { current, authorization } = client[actionContext] as ClientInternals
-
-  return async ({ sessionId, unusable, resource, isForced }) => {
-    wake()
-    await client.start()
-    const found = current()
-    if (found?.sessionId !== sessionId) return
-    const accessToken = accessTokenOf(found, resource)?.accessToken
-    if ((await sha256(accessToken ?? '')) !== unusable) return // already refreshed
-    await (await authorization()).refresh(found, resource, isForced)
-  }
+  const { calls, records, changed, authorization } = client[actionContext] as ClientInternals
+  return createHostWork({
+    ...{ records: records(), clock: calls.clock, changed, authorization, hash: sha256 },
+    start() {
+      wake()
+      return client.start()
+    },
+  })
 }
 
 /** Handles one message. `port` receives the answers. */
@@ -65,34 +58,40 @@ function createAnswers(own: HostOptions, realm: string): Ask {
     else resolve()
   })
   const names = unsendableNames(own).join(', ') || 'none'
-  const refreshes = new Map<string, Refresh>()
+  const works = new Map<string, HostWork>()
 
-  const refreshOf = (request: HostRequest): Refresh => {
+  const workOf = (request: HostRequest): HostWork => {
     const theirs = request.own.join(', ') || 'none'
     if (theirs !== names)
       throw new Error(
         `the page has the options ${theirs} of its own, but the worker ${names}: see docs/worker.md`,
       )
     const key = JSON.stringify([request.database, request.options])
-    const refresh = refreshes.get(key) ?? createRefresh(request, own, realm)
-    refreshes.set(key, refresh)
-    return refresh
+    const work = works.get(key) ?? createWork(request, own, realm)
+    works.set(key, work)
+    return work
   }
 
   return async (data, port) => {
     const request = data as Partial<HostRequest> | null
     if (!port || typeof request?.latchkey !== 'number') return // a message of other code
     const answer = (message: HostAnswer) => port.postMessage(message)
-    let refresh: Refresh
+    let run: () => Promise<void>
+    const taken = () => answer({ type: 'taken', lock })
     try {
       if (request.latchkey !== PROTOCOL) throw new Error('the worker is of another version of latchkey')
-      refresh = refreshOf(request as HostRequest)
+      const { work } = request as HostRequest
+      const { refresh, signOut } = workOf(request as HostRequest)
+      run = () => {
+        if (work.type === 'sign-out') return signOut(work.sessionId, taken)
+        taken()
+        return refresh(work)
+      }
     } catch (error) {
       return answer({ type: 'refused', why: error instanceof Error ? error.message : String(error) })
     }
     await held
-    answer({ type: 'taken', lock })
-    await refresh(request as HostRequest).catch(() => {}) // the store contains the failure
+    await run().catch(() => {}) // the store contains the failure
     answer({ type: 'done' })
   }
 }

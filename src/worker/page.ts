@@ -1,10 +1,17 @@
-import type { ConnectHost, Host, HostedRefresh, HostKind, HostPorts } from '../core/ports.ts'
+import type { ConnectHost, Host, HostKind, HostPorts } from '../core/ports.ts'
 import { once } from '../core/waiting.ts'
-import { type HostAnswer, type HostRequest, PROTOCOL, sendable, unsendableNames } from './protocol.ts'
+import {
+  type HostAnswer,
+  type HostRequest,
+  type HostWork,
+  PROTOCOL,
+  sendable,
+  unsendableNames,
+} from './protocol.ts'
 
 /** How long the host may take to accept a request. It may have to start first. */
 const TAKEN_MS = 2000
-/** How long the host may then take to refresh before the page waits for the lock itself: longer than one token request. */
+/** How long the host may then take before the page waits for the lock itself: longer than one token request. */
 const DONE_MS = 10_000
 /** How long the page does not use a host that did not answer. */
 const SILENT_MS = 60_000
@@ -94,10 +101,10 @@ const connect = (kind: Kind | undefined, url: WorkerUrl, base: string | undefine
     return { send: isShared ? connectShared(url, failed) : await connectService(url, base), lost, kind }
   })
 
-/** `done`: the host has refreshed. `silent`: it did not answer in time. `ended`: the browser has ended it. */
-type Outcome = 'done' | 'silent' | 'ended'
+/** `silent`: the host did not answer in time. `ended`: the browser has ended it. */
+type Outcome = 'taken' | 'done' | 'silent' | 'ended'
 
-/** Rejects if the host cannot refresh. */
+/** Waits until a refresh is done, or a sign-out is taken. Rejects if the host cannot work for this client. */
 const ask = ({ clock }: HostPorts, connection: () => Promise<Connection>, request: HostRequest) =>
   new Promise<Outcome>((resolve, reject) => {
     const { port1, port2 } = new MessageChannel()
@@ -122,6 +129,7 @@ const ask = ({ clock }: HostPorts, connection: () => Promise<Connection>, reques
       port1.onmessage = ({ data }: MessageEvent<HostAnswer>) => {
         if (data.type === 'done') return settle('done')
         if (data.type === 'refused') return fail(new Error(data.why))
+        if (request.work.type === 'sign-out') return settle('taken')
         cancel()
         cancel = clock.after(DONE_MS, silent)
         if (link.lock !== data.lock) watch(data.lock)
@@ -145,38 +153,40 @@ function createHost(url: WorkerUrl, ports: HostPorts): Host {
     const why = error instanceof Error ? error.message : String(error)
     warn(`The worker of "host" is not used, because ${why}. This page refreshes without the worker.`)
   }
-  const requestFor = (request: HostedRefresh): HostRequest | undefined => {
+  const requestFor = (work: HostWork): HostRequest | undefined => {
     if (database === undefined) {
       disable('its store is not indexedDb()')
       return undefined
     }
     const sent = sendable(options, base)
-    return { ...request, latchkey: PROTOCOL, database, options: sent, own: unsendableNames(options) }
+    return { latchkey: PROTOCOL, work, database, options: sent, own: unsendableNames(options) }
   }
 
   const isUsed = () => !isDisabled && clock.now() >= silentUntil
+  /** @returns `undefined` if the worker cannot be used now. */
+  const use = async (work: HostWork): Promise<'taken' | 'done' | undefined> => {
+    if (!isUsed()) return undefined
+    try {
+      const sent = requestFor(work)
+      if (!sent) return undefined
+      const outcome = await ask(ports, connection, sent)
+      if (outcome === 'done' || outcome === 'taken') return outcome
+      connection = connect(kind, url, base) // the next request may need a new worker
+      if (outcome === 'silent') {
+        silentUntil = clock.now() + SILENT_MS
+        warn(
+          'The worker of "host" did not answer in time. This page refreshes without the worker for a minute.',
+        )
+      }
+    } catch (error) {
+      disable(error)
+    }
+    return undefined
+  }
   return {
     inUse: () => (kind && database !== undefined && isUsed() ? kind : 'page'),
-    async refresh(request) {
-      if (!isUsed()) return false
-      try {
-        const sent = requestFor(request)
-        if (!sent) return false
-        const outcome = await ask(ports, connection, sent)
-        if (outcome === 'done') return true
-        connection = connect(kind, url, base) // the next refresh may need a new worker
-        if (outcome === 'silent') {
-          silentUntil = clock.now() + SILENT_MS
-          warn(
-            'The worker of "host" did not answer in time. This page refreshes without the worker for a minute.',
-          )
-        }
-        return false
-      } catch (error) {
-        disable(error)
-        return false
-      }
-    },
+    refresh: async request => (await use({ type: 'refresh', ...request })) === 'done',
+    signOut: async sessionId => (await use({ type: 'sign-out', sessionId })) === 'taken',
     close() {
       isDisabled = true
     },
@@ -185,7 +195,8 @@ function createHost(url: WorkerUrl, ports: HostPorts): Host {
 
 /**
  * Refreshes in a worker that continues when the page is closed, reloaded or killed. The new tokens of a server that rotates
- * refresh tokens are then still stored: `createClient({ …, host: worker('/latchkey-worker.js') })`.
+ * refresh tokens are then still stored: `createClient({ …, host: worker('/latchkey-worker.js') })`. The worker also finishes a
+ * sign-out: it revokes the tokens.
  *
  * It is a SharedWorker with `extendedLifetime` if the browser supports that, otherwise a service worker. If there is
  * neither, or the worker cannot be loaded, the page refreshes itself, and latchkey emits one warning.

@@ -4,9 +4,15 @@ import type { HostedRefresh } from '../core/ports.ts'
 /** The version of the protocol. It changes when a page and a host of different versions would misunderstand each other. */
 export const PROTOCOL = 1
 
+/** What a page asks its host to do. */
+export type HostWork =
+  | ({ readonly type: 'refresh' } & HostedRefresh)
+  | { readonly type: 'sign-out'; readonly sessionId: string }
+
 /** A message from a page to its host. A port for the answers comes with it. It contains no token. */
-export interface HostRequest extends HostedRefresh {
+export interface HostRequest {
   readonly latchkey: typeof PROTOCOL
+  readonly work: HostWork
   readonly database: string
   /** The client's options that can be sent. Clients with equal options share their refreshes. */
   readonly options: Readonly<Record<string, unknown>>
@@ -16,11 +22,11 @@ export interface HostRequest extends HostedRefresh {
 
 /** The host's answers on that port. */
 export type HostAnswer =
-  /** The host refreshes. It holds the Web Lock of this name for its whole life. */
+  /** The host does the work. For a sign-out, it has read the session. It holds the Web Lock of this name for its whole life. */
   | { readonly type: 'taken'; readonly lock: string }
-  /** The host cannot refresh for this client. */
+  /** The host cannot work for this client. */
   | { readonly type: 'refused'; readonly why: string }
-  /** The result is in the store. */
+  /** The result is in the store. Without `taken` before it, there was nothing to do. */
   | { readonly type: 'done' }
 
 /** Options of the page that a host does not use. */

@@ -6,7 +6,7 @@ import { storeSignIn } from '../../src/authorization/sign-in.ts'
 import type { LeftSession, SessionWrites } from '../../src/core/authorization.ts'
 import type { EventBody } from '../../src/core/events.ts'
 import { createListeners } from '../../src/core/listeners.ts'
-import type { Host, HostedRefresh, Lock, News } from '../../src/core/ports.ts'
+import type { Host, Lock, News } from '../../src/core/ports.ts'
 import { endedSessionOf, epochOf, type SessionRecord } from '../../src/core/session.ts'
 import { singleFlight } from '../../src/core/waiting.ts'
 import { AuthorizationRequiredError } from '../../src/errors.ts'
@@ -14,6 +14,7 @@ import { createLiveSession } from '../../src/session/session.ts'
 import { createTokenStore } from '../../src/session/token-store.ts'
 import { createWatchedTime } from '../../src/session/watched-time.ts'
 import { limited } from '../../src/storage/limited.ts'
+import { createHostWork, type HostWork } from '../../src/worker/host-work.ts'
 import { isLeased } from './parameters.ts'
 import type { Realm } from './realm.ts'
 import { withoutSafeguard } from './safeguards.ts'
@@ -40,8 +41,8 @@ export interface Client extends Participant {
   /** The app may have slept. */
   wake(): Promise<unknown>
   hear(news: News): void
-  /** What the host does for a page's request: see `src/worker/host.ts`. */
-  refreshFor(request: HostedRefresh): Promise<void>
+  /** What it does as the host of pages. */
+  readonly hosted: HostWork
 }
 
 export function createClient(
@@ -188,6 +189,7 @@ export function createClient(
       },
     },
     ended() {},
+    host,
   })
   live.subscribe(session => watch.shows(participant, session, records.current))
 
@@ -253,6 +255,23 @@ export function createClient(
     changes.emit(family.id)
   }
 
+  const hosted = createHostWork({
+    ...{ records, clock, hash, changed: changes.emit },
+    start() {
+      for (const wake of wakes) wake()
+      return live.start(Promise.resolve())
+    },
+    authorization: async () => ({
+      refresh: refresher.refresh,
+      async signOut(ended) {
+        if (!ended) return
+        participant.signedOutOf.add(ended.sessionId)
+        participant.left.add(ended.sessionId)
+        revoke(ended.tokens.refreshToken as string)
+      },
+    }),
+  })
+
   const share = singleFlight<void>()
   return Object.assign(participant, {
     holds: () => records.current,
@@ -296,11 +315,11 @@ export function createClient(
         if (before) participant.signedOutOf.add(before.sessionId)
         const over = watch.signsOut(participant)
         try {
-          await live.signOut(async (ended, gone) => {
+          await live.signOut(async (ended, gone, isHosted) => {
             if (!ended) return
             participant.signedOutOf.add(ended.sessionId)
             participant.left.add(ended.sessionId)
-            revoke(ended.tokens.refreshToken as string)
+            if (!isHosted) revoke(ended.tokens.refreshToken as string)
             await passes(parameters.signInMs)
             if (random.chance(0.5)) gone()
           })
@@ -315,13 +334,7 @@ export function createClient(
       for (const wake of wakes) wake()
       await live.started()
     },
-    async refreshFor({ sessionId, unusable }: HostedRefresh) {
-      for (const wake of wakes) wake()
-      await live.start(Promise.resolve())
-      const found = records.current
-      if (found?.sessionId !== sessionId || (await hash(found.tokens.accessToken)) !== unusable) return
-      await refresher.refresh(found, undefined)
-    },
+    hosted,
     hear(news: News) {
       for (const hear of hearing) hear(news)
     },

@@ -41,7 +41,7 @@ export const FAULTS = [
     'lease ran out under its holder',
     'clients with and without dpop',
   ],
-  ...['refresh by a host', 'host gone around', 'host replaced'],
+  ...['refresh by a host', 'sign-out by a host', 'host gone around', 'host replaced'],
 ] as const
 export type Fault = (typeof FAULTS)[number]
 
@@ -221,12 +221,19 @@ export function createWorld(
     return host
   }
   /** How a page uses its host: see `src/worker/page.ts`. */
-  const hostOf = (page: Realm): Host => ({
-    inUse: () => 'shared worker',
-    refresh: request =>
-      new Promise(resolve => {
-        meet('refresh by a host')
+  const hostOf = (page: Realm): Host => {
+    /** @param run calls `taken` when the host has begun. */
+    const ask = (
+      what: 'refresh' | 'sign-out',
+      waitsForEnd: boolean,
+      run: (host: Client, taken: () => void) => Promise<void>,
+    ) =>
+      new Promise<boolean>(resolve => {
+        meet(`${what} by a host` as const)
+        let isSettled = false
         const settle = (isDone: boolean) => {
+          if (isSettled) return
+          isSettled = true
           cancel()
           if (!isDone) meet('host gone around')
           resolve(isDone)
@@ -237,20 +244,33 @@ export function createWorld(
         scheduler.after(isLate ? 5000 : random.between(1, 20), () => {
           const asked = currentHost()
           asked.realm.later(0, 'news', () => {
-            reply(() => {
-              cancel()
-              cancel = page.clock.after(DONE_MS, () => settle(false))
-            })
+            const taken = () =>
+              reply(() => {
+                if (!waitsForEnd) return settle(true)
+                cancel()
+                if (!isSettled) cancel = page.clock.after(DONE_MS, () => settle(false))
+              })
             asked.realm.onCrash(() => reply(() => settle(false)))
-            asked.refreshFor(request).then(
-              () => reply(() => settle(true)),
-              () => reply(() => settle(true)),
-            )
+            const over = () => reply(() => settle(waitsForEnd))
+            run(asked, taken).then(over, over)
           })
         })
-      }),
-    close() {},
-  })
+      })
+    return {
+      inUse: () => 'shared worker',
+      refresh: request =>
+        ask('refresh', true, (asked, taken) => {
+          taken()
+          return asked.hosted.refresh(request)
+        }),
+      signOut: sessionId =>
+        ask('sign-out', false, (asked, taken) => {
+          asked.signedOutOf.add(sessionId)
+          return asked.hosted.signOut(sessionId, taken).finally(watch.signsOut(asked))
+        }),
+      close() {},
+    }
+  }
 
   const world: World = {
     ...{ parameters, random, scheduler, server, storage, presentations, watch, counts, missing, trace },

@@ -10,6 +10,7 @@ import {
   type Store,
   tabStorage,
 } from 'latchkey'
+import { dpop } from 'latchkey/dpop'
 import { worker } from 'latchkey/worker'
 import type { AppMode } from './e2e-pages.ts'
 
@@ -63,6 +64,7 @@ const client = make({
   userAgent: hasPopup ? popup() : undefined,
   store: stores[config.mode]?.(),
   host: isHosted ? host : undefined,
+  extensions: config.mode === 'host-with-dpop' ? [dpop()] : undefined,
 })
 const events: ClientEvent[] = []
 client.events.subscribe(event => events.push(event))

@@ -21,6 +21,8 @@ export type AppMode =
   /** Like `start`, with the worker of `latchkey/worker`; in the second, the browser has no SharedWorker. */
   | 'host'
   | 'host-in-service-worker'
+  /** Like `host`, with `dpop()` in the page. The worker has it if `serveHost('with dpop')` was called. */
+  | 'host-with-dpop'
   /** Like `start`, with broken storage: see `faults`. */
   | 'indexeddb-hangs'
   | 'indexeddb-throws'
@@ -33,6 +35,12 @@ export type AppMode =
   | 'popup-and-memory'
   /** Opens a window without a click. */
   | 'popup-at-once'
+
+/**
+ * `silence`: a worker that never answers. `failure`: one whose script throws. `newer`: the same worker in a file with other
+ * bytes. `other protocol`: a worker of a version that speaks another protocol.
+ */
+export type HostFile = 'host' | 'nothing' | 'silence' | 'failure' | 'newer' | 'other protocol' | 'with dpop'
 
 export interface E2ePages {
   readonly servers: TestServers
@@ -50,8 +58,10 @@ export interface E2ePages {
   failSecondHalf(isFailing: boolean): void
   /** How often a page has requested the second half. */
   readonly secondHalfRequests: number
-  /** Sets the file at `/latchkey-worker.js`: the host, nothing, or a worker that never answers. */
-  serveHost(what: 'host' | 'nothing' | 'silence'): void
+  /** Sets the file at `/latchkey-worker.js`. */
+  serveHost(what: HostFile): void
+  /** Sets which workers the page's Content Security Policy allows. */
+  allowWorkers(from: string): void
   close(): Promise<void>
 }
 
@@ -59,11 +69,13 @@ const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import
 
 /** Entries other than `latchkey`. */
 const others = {
+  'latchkey/dpop': fromRoot('src/dpop.ts'),
   'latchkey/front-channel-logout': fromRoot('src/front-channel-logout.ts'),
   'latchkey/session-limits': fromRoot('src/session-limits.ts'),
   'latchkey/inspector': fromRoot('src/inspector.ts'),
   'latchkey/ky': fromRoot('src/ky.ts'),
   'latchkey/worker': fromRoot('src/worker.ts'),
+  'latchkey/worker-host': fromRoot('src/worker-host.ts'),
 }
 
 /** Bundles an entry for the browser, with `latchkey` from src. */
@@ -154,6 +166,13 @@ const prerenderPage = (url: string) => `<!doctype html>
 <script type="speculationrules">${JSON.stringify({ prerender: [{ urls: [url], eagerness: 'immediate' }] })}</script>
 <a href="${url.replaceAll('&', '&amp;')}">go</a>`
 
+/** The same worker of a version whose messages differ. */
+function withOtherProtocol(script: string): string {
+  const other = script.replace(/PROTOCOL = 1\b/, 'PROTOCOL = 2')
+  if (other === script) throw new Error('The script has no PROTOCOL = 1.')
+  return other
+}
+
 const sendScript = (response: ServerResponse, script: string, headers: Record<string, string> = {}) =>
   response.writeHead(200, { 'content-type': 'text/javascript; charset=utf-8', ...headers }).end(script)
 
@@ -170,23 +189,32 @@ function forward(request: IncomingMessage, response: ServerResponse, origin: str
 
 /** Starts the demo page and the test app, both built from src, and the servers for their sign-ins. */
 export async function startE2ePages(): Promise<E2ePages> {
-  const [demoScript, appScript, workerScript, serviceWorkerScript, hostScript, lazyFiles] = await Promise.all(
-    [
+  const [demoScript, appScript, workerScript, serviceWorkerScript, hostScript, dpopHost, lazyFiles] =
+    await Promise.all([
       bundle('examples/demo/page/main.ts'),
       bundle('test/support/e2e-app-page.ts'),
       bundle('test/support/e2e-app-worker.ts'),
       bundle('test/support/e2e-app-service-worker.ts'),
       bundle('src/latchkey-worker.ts', 'iife'),
+      bundle('test/support/e2e-app-host.ts', 'iife'),
       bundleLazy('test/support/e2e-app-page.ts'),
-    ],
-  )
+    ])
+  const hostFiles: Readonly<Record<Exclude<HostFile, 'nothing'>, string>> = {
+    host: hostScript,
+    silence: '',
+    failure: "throw new Error('This worker is broken.')",
+    newer: `${hostScript}\n// newer`,
+    'other protocol': withOtherProtocol(hostScript),
+    'with dpop': dpopHost,
+  }
   let mode: AppMode = 'start'
   let prelude = ''
   let framedBy = "'none'"
   let isLazy = false
   let isFailing = false
   let secondHalfRequests = 0
-  let host: 'host' | 'nothing' | 'silence' = 'host'
+  let host: HostFile = 'host'
+  let workersFrom = "'self'"
   const ready: { servers?: TestServers; demoPage?: Listening } = {}
 
   const demo = await listen(
@@ -200,7 +228,10 @@ export async function startE2ePages(): Promise<E2ePages> {
     createServer((request, response) => {
       const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
       const { issuer = '', apiUrl = '' } = ready.servers ?? {}
-      const csp = policy(issuer, new URL(apiUrl).origin)
+      const csp = policy(issuer, new URL(apiUrl).origin).replace(
+        "worker-src 'self'",
+        `worker-src ${workersFrom}`,
+      )
       if (pathname === '/app.js') {
         // a static import would run before the prelude
         const script = isLazy ? "await import('/lazy.js')" : appScript
@@ -216,8 +247,7 @@ export async function startE2ePages(): Promise<E2ePages> {
         return sendScript(response, prelude + workerScript, { 'content-security-policy': csp })
       if (pathname === '/latchkey-worker.js') {
         if (host === 'nothing') return response.writeHead(404).end()
-        const script = host === 'host' ? hostScript : ''
-        return sendScript(response, script, { 'content-security-policy': csp })
+        return sendScript(response, hostFiles[host], { 'content-security-policy': csp })
       }
       if (pathname === '/service-worker.js')
         return sendScript(response, serviceWorkerScript, { 'content-security-policy': csp })
@@ -259,6 +289,9 @@ export async function startE2ePages(): Promise<E2ePages> {
     },
     serveHost(what) {
       host = what
+    },
+    allowWorkers(from) {
+      workersFrom = from
     },
     get secondHalfRequests() {
       return secondHalfRequests

@@ -49,6 +49,7 @@ export function endToEndIn<P extends { close(): Promise<void> }>(launch: () => P
     up().setPrelude('')
     up().setLazy(false)
     up().serveHost('host')
+    up().allowWorkers("'self'")
     up().failSecondHalf(false)
   })
   afterAll(async () => {

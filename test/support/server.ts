@@ -78,6 +78,8 @@ export interface TestServers {
    * that opened it.
    */
   severOpeners(on: boolean): void
+  /** Sets whether requests for the metadata wait for their answer. */
+  holdMetadata(on: boolean): void
   /** The revocation requests. */
   readonly revocations: readonly SeenRevocation[]
   /** @returns how many access tokens were revoked. */
@@ -129,6 +131,16 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
     })
   }
 
+  let releaseMetadata = () => {}
+  let metadataReleased = Promise.resolve()
+  const holdMetadata = (on: boolean) => {
+    releaseMetadata()
+    if (!on) return
+    metadataReleased = new Promise(resolve => {
+      releaseMetadata = resolve
+    })
+  }
+
   const forgetRequests = () => {
     tokenRequests = []
     apiCalls = []
@@ -139,6 +151,7 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
     if (severs) response.setHeader('cross-origin-opener-policy', 'same-origin')
     // an extension may call the hosts in its manifest, whatever a server's CORS policy says about its origin
     if (request.headers.origin?.startsWith('chrome-extension:')) delete request.headers.origin
+    if (request.url?.includes('/.well-known/')) await metadataReleased
     if (request.method !== 'POST' || !request.url?.startsWith('/token')) return false
     if (request.headers[HANDED_ON]) return false
     const form = new URLSearchParams(await peek(request))
@@ -240,6 +253,7 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
     severOpeners(on) {
       severs = on
     },
+    holdMetadata,
     answerRefreshes(next) {
       handler = next
     },
@@ -247,6 +261,7 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
     forget() {
       forgetRequests()
       setFault(undefined)
+      holdMetadata(false)
       handler = undefined
       severs = false
       delayMs = () => 0
@@ -271,6 +286,7 @@ export async function startTestServers(demoOrigin: string, appOrigin: string): P
     },
     async close() {
       setFault(undefined)
+      holdMetadata(false)
       await Promise.all([resourceServer.close(), authorizationServer.close()])
     },
   }

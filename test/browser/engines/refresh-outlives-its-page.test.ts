@@ -106,6 +106,29 @@ inEveryEngine((e2e, name) => {
       expect(e2e.servers.replays()).toEqual([])
     })
 
+    test('a sign-out revokes the tokens even if its page is closed before it can send the requests', async () => {
+      e2e.pages.setMode(mode)
+      const profile = await e2e.newProfile()
+      const other = await profile.newTab() // a browser without any tab quits
+      const tab = await signedInTab(e2e, profile)
+      await other.goto(e2e.pages.appUrl)
+      await untilStatus(other, 'signed-in')
+      const [record] = await storedRecords(tab)
+      await tab.reload() // it does not know the server's metadata then
+      await untilStatus(tab, 'signed-in')
+      e2e.servers.holdMetadata(true)
+      await tab.run(() => void window.app.client.signOut({ endProviderSession: false }))
+      await until('the session is removed', async () => (await storedRecords(other)).length === 0)
+      await tab.close()
+      e2e.servers.holdMetadata(false)
+      const { refreshToken, accessToken } = record?.tokens ?? {}
+      const revoked = () => e2e.servers.revocations.map(({ token }) => token)
+      await until('both tokens are revoked', () =>
+        [refreshToken, accessToken].every(token => token && revoked().includes(token)),
+      )
+      expect(revoked()).toHaveLength(2)
+    })
+
     test('five tabs send one refresh, and explain() names the worker that did it in each of them', async () => {
       e2e.pages.setMode(mode)
       const tabs = await signedInTabs(e2e, await e2e.newProfile(), 5)

@@ -77,6 +77,15 @@ describe('the token store', () => {
     expect(await place.get('session')).toEqual(meanwhile)
   })
 
+  test('keeps the id of the session that has ended when another tab signs out again', async () => {
+    const { one, other } = twoTabs()
+    await one.begin(record(1))
+    await other.read()
+    await one.end('signed_out')
+    await other.end('signed_out')
+    expect(await one.read()).toMatchObject({ ended: 'signed_out', sessionId: 'lk.test.1' })
+  })
+
   test('lets one of many simultaneous replacements succeed', async () => {
     const { one, other } = twoTabs()
     await one.begin(record(1))
