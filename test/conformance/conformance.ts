@@ -40,6 +40,12 @@ export function readTitle(title: string): { ids: readonly string[]; title: strin
   return { ids, title: title.replace(IDS, '') }
 }
 
+/** Reads the titles of suites and of the test in them: an id in the title of a suite is shown by each of its tests. */
+export function readTitles(titles: readonly string[]): { ids: readonly string[]; title: string } {
+  const read = titles.map(readTitle)
+  return { ids: [...new Set(read.flatMap(({ ids }) => ids))], title: read.at(-1)?.title ?? '' }
+}
+
 const cellsOf = (row: string): string[] =>
   row
     .slice(1, -1)

@@ -6,7 +6,7 @@ const RUNS = 2000
 /** Fixed, so that a change is tested separately from the seed; LATCHKEY_SEED=… uses other schedules. */
 const SEED = Number(process.env.LATCHKEY_SEED ?? 1)
 
-test(`${RUNS} schedules from seed ${SEED} violate no invariant`, { timeout: 300_000 }, async () => {
+test(`${RUNS} schedules from seed ${SEED} violate no invariant [F1.7]`, { timeout: 300_000 }, async () => {
   const counts = createCounts()
   console.log(`simulation: ${RUNS} schedules from seed ${SEED} on`)
   for (let index = 0; index < RUNS; index++) await runSchedule(SEED + index, { counts })

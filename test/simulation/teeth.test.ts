@@ -29,6 +29,8 @@ const crowded = (parameters: Parameters, much: Partial<Parameters>): Parameters 
 
 const teeth: {
   readonly missing: Safeguard
+  /** The row of the findings that the safeguard answers. */
+  readonly row?: string
   /** For a second line of defence: the first one, and what its absence alone breaks. */
   readonly besides?: { missing: Safeguard; breaks: Invariant }
   readonly finds: readonly Invariant[]
@@ -75,8 +77,9 @@ const teeth: {
     adjust: parameters => withMuch(parameters, { signOut: 0.4 }),
   },
   {
-    // the row F1.1: a holder that took over from a slow one
+    // a holder that took over from a slow one
     missing: 'holds-told-apart',
+    row: 'F1.1',
     finds: ['one redemption'],
     adjust: parameters => crowded(parameters, { freeze: 0, clockJump: 0, crash: 0.02, disturbedMs: 60_000 }),
   },
@@ -106,8 +109,9 @@ const teeth: {
       }),
   },
   {
-    // the row F1.3: a rejected response has rotated the token anyway
+    // a rejected response has rotated the token anyway
     missing: 'unfit-answer-rotates',
+    row: 'F1.3',
     finds: ['one redemption'],
     adjust: parameters =>
       withMuch(parameters, { server: { ...parameters.server, unfit: 0.3, accessTokenSeconds: 3 } }),
@@ -135,14 +139,14 @@ const teeth: {
       crowded(parameters, { lock: 'redis', freeze: 0.04, clockJump: 0, disturbedMs: 60_000 }),
   },
   {
-    // the row F1.2
     missing: 'replay-within-session',
+    row: 'F1.2',
     finds: ['no call as somebody else'],
     adjust: parameters => withMuch(parameters, { signIn: 0.3, accessTokenRevoked: 0.3, apiMs: 3000 }),
   },
   {
-    // the row F1.4
     missing: 'sign-in-epoch',
+    row: 'F1.4',
     finds: ['a sign-out ends sign-ins under way'],
     adjust: parameters => withMuch(parameters, { signIn: 0.3, signOut: 0.3, signInMs: 3000 }),
   },
@@ -161,8 +165,8 @@ const search = async (missing: readonly Safeguard[], { finds, besides, adjust }:
 }
 
 for (const tooth of teeth) {
-  const { missing, finds, besides } = tooth
-  test(`without the safeguard "${missing}" the simulation finds: ${finds.join(', or ')}`, {
+  const { missing, finds, besides, row } = tooth
+  test(`without the safeguard "${missing}" the simulation finds: ${finds.join(', or ')}${row ? ` [${row}]` : ''}`, {
     timeout: TIMEOUT_MS,
   }, async () => {
     const found = await search(besides ? [besides.missing, missing] : [missing], tooth)

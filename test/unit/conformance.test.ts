@@ -7,6 +7,7 @@ import {
   parseCases,
   parseFindings,
   readTitle,
+  readTitles,
 } from '../conformance/conformance.ts'
 
 const cases: Case[] = ['AA01', 'AA02', 'BB01'].map(id => ({
@@ -27,6 +28,13 @@ const nothing = { decisions: {}, notYet: [] }
 const whole = [shows(['AA01', 'AA02']), shows(['BB01'])]
 
 describe('the cases that tests name', () => {
+  test('a test shows the ids in the titles of the suites around it, too', () => {
+    expect(readTitles(['the refresh [F2.1]', 'at a server [RF02]', 'is sent once [F2.1, RF03]'])).toEqual({
+      ids: ['F2.1', 'RF02', 'RF03'],
+      title: 'is sent once',
+    })
+  })
+
   test('are read only from the end of a title', () => {
     expect(readTitle('a state that nobody knows [RS01, RS02]')).toEqual({
       ids: ['RS01', 'RS02'],
