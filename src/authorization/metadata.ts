@@ -9,34 +9,34 @@ import { type AcceptDeviation, toLatchkeyError } from './failure.ts'
 import { readMembers } from './token-response.ts'
 
 /**
- * The metadata of the authorization server, given or discovered.
- * @param stale what named an endpoint where something else answers: it is fetched anew, but not more often than every five minutes.
+ * The metadata of the authorization server, from the options or discovered.
+ * @param stale metadata that names an endpoint where something else answers. It is fetched again, at most every five minutes.
  */
 export type Server = (stale?: AuthorizationServer) => Promise<AuthorizationServer>
 
 export interface MetadataPorts {
-  /** `strict`: the issuer has to be spelt as the app spells it. */
+  /** `strict`: the issuer must be the same string as in the app. */
   readonly settings: Pick<ServerSettings, 'issuer' | 'metadata' | 'strict'> &
     Partial<Pick<ServerSettings, 'plainHttp'>>
   readonly transport: Transport
   readonly clock: Clock
   readonly emit: Emit
   readonly acceptDeviation: AcceptDeviation
-  /** Looks at what was fetched before anybody uses it. */
+  /** Checks fetched metadata before it is used. */
   watch(as: AuthorizationServer): Promise<void>
 }
 
-/** On metadata, because whoever uses an endpoint has that at hand: the origins of tests that may be plain http. */
+/** The origins that may be plain http in tests. They are kept with the metadata, because users of endpoints have only that. */
 const PLAIN_HTTP = Symbol('plain http')
 
-/** How long metadata is used before it is fetched again, beside the calls that use it. */
+/** How long metadata is used before it is fetched again in the background. */
 const METADATA_MS = 24 * 3_600_000
 const RETRY_MS = 300_000
 
-/** A request for a document in JSON. A redirect to another place of the same origin is followed. */
+/** A request for a JSON document. latchkey follows a redirect within the same origin. */
 export const JSON_REQUEST = { method: 'GET', redirect: 'follow', headers: { accept: 'application/json' } }
 
-/** Where a server publishes its metadata. */
+/** The URLs where a server may publish its metadata. */
 const PLACES = {
   /** OpenID Connect Discovery section 4.1: after the issuer's path. */
   openid: (origin: string, path: string) => `${origin}${path}/.well-known/openid-configuration`,
@@ -44,23 +44,23 @@ const PLACES = {
   oauth: (origin: string, path: string) => `${origin}/.well-known/oauth-authorization-server${path}`,
 }
 
-/** An object whose `toString` is no function cannot be made a text. */
+/** String() throws for an object whose `toString` is not a function. */
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : typeof value)
 
-/** What says that there is no document at an address, and will not be one in a moment. */
+/** The statuses that mean: there is no document at this URL, and a retry would not help. */
 const ABSENT = [400, 404, 405, 410]
 
-/** An address without metadata of the issuer, and what came back. */
+/** A URL without metadata of the issuer, and the response. */
 interface Miss {
   readonly url: string
   readonly message: string
   readonly error?: LatchkeyError
-  /** What makes it certain: nothing is there, or the document of another issuer. */
-  readonly certain?: 'absent' | 'other' | undefined
+  /** Why a retry cannot help: there is no document, or it is of another issuer. */
+  readonly definite?: 'absent' | 'other' | undefined
 }
 
-/** What came back, and once where both addresses answered the same. */
-function toldOf(misses: readonly Miss[]): string {
+/** Describes the responses, as one if both URLs responded in the same way. */
+function describeMisses(misses: readonly Miss[]): string {
   const [first, second] = misses
   const isSame = first && second && first.message.replace(first.url, second.url) === second.message
   return isSame
@@ -68,17 +68,17 @@ function toldOf(misses: readonly Miss[]): string {
     : misses.map(({ message }) => message).join(' ')
 }
 
-/** Neither address had it: all that came back, and what to do. */
+/** The error if neither URL has the metadata. It contains both responses and what to do. */
 function notFound(issuer: string, misses: readonly Miss[]): LatchkeyError {
   const errors = misses.flatMap(({ error }) => error ?? [])
   const refused = errors.find(error => error instanceof ServerError)
   if (refused) return refused
   const advice = 'Correct "issuer", or set "server" if the server publishes no metadata.'
-  const message = `No metadata of the issuer ${issuer} was found. ${toldOf(misses)} ${advice}`
-  const isCertain = ({ certain }: Miss) => certain === 'other'
-  if (misses.some(isCertain) || misses.every(({ certain }) => certain)) return new ConfigurationError(message)
+  const message = `No metadata of the issuer ${issuer} was found. ${describeMisses(misses)} ${advice}`
+  const isOther = ({ definite }: Miss) => definite === 'other'
+  if (misses.some(isOther) || misses.every(({ definite }) => definite)) return new ConfigurationError(message)
   const all = errors.filter(error => error instanceof NetworkError)
-  // what may pass counts for more than what stays
+  // a failure that may pass comes before one that stays
   const { reason, status, retryAfterMs } =
     all.find(({ reason, retryable }) => retryable && reason !== 'not_the_server') ?? all[0] ?? {}
   const retryable = all.some(error => error.retryable)
@@ -86,8 +86,8 @@ function notFound(issuer: string, misses: readonly Miss[]): LatchkeyError {
 }
 
 /**
- * Fetches the metadata once; a failed fetch is forgotten, so that the next call tries again. OpenID Connect Discovery
- * first, then RFC 8414, whatever the first address answers.
+ * Fetches the metadata once. After a failure, the next call tries again. It tries OpenID Connect Discovery first, then RFC
+ * 8414, no matter how the first URL responds.
  */
 export function createServer(ports: MetadataPorts): Server {
   const { transport, clock, emit, acceptDeviation } = ports
@@ -98,7 +98,7 @@ export function createServer(ports: MetadataPorts): Server {
   let known: Promise<AuthorizationServer> | undefined
   let renewAt = Number.POSITIVE_INFINITY
 
-  /** Whether the document is of the configured issuer, by this or another spelling that counts as the same. */
+  /** Whether the document is of the configured issuer. Some other spellings count as the same. */
   const isExpected = (named: unknown): boolean => {
     if (named === issuer) return true
     const url = parseUrl(named)
@@ -122,13 +122,13 @@ export function createServer(ports: MetadataPorts): Server {
           miss: {
             url,
             message: `The document at ${url} names another issuer: ${named.slice(0, 100)}.`,
-            certain: 'other',
+            definite: 'other',
           },
         }
       }
       const error = toLatchkeyError({ code: 'NOT_CONFORM', response }, 'The metadata request', clock.now())
-      const certain = ABSENT.includes(status) ? 'absent' : undefined
-      return { miss: { url, message: `${url} answered with the status ${status}.`, error, certain } }
+      const definite = ABSENT.includes(status) ? 'absent' : undefined
+      return { miss: { url, message: `${url} answered with the status ${status}.`, error, definite } }
     } catch (thrown) {
       const error = toLatchkeyError(thrown, 'The metadata request', clock.now())
       const { message } = error
@@ -143,7 +143,7 @@ export function createServer(ports: MetadataPorts): Server {
       const { found, miss } = await fetchFrom(place(origin, pathname.replace(/\/$/, '')))
       if (found) return found
       if (miss) misses.push(miss)
-      // nobody waits twice as long
+      // do not wait twice as long
       if (miss?.error instanceof NetworkError && miss.error.reason === 'timeout') break
     }
     throw notFound(issuer, misses)
@@ -160,7 +160,7 @@ export function createServer(ports: MetadataPorts): Server {
   }
 
   let mayRenewAt = 0
-  /** What there is stays in use until there is something newer. */
+  /** The old metadata stays in use until there is newer metadata. */
   const renew = async (): Promise<void> => {
     mayRenewAt = clock.now() + RETRY_MS
     renewAt = mayRenewAt
@@ -184,9 +184,10 @@ export function createServer(ports: MetadataPorts): Server {
 }
 
 /**
- * An endpoint of the server, as a URL that may be used.
- * @param mtls whether it is the one for mutual TLS, where the server has such (RFC 8705 section 5).
- * @throws ConfigurationError when the server has none, or one that is not https (loopback may be http, and what a test allows).
+ * Returns an endpoint of the server.
+ * @param mtls whether to use the endpoint for mutual TLS if the server has one (RFC 8705 section 5).
+ * @throws ConfigurationError if the server has no such endpoint, or it is not https. Loopback may be http, and so may the
+ * origins that a test allows.
  */
 export function endpointOf(
   server: AuthorizationServer,
@@ -208,7 +209,7 @@ export function endpointOf(
   return url
 }
 
-/** What metadata may announce against attacks, and an attacker would take out. */
+/** Members of metadata that protect against attacks. An attacker would remove them. */
 const PROTECTIONS = [
   'code_challenge_methods_supported',
   'authorization_response_iss_parameter_supported',
@@ -217,8 +218,8 @@ const PROTECTIONS = [
 ] as const
 
 /**
- * Compares metadata with the protections that this client has seen there before, and remembers new ones (RFC 9700
- * section 4.4). Without `strict` nobody waits for it, and a loss is only warned of.
+ * Compares metadata with the protections that this client has seen before, and remembers new ones (RFC 9700 section 4.4).
+ * Without `strict`, latchkey does not wait for the comparison, and only warns.
  * @throws ServerError with `strict`.
  */
 export function watchProtections(keyValue: KeyValue, prefix: string, strict: boolean, warn: Warn) {

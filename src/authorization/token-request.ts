@@ -21,9 +21,9 @@ import { decodeJwtPart, type IdTokens, type JudgedIdToken } from './id-token.ts'
 import { endpointOf, type Server } from './metadata.ts'
 import { readRefreshToken, readTokenAnswer, respell, withMembers } from './token-response.ts'
 
-/** How long a refresh waits for keys: its rotation is not stored yet. */
+/** How long a refresh waits for keys. It has not stored the rotated token yet. */
 const KEYS_MS = 2000
-/** Many servers, and gateways in front of them, take no more than 8 KB in a header. */
+/** Many servers and gateways accept no more than 8 KB in a header. */
 const LONG_TOKEN = 8000
 
 export interface TokenRequestPorts {
@@ -47,16 +47,16 @@ export interface TokenRequest {
   readonly sessionId: string
   readonly attempt: number
   readonly parameters: Readonly<Record<string, string>>
-  /** What no error may repeat. */
+  /** Secrets that no error may contain. */
   readonly secrets: readonly string[]
   readonly signal?: () => AbortSignal
-  /** The body of the newest success, which may have a refresh token in it even where it may not be used. */
+  /** The body of the newest successful response. It may contain a refresh token even if it is otherwise invalid. */
   readonly received: { text?: string }
   /** Judges the ID Token in a token response that has passed all other checks. */
   judge(as: AuthorizationServer, response: TokenResponse): Promise<Omit<Granted, 'response'>>
 }
 
-/** What extensions add to a token request. */
+/** The options that extensions add to a token request. */
 interface Extended {
   readonly additionalParameters?: Readonly<Record<string, string>>
 }
@@ -88,7 +88,7 @@ export async function tokenRequest(ports: TokenRequestPorts, request: TokenReque
     if (refused && grantType !== 'refresh_token') throw refused
     await extensions.tokenResponse(sessionId, response)
     if (response.access_token.length > LONG_TOKEN) {
-      const message = `An access token has more than ${LONG_TOKEN} characters: many APIs and gateways refuse such a header (400, 431). Have the server put less into it.`
+      const message = `An access token has more than ${LONG_TOKEN} characters: many APIs and gateways refuse such a header (400, 431). Configure the server to put fewer claims into it.`
       ports.warn('access_token', message)
     }
     const { expires_in, refresh_token } = response
@@ -102,15 +102,15 @@ export async function tokenRequest(ports: TokenRequestPorts, request: TokenReque
     const { code, error, errorDescription, status, reason } = failure as typeof failure &
       Partial<ServerError & NetworkError>
     const isOther = reason === 'not_the_server'
-    // RFC 6749 section 2.3.1 encodes the secret once more, which some servers do not undo
+    // RFC 6749 section 2.3.1 encodes the secret twice, and some servers decode it once
     if (error === 'invalid_client' && clientAuthentication?.method === 'client_secret_basic')
       failure.message +=
         ' Some servers do not decode the secret of client_secret_basic: try clientSecretPost().'
     const isRefresh = grantType === 'refresh_token'
     if (isRefresh && (isOther || code === 'ERR_SERVER'))
-      failure.message += ' If this lasts, signIn() begins anew.'
+      failure.message += ' If this continues, call signIn() to begin a new session.'
     emit({ type: 'token-error', grantType, code, error, errorDescription, status })
-    // the server may have moved: a refresh token that it has not seen is sent where it is now, a code is not
+    // the server may have moved: latchkey sends the refresh token to the new endpoint, but never a code
     if (isOther) {
       const [old, now] = [await as, await server(await as)]
       if (isRefresh && now.token_endpoint !== old.token_endpoint) return tokenRequest(ports, request)
@@ -119,7 +119,7 @@ export async function tokenRequest(ports: TokenRequestPorts, request: TokenReque
   }
 }
 
-/** A token that is bound to a key cannot be used without it, and none that is not may take its place (RFC 9449 section 5). */
+/** The error for an access token of another type: one that is bound to a key, or one that is not (RFC 9449 section 5). */
 function ofAnotherType(
   { token_type }: TokenEndpointResponse,
   extensions: JoinedExtensions,
@@ -136,7 +136,7 @@ function ofAnotherType(
   )
 }
 
-/** http is refused by endpointOf(), but for loopback. */
+/** endpointOf() has already refused plain http, except to loopback. */
 const requestOptions = (
   { transport, extensions, acceptDeviation, warn }: TokenRequestPorts,
   { grantType, signal, received }: TokenRequest,
@@ -155,9 +155,9 @@ const requestOptions = (
 })
 
 /**
- * A refresh (RFC 6749 section 6). The server has rotated by the time it answers: whatever is wrong with its answer, the
- * new refresh token in it is what the next refresh sends.
- * @param parameters for which API, if it is for one (RFC 8707 section 2.2).
+ * Refreshes (RFC 6749 section 6). The server has rotated the refresh token when it responds. The next refresh sends the new
+ * one even if the rest of the response is invalid.
+ * @param parameters those that name one API (RFC 8707 section 2.2).
  */
 export async function refreshTokens(
   ports: TokenRequestPorts,
@@ -177,7 +177,7 @@ export async function refreshTokens(
       return { claims: judged.claims }
     } catch (cause) {
       const error = toLatchkeyError(cause, 'The refreshed ID Token', ports.clock.now(), [sent])
-      // where only clocks differ, or keys are not to be had or do not fit, the old ID Token stays in use
+      // the old ID Token stays in use if only the clocks differ, or if the keys are unavailable or do not match
       const isUsable = judged || (cause as { code?: string }).code === JWT_TIMESTAMP_CHECK
       if (isUsable) ports.warn('id_token', `${error.message} latchkey keeps the previous ID Token.`)
       return { ...distrusted(response.id_token), refused: isUsable ? undefined : error }
@@ -196,13 +196,13 @@ export async function refreshTokens(
   }
 }
 
-/** What an ID Token that did not pass its checks is good for: it may tell that it is of somebody else. */
+/** The claims of an ID Token that failed its checks. latchkey only uses them to notice another user. */
 function distrusted(idToken: unknown): Pick<Granted, 'claims' | 'isDistrusted'> {
   const claims = decodeJwtPart(String(idToken), 1) as IdTokenClaims
   return { claims: typeof claims.sub === 'string' ? claims : undefined, isDistrusted: true }
 }
 
-/** Work that a rotation waits for before it is stored. */
+/** Limits the time of work that delays storing a rotated token. */
 const inTime = <T>({ clock }: TokenRequestPorts, signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
   const late = () => new NetworkError("Fetching the server's signing keys timed out.", 'timeout')
   return abortable(withTimeLimit(clock, KEYS_MS, work, late), signal)

@@ -8,29 +8,29 @@ export const isMembers = (value: unknown): value is Members =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const DEEPEST = 32
-// a text that never ends is one match too: whatever comes is passed over once
+// an unterminated string is one match too, so that each character is read once
 const STRINGS = /"[^"\\]*(?:\\[\s\S][^"\\]*)*"?/g
 const NAMES = /("[^"\\]*(?:\\[\s\S][^"\\]*)*"?)\s*(:?)/g
-/** Far longer than any number that means something. */
+/** Longer than any meaningful number. */
 const ENDLESS_NUMBER = /\d{40}/
-/** No server takes longer ones in a header. VSCHAR without the space (RFC 6749 appendix A.12, RFC 6750 section 2.1). */
+/** Servers accept no longer token in a header. VSCHAR without the space (RFC 6749 appendix A.12, RFC 6750 section 2.1). */
 const ACCESS_TOKEN = /^[!-~]{1,65536}$/
 /** VSCHAR (RFC 6749 appendix A.17). */
 const REFRESH_TOKEN = /^[ -~]+$/
-/** How OAuth spells its errors. What a firewall or proxy says of itself is spelt otherwise. */
+/** The form of OAuth's error names. The errors of firewalls and proxies have other forms. */
 const ERROR_NAME = /^[a-z]+(_[a-z]+)+$/
 
-/** JSON that ends too early: the connection broke. */
+/** JSON that ends too early, because the connection broke. */
 class CutOff extends SyntaxError {}
 
-/** An answer that came from the server, and may not be used. */
+/** The error for a response of the server that latchkey must not use. */
 export const invalidResponse = (what: string): ServerError =>
   new ServerError(`The authorization server's answer ${what}.`, { error: 'invalid_response' })
 
 /**
- * JSON that can be read in one way only (RFC 8259 sections 4 and 9).
- * @throws ServerError for members that stand twice, nesting or numbers without end; SyntaxError for what is no JSON, of
- * which a CutOff is one that could have become JSON.
+ * Parses JSON that every parser reads in the same way (RFC 8259 sections 4 and 9).
+ * @throws ServerError for duplicate members, very deep nesting and very long numbers; CutOff for the beginning of JSON;
+ * SyntaxError for other text.
  */
 export function parseJson(text: string): unknown {
   const bare = text.replace(STRINGS, '')
@@ -47,17 +47,17 @@ export function parseJson(text: string): unknown {
     if (!Array.isArray(this)) members++
     return member
   })
-  // one colon for each member, and one more "member" that is the whole: who reads the other of two is told otherwise
+  // the reviver counts each member once, and the whole value; a duplicate member has a colon but is not counted
   if (bare.split(':').length !== members) throw invalidResponse('contains a member twice')
   return value
 }
 
 /**
- * The members of a JSON answer, which has to say that it is JSON.
- * @param text its body, where that was read before.
- * @returns `undefined` for an error without a body that may be believed.
- * @throws ServerError for an answer that may not be used; NetworkError for one that broke off, and for a success that
- * somebody else answered.
+ * Reads the members of a JSON response. Its content type must be JSON too.
+ * @param text the body, if it was read before.
+ * @returns `undefined` for an error response whose body is not JSON.
+ * @throws ServerError for JSON that is not valid here; NetworkError for a response that was cut off, and for a successful
+ * response that does not come from the server.
  */
 export async function readMembers(
   answer: Response,
@@ -82,11 +82,11 @@ export async function readMembers(
   }
 }
 
-/** What the token endpoint itself refuses with (RFC 6749 section 5.2). */
+/** Whether the token endpoint itself refuses with this status (RFC 6749 section 5.2). */
 const isRefusal = (status: number): boolean => status === 400 || status === 401
 
-/** What is no answer of the server may be JSON all the same. `undefined`: it is not, or nobody can tell. */
-function looselyRead(text: string): Members | undefined {
+/** Parses JSON without the strict checks. @returns `undefined` for text that is not a JSON object. */
+function parseLeniently(text: string): Members | undefined {
   try {
     const value: unknown = JSON.parse(text)
     return isMembers(value) ? value : undefined
@@ -96,18 +96,18 @@ function looselyRead(text: string): Members | undefined {
 }
 
 /**
- * The new refresh token in an answer that may not be used otherwise: the old one is spent.
- * @returns `undefined` where there is none, or where it could be read in two ways.
+ * Reads the new refresh token from a response that is otherwise unusable, because the server has used up the old one.
+ * @returns `undefined` if there is none, or if it is a duplicate member.
  */
 export function readRefreshToken(
   text: string | undefined = '',
 ): { refresh_token: string; id_token: unknown } | undefined {
-  const { refresh_token, id_token } = looselyRead(text) ?? {}
+  const { refresh_token, id_token } = parseLeniently(text) ?? {}
   if (typeof refresh_token !== 'string' || !REFRESH_TOKEN.test(refresh_token)) return undefined
   try {
     parseJson(text)
   } catch {
-    // members stand there twice: this one does not
+    // some member is a duplicate, but perhaps not this one
     const isNamed = ([, name, colon]: RegExpMatchArray) =>
       colon && JSON.parse(name as string) === 'refresh_token'
     if ([...text.matchAll(NAMES)].filter(isNamed).length !== 1) return undefined
@@ -115,8 +115,8 @@ export function readRefreshToken(
   return { refresh_token, id_token }
 }
 
-/** An error without a name that OAuth knows, with what it says of itself. */
-function nameless({ error, error_description, message }: Members): Members {
+/** Gives an error without an OAuth name the name `refused`. Keeps its description. */
+function nameRefused({ error, error_description, message }: Members): Members {
   const said = [error_description, Object(error).message, message, error].find(
     one => one && typeof one === 'string',
   )
@@ -124,8 +124,8 @@ function nameless({ error, error_description, message }: Members): Members {
 }
 
 /**
- * The same answer with these members, as oauth4webapi reads it: as often as it likes, and without parsing them again. A
- * challenge beside an error would hide the error.
+ * Creates the same response with these members. oauth4webapi can read it more than once without parsing. A challenge beside
+ * an error is removed, because oauth4webapi would report it instead of the error.
  */
 export function withMembers(
   { status, headers: old }: Pick<Response, 'status' | 'headers'>,
@@ -144,7 +144,7 @@ export function withMembers(
 }
 
 /**
- * The text of an answer as an extension respells it. What cannot be read in one way only stays as it is, to be refused.
+ * Lets an extension change the members of a response. Text that is not strict JSON stays the same, and is refused later.
  */
 export function respell(text: string, change: ((members: Members) => Members) | undefined): string {
   if (!change) return text
@@ -155,17 +155,17 @@ export function respell(text: string, change: ((members: Members) => Members) | 
   return isMembers(members) ? JSON.stringify(change(members)) : text
 }
 
-/** A lifetime, which may come as a text. */
+/** Reads a lifetime, which may be a string. */
 function secondsOf(value: unknown): number | undefined {
   const seconds = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
   return typeof seconds === 'number' && seconds >= 0 && Number.isFinite(seconds) ? seconds : undefined
 }
 
 /**
- * An answer of the token endpoint (RFC 6749 sections 5.1 and 5.2), read strictly and given on without anything that
- * could be read in two ways. An error that the endpoint gives no name is given the name `refused`.
- * @param forgive at a refresh the old refresh token is spent: a lifetime that is none may not cost the new one, and is
- * told of.
+ * Reads a response of the token endpoint strictly (RFC 6749 sections 5.1 and 5.2). The result has no duplicate members. An
+ * error without a name gets the name `refused`.
+ * @param forgive receives a warning about an invalid lifetime. At a refresh, such a lifetime must not cost the new refresh
+ * token, because the server has used up the old one.
  */
 export async function readTokenAnswer(
   answer: Response,
@@ -178,17 +178,17 @@ export async function readTokenAnswer(
   const { headers } = answer
   let { status } = answer
   if (!answer.ok) return withMembers(answer, readError(status, body, read))
-  // null and empty members say the same as ones that are not there
+  // null and empty members mean the same as missing ones
   const members: Record<string, unknown> = Object.fromEntries(
     Object.entries(read as Members).filter(
       ([name, value]) => value !== null && (value !== '' || name === 'expires_in'),
     ),
   )
   const { access_token, error } = members
-  // some servers tell errors with 200
+  // some servers send errors with the status 200
   if (access_token === undefined) {
     if (error === undefined) return withMembers(answer, members)
-    return withMembers({ status: 400, headers }, typeof error === 'string' ? members : nameless(members))
+    return withMembers({ status: 400, headers }, typeof error === 'string' ? members : nameRefused(members))
   }
   if (error !== undefined) throw invalidResponse('has both an access token and an error')
   if (typeof access_token === 'string' && !ACCESS_TOKEN.test(access_token))
@@ -212,12 +212,12 @@ export async function readTokenAnswer(
   return withMembers({ status, headers }, members)
 }
 
-/** @returns `undefined` for an answer of something in between. */
+/** @returns `undefined` for a response that does not come from the token endpoint. */
 function readError(status: number, text: string, read: Members | undefined): Members | undefined {
   const isOwn = isRefusal(status)
   const { error } = read ?? {}
   if (typeof error === 'string' && error && (isOwn || ERROR_NAME.test(error))) return read
   if (!isOwn) return undefined
-  if (read) return nameless(read)
-  return text.trim() && !looselyRead(text) ? undefined : nameless({})
+  if (read) return nameRefused(read)
+  return text.trim() && !parseLeniently(text) ? undefined : nameRefused({})
 }

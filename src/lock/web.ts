@@ -93,7 +93,7 @@ export const webLock = (locks: LockManager, clock: Clock, lease: Lock): Lock => 
         }
 
         locks.request(name, { signal: waiting.signal }, granted).catch(cause => {
-          // where all storage is blocked, so are Web Locks: what is kept all the same has the lease
+          // a browser that blocks storage blocks Web Locks too: a store that works nevertheless uses the lease
           const isBlocked = !isOver && cause?.name === 'SecurityError'
           stop()
           if (isBypassing) bypassing.delete(name)
