@@ -232,7 +232,7 @@ describe('an error from the token endpoint', () => {
       code: 'ERR_SERVER',
       error,
       retryable: false,
-      message: expect.stringContaining('signIn() begins anew'),
+      message: expect.stringContaining('call signIn() to begin a new session'),
     })
     expect(as.count('refresh_token')).toBe(1)
     expect(client.session.status).toBe('signed-in')
@@ -257,7 +257,7 @@ describe('an error from the token endpoint', () => {
       await expect(client.fetch(`${API}/me`)).rejects.toMatchObject({
         code: 'ERR_NETWORK',
         reason: 'not_the_server',
-        message: expect.stringContaining('signIn() begins anew'),
+        message: expect.stringContaining('call signIn() to begin a new session'),
       })
       expect(as.count('refresh_token')).toBe(1)
       expect(client.session.status).toBe('signed-in')
