@@ -9,12 +9,10 @@ import {
 } from 'oauth4webapi'
 import type { ServerSettings } from '../core/authorization.ts'
 import { base64url } from '../core/base64url.ts'
-import type { Clock } from '../core/ports.ts'
 import type { IdTokenClaims } from '../core/token-set.ts'
-import { identityOf, type ServerTime, type Transport } from './endpoint.ts'
+import { identityOf, type ServerTime } from './endpoint.ts'
 import type { AcceptDeviation } from './failure.ts'
-import type { Server } from './metadata.ts'
-import { createSigningKeys } from './signing-keys.ts'
+import { createSigningKeys, type SigningKeysPorts } from './signing-keys.ts'
 import { invalidResponse, type Members, withMembers } from './token-response.ts'
 
 /** The most seconds by which a device's clock may be wrong: a time zone and a day. */
@@ -22,13 +20,9 @@ const MOST_SKEW_SECONDS = 2 * 24 * 3600
 /** The tolerance of oauth4webapi. */
 const TOLERANCE_SECONDS = 30
 
-export interface IdTokenPorts {
+export interface IdTokenPorts extends SigningKeysPorts {
   readonly settings: Pick<ServerSettings, 'clientId' | 'clientAuthentication'>
-  readonly server: Server
-  readonly transport: Transport
-  readonly clock: Clock
   readonly serverTime: ServerTime
-  readonly acceptDeviation: AcceptDeviation
 }
 
 /** What the authorization request requires of the ID Token. */
@@ -125,15 +119,9 @@ async function isHashOf(accessToken: string, idToken: string, atHash: unknown): 
   return typeof atHash === 'string' && btoa(half).replaceAll('=', '') === toBase64(atHash)
 }
 
-export function createIdTokens({
-  server,
-  settings,
-  transport,
-  clock,
-  serverTime,
-  acceptDeviation,
-}: IdTokenPorts): IdTokens {
-  const { keys, verify } = createSigningKeys({ server, transport, clock, acceptDeviation })
+export function createIdTokens(ports: IdTokenPorts): IdTokens {
+  const { server, settings, clock, serverTime, acceptDeviation } = ports
+  const { keys, verify } = createSigningKeys(ports)
 
   /**
    * Learns the server's time if the device's clock is wrong: the nonce proves that the ID Token was issued for this request,

@@ -79,7 +79,9 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
   const acceptDeviation = createAcceptDeviation(quirks, warn)
   const watch = watchProtections(keyValue, prefix, strict, warn)
   const server = createServer({ settings, transport, clock, emit, acceptDeviation, watch })
-  const idTokens = createIdTokens({ settings, server, transport, clock, serverTime, acceptDeviation })
+  const idTokens = createIdTokens({
+    ...{ settings, server, transport, clock, serverTime, acceptDeviation, keyValue, prefix },
+  })
   const extensions = joinExtensions(ports.extensions)
   const requests: TokenRequestPorts = {
     ...{ settings, server, extensions, transport, clock },

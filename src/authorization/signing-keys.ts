@@ -1,5 +1,5 @@
 import { type AuthorizationServer, jwksCache, validateApplicationLevelSignature } from 'oauth4webapi'
-import type { Clock, EpochMs } from '../core/ports.ts'
+import type { Clock, EpochMs, KeyValue } from '../core/ports.ts'
 import { NetworkError } from '../errors.ts'
 import type { Transport } from './endpoint.ts'
 import { type AcceptDeviation, toLatchkeyError } from './failure.ts'
@@ -18,6 +18,24 @@ export interface SigningKeysPorts {
   readonly transport: Transport
   readonly clock: Clock
   readonly acceptDeviation: AcceptDeviation
+  readonly keyValue: KeyValue
+  /** The prefix of the names of this client's records. */
+  readonly prefix: string
+}
+
+/** The keys as they are stored, so that other pages and tabs need not request them. */
+interface StoredKeys {
+  readonly jwksUri: string | undefined
+  readonly until: EpochMs
+  readonly keys: Members[]
+}
+
+const isStoredKeys = (value: unknown, as: AuthorizationServer, now: EpochMs): value is StoredKeys => {
+  const { jwksUri, until, keys } = Object(value) as Partial<StoredKeys>
+  const left = Number(until) - now
+  return (
+    jwksUri === as.jwks_uri && left > 0 && left <= KEYS_MS && Array.isArray(keys) && keys.every(isMembers)
+  )
 }
 
 const isOther = (error: unknown) => error instanceof NetworkError && error.reason === 'not_the_server'
@@ -41,7 +59,8 @@ async function fetchKeysAt(
 
 /** The server's keys, and the check of signatures with them. */
 export function createSigningKeys(ports: SigningKeysPorts) {
-  const { server, clock } = ports
+  const { server, clock, keyValue } = ports
+  const place = `${ports.prefix} keys`
   let known: { until: EpochMs; keys: Promise<Members[]> } | undefined
   const lookedFor = new Map<unknown, EpochMs>()
 
@@ -56,9 +75,21 @@ export function createSigningKeys(ports: SigningKeysPorts) {
     }
   }
 
+  const fetchAndStore = async (until: EpochMs): Promise<Members[]> => {
+    const keys = await fetchKeys()
+    const stored: StoredKeys = { jwksUri: (await server()).jwks_uri, until, keys }
+    void keyValue.update(place, () => stored).catch(() => {})
+    return keys
+  }
+  const readOrFetch = async (until: EpochMs): Promise<Members[]> => {
+    const [as, stored] = await Promise.all([server(), keyValue.get(place).catch(() => {})])
+    return isStoredKeys(stored, as, clock.now()) ? stored.keys : fetchAndStore(until)
+  }
+
   const keys = (again = false): Promise<Members[]> => {
     if (known && !again && clock.now() < known.until) return known.keys
-    const asked = { until: clock.now() + KEYS_MS, keys: fetchKeys() }
+    const until = clock.now() + KEYS_MS
+    const asked = { until, keys: known ? fetchAndStore(until) : readOrFetch(until) }
     known = asked
     asked.keys.catch(error => {
       asked.until = isOther(error) ? clock.now() + UNFIT_KEYS_MS : 0

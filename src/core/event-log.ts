@@ -1,10 +1,14 @@
 import type { ClientEvent, Emit, EventBody, Explanation, Warn, Warning } from './events.ts'
 import { createListeners } from './listeners.ts'
-import type { Clock, HostKind, Logger } from './ports.ts'
+import type { Clock, EpochMs, HostKind, Logger } from './ports.ts'
 import type { Session } from './session.ts'
 
 /** How many events are kept for `explain()`. */
 const KEPT = 200
+
+/** Created only for those who read it. */
+const toEvent = ({ at, body }: { readonly at: EpochMs; readonly body: EventBody }): ClientEvent =>
+  Object.freeze({ at, ...body })
 
 export interface EventLog {
   readonly emit: Emit
@@ -22,13 +26,15 @@ export interface EventLog {
  */
 export function createEventLog(clock: Clock, realm: string, logger?: Logger): EventLog {
   const listeners = createListeners<ClientEvent>()
-  const events: ClientEvent[] = []
+  const events: { readonly at: EpochMs; readonly body: EventBody }[] = []
   const warnings: Warning[] = []
   let count = 0
   const emit = (body: EventBody) => {
-    const event: ClientEvent = Object.freeze({ at: clock.now(), ...body })
-    events[count++ % KEPT] = event // in a ring, because every call emits events
-    if (listeners.size()) queueMicrotask(() => listeners.emit(event)) // so that no listener runs inside a lock or between two steps
+    const kept = { at: clock.now(), body }
+    events[count++ % KEPT] = kept // in a ring, because every call emits events
+    if (!listeners.size()) return
+    const event = toEvent(kept)
+    queueMicrotask(() => listeners.emit(event)) // so that no listener runs inside a lock or between two steps
   }
   const tell = (message: string) => {
     try {
@@ -51,7 +57,13 @@ export function createEventLog(clock: Clock, realm: string, logger?: Logger): Ev
       const reason = 'reason' in session ? session.reason : undefined
       const oldest = count % KEPT
       const newest = [...events.slice(oldest), ...events.slice(0, oldest)]
-      return { at: clock.now(), context: realm, host, session: { status, reason }, events: newest }
+      return {
+        at: clock.now(),
+        context: realm,
+        host,
+        session: { status, reason },
+        events: newest.map(toEvent),
+      }
     },
     dispose: listeners.clear,
   }

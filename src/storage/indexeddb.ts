@@ -68,6 +68,7 @@ export function indexedDbKeyValue(database: string, clock: Clock): IndexedDbKeyV
     }
   }
 
+  open().catch(() => {}) // at creation, because opening takes longer than the first read; `use` reports a failure
   return {
     get: key => use('readonly', store => promisifyRequest<unknown>(store.get(key))),
     // read and write in one transaction: idb-keyval's update() cannot delete

@@ -94,6 +94,14 @@ test('an abandoned write is not stored later, however far it had progressed', as
   expect(await place.get('key')).toBe('old')
 })
 
+test('indexedDb() opens its database when it is created, before the first read [F7.3]', async () => {
+  const database = `latchkey test ${crypto.randomUUID()}`
+  databases.push(database)
+  const store = indexedDb({ database })
+  await expect.poll(async () => (await indexedDB.databases()).map(({ name }) => name)).toContain(database)
+  store.close?.()
+})
+
 test('a closed store leaves no connection and no listener, and the next call reopens it [F5.7]', async () => {
   const database = `latchkey test ${crypto.randomUUID()}`
   databases.push(database)
