@@ -249,8 +249,8 @@ async function explainLost(
     'state_not_found',
     { lost: { likely, storageWorks, pendingCount: pending.length, newestAgeMs: newest } },
   )
-  error.restart = restart
-  return error
+  // not enumerable, so that loggers do not print the function
+  return Object.defineProperty(error, 'restart', { value: restart })
 }
 
 /** The result: a new session, or the URL that asks the user, or nothing if another tab or call was first. */
