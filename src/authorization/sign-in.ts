@@ -50,13 +50,14 @@ export interface SignInPorts
       | 'page'
       | 'leave'
       | 'now'
-      | 'origin'
       | 'warnings'
       | 'owner'
       | 'hash'
       | 'restart'
       | 'relay'
     > {
+  /** The page's origin, if there is a page. */
+  readonly origin: string | undefined
   readonly writes: SessionWrites
   readonly transactions: Transactions
   /** Revokes a refresh token that nobody will use, without waiting for it. */
