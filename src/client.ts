@@ -46,13 +46,7 @@ export interface SecondHalfModule {
  * wrong ones.
  */
 export function readOptions(options: ClientOptions, base: string | undefined) {
-  const {
-    issuer = options.server?.issuer,
-    clientId,
-    redirectUri = '',
-    postLogoutRedirectUri,
-    logoutParameters,
-  } = options
+  const { issuer = options.server?.issuer, clientId, redirectUri = '' } = options
   const { allowedOrigins = [], resources = {}, quirks, strict = false, grant, session } = options
   const plainHttp = new Set([options.allowPlainHttpForTests ?? []].flat())
   const urls = Object.keys(Object(resources)).filter(name => parseUrl(name))
@@ -68,7 +62,6 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
     redirectUri: (base && parseUrl(redirectUri, base)?.href) || redirectUri,
     // the scope of a grant without a user
     grantScope: [options.scope ?? []].flat().join(' '),
-    endsProviderSession: postLogoutRedirectUri !== undefined || logoutParameters !== undefined,
     allowedOrigins: new Set(
       [allowedOrigins]
         .flat()
@@ -81,8 +74,6 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
 }
 
 type Settings = ReturnType<typeof readOptions>
-
-const originOf = (url: string | undefined) => parseUrl(url)?.origin
 
 /** @throws ConfigurationError if `resources` contains no API of this name. */
 function parseResourceName(name: string, resources: readonly string[]): string {
@@ -183,15 +174,10 @@ function createMethods(
       return live.acquire({ resource, rejected, forceRefresh, sessionId, signal })
     },
 
-    async signOut({ endProviderSession, ...request } = {}) {
+    async signOut(request = {}) {
       authorization.loaded?.checkSignOut(request) // if it is loaded, before latchkey removes anything
-      const isAsked = request.postLogoutRedirectUri !== undefined || request.parameters !== undefined
-      const isLeaving = endProviderSession ?? (settings.endsProviderSession || isAsked)
       await shareSignOut('', () =>
-        live.signOut(async (ended, onLeft, isHosted) => {
-          const { signOut } = await authorization.get()
-          await signOut(ended, request, isLeaving ? onLeft : undefined, isHosted)
-        }),
+        live.signOut(async (...left) => (await authorization.get()).signOut(request, ...left)),
       )
     },
   }
@@ -243,8 +229,7 @@ export function composeClient(
       adopted: () => changes.emit(undefined),
       wokeAt: () => wokeAt,
       restart: () => signIns.signIn(),
-      home: (page ? undefined : environment.baseUrl()) ?? settings.redirectUri,
-      origin: isReadable ? originOf(environment.baseUrl()) : undefined,
+      ...{ isReadable, baseUrl: environment.baseUrl },
       survivesNavigation: () => store.reach?.() !== 'page',
     })
   const authorization: SecondHalf = loadable(async () => create(await load()), whole && create(whole))

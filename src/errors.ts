@@ -53,6 +53,11 @@ export abstract class LatchkeyError extends Error {
    * `signIn()` may succeed later.
    */
   readonly retryable: boolean = false
+  /** @param fields the cause, and the fields of the subclass. */
+  constructor(message: string, fields?: object) {
+    super(message, fields)
+    Object.assign(this, fields)
+  }
 }
 
 /** The app's options or arguments are wrong, or the environment cannot do what the app asks for. The session does not change. */
@@ -60,10 +65,9 @@ export class ConfigurationError extends LatchkeyError {
   override readonly name = 'ConfigurationError'
   readonly code = 'ERR_CONFIGURATION'
   /** The quirk that would allow it, if there is one: see the option `quirks`. */
-  readonly quirk: string | undefined
+  declare readonly quirk: string | undefined
   constructor(message: string, options?: ErrorOptions & { quirk?: string }) {
     super(message, options)
-    this.quirk = options?.quirk
   }
 }
 
@@ -109,37 +113,31 @@ export interface LostSignIn {
 export class CallbackError extends LatchkeyError {
   override readonly name = 'CallbackError'
   readonly code = 'ERR_CALLBACK'
-  override readonly retryable: boolean
-  readonly reason: CallbackReason
+  declare readonly retryable: boolean
+  declare readonly reason: CallbackReason
   /** The `error` of the authorization response or of the token endpoint (RFC 6749 sections 4.1.2.1 and 5.2), if there was one. */
-  readonly error: string | undefined
+  declare readonly error: string | undefined
   /** What the server says about its `error`, such as "Verify your e-mail address first." Short and without markup. */
-  readonly errorDescription: string | undefined
+  declare readonly errorDescription: string | undefined
   /** The server's web page about its `error`, always https. */
-  readonly errorUri: string | undefined
+  declare readonly errorUri: string | undefined
   /** With `state_not_found`: what probably happened. */
-  readonly lost: LostSignIn | undefined
+  declare readonly lost: LostSignIn | undefined
   /** With `state_not_found`: begins a new sign-in in the same way. If that way is a popup, call it in a click handler. */
-  restart: (() => Promise<unknown>) | undefined
+  declare readonly restart: (() => Promise<unknown>) | undefined
   constructor(
     message: string,
     reason: CallbackReason,
-    options?: ErrorOptions & {
+    options: ErrorOptions & {
       error?: string
       errorDescription?: string | undefined
       errorUri?: string | undefined
       lost?: LostSignIn
-    },
+    } = {},
   ) {
-    super(message, options)
-    this.reason = reason
-    this.error = options?.error
-    this.errorDescription = options?.errorDescription
-    this.errorUri = options?.errorUri
-    this.retryable = isTemporary(this.error) || (this.cause instanceof NetworkError && this.cause.retryable)
-    this.lost = options?.lost
-    // not enumerable, so that loggers do not print the function
-    Object.defineProperty(this, 'restart', { value: undefined, writable: true, enumerable: false })
+    const { error, cause } = options
+    const retryable = isTemporary(error) || (cause instanceof NetworkError && cause.retryable)
+    super(message, { ...options, reason, retryable })
   }
 }
 
@@ -147,13 +145,10 @@ export class CallbackError extends LatchkeyError {
 export class AuthorizationRequiredError extends LatchkeyError {
   override readonly name = 'AuthorizationRequiredError'
   readonly code = 'ERR_AUTHORIZATION_REQUIRED'
-  readonly reason: EndReason
+  declare readonly reason: EndReason
   constructor(reason: EndReason, options?: ErrorOptions) {
-    super(
-      `There is no session to use (${reason}). Call signIn(). A service needs the sign-in of its user.`,
-      options,
-    )
-    this.reason = reason
+    const message = `There is no session to use (${reason}). Call signIn(). A service needs the sign-in of its user.`
+    super(message, { ...options, reason })
   }
 }
 
@@ -161,29 +156,23 @@ export class AuthorizationRequiredError extends LatchkeyError {
 export class ServerError extends LatchkeyError {
   override readonly name = 'ServerError'
   readonly code = 'ERR_SERVER'
-  override readonly retryable: boolean
+  declare readonly retryable: boolean
   /** The OAuth `error` (RFC 6749 section 5.2), or latchkey's own: `invalid_response`, `refused`, `metadata_downgrade`. */
-  readonly error: string
+  declare readonly error: string
   /** The server's `error_description` (RFC 6749 section 5.2), if there was one. */
-  readonly errorDescription: string | undefined
+  declare readonly errorDescription: string | undefined
   /** The HTTP status of the answer, if there was one. */
-  readonly status: number | undefined
+  declare readonly status: number | undefined
   /** The quirk that would accept the answer, if there is one: see the option `quirks`. */
-  readonly quirk: string | undefined
+  declare readonly quirk: string | undefined
   /** With `interaction_required`: the `claims` for the next sign-in, as JSON text. Call `signIn({ stepUp: error })`. */
-  readonly claims: string | undefined
+  declare readonly claims: string | undefined
   constructor(
     message: string,
     details: { error: string; errorDescription?: string; status?: number; quirk?: string; claims?: string },
     options?: ErrorOptions,
   ) {
-    super(message, options)
-    this.error = details.error
-    this.quirk = details.quirk
-    this.claims = details.claims
-    this.errorDescription = details.errorDescription
-    this.status = details.status
-    this.retryable = isTemporary(details.error)
+    super(message, { ...options, ...details, retryable: isTemporary(details.error) })
   }
 }
 
@@ -203,22 +192,18 @@ export class NetworkError extends LatchkeyError {
   override readonly name = 'NetworkError'
   readonly code = 'ERR_NETWORK'
   /** False if a retry cannot help: for example, the certificate is not trusted, or the document has moved permanently. */
-  override readonly retryable: boolean
-  readonly reason: NetworkReason
+  declare readonly retryable: boolean
+  declare readonly reason: NetworkReason
   /** The HTTP status of the answer, if there was one. */
-  readonly status: number | undefined
+  declare readonly status: number | undefined
   /** How many milliseconds the server asks to wait (`Retry-After`, RFC 9110 section 10.2.3). */
-  readonly retryAfterMs: number | undefined
+  declare readonly retryAfterMs: number | undefined
   constructor(
     message: string,
     reason: NetworkReason,
     options?: ErrorOptions & { status?: number; retryAfterMs?: number; retryable?: boolean },
   ) {
-    super(message, options)
-    this.reason = reason
-    this.retryable = options?.retryable ?? true
-    this.status = options?.status
-    this.retryAfterMs = options?.retryAfterMs
+    super(message, { ...options, reason, retryable: options?.retryable ?? true })
   }
 }
 

@@ -4,7 +4,7 @@ import type { Store, UserAgent } from './core/ports.ts'
 import { notLoaded } from './core/waiting.ts'
 import type { ClientOptions } from './options.ts'
 import { browserEnvironment } from './platform/browser/environment.ts'
-import { type RedirectOptions, redirectBy } from './platform/browser/page.ts'
+import type { RedirectOptions } from './platform/browser/redirect.ts'
 import { databaseStore, deferredStore, type IndexedDbOptions } from './platform/browser/stores.ts'
 
 export { type PopupOptions, popup } from './platform/browser/popup.ts'
@@ -24,19 +24,27 @@ export const tabStorage = (): Store =>
 /** Like `memory()` of `latchkey`. It loads with the second half. */
 export const memory = (): Store => deferredStore('memory', 'page', async () => (await load()).memory())
 
-/**
- * Signs in with a redirect: this page navigates to the authorization server, which sends the user back. The default in
- * browsers. `signIn()` rejects with a ConfigurationError in a worker, on a server and in a frame of another origin.
- */
-export const redirect = (options?: RedirectOptions): UserAgent =>
-  redirectBy(async url => (await load()).authorizationEnvironment.leave(url), options)
+/** Like `redirect()` of `latchkey`. It loads with the second half. */
+export const redirect = (options?: RedirectOptions): UserAgent => ({
+  name: 'redirect',
+  leaves: true,
+  begin(redirectUri) {
+    const begun = load().then(half => half.redirect(options).begin(redirectUri))
+    return {
+      redirectUri: begun.then(attempt => attempt.redirectUri),
+      authorize: async (...request) => (await begun).authorize(...request),
+      close() {},
+    }
+  },
+})
 
 /** Copies the options: the second half reads them when it has loaded, and later changes by the app must have no effect. */
 const readOnce = (options: ClientOptions): ClientOptions => {
-  const { server, scope, allowedOrigins, resources, authorizationParameters, logoutParameters, quirks } =
-    options
-  const own = { server, scope, allowedOrigins, resources, authorizationParameters, logoutParameters, quirks }
-  return { ...options, ...structuredClone(own) } as ClientOptions
+  const { server, scope, allowedOrigins, resources, quirks } = options
+  const { authorizationParameters, logoutParameters, responseParameters } = options
+  const changeable = { server, scope, allowedOrigins, resources, quirks }
+  const parameters = { authorizationParameters, logoutParameters, responseParameters }
+  return { ...options, ...structuredClone({ ...changeable, ...parameters }) } as ClientOptions
 }
 
 /**

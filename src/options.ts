@@ -443,7 +443,7 @@ const RESERVED_AT_SIGN_OUT =
  * @throws ConfigurationError for a wrong option.
  */
 export function parseSignOut(
-  { postLogoutRedirectUri: own, parameters = {} }: Omit<SignOutOptions, 'endProviderSession'>,
+  { postLogoutRedirectUri: own, parameters: more = {}, endProviderSession }: SignOutOptions,
   settings: ServerSettings,
   base: string | undefined,
 ) {
@@ -451,8 +451,10 @@ export function parseSignOut(
     own === undefined
       ? settings.postLogoutRedirectUri
       : parseRedirectUri(own, base, 'signOut.postLogoutRedirectUri', settings.plainHttp)
-  const checked = checkParameters(parameters, 'signOut.parameters', RESERVED_AT_SIGN_OUT)
-  return { postLogoutRedirectUri, parameters: { ...settings.logoutParameters, ...checked } }
+  const checked = checkParameters(more, 'signOut.parameters', RESERVED_AT_SIGN_OUT)
+  const parameters = { ...settings.logoutParameters, ...checked }
+  const isAsked = postLogoutRedirectUri !== undefined || Object.keys(parameters).length > 0
+  return { postLogoutRedirectUri, parameters, endsProviderSession: endProviderSession ?? isAsked }
 }
 
 /**

@@ -112,10 +112,10 @@ export function toLatchkeyError(
     const name = tidy(error.error, secrets) as string
     const errorDescription = tidy(error.error_description, secrets)
     const refusal = refusalOf(what, name, errorDescription)
-    const details = { error: name, errorDescription, status }
+    const details = { error: name, errorDescription }
     if (error instanceof ResponseBodyError) {
       const message = needsUser(name) ? `${refusal} Call signIn({ stepUp: error }).` : refusal
-      return new ServerError(message, { ...details, claims: claimsOf(error, secrets) })
+      return new ServerError(message, { ...details, status, claims: claimsOf(error, secrets) })
     }
     // oauth4webapi has already checked state and issuer
     const errorUri = pageOf(error.cause.get('error_uri'))

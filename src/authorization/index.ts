@@ -1,11 +1,7 @@
-import type {
-  Authorization,
-  AuthorizationPorts,
-  SignInRequest,
-  SignOutRequest,
-} from '../core/authorization.ts'
+import type { Authorization, AuthorizationPorts, SignInRequest } from '../core/authorization.ts'
 import { showBy } from '../core/callback.ts'
-import type { Resource } from '../core/destination.ts'
+import type { SignOutOptions } from '../core/client.ts'
+import { parseUrl, type Resource } from '../core/destination.ts'
 import { transactionPrefix } from '../core/keys.ts'
 import type { Lock, Page } from '../core/ports.ts'
 import { runsGrant, type SessionRecord } from '../core/session.ts'
@@ -68,6 +64,9 @@ const withRouter = (page: Page | undefined, navigate: AuthorizationPorts['naviga
 export function createAuthorization(given: AuthorizationPorts): Authorization {
   const page = withRouter(given.page, given.navigate)
   const ports: AuthorizationPorts = { ...given, page, lock: typedLock(given.lock) }
+  const base = given.baseUrl()
+  // servers must allow it (CORS)
+  const origin = given.isReadable ? parseUrl(base)?.origin : undefined
   const { settings, clock, emit, warn, keyValue, prefix } = ports
   const { quirks, strict, resources, warnings } = settings
   // later, so that an app that subscribes right after createClient() receives them
@@ -75,7 +74,7 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
     for (const { about, message } of warnings) warn(about, message)
   })
   const serverTime = createServerTime(clock)
-  const transport = serverTime.watch(createTransport(ports))
+  const transport = serverTime.watch(createTransport({ ...ports, origin }))
   const acceptDeviation = createAcceptDeviation(quirks, warn)
   const watch = watchProtections(keyValue, prefix, strict, warn)
   const server = createServer({ settings, transport, clock, emit, acceptDeviation, watch })
@@ -94,10 +93,11 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
   const transactions = createTransactions(keyValue, transactionPrefix(prefix), clock)
   const parse = (request: SignInRequest) => {
     const leaves = request.leaves && ports.page !== undefined
-    return parseSignIn({ ...request, leaves }, settings, ports.home, ports.records.current?.tokens.scope)
+    const home = (page ? undefined : base) ?? settings.redirectUri
+    return parseSignIn({ ...request, leaves }, settings, home, ports.records.current?.tokens.scope)
   }
-  const parseOut = (request: SignOutRequest) => parseSignOut(request, settings, ports.page?.location())
-  const signIns: SignInPorts = { ...ports, ...requests, writes, transactions, revoke }
+  const parseOut = (request: SignOutOptions) => parseSignOut(request, settings, ports.page?.location())
+  const signIns: SignInPorts = { ...ports, ...requests, origin, writes, transactions, revoke }
   const redeem = createRedemption({
     ...ports,
     writes,
@@ -124,17 +124,17 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
     ...createArrival(signIns),
     beginRecovery: isSignedIn => beginRecovery(ports, transactions, isSignedIn),
     checkSignOut: request => void parseOut(request),
-    async signOut(ended, request, onLeft, isHosted) {
+    async signOut(request, ended, onLeft, isHosted) {
       const demands = parseOut(request)
       await endSignIns(transactions, extensions)
-      const isFramed = onLeft && ports.isEmbedded?.()
-      if (isFramed) warn('end_session', FRAMED)
       const { leave } = ports
+      const isFramed = demands.endsProviderSession && ports.isEmbedded?.()
+      if (isFramed) warn('end_session', FRAMED)
       const leaveFor = async (url: string) => {
-        if (ports.page) await keepWarnings(ports)
+        if (page) await keepWarnings(ports)
         await leave?.(url, onLeft, demands.postLogoutRedirectUri)
       }
-      const goThere = onLeft && leave && !isFramed ? leaveFor : undefined
+      const goThere = demands.endsProviderSession && leave && !isFramed ? leaveFor : undefined
       if (ended) await endAtServer(requests, ended, demands, goThere, isHosted)
     },
     unusableError,

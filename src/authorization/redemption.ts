@@ -5,14 +5,16 @@ import type {
   SessionWrites,
 } from '../core/authorization.ts'
 import { pause } from '../core/back-off.ts'
-import { canRenew, isRefreshed } from '../core/decide.ts'
+import { canRenew } from '../core/decide.ts'
 import { judgeRefreshFailure, type RefreshesBefore } from '../core/grant-outcome.ts'
 import type { EpochMs, WatchLeaving } from '../core/ports.ts'
-import { isSameVersion, runsGrant, type SessionRecord, sessionOf } from '../core/session.ts'
+import { runsGrant, type SessionRecord, sessionOf } from '../core/session.ts'
 import { type EndReason, LatchkeyError, StorageError } from '../errors.ts'
 import { type Hold, tooLong, withinHold } from './hold.ts'
 import { endSession, endUnlessRotated, keepSession, pausedBy } from './redemption-failure.ts'
+import { isRefreshed } from './refresh-attempt.ts'
 import type { Renewed } from './renewal.ts'
+import { isSameVersion } from './session-writes.ts'
 import { createRotations, unsavedElsewhere } from './unsaved-rotation.ts'
 
 /** Two refusals within this time may have the same temporary cause. */

@@ -4,8 +4,9 @@ import type {
   RefreshResult,
   SessionWrites,
 } from '../core/authorization.ts'
-import { isRefreshed } from '../core/decide.ts'
+import { decide } from '../core/decide.ts'
 import { WAIT_MS } from '../core/lock-times.ts'
+import type { EpochMs } from '../core/ports.ts'
 import { accessTokenOf, type SessionRecord, sessionOf } from '../core/session.ts'
 import { LatchkeyError, NetworkError, StorageError } from '../errors.ts'
 import { keepSession, pausedBy } from './redemption-failure.ts'
@@ -24,6 +25,19 @@ export interface AttemptPorts
   /** Refreshes while the lock is held. */
   redeem(request: RefreshRequest): Promise<RefreshResult>
 }
+
+/**
+ * Whether another client has done a refresh meanwhile: the store now holds another access token, or another session.
+ * @param record the record whose access token could not be used.
+ */
+export const isRefreshed = (
+  found: SessionRecord,
+  record: SessionRecord,
+  resource: string | undefined,
+  now: EpochMs,
+): boolean =>
+  found.sessionId !== record.sessionId ||
+  decide(found, now, accessTokenOf(record, resource)?.accessToken, resource).do === 'use'
 
 /** Refreshes in the host if there is one, else in this client under the lock. */
 export function createAttempt(ports: AttemptPorts) {

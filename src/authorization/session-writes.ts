@@ -1,12 +1,11 @@
 import type { FailedWrite, SessionRecords, SessionWrites, WriteCondition } from '../core/authorization.ts'
-import {
-  endedSessionOf,
-  epochOf,
-  isSameVersion,
-  type SessionRecord,
-  type Stored,
-  sessionOf,
-} from '../core/session.ts'
+import { endedSessionOf, epochOf, type SessionRecord, type Stored, sessionOf } from '../core/session.ts'
+
+/** Whether the stored value is this session at this version. */
+export const isSameVersion = (stored: Stored, { sessionId, version }: SessionRecord): boolean => {
+  const record = sessionOf(stored)
+  return record?.sessionId === sessionId && record.version === version
+}
 
 /** Two records with the same version are the same if their access tokens are: a server never issues one twice. */
 const accessTokensOf = ({ tokens, resources = {} }: SessionRecord): string =>

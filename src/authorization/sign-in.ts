@@ -50,13 +50,14 @@ export interface SignInPorts
       | 'page'
       | 'leave'
       | 'now'
-      | 'origin'
       | 'warnings'
       | 'owner'
       | 'hash'
       | 'restart'
       | 'relay'
     > {
+  /** The page's origin, if there is a page. */
+  readonly origin: string | undefined
   readonly writes: SessionWrites
   readonly transactions: Transactions
   /** Revokes a refresh token that nobody will use, without waiting for it. */
@@ -249,8 +250,8 @@ async function explainLost(
     'state_not_found',
     { lost: { likely, storageWorks, pendingCount: pending.length, newestAgeMs: newest } },
   )
-  error.restart = restart
-  return error
+  // not enumerable, so that loggers do not print the function
+  return Object.defineProperty(error, 'restart', { value: restart })
 }
 
 /** The result: a new session, or the URL that asks the user, or nothing if another tab or call was first. */

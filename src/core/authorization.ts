@@ -153,9 +153,6 @@ export interface SignInRequest extends Omit<SignInOptions, 'userAgent'> {
 /** The user of the session to restore, the parameters of its sign-in, and the claims that the server asks for. */
 export type Recovery = Pick<EndedSession, 'subject' | 'parameters'> & Pick<SignInOptions, 'stepUp'>
 
-/** The options of one sign-out. */
-export type SignOutRequest = Omit<SignOutOptions, 'endProviderSession'>
-
 /** The result of a callback. `undefined`: it does not answer a sign-in of this client. */
 export type FinishedSignIn = { readonly returnTo: string | undefined } | undefined
 
@@ -168,8 +165,6 @@ export interface LeftSession {
 /** The parts of a client that its second half uses. */
 export interface AuthorizationPorts extends AuthorizationEnvironment {
   readonly settings: ServerSettings
-  /** A URL of the app. `returnTo` must be at the same origin. */
-  readonly home: string
   readonly extensions: readonly ExtensionHooks[]
   readonly fetch: Fetch
   readonly clock: Clock
@@ -205,8 +200,10 @@ export interface AuthorizationPorts extends AuthorizationEnvironment {
   restart(): Promise<unknown>
   /** The time for checking the expiry of tokens in memory. It does not go back if the clock is set back. */
   now(): EpochMs
-  /** The page's origin, which servers must allow (CORS). `undefined`: there is no page. */
-  readonly origin: string | undefined
+  /** Whether anyone can read the app's code and everything in it, as in a browser. */
+  readonly isReadable: boolean
+  /** A URL of the app, as in `Environment`. */
+  baseUrl(): string | undefined
   /** A random number from 0 to 1. */
   random(): number
 }
@@ -248,17 +245,17 @@ export interface Authorization {
   /** Finishes the sign-in that a callback URL answers. Handling the same URL again has no further effect. */
   handleCallback(url: string | URL): Promise<FinishedSignIn>
   /** @throws ConfigurationError for a wrong option. */
-  checkSignOut(request: SignOutRequest): void
+  checkSignOut(request: SignOutOptions): void
   /**
    * Completes a sign-out after the session was removed here: ends pending sign-ins, revokes the tokens and opens the
    * provider's sign-out page. Best effort, with a time limit. Rejects only with the errors of `checkSignOut`.
-   * @param onLeft called when this page has left for the provider. `undefined`: the page stays.
+   * @param onLeft called when this page has left for the provider.
    * @param isHosted whether a worker revokes the tokens.
    */
   signOut(
+    request: SignOutOptions,
     ended: SessionRecord | undefined,
-    request: SignOutRequest,
-    onLeft: (() => void) | undefined,
+    onLeft: () => void,
     isHosted?: boolean,
   ): Promise<void>
   /** Why this client cannot use the stored record, and what to do. */

@@ -38,19 +38,6 @@ export function decide(
 }
 
 /**
- * Whether another client has done a refresh meanwhile: the store now holds another access token, or another session.
- * @param record the record whose access token could not be used.
- */
-export const isRefreshed = (
-  found: SessionRecord,
-  record: SessionRecord,
-  resource: string | undefined,
-  now: EpochMs,
-): boolean =>
-  found.sessionId !== record.sessionId ||
-  decide(found, now, accessTokenOf(record, resource)?.accessToken, resource).do === 'use'
-
-/**
  * Why a session needs its user, according to this device's clock. A call with a refresh token still asks the server,
  * because the clock may be wrong.
  */

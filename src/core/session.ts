@@ -65,11 +65,6 @@ export const sessionOf = (stored: Stored): SessionRecord | undefined =>
   stored && 'tokens' in stored ? stored : undefined
 export const endedSessionOf = (stored: Stored): EndedSession | undefined =>
   stored && 'ended' in stored ? stored : undefined
-/** Whether the stored value is this session at this version. */
-export const isSameVersion = (stored: Stored, { sessionId, version }: SessionRecord): boolean => {
-  const record = sessionOf(stored)
-  return record?.sessionId === sessionId && record.version === version
-}
 /** Whether latchkey may restore a session without the user. Not after a sign-out, or if a session limit ended it. */
 export const mayBeRestored = (ended: EndReason): boolean => !/^(signed_out|.*_limit)$/.test(ended)
 export const epochOf = (stored: Stored): number =>

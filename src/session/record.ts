@@ -1,6 +1,5 @@
 import type { EndedSession, SessionRecord, Stored } from '../core/session.ts'
 import type { AccessToken, TokenSet } from '../core/token-set.ts'
-import type { StoredTrouble } from '../core/trouble.ts'
 import type { EndReason } from '../errors.ts'
 
 type Members = Record<string, unknown>
@@ -27,9 +26,7 @@ const isTokenSet = (value: unknown): value is TokenSet =>
   isOptional(value.parameters, isObject) &&
   isOptional(value.claims, claims => isObject(claims) && isText(claims.sub))
 
-/** The parameters of an authorization request. Damaged ones are ignored. */
-const parametersOf = (value: unknown): Readonly<Record<string, string>> | undefined =>
-  isObject(value) && Object.values(value).every(isText) ? (value as Record<string, string>) : undefined
+const isParameters = (value: unknown) => isObject(value) && Object.values(value).every(isText)
 
 /** Only the intact access tokens: latchkey requests a damaged one again. */
 const wholeOnes = (resources: unknown): SessionRecord['resources'] =>
@@ -39,54 +36,48 @@ const wholeOnes = (resources: unknown): SessionRecord['resources'] =>
       )
     : undefined
 
-const isTrouble = (value: unknown): value is StoredTrouble =>
+const isTrouble = (value: unknown) =>
   isObject(value) &&
   [value.since, value.at, value.until, value.askedUntil, value.failures, value.refusals].every(isNumber) &&
   [value.code, value.message].every(isText)
 
-const isPending = (value: unknown): value is NonNullable<SessionRecord['pending']> =>
-  isObject(value) && isText(value.tokenHash) && isNumber(value.sentAt)
+const isPending = (value: unknown) => isObject(value) && isText(value.tokenHash) && isNumber(value.sentAt)
 
-function parseEnd({
-  ended,
-  sessionId,
-  subject,
-  tried,
-  epoch,
-  leavingUntil,
-  parameters,
-}: Members): EndedSession | undefined {
+/** The members that a record works without: latchkey ignores damaged ones. */
+const OPTIONAL = {
+  requested: isText,
+  parameters: isParameters,
+  by: isText,
+  pending: isPending,
+  trouble: isTrouble,
+  epoch: isNumber,
+  grant: isText,
+  subject: isText,
+  tried: value => value === true,
+  leavingUntil: isNumber,
+} satisfies Partial<Record<keyof SessionRecord | keyof EndedSession, (value: unknown) => boolean>>
+
+const optionalOf = (stored: Members): object =>
+  Object.fromEntries(
+    Object.entries(OPTIONAL)
+      .filter(([name, isWhole]) => isWhole(stored[name]))
+      .map(([name]) => [name, stored[name]]),
+  )
+
+function parseEnd(stored: Members): EndedSession | undefined {
+  const { ended, sessionId } = stored
   if (!isText(ended) || typeof sessionId !== 'string') return undefined
-  return {
-    schema: 1,
-    ended: ended as EndReason,
-    sessionId,
-    subject: isText(subject) ? subject : undefined,
-    parameters: parametersOf(parameters),
-    tried: tried === true ? tried : undefined,
-    epoch: isNumber(epoch) ? epoch : undefined,
-    leavingUntil: isNumber(leavingUntil) ? leavingUntil : undefined,
-  }
+  return { ...optionalOf(stored), schema: 1, ended: ended as EndReason, sessionId }
 }
 
 function parseRecord(stored: Members): SessionRecord | undefined {
-  const { sessionId, version, tokens, resources, requested, by, pending, tokenType, trouble, epoch } = stored
+  const { sessionId, version, tokens, tokenType, resources } = stored
   if (!isText(sessionId) || !Number.isSafeInteger(version) || !isTokenSet(tokens)) return undefined
   if (tokenType !== undefined && tokenType !== 'dpop') return undefined
   return {
-    schema: 1,
-    sessionId,
-    version: version as number,
-    tokens,
-    tokenType,
+    ...optionalOf(stored),
+    ...{ schema: 1, sessionId, version: version as number, tokens, tokenType },
     resources: wholeOnes(resources),
-    requested: isText(requested) ? requested : undefined,
-    parameters: parametersOf(stored.parameters),
-    by: isText(by) ? by : undefined,
-    pending: isPending(pending) ? { tokenHash: pending.tokenHash, sentAt: pending.sentAt } : undefined,
-    trouble: isTrouble(trouble) ? trouble : undefined,
-    epoch: isNumber(epoch) ? epoch : undefined,
-    grant: isText(stored.grant) ? stored.grant : undefined,
   }
 }
 

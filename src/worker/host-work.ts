@@ -43,7 +43,7 @@ export function createHostWork(ports: HostWorkPorts): HostWork {
       const only = { sessionId, mayEnd: isSame }
       const ended = await records.end('signed_out', only, leavingUntil).catch(() => undefined)
       if (ended) changed(sessionId)
-      await (await authorization()).signOut(ended ?? known, {}, undefined)
+      await (await authorization()).signOut({ endProviderSession: false }, ended ?? known, () => {})
     },
   }
 }

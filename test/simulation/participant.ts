@@ -263,7 +263,7 @@ export function createClient(
     },
     authorization: async () => ({
       refresh: refresher.refresh,
-      async signOut(ended) {
+      async signOut(_request, ended) {
         if (!ended) return
         participant.signedOutOf.add(ended.sessionId)
         participant.left.add(ended.sessionId)

@@ -20,5 +20,5 @@ test('no window receives a response: only a channel of this origin, named after 
   const ways = /\bopener\b(?! = null)|addEventListener\(\s*'message'|window\.postMessage|parent\.postMessage/
   // pages of its own origin send requests to the host of latchkey/worker, which responds on the port that they send
   expect(having(ways)).toEqual(['worker/host.ts'])
-  expect(having(/new BroadcastChannel/).sort()).toEqual(['platform/browser/page.ts', 'storage/channel.ts'])
+  expect(having(/new BroadcastChannel/).sort()).toEqual(['platform/browser/frame.ts', 'storage/channel.ts'])
 })

@@ -1,7 +1,7 @@
 import type { AuthorizationEnvironment, WatchLeaving } from '../../core/ports.ts'
 import { deviceClock } from '../device.ts'
 import { sha256 } from '../digest.ts'
-import { isEmbedded, relayChannel } from './page.ts'
+import { isEmbedded, relayChannel } from './frame.ts'
 
 /** How long a navigation may take before `leave` reports that the page is still here. */
 const LEAVE_MS = 15_000

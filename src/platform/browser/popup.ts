@@ -2,7 +2,8 @@ import { parseCallback } from '../../core/callback.ts'
 import type { UserAgent } from '../../core/ports.ts'
 import { CallbackError, ConfigurationError } from '../../errors.ts'
 import { deviceClock } from '../device.ts'
-import { browserPage, isEmbedded, relayChannel } from './page.ts'
+import { isEmbedded, relayChannel } from './frame.ts'
+import { browserPage } from './page.ts'
 
 export interface PopupOptions {
   /** The width of the window in CSS pixels. Default 480. */

@@ -21,7 +21,7 @@ async function workerWith(sessionId: string) {
   await page.update(() => record(sessionId))
   const steps: string[] = []
   const taken = () => void steps.push('taken')
-  const signOut: Authorization['signOut'] = async ended => {
+  const signOut: Authorization['signOut'] = async (_request, ended) => {
     steps.push(`revokes ${ended?.tokens.refreshToken}`)
   }
   const worker = createHostWork({
