@@ -88,7 +88,7 @@ export type CallbackReason =
   | 'acr_not_met'
   /** The user closed the window, or no answer came in time. */
   | 'cancelled'
-  /** There is nobody who could sign in: the program runs in CI, without a terminal. */
+  /** There is nobody who could sign in: the program runs in CI. */
   | 'unattended'
   /** The browser blocked the sign-in window. */
   | 'popup_blocked'

@@ -63,6 +63,28 @@ export type Stored = SessionRecord | EndedSession | UnusableRecord | undefined
 
 export const sessionOf = (stored: Stored): SessionRecord | undefined =>
   stored && 'tokens' in stored ? stored : undefined
+/**
+ * Watches for a sign-in of another tab or process. The first call only remembers the session in the store.
+ * @param first the session that is known already.
+ * @returns a function that resolves with whether the store has another session now. It never rejects: a store that cannot be
+ * read counts as unchanged.
+ */
+export const watchForSession = (
+  records: { read(): Promise<Stored> },
+  first?: { readonly sessionId: string | undefined },
+): (() => Promise<boolean>) => {
+  let before = first
+  return () =>
+    records.read().then(
+      stored => {
+        const sessionId = sessionOf(stored)?.sessionId
+        before ??= { sessionId }
+        return sessionId !== undefined && sessionId !== before.sessionId
+      },
+      () => false,
+    )
+}
+
 export const endedSessionOf = (stored: Stored): EndedSession | undefined =>
   stored && 'ended' in stored ? stored : undefined
 /** Whether latchkey may restore a session without the user. Not after a sign-out, or if a session limit ended it. */

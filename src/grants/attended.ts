@@ -15,7 +15,7 @@ import { readMembers, withMembers } from '../authorization/token-response.ts'
 import { isConfidential, parseUrl } from '../core/destination.ts'
 import type { Grant } from '../core/grant.ts'
 import type { SignInAttempt, UserAgent } from '../core/ports.ts'
-import { epochOf, sessionOf } from '../core/session.ts'
+import { epochOf, sessionOf, watchForSession } from '../core/session.ts'
 import { CallbackError, ConfigurationError, ServerError } from '../errors.ts'
 import { poll } from './poll.ts'
 
@@ -140,7 +140,7 @@ async function obtain(
   const { records, clock, settings, extensions, idTokens, emit } = ports
   const { scope, parameters: asked } = ports.demands
   const stored = await records.read()
-  const [before, epoch] = [sessionOf(stored)?.sessionId, epochOf(stored)]
+  const epoch = epochOf(stored)
   const sessionId = crypto.randomUUID()
   const form = new URLSearchParams({ ...(scope && { scope }), ...asked, ...parameters })
   const as = await ports.server()
@@ -176,10 +176,7 @@ async function obtain(
     ports,
     ...begun,
     signal,
-    async isSignedIn() {
-      const current = sessionOf(await records.read().catch(() => undefined))
-      return current !== undefined && current.sessionId !== before
-    },
+    isSignedIn: watchForSession(records, { sessionId: sessionOf(stored)?.sessionId }),
     async redeem() {
       const granted = await tokenRequest(ports, {
         ...{ grantType: type, sessionId, attempt: ++attempt, received: {}, judge },

@@ -7,7 +7,9 @@ import {
   type OpenConnection,
   type RedisServer,
   redisClients,
+  redisClusterClients,
   startRedis,
+  startRedisCluster,
 } from '../support/redis-server.ts'
 import { channelContract } from './channel.ts'
 import { keyValueContract } from './key-value.ts'
@@ -41,20 +43,20 @@ test('all keys of a store have one hash tag, so that a cluster keeps them on one
   for (const key of keys) expect(key).toMatch(/^\{latchkey\}:/)
 })
 
-// elsewhere the tests do not exist, instead of being skipped
-const whereFound = findRedisServer() ? describe : () => {}
-whereFound('with a real server', () => {
+/** The suites of the ports, over each client library. @param where a word for the titles. */
+function contracts(where: string, clients: typeof redisClients, start: () => Promise<RedisServer>) {
   let server: RedisServer
   const opened: OpenConnection[] = []
   beforeAll(async () => {
-    server = await startRedis()
+    server = await start()
   })
   afterAll(async () => {
     for (const one of opened) await one.close()
     await server?.close()
   })
 
-  for (const [name, connect] of Object.entries(redisClients)) {
+  for (const [library, connect] of Object.entries(clients)) {
+    const name = `redis() with ${library}${where}`
     let connection: OpenConnection['connection']
     beforeAll(async () => {
       const one = await connect(server.port)
@@ -66,18 +68,18 @@ whereFound('with a real server', () => {
       if (isNew) namespace = `test-${++made}`
       return redis(connection, { namespace, ...(made % 2 && { encryptionKey }) })
     }
-    keyValueContract(`redis() with ${name}`, {
+    keyValueContract(name, {
       create: () => store(true).keyValue,
       again: () => store(false).keyValue,
       damage: key => server.command('SET', `{${namespace}}:value:${key}`, '{"word": "gr').then(() => {}),
     })
-    lockContract(`redis() with ${name}`, {
+    lockContract(name, {
       create: () => store(true).lock,
       again: () => store(false).lock,
     })
-    if (name !== '@valkey/valkey-glide') {
+    if (library !== '@valkey/valkey-glide') {
       let own: Store | undefined
-      channelContract(`redis() with ${name}`, {
+      channelContract(name, {
         open(room) {
           own ??= redis(connection, { namespace: 'news' })
           return own.channel(room)
@@ -92,6 +94,23 @@ whereFound('with a real server', () => {
       })
     }
   }
+}
+
+// elsewhere the tests do not exist, instead of being skipped
+const whereFound = findRedisServer() ? describe : () => {}
+whereFound('with a real cluster', () => contracts(' and a cluster', redisClusterClients, startRedisCluster))
+whereFound('with a real server', () => {
+  let server: RedisServer
+  const opened: OpenConnection[] = []
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+  afterAll(async () => {
+    for (const one of opened) await one.close()
+    await server?.close()
+  })
+
+  contracts('', redisClients, startRedis)
 
   describe('redis()', () => {
     const fresh = async (options: Parameters<typeof redis>[1] = {}) => {

@@ -3,6 +3,7 @@ import { ConfigurationError, ServerError } from '../../src/errors.ts'
 import { custom, jwtBearer, tokenExchange } from '../../src/grants.ts'
 import type { ClientOptions } from '../../src/options.ts'
 import { altered } from '../support/faults.ts'
+import { signingKey } from '../support/signing-key.ts'
 import { API } from '../support/strict-api.ts'
 import { ACCESS_TOKEN, strictGrants } from '../support/strict-grants.ts'
 import { type World, worlds } from '../support/world.ts'
@@ -51,6 +52,29 @@ test('the request names an actor in addition to the subject (RFC 8693 section 4.
     actor_token_type: ACCESS_TOKEN,
     subject_token: await alice.getAccessToken(),
   })
+})
+
+test('the exchanged token says who acts for its user, and who acted before (RFC 8693 section 4.1)', async () => {
+  const { signedIn, downstream, double, client: other } = service()
+  const alice = await signedIn()
+  const actor = async (name: string) => {
+    const client = other({ session: name, subject: () => name })
+    await client.signIn()
+    return client
+  }
+  const exchange = (grant: Parameters<typeof tokenExchange>[0]) =>
+    downstream({ grant: tokenExchange(grant), store: undefined })
+
+  const plain = exchange({ subjectToken: alice })
+  expect(double.actOf(await plain.getAccessToken())).toBeUndefined() // impersonation
+
+  const byRobot = exchange({ subjectToken: alice, actorToken: await actor('robot') })
+  expect(double.actOf(await byRobot.getAccessToken())).toEqual({ sub: 'robot' })
+  expect(await who(byRobot)).toBe('alice')
+
+  const byNext = exchange({ subjectToken: byRobot, actorToken: await actor('next') })
+  expect(double.actOf(await byNext.getAccessToken())).toEqual({ sub: 'next', act: { sub: 'robot' } })
+  expect(await who(byNext)).toBe('alice')
 })
 
 test('each subject token has its own tokens in a shared store, and no entry name reveals it', async () => {
@@ -139,15 +163,68 @@ test.each([
   expect(error).toMatchObject({ error: 'invalid_response' })
 })
 
-test('an assertion is exchanged for a token, also on behalf of a user at Microsoft Entra', async () => {
-  const { downstream, double } = service()
-  double.assertions.set('the-token-that-the-service-was-called-with', 'alice')
-  const grant = jwtBearer({ assertion: 'the-token-that-the-service-was-called-with', onBehalfOf: true })
+const PARTNER = 'https://partner.example.com'
+const partnerKey = signingKey('partner')
+const strangerKey = signingKey('partner')
+
+/** The claims of an assertion of the partner that the server accepts. */
+const claimsFor = ({ as, clock }: Pick<World, 'as' | 'clock'>) => ({
+  ...{ iss: PARTNER, sub: 'alice', aud: as.issuer },
+  exp: clock.now() / 1000 + 60,
+})
+
+test('a signed assertion is exchanged for a token', async () => {
+  const { as, clock, downstream, double } = service()
+  double.trusted.set(PARTNER, partnerKey)
+  const assertion = await partnerKey.sign(claimsFor({ as, clock }))
+  expect(await who(downstream({ grant: jwtBearer({ assertion }) }))).toBe('alice')
+  const toEndpoint = await partnerKey.sign({
+    ...claimsFor({ as, clock }),
+    ...{ sub: 'bob', aud: ['https://other.example.com', `${as.issuer}/token`] },
+  })
+  expect(await who(downstream({ grant: jwtBearer({ assertion: toEndpoint }) }))).toBe('bob')
+})
+
+test.each<[string, (claims: ReturnType<typeof claimsFor>) => Promise<string>]>([
+  ['that somebody else has signed', claims => strangerKey.sign(claims)],
+  ['that nobody has signed', claims => partnerKey.sign(claims, { alg: 'none' })],
+  [
+    'that was changed after it was signed',
+    async claims => {
+      const [header, , signature] = (await partnerKey.sign(claims)).split('.')
+      return [header, (await partnerKey.sign({ ...claims, sub: 'admin' })).split('.')[1], signature].join('.')
+    },
+  ],
+  ['of an unknown issuer', claims => partnerKey.sign({ ...claims, iss: 'https://unknown.example.com' })],
+  ['without an issuer', claims => partnerKey.sign({ ...claims, iss: undefined })],
+  ['without a subject', claims => partnerKey.sign({ ...claims, sub: undefined })],
+  ['for another server', claims => partnerKey.sign({ ...claims, aud: 'https://other.example.com' })],
+  ['without an audience', claims => partnerKey.sign({ ...claims, aud: undefined })],
+  ['that has expired', claims => partnerKey.sign({ ...claims, exp: claims.exp - 61 })],
+  ['that never expires', claims => partnerKey.sign({ ...claims, exp: undefined })],
+  ['that is not valid yet', claims => partnerKey.sign({ ...claims, nbf: claims.exp - 1 })],
+  ['that is no JWT', async () => 'not-a-jwt'],
+])('an assertion %s is refused, and the error says so (RFC 7523 section 3)', async (_what, sign) => {
+  const { as, clock, downstream, double } = service()
+  double.trusted.set(PARTNER, partnerKey)
+  const assertion = await sign(claimsFor({ as, clock }))
+  const client = downstream({ grant: jwtBearer({ assertion }) })
+  const error = await client.getAccessToken().catch(reason => reason)
+  expect(error).toBeInstanceOf(ServerError)
+  expect(error).toMatchObject({ error: 'invalid_grant' })
+  expect(double.seen.length).toBe(1)
+})
+
+test('an access token is exchanged on behalf of its user at Microsoft Entra', async () => {
+  const { as, clock, downstream, double } = service()
+  double.trusted.set(as.issuer, partnerKey)
+  const assertion = await partnerKey.sign({ ...claimsFor({ as, clock }), iss: as.issuer, aud: 'app' })
+  const grant = jwtBearer({ assertion, onBehalfOf: true })
   expect(await who(downstream({ grant, scope: 'https://graph.example.com/.default' }))).toBe('alice')
   expect(double.seen[0]?.form).toEqual({
     client_id: 'app',
     grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
-    assertion: 'the-token-that-the-service-was-called-with',
+    assertion,
     requested_token_use: 'on_behalf_of',
     scope: 'https://graph.example.com/.default',
   })

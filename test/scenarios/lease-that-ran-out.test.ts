@@ -92,17 +92,22 @@ const member = (by: string, store = redis(connection.connection)) =>
     store,
   })
 
-async function expired() {
+/** Stores the session of a user. */
+async function signedIn(expiresAt: number) {
   const record: SessionRecord = {
     ...{ schema: 1, sessionId: `session-${user}`, version: 1 },
     tokens: {
       accessToken: 'access-0',
       refreshToken: 'refresh-0',
       scope: 'read',
-      expiresAt: Date.now() - 1000,
+      expiresAt,
     },
   }
   await redis(connection.connection).keyValue.update(key(), () => record)
+}
+
+async function expired() {
+  await signedIn(Date.now() - 1000)
   return { first: member('first'), second: member('second') }
 }
 
@@ -176,3 +181,35 @@ whereFound('idle() waits for a refresh that is under way, and for its answer to 
   await idle
   expect(order).toEqual(['answered', 'idle, refresh-1'])
 })
+
+whereFound(
+  'while Redis does not answer, a valid access token is used, and nobody refreshes: the others get a retryable error',
+  async () => {
+    await signedIn(Date.now() + 3_600_000)
+    const fresh = member('fresh')
+    expect((await fresh.start()).status).toBe('signed-in')
+    user++
+    await signedIn(Date.now() - 1000)
+    const late = member('late')
+
+    await database.command('CLIENT', 'PAUSE', '8000', 'ALL')
+    const api = `${server.origin}/api`
+    const away = { code: 'ERR_STORAGE', retryable: true }
+    await Promise.all([
+      expect(fresh.fetch(api)).resolves.toMatchObject({ status: 200 }),
+      expect(late.fetch(api)).rejects.toMatchObject(away),
+      expect(fresh.getAccessToken({ forceRefresh: true })).rejects.toMatchObject(away),
+    ])
+    expect(await fresh.getAccessToken()).toBe('access-0')
+    expect((await fresh.fetch(api)).status).toBe(200)
+    expect(made).toBe(0)
+
+    await database.command('PING') // answered when the pause is over
+    const token = late.getAccessToken()
+    await arrived('late')
+    answer('late')
+    expect(await token).toBe('access-1')
+    for (const one of [fresh, late]) one.dispose()
+  },
+  30_000,
+)

@@ -8,6 +8,7 @@ import {
 import { clientCredentials, custom } from '../../src/grants.ts'
 import type { ClientOptions } from '../../src/options.ts'
 import { hold, oauthError, reset, resetAfterWork } from '../support/faults.ts'
+import { signingKey } from '../support/signing-key.ts'
 import { API } from '../support/strict-api.ts'
 import { strictGrants } from '../support/strict-grants.ts'
 import { type World, worlds } from '../support/world.ts'
@@ -235,6 +236,8 @@ test('a hanging token request gives the caller a typed error in time', async () 
 
 test('custom() runs any other grant, with parameters that are fixed or made for each request', async () => {
   const { program, double, as, expire } = service()
+  const robots = signingKey('robots')
+  double.trusted.set('https://robots.example.com', robots)
   let count = 0
   const client = program({
     grant: custom(
@@ -242,9 +245,8 @@ test('custom() runs any other grant, with parameters that are fixed or made for 
       async ({ issuer, clientId, server, now }) => {
         expect([issuer, clientId, server.token_endpoint]).toEqual([as.issuer, 'app', `${as.issuer}/token`])
         expect(now).toBeGreaterThan(1_600_000_000)
-        const assertion = `assertion-for-a-robot-${++count}`
-        double.assertions.set(assertion, 'robot')
-        return { assertion }
+        const claims = { iss: 'https://robots.example.com', sub: 'robot', aud: issuer, exp: now + 60 }
+        return { assertion: await robots.sign({ ...claims, jti: `assertion-${++count}` }) }
       },
     ),
     store: undefined,
@@ -252,10 +254,11 @@ test('custom() runs any other grant, with parameters that are fixed or made for 
   expect(await get(client)).toBe(200)
   expire()
   expect(await get(client)).toBe(200)
-  expect(double.seen.map(({ form }) => form.assertion)).toEqual([
-    'assertion-for-a-robot-1',
-    'assertion-for-a-robot-2',
-  ])
+  const ids = double.seen.map(({ form }) => {
+    const [, claims = ''] = (form.assertion ?? '').split('.')
+    return JSON.parse(Buffer.from(claims, 'base64url').toString()).jti
+  })
+  expect(ids).toEqual(['assertion-1', 'assertion-2'])
 })
 
 test('an app function that fails or hangs is reported with a typed error', async () => {

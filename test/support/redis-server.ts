@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { GlideClient } from '@valkey/valkey-glide'
-import { Redis as Ioredis } from 'ioredis'
-import { Redis as Iovalkey } from 'iovalkey'
-import { createClient } from 'redis'
+import { GlideClient, GlideClusterClient } from '@valkey/valkey-glide'
+import { Redis as Ioredis, Cluster as IoredisCluster } from 'ioredis'
+import { Redis as Iovalkey, Cluster as IovalkeyCluster } from 'iovalkey'
+import { createClient, createCluster } from 'redis'
 import type { RedisConnection } from '../../src/storage/redis-connection.ts'
 import { hasApache } from './apache.ts'
 import { freePort } from './free-port.ts'
@@ -81,13 +81,16 @@ export const adminOf = (port: number): Ioredis => {
   return admin
 }
 
-/** Starts a separate Redis on a free port, without data on disk. */
-export async function startRedis(): Promise<RedisServer> {
+/** @param prepare makes the server ready for its clients. */
+async function startServer(
+  more: readonly string[],
+  prepare: (admin: Ioredis) => Promise<unknown>,
+): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-redis-'))
   const port = await freePort()
-  const child = runRedis(port, folder, ['--appendonly', 'no'])
+  const child = runRedis(port, folder, ['--appendonly', 'no', ...more])
   const admin = adminOf(port)
-  await admin.ping()
+  await prepare(admin)
   return {
     port,
     process: child,
@@ -99,6 +102,22 @@ export async function startRedis(): Promise<RedisServer> {
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** Starts a separate Redis on a free port, without data on disk. */
+export const startRedis = (): Promise<RedisServer> => startServer([], admin => admin.ping())
+
+/** Starts a cluster of one node, which has all slots. It refuses scripts whose keys have different slots. */
+export async function startRedisCluster(): Promise<RedisServer> {
+  const busPort = await freePort() // the default, 10,000 more, may not exist
+  const isReady = async (admin: Ioredis) => (await admin.cluster('INFO')).includes('cluster_state:ok')
+  return startServer(
+    ['--cluster-enabled', 'yes', '--cluster-port', String(busPort), '--cluster-announce-ip', '127.0.0.1'],
+    async admin => {
+      await admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+      while (!(await isReady(admin))) await new Promise(resolve => setTimeout(resolve, 20))
+    },
+  )
 }
 
 export interface OpenConnection {
@@ -126,6 +145,30 @@ export const redisClients: Readonly<Record<string, (port: number) => Promise<Ope
   },
   async '@valkey/valkey-glide'(port) {
     const client = await GlideClient.createClient({ addresses: [{ host: '127.0.0.1', port }] })
+    return { connection: client, close: async () => client.close() }
+  },
+}
+
+/** The same libraries, connected to a cluster. */
+export const redisClusterClients: typeof redisClients = {
+  async redis(port) {
+    const client = createCluster({ rootNodes: [{ url: `redis://127.0.0.1:${port}` }] })
+    client.on('error', () => {})
+    await client.connect()
+    return { connection: client, close: async () => client.destroy() }
+  },
+  async ioredis(port) {
+    const client = new IoredisCluster([{ port, host: '127.0.0.1' }])
+    client.on('error', () => {})
+    return { connection: client, close: async () => client.disconnect() }
+  },
+  async iovalkey(port) {
+    const client = new IovalkeyCluster([{ port, host: '127.0.0.1' }])
+    client.on('error', () => {})
+    return { connection: client, close: async () => client.disconnect() }
+  },
+  async '@valkey/valkey-glide'(port) {
+    const client = await GlideClusterClient.createClient({ addresses: [{ host: '127.0.0.1', port }] })
     return { connection: client, close: async () => client.close() }
   },
 }

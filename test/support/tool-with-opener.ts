@@ -15,9 +15,19 @@ export interface ToolOptions {
   readonly notes: string | undefined
   /** The name of the opener. Default `xdg-open`. */
   readonly opener?: string
+  /** The permissions of the opener. Default: everyone may run it. */
+  readonly mode?: number
 }
 
-export function startTool({ folder, script, args, env, notes, opener: name = 'xdg-open' }: ToolOptions) {
+export function startTool({
+  folder,
+  script,
+  args,
+  env,
+  notes,
+  opener: name = 'xdg-open',
+  mode = 0o755,
+}: ToolOptions) {
   const noted = join(folder, 'noted')
   if (notes !== undefined) {
     const opener = join(folder, name)
@@ -25,7 +35,7 @@ export function startTool({ folder, script, args, env, notes, opener: name = 'xd
       opener,
       `#!/bin/sh\nprintf ${notes} > '${noted}.part' && /bin/mv '${noted}.part' '${noted}'\n`,
     )
-    chmodSync(opener, 0o755)
+    chmodSync(opener, mode)
   }
   const { SSH_CONNECTION: _a, SSH_TTY: _b, DISPLAY: _c, WAYLAND_DISPLAY: _d, CI: _e, ...rest } = process.env
   const path = fileURLToPath(new URL(`processes/${script}`, import.meta.url))

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { withTimeLimit } from '../../core/waiting.ts'
 import { deviceClock } from '../device.ts'
@@ -23,12 +23,18 @@ const ESTABLISHED = '01'
 
 const isWsl = ({ WSL_DISTRO_NAME }: NodeJS.ProcessEnv) => Boolean(WSL_DISTRO_NAME)
 
+/** The program of a Linux system that opens the browser: in WSL, that of Windows. */
+const openerOf = (env: NodeJS.ProcessEnv) => (isWsl(env) ? 'wslview' : 'xdg-open')
+
+const isOnPath = (program: string, { PATH = '' }: NodeJS.ProcessEnv) =>
+  PATH.split(delimiter).some(folder => folder !== '' && existsSync(join(folder, program)))
+
 /** Whether latchkey can open a browser that the user sees: not over SSH, where the user sits at another machine. */
 export function hasBrowser({ env, platform }: Pick<NodeJS.Process, 'env' | 'platform'> = process): boolean {
   const { SSH_CONNECTION, SSH_TTY, DISPLAY, WAYLAND_DISPLAY, CODESPACES, REMOTE_CONTAINERS } = env
   if (SSH_CONNECTION || SSH_TTY || CODESPACES || REMOTE_CONTAINERS) return false
-  if (isWsl(env)) return true // Windows has one
-  return /^(darwin|win32)$/.test(platform) || Boolean(DISPLAY || WAYLAND_DISPLAY)
+  if (/^(darwin|win32)$/.test(platform)) return true
+  return Boolean(isWsl(env) || DISPLAY || WAYLAND_DISPLAY) && isOnPath(openerOf(env), env)
 }
 
 /** Starts the system's browser. It never uses a shell, so the URL stays an argument and cannot become a command. */
@@ -38,7 +44,7 @@ export function openInBrowser(argument: string): void {
       ? ['open', argument]
       : process.platform === 'win32'
         ? ['rundll32', 'url.dll,FileProtocolHandler', argument]
-        : [isWsl(process.env) ? 'wslview' : 'xdg-open', argument]
+        : [openerOf(process.env), argument]
   const child = spawn(command as string, args, { stdio: 'ignore', detached: true })
   child.on('error', () => {}) // no such program: the user can open the printed address
   child.unref()

@@ -1,7 +1,11 @@
 import { createInterface } from 'node:readline'
+import type { SessionRecords } from '../../core/authorization.ts'
+import { pause } from '../../core/back-off.ts'
 import { parseUrl } from '../../core/destination.ts'
 import type { SignInAttempt, UserAgent } from '../../core/ports.ts'
+import { watchForSession } from '../../core/session.ts'
 import { CallbackError } from '../../errors.ts'
+import { deviceClock } from '../device.ts'
 import { type LoopbackOptions, loopback } from './loopback.ts'
 import { hasBrowser } from './system-browser.ts'
 
@@ -11,7 +15,10 @@ export interface TerminalOptions extends Pick<LoopbackOptions, 'timeoutMs' | 'li
    * cannot open a browser and the server offers the grant.
    */
   deviceCode?: boolean
-  /** Whether to open a browser. Default true, but false over SSH, in a development container or without a display. */
+  /**
+   * Whether to open a browser. Default true, but false over SSH, in a development container, without a display or without a
+   * program that opens it. If neither this nor `deviceCode: true` is set, a sign-in in CI rejects immediately.
+   */
   browser?: boolean
   /** Draws a QR code of an address, such as `renderUnicodeCompact` of the package `uqr`. Default: no QR code. */
   qr?: (url: string) => string
@@ -35,10 +42,28 @@ export type DeviceAttempt = (options: { isOptional: boolean; show(prompt: Prompt
 
 const print = (text: string) => void process.stderr.write(`${text}\n`)
 
-/** Nobody watches a terminal in CI: a sign-in there would only wait until its time limit. */
-const isUnattended = () => {
+/**
+ * Nobody watches in CI, where some runners provide a pseudo-terminal: a sign-in would only wait until its time limit. A
+ * program that chooses a way knows better.
+ */
+const isUnattended = ({ browser, deviceCode }: TerminalOptions) => {
   const { CI } = process.env
-  return CI !== undefined && !/^(|0|false)$/.test(CI) && !process.stdin.isTTY
+  return browser === undefined && deviceCode !== true && CI !== undefined && !/^(|0|false)$/.test(CI)
+}
+
+/** The part of a client that shows whether another process has signed in. */
+type StorePorts = { readonly records: Pick<SessionRecords, 'read'> }
+
+/** How often to look at the store while the user is in the browser. */
+const LOOK_MS = 1000
+
+/** Resolves when another process has signed in. Rejects if `signal` is aborted first. */
+async function signedInElsewhere(
+  hasNewSession: () => Promise<boolean>,
+  signal: AbortSignal,
+): Promise<undefined> {
+  do await pause(deviceClock, LOOK_MS, signal)
+  while (!(await hasNewSession()))
 }
 
 /** Reads the callback URL that the user pastes if the browser cannot reach this machine. `undefined` without a terminal. */
@@ -68,6 +93,7 @@ export const createTerminal = (device: DeviceAttempt, options: TerminalOptions):
   begin(wanted) {
     const { browser = hasBrowser(), deviceCode, qr, ...rest } = options
     let inner: SignInAttempt | undefined
+    let hasNewSession = async () => false
     let known = (_uri: string | Promise<string>) => {}
     const redirectUri = new Promise<string>(resolve => {
       known = resolve
@@ -82,27 +108,39 @@ export const createTerminal = (device: DeviceAttempt, options: TerminalOptions):
     return {
       redirectUri,
       async obtain(ports) {
-        if (isUnattended())
+        if (isUnattended(options))
           throw new CallbackError(
-            'Nobody can sign in here: CI is set and there is no terminal. Give the program a token of its own, such as by clientCredentials().',
+            'Nobody can sign in here: CI is set. Give the program a token of its own, such as by clientCredentials(). If a user is here, set "deviceCode" or "browser" of terminal().',
             'unattended',
           )
+        hasNewSession = watchForSession((ports as StorePorts).records)
+        await hasNewSession()
         if ((deviceCode ?? !browser) && (await byCode.obtain(ports))) return true
         inner = loopback({ ...rest, ...(browser ? {} : { open: 'print' }) }).begin(wanted)
-        known(inner.redirectUri)
+        const { redirectUri: own } = inner
+        const isTaken = await Promise.resolve(own).then(
+          () => false,
+          () => true,
+        )
+        if (isTaken && browser && deviceCode === undefined && (await byCode.obtain(ports))) return true
+        known(own)
         return false
       },
       async authorize(url, state) {
         const attempt = inner as SignInAttempt
         const answer = attempt.authorize(url, state)
-        if (browser) return answer
-        answer.catch(() => {}) // it may reject after the user has pasted the URL
-        await attempt.redirectUri // by then, loopback() has printed the address
-        const paste = pasted(state)
+        answer.catch(() => {}) // it may reject after the sign-in has succeeded in another way
+        const done = new AbortController()
+        const adopted = signedInElsewhere(hasNewSession, done.signal)
+        adopted.catch(() => {}) // it rejects when this sign-in has ended
+        let paste: ReturnType<typeof pasted>
         try {
-          return await Promise.race([answer, ...(paste ? [paste.answer] : [])])
+          await attempt.redirectUri // by then, loopback() has printed the address
+          if (!browser) paste = pasted(state)
+          return await Promise.race([answer, adopted, ...(paste ? [paste.answer] : [])])
         } finally {
           paste?.close()
+          done.abort()
         }
       },
       close() {

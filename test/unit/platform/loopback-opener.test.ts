@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { hasBrowser } from '../../../src/platform/node/system-browser.ts'
 import { tempFolders } from '../../support/temp-folder.ts'
@@ -8,10 +10,14 @@ const tempFolder = tempFolders()
 const STATE = 'lk.loopback.abc'
 
 /** A tool in a separate process, with an opener that records its arguments, or with none. */
-function signIn(url: string, env: Record<string, string>, { opener = 'xdg-open', open = '' } = {}) {
+function signIn(
+  url: string,
+  env: Record<string, string>,
+  { opener = 'xdg-open', open = '', mode = 0o755 } = {},
+) {
   const notes = opener ? `'%s\\n' "$#" "$@"` : undefined
   const script = 'sign-in-by-loopback.ts'
-  const tool = startTool({ folder: tempFolder(), script, args: [url, STATE, open], env, notes, opener })
+  const tool = startTool({ folder: tempFolder(), script, args: [url, STATE, open], env, notes, opener, mode })
   const { said, ended } = tool
   return {
     ...tool,
@@ -25,22 +31,44 @@ function signIn(url: string, env: Record<string, string>, { opener = 'xdg-open',
   }
 }
 
-test.for<[string, boolean, NodeJS.Platform, Record<string, string>]>([
-  ['a desktop of X11', true, 'linux', { DISPLAY: ':0' }],
-  ['a desktop of Wayland', true, 'linux', { WAYLAND_DISPLAY: 'wayland-0' }],
+test.for<[string, boolean, NodeJS.Platform, Record<string, string>, string?]>([
+  ['a desktop of X11', true, 'linux', { DISPLAY: ':0' }, 'xdg-open'],
+  ['a desktop of Wayland', true, 'linux', { WAYLAND_DISPLAY: 'wayland-0' }, 'xdg-open'],
+  ['a desktop without xdg-open', false, 'linux', { DISPLAY: ':0' }],
   ['a Mac', true, 'darwin', {}],
   ['Windows', true, 'win32', {}],
-  ['WSL, which has the browser of Windows and no display', true, 'linux', { WSL_DISTRO_NAME: 'Debian' }],
-  ['a machine without a display', false, 'linux', {}],
-  ['a machine whose display has no name', false, 'linux', { DISPLAY: '', WAYLAND_DISPLAY: '' }],
+  ['WSL with wslview, which has no display', true, 'linux', { WSL_DISTRO_NAME: 'Debian' }, 'wslview'],
+  ['WSL without wslview', false, 'linux', { WSL_DISTRO_NAME: 'Debian', DISPLAY: ':0' }, 'xdg-open'],
+  ['a machine without a display', false, 'linux', {}, 'xdg-open'],
+  ['a machine whose display has no name', false, 'linux', { DISPLAY: '', WAYLAND_DISPLAY: '' }, 'xdg-open'],
   ['SSH', false, 'linux', { SSH_CONNECTION: '10.0.0.1 1 10.0.0.2 22' }],
-  ['SSH with a terminal and a forwarded display', false, 'linux', { SSH_TTY: '/dev/pts/1', DISPLAY: ':10' }],
+  [
+    'SSH with a terminal and a forwarded display',
+    false,
+    'linux',
+    { SSH_TTY: '/dev/pts/1', DISPLAY: ':10' },
+    'xdg-open',
+  ],
   ['SSH to a Mac', false, 'darwin', { SSH_TTY: '/dev/ttys001' }],
-  ['SSH into WSL', false, 'linux', { SSH_CONNECTION: '10.0.0.1 1 10.0.0.2 22', WSL_DISTRO_NAME: 'Debian' }],
-  ['Codespaces', false, 'linux', { CODESPACES: 'true', DISPLAY: ':1' }],
-  ['a development container', false, 'linux', { REMOTE_CONTAINERS: 'true', WSL_DISTRO_NAME: 'Debian' }],
-])('whether a browser is opened fits %s [NA07]', ([, expected, platform, env]) => {
-  expect(hasBrowser({ env, platform })).toBe(expected)
+  [
+    'SSH into WSL',
+    false,
+    'linux',
+    { SSH_CONNECTION: '10.0.0.1 1 10.0.0.2 22', WSL_DISTRO_NAME: 'Debian' },
+    'wslview',
+  ],
+  ['Codespaces', false, 'linux', { CODESPACES: 'true', DISPLAY: ':1' }, 'xdg-open'],
+  [
+    'a development container',
+    false,
+    'linux',
+    { REMOTE_CONTAINERS: 'true', WSL_DISTRO_NAME: 'Debian' },
+    'wslview',
+  ],
+])('whether a browser is opened fits %s [NA07]', ([, expected, platform, env, opener]) => {
+  const folder = tempFolder()
+  if (opener) writeFileSync(join(folder, opener), '')
+  expect(hasBrowser({ env: { ...env, PATH: ['/nowhere', folder].join(delimiter) }, platform })).toBe(expected)
 })
 
 // the opener differs by system; these are the rules of Linux
@@ -89,18 +117,22 @@ describe.runIf(process.platform === 'linux')('the address of a sign-in', () => {
     await tool.finish()
   })
 
-  test('is printed if there is no opener, and the sign-in continues [NA07]', async () => {
-    const tool = signIn(url, { DISPLAY: ':7' }, { opener: '' })
+  test('is printed if the opener cannot run, and the sign-in continues [NA07]', async () => {
+    const tool = signIn(url, { DISPLAY: ':7' }, { mode: 0o644 })
     await tool.finish()
     expect(tool.said.err).toContain(`\n${url}\n`)
+    expect(tool.said.err).not.toContain('ssh')
+    expect(tool.noted()).toBeUndefined()
   })
 
-  test.for<[string, Record<string, string>, string]>([
-    ['over SSH', { SSH_CONNECTION: '10.0.0.1 1 10.0.0.2 22', DISPLAY: ':7' }, ''],
-    ['without a display', {}, ''],
-    ['if the app says so', { DISPLAY: ':7' }, 'print'],
-  ])('is only printed %s, with instructions for returning the response [NA07]', async ([, env, open]) => {
-    const tool = signIn(url, env, { open })
+  test.for<[string, Record<string, string>, { open?: string; opener?: string }]>([
+    ['over SSH', { SSH_CONNECTION: '10.0.0.1 1 10.0.0.2 22', DISPLAY: ':7' }, {}],
+    ['without a display', {}, {}],
+    ['if there is no opener', { DISPLAY: ':7' }, { opener: '' }],
+    ['in WSL without wslview', { WSL_DISTRO_NAME: 'Debian', DISPLAY: ':7' }, {}],
+    ['if the app says so', { DISPLAY: ':7' }, { open: 'print' }],
+  ])('is only printed %s, with instructions for returning the response [NA07]', async ([, env, how]) => {
+    const tool = signIn(url, env, how)
     await tool.finish()
     expect(tool.said.err).toContain(`\n${url}\n`)
     expect(tool.said.err).toMatch(/ssh -N -L (\d+):127\.0\.0\.1:\1 /)
