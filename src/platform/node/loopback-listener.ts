@@ -165,7 +165,7 @@ export function listen(
     throw new ConfigurationError(
       cause.code === 'EADDRINUSE'
         ? `Port ${wanted.port} of "redirectUri" is in use. Close what uses it, or name no port: then any free one is taken.`
-        : `The redirect URI ${wanted.href} cannot be listened on (${cause.code}).`,
+        : `The redirect URI ${wanted.href} cannot be listened on (${cause.code}). Set another "redirectUri".`,
       { cause },
     )
   })
