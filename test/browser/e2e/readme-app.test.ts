@@ -5,6 +5,7 @@ import {
   cognitoOptions,
   cognitoSignOut,
   type Deviation,
+  ME,
   metadataAt,
   type ScriptedServer,
   servers,
@@ -44,20 +45,19 @@ async function signIn(shows: RegExp | string): Promise<{ shown: string; url: str
   }
 }
 
-const ME = '{"who":"alice"}'
-
 describe("README's app in Chromium", () => {
-  test.for(servers)('at $name [F4.4, F8.2]', async ({ deviation, shows, followed }) => {
+  test.for(servers)('at $name [F4.4, F8.2]', async ({ deviation, shows, followed, mended }) => {
     server.play(deviation)
     app.play()
     await signIn(shows)
     expect(server.count('GET /authorize')).toBeLessThanOrEqual(1)
-    if (!followed) return
-    app.play(
-      undefined,
-      JSON.stringify(followed(server), (_, value) => value ?? null),
-    )
-    await signIn(ME)
+    if (mended) server.play(mended)
+    if (followed)
+      app.play(
+        undefined,
+        JSON.stringify(followed(server), (_, value) => value ?? null),
+      )
+    if (mended || followed) await signIn(ME)
   })
 
   test('signs out at Amazon Cognito, whose sign-out page takes other parameters and is not in the metadata', async () => {
