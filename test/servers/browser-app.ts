@@ -17,10 +17,15 @@ async function readmeApp(issuer: string): Promise<string> {
     .replaceAll('https://api.example.com', issuer)
     .replace("'my-spa'", `'${CLIENT_ID}'`)
     .replace(/(allowedOrigins: .*),( \/\/.*)\n/, '$1, ...window.more,$2\n')
+    .concat(
+      // what an app does that wants to know the user
+      "\nif (window.wantsUser && isSignedIn()) (await import('latchkey/userinfo')).userInfo(client)",
+    )
   const { outputFiles } = await build({
     stdin: { contents, loader: 'ts', resolveDir: fromRoot('.') },
     alias: {
       'latchkey/client-authentication': fromRoot('src/client-authentication.ts'),
+      'latchkey/userinfo': fromRoot('src/userinfo.ts'),
       latchkey: fromRoot('src/index.ts'),
     },
     bundle: true,

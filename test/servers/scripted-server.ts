@@ -53,7 +53,8 @@ const key = signingKey()
 export async function startScriptedServer() {
   let deviation: Deviation = {}
   let requests: string[] = []
-  const nonces = new Map<string, string | null>()
+  /** The authorization requests, by their codes. */
+  const begun = new Map<string, URLSearchParams>()
   let count = 0
 
   const own = async (url: URL, request: IncomingMessage): Promise<Answer> => {
@@ -65,7 +66,7 @@ export async function startScriptedServer() {
       case '/authorize': {
         const { searchParams: asked } = url
         const code = `code-${++count}`
-        nonces.set(code, asked.get('nonce'))
+        begun.set(code, asked)
         const callback = new URL(asked.get('redirect_uri') as string)
         callback.searchParams.set('code', code)
         callback.searchParams.set('state', asked.get('state') as string)
@@ -73,14 +74,18 @@ export async function startScriptedServer() {
         return { status: 302, headers: { location } }
       }
       case '/token': {
-        const nonce = nonces.get((await formOf(request)).get('code') ?? '')
+        const form = await formOf(request)
+        const code = form.get('code') ?? form.get('refresh_token')?.replace('refresh-', '') ?? ''
+        const asked = begun.get(code)
+        const isOpenId = asked?.get('scope')?.split(' ').includes('openid')
+        const nonce = form.has('code') ? asked?.get('nonce') : undefined
         const now = Math.floor(Date.now() / 1000)
         const whole = { iss: issuer, sub: 'alice', aud: CLIENT_ID, iat: now, exp: now + 300, nonce }
         const jwt = await key.sign(deviation.claims?.(whole) ?? whole)
         const id_token = deviation.idToken?.(jwt) ?? jwt
         const members = {
           ...{ access_token: 'access', token_type: 'Bearer', expires_in: 300 },
-          ...{ refresh_token: 'refresh', id_token },
+          ...{ refresh_token: `refresh-${code}`, ...(isOpenId && { id_token }) },
         }
         return { body: deviation.members?.(members) ?? members }
       }
@@ -250,6 +255,16 @@ export const servers: readonly Expectation[] = [
     deviation: { answer: metadataAt('/nowhere', { status: 404 }) },
     shows: /No metadata of the issuer \S+ was found.*status 404.* or set "server"/,
     followed: ({ metadata }) => ({ issuer: undefined, server: metadata }),
+  },
+  {
+    name: 'a slash after the path of the callback',
+    deviation: {
+      callback(callback) {
+        callback.pathname += '/'
+        return callback
+      },
+    },
+    shows: ME,
   },
   {
     name: 'an error without state',
@@ -431,3 +446,66 @@ export const servers: readonly Expectation[] = [
     mended: {},
   },
 ]
+
+/** A server that answers a refresh like this. The session began at one that follows the specifications. */
+export interface Refresh {
+  readonly name: string
+  readonly answer: Answer
+  /** What the app shows, or the first line of the console. */
+  readonly shows: RegExp
+  /** Whether the app signs in again afterwards. Otherwise the next refresh continues the session. */
+  readonly ends?: true
+}
+
+/** Access tokens that live for a second. */
+export const shortLived: Deviation = { members: members => ({ ...members, expires_in: 1 }) }
+
+/** Resolves when every access token of `shortLived` has expired. */
+export async function expiry(): Promise<void> {
+  const until = Date.now() + 1000
+  while (Date.now() <= until) await new Promise(resolve => setTimeout(resolve, until - Date.now() + 1))
+}
+
+export const refreshes: readonly Refresh[] = [
+  {
+    name: 'an empty 400 response',
+    answer: { status: 400 },
+    shows:
+      /The token request was refused: refused\. See the server's log\. If this lasts, signIn\(\) begins anew\./,
+  },
+  {
+    name: 'invalid_request',
+    answer: { status: 400, body: { error: 'invalid_request' } },
+    shows: /refused: invalid_request\. Compare .* If this lasts, signIn\(\) begins anew\./,
+  },
+  {
+    name: "a 200 response with GitHub's error for a dead refresh token",
+    answer: { body: { error: 'bad_refresh_token' } },
+    shows: /There is no session to use \(expired\)\. Call signIn\(\)\./,
+    ends: true,
+  },
+  {
+    name: 'a 401 response with HTML',
+    answer: { ...page, status: 401 },
+    shows:
+      /answered by something between .* \(status 401\)\. Try again later\. If this lasts, signIn\(\) begins anew\./,
+  },
+  {
+    name: 'a 403 response with HTML',
+    answer: page,
+    shows:
+      /answered by something between .* \(status 403\)\. Try again later\. If this lasts, signIn\(\) begins anew\./,
+  },
+]
+
+/** How a server answers each of them. */
+export const atRefresh = ({ answer }: Refresh): Deviation => ({ answer: at('/token', answer) })
+
+/** The user chooses Cancel at the authorization server (RFC 6749 section 4.1.2.1). */
+export const cancels: Deviation = {
+  callback(callback) {
+    callback.searchParams.delete('code')
+    callback.searchParams.set('error', 'access_denied')
+    return callback
+  },
+}
