@@ -1,14 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startBrowserApp } from '../../servers/browser-app.ts'
+import { GUARDED, startBrowserApp } from '../../servers/browser-app.ts'
 import {
+  atRefresh,
+  cancels,
   cognitoOptions,
   cognitoSignOut,
   type Deviation,
+  expiry,
   ME,
   metadataAt,
+  refreshes,
   type ScriptedServer,
   servers,
+  shortLived,
   startScriptedServer,
 } from '../../servers/scripted-server.ts'
 import { type E2eBrowser, launchE2eBrowser } from '../../support/e2e-browser.ts'
@@ -45,6 +50,11 @@ async function signIn(shows: RegExp | string): Promise<{ shown: string; url: str
   }
 }
 
+const atToken =
+  (answer: object): Deviation['answer'] =>
+  path =>
+    path === '/token' ? answer : undefined
+
 describe("README's app in Chromium", () => {
   test.for(servers)('at $name [F4.4, F8.2]', async ({ deviation, shows, followed, mended }) => {
     server.play(deviation)
@@ -58,6 +68,59 @@ describe("README's app in Chromium", () => {
         JSON.stringify(followed(server), (_, value) => value ?? null),
       )
     if (mended || followed) await signIn(ME)
+  })
+
+  // Node asks for no permission
+  test.for([
+    ['the token endpoint', /token/, /\/token could not be reached from \S+\. .*CORS/],
+    ["the server's keys", /jwks/, /\/jwks could not be reached from \S+\. .*CORS/],
+    ['the API', /\/me/, /Access to fetch at '\S+\/me' from origin '\S+' has been blocked by CORS policy/],
+  ] as const)('without CORS at %s names the origin of the page [F4.1]', async ([, withoutCors, shows]) => {
+    server.play({ withoutCors })
+    app.play()
+    const { shown } = await signIn(shows)
+    expect(shows.exec(shown)?.[0]).toContain(new URL(app.url).origin)
+    server.play({})
+    await signIn(ME)
+  })
+
+  test.for(refreshes)('at a server that answers a refresh with $name [F2.1]', async refresh => {
+    server.play(shortLived)
+    app.play()
+    const profile = await browser.newProfile()
+    const tab = await profile.newTab(app.url)
+    const text = () => tab.run(() => document.body?.innerText ?? '').catch(() => '')
+    await expect.poll(text).toContain('Sign in')
+    await tab.click('button')
+    await expect.poll(text).toContain(ME)
+    await expiry()
+    server.play(atRefresh(refresh))
+    await tab.reload()
+    await expect.poll(() => profile.console.join('\n')).toMatch(refresh.shows)
+    expect(server.count('POST /token')).toBe(1)
+    await expect.poll(text).toContain(refresh.ends ? 'Sign in' : 'Sign out')
+    server.play({})
+    if (refresh.ends) await tab.click('button')
+    else await tab.reload()
+    await expect.poll(text).toContain(ME)
+    expect(server.count('GET /authorize')).toBe(refresh.ends ? 1 : 0)
+    await profile.close()
+  })
+
+  test('after Cancel says so beside the button, and a second try signs in [F4.12]', async () => {
+    server.play(cancels)
+    app.play()
+    const profile = await browser.newProfile()
+    const tab = await profile.newTab(app.url)
+    const text = () => tab.run(() => document.body?.innerText ?? '').catch(() => '')
+    await expect.poll(text).toContain('Sign in')
+    await tab.click('button')
+    await expect.poll(text).toMatch(/^You cancelled the sign-in\.\s+Sign in$/)
+    expect(tab.url()).not.toMatch(/error=|state=/)
+    server.play({})
+    await tab.click('button')
+    await expect.poll(text).toContain(ME)
+    await profile.close()
   })
 
   test('signs out at Amazon Cognito, whose sign-out page takes other parameters and is not in the metadata', async () => {
@@ -113,6 +176,43 @@ describe("README's app in Chromium", () => {
   })
 })
 
+describe('an app that signs in by itself whenever nobody is signed in', () => {
+  let guarded: typeof app
+  beforeAll(async () => {
+    guarded = await startBrowserApp(server.issuer, GUARDED)
+  })
+  afterAll(() => guarded?.close())
+
+  const bare = ({ origin, pathname }: URL) => new URL(origin + pathname)
+  test.for<[string, Deviation, ((path: string) => string | undefined)?]>([
+    [
+      'an error',
+      { callback: url => new URL(`${bare(url)}?error=invalid_scope&state=${url.searchParams.get('state')}`) },
+    ],
+    ['an error without state', { callback: url => new URL(`${bare(url)}?error=invalid_scope`) }],
+    ['nothing', { callback: bare }],
+    ['a state that is not its own', { callback: url => new URL(`${bare(url)}?code=a&state=b`) }],
+    [
+      'a code that the server then refuses',
+      { answer: atToken({ status: 400, body: { error: 'invalid_grant' } }) },
+    ],
+    ['a response whose query the host removes', {}, path => (path === '/callback' ? '/?' : undefined)],
+  ])('stops by itself if the callback has %s, and says so [F8.2]', async ([, deviation, moving]) => {
+    server.play(deviation)
+    guarded.play(moving)
+    const profile = await browser.newProfile()
+    const tab = await profile.newTab(guarded.url)
+    const stopped = /sign-ins within a minute ended without a session.* Check the error from start\(\)/
+    await expect.poll(() => profile.console.join('\n')).toMatch(stopped)
+    const asked = server.count('GET /authorize')
+    expect(asked).toBeLessThanOrEqual(6) // LOOP in authorization-request.ts
+    await tab.reload()
+    await expect.poll(() => profile.console.filter(line => stopped.test(line)).length).toBe(2)
+    expect(server.count('GET /authorize')).toBe(asked)
+    await profile.close()
+  })
+})
+
 /** One of the commonest mistakes, as docs/errors.md lists them. Without it, the app works. */
 interface Mistake {
   readonly mistake: string
@@ -123,11 +223,6 @@ interface Mistake {
   /** Options that follow the message's advice where the server stays as it is. */
   readonly followed?: string
 }
-
-const atToken =
-  (answer: object): Deviation['answer'] =>
-  path =>
-    path === '/token' ? answer : undefined
 
 const mistakes: readonly Mistake[] = [
   {
