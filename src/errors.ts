@@ -207,11 +207,16 @@ export class NetworkError extends LatchkeyError {
   }
 }
 
-/** latchkey could not read or write the store. The session is kept; try again later. */
+/** latchkey could not read or write the store. The session is kept; try again later if `retryable` is true. */
 export class StorageError extends LatchkeyError {
   override readonly name = 'StorageError'
   readonly code = 'ERR_STORAGE'
-  override readonly retryable = true
+  /** False if a retry cannot help: for example, the key that encrypted the tokens is not there, or the file is another user's. */
+  override readonly retryable: boolean
+  constructor(message: string, options?: ErrorOptions & { retryable?: boolean }) {
+    super(message, options)
+    this.retryable = options?.retryable ?? true
+  }
 }
 
 /** Another tab, worker or process held the store's lock for too long. The session is kept; try again. */

@@ -31,7 +31,7 @@ async function claimsOf(
   const isOurs = claims.iss === issuer && [claims.aud].flat().includes(settings.clientId)
   if (isOurs && typeof claims.sub === 'string') return claims
   throw new ConfigurationError(
-    `The "idToken" is of another issuer or client than ${settings.issuer} and ${settings.clientId}.`,
+    `The "idToken" is of another issuer or client than ${settings.issuer} and ${settings.clientId}. Leave it out, or give the one of this client.`,
   )
 }
 

@@ -111,7 +111,9 @@ export function createBackChannelLogout(options: BackChannelLogoutOptions): Back
 
   const accept: BackChannelLogout['accept'] = async logoutToken => {
     const refuse = (why: string) =>
-      new ServerError(`The logout token was refused: ${why}.`, { error: 'invalid_request' })
+      new ServerError(`The logout token was refused: ${why}. Check who sent it.`, {
+        error: 'invalid_request',
+      })
     if (typeof logoutToken !== 'string' || !logoutToken) throw refuse('there is none')
     if (logoutToken.length > MAX_CHARS) throw refuse('it is too long')
     const {
@@ -169,7 +171,7 @@ async function readText(request: Request, clock: Clock): Promise<string> {
     return text
   }
   const late = () =>
-    new ServerError('The logout token was refused: its request did not end in time.', {
+    new ServerError('The logout token was refused: its request did not end in time. Send it again.', {
       error: 'invalid_request',
     })
   try {

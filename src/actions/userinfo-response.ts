@@ -46,7 +46,10 @@ export async function readUserInfo(
     return claims
   } catch (error) {
     const what = MEANINGS[String((error as { code?: unknown }).code)]
-    if (what) throw new ServerError(`The UserInfo answer ${what}.`, { error: 'invalid_response' })
+    if (what)
+      throw new ServerError(`The UserInfo answer ${what}. Check how this client is registered.`, {
+        error: 'invalid_response',
+      })
     const { accessToken, refreshToken = accessToken } = tokens
     throw toLatchkeyError(error, 'The UserInfo request', clock.now(), [accessToken, refreshToken])
   }

@@ -55,7 +55,10 @@ export async function userInfo(
       session.tokens.accessToken,
       now.tokens.accessToken,
     ])
-    throw new ServerError(`The UserInfo request was refused: ${error}.`, { error, status })
+    throw new ServerError(`The UserInfo request was refused: ${error}. Check "scope", or sign in again.`, {
+      error,
+      status,
+    })
   }
   const { readUserInfo } = await import('./userinfo-response.ts').catch(notLoaded)
   return readUserInfo(context, response, subject, signedResponseAlg, session)

@@ -6,6 +6,7 @@ import type { Granted, IdTokenClaims } from '../core/token-set.ts'
 import { withTimeLimit } from '../core/waiting.ts'
 import { CallbackError, NetworkError, ServerError } from '../errors.ts'
 import { toLatchkeyError } from './failure.ts'
+import { keysAreLate } from './signing-keys.ts'
 import { type TokenRequest, type TokenRequestPorts, tokenRequest } from './token-request.ts'
 import { invalidResponse, readRefreshToken } from './token-response.ts'
 import type { Transaction } from './transaction.ts'
@@ -14,9 +15,6 @@ import type { Transaction } from './transaction.ts'
 const KEYS_MS = 5000
 /** The pause between two requests for a missing key. The code is used up by then, so latchkey cannot ask for new tokens. */
 const KEYS_PAUSE_MS = 1000
-
-const keysAreLate = () =>
-  new NetworkError("Fetching the server's signing keys timed out. Try again later.", 'timeout')
 
 /** Verifies a signature. If the server's keys cannot be fetched, retries until `giveUpAt`. */
 async function verifyPatiently(clock: Clock, verify: () => Promise<void>, giveUpAt: EpochMs): Promise<void> {
@@ -36,8 +34,10 @@ async function verifyPatiently(clock: Clock, verify: () => Promise<void>, giveUp
 const isAcrMet = (asked: Transaction['acr'], claims: IdTokenClaims | undefined): boolean =>
   !asked || (typeof claims?.acr === 'string' && (!asked.length || asked.includes(claims.acr)))
 
-const NO_ID_TOKEN =
-  'has no ID Token, which the scope "openid" asks for. If this server supports OAuth 2 only, set a "scope" without "openid"'
+const NO_ID_TOKEN = [
+  'has no ID Token, which the scope "openid" asks for',
+  'If this server supports OAuth 2 only, set a "scope" without "openid".',
+] as const
 
 /**
  * Checks the authorization response (RFC 6749 section 4.1.2, RFC 9207) and exchanges its code (RFC 7636 section 4.5).
@@ -56,7 +56,7 @@ export async function exchangeCode(
   let isAnswered = false
   const judge: TokenRequest['judge'] = async (as, response) => {
     if (response.id_token === undefined) {
-      if (nonce) throw invalidResponse(NO_ID_TOKEN)
+      if (nonce) throw invalidResponse(...NO_ID_TOKEN)
       return { claims: undefined }
     }
     isAnswered = true
@@ -78,7 +78,7 @@ export async function exchangeCode(
     })
     if (!isAcrMet(acr, granted.claims)) {
       throw new CallbackError(
-        'The "acr" of the ID Token does not match the requested "acrValues" or essential claim "acr".',
+        'The "acr" of the ID Token does not match the requested "acrValues" or essential claim "acr". Request one that the server supports.',
         'acr_not_met',
       )
     }

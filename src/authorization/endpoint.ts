@@ -28,9 +28,9 @@ function unreachable(endpoint: string, origin: string | undefined, thrown: unkno
   const retryable = !CERTIFICATE.test(code)
   const from = origin ? ` from ${origin}` : ''
   const look = !retryable
-    ? 'Its certificate is not trusted here.'
+    ? 'Its certificate is not trusted here: renew it, or trust its issuer.'
     : origin
-      ? "The address, CORS (the server must allow this page's origin) or the network: the browser's console says which."
+      ? "The address, CORS (the server must allow this page's origin) or the network: see the browser's console."
       : 'Check the address and the network.'
   const message = `${endpoint} could not be reached${from}${code && ` (${code})`}. ${look}`
   return new NetworkError(message, 'unreachable', { cause, retryable })
@@ -117,7 +117,10 @@ async function readBody(
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   const { status, body } = response
   const notTheServer = (what: string, retryable?: boolean) =>
-    new NetworkError(`${endpoint} answered with ${what}.`, 'not_the_server', { status, retryable })
+    new NetworkError(`${endpoint} answered with ${what}. Correct the address.`, 'not_the_server', {
+      status,
+      retryable,
+    })
   const to = whereTo(response, endpoint)
   if (to !== undefined) throw notTheServer(`a redirect${to && ` to ${to}`}`, status !== 301 && status !== 308)
   const chunks: Uint8Array[] = []

@@ -51,18 +51,21 @@ function claimsOf({ cause, error }: ResponseBodyError, secrets: readonly string[
   return isFit && !secrets.some(secret => claims.includes(secret)) ? claims : undefined
 }
 
+/** What to do about an answer that only the server's side can mend. */
+export const REPORT = "Report it to the server's operator."
+
 const NO_PROMPT = 'The server requires user interaction. Sign in without prompt=none.'
 const GRANT = 'Enable the grant types authorization_code and refresh_token for this client at the server.'
 
 /** Tells the app's developers what to do about an OAuth error (docs/errors.md has more). */
 const ADVICE: Readonly<Record<string, string>> = {
-  access_denied: 'The user or a policy of the server denied the request.',
+  access_denied: 'The user or a policy of the server denied the request. Offer sign-in again.',
   invalid_request:
     'Compare "redirectUri" and "authorizationParameters" with the registration of this client.',
   invalid_scope: 'Correct "scope", or allow this client these scopes at the server.',
   invalid_client: 'Compare "clientId" and "clientAuthentication" with the registration of this client.',
   invalid_grant:
-    'The code or refresh token was already used, has expired, or belongs to another sign-in, client or redirect URI.',
+    'The code or refresh token was already used, has expired, or belongs to another sign-in, client or redirect URI. Sign in again.',
   invalid_target: 'Correct "resources", or allow this client these APIs at the server.',
   unauthorized_client: GRANT,
   unsupported_response_type: GRANT,
@@ -81,7 +84,7 @@ const pageOf = (uri: string | null | undefined): string | undefined =>
 
 /** Describes a refusal: the error, the server's description, and what to do next. */
 export const refusalOf = (what: string, name: string, description: string | undefined): string =>
-  `${what} was refused: ${name}${description ? ` (${description})` : ''}. ${ADVICE[name] ?? "The server's log may say more."}`
+  `${what} was refused: ${name}${description ? ` (${description})` : ''}. ${ADVICE[name] ?? "See the server's log."}`
 
 /**
  * Translates every error of a request to the authorization server. The result does not contain oauth4webapi's own error,
@@ -114,15 +117,18 @@ export function toLatchkeyError(
     const refusal = refusalOf(what, name, errorDescription)
     const details = { error: name, errorDescription }
     if (error instanceof ResponseBodyError) {
-      const message = needsUser(name) ? `${refusal} Call signIn({ stepUp: error }).` : refusal
-      return new ServerError(message, { ...details, status, claims: claimsOf(error, secrets) })
+      const text = needsUser(name) ? `${refusal} Call signIn({ stepUp: error }).` : refusal
+      return new ServerError(text, { ...details, status, claims: claimsOf(error, secrets) })
     }
     // oauth4webapi has already checked state and issuer
     const errorUri = pageOf(error.cause.get('error_uri'))
     return new CallbackError(refusal, 'authorization_error', { ...details, errorUri })
   }
   // the messages of oauth4webapi's own checks contain no values
-  const reason = code.startsWith('OAUTH_') ? message : code
+  const reason = code.startsWith('OAUTH_') ? String(message) : code
+  const advice = reason.includes('"alg"')
+    ? `It is signed with ${tidy(String(Object(Object(cause).header).alg))}: register this client for RS256 or ES256.`
+    : REPORT
   // not JSON, or not of the protocol: a proxy or the sign-in page of a network has answered
   return /NOT_JSON|NOT_CONFORM/.test(code)
     ? new NetworkError(
@@ -130,7 +136,7 @@ export function toLatchkeyError(
         'not_the_server',
         { status },
       )
-    : new ServerError(`${what} failed: the response is invalid (${reason}).`, {
+    : new ServerError(`${what} failed: the response is invalid (${reason}). ${advice}`, {
         error: 'invalid_response',
         status,
       })

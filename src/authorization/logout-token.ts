@@ -59,7 +59,7 @@ export async function parseLogoutToken(
   token: string,
 ): Promise<LogoutToken> {
   const refuse = (why: string) =>
-    new ServerError(`The logout token was refused: ${why}.`, { error: 'invalid_request' })
+    new ServerError(`The logout token was refused: ${why}. Check who sent it.`, { error: 'invalid_request' })
   endpointOf(as, 'jwks_uri')
   try {
     // checks signature, alg, iss, aud, exp and nbf, which are the same as in a JWT authorization response

@@ -232,7 +232,7 @@ export function watchProtections(keyValue: KeyValue, prefix: string, strict: boo
     const all = [...new Set([...seen, ...has])]
     if (all.length > seen.length) void keyValue.update(key, () => all).catch(() => {})
     if (!lost.length) return
-    const message = `The metadata of ${as.issuer} no longer contains ${lost.join(', ')}. This could be a downgrade attack.`
+    const message = `The metadata of ${as.issuer} no longer contains ${lost.join(', ')}. This could be a downgrade attack: ask the server's operator.`
     if (strict) throw new ServerError(message, { error: 'metadata_downgrade' })
     warn('metadata_downgrade', message)
   }

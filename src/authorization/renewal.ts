@@ -119,7 +119,7 @@ export function renew(
   if (granted.refused) return { tokens: kept, resources, refused: granted.refused }
   const more = resource || !requested ? '' : unasked(granted.response.scope, `${requested} ${tokens.scope}`)
   if (more) {
-    const message = `The refresh response contains scopes that the sign-in did not request: ${more}.`
+    const message = `The refresh response contains scopes that the sign-in did not request: ${more}. Add them to "scope".`
     const refused = new ServerError(message, { error: 'invalid_scope' })
     if (context.strict) return { tokens: kept, resources, refused }
     context.warn('scope', message)

@@ -96,6 +96,7 @@ export async function signIn(
   if (leaves && !ports.survivesNavigation()) {
     throw new StorageError(
       'The storage of this page does not survive a redirect, so latchkey could not complete the sign-in. Use popup(), or allow storage for this page.',
+      { retryable: false },
     )
   }
   signal?.throwIfAborted()

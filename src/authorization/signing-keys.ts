@@ -13,6 +13,9 @@ const UNFIT_KEYS_MS = 10_000
 /** The pause between requests for the same unknown key. */
 const UNKNOWN_KEY_MS = 60_000
 
+export const keysAreLate = () =>
+  new NetworkError("Fetching the server's signing keys timed out. Try again later.", 'timeout')
+
 export interface SigningKeysPorts {
   readonly server: Server
   readonly transport: Transport

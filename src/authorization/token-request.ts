@@ -13,12 +13,13 @@ import type { Clock } from '../core/ports.ts'
 import type { SessionRecord } from '../core/session.ts'
 import type { Granted, IdTokenClaims, TokenResponse } from '../core/token-set.ts'
 import { abortable, withTimeLimit } from '../core/waiting.ts'
-import { LatchkeyError, NetworkError, ServerError } from '../errors.ts'
+import { LatchkeyError, type NetworkError, ServerError } from '../errors.ts'
 import { identityOf, type ServerTime, type Transport } from './endpoint.ts'
 import type { JoinedExtensions } from './extensions.ts'
 import { type AcceptDeviation, tidy, toLatchkeyError } from './failure.ts'
 import { decodeJwtPart, type IdTokens, type JudgedIdToken } from './id-token.ts'
 import { endpointOf, type Server } from './metadata.ts'
+import { keysAreLate } from './signing-keys.ts'
 import { readRefreshToken, readTokenAnswer, respell, withMembers } from './token-response.ts'
 
 /** How long a refresh waits for keys. It has not stored the rotated token yet. */
@@ -203,7 +204,5 @@ function distrusted(idToken: unknown): Pick<Granted, 'claims' | 'isDistrusted'> 
 }
 
 /** Limits the time of work that delays storing a rotated token. */
-const inTime = <T>({ clock }: TokenRequestPorts, signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
-  const late = () => new NetworkError("Fetching the server's signing keys timed out.", 'timeout')
-  return abortable(withTimeLimit(clock, KEYS_MS, work, late), signal)
-}
+const inTime = <T>({ clock }: TokenRequestPorts, signal: AbortSignal, work: () => Promise<T>): Promise<T> =>
+  abortable(withTimeLimit(clock, KEYS_MS, work, keysAreLate), signal)

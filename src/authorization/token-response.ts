@@ -1,5 +1,5 @@
 import { NetworkError, ServerError } from '../errors.ts'
-import type { AcceptDeviation } from './failure.ts'
+import { type AcceptDeviation, REPORT } from './failure.ts'
 
 /** The members of a response, by name. A member may be named `__proto__`: it is an own property like any other. */
 export type Members = Readonly<Record<string, unknown>>
@@ -24,8 +24,8 @@ const ERROR_NAME = /^[a-z]+(_[a-z]+)+$/
 class CutOff extends SyntaxError {}
 
 /** The error for a response of the server that latchkey must not use. */
-export const invalidResponse = (what: string): ServerError =>
-  new ServerError(`The authorization server's answer ${what}.`, { error: 'invalid_response' })
+export const invalidResponse = (what: string, advice = REPORT): ServerError =>
+  new ServerError(`The authorization server's answer ${what}. ${advice}`, { error: 'invalid_response' })
 
 /**
  * Parses JSON that every parser reads in the same way (RFC 8259 sections 4 and 9).

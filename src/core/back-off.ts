@@ -28,7 +28,7 @@ export function addFailure(
     ...{ since, at: now, askedUntil: now + retryAfterMs, until: now + Math.max(pauseMs, retryAfterMs) },
     ...{ failures: failures + 1, refusals: isRefusal ? refusals + 1 : 0 },
     ...{ code, message, why: reason ?? name, status, description, claims },
-    retryable: code === 'ERR_NETWORK' && !retryable ? false : undefined,
+    retryable: retryable ? undefined : false,
   }
 }
 

@@ -5,6 +5,7 @@ import {
   NetworkError,
   type NetworkReason,
   ServerError,
+  StorageError,
 } from '../errors.ts'
 import type { EpochMs } from './ports.ts'
 
@@ -33,7 +34,7 @@ export interface StoredTrouble {
   /** `reason` of a NetworkError, `error` of a ServerError. */
   readonly why?: string | undefined
   readonly status?: number | undefined
-  /** False for a NetworkError that a retry cannot help. */
+  /** False if a retry cannot help. */
   readonly retryable?: false | undefined
   readonly description?: string | undefined
   /** `claims` of a ServerError. */
@@ -47,6 +48,7 @@ export function toError(trouble: StoredTrouble): LatchkeyError {
     const retryAfterMs = trouble.askedUntil - trouble.at || undefined
     return new NetworkError(message, why as NetworkReason, { status, retryable, retryAfterMs })
   }
+  if (code === 'ERR_STORAGE') return new StorageError(message, { retryable })
   return code === 'ERR_SERVER'
     ? new ServerError(message, { error: why as string, errorDescription: description, status, claims })
     : new ConfigurationError(message)

@@ -29,7 +29,7 @@ const nonceOf = ({ headers }: Response): string | undefined =>
   NONCE.exec(headers.get('dpop-nonce') ?? '')?.[0]
 
 const UNREADABLE =
-  'requires a DPoP nonce, but its header "DPoP-Nonce" is missing or not readable. A server that pages call must also send "Access-Control-Expose-Headers: DPoP-Nonce".'
+  'requires a DPoP nonce, but its header "DPoP-Nonce" is missing or not readable. Let a server that pages call also send "Access-Control-Expose-Headers: DPoP-Nonce".'
 
 const isRedirect = ({ type, status, headers }: Response): boolean =>
   type === 'opaqueredirect' || (status >= 300 && status < 400 && headers.has('location'))

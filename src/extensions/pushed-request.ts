@@ -34,7 +34,7 @@ async function readable(answer: Response, { quirks, warn }: ExtensionContext): P
     const message = 'The pushed authorization request was answered with 200 in place of 201'
     if (!quirks.has('par_status_200')) {
       const details = { error: 'invalid_response', status, quirk: 'par_status_200' }
-      throw new ServerError(`${message}: the quirk "par_status_200" accepts it.`, details)
+      throw new ServerError(`${message}. To accept this, add "par_status_200" to "quirks".`, details)
     }
     warn('quirk', `${message} (par_status_200).`)
     status = 201

@@ -91,7 +91,7 @@ export function authorizationDetails(
         const unknown = parse(text).find(({ type }) => Array.isArray(supported) && !supported.includes(type))
         if (unknown) {
           throw new ConfigurationError(
-            `${server.issuer} does not know authorization details of type ${unknown.type}; it knows ${supported}.`,
+            `${server.issuer} does not know authorization details of type ${unknown.type}. Use one of: ${supported}.`,
           )
         }
         if (text !== own) await asked.keep(sessionId, text)

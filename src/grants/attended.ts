@@ -7,7 +7,7 @@ import {
   processDeviceAuthorizationResponse,
 } from 'oauth4webapi'
 import { identityOf } from '../authorization/endpoint.ts'
-import { type AcceptDeviation, toLatchkeyError } from '../authorization/failure.ts'
+import { type AcceptDeviation, REPORT, toLatchkeyError } from '../authorization/failure.ts'
 import { endpointOf } from '../authorization/metadata.ts'
 import type { ObtainPorts } from '../authorization/sign-in.ts'
 import { type TokenRequest, tokenRequest } from '../authorization/token-request.ts'
@@ -58,7 +58,9 @@ const CONTROLS = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 const LONGEST_CODE = 100
 
 const invalidResponse = (what: string) =>
-  new ServerError(`The answer of the device authorization endpoint ${what}.`, { error: 'invalid_response' })
+  new ServerError(`The answer of the device authorization endpoint ${what}. ${REPORT}`, {
+    error: 'invalid_response',
+  })
 
 /** Accepts only an address that is safe to show and open: https, or http on loopback (RFC 8628 section 5.4: phishing). */
 function parseVerificationUri(value: string, plainHttp: ReadonlySet<string>): string {
@@ -209,7 +211,8 @@ function attemptOf(
       await obtain(ports as ObtainPorts, type, parameters(), begin, closing.signal)
       return true
     },
-    close: () => closing.abort(new CallbackError('The sign-in was closed.', 'cancelled')),
+    close: () =>
+      closing.abort(new CallbackError('The sign-in was closed. Offer sign-in again.', 'cancelled')),
   }
 }
 

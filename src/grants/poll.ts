@@ -26,6 +26,8 @@ export interface PollOptions {
   readonly signal: AbortSignal
 }
 
+const TOO_LATE = 'The user did not sign in before the code expired. Offer sign-in again.'
+
 const cancelled = (what: string, cause?: LatchkeyError) =>
   new CallbackError(what, 'cancelled', {
     cause,
@@ -35,12 +37,11 @@ const cancelled = (what: string, cause?: LatchkeyError) =>
 /** The error of a sign-in that the server has finally refused. */
 function refusal(error: ServerError): CallbackError {
   if (error.error === 'access_denied')
-    return new CallbackError('The user refused the sign-in.', 'authorization_error', {
+    return new CallbackError('The user refused the sign-in. Offer sign-in again.', 'authorization_error', {
       cause: error,
       error: error.error,
     })
-  if (error.error === 'expired_token')
-    return cancelled('The user did not sign in before the code expired.', error)
+  if (error.error === 'expired_token') return cancelled(TOO_LATE, error)
   return new CallbackError(error.message, 'invalid_response', {
     cause: error,
     error: error.error,
@@ -65,7 +66,7 @@ export async function poll({ ports, isSignedIn, redeem, signal, ...timing }: Pol
       Math.min(growing, Math.max(LONGEST_PAUSE_MS, seconds * 1000)),
       retryAfterMs,
     )
-    if (clock.now() >= expiresAt) throw cancelled('The user did not sign in before the code expired.')
+    if (clock.now() >= expiresAt) throw cancelled(TOO_LATE)
     await pause(clock, Math.min(waitMs, Math.max(expiresAt - clock.now(), 0)), signal)
     if (await abortable(isSignedIn(), signal)) return
     try {

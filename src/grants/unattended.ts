@@ -1,3 +1,4 @@
+import { REPORT } from '../authorization/failure.ts'
 import type { Client } from '../core/client.ts'
 import type { Grant, GrantContext, GrantScope } from '../core/grant.ts'
 import type { Store } from '../core/ports.ts'
@@ -140,7 +141,7 @@ export function clientCredentials(
 }
 
 const invalidResponse = (what: string) =>
-  new ServerError(`The answer to the token exchange ${what}.`, { error: 'invalid_response' })
+  new ServerError(`The answer to the token exchange ${what}. ${REPORT}`, { error: 'invalid_response' })
 
 /** RFC 8693 */
 export function tokenExchange(

@@ -113,9 +113,13 @@ const withoutWay: UserAgent = {
 }
 
 const refusalOf = (code: string): CallbackError =>
-  new CallbackError(`Firebase refused the sign-in: ${code}.`, 'authorization_error', {
-    error: PASSING.test(code) ? 'temporarily_unavailable' : code,
-  })
+  new CallbackError(
+    `Firebase refused the sign-in: ${code}. Check what the user entered, and the settings of the project.`,
+    'authorization_error',
+    {
+      error: PASSING.test(code) ? 'temporarily_unavailable' : code,
+    },
+  )
 
 /** @throws CallbackError whose `error` is Firebase's code or `temporarily_unavailable`; NetworkError without an answer. */
 async function requestTokens({ transport }: ObtainPorts, url: string, body: Members) {
@@ -137,7 +141,11 @@ async function requestTokens({ transport }: ObtainPorts, url: string, body: Memb
   const code = codeOf(members)
   if (code) throw refusalOf(code)
   const { status } = answer
-  throw new NetworkError(`Firebase did not answer the sign-in (status ${status}).`, 'unavailable', { status })
+  throw new NetworkError(
+    `Firebase did not answer the sign-in (status ${status}). Try again later.`,
+    'unavailable',
+    { status },
+  )
 }
 
 /** Signs in with one request to `accounts:METHOD` and stores the session. @throws LatchkeyError */
@@ -165,7 +173,10 @@ async function obtain(ports: ObtainPorts, method: string, body: Members): Promis
     const failure =
       cause instanceof LatchkeyError
         ? cause
-        : new CallbackError('The ID Token of Firebase did not pass its checks.', 'invalid_response')
+        : new CallbackError(
+            'The ID Token of Firebase did not pass its checks. Check "projectId" and the clock of this device.',
+            'invalid_response',
+          )
     const { error } = failure as { error?: string }
     emit({ type: 'token-error', grantType, code: failure.code, ...(error !== undefined && { error }) })
     throw failure

@@ -71,6 +71,7 @@ export function createCipher(keys: EncryptionKey | readonly EncryptionKey[]): Ci
       if (!key)
         throw new StorageError(
           'What is stored was encrypted with another "encryptionKey". Add the key that was used before to the list, after the new one.',
+          { retryable: false },
         )
       try {
         const bytes = Buffer.from(stored.data, 'base64')

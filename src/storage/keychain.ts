@@ -26,12 +26,16 @@ async function openEntry(service: string, account: string): Promise<KeychainEntr
 
 /** The first line of the system's message, which tells the user where to look. It contains no secret. */
 const wordsOf = (cause: unknown) =>
-  cause instanceof Error ? cause.message.split('\n')[0]?.slice(0, 200) : ''
+  cause instanceof Error ? cause.message.replace(/\n.*/s, '').slice(0, 200) : ''
 
-const noKeychain = (cause: unknown) =>
-  new StorageError(
-    `The keychain of this system cannot be used (${wordsOf(cause)}). Unlock it and try again, or use file() of latchkey/node.`,
+/** A keychain that is locked may be unlocked; a system without a Secret Service has none to unlock. */
+const noKeychain = (cause: unknown) => {
+  const words = wordsOf(cause)
+  return new StorageError(
+    `The keychain of this system cannot be used (${words}). Unlock it and try again, or use file() of latchkey/node.`,
+    { retryable: !/\bDBus\b/.test(words) },
   )
+}
 
 export interface KeychainOptions {
   readonly service: string

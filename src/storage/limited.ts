@@ -1,6 +1,6 @@
 import type { Clock, KeyValue } from '../core/ports.ts'
 import { withTimeLimit } from '../core/waiting.ts'
-import { StorageError } from '../errors.ts'
+import { LatchkeyError, StorageError } from '../errors.ts'
 
 /** The time limit of one storage call: IndexedDB can hang forever. */
 const STORAGE_CALL_MS = 2000
@@ -13,7 +13,11 @@ export function limited(keyValue: KeyValue, clock: Clock): KeyValue {
       return await withTimeLimit(clock, STORAGE_CALL_MS, async signal => call(signal), late)
     } catch (cause) {
       if (cause instanceof StorageError) throw cause
-      throw new StorageError(`The token store could not be ${done}. Try again.`, { cause })
+      const { message, retryable }: Partial<LatchkeyError> = cause instanceof LatchkeyError ? cause : {}
+      throw new StorageError(message ?? `The token store could not be ${done}. Try again.`, {
+        cause,
+        retryable,
+      })
     }
   }
   return {

@@ -48,13 +48,19 @@ export type Evaluate = (script: string, keys: readonly string[], args: readonly 
 export const boundedEvaluate =
   ({ evaluate }: RedisCommands, clock: Clock): Evaluate =>
   async (script, keys, args) => {
-    const trouble = (cause?: unknown) =>
-      new StorageError(
-        'Redis did not answer. Access tokens that are still valid go on working; try again later.',
-        {
-          cause: cause instanceof Error ? new Error(cause.name) : undefined,
-        },
-      )
+    const trouble = (thrown?: unknown) => {
+      const cause = thrown instanceof Error ? new Error(thrown.name) : undefined
+      const [refusal] = /\b(NOAUTH|WRONGPASS|NOPERM|WRONGTYPE)\b/.exec(String(Object(thrown).message)) ?? []
+      return refusal
+        ? new StorageError(
+            `Redis refuses this connection (${refusal}). Correct its user and password, and the commands and keys of that user.`,
+            { cause, retryable: false },
+          )
+        : new StorageError(
+            'Redis did not answer. Access tokens that are still valid go on working; try again later.',
+            { cause },
+          )
+    }
     try {
       return await withTimeLimit(clock, COMMAND_MS, async () => evaluate(script, keys, args), trouble)
     } catch (error) {

@@ -54,7 +54,8 @@ const withKeys = async <T>(work: () => Promise<T>): Promise<T> => {
     throw new StorageError(
       'sealed() could not use its keys: it needs Web Crypto, and IndexedDB to keep them in. Try again; where these ' +
         'are not available, use the store as it is, without sealed().',
-      { cause },
+      // of these kinds are the errors of an engine or a place that lacks what this needs
+      { cause, retryable: !/^(Type|Reference|DataClone)Error$/.test(Object(cause).name) },
     )
   }
 }

@@ -25,7 +25,7 @@ function entryInMemory() {
   const state = { secret: null as string | null, isLocked: false, isDenied: false }
   const entry: KeychainEntry = {
     async getPassword() {
-      if (state.isDenied) throw new Error('Platform failure: DBus error')
+      if (state.isDenied) throw new Error("Couldn't access platform storage: unlock prompt was dismissed")
       return state.isLocked ? null : state.secret
     },
     async setPassword(secret) {
@@ -59,8 +59,11 @@ describe('file() with encryptionKey', () => {
     const both = file(path, { encryptionKey: [newKey, encryptionKey] })
     expect(await both.keyValue.get('a session')).toEqual({ refreshToken: 'a-secret' })
     await both.keyValue.update('a session', stored => ({ ...(stored as object), more: 1 }))
-    await expect(old.keyValue.get('a session')).rejects.toBeInstanceOf(StorageError)
-    await expect(old.keyValue.update('a session', () => 'lost')).rejects.toBeInstanceOf(StorageError)
+    for (const call of [old.keyValue.get('a session'), old.keyValue.update('a session', () => 'lost')]) {
+      const error = await call.catch((rejection: unknown) => rejection)
+      expect(error).toBeInstanceOf(StorageError)
+      expect(error).toMatchObject({ retryable: false })
+    }
     expect(await file(path, { encryptionKey: newKey }).keyValue.get('a session')).toEqual({
       refreshToken: 'a-secret',
       more: 1,
@@ -91,12 +94,16 @@ describe('keychain()', () => {
     newPath()
     await open().update('a session', () => 'kept')
     state.isLocked = true
-    await expect(open().get('a session')).rejects.toThrow(/unlock the keychain/)
+    const locked = await open()
+      .get('a session')
+      .catch((rejection: unknown) => rejection)
+    expect(locked).toMatchObject({ message: expect.stringMatching(/unlock the keychain/), retryable: true })
     await expect(open().update('a session', () => 'lost')).rejects.toBeInstanceOf(StorageError)
     state.isLocked = false
     state.isDenied = true
     const denied = open()
-    await expect(denied.get('a session')).rejects.toThrow(/file\(\) of latchkey\/node/)
+    const dismissed = await denied.get('a session').catch((rejection: unknown) => rejection)
+    expect(dismissed).toMatchObject({ message: expect.stringMatching(/Unlock it/), retryable: true })
     state.isDenied = false
     expect(await denied.get('a session')).toBe('kept')
   })
@@ -117,9 +124,9 @@ const run = (path: string, work: string, env: Record<string, string> = {}) =>
   })
 
 test('without a keychain the error recommends file()', async () => {
-  const work = `await keyValue.get('a').catch(({ code, message }) => console.log(code, message))`
+  const work = `await keyValue.get('a').catch(({ code, retryable, message }) => console.log(code, retryable, message))`
   const { output } = await run(newPath(), work, { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nowhere' })
-  expect(output).toMatch(/ERR_STORAGE The keychain of this system cannot be used .*file\(\)/)
+  expect(output).toMatch(/ERR_STORAGE false The keychain of this system cannot be used .*file\(\)/)
 })
 
 // elsewhere the tests do not exist, instead of being skipped

@@ -28,6 +28,19 @@ test('an invalid connection, namespace or key is rejected immediately', () => {
   expect(() => redis(connection, { encryptionKey: [] })).toThrow(/"encryptionKey"/)
 })
 
+test('a refused connection is reported as refused, and no retry is promised [F8.15]', async () => {
+  const store = redis({
+    evaluate: () => Promise.reject(new Error("NOPERM User app has no permissions to run the 'eval' command")),
+  })
+  await expect(store.keyValue.get('a')).rejects.toMatchObject({
+    code: 'ERR_STORAGE',
+    retryable: false,
+    message: expect.stringMatching(/^Redis refuses this connection \(NOPERM\)\. Correct/),
+  })
+  const silent = redis({ evaluate: () => Promise.reject(new Error('Connection is closed.')) })
+  await expect(silent.keyValue.get('a')).rejects.toMatchObject({ code: 'ERR_STORAGE', retryable: true })
+})
+
 test('all keys of a store have one hash tag, so that a cluster keeps them on one node', async () => {
   const keys: string[] = []
   const store = redis({

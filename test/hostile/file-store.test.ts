@@ -41,6 +41,7 @@ interface Outcome {
   readonly result?: unknown
   readonly code?: string
   readonly message?: string
+  readonly retryable?: boolean
   readonly because?: string
 }
 const outcomesOf = async (child: Child): Promise<Outcome[]> => {
@@ -72,8 +73,9 @@ describe('an obstacle in place of the store file', PATIENTLY, () => {
       // more often than there are threads for files
       const outcomes = await use(path, 'get', 'get', 'get', 'get', 'get', 'keys', 'put=value')
       expect(outcomes).toHaveLength(7)
-      for (const { code, message } of outcomes) {
+      for (const { code, message, retryable } of outcomes) {
         expect(code).toBe('ERR_STORAGE')
+        expect(retryable).toBe(false)
         expect(message).toContain(path)
         expect(message).toContain('Remove it, or name another file.')
       }
@@ -129,8 +131,13 @@ describe('an obstacle in place of the store file', PATIENTLY, () => {
   test('a file as part of the path causes an error that says so [F5.3]', async () => {
     const folder = tempFolder()
     writeFileSync(join(folder, 'file'), '')
-    for (const { code, message } of await use(join(folder, 'file', 'tokens.json'), 'get', 'put=value')) {
+    for (const { code, message, retryable } of await use(
+      join(folder, 'file', 'tokens.json'),
+      'get',
+      'put=value',
+    )) {
       expect(code).toBe('ERR_STORAGE')
+      expect(retryable).toBe(false)
       expect(message).toContain('is not a folder')
     }
   })
@@ -269,6 +276,7 @@ describe('the disk of the store file', PATIENTLY, () => {
       expect(much).toMatchObject({
         code: 'ERR_STORAGE',
         because: 'ENOSPC',
+        retryable: true,
         message: expect.stringContaining('the disk is full. Free some space'),
       })
       expect(got).toEqual({ step: 'get', result: 'old' })
@@ -282,7 +290,12 @@ describe('the disk of the store file', PATIENTLY, () => {
     const child = startOnReadOnlyDisk('use-store', '/mnt/tokens.json', 'get', 'put=new', 'get')
     expect(await outcomesOf(child)).toMatchObject([
       { result: 'old' },
-      { code: 'ERR_STORAGE', because: 'EROFS', message: expect.stringContaining('read-only') },
+      {
+        code: 'ERR_STORAGE',
+        because: 'EROFS',
+        retryable: false,
+        message: expect.stringContaining('read-only'),
+      },
       { result: 'old' },
     ])
   })
@@ -296,6 +309,7 @@ describe('the disk of the store file', PATIENTLY, () => {
     expect(put).toMatchObject({
       code: 'ERR_STORAGE',
       because: 'EACCES',
+      retryable: false,
       message: expect.stringContaining('not allowed'),
     })
     expect(existsSync(path)).toBe(false)

@@ -30,7 +30,7 @@ describe("the server's explanation of a refusal", () => {
       errorDescription: VERIFY.error_description,
       errorUri: 'https://id.example.com/help?a=b',
       message:
-        'The sign-in was refused: access_denied (Verify your e-mail address first.). The user or a policy of the server denied the request.',
+        'The sign-in was refused: access_denied (Verify your e-mail address first.). The user or a policy of the server denied the request. Offer sign-in again.',
     })
     expect(client.explain().events).toContainEqual(
       expect.objectContaining({
@@ -77,7 +77,7 @@ describe('the message of a refused sign-in says what to do next', () => {
     ['unauthorized_client', 'Enable the grant types'],
     ['login_required', 'without prompt=none'],
     ['temporarily_unavailable', 'Try again later.'],
-    ['some_other_error', "The server's log may say more."],
+    ['some_other_error', "See the server's log."],
   ])('after %s [F4.10]', async (name, advice) => {
     const { error } = await refused({ error: name })
     expect((error as Error).message).toContain(`The sign-in was refused: ${name}. `)
@@ -112,7 +112,7 @@ describe('the message of a refused sign-in says what to do next', () => {
       .signIn()
       .catch((thrown: unknown) => thrown)) as Error
     expect(error.message).toContain(
-      'The code or refresh token was already used, has expired, or belongs to another sign-in, client or redirect URI.',
+      'The code or refresh token was already used, has expired, or belongs to another sign-in, client or redirect URI. Sign in again.',
     )
     expect(error.message).not.toMatch(/stolen|signIn\(\)/)
   })

@@ -7,11 +7,17 @@ import { runCommand } from '../support/command.ts'
 import { findSamples } from '../support/docs-samples.ts'
 import { tempFolders } from '../support/temp-folder.ts'
 import {
+  atRefresh,
   CLIENT_ID,
+  cancels,
   cognitoOptions,
   cognitoSignOut,
+  expiry,
+  ME,
+  refreshes,
   type ScriptedServer,
   servers,
+  shortLived,
   startScriptedServer,
 } from './scripted-server.ts'
 
@@ -69,20 +75,45 @@ async function run(more: object = {}, folder = tempFolder(), args: string[] = []
 
 // Linux opens links with the fake browser
 describe.runIf(process.platform === 'linux')("README's script in Node", () => {
-  test.for(servers)('at $name [F4.4, F8.2]', async ({ deviation, shows, followed }) => {
+  test.for(servers)('at $name [F4.4, F8.2]', async ({ deviation, shows, followed, mended }) => {
     server.play(deviation)
     const said = await run()
     expect(said).toMatch(shows)
     expect(server.count('GET /authorize')).toBeLessThanOrEqual(1)
-    if (!followed) return
-    expect(await run(followed(server))).toContain('{"who":"alice"}')
+    if (mended) server.play(mended)
+    if (mended || followed) expect(await run(followed?.(server))).toContain(ME)
+  })
+
+  test.for(refreshes)('at a server that answers a refresh with $name [F2.1]', async refresh => {
+    const folder = tempFolder()
+    server.play(shortLived)
+    expect(await run({}, folder)).toContain(ME)
+    await expiry()
+    server.play(atRefresh(refresh))
+    expect(await run({}, folder)).toMatch(refresh.shows)
+    expect(server.count('GET /authorize')).toBe(0)
+    expect(server.count('POST /token')).toBe(1)
+    server.play({})
+    expect(await run({}, folder)).toContain(ME)
+    expect(server.count('GET /authorize')).toBe(refresh.ends ? 1 : 0)
+  })
+
+  test('after Cancel says who refused, and the next run signs in [F4.12]', async () => {
+    const folder = tempFolder()
+    server.play(cancels)
+    expect(await run({}, folder)).toMatch(
+      /^Not signed in \(authorization_error\): The sign-in was refused: access_denied\. .*Offer sign-in again\.$/m,
+    )
+    expect(server.count('GET /authorize')).toBe(1)
+    server.play({})
+    expect(await run({}, folder)).toContain(ME)
   })
 
   test('signs out at Amazon Cognito, whose sign-out page takes other parameters and is not in the metadata', async () => {
     server.play(cognitoSignOut)
     const folder = tempFolder()
     const options = cognitoOptions(server.issuer, `${server.issuer}/bye`)
-    expect(await run(options, folder)).toContain('{"who":"alice"}')
+    expect(await run(options, folder)).toContain(ME)
     await run(options, folder, ['logout'])
     await expect.poll(() => server.count('GET /bye')).toBe(1)
   })

@@ -14,8 +14,8 @@ export interface Answer {
 export interface Deviation {
   /** Replaces the server's response for a path; `undefined` keeps it. */
   answer?(path: string, issuer: string, request: IncomingMessage): Answer | undefined
-  /** The address that the browser is sent to with the authorization response. */
-  callback?(callback: URL): URL
+  /** The address that the browser is sent to with the authorization response. @param asked the authorization request. */
+  callback?(callback: URL, asked: URLSearchParams): URL
   /** Members of the token response. */
   members?(members: Record<string, unknown>): Record<string, unknown>
   /** Claims of the ID Token. */
@@ -53,7 +53,8 @@ const key = signingKey()
 export async function startScriptedServer() {
   let deviation: Deviation = {}
   let requests: string[] = []
-  const nonces = new Map<string, string | null>()
+  /** The authorization requests, by their codes. */
+  const begun = new Map<string, URLSearchParams>()
   let count = 0
 
   const own = async (url: URL, request: IncomingMessage): Promise<Answer> => {
@@ -65,22 +66,26 @@ export async function startScriptedServer() {
       case '/authorize': {
         const { searchParams: asked } = url
         const code = `code-${++count}`
-        nonces.set(code, asked.get('nonce'))
+        begun.set(code, asked)
         const callback = new URL(asked.get('redirect_uri') as string)
         callback.searchParams.set('code', code)
         callback.searchParams.set('state', asked.get('state') as string)
-        const location = (deviation.callback?.(callback) ?? callback).href
+        const location = (deviation.callback?.(callback, asked) ?? callback).href
         return { status: 302, headers: { location } }
       }
       case '/token': {
-        const nonce = nonces.get((await formOf(request)).get('code') ?? '')
+        const form = await formOf(request)
+        const code = form.get('code') ?? form.get('refresh_token')?.replace('refresh-', '') ?? ''
+        const asked = begun.get(code)
+        const isOpenId = asked?.get('scope')?.split(' ').includes('openid')
+        const nonce = form.has('code') ? asked?.get('nonce') : undefined
         const now = Math.floor(Date.now() / 1000)
         const whole = { iss: issuer, sub: 'alice', aud: CLIENT_ID, iat: now, exp: now + 300, nonce }
         const jwt = await key.sign(deviation.claims?.(whole) ?? whole)
         const id_token = deviation.idToken?.(jwt) ?? jwt
         const members = {
           ...{ access_token: 'access', token_type: 'Bearer', expires_in: 300 },
-          ...{ refresh_token: 'refresh', id_token },
+          ...{ refresh_token: `refresh-${code}`, ...(isOpenId && { id_token }) },
         }
         return { body: deviation.members?.(members) ?? members }
       }
@@ -163,9 +168,11 @@ export interface Expectation {
   readonly shows: RegExp | string
   /** Options that follow the message's advice and make the app work. */
   readonly followed?: (server: ScriptedServer) => object
+  /** What the server does after its operator, or time, has followed the message's advice: the app works unchanged. */
+  readonly mended?: Deviation
 }
 
-const ME = '{"who":"alice"}'
+export const ME = '{"who":"alice"}'
 
 /** OpenAuth 0.4.3 (`@openauthjs/openauth`): RFC 8414 only, no ID Token, and nothing but three members for the code. */
 const openAuth: Deviation = {
@@ -241,6 +248,7 @@ export const servers: readonly Expectation[] = [
       members: members => ({ ...openAuth.members?.(members), token_type: 'Bearer' }),
     },
     shows: /has no ID Token.* set a "scope" without "openid"/,
+    followed: () => ({ scope: '' }),
   },
   {
     name: 'no metadata',
@@ -249,11 +257,25 @@ export const servers: readonly Expectation[] = [
     followed: ({ metadata }) => ({ issuer: undefined, server: metadata }),
   },
   {
+    name: 'a slash after the path of the callback',
+    deviation: {
+      callback(callback) {
+        callback.pathname += '/'
+        return callback
+      },
+    },
+    shows: ME,
+  },
+  {
     name: 'an error without state',
     deviation: {
-      callback: ({ origin, pathname }) => new URL(`${origin}${pathname}?error=invalid_scope`),
+      callback: (callback, asked) =>
+        asked.get('scope')?.includes('offline_access')
+          ? new URL(`${callback.origin}${callback.pathname}?error=invalid_scope`)
+          : callback,
     },
     shows: /The sign-in was refused: invalid_scope\. Correct "scope"/,
+    followed: () => ({ scope: 'openid' }),
   },
   {
     name: 'a refusal with a description',
@@ -266,26 +288,31 @@ export const servers: readonly Expectation[] = [
       },
     },
     shows: /unauthorized_client \(AADSTS700016: no such app\)\. Enable the grant types/,
+    mended: {},
   },
   {
     name: 'an empty 400 response to the code',
     deviation: { answer: at('/token', { status: 400 }) },
-    shows: /The token request was refused: refused/,
+    shows: /The token request was refused: refused\. See the server's log\./,
+    mended: {},
   },
   {
     name: 'a 403 response with HTML to the code',
     deviation: { answer: at('/token', page) },
     shows: /The token request was answered by something between .* \(status 403\)/,
+    mended: {},
   },
   {
     name: 'an error that is an object',
     deviation: { answer: at('/token', { status: 400, body: { error: { message: 'no such client' } } }) },
     shows: /The token request was refused: refused \(no such client\)/,
+    mended: {},
   },
   {
     name: 'a 200 response with an error',
     deviation: { answer: at('/token', { body: { error: 'invalid_grant' } }) },
     shows: /The token request was refused: invalid_grant\. The code or refresh token was already used/,
+    mended: {},
   },
   // scripted from what these hosted systems document; none of them runs here
   {
@@ -300,6 +327,7 @@ export const servers: readonly Expectation[] = [
       }),
     },
     shows: /refused: incorrect_client_credentials \(The client_id and\/or client_secret passed are incorrect/,
+    mended: {},
   },
   {
     name: "GitHub's error for a wrong code, form-encoded unless the request asks for JSON",
@@ -316,6 +344,7 @@ export const servers: readonly Expectation[] = [
       },
     },
     shows: /refused: bad_verification_code \(The code is incorrect or expired\.\)/,
+    mended: {},
   },
   {
     name: "GitHub's token response, with commas in its scope and without a lifetime and an ID Token",
@@ -327,6 +356,7 @@ export const servers: readonly Expectation[] = [
     name: "Cognito's error without a description",
     deviation: { answer: at('/token', { status: 400, body: { error: 'invalid_grant' } }) },
     shows: /The token request was refused: invalid_grant\. The code or refresh token was already used/,
+    mended: {},
   },
   {
     name: "Entra's error for another kind of registration",
@@ -346,6 +376,7 @@ export const servers: readonly Expectation[] = [
       }),
     },
     shows: /The token request was refused: invalid_request \(AADSTS9002326: Cross-origin token redemption/,
+    mended: {},
   },
   {
     name: "Entra's issuer for all tenants",
@@ -399,7 +430,9 @@ export const servers: readonly Expectation[] = [
         return `${btoa('{"alg":"HS256"}').replaceAll('=', '')}.${claims}.${signature}`
       },
     },
-    shows: /alg/,
+    shows:
+      /failed: the response is invalid .*\. It is signed with HS256: register this client for RS256 or ES256\./,
+    mended: {},
   },
   {
     name: 'an access token of 12 KB',
@@ -410,5 +443,69 @@ export const servers: readonly Expectation[] = [
     name: 'an access token of 20 KB',
     deviation: { members: members => ({ ...members, access_token: `access${'x'.repeat(20_000)}` }) },
     shows: /more than 8000 characters: many APIs and gateways refuse/,
+    mended: {},
   },
 ]
+
+/** A server that answers a refresh like this. The session began at one that follows the specifications. */
+export interface Refresh {
+  readonly name: string
+  readonly answer: Answer
+  /** What the app shows, or the first line of the console. */
+  readonly shows: RegExp
+  /** Whether the app signs in again afterwards. Otherwise the next refresh continues the session. */
+  readonly ends?: true
+}
+
+/** Access tokens that live for a second. */
+export const shortLived: Deviation = { members: members => ({ ...members, expires_in: 1 }) }
+
+/** Resolves when every access token of `shortLived` has expired. */
+export async function expiry(): Promise<void> {
+  const until = Date.now() + 1000
+  while (Date.now() <= until) await new Promise(resolve => setTimeout(resolve, until - Date.now() + 1))
+}
+
+export const refreshes: readonly Refresh[] = [
+  {
+    name: 'an empty 400 response',
+    answer: { status: 400 },
+    shows:
+      /The token request was refused: refused\. See the server's log\. If this lasts, signIn\(\) begins anew\./,
+  },
+  {
+    name: 'invalid_request',
+    answer: { status: 400, body: { error: 'invalid_request' } },
+    shows: /refused: invalid_request\. Compare .* If this lasts, signIn\(\) begins anew\./,
+  },
+  {
+    name: "a 200 response with GitHub's error for a dead refresh token",
+    answer: { body: { error: 'bad_refresh_token' } },
+    shows: /There is no session to use \(expired\)\. Call signIn\(\)\./,
+    ends: true,
+  },
+  {
+    name: 'a 401 response with HTML',
+    answer: { ...page, status: 401 },
+    shows:
+      /answered by something between .* \(status 401\)\. Try again later\. If this lasts, signIn\(\) begins anew\./,
+  },
+  {
+    name: 'a 403 response with HTML',
+    answer: page,
+    shows:
+      /answered by something between .* \(status 403\)\. Try again later\. If this lasts, signIn\(\) begins anew\./,
+  },
+]
+
+/** How a server answers each of them. */
+export const atRefresh = ({ answer }: Refresh): Deviation => ({ answer: at('/token', answer) })
+
+/** The user chooses Cancel at the authorization server (RFC 6749 section 4.1.2.1). */
+export const cancels: Deviation = {
+  callback(callback) {
+    callback.searchParams.delete('code')
+    callback.searchParams.set('error', 'access_denied')
+    return callback
+  },
+}

@@ -54,18 +54,34 @@ function textsOf(
   return []
 }
 
+/** The texts that other files may import, by name. */
+const exportedTexts = ({ statements }: ts.SourceFile): [string, ts.Expression][] =>
+  statements
+    .filter(ts.isVariableStatement)
+    .filter(({ modifiers }) => modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword))
+    .flatMap(({ declarationList }) => [...declarationList.declarations])
+    .flatMap(({ name, initializer }): [string, ts.Expression][] =>
+      ts.isIdentifier(name) && initializer && ts.isStringLiteralLike(initializer)
+        ? [[name.text, initializer]]
+        : [],
+    )
+
 /** Finds every message whose text is in the source. */
 export function readMessages(): Message[] {
   const messages: Message[] = []
   const src = join(root, 'src')
-  for (const file of readdirSync(src, { recursive: true, encoding: 'utf8' }).sort()) {
-    if (!file.endsWith('.ts')) continue
-    const source = ts.createSourceFile(file, readFileSync(join(src, file), 'utf8'), ts.ScriptTarget.Latest)
-    const constants = new Map<string, ts.Expression>()
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'))
+  const sources = files
+    .sort()
+    .map(file => ts.createSourceFile(file, readFileSync(join(src, file), 'utf8'), ts.ScriptTarget.Latest))
+  const exported = new Map(sources.flatMap(exportedTexts))
+  for (const source of sources) {
+    const file = source.fileName
+    const constants = new Map(exported)
     const visit = (node: ts.Node): void => {
-      if (ts.isVariableDeclaration(node) && ts.isIdentifier(node.name) && node.initializer) {
+      const isNamed = ts.isVariableDeclaration(node) || ts.isParameter(node)
+      if (isNamed && ts.isIdentifier(node.name) && node.initializer)
         constants.set(node.name.text, node.initializer)
-      }
       if (ts.isNewExpression(node) && ts.isIdentifier(node.expression)) {
         const code = CODES[node.expression.text]
         for (const message of code ? textsOf(node.arguments?.[0], constants) : [])

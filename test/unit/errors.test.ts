@@ -21,6 +21,7 @@ const all: [errors.LatchkeyError, errors.ErrorCode, boolean][] = [
   [new errors.ServerError('m', { error: 'temporarily_unavailable' }), 'ERR_SERVER', true],
   [new errors.NetworkError('m', 'timeout'), 'ERR_NETWORK', true],
   [new errors.StorageError('m'), 'ERR_STORAGE', true],
+  [new errors.StorageError('m', { retryable: false }), 'ERR_STORAGE', false],
   [new errors.LockTimeoutError('m'), 'ERR_LOCK_TIMEOUT', true],
 ]
 

@@ -94,7 +94,7 @@ export const popup = (options: PopupOptions = {}): UserAgent => ({
             const why = closedChecks
               ? 'The sign-in window was closed'
               : `No answer came within ${timeoutMs / 1000} s`
-            reject(new CallbackError(`${why}.`, 'cancelled'))
+            reject(new CallbackError(`${why}. Offer sign-in again.`, 'cancelled'))
           }
           check()
           opened.location.href = url

@@ -74,7 +74,10 @@ function createAnswerer(routes: Routes, hereOf: () => URL) {
     // another host name resolves to this listener: that host's page could read the response (DNS rebinding)
     if (headers.host !== here.host) return refuse(421)
     const url = new URL(here.origin + target)
-    const route = routes.get(url.pathname)
+    const { pathname } = url
+    // some servers add or remove a final slash
+    const route =
+      routes.get(pathname) ?? routes.get(pathname.replace(/\/$/, '')) ?? routes.get(`${pathname}/`)
     if (!route) return refuse(404)
     return method === 'GET' ? route(url, request) : refuse(405, { allow: 'GET' })
   }
@@ -165,7 +168,7 @@ export function listen(
     throw new ConfigurationError(
       cause.code === 'EADDRINUSE'
         ? `Port ${wanted.port} of "redirectUri" is in use. Close what uses it, or name no port: then any free one is taken.`
-        : `The redirect URI ${wanted.href} cannot be listened on (${cause.code}).`,
+        : `The redirect URI ${wanted.href} cannot be listened on (${cause.code}). Set another "redirectUri".`,
       { cause },
     )
   })

@@ -67,7 +67,7 @@ export const loopback = ({ open, timeoutMs = 300_000, listen: where }: LoopbackO
         routes.set(wanted.pathname, answers(state, resolve))
         show(url, here).catch(cause =>
           reject(
-            new CallbackError('The browser could not be opened.', 'cancelled', {
+            new CallbackError('The function "open" could not open the browser: see "cause".', 'cancelled', {
               cause,
             }),
           ),
@@ -87,7 +87,7 @@ export const loopback = ({ open, timeoutMs = 300_000, listen: where }: LoopbackO
             ),
         ).finally(() => way?.close()),
       close() {
-        closing.abort(new CallbackError('The sign-in was closed.', 'cancelled'))
+        closing.abort(new CallbackError('The sign-in was closed. Offer sign-in again.', 'cancelled'))
         way?.close()
         listener.close()
       },

@@ -1,13 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startBrowserApp } from '../../servers/browser-app.ts'
+import { GUARDED, startBrowserApp } from '../../servers/browser-app.ts'
 import {
+  atRefresh,
+  cancels,
   cognitoOptions,
   cognitoSignOut,
   type Deviation,
+  expiry,
+  ME,
   metadataAt,
+  refreshes,
   type ScriptedServer,
   servers,
+  shortLived,
   startScriptedServer,
 } from '../../servers/scripted-server.ts'
 import { type E2eBrowser, launchE2eBrowser } from '../../support/e2e-browser.ts'
@@ -44,20 +50,77 @@ async function signIn(shows: RegExp | string): Promise<{ shown: string; url: str
   }
 }
 
-const ME = '{"who":"alice"}'
+const atToken =
+  (answer: object): Deviation['answer'] =>
+  path =>
+    path === '/token' ? answer : undefined
 
 describe("README's app in Chromium", () => {
-  test.for(servers)('at $name [F4.4, F8.2]', async ({ deviation, shows, followed }) => {
+  test.for(servers)('at $name [F4.4, F8.2]', async ({ deviation, shows, followed, mended }) => {
     server.play(deviation)
     app.play()
     await signIn(shows)
     expect(server.count('GET /authorize')).toBeLessThanOrEqual(1)
-    if (!followed) return
-    app.play(
-      undefined,
-      JSON.stringify(followed(server), (_, value) => value ?? null),
-    )
+    if (mended) server.play(mended)
+    if (followed)
+      app.play(
+        undefined,
+        JSON.stringify(followed(server), (_, value) => value ?? null),
+      )
+    if (mended || followed) await signIn(ME)
+  })
+
+  // Node asks for no permission
+  test.for([
+    ['the token endpoint', /token/, /\/token could not be reached from \S+\. .*CORS/],
+    ["the server's keys", /jwks/, /\/jwks could not be reached from \S+\. .*CORS/],
+    ['the API', /\/me/, /Access to fetch at '\S+\/me' from origin '\S+' has been blocked by CORS policy/],
+  ] as const)('without CORS at %s names the origin of the page [F4.1]', async ([, withoutCors, shows]) => {
+    server.play({ withoutCors })
+    app.play()
+    const { shown } = await signIn(shows)
+    expect(shows.exec(shown)?.[0]).toContain(new URL(app.url).origin)
+    server.play({})
     await signIn(ME)
+  })
+
+  test.for(refreshes)('at a server that answers a refresh with $name [F2.1]', async refresh => {
+    server.play(shortLived)
+    app.play()
+    const profile = await browser.newProfile()
+    const tab = await profile.newTab(app.url)
+    const text = () => tab.run(() => document.body?.innerText ?? '').catch(() => '')
+    await expect.poll(text).toContain('Sign in')
+    await tab.click('button')
+    await expect.poll(text).toContain(ME)
+    await expiry()
+    server.play(atRefresh(refresh))
+    await tab.reload()
+    await expect.poll(() => profile.console.join('\n')).toMatch(refresh.shows)
+    expect(server.count('POST /token')).toBe(1)
+    await expect.poll(text).toContain(refresh.ends ? 'Sign in' : 'Sign out')
+    server.play({})
+    if (refresh.ends) await tab.click('button')
+    else await tab.reload()
+    await expect.poll(text).toContain(ME)
+    expect(server.count('GET /authorize')).toBe(refresh.ends ? 1 : 0)
+    await profile.close()
+  })
+
+  test('after Cancel says so beside the button, and a second try signs in [F4.12]', async () => {
+    server.play(cancels)
+    app.play()
+    const profile = await browser.newProfile()
+    const tab = await profile.newTab(app.url)
+    const text = () => tab.run(() => document.body?.innerText ?? '').catch(() => '')
+    await expect.poll(text).toContain('Sign in')
+    await tab.click('button')
+    await expect.poll(text).toMatch(/^You cancelled the sign-in\.\s+Sign in$/)
+    expect(tab.url()).not.toMatch(/error=|state=/)
+    server.play({})
+    await tab.click('button')
+    await expect.poll(text).toContain(ME)
+    await profile.close()
   })
 
   test('signs out at Amazon Cognito, whose sign-out page takes other parameters and is not in the metadata', async () => {
@@ -113,95 +176,134 @@ describe("README's app in Chromium", () => {
   })
 })
 
-/** The most common mistakes listed in docs/errors.md: what the app does wrong, and the first message. */
-const mistakes: readonly [mistake: string, options: string, deviation: Deviation, shows: RegExp][] = [
-  [
-    "the `issuer` is another server's",
-    '{}',
-    {
+describe('an app that signs in by itself whenever nobody is signed in', () => {
+  let guarded: typeof app
+  beforeAll(async () => {
+    guarded = await startBrowserApp(server.issuer, GUARDED)
+  })
+  afterAll(() => guarded?.close())
+
+  const bare = ({ origin, pathname }: URL) => new URL(origin + pathname)
+  test.for<[string, Deviation, ((path: string) => string | undefined)?]>([
+    [
+      'an error',
+      { callback: url => new URL(`${bare(url)}?error=invalid_scope&state=${url.searchParams.get('state')}`) },
+    ],
+    ['an error without state', { callback: url => new URL(`${bare(url)}?error=invalid_scope`) }],
+    ['nothing', { callback: bare }],
+    ['a state that is not its own', { callback: url => new URL(`${bare(url)}?code=a&state=b`) }],
+    [
+      'a code that the server then refuses',
+      { answer: atToken({ status: 400, body: { error: 'invalid_grant' } }) },
+    ],
+    ['a response whose query the host removes', {}, path => (path === '/callback' ? '/?' : undefined)],
+  ])('stops by itself if the callback has %s, and says so [F8.2]', async ([, deviation, moving]) => {
+    server.play(deviation)
+    guarded.play(moving)
+    const profile = await browser.newProfile()
+    const tab = await profile.newTab(guarded.url)
+    const stopped = /sign-ins within a minute ended without a session.* Check the error from start\(\)/
+    await expect.poll(() => profile.console.join('\n')).toMatch(stopped)
+    const asked = server.count('GET /authorize')
+    expect(asked).toBeLessThanOrEqual(6) // LOOP in authorization-request.ts
+    await tab.reload()
+    await expect.poll(() => profile.console.filter(line => stopped.test(line)).length).toBe(2)
+    expect(server.count('GET /authorize')).toBe(asked)
+    await profile.close()
+  })
+})
+
+/** One of the commonest mistakes, as docs/errors.md lists them. Without it, the app works. */
+interface Mistake {
+  readonly mistake: string
+  /** What the app does wrong: JavaScript of an object of options. */
+  readonly options?: string
+  /** What the server does that does not fit to the app. */
+  readonly deviation?: Deviation
+  /** Options that follow the message's advice where the server stays as it is. */
+  readonly followed?: string
+}
+
+const mistakes: readonly Mistake[] = [
+  {
+    mistake: "the `issuer` is another server's",
+    deviation: {
       answer: (path, issuer) =>
         path.startsWith('/.well-known/openid') ? { body: { issuer: `${issuer}/other` } } : undefined,
     },
-    /openid-configuration names another issuer: \S+\/other\. .*Correct "issuer"/,
-  ],
-  [
-    'the `issuer` does not exist',
-    '{}',
-    { answer: metadataAt('/nowhere', { status: 404 }) },
-    /No metadata of the issuer .*Correct "issuer"/,
-  ],
-  [
-    'the server does not allow the page (CORS)',
-    '{}',
-    { withoutCors: /well-known/ },
-    /could not be reached from http:\/\/127\.0\.0\.1:\d+\. .*CORS/,
-  ],
-  [
-    'the API is not in `allowedOrigins`',
-    '{ allowedOrigins: [] }',
-    {},
-    /answered 401\. latchkey sent it no access token, because it is in neither "allowedOrigins" nor "resources"/,
-  ],
-  [
-    'the client is not known',
-    '{}',
-    { answer: path => (path === '/token' ? { status: 401, body: { error: 'invalid_client' } } : undefined) },
-    /invalid_client\. Compare "clientId"/,
-  ],
-  [
-    'the redirect URI is not registered',
-    '{}',
-    {
-      answer: path =>
-        path === '/token'
-          ? { status: 400, body: { error: 'invalid_request', error_description: 'redirect_uri mismatch' } }
-          : undefined,
+  },
+  {
+    mistake: 'the `issuer` does not exist',
+    deviation: { answer: metadataAt('/nowhere', { status: 404 }) },
+  },
+  { mistake: 'the server does not allow the page (CORS)', deviation: { withoutCors: /well-known/ } },
+  { mistake: "the page's origin is not registered", deviation: { withoutCors: /token/ } },
+  { mistake: 'the API is not in `allowedOrigins`', options: '{ allowedOrigins: [] }' },
+  {
+    mistake: 'the client is not known',
+    deviation: { answer: atToken({ status: 401, body: { error: 'invalid_client' } }) },
+  },
+  {
+    mistake: 'the redirect URI is not registered',
+    deviation: {
+      answer: atToken({
+        status: 400,
+        body: { error: 'invalid_request', error_description: 'redirect_uri mismatch' },
+      }),
     },
-    /invalid_request \(redirect_uri mismatch\)\. Compare "redirectUri"/,
-  ],
-  [
-    '`scope` has `openid`, and the server knows OAuth 2 only',
-    '{}',
-    { members: ({ id_token: _, ...rest }) => rest },
-    /set a "scope" without "openid"/,
-  ],
-  [
-    'a client secret is in the page',
-    "{ clientSecret: 'not-so-secret' }",
-    {},
-    /"clientSecret" is not an option of createClient\(\)\. Did you mean "clientAuthentication"\?/,
-  ],
-  [
-    'the `issuer` is plain http',
-    "{ issuer: 'http://id.example.com' }",
-    {},
-    /"issuer" must be an https URL such as "https:\/\/id\.example\.com" \(http only on loopback\); got "http:\/\/id\.example\.com"/,
-  ],
-  [
-    'an option does not exist',
-    "{ scopes: 'openid' }",
-    {},
-    /"scopes" is not an option of createClient\(\)\. Did you mean "scope"\?/,
-  ],
+  },
+  {
+    mistake: '`scope` has `openid`, and the server knows OAuth 2 only',
+    deviation: { members: ({ id_token: _, ...rest }) => rest },
+    followed: "{ scope: 'read' }",
+  },
+  {
+    mistake: '`scope` has no `openid`, and the app wants to know the user',
+    options: "(window.wantsUser = true, { scope: 'read' })",
+  },
+  { mistake: 'a client secret is in the page', options: "{ clientSecret: 'not-so-secret' }" },
+  { mistake: 'the `issuer` is plain http', options: "{ issuer: 'http://id.example.com' }" },
+  { mistake: 'an option does not exist', options: "{ scopes: 'openid' }" },
 ]
 
-describe("README's app with a mistake reports it first", () => {
-  test.for(mistakes)('when %s [F4.1, F4.2, F4.8]', async ([, options, deviation, shows]) => {
-    server.play(deviation)
-    app.play(undefined, options)
-    const { shown } = await signIn(shows)
-    expect(shown).not.toContain('not-so-secret')
-    // except for the browser's own message about the failed request, nothing comes before it
-    const own = shown
-      .split('\n')
-      .filter(
-        line => line.trim() && !/^error: (Failed to load|Access to fetch)|^(Sign in|Sign out)$/.test(line),
-      )
-    expect(own[0]).toMatch(shows)
-  })
+const errorsPage = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8')
 
-  test('as docs/errors.md lists the mistakes', () => {
-    const page = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8')
-    for (const [mistake] of mistakes) expect(page).toContain(`| ${mistake} |`)
-  })
+/** What docs/errors.md says is shown first: the texts in its second column, in this order. `…` and addresses vary. */
+function shownFirst(mistake: string): RegExp {
+  const [, column = ''] = errorsPage.split(`| ${mistake} | `)
+  const texts = [...(column.split('\n')[0] ?? '').matchAll(/`([^`]+)`/g)].map(([, text = '']) => text)
+  const patterns = texts.map(text =>
+    text
+      .replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
+      .replace(/https:[^\s"]*/g, 'https?:\\S+')
+      .replaceAll('…', '.*'),
+  )
+  expect(patterns).not.toEqual([])
+  return new RegExp(patterns.join('.*'))
+}
+
+describe("README's app with a mistake reports it first", () => {
+  test.for(mistakes)(
+    'when $mistake, as docs/errors.md shows it; without it, the app works [F4.1, F4.2, F4.8]',
+    async ({ mistake, options, deviation = {}, followed = '{}' }) => {
+      const shows = shownFirst(mistake)
+      server.play(deviation)
+      app.play(undefined, options)
+      const { shown } = await signIn(shows)
+      expect(shown).not.toContain('not-so-secret')
+      // except for the browser's own message about the failed request, nothing comes before it
+      const own = shown
+        .split('\n')
+        .filter(
+          line =>
+            line.trim() &&
+            line !== ME &&
+            !/^error: (Failed to load|Access to fetch)|^(Sign in|Sign out)$/.test(line),
+        )
+      expect(own[0]).toMatch(shows)
+      if (followed === '{}') server.play({})
+      app.play(undefined, followed)
+      await signIn(ME)
+    },
+  )
 })

@@ -52,7 +52,11 @@ inEveryEngine(e2e => {
         (error: { code: string; message: string }) => ({ code: error.code, message: error.message }),
       ),
     )
-    expect(outcome).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringContaining('popup()') })
+    expect(outcome).toMatchObject({
+      code: 'ERR_STORAGE',
+      retryable: false,
+      message: expect.stringContaining('popup()'),
+    })
     expect(await addressOf(tab)).toBe(e2e.pages.appUrl)
     await until('the event is told', async () =>
       (await tab.run(() => window.app.events.map(({ type }) => String(type)))).includes('storage-degraded'),

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import type { StorageError } from '../../../src/errors.ts'
 import { file } from '../../../src/node.ts'
 
 // Runs steps with a file store one after the other, and prints the result of each as a line of JSON. It is a separate
@@ -56,7 +57,7 @@ for (const step of steps) {
     const result = await work[name]?.(value.join('='))
     writeSync(1, `${JSON.stringify({ step: name, result })}\n`)
   } catch (error) {
-    const { code, message, cause } = error as Error & { code?: string; cause?: { code?: string } }
-    writeSync(1, `${JSON.stringify({ step: name, code, message, because: cause?.code })}\n`)
+    const { code, message, retryable, cause } = error as StorageError & { cause?: { code?: string } }
+    writeSync(1, `${JSON.stringify({ step: name, code, message, retryable, because: cause?.code })}\n`)
   }
 }

@@ -174,7 +174,7 @@ describe('a redirect', () => {
   test('that was followed to another origin is not a response from the server, and is named without its query [F4.4]', async () => {
     await expect(answered(followed('https://other.example/x?secret=1'))).rejects.toMatchObject({
       reason: 'not_the_server',
-      message: `${place} answered with a redirect to https://other.example/x.`,
+      message: `${place} answered with a redirect to https://other.example/x. Correct the address.`,
     })
   })
 
@@ -187,7 +187,7 @@ describe('a redirect', () => {
     const answer = new Response(null, { status, headers: { location: '/elsewhere' } })
     await expect(answered(answer)).rejects.toMatchObject({
       retryable,
-      message: `${place} answered with a redirect to https://id.example.com/elsewhere.`,
+      message: `${place} answered with a redirect to https://id.example.com/elsewhere. Correct the address.`,
     })
   })
 })

@@ -11,6 +11,8 @@ describe("the message for a failure that is neither the server's nor the network
     ['no members, because it is nothing', undefined, '(Error)'],
   ])('names what it can if that has %s', (_what, thrown, shown) => {
     const { message } = toLatchkeyError(thrown, 'The token request', 0)
-    expect(message).toBe(`The token request failed: the response is invalid ${shown}.`)
+    expect(message).toBe(
+      `The token request failed: the response is invalid ${shown}. Report it to the server's operator.`,
+    )
   })
 })

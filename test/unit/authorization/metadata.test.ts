@@ -177,7 +177,7 @@ describe('metadata at one of two addresses', () => {
       code: 'ERR_NETWORK',
       reason: 'not_the_server',
       message:
-        `No metadata of the issuer ${metadata.issuer} was found. ${OIDC} answered with a redirect to ${OIDC}/. ` +
+        `No metadata of the issuer ${metadata.issuer} was found. ${OIDC} answered with a redirect to ${OIDC}/. Correct the address. ` +
         `${OAUTH} answered with the status 403. Correct "issuer", or set "server" if the server publishes no metadata.`,
     })
   })

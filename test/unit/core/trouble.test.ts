@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { addFailure, isTooEarly } from '../../../src/core/back-off.ts'
 import { type StoredTrouble, toError } from '../../../src/core/trouble.ts'
-import { ConfigurationError, type LatchkeyError, NetworkError, ServerError } from '../../../src/errors.ts'
+import {
+  ConfigurationError,
+  type LatchkeyError,
+  NetworkError,
+  ServerError,
+  StorageError,
+} from '../../../src/errors.ts'
 
 const NOW = 1_000_000
 const down = new NetworkError('No answer.', 'unavailable', { status: 500 })
@@ -65,6 +71,8 @@ test.each<LatchkeyError>([
   new ConfigurationError('The server has no token endpoint.'),
   new NetworkError('Slow down.', 'unavailable', { status: 429, retryAfterMs: 600_000 }),
   new NetworkError('The certificate is not trusted.', 'unreachable', { retryable: false }),
+  new StorageError('The place of the keys does not answer.'),
+  new StorageError('The keys are encrypted with another key.', { retryable: false }),
 ])('$name is the same for clients that read it from the store', error => {
   const read = toError(JSON.parse(JSON.stringify(fail(undefined, error))))
   expect(read).toBeInstanceOf(error.constructor)

@@ -236,7 +236,11 @@ test('if keys cannot be read, a value does not count as absent', async () => {
   const store = create()
   await store.update('name', put(value))
   const broken: KeyValue = { ...place.keys, get: () => Promise.reject(new Error('no')) }
-  await expect(sealedKeyValue(place.inner, broken).get('name')).rejects.toThrow(StorageError)
+  const error = await sealedKeyValue(place.inner, broken)
+    .get('name')
+    .catch((rejection: unknown) => rejection)
+  expect(error).toBeInstanceOf(StorageError)
+  expect(error).toMatchObject({ retryable: true })
   expect(await store.get('name')).toEqual(value)
 })
 
@@ -259,6 +263,7 @@ test('without IndexedDB, sealed() can still be created, and its first write says
   expect(await store.keyValue.get('name')).toBeUndefined()
   await expect(store.keyValue.update('name', put(value))).rejects.toMatchObject({
     code: 'ERR_STORAGE',
+    retryable: false,
     message: expect.stringContaining('IndexedDB'),
   })
 })
