@@ -59,6 +59,7 @@ const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import
 
 /** Entries other than `latchkey`. */
 const others = {
+  'latchkey/dpop': fromRoot('src/dpop.ts'),
   'latchkey/front-channel-logout': fromRoot('src/front-channel-logout.ts'),
   'latchkey/session-limits': fromRoot('src/session-limits.ts'),
   'latchkey/inspector': fromRoot('src/inspector.ts'),

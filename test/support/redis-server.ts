@@ -8,14 +8,14 @@ import { Redis as Ioredis } from 'ioredis'
 import { Redis as Iovalkey } from 'iovalkey'
 import { createClient } from 'redis'
 import type { RedisConnection } from '../../src/storage/redis-connection.ts'
-import { hasApache } from './apache.ts'
 import { freePort } from './free-port.ts'
+import { findGateways, gateways } from './gateway-programs.ts'
 import { aptInstall, canUseApt, onPath } from './programs.ts'
 
 /** Debian's packages for the tests with Redis and the keychain, and for the gateways of examples/gateways. */
 const PACKAGES = [
   ...['redis-server', 'gnome-keyring', 'dbus', 'dbus-x11'],
-  ...['nginx', 'libnginx-mod-http-js', 'haproxy', 'apache2', 'libapache2-mod-oauth2'],
+  ...Object.values(gateways).flatMap(({ packages }) => packages),
 ]
 
 export const findRedisServer = (): string | undefined => ['redis-server', 'valkey-server'].flatMap(onPath)[0]
@@ -24,7 +24,7 @@ export const findRedisServer = (): string | undefined => ['redis-server', 'valke
 export const hasSecretService = (): boolean =>
   ['gnome-keyring-daemon', 'dbus-run-session'].every(name => onPath(name).length > 0)
 
-const hasGateways = (): boolean => ['nginx', 'haproxy'].every(name => onPath(name).length > 0) && hasApache()
+const hasGateways = (): boolean => findGateways().length === Object.keys(gateways).length
 
 /**
  * Installs Redis, a keychain and the gateways if possible: on Debian or Ubuntu, as root.
