@@ -2,13 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/core/ports.ts'
 import { ConfigurationError, LockTimeoutError, StorageError } from '../../src/errors.ts'
 import { redis } from '../../src/redis.ts'
-import {
-  findRedisServer,
-  type OpenConnection,
-  type RedisServer,
-  redisClients,
-  startRedis,
-} from '../support/redis-server.ts'
+import { type OpenConnection, type RedisServer, redisClients, startRedis } from '../support/redis-server.ts'
+import { hasService } from '../support/services.ts'
 import { channelContract } from './channel.ts'
 import { keyValueContract } from './key-value.ts'
 import { lockContract } from './lock.ts'
@@ -42,7 +37,7 @@ test('all keys of a store have one hash tag, so that a cluster keeps them on one
 })
 
 // elsewhere the tests do not exist, instead of being skipped
-const whereFound = findRedisServer() ? describe : () => {}
+const whereFound = hasService('Redis') ? describe : () => {}
 whereFound('with a real server', () => {
   let server: RedisServer
   const opened: OpenConnection[] = []

@@ -1,37 +1,8 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { gatewayConfiguration, startGateway } from './gateways.ts'
-import { everythingIsRequired, isRoot } from './programs.ts'
-
-/** The gateways of examples/gateways: what must be installed, and Debian's packages for it. */
-export const gateways = {
-  nginx: {
-    files: ['/usr/sbin/nginx', '/usr/lib/nginx/modules/ngx_http_js_module.so'],
-    packages: ['nginx', 'libnginx-mod-http-js'],
-  },
-  HAProxy: { files: ['/usr/sbin/haproxy'], packages: ['haproxy'] },
-  Apache: {
-    files: ['/usr/sbin/apache2', '/usr/lib/apache2/modules/mod_oauth2.so'],
-    packages: ['apache2', 'libapache2-mod-oauth2'],
-  },
-} as const
-
-export type Gateway = keyof typeof gateways
-
-/** The gateways that this machine has. */
-export const findGateways = (): Gateway[] =>
-  (Object.keys(gateways) as Gateway[]).filter(name => gateways[name].files.every(existsSync))
-
-/**
- * Whether this machine has a gateway: tests of a gateway are only defined where it is.
- * @throws Error if the run requires everything and this gateway is missing.
- */
-export function hasGateway(name: Gateway): boolean {
-  const isThere = findGateways().includes(name)
-  if (!isThere && everythingIsRequired())
-    throw new Error(`${name} is missing: install ${gateways[name].packages.join(' and ')}.`)
-  return isThere
-}
+import { isRoot } from './programs.ts'
+import { APACHE, HAPROXY, NGINX } from './services.ts'
 
 interface Settings {
   /** The gateway's own port. */
@@ -72,7 +43,7 @@ export const startNginx = (
     },
     folder => {
       for (const name of ['cache', 'temp']) mkdirSync(`${folder}/${name}`)
-      return [gateways.nginx.files[0], '-p', folder, '-c', 'nginx.conf', '-e', 'stderr']
+      return [NGINX, '-p', folder, '-c', 'nginx.conf', '-e', 'stderr']
     },
   )
 }
@@ -90,7 +61,7 @@ export const startHaproxy = (settings: Settings & { issuer: string; pem: string 
         ...settings.changes,
       }),
     },
-    () => [gateways.HAProxy.files[0], '-f', 'haproxy.cfg'],
+    () => [HAPROXY, '-f', 'haproxy.cfg'],
   )
 
 /** Starts the Apache of examples/gateways in front of an API. */
@@ -106,6 +77,6 @@ export const startApache = (settings: Settings & { issuer: string }) =>
     },
     folder => {
       chmodSync(folder, 0o755) // its workers run as another user
-      return [gateways.Apache.files[0], '-d', folder, '-f', 'apache.conf', '-DFOREGROUND']
+      return [APACHE, '-d', folder, '-f', 'apache.conf', '-DFOREGROUND']
     },
   )

@@ -9,39 +9,7 @@ import { Redis as Iovalkey } from 'iovalkey'
 import { createClient } from 'redis'
 import type { RedisConnection } from '../../src/storage/redis-connection.ts'
 import { freePort } from './free-port.ts'
-import { findGateways, gateways } from './gateway-programs.ts'
-import { aptInstall, canUseApt, onPath } from './programs.ts'
-
-/** Debian's packages for the tests with Redis and the keychain, and for the gateways of examples/gateways. */
-const PACKAGES = [
-  ...['redis-server', 'gnome-keyring', 'dbus', 'dbus-x11'],
-  ...Object.values(gateways).flatMap(({ packages }) => packages),
-]
-
-export const findRedisServer = (): string | undefined => ['redis-server', 'valkey-server'].flatMap(onPath)[0]
-
-/** Whether this machine has a Secret Service that a test can start. */
-export const hasSecretService = (): boolean =>
-  ['gnome-keyring-daemon', 'dbus-run-session'].every(name => onPath(name).length > 0)
-
-const hasGateways = (): boolean => findGateways().length === Object.keys(gateways).length
-
-/**
- * Installs Redis, a keychain and the gateways if possible: on Debian or Ubuntu, as root.
- * @returns a text that names the available ones.
- */
-export async function ensureServices(say: (line: string) => void): Promise<string> {
-  if (canUseApt() && !(findRedisServer() && hasSecretService() && hasGateways())) {
-    say(`Redis, a keychain and gateways: installing ${PACKAGES.join(', ')} by apt-get`)
-    await aptInstall(['--no-install-recommends', ...PACKAGES])
-  }
-  const found = [
-    findRedisServer() && 'Redis',
-    hasSecretService() && 'Secret Service',
-    hasGateways() && 'gateways',
-  ]
-  return found.filter(Boolean).join(', ') || 'none'
-}
+import { findRedisServer } from './services.ts'
 
 export interface RedisServer {
   readonly port: number

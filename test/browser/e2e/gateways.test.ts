@@ -1,14 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Tab } from '../../support/e2e-browser.ts'
-import {
-  type Gateway,
-  hasGateway,
-  startApache,
-  startHaproxy,
-  startNginx,
-} from '../../support/gateway-programs.ts'
+import { startApache, startHaproxy, startNginx } from '../../support/gateway-programs.ts'
 import { type GatewayStage, startGatewayStage } from '../../support/gateway-stage.ts'
 import type { GatewayWorld } from '../../support/gateways.ts'
+import { hasService, type ServiceName } from '../../support/services.ts'
 
 const audience = 'https://api.example.com'
 
@@ -50,7 +45,7 @@ const stopApi = ({ upstream }: GatewayWorld) => {
   upstream.close()
 }
 
-const setups: Readonly<Record<Gateway, Setup>> = {
+const setups = {
   nginx: {
     start: () =>
       startGatewayStage({
@@ -104,10 +99,10 @@ const setups: Readonly<Record<Gateway, Setup>> = {
     busy: { path: '/busy', after: 0, retryAfter: '7' },
     stop: stopApi,
   },
-}
+} satisfies Partial<Record<ServiceName, Setup>>
 
-for (const [name, { start, scheme, withRefusedToken, busy, stop }] of Object.entries(setups)) {
-  if (!hasGateway(name as Gateway)) continue
+for (const [name, { start, scheme, withRefusedToken, busy, stop }] of Object.entries<Setup>(setups)) {
+  if (!hasService(name as ServiceName)) continue
   describe(`a page on another origin than its API, which is behind ${name}`, () => {
     let stage: GatewayStage
     beforeAll(async () => {

@@ -1,14 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { dpop } from '../../../src/dpop.ts'
-import { hasGateway, startApache } from '../../support/gateway-programs.ts'
+import { startApache } from '../../support/gateway-programs.ts'
 import { createGatewayWorld, type GatewayWorld, gatewayConfiguration } from '../../support/gateways.ts'
+import { hasService } from '../../support/services.ts'
 
 // the run installs Apache where it can; elsewhere only its configuration is checked
 test("the example's configuration requires a DPoP proof with each token", () => {
   expect(gatewayConfiguration('apache/apache.conf', {})).toMatch(/type=dpop/)
 })
 
-if (hasGateway('Apache'))
+if (hasService('Apache'))
   describe('an API with DPoP behind Apache', () => {
     let world: GatewayWorld
     let gateway: Awaited<ReturnType<typeof startApache>>

@@ -2,8 +2,9 @@ import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { dpop } from '../../../src/dpop.ts'
 import { freePort } from '../../support/free-port.ts'
-import { hasGateway, startHaproxy } from '../../support/gateway-programs.ts'
+import { startHaproxy } from '../../support/gateway-programs.ts'
 import { createGatewayWorld, type GatewayWorld, gatewayConfiguration } from '../../support/gateways.ts'
+import { hasService } from '../../support/services.ts'
 
 const AUDIENCE = 'https://api.example.com'
 
@@ -12,7 +13,7 @@ test("the example's configuration checks the signature of each token", () => {
   expect(gatewayConfiguration('haproxy/haproxy.cfg', {})).toMatch(/jwt_verify/)
 })
 
-if (hasGateway('HAProxy'))
+if (hasService('HAProxy'))
   describe('an API behind HAProxy', () => {
     let world: GatewayWorld
     let gateway: Awaited<ReturnType<typeof startHaproxy>>

@@ -1,13 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { hasGateway, startNginx } from '../../support/gateway-programs.ts'
+import { startNginx } from '../../support/gateway-programs.ts'
 import { createGatewayWorld, type GatewayWorld, gatewayConfiguration } from '../../support/gateways.ts'
+import { hasService } from '../../support/services.ts'
 
 // the run installs nginx where it can; elsewhere only its configuration is checked
 test("the example's configuration introspects each token at the authorization server", () => {
   expect(gatewayConfiguration('nginx/nginx.conf', {})).toMatch(/auth_request/)
 })
 
-if (hasGateway('nginx'))
+if (hasService('nginx'))
   describe('an API behind nginx', () => {
     let world: GatewayWorld
     let gateway: Awaited<ReturnType<typeof startNginx>>
