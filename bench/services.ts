@@ -1,6 +1,7 @@
 import { memory } from '../src/node.ts'
 import { redis } from '../src/redis.ts'
-import { findRedisServer, redisClients, startRedis } from '../test/support/redis-server.ts'
+import { redisClients, startRedis } from '../test/support/redis-server.ts'
+import { findRedisServer } from '../test/support/services.ts'
 import type { Bursts, Idle, Paces } from './support/measure-services.ts'
 import { importBundled } from './support/node-bundle.ts'
 import { type Bench, interval, median, percent, range, ratioOf, type Table } from './support/report.ts'

@@ -9,8 +9,8 @@ import { ensureSkeletonTools } from './package/skeleton-tools.ts'
 import { CHROMIUM_VARIABLE, ensureChromium, ensureHeadlessShell } from './support/chromium.ts'
 import { type CommandOptions, runCommand } from './support/command.ts'
 import { ensureEngines } from './support/engines/find.ts'
-import { ensureServices } from './support/redis-server.ts'
 import { closingLine, judgeRun, type RunReport, slowestFiles } from './support/run-report.ts'
+import { ensureServices } from './support/services.ts'
 import { REPORT_VARIABLE } from './support/summary-reporter.ts'
 
 interface Step {

@@ -7,7 +7,7 @@ import { keychain } from '../../src/keychain.ts'
 import { file } from '../../src/node.ts'
 import type { KeychainEntry } from '../../src/storage/keychain.ts'
 import { runCommand } from '../support/command.ts'
-import { hasSecretService } from '../support/redis-server.ts'
+import { hasService } from '../support/services.ts'
 import { tempFolders } from '../support/temp-folder.ts'
 import { keyValueContract } from './key-value.ts'
 import { lockContract } from './lock.ts'
@@ -130,7 +130,7 @@ test('without a keychain the error recommends file()', async () => {
 })
 
 // elsewhere the tests do not exist, instead of being skipped
-const whereFound = hasSecretService() ? describe : () => {}
+const whereFound = hasService('Secret Service') ? describe : () => {}
 whereFound('with a real Secret Service', () => {
   test('two processes share a session whose key is in the keychain', async () => {
     const home = newFolder()

@@ -3,7 +3,6 @@ import type { Store } from '../../src/core/ports.ts'
 import { ConfigurationError, LockTimeoutError, StorageError } from '../../src/errors.ts'
 import { redis } from '../../src/redis.ts'
 import {
-  findRedisServer,
   type OpenConnection,
   type RedisServer,
   redisClients,
@@ -11,6 +10,7 @@ import {
   startRedis,
   startRedisCluster,
 } from '../support/redis-server.ts'
+import { hasService } from '../support/services.ts'
 import { channelContract } from './channel.ts'
 import { keyValueContract } from './key-value.ts'
 import { lockContract } from './lock.ts'
@@ -110,7 +110,8 @@ function contracts(where: string, clients: typeof redisClients, start: () => Pro
 }
 
 // elsewhere the tests do not exist, instead of being skipped
-const whereFound = findRedisServer() ? describe : () => {}
+// elsewhere the tests do not exist, instead of being skipped
+const whereFound = hasService('Redis') ? describe : () => {}
 whereFound('with a real cluster', () => contracts(' and a cluster', redisClusterClients, startRedisCluster))
 whereFound('with a real server', () => {
   let server: RedisServer

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { createRandom } from '../simulation/scheduler.ts'
 import { isCleanFleet, redisStorm } from '../soak/redis-storm.ts'
-import { findRedisServer } from '../support/redis-server.ts'
+import { findRedisServer, hasService } from '../support/services.ts'
 
 // on a machine without Redis the test does not exist, instead of being skipped
-const whereFound = findRedisServer() ? test : () => {}
+const whereFound = hasService('Redis') ? test : () => {}
 
 test('a machine without Redis runs the other tests of the store', () => {
   expect(findRedisServer() ?? 'none').toBeTruthy()

@@ -59,7 +59,7 @@ test('an endpoint that always responds with 401 causes one refresh, then its 401
   for (let call = 0; call < 5; call++) {
     const response = await client.fetch(`${API}/always-401`)
     expect(response.status).toBe(401)
-    expect(await response.json()).toEqual({ problem: 401 })
+    expect(await response.json()).toMatchObject({ error: 'invalid_token' })
   }
   expect(as.count('refresh_token')).toBe(1)
   expect(api.requests).toHaveLength(6)
@@ -98,7 +98,7 @@ test('a 401 whose refresh fails is returned unchanged', async () => {
   as.failNext.push(...Array(5).fill({ afterWork: false, answer: () => Response.error() }))
   const response = await client.fetch(`${API}/me`)
   expect(response.status).toBe(401)
-  expect(await response.json()).toEqual({ problem: 401 })
+  expect(await response.json()).toMatchObject({ error: 'invalid_token' })
   expect(client.session.status).toBe('signed-in')
 })
 
@@ -203,7 +203,7 @@ describe('a request stays in the session it was made in', () => {
     await client.signIn()
     letGo()
     const response = await late
-    expect([response.status, await response.json()]).toEqual([401, { problem: 401 }])
+    expect([response.status, await response.json()]).toMatchObject([401, { error: 'invalid_token' }])
     expect(here.api.requests).toHaveLength(1)
     expect(await (await client.fetch(`${API}/me`)).json()).toMatchObject({ who: 'bob' })
   })

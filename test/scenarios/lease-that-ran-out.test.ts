@@ -4,13 +4,8 @@ import { type Listening, listen } from '../../examples/demo/servers/listen.ts'
 import { type SessionRecord, sessionOf } from '../../src/core/session.ts'
 import { createClient } from '../../src/node.ts'
 import { redis } from '../../src/redis.ts'
-import {
-  findRedisServer,
-  type OpenConnection,
-  type RedisServer,
-  redisClients,
-  startRedis,
-} from '../support/redis-server.ts'
+import { type OpenConnection, type RedisServer, redisClients, startRedis } from '../support/redis-server.ts'
+import { hasService } from '../support/services.ts'
 
 // A lease excludes other holders for a limited time. Here it ends while its holder waits for the token response: the test
 // removes the server's key, as if the holder had been stopped for 14 s or a failover had lost the lease.
@@ -25,7 +20,7 @@ let made = 0
 let user = 0
 
 // on a machine without Redis the tests do not exist, instead of being skipped
-const isHere = findRedisServer() !== undefined
+const isHere = hasService('Redis')
 const whereFound = isHere ? test : () => {}
 beforeAll(async () => {
   if (!isHere) return

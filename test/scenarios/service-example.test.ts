@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createClient, memory } from '../../src/node.ts'
 import type { TestServer } from '../../src/testing.ts'
-import { findRedisServer, type RedisServer, startRedis } from '../support/redis-server.ts'
+import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { type ServedServer, serveTestServer } from '../support/served-server.ts'
+import { hasService } from '../support/services.ts'
 import { EXCHANGE, strictGrants } from '../support/strict-grants.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -35,7 +36,7 @@ async function startService() {
 }
 
 // elsewhere the tests do not exist, instead of being skipped
-const isHere = findRedisServer() !== undefined
+const isHere = hasService('Redis')
 const whereFound = isHere ? test : () => {}
 beforeAll(async () => {
   if (!isHere) return

@@ -7,9 +7,11 @@ import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { ClientMetadata, Configuration } from 'oidc-provider'
 import { vi } from 'vitest'
 import { createScriptedUserAgent } from '../../examples/demo/scripted-user-agent.ts'
 import { startAuthorizationServer } from '../../examples/demo/servers/authorization-server.ts'
+import { demoCli } from '../../examples/demo/servers/demo-clients.ts'
 import { type ClientOptions, createClient, loopback, memory } from '../../src/node.ts'
 import { freePort } from './free-port.ts'
 
@@ -67,34 +69,59 @@ export async function startGateway(
 }
 
 const portOf = (server: Server) => (server.address() as AddressInfo).port
-const listening = async (server: Server) => {
+/** Listens on a free port. */
+export const listening = async (server: Server) => {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return portOf(server)
 }
 
-/** Starts a provider whose access tokens are JWTs for `audience`, an API behind the gateway, and clients. */
-export async function createGatewayWorld(audience: string) {
-  const server = await startAuthorizationServer({
-    accessTokenSeconds: 3600,
-    configure: configuration => ({
-      ...configuration,
-      features: {
-        ...configuration.features,
-        resourceIndicators: {
-          enabled: true,
-          defaultResource: () => audience,
-          useGrantedResource: () => true,
-          getResourceServerInfo: async () => ({
-            audience,
-            scope: 'notes:read notes:write',
-            accessTokenTTL: 3600,
-            accessTokenFormat: 'jwt',
-            jwt: { sign: { alg: 'RS256' } },
-          }),
+/** Changes a provider's configuration: its access tokens are JWTs for `audience`. */
+const withJwts =
+  (audience: string, isExpired: () => boolean) =>
+  (configuration: Configuration): Configuration => ({
+    ...configuration,
+    formats: {
+      customizers: {
+        jwt(_ctx, _token, { payload }) {
+          if (isExpired()) payload.exp = Number(payload.iat) - 60
         },
       },
-    }),
+    },
+    features: {
+      ...configuration.features,
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => audience,
+        useGrantedResource: () => true,
+        getResourceServerInfo: async () => ({
+          audience,
+          scope: 'notes:read notes:write',
+          accessTokenTTL: 3600,
+          accessTokenFormat: 'jwt',
+          jwt: { sign: { alg: 'RS256' } },
+        }),
+      },
+    },
+  })
+
+/**
+ * Starts a provider, an API for behind the gateway, and clients.
+ * @param options.audience access tokens are JWTs for it; opaque if left out.
+ * @param options.clients more clients of the provider.
+ */
+export async function createGatewayWorld({
+  audience,
+  clients: more = [],
+}: {
+  audience?: string
+  clients?: readonly ClientMetadata[]
+} = {}) {
+  let isExpired = false
+  const server = await startAuthorizationServer({
+    clients: [demoCli, ...more],
+    accessTokenSeconds: 3600,
+    ...(audience && { configure: withJwts(audience, () => isExpired) }),
   })
   const seen: { sub: unknown; scope: unknown; authorization: unknown }[] = []
   const signInPage: Server = createServer((request, response) => {
@@ -106,6 +133,7 @@ export async function createGatewayWorld(audience: string) {
   const upstream = createServer((request, response) => {
     const { authorization, 'x-sub': sub, 'x-scope': scope } = request.headers
     seen.push({ sub, scope, authorization })
+    response.setHeader('access-control-allow-origin', '*') // an API that does not know about its gateway
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
     if (pathname === '/broken') return void response.writeHead(500).end('of the API')
     if (pathname === '/busy') return void response.writeHead(429, { 'retry-after': '7' }).end()
@@ -113,12 +141,30 @@ export async function createGatewayWorld(audience: string) {
     response.end('notes')
   })
   const upstreamPort = await listening(upstream)
+  const introspection = createServer(async (request, response) => {
+    introspections.count++
+    if (introspections.isDown) return void request.socket.destroy()
+    let body = ''
+    for await (const part of request.setEncoding('utf8')) body += part
+    const { authorization = '', 'content-type': type = '' } = request.headers
+    const headers = { authorization, 'content-type': type }
+    const answer = await fetch(`${server.issuer}/token/introspection`, { method: 'POST', headers, body })
+    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text())
+  })
+  const introspections = { count: 0, isDown: false }
   const { keys } = (await (await fetch(`${server.issuer}/jwks`)).json()) as { keys: JsonWebKey[] }
   const clients: { dispose(): void }[] = []
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   return {
-    ...{ server, seen, visits, upstream, upstreamPort, port, url },
+    ...{ server, seen, visits, upstream, upstreamPort, signInUrl, port, url },
+    /** A gateway's requests for introspection, which pass through this server on their way to the provider. */
+    introspections,
+    introspectionPort: await listening(introspection),
+    /** Whether JWTs have already expired when they are issued, as for a gateway whose clock is ahead of the provider's. */
+    issueExpired(next: boolean) {
+      isExpired = next
+    },
     /** The issuer's key in the format of HAProxy. */
     pem: String(
       createPublicKey({ key: keys[0] as JsonWebKey, format: 'jwk' }).export({ type: 'spki', format: 'pem' }),
@@ -146,7 +192,7 @@ export async function createGatewayWorld(audience: string) {
       for (const client of clients.splice(0)) client.dispose()
     },
     async close() {
-      for (const one of [upstream, signInPage]) {
+      for (const one of [upstream, signInPage, introspection]) {
         one.closeAllConnections()
         one.close()
       }

@@ -4,6 +4,9 @@ import { runCommand } from './command.ts'
 
 export const isRoot = process.getuid?.() === 0
 
+/** Whether a missing engine or service makes the run red, as in `.ci/run`. Elsewhere a run names what is there. */
+export const everythingIsRequired = (): boolean => process.env.LATCHKEY_ENGINES === 'all'
+
 export const isProgram = (path: string): boolean => {
   try {
     accessSync(path, constants.X_OK)

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Redis as Ioredis, RedisOptions } from 'ioredis'
 import { freePort } from './free-port.ts'
-import { adminOf, findRedisServer, killServer, runRedis } from './redis-server.ts'
+import { adminOf, killServer, runRedis } from './redis-server.ts'
+import { findRedisServer } from './services.ts'
 
 const NAME = 'fleet'
 /** Sentinel replaces a primary that is unreachable for this long. A restart takes less. */

@@ -8,40 +8,8 @@ import { Redis as Ioredis, Cluster as IoredisCluster } from 'ioredis'
 import { Redis as Iovalkey, Cluster as IovalkeyCluster } from 'iovalkey'
 import { createClient, createCluster } from 'redis'
 import type { RedisConnection } from '../../src/storage/redis-connection.ts'
-import { hasApache } from './apache.ts'
 import { freePort } from './free-port.ts'
-import { aptInstall, canUseApt, onPath } from './programs.ts'
-
-/** Debian's packages for the tests with Redis and the keychain, and for the gateways of examples/gateways. */
-const PACKAGES = [
-  ...['redis-server', 'gnome-keyring', 'dbus', 'dbus-x11'],
-  ...['nginx', 'libnginx-mod-http-js', 'haproxy', 'apache2', 'libapache2-mod-oauth2'],
-]
-
-export const findRedisServer = (): string | undefined => ['redis-server', 'valkey-server'].flatMap(onPath)[0]
-
-/** Whether this machine has a Secret Service that a test can start. */
-export const hasSecretService = (): boolean =>
-  ['gnome-keyring-daemon', 'dbus-run-session'].every(name => onPath(name).length > 0)
-
-const hasGateways = (): boolean => ['nginx', 'haproxy'].every(name => onPath(name).length > 0) && hasApache()
-
-/**
- * Installs Redis, a keychain and the gateways if possible: on Debian or Ubuntu, as root.
- * @returns a text that names the available ones.
- */
-export async function ensureServices(say: (line: string) => void): Promise<string> {
-  if (canUseApt() && !(findRedisServer() && hasSecretService() && hasGateways())) {
-    say(`Redis, a keychain and gateways: installing ${PACKAGES.join(', ')} by apt-get`)
-    await aptInstall(['--no-install-recommends', ...PACKAGES])
-  }
-  const found = [
-    findRedisServer() && 'Redis',
-    hasSecretService() && 'Secret Service',
-    hasGateways() && 'gateways',
-  ]
-  return found.filter(Boolean).join(', ') || 'none'
-}
+import { findRedisServer } from './services.ts'
 
 export interface RedisServer {
   readonly port: number

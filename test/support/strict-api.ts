@@ -1,4 +1,6 @@
 import { HttpResponse, http, type RequestHandler } from 'msw'
+import { deviceClock } from '../../src/platform/device.ts'
+import { createProtect } from '../../src/resource-server/protect.ts'
 import type { StrictAs } from './strict-as.ts'
 
 /** One request to the API or to another host. */
@@ -13,14 +15,40 @@ export interface ApiRequest {
 export const API = 'https://api.example.com'
 
 /**
+ * The access tokens' check of an API: the resource server of latchkey, which introspects each token and remembers none. Its
+ * requests to the authorization server are not among those that tests count.
+ */
+function createCheck(as: StrictAs) {
+  const { issuer } = as
+  const introspection_endpoint = `${issuer}/introspect`
+  const ask = async (request: Request): Promise<Response> => {
+    if (request.method === 'GET') return Response.json({ issuer, introspection_endpoint })
+    const found = as.introspect(new URLSearchParams(await request.text()).get('token') ?? '')
+    return Response.json(found ? { active: true, sub: found.subject } : { active: false })
+  }
+  const introspection = {
+    clientId: 'api',
+    cacheSeconds: 0,
+    inactiveCacheSeconds: 0,
+    acceptWithoutAudience: true,
+  }
+  return createProtect(
+    {
+      ...{ issuer: { issuer, introspection }, audience: API, realm: 'api', dpop: 'off' },
+      allowPlainHttpForTests: [new URL(issuer).origin],
+    },
+    { fetch: (input, init) => ask(new Request(input, init)), clock: deviceClock },
+  )
+}
+
+/**
  * An API that validates each token at the authorization server. `/me` needs a token, `/always-401` accepts none,
  * `/forbidden` needs more scope, `/public` needs no token. Requests to other hosts are recorded and get a 200.
  */
 export function createStrictApi(as: StrictAs) {
   const requests: ApiRequest[] = []
   const elsewhere: ApiRequest[] = []
-  const challenge = (status: number, text: string) =>
-    HttpResponse.json({ problem: status }, { status, headers: { 'www-authenticate': text } })
+  const check = createCheck(as)
 
   const note = async (list: ApiRequest[], request: Request): Promise<ApiRequest> => {
     const { method, url, headers } = request
@@ -35,23 +63,22 @@ export function createStrictApi(as: StrictAs) {
     return entry
   }
 
-  const answer = (path: string, entry: ApiRequest): Response => {
+  const answer = async (path: string, request: Request, { method, body }: ApiRequest): Promise<Response> => {
     if (path === '/public') return HttpResponse.json({ who: 'anyone' })
-    const [, accessToken = ''] = /^Bearer (.+)$/.exec(entry.headers.authorization ?? '') ?? []
-    if (!accessToken) return challenge(401, 'Bearer realm="api"')
-    const who = as.introspect(accessToken)
-    if (!who || path.startsWith('/always-401')) {
-      return challenge(401, 'Bearer realm="api", error="invalid_token", error_description="over"')
-    }
-    if (path === '/forbidden') return challenge(403, 'Bearer error="insufficient_scope", scope="admin"')
-    const { method, body } = entry
-    return HttpResponse.json({ who: who.subject, method, body })
+    const verdict = await check(request, path === '/forbidden' ? { scope: 'admin' } : {})
+    if (!verdict.valid) return verdict.response()
+    if (path.startsWith('/always-401'))
+      return HttpResponse.json(
+        { error: 'invalid_token' },
+        { status: 401, headers: { 'www-authenticate': 'Bearer realm="api", error="invalid_token"' } },
+      )
+    return HttpResponse.json({ who: verdict.subject, method, body })
   }
 
   const handlers: RequestHandler[] = [
     http.all(`${API}/*`, async ({ request }) => {
       const entry = await note(requests, request)
-      const response = answer(new URL(request.url).pathname, entry)
+      const response = await answer(new URL(request.url).pathname, request, entry)
       entry.status = response.status
       return response
     }),

@@ -1,10 +1,17 @@
 import type { Protect } from '../protect.ts'
 import type { Granted, Requirements } from '../verdict.ts'
 import { callersBy, judge } from './guard.ts'
+import { withCertificate } from './node.ts'
 
 interface HonoContext {
   readonly req: { readonly raw: Request }
   readonly res: { readonly headers: Headers }
+  readonly env?: unknown
+}
+
+/** The environment of a handler if `@hono/node-server` runs the app. */
+interface NodeBindings {
+  readonly incoming?: { readonly socket?: object }
 }
 
 /** A middleware for Hono. */
@@ -24,7 +31,8 @@ export function honoGuard(protect: Protect, requirements: Requirements = {}): Ho
     context: HonoContext,
     next: () => Promise<void>,
   ): Promise<Response | undefined> => {
-    const caller = await judge(protect, context.req.raw, requirements)
+    const { socket } = (context.env as NodeBindings | undefined)?.incoming ?? {}
+    const caller = await judge(protect, context.req.raw, withCertificate(socket, requirements))
     if (caller instanceof Response) return caller
     pass(context, caller)
     await next()

@@ -48,14 +48,19 @@ export function toWebRequest(request: NodeRequest, path = request.url ?? '/'): R
   return new Request(url, { headers, method: isOdd ? 'GET' : method })
 }
 
-/** Checks a request. Uses the client's certificate of the connection, if there is one. */
+/** The requirements for one request, with the client's certificate of its connection if there is one. */
+export function withCertificate(socket: object | undefined, requirements: Requirements): Requirements {
+  const { raw } = (socket as TlsSocket | undefined)?.getPeerCertificate?.() ?? {}
+  return raw ? { ...requirements, certificate: raw } : requirements
+}
+
+/** Checks a request. */
 export function judgeNode(
   protect: Protect,
   request: NodeRequest,
   requirements: Requirements,
 ): Promise<Granted | Response> {
-  const { raw } = (request.socket as TlsSocket | undefined)?.getPeerCertificate?.() ?? {}
-  return judge(protect, toWebRequest(request), { ...requirements, ...(raw && { certificate: raw }) })
+  return judge(protect, toWebRequest(request), withCertificate(request.socket, requirements))
 }
 
 /** Sets headers, but keeps the headers that other code already exposes to pages (CORS). */

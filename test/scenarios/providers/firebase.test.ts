@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { idToken } from '../../../src/actions/id-token.ts'
 import type { UserAgent } from '../../../src/core/ports.ts'
 import { ConfigurationError } from '../../../src/errors.ts'
 import {
@@ -9,7 +10,9 @@ import {
   withNewUser,
   withPassword,
 } from '../../../src/providers/firebase.ts'
+import { google } from '../../../src/providers/google.ts'
 import { createFirebase } from '../../support/hosted/firebase.ts'
+import { createGoogle } from '../../support/hosted/google.ts'
 import { hostedWorlds } from '../../support/hosted/world.ts'
 
 const ME = 'https://api.example.com/me'
@@ -95,6 +98,57 @@ test.each([
     expect((await client.fetch(ME)).status).toBe(200)
   },
 )
+
+describe('a session at Google', () => {
+  const credentials = { clientId: 'app.apps.googleusercontent.com', clientSecret: 'GOCSPX-secret' }
+
+  /** Clients of Google and of a Firebase project that accepts the ID Tokens of one Google client. */
+  const worldOf = (accepted: string) => {
+    const made = hosted(clock => {
+      const atGoogle = createGoogle({ clock, ...credentials })
+      const atFirebase = createFirebase({
+        ...{ clock, ...project },
+        ...{ google: { clientId: accepted, jwks: atGoogle.jwks }, secrets: atGoogle.secrets },
+      })
+      return {
+        ...{ atFirebase, approve: atGoogle.approve },
+        handlers: [...atGoogle.handlers, ...atFirebase.handlers],
+        secrets: atGoogle.secrets,
+      }
+    })
+    const googleClient = made.client({
+      ...google(credentials),
+      ...{ redirectUri: 'http://127.0.0.1/callback', allowedOrigins: [] },
+    }).client
+    const { client } = made.client({ ...firebase(project), allowedOrigins: ['https://api.example.com'] })
+    const enter = async () => {
+      const credential = { providerId: 'google.com', idToken: await idToken(googleClient) }
+      await client.signIn({ userAgent: withIdentityProvider(credential) })
+    }
+    return { ...made, googleClient, client, enter }
+  }
+
+  test('becomes one at Firebase, which refreshes by itself, also after the Google ID Token has expired', async () => {
+    const { googleClient, client, enter, clock, double } = worldOf(credentials.clientId)
+    await googleClient.signIn()
+    clock.advance(3_700_000)
+    await enter()
+    expect(client.session).toMatchObject({ status: 'signed-in', claims: { sub: 'google-1069' } })
+    clock.advance(3_700_000)
+    expect(await (await client.fetch(ME)).json()).toEqual({ who: 'google-1069' })
+    expect([...double.atFirebase.met]).toEqual(expect.arrayContaining(['googleAudience', 'keeps']))
+    await client.signOut()
+    expect(googleClient.session.status).toBe('signed-in')
+  })
+
+  test('of a client that the project does not know is refused', async () => {
+    const { googleClient, client, enter } = worldOf('other.apps.googleusercontent.com')
+    await googleClient.signIn()
+    await expect(enter()).rejects.toMatchObject({ code: 'ERR_CALLBACK', error: 'INVALID_IDP_RESPONSE' })
+    expect(client.session.status).not.toBe('signed-in')
+    expect(googleClient.session.status).toBe('signed-in')
+  })
+})
 
 describe('a sign-in that Firebase rejects', () => {
   test.each<[string, UserAgent, string]>([

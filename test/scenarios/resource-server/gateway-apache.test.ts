@@ -1,21 +1,22 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { dpop } from '../../../src/dpop.ts'
-import { hasApache, startApache } from '../../support/apache.ts'
+import { startApache } from '../../support/gateway-programs.ts'
 import { createGatewayWorld, type GatewayWorld, gatewayConfiguration } from '../../support/gateways.ts'
+import { hasService } from '../../support/services.ts'
 
 // the run installs Apache where it can; elsewhere only its configuration is checked
 test("the example's configuration requires a DPoP proof with each token", () => {
   expect(gatewayConfiguration('apache/apache.conf', {})).toMatch(/type=dpop/)
 })
 
-if (hasApache())
+if (hasService('Apache'))
   describe('an API with DPoP behind Apache', () => {
     let world: GatewayWorld
     let gateway: Awaited<ReturnType<typeof startApache>>
     let url: string
 
     beforeAll(async () => {
-      world = await createGatewayWorld('https://api.example.com')
+      world = await createGatewayWorld({ audience: 'https://api.example.com' })
       url = world.url
       gateway = await startApache({ ...world, issuer: world.server.issuer })
     })

@@ -1,48 +1,28 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { dpop } from '../../../src/dpop.ts'
 import { freePort } from '../../support/free-port.ts'
-import {
-  createGatewayWorld,
-  type GatewayWorld,
-  gatewayConfiguration,
-  startGateway,
-} from '../../support/gateways.ts'
+import { startHaproxy } from '../../support/gateway-programs.ts'
+import { createGatewayWorld, type GatewayWorld, gatewayConfiguration } from '../../support/gateways.ts'
+import { hasService } from '../../support/services.ts'
 
-const HAPROXY = '/usr/sbin/haproxy'
 const AUDIENCE = 'https://api.example.com'
-
-const start = ({ server, upstreamPort }: GatewayWorld, port: number, pem: string) =>
-  startGateway(
-    port,
-    {
-      'issuer.pem': pem,
-      'haproxy.cfg': gatewayConfiguration('haproxy/haproxy.cfg', {
-        '127.0.0.1:8080': `127.0.0.1:${port}`,
-        '127.0.0.1:8081': `127.0.0.1:${upstreamPort}`,
-        'https://id.example.com': server.issuer,
-        '/etc/haproxy/issuer.pem': 'issuer.pem',
-      }),
-    },
-    () => [HAPROXY, '-f', 'haproxy.cfg'],
-  )
 
 // the run installs HAProxy where it can; elsewhere only its configuration is checked
 test("the example's configuration checks the signature of each token", () => {
   expect(gatewayConfiguration('haproxy/haproxy.cfg', {})).toMatch(/jwt_verify/)
 })
 
-if (existsSync(HAPROXY))
+if (hasService('HAProxy'))
   describe('an API behind HAProxy', () => {
     let world: GatewayWorld
-    let gateway: Awaited<ReturnType<typeof startGateway>>
+    let gateway: Awaited<ReturnType<typeof startHaproxy>>
     let url: string
 
     beforeAll(async () => {
-      world = await createGatewayWorld(AUDIENCE)
+      world = await createGatewayWorld({ audience: AUDIENCE })
       url = world.url
-      gateway = await start(world, world.port, world.pem)
+      gateway = await startHaproxy({ ...world, issuer: world.server.issuer })
     })
     afterEach(() => world.disposeClients())
     afterAll(async () => {
@@ -85,7 +65,8 @@ if (existsSync(HAPROXY))
     test('rejects tokens signed with an unknown key; the client refreshes once and returns the 401', async () => {
       const port = await freePort()
       const other = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey
-      const stale = await start(world, port, String(other.export({ type: 'spki', format: 'pem' })))
+      const pem = String(other.export({ type: 'spki', format: 'pem' }))
+      const stale = await startHaproxy({ ...world, issuer: world.server.issuer, port, pem })
       try {
         const { client, count } = await world.signedIn('notes:read', {
           allowedOrigins: [`http://127.0.0.1:${port}`],

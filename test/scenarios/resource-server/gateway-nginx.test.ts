@@ -1,145 +1,48 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { createScriptedUserAgent } from '../../../examples/demo/scripted-user-agent.ts'
-import {
-  type AuthorizationServer,
-  startAuthorizationServer,
-} from '../../../examples/demo/servers/authorization-server.ts'
-import { type Client, createClient, loopback, memory } from '../../../src/node.ts'
-import { freePort } from '../../support/free-port.ts'
-import { accepts } from '../../support/gateways.ts'
-
-const NGINX = '/usr/sbin/nginx'
-const NJS = '/usr/lib/nginx/modules/ngx_http_js_module.so'
-const isThere = existsSync(NGINX) && existsSync(NJS)
-const example = fileURLToPath(new URL('../../../examples/gateways/nginx/', import.meta.url))
-
-const portOf = (server: { address(): unknown }) => (server.address() as AddressInfo).port
-const listening = (server: Server) =>
-  new Promise<number>(resolve => server.listen(0, '127.0.0.1', () => resolve(portOf(server))))
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { startNginx } from '../../support/gateway-programs.ts'
+import { createGatewayWorld, type GatewayWorld, gatewayConfiguration } from '../../support/gateways.ts'
+import { hasService } from '../../support/services.ts'
 
 // the run installs nginx where it can; elsewhere only its configuration is checked
 test("the example's configuration introspects each token at the authorization server", () => {
-  expect(readFileSync(join(example, 'nginx.conf'), 'utf8')).toMatch(/auth_request/)
+  expect(gatewayConfiguration('nginx/nginx.conf', {})).toMatch(/auth_request/)
 })
 
-if (isThere)
+if (hasService('nginx'))
   describe('an API behind nginx', () => {
-    let server: AuthorizationServer
-    let gateway: ChildProcess
+    let world: GatewayWorld
+    let gateway: Awaited<ReturnType<typeof startNginx>>
     let url: string
-    let folder = ''
-    /** Sits between nginx and the provider, and counts nginx's requests. */
-    let introspection: Server
-    let introspections = 0
-    let isDown = false
-    let upstream: Server
-    /** A sign-in page on another origin, and the tokens that it got to see. */
-    let signInPage: Server
-    let signInUrl = ''
-    const visits: unknown[] = []
-    const seen: { sub: unknown; authorization: unknown }[] = []
-    const clients: Client[] = []
 
     beforeAll(async () => {
-      server = await startAuthorizationServer({ accessTokenSeconds: 3600 })
-      const { clientId, clientSecret } = server.introspectionCredentials
-      introspection = createServer(async (request, response) => {
-        introspections++
-        if (isDown) return void request.socket.destroy()
-        let body = ''
-        for await (const part of request.setEncoding('utf8')) body += part
-        const headers = {
-          authorization: request.headers.authorization ?? '',
-          'content-type': 'application/x-www-form-urlencoded',
-        }
-        const answer = await fetch(`${server.issuer}/token/introspection`, { method: 'POST', headers, body })
-        response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text())
-      })
-      signInPage = createServer((request, response) => {
-        visits.push(request.headers.authorization)
-        response.setHeader('content-type', 'text/html').end('<title>Sign in</title>')
-      })
-      signInUrl = `http://127.0.0.1:${await listening(signInPage)}/login`
-      upstream = createServer((request, response) => {
-        seen.push({ sub: request.headers['x-sub'], authorization: request.headers.authorization })
-        const { pathname } = new URL(request.url ?? '/', 'http://localhost')
-        if (pathname === '/broken') return void response.writeHead(500).end('of the API')
-        if (pathname === '/portal') return void response.writeHead(302, { location: signInUrl }).end()
-        response.end('notes')
-      })
-      const port = await freePort()
-      folder = mkdtempSync(join(tmpdir(), 'latchkey-nginx-'))
-      for (const name of ['cache', 'temp']) mkdirSync(join(folder, name))
-      copyFileSync(join(example, 'introspect.js'), join(folder, 'introspect.js'))
-      const credentials = Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`)
-      const configuration = readFileSync(join(example, 'nginx.conf'), 'utf8')
-        .replace('load_module', `${process.getuid?.() === 0 ? 'user root;\n' : ''}load_module`)
-        .replace('127.0.0.1:8080', `127.0.0.1:${port}`)
-        .replace('127.0.0.1:8081', `127.0.0.1:${await listening(upstream)}`)
-        .replace('127.0.0.1:8082', `127.0.0.1:${await listening(introspection)}`)
-        .replace('bXktYXBpOnNlY3JldA==', credentials.toString('base64'))
-        .replace('200 5s', '200 1s')
-      writeFileSync(join(folder, 'nginx.conf'), configuration)
-      gateway = spawn(NGINX, ['-p', folder, '-c', 'nginx.conf', '-e', 'stderr'], { stdio: 'ignore' })
-      url = `http://127.0.0.1:${port}`
-      await vi.waitUntil(() => accepts(port), { timeout: 20_000 })
+      world = await createGatewayWorld()
+      url = world.url
+      gateway = await startNginx({ ...world, credentials: world.server.introspectionCredentials })
     })
     afterEach(() => {
-      isDown = false
-      for (const client of clients.splice(0)) client.dispose()
+      world.introspections.isDown = false
+      world.disposeClients()
     })
     afterAll(async () => {
-      gateway?.kill('SIGTERM')
-      if (gateway && gateway.exitCode === null) await new Promise(resolve => gateway.once('exit', resolve))
-      for (const one of [introspection, upstream, signInPage]) one?.close()
-      if (folder) rmSync(folder, { recursive: true, force: true })
-      await server?.close()
+      await gateway?.close()
+      await world?.close()
     })
 
-    const signedIn = async (scope = 'openid offline_access notes:read') => {
-      const client = createClient({
-        issuer: server.issuer,
-        clientId: 'demo-cli',
-        scope,
-        allowedOrigins: [url],
-        store: memory(),
-        userAgent: loopback({ open: createScriptedUserAgent({ userName: 'alice' }) }),
-      })
-      clients.push(client)
-      await client.signIn()
-      const types: string[] = []
-      client.events.subscribe(({ type }) => types.push(type))
-      return { client, count: (type: string) => types.filter(one => one === type).length }
-    }
+    const signedIn = (scope = 'notes:read') => world.signedIn(scope)
 
     test('gets the caller instead of the token, and many calls cause one introspection', async () => {
       const { client } = await signedIn()
-      introspections = 0
+      world.introspections.count = 0
       const calls = await Promise.all(Array.from({ length: 15 }, () => client.fetch(`${url}/notes`)))
       expect(calls.map(({ status }) => status)).toEqual(Array(15).fill(200))
-      expect(introspections).toBe(1)
-      expect(seen.at(-1)).toEqual({ sub: 'alice', authorization: undefined })
+      expect(world.introspections.count).toBe(1)
+      expect(world.seen.at(-1)).toEqual({ sub: 'alice', scope: expect.any(String), authorization: undefined })
     })
 
     test('does not let a client forge the caller', async () => {
       const { client } = await signedIn()
       await client.fetch(`${url}/notes`, { headers: { 'x-sub': 'mallory' } })
-      expect(seen.at(-1)?.sub).toBe('alice')
+      expect(world.seen.at(-1)?.sub).toBe('alice')
     })
 
     test('rejects a call without a token with a plain challenge', async () => {
@@ -151,7 +54,7 @@ if (isThere)
     test('soon rejects a revoked token, and the client refreshes once', async () => {
       const { client, count } = await signedIn()
       expect((await client.fetch(`${url}/notes`)).status).toBe(200)
-      await server.revokeAccessTokensOf('alice', 'demo-cli')
+      await world.server.revokeAccessTokensOf('alice', 'demo-cli')
       await expect
         .poll(async () => {
           expect((await client.fetch(`${url}/notes`)).status).toBe(200)
@@ -161,7 +64,7 @@ if (isThere)
     })
 
     test('that requires a missing scope reaches the app as a step-up', async () => {
-      const { client, count } = await signedIn('openid offline_access notes:write')
+      const { client, count } = await signedIn('notes:write')
       const answer = await client.fetch(`${url}/notes`)
       expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([
         403,
@@ -172,7 +75,7 @@ if (isThere)
 
     test('is unavailable while the authorization server does not respond, and no session ends', async () => {
       const { client, count } = await signedIn()
-      isDown = true
+      world.introspections.isDown = true
       const answer = await client.fetch(`${url}/notes`)
       expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1'])
       expect([client.session.status, count('token-request')]).toEqual(['signed-in', 0])
@@ -187,10 +90,10 @@ if (isThere)
     test('is redirected to a sign-in page, which gets no token, and no session ends', async () => {
       const { client, count } = await signedIn()
       const answer = await client.fetch(`${url}/portal`)
-      expect([answer.status, answer.redirected, answer.url]).toEqual([200, true, signInUrl])
-      expect(visits).toEqual([undefined])
+      expect([answer.status, answer.redirected, answer.url]).toEqual([200, true, world.signInUrl])
+      expect(world.visits).toEqual([undefined])
       const manual = await client.fetch(`${url}/portal`, { redirect: 'manual' })
-      expect([manual.status, manual.headers.get('location')]).toEqual([302, signInUrl])
+      expect([manual.status, manual.headers.get('location')]).toEqual([302, world.signInUrl])
       expect([client.session.status, count('token-request')]).toEqual(['signed-in', 0])
     })
 

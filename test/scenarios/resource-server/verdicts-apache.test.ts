@@ -2,10 +2,11 @@ import { createServer, request as httpRequest, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { deviceClock } from '../../../src/platform/device.ts'
-import { hasApache, startApache } from '../../support/apache.ts'
 import { freePort } from '../../support/free-port.ts'
+import { startApache } from '../../support/gateway-programs.ts'
 import { apache, type Case, createKit, groups, keys } from '../../support/resource-server/cases.ts'
 import { createTestIssuer, ISSUER } from '../../support/resource-server/issuer.ts'
+import { hasService } from '../../support/services.ts'
 
 const issuer = createTestIssuer({ clock: deviceClock as never })
 const kit = createKit(issuer)
@@ -17,7 +18,7 @@ test('every difference in the table refers to an existing case', () => {
   expect(Object.keys(apache).filter(name => !names.includes(name))).toEqual([])
 })
 
-if (hasApache())
+if (hasService('Apache'))
   describe.each(Object.entries(groups))('mod_oauth2, %s', (group, cases) => {
     let keyServer: Server
     let upstream: Server

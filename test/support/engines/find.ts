@@ -1,13 +1,11 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { aptInstall, canUseApt, isProgram, onPath } from '../programs.ts'
+import { aptInstall, canUseApt, everythingIsRequired, isProgram, onPath } from '../programs.ts'
 import { launchChromiumEngine } from './chromium.ts'
 import type { FoundEngine } from './engine.ts'
 import { launchFirefox } from './firefox.ts'
 import { launchWebKit, type WebKitPrograms } from './webkit.ts'
 
-/** An environment variable. With `all`, a run without Firefox or WebKit fails. */
-export const ENGINES_VARIABLE = 'LATCHKEY_ENGINES'
 const PACKAGES = ['firefox-esr', 'webkit2gtk-driver', 'xvfb']
 
 const foldersIn = (folder: string, name: RegExp): string[] => {
@@ -54,7 +52,7 @@ export async function ensureEngines(say: (line: string) => void): Promise<string
     await aptInstall(PACKAGES)
   }
   const names = findEngines().map(({ name }) => name)
-  if (names.length < 3 && process.env[ENGINES_VARIABLE] === 'all') {
+  if (names.length < 3 && everythingIsRequired()) {
     throw new Error(`Only ${names.join(' and ')} can be tested here: install ${PACKAGES.join(', ')}.`)
   }
   return names

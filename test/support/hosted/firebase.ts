@@ -1,3 +1,4 @@
+import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
 import { http } from 'msw'
 import type { HandClock } from '../clock.ts'
 import { signingKey } from '../signing-key.ts'
@@ -16,6 +17,8 @@ const FACTS = {
   keeps: 'The refresh token does not change (emulator).',
   key: 'Without a key: 403 PERMISSION_DENIED (emulator).',
   form: 'The refresh is a form, the sign-in is JSON (firebase-js-sdk; REST reference).',
+  googleAudience:
+    "A Google ID Token must be for one of the project's OAuth clients (Firebase, Authenticate using Google; INVALID_IDP_RESPONSE).",
 } as const
 
 type Fact = keyof typeof FACTS
@@ -31,13 +34,23 @@ export interface FirebaseDoubleOptions {
   apiKey: string
   /** The emulator's address. With it, ID tokens are not signed. */
   emulator?: string
+  /** Where to add the values that a client must never show. */
+  secrets?: Set<string>
+  /** Google's keys, and the client ID that the project accepts Google ID Tokens for. */
+  google?: { readonly clientId: string; jwks(): Promise<{ keys: JsonWebKey[] }> }
 }
 
 /** Doubles of Firebase Authentication and of an API that accepts its ID tokens. */
-export function createFirebase({ clock, projectId, apiKey, emulator }: FirebaseDoubleOptions) {
+export function createFirebase({
+  clock,
+  projectId,
+  apiKey,
+  emulator,
+  google,
+  secrets = new Set(),
+}: FirebaseDoubleOptions) {
   const key = signingKey()
   const met = new Set<Fact>()
-  const secrets = new Set<string>()
   const users = new Map([['alice@example.com', 'correct horse battery staple']])
   const refreshTokens = new Map<string, { uid: string; error?: string }>()
   const requests: string[] = []
@@ -86,6 +99,17 @@ export function createFirebase({ clock, projectId, apiKey, emulator }: FirebaseD
     return is
   }
 
+  const subjectOfGoogle = async (idToken: string): Promise<string | undefined> => {
+    if (!google) return idToken === 'google-id-token' ? '1' : undefined
+    met.add('googleAudience')
+    const keys = createLocalJWKSet((await google.jwks()) as JSONWebKeySet)
+    const expected = { issuer: 'https://accounts.google.com', audience: google.clientId }
+    return jwtVerify(idToken, keys, { ...expected, currentDate: new Date(clock.now()) }).then(
+      ({ payload }) => payload.sub,
+      () => undefined,
+    )
+  }
+
   const signIn = async (request: Request): Promise<Response> => {
     const method = new URL(request.url).pathname.split(':').at(-1) ?? ''
     requests.push(method)
@@ -110,9 +134,8 @@ export function createFirebase({ clock, projectId, apiKey, emulator }: FirebaseD
     if (method === 'signInWithIdp') {
       const form = new URLSearchParams(body.postBody)
       if (form.get('providerId') !== 'google.com') return fail('OPERATION_NOT_ALLOWED')
-      return form.get('id_token') === 'google-id-token'
-        ? signedIn('google-1')
-        : fail('INVALID_IDP_RESPONSE : no')
+      const subject = await subjectOfGoogle(form.get('id_token') ?? '')
+      return subject ? signedIn(`google-${subject}`) : fail('INVALID_IDP_RESPONSE : no')
     }
     return json({ error: { code: 404, message: 'Not found' } }, 404)
   }

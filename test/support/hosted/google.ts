@@ -177,6 +177,7 @@ export function createGoogle({
   )
   return {
     ...google,
+    jwks: key.jwks,
     /** The user revokes the grants in their Google account. */
     withdraw: () => google.grants.forEach(end),
     expireAccessTokens: () => {
