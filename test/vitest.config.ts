@@ -85,7 +85,7 @@ export default defineConfig({
               '@apollo/client',
               '@tanstack/react-query',
             ],
-            ...['vue', 'vue-router', 'pinia', 'solid-js', 'solid-js/web', 'rxjs'],
+            ...['vue', 'vue-router', 'pinia', 'solid-js', 'solid-js/web', 'rxjs', '@ngrx/store'],
             ...['core', 'common', 'common/http', 'router', 'platform-browser', 'compiler'].map(
               name => `@angular/${name}`,
             ),

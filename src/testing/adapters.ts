@@ -16,9 +16,14 @@ export interface PlaywrightRoute {
     url(): string
     method(): string
     allHeaders(): Promise<Record<string, string>>
-    postData(): string | null
+    postDataBuffer(): Uint8Array | null
   }
-  fulfill(answer: { status: number; headers: Record<string, string>; body: string }): Promise<void>
+  /** @param answer.body text, or bytes as a `Buffer`: Playwright does not accept another `Uint8Array`. */
+  fulfill(answer?: {
+    status?: number
+    headers?: Record<string, string>
+    body?: string | Uint8Array
+  }): Promise<void>
   abort(errorCode?: string): Promise<void>
   fallback(): Promise<void>
 }
@@ -34,7 +39,7 @@ export interface CypressRequest {
   readonly method: string
   readonly headers: Readonly<Record<string, string | string[]>>
   readonly body: unknown
-  reply(answer: { statusCode: number; headers: Record<string, string>; body: string }): void
+  reply(answer: { statusCode: number; headers: Record<string, string>; body: string | ArrayBuffer }): void
   destroy(): void
   continue(): void
 }
@@ -73,11 +78,11 @@ export async function playwrightRoutes(server: TestServer, page: PlaywrightPage)
       const request = route.request()
       const headers = headersOf(await request.allHeaders())
       const response = await server.handle(
-        requestOf(request.url(), request.method(), headers, request.postData()),
+        requestOf(request.url(), request.method(), headers, request.postDataBuffer() as BodyInit | null),
       )
       if (!response) return route.fallback()
       if (response.type === 'error') return route.abort('connectionreset')
-      const body = await response.text()
+      const body = Buffer.from(await response.arrayBuffer())
       await route.fulfill({ status: response.status, headers: Object.fromEntries(response.headers), body })
     },
   )
@@ -88,6 +93,16 @@ const unparsed = (body: unknown): BodyInit =>
   typeof body === 'string' || String(body) === '[object ArrayBuffer]' || ArrayBuffer.isView(body)
     ? (body as BodyInit)
     : JSON.stringify(body)
+
+/** Text as a string, as every version of Cypress accepts it, and everything else as bytes. */
+async function bodyForCypress(response: Response): Promise<string | ArrayBuffer> {
+  const bytes = await response.arrayBuffer()
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return bytes
+  }
+}
 
 const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')
 
@@ -106,7 +121,7 @@ export function cypressIntercepts(server: TestServer, cy: CypressCommands): void
       if (answer.type === 'error') return request.destroy()
       const response = allowOrigin(sent, answer) // the server does not see `Origin`: a `Request` in a browser drops it
       const headers = Object.fromEntries(response.headers)
-      request.reply({ statusCode: response.status, headers, body: await response.text() })
+      request.reply({ statusCode: response.status, headers, body: await bodyForCypress(response) })
     })
   }
 }

@@ -34,8 +34,9 @@ export const captivePortal: Fault = {
 export const truncated: Fault = {
   afterWork: true,
   async answer(real) {
-    const text = (await real?.text()) ?? ''
-    return new Response(text.slice(0, text.length / 2), { headers: { 'content-type': 'application/json' } })
+    const bytes = (await real?.arrayBuffer()) ?? new ArrayBuffer(0)
+    const type = real?.headers.get('content-type') ?? 'application/octet-stream'
+    return new Response(bytes.slice(0, bytes.byteLength / 2), { headers: { 'content-type': type } })
   },
 }
 

@@ -39,21 +39,26 @@ test('in Cypress the server gets JSON, text and bytes as the page has sent them'
   ] as const)
     await fetch(`${server.api}/notes`, { method: 'POST', body, headers })
   expect(server.apiRequests.map(({ body }) => body)).toEqual(['{"text":"x"}', 'false', 'a=b'])
-  const bytes = new Uint8Array([0xff, 0, 0x80])
+})
+
+test('in Cypress an upload and a download keep every byte', async () => {
+  const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte)
   const sent: Uint8Array[] = []
-  const other = createTestServer({
+  const server = createTestServer({
     async respond(request) {
-      sent.push(new Uint8Array(await request.arrayBuffer()))
-      return undefined
+      const body = await request.arrayBuffer()
+      sent.push(new Uint8Array(body))
+      return new Response(body)
     },
   })
   const double = cypressDouble('https://app.example.com')
-  cypressIntercepts(other, double.cy)
-  const client = createClient({ ...other.options(), fetch: double.fetch, store: memory() })
+  cypressIntercepts(server, double.cy)
+  const client = createClient({ ...server.options(), fetch: double.fetch, store: memory() })
   await client.start()
   await client.signIn()
-  await client.fetch(`${other.api}/photos`, { method: 'PUT', body: bytes })
+  const response = await client.fetch(`${server.api}/photos`, { method: 'PUT', body: bytes })
   expect(sent).toEqual([bytes])
+  expect(new Uint8Array(await response.arrayBuffer())).toEqual(bytes)
   client.dispose()
 })
 

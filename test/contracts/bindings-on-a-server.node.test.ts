@@ -4,8 +4,9 @@ import { renderToString as renderReact } from 'react-dom/server'
 import { render as renderSvelte } from 'svelte/server'
 import { expect, test } from 'vitest'
 import { renderToString as renderVue } from 'vue/server-renderer'
+import { renderAngular } from '../support/bindings/angular-server-app.ts'
 import { ReactApp, reactHtml } from '../support/bindings/react-app.ts'
-import { solidHtml, svelteHtml } from '../support/bindings/server-html.ts'
+import { angularHtml, solidHtml, svelteHtml } from '../support/bindings/server-html.ts'
 import { renderSolid } from '../support/bindings/solid-server-app.ts'
 import SvelteApp from '../support/bindings/svelte-app.svelte'
 import { vueApp, vueHtml } from '../support/bindings/vue-app.ts'
@@ -31,6 +32,7 @@ test.each<[string, (client: ReturnType<typeof createClient>) => string | Promise
   ['React', client => renderReact(createElement(ReactApp, { client })), reactHtml],
   ['Vue', client => renderVue(vueApp(client, true)), vueHtml],
   ['Solid', renderSolid, solidHtml],
+  ['Angular', renderAngular, angularHtml],
   [
     'Svelte',
     client => renderSvelte(SvelteApp, { props: { client, isServerRendered: true } }).body,

@@ -1,11 +1,14 @@
 import { expect, test } from 'vitest'
 import { bindingContract } from '../../contracts/binding.ts'
-import { mountAngular } from '../../support/bindings/angular-app.ts'
+import { hydrateAngular, mountAngular } from '../../support/bindings/angular-app.ts'
 import { pageWorlds } from '../../support/bindings/page-world.ts'
+import { angularHtml } from '../../support/bindings/server-html.ts'
 
 bindingContract({
   name: 'latchkey/angular',
+  serverHtml: angularHtml,
   mount: (client, root) => mountAngular(client, root),
+  hydrate: client => hydrateAngular(client),
 })
 const world = pageWorlds()
 

@@ -1,4 +1,8 @@
+import '@angular/compiler'
+import { provideZonelessChangeDetection } from '@angular/core'
+import { createApplication } from '@angular/platform-browser'
 import { ApolloClient, ApolloLink, gql, InMemoryCache } from '@apollo/client'
+import { createAction, createReducer, on, provideStore, Store } from '@ngrx/store'
 import { QueryClientProvider, useQuery } from '@tanstack/react-query'
 import type { Client } from 'latchkey'
 import { LatchkeyProvider, SignedIn } from 'latchkey/react'
@@ -9,6 +13,7 @@ import useSWR from 'swr'
 import { afterEach, expect, test } from 'vitest'
 import { ref } from 'vue'
 import { forgetUsers as forgetInApollo } from '../../../examples/bindings/apollo.ts'
+import { forgetUsers as forgetInNgrx, resetOnUserChange } from '../../../examples/bindings/ngrx.ts'
 import { forgetUsers as forgetInPinia } from '../../../examples/bindings/pinia.ts'
 import { UserCache } from '../../../examples/bindings/swr.tsx'
 import { createQueries } from '../../../examples/bindings/tanstack-query.ts'
@@ -109,4 +114,30 @@ test('with Pinia, the next user gets new stores', async () => {
   await signInAs('bob')
   expect(useNotes(pinia).text).toBe('')
   stop()
+})
+
+test('with NgRx, every reducer begins anew for the next user', async () => {
+  const { client, signInAs } = notesOf()
+  await client.start()
+  await signInAs('alice')
+  const loaded = createAction('[Notes] Loaded')
+  const notes = createReducer(
+    '',
+    on(loaded, () => 'notes of alice'),
+  )
+  const app = await createApplication({
+    providers: [
+      provideZonelessChangeDetection(),
+      provideStore({ notes }, { metaReducers: [resetOnUserChange] }),
+    ],
+  })
+  const store = app.injector.get(Store<{ notes: string }>)
+  const shown = store.selectSignal(state => state.notes)
+  const stop = forgetInNgrx(client, store)
+  store.dispatch(loaded())
+  expect(shown()).toBe('notes of alice')
+  await signInAs('bob')
+  expect(shown()).toBe('')
+  stop()
+  app.destroy()
 })

@@ -1,6 +1,15 @@
 import '@angular/compiler'
-import { ChangeDetectionStrategy, Component, provideZonelessChangeDetection } from '@angular/core'
-import { bootstrapApplication } from '@angular/platform-browser'
+import {
+  type ApplicationConfig,
+  ChangeDetectionStrategy,
+  Component,
+  provideZonelessChangeDetection,
+} from '@angular/core'
+import {
+  type BootstrapContext,
+  bootstrapApplication,
+  provideClientHydration,
+} from '@angular/platform-browser'
 import type { Client } from 'latchkey'
 import { injectSession, injectSignInError, injectUserKey, provideLatchkey } from 'latchkey/angular'
 
@@ -33,10 +42,46 @@ Component({
   changeDetection: ChangeDetectionStrategy.OnPush,
 })(App)
 
-/** The app of the binding contract. @returns a function that unmounts it. */
+interface BootstrapOptions {
+  readonly isServerRendered?: boolean
+  readonly providers?: ApplicationConfig['providers']
+  readonly context?: BootstrapContext
+}
+
+/** Starts the app of the binding contract in the `app-root` of a document. */
+export const bootstrapAngular = (
+  client: Client,
+  { isServerRendered = false, providers = [], context }: BootstrapOptions,
+) =>
+  bootstrapApplication(
+    App,
+    {
+      providers: [
+        provideZonelessChangeDetection(),
+        provideLatchkey(client, { isServerRendered }),
+        ...providers,
+      ],
+    },
+    context,
+  )
+
+/** Mounts the app of the binding contract. @returns a function that unmounts it. */
 export async function mountAngular(client: Client, root: HTMLElement, isServerRendered = false) {
   root.append(document.createElement('app-root'))
-  const providers = [provideZonelessChangeDetection(), provideLatchkey(client, { isServerRendered })]
-  const app = await bootstrapApplication(App, { providers })
+  const app = await bootstrapAngular(client, { isServerRendered })
   return () => app.destroy()
+}
+
+/** Hydrates `angularHtml` in `root`. @returns a function that unmounts it. */
+export async function hydrateAngular(client: Client) {
+  const marker = document.createComment('nghm') // Angular's server puts it at the start of the body
+  document.body.prepend(marker)
+  const app = await bootstrapAngular(client, {
+    isServerRendered: true,
+    providers: [provideClientHydration()],
+  })
+  return () => {
+    app.destroy()
+    marker.remove()
+  }
 }

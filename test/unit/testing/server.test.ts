@@ -46,6 +46,13 @@ test('a fault affects one request, at the endpoint it was set for', async () => 
   await expect((await call()).json()).rejects.toThrow(SyntaxError)
 })
 
+test('a truncated response is the first half of the bytes', async () => {
+  const bytes = Uint8Array.of(0xff, 0xfe, 0x80, 0)
+  const { server, call } = await signedIn({ respond: () => new Response(bytes) })
+  server.faults.api.push(truncated)
+  expect(new Uint8Array(await (await call()).arrayBuffer())).toEqual(bytes.slice(0, 2))
+})
+
 test("a slow response arrives by the test's clock", async () => {
   const { clock, server, call } = await signedIn()
   server.faults.api.push(slow(5000))
