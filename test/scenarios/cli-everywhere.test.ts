@@ -8,9 +8,8 @@ import { type Listening, listen } from '../../examples/demo/servers/listen.ts'
 import { createClient, file, memory } from '../../src/node.ts'
 import { type TerminalOptions, terminal } from '../../src/terminal.ts'
 import { cliTerminal } from '../support/cli-terminal.ts'
-import { ENGINES_VARIABLE } from '../support/engines/find.ts'
 import { CLI, type GrantServer, startGrantServer } from '../support/grant-server.ts'
-import { onPath } from '../support/programs.ts'
+import { everythingIsRequired, onPath } from '../support/programs.ts'
 import { tempFolders } from '../support/temp-folder.ts'
 
 const newFolder = tempFolders()
@@ -85,7 +84,7 @@ async function startApi() {
 const addressIn = (text: string) => /http:\/\/127\.0\.0\.1:\d+\/auth\?\S+/.exec(text)?.[0] ?? ''
 
 const hasTerminal = process.platform === 'linux' && onPath('script').length > 0
-if (!hasTerminal && process.env[ENGINES_VARIABLE] === 'all')
+if (!hasTerminal && everythingIsRequired())
   throw new Error('These tests need a pseudo-terminal: install bsdutils, for the program "script".')
 /** Needs a pseudo-terminal. Elsewhere the test does not exist, instead of being skipped. */
 const inTerminal: typeof test = hasTerminal
