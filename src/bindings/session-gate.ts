@@ -92,8 +92,8 @@ function createSessionGate(client: Client): SessionGate {
   let sessions = 0
   let starting: Promise<unknown> | undefined
   let signingIn: Promise<unknown> | undefined
-  let callbackPath: string | undefined
-  let arrival: string | undefined
+  /** The callback's path, and the address that latchkey has put in its place. */
+  let arrival: { readonly from: string; readonly to: string } | undefined
   let mayBegin = true
 
   const currentView = (): View => {
@@ -129,10 +129,7 @@ function createSessionGate(client: Client): SessionGate {
         failure = reason
       }
     }
-    if (location.href !== before) {
-      callbackPath = pathOf(before)
-      arrival = withinOrigin(location)
-    }
+    if (location.href !== before) arrival = { from: pathOf(before), to: withinOrigin(location) }
     return failure
   }
   const started = () => {
@@ -159,8 +156,8 @@ function createSessionGate(client: Client): SessionGate {
     start: started,
     takeReturnAddress(page) {
       // compare paths only: routers encode the query differently
-      if (page && pathOf(page) !== callbackPath) return undefined
-      const taken = arrival
+      if (page && pathOf(page) !== arrival?.from) return undefined
+      const taken = arrival?.to
       arrival = undefined
       return taken
     },

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { posix, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
 import { describe, expect, test } from 'vitest'
 import { checkLayering, type Sources } from '../support/layering.ts'
 
@@ -17,6 +18,27 @@ test('src follows its layering rules', () => {
   const sources = readSources()
   expect(Object.keys(sources)).toContain('errors.ts')
   expect(checkLayering(sources)).toEqual([])
+})
+
+const MOST_LINES = 100
+
+/** The functions of a file with more lines than that. */
+function longFunctionsOf(file: string, text: string): string[] {
+  const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
+  const lineOf = (position: number) => source.getLineAndCharacterOfPosition(position).line
+  const found: string[] = []
+  const visit = (node: ts.Node): void => {
+    const lines = lineOf(node.end) - lineOf(node.getStart()) + 1
+    if (ts.isFunctionLike(node) && lines > MOST_LINES)
+      found.push(`${file}: ${node.name?.getText()} (${lines})`)
+    ts.forEachChild(node, visit)
+  }
+  visit(source)
+  return found
+}
+
+test(`no function of src has more than ${MOST_LINES} lines`, () => {
+  expect(Object.entries(readSources()).flatMap(([file, text]) => longFunctionsOf(file, text))).toEqual([])
 })
 
 test('nothing that latchkey/lazy loads immediately imports oauth4webapi, nor do its extensions', () => {
