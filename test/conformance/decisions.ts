@@ -17,6 +17,8 @@ export const decisions: Readonly<Record<string, string>> = {
   RS23: 'Never asked for: an app cannot set response_mode or response_type, and the parameter "response" is not read. An answer is protected by state, iss and PKCE.',
   LO05: 'Only resource servers introspect (RFC 7662 section 2), with credentials of their own; latchkey is the client.',
   LO11: 'It needs a hidden iframe of the provider that sees third-party cookies, which browsers block. No frame is ever made: the next refresh, front-channel and back-channel logout tell instead.',
+  'F7.4':
+    'The 500 ms delay only the end of a session that the server has refused already. They are the last protection where a lock fails: a lease that ran out, a holder that slept, a store of the app whose lock is not one.',
   ST08: 'A service worker that holds the tokens is not in this version; where injected script may use them is said in docs/security.md.',
   ST09: 'A client whose tokens stay behind a backend is not in this version.',
 }

@@ -36,7 +36,7 @@ const keysOf = async (here: World): Promise<string> => {
   return key ?? ''
 }
 
-test('the keys for ID Tokens are stored: another page does not request them', async () => {
+test('the keys for ID Tokens are stored: another page does not request them [F7.2]', async () => {
   expect(await refreshInAnother()).toBe(0)
 })
 
