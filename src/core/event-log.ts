@@ -2,6 +2,7 @@ import type { ClientEvent, Emit, EventBody, Explanation, Warn, Warning } from '.
 import { createListeners } from './listeners.ts'
 import type { Clock, HostKind, Logger } from './ports.ts'
 import type { Session } from './session.ts'
+import { reasonOf } from './session-state.ts'
 
 /** How many events are kept for `explain()`. */
 const KEPT = 200
@@ -47,11 +48,10 @@ export function createEventLog(clock: Clock, realm: string, logger?: Logger): Ev
     warnings: () => warnings,
     subscribe: listeners.add,
     explain(session, host) {
-      const { status } = session
-      const reason = 'reason' in session ? session.reason : undefined
       const oldest = count % KEPT
+      const state = { status: session.status, reason: reasonOf(session) }
       const newest = [...events.slice(oldest), ...events.slice(0, oldest)]
-      return { at: clock.now(), context: realm, host, session: { status, reason }, events: newest }
+      return { at: clock.now(), context: realm, host, session: state, events: newest }
     },
     dispose: listeners.clear,
   }
