@@ -30,8 +30,13 @@ const build: RollupOptions[] = [
       format: 'es',
       sourcemap: true,
       chunkFileNames: 'chunks/[name].js',
-      // popup() shares it with the second half: the first half without popup() must not load it
-      manualChunks: id => (id.endsWith('/core/callback.ts') ? 'callback' : undefined),
+      manualChunks: id => {
+        // popup() shares it with the second half: the first half without popup() must not load it
+        if (id.endsWith('/core/callback.ts')) return 'callback'
+        // together, because gzip finds repetitions only within 32 KB: 1.5 % less for an app than among other files
+        if (id.includes('/src/authorization/')) return 'authorization'
+        return undefined
+      },
       onlyExplicitManualChunks: true, // not what it imports
       hoistTransitiveImports: false, // a bundler would warn of each
     },

@@ -192,7 +192,8 @@ export function composeClient(
   environment: Environment,
   module: SecondHalfModule | (() => Promise<SecondHalfModule>),
 ): Client {
-  if (!options) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
+  const isObject = typeof options === 'object' && options
+  if (!isObject) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
   const { page, isReadable = false } = environment
   const base = page?.location()
   const check = ({ parseOptions }: SecondHalfModule) => parseOptions(options, base, isReadable)

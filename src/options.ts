@@ -306,8 +306,6 @@ export function parseOptions(
   base: string | undefined,
   isReadable = false,
 ): ServerSettings {
-  const isObject = typeof options === 'object' && options
-  if (!isObject) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
   checkNames(options, OPTIONS, 'createClient()')
   const { server, clientId, clientAuthentication, postLogoutRedirectUri } = options
   const { refreshLeewaySeconds = 60, strict = false, quirks = [], extensions = [] } = options

@@ -2,6 +2,7 @@ import type { ClientEvent, Emit, EventBody, Explanation, Warn, Warning } from '.
 import { createListeners } from './listeners.ts'
 import type { Clock, EpochMs, HostKind, Logger } from './ports.ts'
 import type { Session } from './session.ts'
+import { reasonOf } from './session-state.ts'
 
 /** How many events are kept for `explain()`. */
 const KEPT = 200
@@ -53,17 +54,10 @@ export function createEventLog(clock: Clock, realm: string, logger?: Logger): Ev
     warnings: () => warnings,
     subscribe: listeners.add,
     explain(session, host) {
-      const { status } = session
-      const reason = 'reason' in session ? session.reason : undefined
       const oldest = count % KEPT
+      const state = { status: session.status, reason: reasonOf(session) }
       const newest = [...events.slice(oldest), ...events.slice(0, oldest)]
-      return {
-        at: clock.now(),
-        context: realm,
-        host,
-        session: { status, reason },
-        events: newest.map(toEvent),
-      }
+      return { at: clock.now(), context: realm, host, session: state, events: newest.map(toEvent) }
     },
     dispose: listeners.clear,
   }

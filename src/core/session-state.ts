@@ -30,7 +30,8 @@ export type SessionEvent =
   /** A sign-out of this client has begun. The next `stored` with `isOver` ends it. */
   | { readonly type: 'sign-out-began' }
 
-const reasonOf = (state: SessionState): EndReason | undefined =>
+/** Why the last session ended, if that is known. */
+export const reasonOf = (state: SessionState | Session): EndReason | undefined =>
   'reason' in state ? state.reason : undefined
 
 /** The longest time to show `signing-out`: while the server responds, then while the page navigates to the provider. */

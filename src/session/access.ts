@@ -1,9 +1,10 @@
 import { decide } from '../core/decide.ts'
 import { accessTokenOf, epochOf, runsGrant } from '../core/session.ts'
+import { reasonOf } from '../core/session-state.ts'
 import { abortable, singleFlight } from '../core/waiting.ts'
 import { AuthorizationRequiredError, LockTimeoutError } from '../errors.ts'
 import type { LiveSession, LiveSessionPorts } from './ports.ts'
-import { reasonOf, type View } from './view.ts'
+import type { View } from './view.ts'
 
 type ReadyPorts = Pick<LiveSessionPorts, 'records' | 'now' | 'authorization' | 'isEager'>
 

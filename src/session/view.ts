@@ -2,6 +2,7 @@ import { createListeners } from '../core/listeners.ts'
 import type { Session } from '../core/session.ts'
 import {
   isSameState,
+  reasonOf,
   type SessionEvent,
   type SessionState,
   toSession,
@@ -10,7 +11,6 @@ import {
 import type { LiveSessionPorts } from './ports.ts'
 
 export const recordOf = (state: SessionState) => (state.status === 'signed-in' ? state.record : undefined)
-export const reasonOf = (state: SessionState) => ('reason' in state ? state.reason : undefined)
 
 export type View = ReturnType<typeof createView>
 

@@ -104,6 +104,23 @@ test.each<[string, object, string]>([
   client.dispose()
 })
 
+test('a list that the app changes after createClient() of latchkey/lazy has no effect', async () => {
+  const responseParameters = ['patient']
+  const client = inTwoFiles({ ...good, responseParameters })
+  responseParameters.push('access_token')
+  expect(await client.handleCallback('https://app.example.com/callback')).toEqual({ handled: false })
+  client.dispose()
+})
+
+test('signIn() of latchkey/lazy rejects where there is no page to leave, and nobody is signing in then', async () => {
+  const client = inTwoFiles(good)
+  await client.start()
+  await expect(client.signIn()).rejects.toThrow('redirect() needs a page to leave')
+  await expect(client.signIn()).rejects.toBeInstanceOf(ConfigurationError)
+  expect(client.session.status).toBe('signed-out')
+  client.dispose()
+})
+
 test('signIn() names an unknown option and the one that was meant [F4.8]', async () => {
   const client = inNode(good)
   const wrong = (options: object) => client.signIn(options).catch((error: Error) => error)
