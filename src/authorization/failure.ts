@@ -117,8 +117,8 @@ export function toLatchkeyError(
     const refusal = refusalOf(what, name, errorDescription)
     const details = { error: name, errorDescription, status }
     if (error instanceof ResponseBodyError) {
-      const text = needsUser(name) ? `${refusal} Call signIn({ stepUp: error }).` : refusal
-      return new ServerError(text, { ...details, claims: claimsOf(error, secrets) })
+      const message = needsUser(name) ? `${refusal} Call signIn({ stepUp: error }).` : refusal
+      return new ServerError(message, { ...details, claims: claimsOf(error, secrets) })
     }
     // oauth4webapi has already checked state and issuer
     const errorUri = pageOf(error.cause.get('error_uri'))

@@ -104,8 +104,7 @@ export async function endAtServer(
     revokeBoth().catch(() => emitResponse(false)),
     leave && prepareToLeave().catch(() => {}), // the server may have no such page
   ]
-  const late = () => new Error('late')
-  await withTimeLimit(clock, SERVER_MS, () => Promise.all(steps), late).catch(() => {})
+  await withTimeLimit(clock, SERVER_MS, () => Promise.all(steps), Error).catch(() => {})
   if (!leave || !leaveFor) return
   emit({ type: 'end-session-request' })
   await leave(leaveFor)

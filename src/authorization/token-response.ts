@@ -92,7 +92,7 @@ const isRefusal = (status: number): boolean => status === 400 || status === 401
 export async function textOf(answer: Response, acceptDeviation: AcceptDeviation): Promise<string> {
   const text = await answer.text()
   const { ok, status, headers } = answer
-  const isForm = /^application\/x-www-form-urlencoded\b/i.test(headers.get('content-type') ?? '')
+  const isForm = /^application\/x-www-form/i.test(String(headers.get('content-type')))
   if (!text || !isForm || !(ok || isRefusal(status))) return text
   acceptDeviation('form_encoded', 'is form-encoded instead of JSON')
   headers.set('content-type', 'application/json')
