@@ -34,11 +34,6 @@ async function verifyPatiently(clock: Clock, verify: () => Promise<void>, giveUp
 const isAcrMet = (asked: Transaction['acr'], claims: IdTokenClaims | undefined): boolean =>
   !asked || (typeof claims?.acr === 'string' && (!asked.length || asked.includes(claims.acr)))
 
-const NO_ID_TOKEN = [
-  'has no ID Token, which the scope "openid" asks for',
-  'If this server supports OAuth 2 only, set a "scope" without "openid".',
-] as const
-
 /**
  * Checks the authorization response (RFC 6749 section 4.1.2, RFC 9207) and exchanges its code (RFC 7636 section 4.5).
  * latchkey sends the code once: only a reload by the user sends it again. Also verifies the signature of the ID Token
@@ -56,8 +51,11 @@ export async function exchangeCode(
   let isAnswered = false
   const judge: TokenRequest['judge'] = async (as, response) => {
     if (response.id_token === undefined) {
-      if (nonce) throw invalidResponse(...NO_ID_TOKEN)
-      return { claims: undefined }
+      if (!nonce) return { claims: undefined }
+      throw invalidResponse(
+        'has no ID Token, which the scope "openid" asks for',
+        'If this server supports OAuth 2 only, set a "scope" without "openid".',
+      )
     }
     isAnswered = true
     const { claims, verify } = await ports.idTokens.judge(as, response, { nonce, maxAge })

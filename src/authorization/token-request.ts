@@ -20,7 +20,7 @@ import { type AcceptDeviation, tidy, toLatchkeyError } from './failure.ts'
 import { decodeJwtPart, type IdTokens, type JudgedIdToken } from './id-token.ts'
 import { endpointOf, type Server } from './metadata.ts'
 import { keysAreLate } from './signing-keys.ts'
-import { readRefreshToken, readTokenAnswer, respell, withMembers } from './token-response.ts'
+import { readRefreshToken, readTokenAnswer, respell, textOf, withMembers } from './token-response.ts'
 
 /** How long a refresh waits for keys. It has not stored the rotated token yet. */
 const KEYS_MS = 2000
@@ -147,7 +147,7 @@ const requestOptions = (
   async [customFetch](url: string, init: object) {
     const answer = await transport(url, init)
     extensions.answered(url, answer)
-    const text = respell(await answer.text(), extensions.tokenAnswer)
+    const text = respell(await textOf(answer, acceptDeviation), extensions.tokenAnswer)
     received.text = answer.ok ? text : undefined
     const forgive = (what: string) => warn('token_response', `The authorization server's answer ${what}.`)
     const leniently = grantType === 'refresh_token' ? forgive : undefined

@@ -85,6 +85,20 @@ export async function readMembers(
 /** Whether the token endpoint itself refuses with this status (RFC 6749 section 5.2). */
 const isRefusal = (status: number): boolean => status === 400 || status === 401
 
+/**
+ * The text of a token response. One that is form-encoded becomes JSON, with its repeated members, which are refused later.
+ * @throws ServerError for a form-encoded one, unless the quirk allows it.
+ */
+export async function textOf(answer: Response, acceptDeviation: AcceptDeviation): Promise<string> {
+  const text = await answer.text()
+  const { ok, status, headers } = answer
+  const isForm = /^application\/x-www-form/i.test(String(headers.get('content-type')))
+  if (!text || !isForm || !(ok || isRefusal(status))) return text
+  acceptDeviation('form_encoded', 'is form-encoded instead of JSON')
+  headers.set('content-type', 'application/json')
+  return `{${[...new URLSearchParams(text)].map(pair => pair.map(one => JSON.stringify(one)).join(':'))}}`
+}
+
 /** Parses JSON without the strict checks. @returns `undefined` for text that is not a JSON object. */
 function parseLeniently(text: string): Members | undefined {
   try {

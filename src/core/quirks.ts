@@ -5,6 +5,8 @@
 export const QUIRKS = [
   /** Responses whose `Content-Type` is not JSON (RFC 6749 section 5.1). */
   'any_content_type',
+  /** Token responses as a form instead of JSON (RFC 6749 section 5.1; GitHub and others by default). */
+  'form_encoded',
   /** Metadata that lists PKCE methods without S256 (RFC 8414 section 2). latchkey uses S256 anyway. */
   'pkce_not_announced',
   /** Status 200 instead of 201 for a pushed authorization request (RFC 9126 section 2.2). */

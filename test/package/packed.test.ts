@@ -71,7 +71,7 @@ test('the package contains its entries', () => {
 
 test('the package contains only dist, docs, README, LICENSE and package.json [F4.14]', () => {
   const files = filesIn(folder)
-  expect(files.filter(file => file.startsWith('docs/') && !file.endsWith('.md'))).toEqual([])
+  expect(files.filter(file => file.startsWith('docs/') && !/\.(md|png)$/.test(file))).toEqual([])
   expect(files).toContain('docs/errors.md')
   expect(files.filter(file => !/^(dist|docs)\//.test(file)).sort()).toEqual([
     'LICENSE',

@@ -19,6 +19,7 @@ declare module 'vitest' {
 const own = (name: string, path: string) => join(folder, 'node_modules', name, path)
 
 const runtimes: readonly Runtime[] = [
+  { name: 'Node 20.19', program: join(nodeFolder('node-20'), 'node'), args: [] },
   { name: 'Node 22', program: join(nodeFolder('node-22'), 'node'), args: [] },
   { name: 'Node 24', program: join(nodeFolder('node-24'), 'node'), args: [] },
   { name: 'Node 26', program: join(nodeFolder('node-26'), 'node'), args: [] },

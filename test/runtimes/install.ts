@@ -4,6 +4,8 @@ import { installOnce } from '../support/install.ts'
 
 // They are npm packages, but too large for every node_modules: the first run that needs them installs them.
 const packages = {
+  /** The lowest that `engines` of package.json allows. */
+  'node-20': 'npm:node@20.19.0',
   'node-22': 'npm:node@22.23.3',
   'node-24': 'npm:node@24.21.0',
   'node-26': 'npm:node@26.10.0',

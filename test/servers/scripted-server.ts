@@ -22,6 +22,8 @@ export interface Deviation {
   claims?(claims: Record<string, unknown>): Record<string, unknown>
   /** The ID Token that is sent. */
   idToken?(jwt: string): string
+  /** Whether token responses are form-encoded. */
+  readonly isForm?: boolean
   /** Paths whose responses a page of another origin must not read. */
   readonly withoutCors?: RegExp
 }
@@ -87,7 +89,10 @@ export async function startScriptedServer() {
           ...{ access_token: 'access', token_type: 'Bearer', expires_in: 300 },
           ...{ refresh_token: `refresh-${code}`, ...(isOpenId && { id_token }) },
         }
-        return { body: deviation.members?.(members) ?? members }
+        const body = deviation.members?.(members) ?? members
+        if (!deviation.isForm) return { body }
+        const pairs = Object.entries(body).map(([name, value]) => [name, String(value)])
+        return { body: `${new URLSearchParams(pairs)}`, headers: { 'content-type': FORM } }
       }
       case '/me': // of the API
         return request.headers.authorization?.startsWith('Bearer access')
@@ -344,6 +349,20 @@ export const servers: readonly Expectation[] = [
       },
     },
     shows: /refused: bad_verification_code \(The code is incorrect or expired\.\)/,
+    mended: {},
+  },
+  {
+    name: 'a form-encoded token response',
+    deviation: { isForm: true },
+    shows: /is form-encoded instead of JSON\. To accept this, add "form_encoded" to "quirks"/,
+    followed: () => ({ quirks: ['form_encoded'] }),
+  },
+  {
+    name: 'a form-encoded error',
+    deviation: {
+      answer: at('/token', { status: 400, body: 'error=invalid_grant', headers: { 'content-type': FORM } }),
+    },
+    shows: /is form-encoded instead of JSON\. To accept this, add "form_encoded" to "quirks"/,
     mended: {},
   },
   {

@@ -55,6 +55,16 @@ const atToken =
   path =>
     path === '/token' ? answer : undefined
 
+/** A new user clicks "Sign in". */
+async function clickSignIn() {
+  const profile = await browser.newProfile()
+  const tab = await profile.newTab(app.url)
+  const text = () => tab.run(() => document.body?.innerText ?? '').catch(() => '')
+  await expect.poll(text).toContain('Sign in')
+  await tab.click('button')
+  return { profile, tab, text }
+}
+
 describe("README's app in Chromium", () => {
   test.for(servers)('at $name [F4.4, F8.2]', async ({ deviation, shows, followed, mended }) => {
     server.play(deviation)
@@ -87,11 +97,7 @@ describe("README's app in Chromium", () => {
   test.for(refreshes)('at a server that answers a refresh with $name [F2.1]', async refresh => {
     server.play(shortLived)
     app.play()
-    const profile = await browser.newProfile()
-    const tab = await profile.newTab(app.url)
-    const text = () => tab.run(() => document.body?.innerText ?? '').catch(() => '')
-    await expect.poll(text).toContain('Sign in')
-    await tab.click('button')
+    const { profile, tab, text } = await clickSignIn()
     await expect.poll(text).toContain(ME)
     await expiry()
     server.play(atRefresh(refresh))
@@ -110,11 +116,7 @@ describe("README's app in Chromium", () => {
   test('after Cancel says so beside the button, and a second try signs in [F4.12]', async () => {
     server.play(cancels)
     app.play()
-    const profile = await browser.newProfile()
-    const tab = await profile.newTab(app.url)
-    const text = () => tab.run(() => document.body?.innerText ?? '').catch(() => '')
-    await expect.poll(text).toContain('Sign in')
-    await tab.click('button')
+    const { profile, tab, text } = await clickSignIn()
     await expect.poll(text).toMatch(/^You cancelled the sign-in\.\s+Sign in$/)
     expect(tab.url()).not.toMatch(/error=|state=/)
     server.play({})

@@ -7,6 +7,7 @@ import {
   readRefreshToken,
   readTokenAnswer,
   respell,
+  textOf,
 } from '../../../src/authorization/token-response.ts'
 import { createEventLog } from '../../../src/core/event-log.ts'
 import type { Quirk } from '../../../src/core/quirks.ts'
@@ -317,5 +318,33 @@ describe('a response that an extension rewrites', () => {
     ['is empty', ''],
   ])('is unchanged if it %s', (_what, text) => {
     expect(respell(text, nested)).toBe(text)
+  })
+})
+
+describe('a form-encoded response', () => {
+  const form = (text: string, status = 200) =>
+    json(text, 'application/x-www-form-urlencoded; charset=utf-8', status)
+
+  test('is read like JSON if the quirk allows it, and a repeated member is rejected [MX03]', async () => {
+    const answer = form('access_token=a+b%2F&token_type=bearer&expires_in=60')
+    const text = await textOf(answer, bendOf('form_encoded'))
+    expect(JSON.parse(text)).toEqual({ access_token: 'a b/', token_type: 'bearer', expires_in: '60' })
+    expect(answer.headers.get('content-type')).toBe('application/json')
+    const twice = await textOf(form('error=a&error=b'), bendOf('form_encoded'))
+    expect(() => parseJson(twice)).toThrow(/twice/)
+  })
+
+  test('names the quirk otherwise, but not for an answer of something in between', async () => {
+    for (const status of [200, 400, 401])
+      await expect(textOf(form('error=invalid_grant', status), bendOf())).rejects.toMatchObject({
+        code: 'ERR_SERVER',
+        quirk: 'form_encoded',
+      })
+    for (const [text, status] of [
+      ['', 400],
+      ['error=busy', 503],
+      ['error=blocked', 403],
+    ] as const)
+      expect(await textOf(form(text, status), bendOf())).toBe(text)
   })
 })
