@@ -1,25 +1,18 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { clientSecretBasic } from 'latchkey/client-authentication'
 import { dpop } from 'latchkey/dpop'
 import { clientCredentials, tokenExchange } from 'latchkey/grants'
 import { createClient, memory } from 'latchkey/node'
-import { nodeGuard, protect, requireScope } from 'latchkey/resource-server'
-
-/** One request between two services, and its result. */
-export interface Step {
-  readonly from: string
-  readonly to: string
-  readonly what: string
-  readonly status: number
-}
+import { type Granted, nodeGuard, type Protect, protect, requireScope } from 'latchkey/resource-server'
+import { type Trace, tokenOf } from './trace.ts'
 
 export interface ServicesOptions {
   /** The authorization server of all three services. */
   issuer: string
   /** The client secret of each service, by its `client_id`. */
   secrets: Readonly<Record<'orders' | 'billing', string>>
-  trace: (step: Step) => void
+  trace: Trace
 }
 
 export interface Running {
@@ -27,12 +20,39 @@ export interface Running {
   close(): Promise<void>
 }
 
-async function listen(handle: RequestListener): Promise<Running> {
-  const server: Server = createServer(handle)
+interface Answer {
+  readonly status: number
+  /** The answer in one sentence. */
+  readonly text: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** One service: it checks each request, and answers only those that may pass. */
+interface Service {
+  readonly name: string
+  readonly api: Protect
+  readonly trace: Trace
+  /** What its callers ask for. */
+  readonly purpose: string
+  /** Whom to name as the caller: the user, or the service that calls for the user. */
+  callerOf(caller: Granted): string | undefined
+  answer(caller: Granted, request: IncomingMessage): Promise<Answer>
+}
+
+async function start({ name, api, trace, purpose, callerOf, answer }: Service): Promise<Running> {
+  const guard = nodeGuard(api)
+  const server: Server = createServer(async (request, response) => {
+    const caller = await guard(request, response)
+    const from = (caller && callerOf(caller)) ?? 'nobody'
+    trace.ask(from, name, caller ? `${purpose}, with ${tokenOf(caller)}` : purpose)
+    if (!caller) return trace.answer(name, from, `refused: ${response.statusCode}`) // the guard has answered
+    const { status, text, headers } = await answer(caller, request)
+    trace.answer(name, from, text)
+    response.writeHead(status, headers).end(text)
+  })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: () =>
       new Promise(resolve => {
         server.closeAllConnections()
@@ -41,29 +61,22 @@ async function listen(handle: RequestListener): Promise<Running> {
   }
 }
 
-/** The token of a request that the guard has accepted. The guard's verdict does not contain it. */
-const tokenOf = ({ headers }: IncomingMessage) => headers.authorization?.split(' ').at(-1) ?? ''
-
 /** Keeps the ledger. It accepts only tokens that are bound to a service's key, so a stolen token is useless. */
-export function startLedger({ issuer, trace }: ServicesOptions): Promise<Running> {
-  const api = protect({ issuer, audience: 'ledger', dpop: 'required' })
-  const guard = nodeGuard(requireScope(api, 'entries:write'))
-  return listen(async (request, response) => {
-    const caller = await guard(request, response)
-    trace({
-      from: caller?.clientId ?? 'nobody',
-      to: 'ledger',
-      what: 'book an entry',
-      status: response.statusCode,
-    })
-    if (caller) response.end(JSON.stringify({ bookedBy: caller.clientId }))
+export const startLedger = ({ issuer, trace }: ServicesOptions): Promise<Running> =>
+  start({
+    name: 'ledger',
+    purpose: 'book an entry',
+    trace,
+    api: requireScope(protect({ issuer, audience: 'ledger', dpop: 'required' }), 'entries:write'),
+    callerOf: ({ clientId }) => clientId,
+    answer: async ({ clientId }) => ({ status: 200, text: `booked by ${clientId}` }),
   })
-}
 
 /** Creates bills for users, and enters them in the ledger with its own credentials. */
-export async function startBilling(options: ServicesOptions, ledgerUrl: string): Promise<Running> {
-  const { issuer, secrets, trace } = options
-  const guard = nodeGuard(requireScope(protect({ issuer, audience: 'billing' }), 'bills:write'))
+export async function startBilling(
+  { issuer, secrets, trace }: ServicesOptions,
+  ledgerUrl: string,
+): Promise<Running> {
   const ledger = createClient({
     issuer,
     clientId: 'billing',
@@ -74,18 +87,16 @@ export async function startBilling(options: ServicesOptions, ledgerUrl: string):
     store: memory(),
     allowedOrigins: [ledgerUrl],
   })
-  const running = await listen(async (request, response) => {
-    const caller = await guard(request, response)
-    trace({
-      from: caller?.clientId ?? 'nobody',
-      to: 'billing',
-      what: `write a bill for ${caller?.subject ?? 'nobody'}`,
-      status: response.statusCode,
-    })
-    if (!caller) return
-    const booked = await ledger.fetch(`${ledgerUrl}/entries`, { method: 'POST', body: caller.subject ?? '' })
-    response.statusCode = booked.ok ? 200 : 502
-    response.end(JSON.stringify({ billFor: caller.subject, ledger: await booked.json() }))
+  const running = await start({
+    name: 'billing',
+    purpose: 'write a bill',
+    trace,
+    api: requireScope(protect({ issuer, audience: 'billing' }), 'bills:write'),
+    callerOf: ({ clientId }) => clientId,
+    async answer({ subject }) {
+      const booked = await ledger.fetch(`${ledgerUrl}/entries`, { method: 'POST', body: subject ?? '' })
+      return { status: booked.ok ? 200 : 502, text: `bill for ${subject}, ${await booked.text()}` }
+    },
   })
   return {
     url: running.url,
@@ -96,40 +107,42 @@ export async function startBilling(options: ServicesOptions, ledgerUrl: string):
   }
 }
 
+/** The token of a request that the guard has accepted. The guard's verdict does not contain it. */
+const acceptedToken = ({ headers }: IncomingMessage) => headers.authorization?.split(' ').at(-1) ?? ''
+
 /** Accepts users' orders. For billing, it exchanges the user's token for one that allows only billing. */
-export function startOrders(
+export const startOrders = (
   { issuer, secrets, trace }: ServicesOptions,
   billingUrl: string,
-): Promise<Running> {
-  const guard = nodeGuard(requireScope(protect({ issuer, audience: 'orders' }), 'orders:write'))
-  return listen(async (request, response) => {
-    const caller = await guard(request, response)
-    const from = caller?.subject ?? 'nobody'
-    trace({ from, to: 'orders', what: 'place an order', status: response.statusCode })
-    if (!caller) return
-    const billing = createClient({
-      issuer,
-      clientId: 'orders',
-      clientAuthentication: clientSecretBasic(secrets.orders),
-      grant: tokenExchange({ subjectToken: tokenOf(request), audience: 'billing' }),
-      scope: 'bills:write',
-      store: memory(),
-      allowedOrigins: [billingUrl],
-    })
-    try {
-      const bill = await billing.fetch(`${billingUrl}/bills`, { method: 'POST' })
-      response.statusCode = bill.ok ? 200 : 502
-      response.end(JSON.stringify({ orderedBy: from, billing: await bill.json() }))
-    } catch {
-      // the authorization server no longer exchanges this user's token
-      response.statusCode = 401
-      response.setHeader('www-authenticate', 'Bearer error="invalid_token"')
-      response.end()
-    } finally {
-      billing.dispose()
-    }
+): Promise<Running> =>
+  start({
+    name: 'orders',
+    purpose: 'place an order',
+    trace,
+    api: requireScope(protect({ issuer, audience: 'orders' }), 'orders:write'),
+    callerOf: ({ subject }) => subject,
+    async answer({ subject }, request) {
+      const billing = createClient({
+        issuer,
+        clientId: 'orders',
+        clientAuthentication: clientSecretBasic(secrets.orders),
+        grant: tokenExchange({ subjectToken: acceptedToken(request), audience: 'billing' }),
+        scope: 'bills:write',
+        store: memory(),
+        allowedOrigins: [billingUrl],
+      })
+      try {
+        const bill = await billing.fetch(`${billingUrl}/bills`, { method: 'POST' })
+        return { status: bill.ok ? 200 : 502, text: `ordered by ${subject}, ${await bill.text()}` }
+      } catch {
+        // the authorization server no longer exchanges this user's token
+        const headers = { 'www-authenticate': 'Bearer error="invalid_token"' }
+        return { status: 401, text: 'the user has signed out', headers }
+      } finally {
+        billing.dispose()
+      }
+    },
   })
-}
 
 /** Starts the three services. Each one knows the address of the next. */
 export async function startServices(options: ServicesOptions) {

@@ -1,23 +1,7 @@
-/** Runs in the browser, bundled by sso-apps.ts: one of two apps of one provider. Tests reach it as `window.sso`. */
-import { type ClientEvent, createClient } from 'latchkey'
-import { frontChannelLogout } from 'latchkey/front-channel-logout'
-import { sessionLimits } from 'latchkey/session-limits'
-import type { SsoConfig } from './sso-apps.ts'
+/** Runs in the browser in place of the page of examples/single-sign-on, which it contains. Tests reach it as `window.sso`. */
+import type { ClientEvent } from 'latchkey'
+import { apiUrl, client, limits, started } from '../../examples/single-sign-on/page.ts'
 
-const content = document.querySelector<HTMLMetaElement>('meta[name=config]')?.content ?? ''
-const { issuer, clientId, apiUrl, limits: options }: SsoConfig = JSON.parse(content)
-
-const limits = options && sessionLimits(options)
-const client = createClient({
-  issuer,
-  clientId,
-  redirectUri: '/callback',
-  postLogoutRedirectUri: '/',
-  // without offline_access: the refresh token ends with the provider's session
-  scope: 'openid profile notes:read',
-  allowedOrigins: [new URL(apiUrl).origin],
-  extensions: limits && [limits],
-})
 const events: ClientEvent[] = []
 client.events.subscribe(event => events.push(event))
 
@@ -60,7 +44,6 @@ declare global {
 }
 window.sso = sso
 
-sso.start =
-  location.pathname === '/front-channel-logout'
-    ? await outcomeOf(frontChannelLogout(client, location.href))
-    : await outcomeOf(client.start().then(({ status }) => status))
+sso.start = await outcomeOf(
+  started.then(found => (typeof found === 'object' && 'status' in found ? found.status : found)),
+)

@@ -3,7 +3,7 @@ declare module 'oidc-provider/lib/provider.js' {
   export { default as Provider } from 'oidc-provider'
 }
 declare module 'oidc-provider/lib/helpers/errors.js' {
-  export const InvalidTarget: typeof import('oidc-provider').errors.InvalidTarget
+  export const { InvalidRequest, InvalidScope, InvalidTarget }: typeof import('oidc-provider').errors
 }
 
 declare module 'oidc-provider/lib/helpers/initialize_keystore.js' {

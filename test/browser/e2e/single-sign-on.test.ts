@@ -1,13 +1,17 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { until, untilShown } from '../../support/e2e.ts'
+import { type Apps, startApps } from '../../../examples/single-sign-on/servers.ts'
+import { textOf, until, untilShown } from '../../support/e2e.ts'
 import { type E2eBrowser, launchE2eBrowser, type Profile, type Tab } from '../../support/e2e-browser.ts'
-import { type SsoApps, startSsoApps } from '../../support/sso-apps.ts'
 
-let apps: SsoApps
+const script = fileURLToPath(new URL('../../support/sso-page.ts', import.meta.url))
+let apps: Apps
 let browser: E2eBrowser
 let profile: Profile
 beforeAll(async () => {
-  apps = await startSsoApps()
+  apps = await startApps({ script })
   browser = await launchE2eBrowser()
 })
 afterEach(async () => {
@@ -158,6 +162,47 @@ describe('two apps on two origins with one provider', () => {
     await signIn(one)
     await untilSubject(one, 'bob')
   })
+})
+
+test("a user needs only the pages' buttons for all of that", async () => {
+  profile = await browser.newProfile()
+  const [one, two] = [await opened(apps.one), await opened(apps.two)]
+  const untilText = (tab: Tab, text: string) =>
+    until(`the page says "${text}"`, async () => (await textOf(tab, '#state')) === text)
+  await one.click('#sign-in')
+  await giveName(one, 'alice')
+  await untilText(one, 'Signed in as alice.')
+  await two.click('#sign-in')
+  await untilText(two, 'Signed in as alice.')
+  await two.click('#call')
+  await untilText(two, 'The API answered 200.')
+  await one.click('#switch')
+  await giveName(one, 'bob')
+  await untilText(one, 'Signed in as bob.')
+  await one.click('#sign-out')
+  await untilText(one, 'Signed out (signed_out).')
+})
+
+test('the example starts with one command', async () => {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'examples/single-sign-on/start.ts'], {
+    cwd: fileURLToPath(new URL('../../..', import.meta.url)),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ended = once(child, 'exit')
+  try {
+    let said = ''
+    child.stdout.setEncoding('utf8').on('data', text => {
+      said += text
+    })
+    await until('it prints the addresses', () => said.includes('Ctrl-C'))
+    const [, address = ''] = /^App two +(\S+)$/m.exec(said) ?? []
+    profile = await browser.newProfile()
+    const tab = await profile.newTab(address)
+    await until('the app has started', async () => (await textOf(tab, '#state')) === 'Signed out.')
+  } finally {
+    child.kill('SIGTERM')
+  }
+  expect(await ended).toEqual([0, null])
 })
 
 test('switching accounts and organisations leaves nothing of the previous one in any tab', async () => {

@@ -12,8 +12,11 @@ import {
 } from '../../../src/providers.ts'
 import { nodeGuard, type ProtectOptions, protect } from '../../../src/resource-server.ts'
 import { type FirebaseEmulator, startFirebaseEmulator } from '../../firebase/emulator.ts'
+import { runProgram } from '../../support/hosted/program.ts'
 import { jwt, testKey } from '../../support/resource-server/issuer.ts'
+import { tempFolders } from '../../support/temp-folder.ts'
 
+const tempFolder = tempFolders()
 const password = 'correct horse battery staple'
 const google = testKey('google', 'RS256')
 const googleIdToken = jwt(
@@ -109,6 +112,15 @@ describe('a sign-in at the real Auth emulator', () => {
       error,
     })
   })
+})
+
+test('the example has an API that refuses a call without a token, and accepts a user', async () => {
+  const { projectId, url: address } = emulator
+  const { code, out } = await runProgram('examples/providers/firebase.ts', {
+    folder: tempFolder(),
+    env: { FIREBASE_PROJECT_ID: projectId, FIREBASE_API_KEY: 'any-key', FIREBASE_EMULATOR: address },
+  })
+  expect([code, out]).toEqual([0, expect.stringMatching(/^without a token: 401\nwith one: hello \w{20,}\n$/)])
 })
 
 describe('a user of the real Auth emulator', () => {

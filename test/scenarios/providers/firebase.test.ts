@@ -111,7 +111,7 @@ describe('a session at Google', () => {
         ...{ google: { clientId: accepted, jwks: atGoogle.jwks }, secrets: atGoogle.secrets },
       })
       return {
-        ...{ atFirebase, approve: atGoogle.approve },
+        ...{ atFirebase, approve: atGoogle.approve, facts: atFirebase.facts, met: atFirebase.met },
         handlers: [...atGoogle.handlers, ...atFirebase.handlers],
         secrets: atGoogle.secrets,
       }
@@ -215,4 +215,9 @@ test('signIn() without a method lists the methods', async () => {
   const error = await client.signIn().catch(error => error)
   expect(error).toBeInstanceOf(ConfigurationError)
   expect(error.message).toContain('withPassword')
+})
+
+// the last test: the others have met them
+test('each known fact of the double has affected a test', () => {
+  expect(hosted.unmet()).toEqual([])
 })

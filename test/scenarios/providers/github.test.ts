@@ -61,3 +61,15 @@ test('GitHub Enterprise has its endpoints on its own host', () => {
     token_endpoint: 'https://github.example.com/login/oauth/access_token',
   })
 })
+
+test('the double answers a request for anything but JSON as GitHub does', async () => {
+  const { github, fetch } = world()
+  const answer = await fetch('https://github.com/login/oauth/access_token', { method: 'POST' })
+  expect(answer.headers.get('content-type')).toBe('application/x-www-form-urlencoded')
+  expect(github.met).toContain('formUnlessAsked')
+})
+
+// the last test: the others have met them
+test('each known fact of the double has affected a test', () => {
+  expect(hosted.unmet()).toEqual([])
+})

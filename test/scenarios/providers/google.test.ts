@@ -5,6 +5,7 @@ import { createGoogle, DRIVE, type GoogleDoubleOptions } from '../../support/hos
 import { hostedWorlds } from '../../support/hosted/world.ts'
 
 const FILES = 'https://www.googleapis.com/drive/v3/files'
+const CALENDAR = 'https://www.googleapis.com/auth/calendar.readonly'
 const credentials = { clientId: 'app.apps.googleusercontent.com', clientSecret: 'GOCSPX-secret' }
 const hosted = hostedWorlds()
 
@@ -89,6 +90,31 @@ test('previously granted scopes are added if the app requests it', async () => {
   expect(google.met).toContain('includeGranted')
 })
 
+test('a step-up adds a scope to those that the user granted before, and a refresh keeps them all', async () => {
+  const { client, google, clock } = world(
+    { grantedBefore: [CALENDAR] },
+    { scope: 'openid', includeGrantedScopes: true },
+  )
+  await client.signIn()
+  await client.signIn({ stepUp: { scope: DRIVE } })
+  const all = [...['openid', CALENDAR, DRIVE]].sort()
+  const scopes = () => 'scope' in client.session && [...(client.session.scope ?? [])].sort()
+  expect(scopes()).toEqual(all)
+  const asked = google.grants.map(({ query }) => [
+    query.get('include_granted_scopes'),
+    query.get('scope')?.split(' ').includes(DRIVE),
+  ])
+  expect(asked).toEqual([
+    ['true', false],
+    ['true', true],
+  ])
+  clock.advance(3_600_000)
+  google.expireAccessTokens()
+  expect((await client.fetch(FILES)).status).toBe(200)
+  expect(scopes()).toEqual(all)
+  expect(client.session).not.toHaveProperty('missingScope')
+})
+
 test('an ID Token whose issuer has no https:// is accepted', async () => {
   const { client, google } = world({ iss: 'accounts.google.com' })
   await client.signIn()
@@ -136,4 +162,29 @@ test("the app's parameters are added to the ones that Google requires", () => {
     hd: 'example.com',
     prompt: 'select_account consent',
   })
+})
+
+test('an app that takes away prompt=consent gets no refresh token at a later sign-in, and a warning', async () => {
+  const { client, google, warnings } = world(
+    { grantedBefore: ['openid'] },
+    { authorizationParameters: { prompt: 'select_account' } },
+  )
+  await client.signIn()
+  expect(google.met).toContain('refreshTokenOnlyWithConsent')
+  expect(warnings()).toContain('no_refresh_token')
+})
+
+test('Google itself refuses the scope offline_access on a page of its own', async () => {
+  const made = hosted(clock => createGoogle({ clock, ...credentials }))
+  const { client } = made.client({
+    ...{ ...google(credentials), scope: 'openid offline_access' },
+    ...{ redirectUri: 'https://app.example.com/callback', allowedOrigins: [] },
+  })
+  await expect(client.signIn()).rejects.toThrow()
+  expect(made.double.met).toContain('unknownScope')
+})
+
+// the last test: the others have met them
+test('each known fact of the double has affected a test', () => {
+  expect(hosted.unmet()).toEqual([])
 })

@@ -52,3 +52,8 @@ test("a bot's token is rejected as a session if the user's was requested", async
   await expect(client.signIn()).rejects.toMatchObject({ code: 'ERR_CALLBACK', reason: 'invalid_response' })
   expect(client.session.status).not.toBe('signed-in')
 })
+
+// the last test: the others have met them
+test('each known fact of the double has affected a test', () => {
+  expect(hosted.unmet()).toEqual([])
+})

@@ -134,3 +134,19 @@ test('a call with a 204 response has no body', async () => {
   expect(await response.text()).toBe('')
   expect(spotify.met).toContain('noContent')
 })
+
+test.each([
+  ['a redirect URI at localhost', {}, 'http://localhost:5173/callback', 'noLocalhost'],
+  ['the scope openid', { scope: 'openid' }, 'http://127.0.0.1:5173/callback', 'noIdToken'],
+] as const)('Spotify itself refuses %s on a page of its own', async (_what, options, redirectUri, fact) => {
+  const made = hosted(clock => createSpotify({ clock, clientId }))
+  const { provider: _checks, ...unchecked } = spotify({ clientId, ...options })
+  const { client } = made.client({ ...unchecked, redirectUri, allowedOrigins: [SPOTIFY_API] })
+  await expect(client.signIn()).rejects.toThrow()
+  expect(made.double.met).toContain(fact)
+})
+
+// the last test: the others have met them
+test('each known fact of the double has affected a test', () => {
+  expect(hosted.unmet()).toEqual([])
+})

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import express from 'express'
+import express4 from 'express4'
 import { fastify } from 'fastify'
 import { Hono } from 'hono'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -29,6 +30,25 @@ const listen = async (server: Server): Promise<string> => {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
+function inExpress(version: typeof express, api: Protect): Promise<string> {
+  const app = version()
+  const [guard, admins] = [expressGuard(api), expressGuard(requireScope(api, 'notes:admin'))]
+  const router = version.Router()
+  router.get(
+    '/notes',
+    guard,
+    (request, response) => void response.json({ who: guard.callerOf(request).subject }),
+  )
+  router.post(
+    '/notes',
+    admins,
+    (request, response) => void response.json({ who: admins.callerOf(request).subject }),
+  )
+  app.use('/.well-known', guard)
+  app.use('/v1', router)
+  return listen(createServer(app))
+}
+
 /** Each serves `GET /v1/notes`, which returns the caller, and `POST /v1/notes`, which requires another scope. */
 const servers: Record<string, (api: Protect) => Promise<string>> = {
   'node:http': api => {
@@ -41,24 +61,8 @@ const servers: Record<string, (api: Protect) => Promise<string>> = {
       }),
     )
   },
-  Express: api => {
-    const app = express()
-    const [guard, admins] = [expressGuard(api), expressGuard(requireScope(api, 'notes:admin'))]
-    const router = express.Router()
-    router.get(
-      '/notes',
-      guard,
-      (request, response) => void response.json({ who: guard.callerOf(request).subject }),
-    )
-    router.post(
-      '/notes',
-      admins,
-      (request, response) => void response.json({ who: admins.callerOf(request).subject }),
-    )
-    app.use('/.well-known', guard)
-    app.use('/v1', router)
-    return listen(createServer(app))
-  },
+  'Express 5': api => inExpress(express, api),
+  'Express 4': api => inExpress(express4, api),
   Fastify: async api => {
     const app = fastify()
     const [guard, admins] = [fastifyGuard(api), fastifyGuard(requireScope(api, 'notes:admin'))]

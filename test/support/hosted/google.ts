@@ -147,7 +147,8 @@ export function createGoogle({
     return json({})
   }
   const files = (request: Request) => {
-    if (google.grantOf(request)) return json({ kind: 'drive#fileList', files: [] })
+    if (google.grantOf(request))
+      return json({ kind: 'drive#fileList', files: [{ id: '1', name: 'Travel plan' }] })
     google.meet('apiError')
     const message = 'Request had invalid authentication credentials.'
     return json({ error: { code: 401, message, status: 'UNAUTHENTICATED' } }, 401, {

@@ -14,6 +14,9 @@ import { sharedStore } from '../tabs.ts'
 
 /** The parts of a double that a client needs. */
 export interface Served {
+  /** The known facts about the system that the double imitates, by id, and the ids of those that have affected a client. */
+  readonly facts?: Readonly<Record<string, string>>
+  readonly met?: ReadonlySet<string>
   readonly handlers: readonly RequestHandler[]
   readonly secrets: ReadonlySet<string>
   approve(address: string): string
@@ -22,7 +25,10 @@ export interface Served {
 /** The options that the providers' functions leave to the app. */
 type AppOptions = Pick<ClientOptions, 'allowedOrigins'> & Partial<ClientOptions>
 
-/** Creates clients of doubles for a test file. After each test, checks that no client has shown a secret. */
+/**
+ * Creates clients of doubles for a test file. After each test, checks that no client has shown a secret. `unmet()` lists the
+ * facts of the doubles that have affected no test so far: each file ends with a test that it lists none.
+ */
 export function hostedWorlds() {
   const clients: Client[] = []
   const watched: { secrets: ReadonlySet<string>; shown: () => readonly Shown[] }[] = []
@@ -31,9 +37,18 @@ export function hostedWorlds() {
     for (const client of clients.splice(0)) client.dispose()
   })
 
-  return <D extends Served>(create: (clock: ReturnType<typeof handClock>) => D) => {
+  const doubles: Served[] = []
+  const unmet = () => {
+    const met = new Set(doubles.flatMap(double => [...(double.met ?? [])]))
+    return [...new Set(doubles.flatMap(({ facts = {} }) => Object.keys(facts)))].filter(
+      fact => !met.has(fact),
+    )
+  }
+
+  const hosted = <D extends Served>(create: (clock: ReturnType<typeof handClock>) => D) => {
     const clock = handClock({ skipUpToMs: 1500 })
     const double = create(clock)
+    doubles.push(double)
     const strangers: string[] = []
     const anywhere = http.all('*', ({ request }) => {
       strangers.push(request.url)
@@ -69,4 +84,5 @@ export function hostedWorlds() {
     }
     return { double, clock, client, fetch, strangers }
   }
+  return Object.assign(hosted, { unmet })
 }

@@ -1,14 +1,16 @@
 import { createServer } from 'node:http'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { createBackChannelLogout, type LoggedOut } from 'latchkey/back-channel-logout'
+import type { SessionLimitsOptions } from 'latchkey/session-limits'
 import type { Configuration, Grant } from 'oidc-provider'
-import { startAuthorizationServer } from '../../examples/demo/servers/authorization-server.ts'
-import { type Listening, listen } from '../../examples/demo/servers/listen.ts'
-import { startResourceServer } from '../../examples/demo/servers/resource-server.ts'
-import { createBackChannelLogout, type LoggedOut } from '../../src/back-channel-logout.ts'
-import type { SessionLimitsOptions } from '../../src/session-limits.ts'
-import { appPage, bundle } from './e2e-pages.ts'
+import { startAuthorizationServer } from '../demo/servers/authorization-server.ts'
+import { type Listening, listen } from '../demo/servers/listen.ts'
+import { startResourceServer } from '../demo/servers/resource-server.ts'
 
 /** The configuration of an app's page. */
-export interface SsoConfig {
+export interface AppConfig {
+  readonly name: string
   readonly issuer: string
   readonly clientId: string
   readonly apiUrl: string
@@ -16,7 +18,7 @@ export interface SsoConfig {
 }
 
 /** Two apps on two origins, a service, and their common provider. */
-export interface SsoApps {
+export interface Apps {
   readonly issuer: string
   readonly one: string
   readonly two: string
@@ -61,8 +63,53 @@ const clientAt = (origin: string, clientId: string, service: string) => ({
   backchannel_logout_session_required: true,
 })
 
-export async function startSsoApps(): Promise<SsoApps> {
-  const script = await bundle('test/support/sso-page.ts')
+const html = (config: AppConfig) => `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="config" content="${JSON.stringify(config).replaceAll('"', '&quot;')}">
+<title>${config.name}</title>
+<link rel="icon" href="data:,">
+<script type="module" src="/app.js"></script>
+</head>
+<body>
+<h1>${config.name}</h1>
+<p id="state"></p>
+<button id="sign-in">Sign in</button>
+<button id="call">Call the API</button>
+<button id="switch">Switch account</button>
+<button id="sign-out">Sign out everywhere</button>
+</body>
+</html>
+`
+
+const page = fileURLToPath(new URL('page.ts', import.meta.url))
+
+async function bundle(script: string): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [script],
+    bundle: true,
+    write: false,
+    format: 'esm',
+    target: 'es2022',
+    logLevel: 'error',
+  })
+  return outputFiles[0]?.text ?? ''
+}
+
+/**
+ * Starts two apps, each on its own origin, their API, the service that both have, and their provider.
+ * @param options.script of the pages. Default: page.ts.
+ * @param options.told the provider's back-channel logout requests to the service.
+ */
+export async function startApps({
+  script = page,
+  told = () => {},
+}: {
+  script?: string
+  told?: (who: LoggedOut) => void
+} = {}): Promise<Apps> {
+  const code = await bundle(script)
   const running: Pick<Listening, 'close'>[] = []
   const close = async () => void (await Promise.all(running.map(server => server.close())))
   const shared = { issuer: '', apiUrl: '' }
@@ -71,20 +118,20 @@ export async function startSsoApps(): Promise<SsoApps> {
     running.push(server)
     return server
   }
-  const startApp = async (clientId: string) =>
+  const startApp = async (clientId: string, name: string) =>
     keep(
       await listen(
         createServer((request, response) => {
           if (request.url === '/app.js')
-            return response.writeHead(200, { 'content-type': 'text/javascript' }).end(script)
+            return response.writeHead(200, { 'content-type': 'text/javascript' }).end(code)
           response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
-          response.end(appPage({ ...shared, clientId, limits } satisfies SsoConfig))
+          response.end(html({ ...shared, name, clientId, limits }))
         }),
-        { name: clientId },
+        { name },
       ),
     )
   try {
-    const [one, two] = [await startApp('app-one'), await startApp('app-two')]
+    const [one, two] = [await startApp('app-one', 'App one'), await startApp('app-two', 'App two')]
     const loggedOut: LoggedOut[] = []
     const logouts = new Map<string, ReturnType<typeof createBackChannelLogout>>()
     const service = keep(
@@ -113,7 +160,10 @@ export async function startSsoApps(): Promise<SsoApps> {
     )
     shared.issuer = provider.issuer
     for (const clientId of ['app-one', 'app-two']) {
-      const endSessions = (who: LoggedOut) => void loggedOut.push(who)
+      const endSessions = (who: LoggedOut) => {
+        loggedOut.push(who)
+        told(who)
+      }
       logouts.set(`/${clientId}`, createBackChannelLogout({ issuer: provider.issuer, clientId, endSessions }))
     }
     const api = keep(

@@ -1,13 +1,14 @@
-import { createRemoteJWKSet, jwtVerify } from 'jose'
-import {
-  type Configuration,
-  errors,
-  type KoaContextWithOIDC,
-  type ResourceServer,
-  type TokenEndpointGrantContext,
+import { protect } from 'latchkey/resource-server'
+import type {
+  Configuration,
+  KoaContextWithOIDC,
+  ResourceServer,
+  TokenEndpointGrantContext,
 } from 'oidc-provider'
-import { startAuthorizationServer } from '../../../examples/demo/servers/authorization-server.ts'
-import { demoCli } from '../../../examples/demo/servers/demo-clients.ts'
+import { InvalidRequest, InvalidScope, InvalidTarget } from 'oidc-provider/lib/helpers/errors.js'
+import { startAuthorizationServer } from '../demo/servers/authorization-server.ts'
+import { demoCli } from '../demo/servers/demo-clients.ts'
+import { AUTHORIZATION_SERVER, type Trace, tokenName } from './trace.ts'
 
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
@@ -62,13 +63,32 @@ const configure = (configuration: Configuration): Configuration => ({
 
 type ExchangeParameters = Record<'subject_token' | 'subject_token_type' | 'audience', string>
 
+/** How the pictures name the grants. */
+const purposes: Readonly<Record<string, string>> = {
+  authorization_code: 'sign in',
+  [EXCHANGE]: 'exchange a token (RFC 8693)',
+  client_credentials: 'client credentials (RFC 6749)',
+}
+
+/** The name of a token that the server issues: its tokens are JWTs. */
+function issuedToken(accessToken: unknown): string {
+  const payload = JSON.parse(Buffer.from(String(accessToken).split('.')[1] ?? '', 'base64url').toString())
+  return tokenName({ subject: payload.sub, audience: payload.aud, isBound: payload.cnf !== undefined })
+}
+
 /**
  * A real oidc-provider for services. It has client credentials, also bound to a key by DPoP. Token exchange (RFC 8693) is
  * registered with it, because it has none: the user's token must be for the service that exchanges it, the user must still
  * agree, and the new token is for the one API that this service calls.
  * @param secrets of the services, by their `client_id`.
  */
-export async function startExchangingProvider(secrets: Readonly<Record<'orders' | 'billing', string>>) {
+export async function startExchangingServer({
+  secrets,
+  trace,
+}: {
+  secrets: Readonly<Record<'orders' | 'billing', string>>
+  trace: Trace
+}) {
   const service = (client_id: 'orders' | 'billing', grant: string) => ({
     ...{ client_id, client_secret: secrets[client_id], grant_types: [grant] },
     ...{ response_types: [], redirect_uris: [], scope: apis[apiOf(client_id) as Api].scope },
@@ -83,25 +103,22 @@ export async function startExchangingProvider(secrets: Readonly<Record<'orders' 
     configure,
   })
   const { provider, issuer } = server
-  const keys = createRemoteJWKSet(new URL(`${issuer}/jwks`))
+  // this server's own check of the tokens that `orders` presents
+  const check = protect({ issuer, audience: 'orders' })
 
   const exchange = async (ctx: TokenEndpointGrantContext<ExchangeParameters>) => {
     const { client, params } = ctx.oidc
     const api = apiOf(client.clientId)
-    if (params.subject_token_type !== ACCESS_TOKEN)
-      throw new errors.InvalidRequest('wrong subject_token_type')
-    if (!api || params.audience !== api) throw new errors.InvalidTarget()
-    if (params.scope !== apis[api].scope)
-      throw new errors.InvalidScope('not for this service', params.scope ?? '')
-    const { payload } = await jwtVerify(params.subject_token, keys, {
-      ...{ issuer, audience: client.clientId, typ: 'at+jwt' },
-    }).catch(() => {
-      throw new errors.InvalidRequest('the subject_token is not valid here')
-    })
-    const grantId = String(payload.consent)
-    if (!(await provider.Grant.find(grantId))) throw new errors.InvalidRequest('the user has signed out')
+    if (params.subject_token_type !== ACCESS_TOKEN) throw new InvalidRequest('wrong subject_token_type')
+    if (!api || params.audience !== api) throw new InvalidTarget()
+    if (params.scope !== apis[api].scope) throw new InvalidScope('not for this service', params.scope ?? '')
+    const authorization = `Bearer ${params.subject_token}`
+    const verdict = await check(new Request(issuer, { headers: { authorization } }))
+    if (!verdict.valid) throw new InvalidRequest('the subject_token is not valid here')
+    const grantId = String(verdict.claims.consent)
+    if (!(await provider.Grant.find(grantId))) throw new InvalidRequest('the user has signed out')
     const token = new provider.AccessToken({
-      ...{ client, accountId: String(payload.sub), grantId, scope: params.scope, gty: EXCHANGE },
+      ...{ client, accountId: String(verdict.subject), grantId, scope: params.scope, gty: EXCHANGE },
       resourceServer: new provider.ResourceServer(PREFIX + api, resourceServerOf(api)),
     })
     ctx.body = {
@@ -115,13 +132,19 @@ export async function startExchangingProvider(secrets: Readonly<Record<'orders' 
     new Set(['subject_token', 'subject_token_type', 'audience', 'scope']),
   )
 
-  /** Requests to the token endpoint, as `client: grant: outcome`. */
-  const requests: string[] = []
-  const note = (ctx: KoaContextWithOIDC, outcome: string) =>
-    requests.push(
-      `${ctx.oidc.client?.clientId}: ${String(ctx.oidc.params?.grant_type).split(':').at(-1)}: ${outcome}`,
+  const note = ({ oidc, req }: KoaContextWithOIDC, result: string) => {
+    const { client, account, params } = oidc
+    const grant = String(params?.grant_type)
+    const from = grant === 'authorization_code' ? account?.accountId : client?.clientId
+    const purpose = purposes[grant] ?? grant
+    trace.ask(
+      from ?? 'nobody',
+      AUTHORIZATION_SERVER,
+      req.headers.dpop ? `${purpose}, with a proof of its key (RFC 9449)` : purpose,
     )
-  provider.on('grant.success', ctx => note(ctx, 'ok'))
+    trace.answer(AUTHORIZATION_SERVER, from ?? 'nobody', result)
+  }
+  provider.on('grant.success', ctx => note(ctx, issuedToken(Object(ctx.body).access_token)))
   provider.on('grant.error', (ctx, error) => note(ctx, error.error))
-  return { ...server, requests }
+  return server
 }
