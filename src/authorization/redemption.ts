@@ -160,7 +160,11 @@ export function createRedemption(
     if (await rotations.isUnsavedElsewhere()) return { type: 'failed', error: unsavedElsewhere() }
 
     const marked = { ...found, pending: { tokenHash, sentAt: clock.now() } }
-    if (!(await mark(marked, found))) return { type: 'overtaken', unused: undefined }
+    if (!(await mark(marked, found))) {
+      // marked by another client: this one was stopped, and its lock ran out
+      if (isSameVersion(await readAgain(), found)) return { type: 'failed', error: tooLong() }
+      return { type: 'overtaken', unused: undefined }
+    }
     const redeemed = await redeem(request, found, marked, tokenHash, hold)
     if ('type' in redeemed) return redeemed
     const { refused: error, ...renewed } = redeemed

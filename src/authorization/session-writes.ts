@@ -17,6 +17,12 @@ const isAlreadyStored = (found: Stored, next: SessionRecord): boolean => {
   return record !== undefined && isSameVersion(found, next) && accessTokensOf(record) === accessTokensOf(next)
 }
 
+/** Of several clients that read the same version and mark it, only the first succeeds, even if they hold no lock any more. */
+const isMarkedSince = (found: Stored, next: SessionRecord, unchanged: SessionRecord): boolean => {
+  const sentAt = sessionOf(found)?.pending?.sentAt
+  return isSameVersion(found, next) && [next, unchanged].every(({ pending }) => pending?.sentAt !== sentAt)
+}
+
 /** A record that was never stored cannot be found: its successor replaces what that record was to replace. */
 const replacesUnsaved = (
   unchanged: SessionRecord,
@@ -66,7 +72,11 @@ export function createSessionWrites(records: SessionRecords): SessionWrites {
       }),
     replace(next, unchanged) {
       const mayReplace = replaces(unchanged, records.unsaved)
-      return records.update(found => (mayReplace(found) || isAlreadyStored(found, next) ? next : undefined))
+      return records.update(found =>
+        (mayReplace(found) || isAlreadyStored(found, next)) && !isMarkedSince(found, next, unchanged)
+          ? next
+          : undefined,
+      )
     },
     keep(next, unchanged) {
       const before = records.current?.sessionId

@@ -63,6 +63,9 @@ export type Stored = SessionRecord | EndedSession | UnusableRecord | undefined
 
 export const sessionOf = (stored: Stored): SessionRecord | undefined =>
   stored && 'tokens' in stored ? stored : undefined
+export const endedSessionOf = (stored: Stored): EndedSession | undefined =>
+  stored && 'ended' in stored ? stored : undefined
+
 /**
  * Watches for a sign-in of another tab or process. The first call only remembers the session in the store.
  * @param first the session that is known already.

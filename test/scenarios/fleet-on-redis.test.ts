@@ -20,14 +20,16 @@ whereFound(
       ...{ killEveryMs: 3000, stopEveryMs: 0, pauseEveryMs: 4000 },
     })
     expect(result.rotations).toBeGreaterThan(30)
-    expect(result.calls[200]).toBeGreaterThan(10)
+    expect(result.calls[200], JSON.stringify(result)).toBeGreaterThan(10)
     expect(isCleanFleet(result), JSON.stringify(result)).toBe(true)
     const lost = result.lostWithAnswer + result.lostByFailover + result.lostUnstored
     expect(result.presented, JSON.stringify(result)).toBe(result.rotations + lost)
+    // 401: on a busy machine, tokens of 2 s end on their way to the API, also that of the one replay
     const odd = Object.keys(result.calls).filter(
-      what => !/^(200|ERR_(STORAGE|LOCK_TIMEOUT|NETWORK) retryable)$/.test(what),
+      what => !/^(200|401|ERR_(STORAGE|LOCK_TIMEOUT|NETWORK) retryable)$/.test(what),
     )
-    expect(lost ? [] : odd).toEqual([])
+    expect(lost ? [] : odd, JSON.stringify(result)).toEqual([])
+    expect(result.calls[401] ?? 0, JSON.stringify(result)).toBeLessThan(result.calls[200] as number)
   },
   90_000,
 )

@@ -161,6 +161,38 @@ whereFound(
   },
 )
 
+whereFound(
+  'a holder whose lease ran out before it marked the record sends nothing, whatever its own clock says',
+  async () => {
+    const { second } = await expired()
+    const store = redis(connection.connection)
+    let goOn = () => {}
+    let isStopped = false
+    const stopped = new Promise<void>(resolve => {
+      goOn = resolve
+    })
+    // as on a virtual machine that was suspended: its clock did not go on
+    const update: typeof store.keyValue.update = async (name, change) => {
+      isStopped = true
+      await stopped
+      return store.keyValue.update(name, change)
+    }
+    const first = member('first', { ...store, keyValue: { ...store.keyValue, update } })
+    const slow = first.getAccessToken().catch(error => error)
+    await expect.poll(() => isStopped).toBe(true)
+    await endLease()
+    const quick = second.getAccessToken()
+    await arrived('second')
+    goOn()
+    expect(await slow).toMatchObject({ code: 'ERR_NETWORK', retryable: true })
+    expect(waiting.map(({ by }) => by)).toEqual(['second'])
+    answer('second')
+    expect(await quick).toBe('access-1')
+    expect(await first.getAccessToken()).toBe('access-1')
+    for (const one of [first, second]) one.dispose()
+  },
+)
+
 whereFound('idle() waits for a refresh that is under way, and for its answer to be stored', async () => {
   await expired()
   const store = redis(connection.connection)

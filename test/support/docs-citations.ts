@@ -35,7 +35,7 @@ export function findFootnotes(markdown: string) {
   }
 }
 
-const CALLS = /^(test|it|describe)\b/
+const CALLS = /^(test|it|describe|whereFound|inTerminal)\b/
 
 /** Returns the titles of a test file without the ids of cases, each alone and with its outer titles (`outer > inner`). */
 export function titlesIn(file: string, source: string): string[] {
