@@ -192,8 +192,8 @@ export function composeClient(
   environment: Environment,
   module: SecondHalfModule | (() => Promise<SecondHalfModule>),
 ): Client {
-  const isObject = typeof options === 'object' && options
-  if (!isObject) throw new ConfigurationError('createClient() takes an object of options: see README.md.')
+  if (Object(options) !== options)
+    throw new ConfigurationError('createClient() takes an object of options: see README.md.')
   const { page, isReadable = false } = environment
   const base = page?.location()
   const check = ({ parseOptions }: SecondHalfModule) => parseOptions(options, base, isReadable)

@@ -53,11 +53,6 @@ export abstract class LatchkeyError extends Error {
    * `signIn()` may succeed later.
    */
   readonly retryable: boolean = false
-  /** @param fields the cause, and the fields of the subclass. */
-  constructor(message: string, fields?: object) {
-    super(message, fields)
-    Object.assign(this, fields)
-  }
 }
 
 /** The app's options or arguments are wrong, or the environment cannot do what the app asks for. The session does not change. */
@@ -65,9 +60,10 @@ export class ConfigurationError extends LatchkeyError {
   override readonly name = 'ConfigurationError'
   readonly code = 'ERR_CONFIGURATION'
   /** The quirk that would allow it, if there is one: see the option `quirks`. */
-  declare readonly quirk: string | undefined
+  readonly quirk: string | undefined
   constructor(message: string, options?: ErrorOptions & { quirk?: string }) {
     super(message, options)
+    this.quirk = options?.quirk
   }
 }
 
@@ -113,31 +109,32 @@ export interface LostSignIn {
 export class CallbackError extends LatchkeyError {
   override readonly name = 'CallbackError'
   readonly code = 'ERR_CALLBACK'
-  declare readonly retryable: boolean
-  declare readonly reason: CallbackReason
+  override readonly retryable: boolean
+  readonly reason: CallbackReason
   /** The `error` of the authorization response or of the token endpoint (RFC 6749 sections 4.1.2.1 and 5.2), if there was one. */
-  declare readonly error: string | undefined
+  readonly error: string | undefined
   /** What the server says about its `error`, such as "Verify your e-mail address first." Short and without markup. */
-  declare readonly errorDescription: string | undefined
+  readonly errorDescription: string | undefined
   /** The server's web page about its `error`, always https. */
-  declare readonly errorUri: string | undefined
+  readonly errorUri: string | undefined
   /** With `state_not_found`: what probably happened. */
-  declare readonly lost: LostSignIn | undefined
+  readonly lost: LostSignIn | undefined
   /** With `state_not_found`: begins a new sign-in in the same way. If that way is a popup, call it in a click handler. */
   declare readonly restart: (() => Promise<unknown>) | undefined
   constructor(
     message: string,
     reason: CallbackReason,
-    options: ErrorOptions & {
+    options?: ErrorOptions & {
       error?: string
       errorDescription?: string | undefined
       errorUri?: string | undefined
       lost?: LostSignIn
-    } = {},
+    },
   ) {
-    const { error, cause } = options
-    const retryable = isTemporary(error) || (cause instanceof NetworkError && cause.retryable)
-    super(message, { ...options, reason, retryable })
+    super(message, options)
+    Object.assign(this, options)
+    this.reason = reason
+    this.retryable = isTemporary(this.error) || (this.cause instanceof NetworkError && this.cause.retryable)
   }
 }
 
@@ -145,10 +142,13 @@ export class CallbackError extends LatchkeyError {
 export class AuthorizationRequiredError extends LatchkeyError {
   override readonly name = 'AuthorizationRequiredError'
   readonly code = 'ERR_AUTHORIZATION_REQUIRED'
-  declare readonly reason: EndReason
+  readonly reason: EndReason
   constructor(reason: EndReason, options?: ErrorOptions) {
-    const message = `There is no session to use (${reason}). Call signIn(). A service needs the sign-in of its user.`
-    super(message, { ...options, reason })
+    super(
+      `There is no session to use (${reason}). Call signIn(). A service needs the sign-in of its user.`,
+      options,
+    )
+    this.reason = reason
   }
 }
 
@@ -156,23 +156,25 @@ export class AuthorizationRequiredError extends LatchkeyError {
 export class ServerError extends LatchkeyError {
   override readonly name = 'ServerError'
   readonly code = 'ERR_SERVER'
-  declare readonly retryable: boolean
+  override readonly retryable: boolean
   /** The OAuth `error` (RFC 6749 section 5.2), or latchkey's own: `invalid_response`, `refused`, `metadata_downgrade`. */
-  declare readonly error: string
+  readonly error!: string
   /** The server's `error_description` (RFC 6749 section 5.2), if there was one. */
-  declare readonly errorDescription: string | undefined
+  readonly errorDescription: string | undefined
   /** The HTTP status of the answer, if there was one. */
-  declare readonly status: number | undefined
+  readonly status: number | undefined
   /** The quirk that would accept the answer, if there is one: see the option `quirks`. */
-  declare readonly quirk: string | undefined
+  readonly quirk: string | undefined
   /** With `interaction_required`: the `claims` for the next sign-in, as JSON text. Call `signIn({ stepUp: error })`. */
-  declare readonly claims: string | undefined
+  readonly claims: string | undefined
   constructor(
     message: string,
     details: { error: string; errorDescription?: string; status?: number; quirk?: string; claims?: string },
     options?: ErrorOptions,
   ) {
-    super(message, { ...options, ...details, retryable: isTemporary(details.error) })
+    super(message, options)
+    Object.assign(this, details)
+    this.retryable = isTemporary(details.error)
   }
 }
 
@@ -192,18 +194,21 @@ export class NetworkError extends LatchkeyError {
   override readonly name = 'NetworkError'
   readonly code = 'ERR_NETWORK'
   /** False if a retry cannot help: for example, the certificate is not trusted, or the document has moved permanently. */
-  declare readonly retryable: boolean
-  declare readonly reason: NetworkReason
+  override readonly retryable: boolean
+  readonly reason: NetworkReason
   /** The HTTP status of the answer, if there was one. */
-  declare readonly status: number | undefined
+  readonly status: number | undefined
   /** How many milliseconds the server asks to wait (`Retry-After`, RFC 9110 section 10.2.3). */
-  declare readonly retryAfterMs: number | undefined
+  readonly retryAfterMs: number | undefined
   constructor(
     message: string,
     reason: NetworkReason,
     options?: ErrorOptions & { status?: number; retryAfterMs?: number; retryable?: boolean },
   ) {
-    super(message, { ...options, reason, retryable: options?.retryable ?? true })
+    super(message, options)
+    Object.assign(this, options)
+    this.reason = reason
+    this.retryable = options?.retryable ?? true
   }
 }
 
