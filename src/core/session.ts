@@ -88,8 +88,6 @@ export const watchForSession = (
     )
 }
 
-export const endedSessionOf = (stored: Stored): EndedSession | undefined =>
-  stored && 'ended' in stored ? stored : undefined
 /** Whether latchkey may restore a session without the user. Not after a sign-out, or if a session limit ended it. */
 export const mayBeRestored = (ended: EndReason): boolean => !/^(signed_out|.*_limit)$/.test(ended)
 export const epochOf = (stored: Stored): number =>
