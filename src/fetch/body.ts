@@ -38,7 +38,8 @@ function keepBody(body: unknown): unknown {
  */
 export function keepBodyOf({ init }: Call): boolean {
   const kept = keepBody(init.body ?? null)
-  if (kept !== undefined) init.body = kept
+  // beside a Request with a body, workerd sends nothing for `body: null`
+  if (kept !== undefined && kept !== null) init.body = kept
   return kept !== undefined
 }
 

@@ -429,11 +429,20 @@ describe('when the store fails', () => {
 describe('when the lock', () => {
   test('is never released, the call ends in time with a typed error, and the session is kept', async () => {
     const { signedIn, as, store, clock, expire } = world()
-    const one = await signedIn()
+    const asked: string[] = []
+    const lock: Lock = {
+      run: (name, work, waitMs) => {
+        asked.push(name)
+        return store.lock.run(name, work, waitMs)
+      },
+    }
+    const one = await signedIn({ store: { ...store, lock } })
     expire()
-    void store.lock.run('latchkey https://id.example.com app', () => new Promise(() => {}), 1000)
+    asked.length = 0
+    const name = 'latchkey https://id.example.com app'
+    void store.lock.run(name, () => new Promise(() => {}), 1000)
     const call = one.fetch(`${API}/me`).catch((error: unknown) => error)
-    await expect.poll(() => clock.waiting).toBeGreaterThan(0)
+    await expect.poll(() => asked).toContain(name)
     clock.advance(15_000)
     expect(await call).toMatchObject({ code: 'ERR_LOCK_TIMEOUT', retryable: true })
     expect(as.count('refresh_token')).toBe(0)

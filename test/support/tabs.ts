@@ -1,7 +1,7 @@
 import type { Channel, Clock, KeyValue, Lock, Store } from '../../src/core/ports.ts'
 import { localLock } from '../../src/lock/local.ts'
 import { localChannels } from '../../src/storage/channel.ts'
-import { memoryKeyValue } from '../../src/storage/memory.ts'
+import { keyValue } from './key-value.ts'
 
 /** A store in memory that several clients can share, as tabs do. Each part can be replaced. */
 export function sharedStore(
@@ -10,7 +10,7 @@ export function sharedStore(
 ): Store {
   return {
     name: 'shared memory',
-    keyValue: parts.keyValue ?? memoryKeyValue(),
+    keyValue: parts.keyValue ?? keyValue(),
     lock: parts.lock ?? localLock(clock),
     channel: parts.channel ?? localChannels(),
   }

@@ -210,6 +210,7 @@ test("Cognito's sign-out address contains the client and the return address", ()
 describe('Apple', () => {
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const privateKey = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  const publicKey = pair.publicKey.export({ type: 'spki', format: 'pem' }).toString()
   const own = { clientId: 'com.example.web', teamId: 'TEAM123456', keyId: 'KEY1234567' }
   const part = (jwt: string, index: number) =>
     JSON.parse(Buffer.from(jwt.split('.')[index] ?? '', 'base64url').toString())
@@ -235,7 +236,7 @@ describe('Apple', () => {
   const isRight = (secret: string) => {
     const [content, signature = ''] = [secret.split('.').slice(0, 2).join('.'), secret.split('.')[2]]
     const verify = createVerify('sha256').update(content)
-    const key = { key: pair.publicKey, dsaEncoding: 'ieee-p1363' } as const
+    const key = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const
     const { iss, sub, aud, exp, iat } = part(secret, 1)
     const isTimely = exp > iat && exp - iat <= 15_777_000
     const isOurs = iss === own.teamId && sub === own.clientId && aud === 'https://appleid.apple.com'

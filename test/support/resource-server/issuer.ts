@@ -43,9 +43,12 @@ export function signatureOf(content: string, alg: string, key: KeyObject | strin
   const bytes = Buffer.from(content)
   if (alg === 'EdDSA') return sign(null, bytes, key).toString('base64url')
   const hash = `sha${alg.slice(2)}`
-  if (alg.startsWith('ES')) return sign(hash, bytes, { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')
+  // beside options, workerd takes no KeyObject
+  const pem = key.export({ type: 'pkcs8', format: 'pem' })
+  if (alg.startsWith('ES'))
+    return sign(hash, bytes, { key: pem, dsaEncoding: 'ieee-p1363' }).toString('base64url')
   if (alg.startsWith('PS'))
-    return sign(hash, bytes, { key, padding: 6, saltLength: 32 }).toString('base64url')
+    return createSign(hash).update(bytes).sign({ key: pem, padding: 6, saltLength: 32 }).toString('base64url')
   return createSign(hash).update(bytes).sign(key).toString('base64url')
 }
 

@@ -63,6 +63,12 @@ describe('a call is kept for replays', () => {
     expect(await bodies(read(request))).toEqual(['text', 'text', 'text'])
   })
 
+  test('with a Request that has a body, and without `body: null`, which workerd sends in its place', () => {
+    const call = read(new Request(url, { method: 'POST', body: 'text' }))
+    expect(keepBodyOf(call)).toBe(true)
+    for (let send = 0; send < 3; send++) expect(takeOne(call).init).not.toHaveProperty('body')
+  })
+
   test('with an option that only the runtime knows, beside a Request that has a body', () => {
     const dispatcher = { dispatch: () => true }
     const request = new Request(url, { method: 'POST', body: 'text' })
