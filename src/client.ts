@@ -269,10 +269,8 @@ export function composeClient(
     subscribe: live.subscribe,
     fetch: createAuthFetch(calls),
     [actionContext]: {
-      clientId: settings.clientId,
-      calls,
+      ...{ clientId: settings.clientId, calls, changed: changes.emit },
       records: () => records,
-      changed: changes.emit,
       authorization: authorization.get,
       signIn: signIns.signIn,
     } satisfies ClientInternals,

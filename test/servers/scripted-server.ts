@@ -490,12 +490,12 @@ export const refreshes: readonly Refresh[] = [
     name: 'an empty 400 response',
     answer: { status: 400 },
     shows:
-      /The token request was refused: refused\. See the server's log\. If this lasts, signIn\(\) begins anew\./,
+      /The token request was refused: refused\. See the server's log\. If this continues, call signIn\(\) to begin a new session\./,
   },
   {
     name: 'invalid_request',
     answer: { status: 400, body: { error: 'invalid_request' } },
-    shows: /refused: invalid_request\. Compare .* If this lasts, signIn\(\) begins anew\./,
+    shows: /refused: invalid_request\. Compare .* If this continues, call signIn\(\) to begin a new session\./,
   },
   {
     name: "a 200 response with GitHub's error for a dead refresh token",
@@ -507,13 +507,13 @@ export const refreshes: readonly Refresh[] = [
     name: 'a 401 response with HTML',
     answer: { ...page, status: 401 },
     shows:
-      /answered by something between .* \(status 401\)\. Try again later\. If this lasts, signIn\(\) begins anew\./,
+      /answered by something between .* \(status 401\)\. Try again later\. If this continues, call signIn\(\) to begin a new session\./,
   },
   {
     name: 'a 403 response with HTML',
     answer: page,
     shows:
-      /answered by something between .* \(status 403\)\. Try again later\. If this lasts, signIn\(\) begins anew\./,
+      /answered by something between .* \(status 403\)\. Try again later\. If this continues, call signIn\(\) to begin a new session\./,
   },
 ]
 
