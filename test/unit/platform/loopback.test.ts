@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { CallbackError, ConfigurationError } from '../../../src/errors.ts'
 import { loopback } from '../../../src/platform/node/loopback.ts'
 import { addressesOf } from '../../../src/platform/node/loopback-listener.ts'
+import { freePort } from '../../support/free-port.ts'
 
 const STATE = 'lk.loopback.abc'
 
@@ -180,6 +181,26 @@ describe('the loopback user agent', () => {
       await new Promise<void>(resolve => next.listen(Number(port), rest, resolve)) // nothing was left open
     },
   )
+
+  test('listens elsewhere than the redirect URI says, behind a forwarded port, and takes the answer for the redirect URI', async () => {
+    const port = await freePort()
+    const wanted = 'http://localhost:8400/callback'
+    const attempt = loopback({ open: () => {}, listen: { host: '127.0.0.1', port } }).begin(wanted)
+    onTestFinished(() => attempt.close())
+    expect(await attempt.redirectUri).toBe(wanted)
+    const answer = attempt.authorize('https://id.example.com/authorize', 'a-state')
+    const visit = (host: string) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const path = '/callback?code=c&state=a-state'
+        get({ host: '127.0.0.1', port, path, headers: { host } }, response => {
+          response.resume()
+          resolve(response.statusCode)
+        }).on('error', reject)
+      })
+    expect(await visit(`127.0.0.1:${port}`)).toBe(421) // not the address that the browser was sent to
+    expect(await visit('localhost:8400')).toBe(200)
+    expect(await answer).toBe(`${wanted}?code=c&state=a-state`)
+  })
 
   test('rejects if this machine does not have the address to listen on', async () => {
     const attempt = loopback({ open: () => {}, listen: { host: '192.0.2.1' } }).begin(
