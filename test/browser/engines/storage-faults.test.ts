@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { LatchkeyError } from '../../../src/errors.ts'
 import { addressOf, signedInTab, statusOf, until, untilStatus } from '../../support/e2e.ts'
 import { type AppMode, indexedDbHangs } from '../../support/e2e-pages.ts'
 import { inEveryEngine } from '../../support/engines/every-engine.ts'
@@ -49,7 +50,7 @@ inEveryEngine(e2e => {
     const outcome = await tab.run(() =>
       window.app.client.signIn().then(
         () => 'signed in',
-        (error: { code: string; message: string }) => ({ code: error.code, message: error.message }),
+        ({ code, retryable, message }: LatchkeyError) => ({ code, retryable, message }),
       ),
     )
     expect(outcome).toMatchObject({
