@@ -34,6 +34,7 @@ test('each file and test that is left out exists', () => {
   expect(files).toEqual(expect.arrayContaining(Object.keys(leftOutTests)))
 })
 
+// one file after the other: all files share one thread of workerd, and tests count turns of its event loop
 const limit = { timeout: 180_000 }
 test.for(files)(
   'the scenarios of %s pass on workerd, over the store of the docs',
@@ -46,7 +47,6 @@ test.for(files)(
     const failures = outcomes
       .filter(({ state }) => state !== 'pass' && state !== 'skip')
       .map(({ title, state, error }) => `${title}: ${state}\n${error}`)
-    // a promise of a file that ran at the same time may be among them
     expect({ failures, unhandled }).toEqual({ failures: [], unhandled: [] })
     expect(titles('skip').sort()).toEqual(without.sort())
     expect(titles('pass')).not.toEqual([])
