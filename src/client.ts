@@ -80,7 +80,7 @@ function parseResourceName(name: string, resources: readonly string[]): string {
   const url = parseUrl(name) ? baseOf(name) : name
   if (resources.includes(url)) return url
   throw new ConfigurationError(
-    `"resource" must be one of those in "resources" (${resources.join(', ') || 'none'}); got ${JSON.stringify(name)}.`,
+    `"resource" must be one of "resources" (${resources.join(', ') || 'none'}); got ${JSON.stringify(name)}.`,
   )
 }
 
