@@ -55,7 +55,7 @@ const installedIn = (folder: string): Plugin => ({
 })
 
 /** Compiles components with the Svelte of `folder`. */
-const svelteOf = (folder: string): Plugin => ({
+export const svelteOf = (folder: string): Plugin => ({
   name: 'svelte',
   setup({ onLoad }) {
     onLoad({ filter: /\.svelte$/ }, async ({ path }) => {
