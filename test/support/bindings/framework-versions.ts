@@ -40,9 +40,13 @@ const sets = {
     },
   },
   oldestLoaders: {
-    tests: ['react-router-loader'],
-    // older versions take a redirect to an address with the page's origin for another site
-    dependencies: { react: '18.0.0', 'react-dom': '18.0.0', 'react-router-dom': '6.8.0' },
+    tests: ['react-router-loader', 'tanstack-router'],
+    dependencies: {
+      // older versions of React Router take a redirect to an address with the page's origin for another site
+      ...{ react: '18.0.0', 'react-dom': '18.0.0', 'react-router-dom': '6.8.0' },
+      // in TanStack Router 1.170.10 and older, a page that preloads a guarded one hangs
+      '@tanstack/react-router': '1.170.20',
+    },
   },
 } satisfies Record<string, { tests: string[]; dependencies: Record<string, string> }>
 export type Versions = keyof typeof sets
