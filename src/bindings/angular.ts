@@ -22,7 +22,11 @@ import {
   viewOnServer,
 } from './session-gate.ts'
 
-/** The client that `provideLatchkey` provides. */
+/**
+ * The client that `provideLatchkey` provides.
+ * @example
+ * private readonly client = inject(LATCHKEY)
+ */
 export const LATCHKEY = new InjectionToken<Client>('latchkey client')
 const VIEW = new InjectionToken<Signal<View>>('latchkey view')
 
@@ -117,7 +121,8 @@ export function requireSession(options: GuardOptions): SessionGuard {
     const [client, router, location] = [inject(LATCHKEY), inject(Router), inject(Location)]
     const steer = async (url: string, how: GuardOptions) => {
       const address = location.prepareExternalUrl(url)
-      const instead = await admit(client, url, how, { address, toRouter: to => location.normalize(to) })
+      const toRouter = (to: string) => location.normalize(to) || '/' // Angular normalizes the start page to nothing
+      const instead = await admit(client, url, how, { address, toRouter })
       return !instead || router.parseUrl(instead)
     }
     if (!watched.has(router)) {

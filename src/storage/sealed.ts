@@ -20,6 +20,9 @@ const isSealed = (value: unknown): value is Sealed => {
   return sealed === 1 && isText(key) && ((isText(iv) && isText(data)) || (iv ?? data) === undefined)
 }
 
+const isKey = (value: unknown): value is CryptoKey =>
+  Object.prototype.toString.call(value) === '[object CryptoKey]'
+
 const keyOf = (stored: unknown) => (isSealed(stored) ? stored.key : undefined)
 /** An IV is never used twice, so it identifies a sealed value. Everything that is not sealed counts as missing. */
 const isSame = (one: unknown, other: unknown) =>
@@ -82,7 +85,9 @@ export function sealedKeyValue(inner: KeyValue, keys: KeyValue): KeyValue {
       await finish(name, found)
       return { found: undefined }
     }
-    const key = (await withKeys(() => keys.get(`${name} ${found.key}`))) as CryptoKey | undefined
+    const kept = await withKeys(() => keys.get(`${name} ${found.key}`))
+    // a tool that saves a browser's storage as JSON, such as Playwright, restores a key as an empty object
+    const key = isKey(kept) ? kept : undefined
     return { found, key, value: key && (await unseal(name, key, found)) }
   }
 

@@ -20,8 +20,8 @@ const types: Record<string, string> = {
 let browser: E2eBrowser
 beforeAll(async () => {
   browser = await launchE2eBrowser()
-  // the packages that a package manager would install for the apps
-  for (const name of ['react-dom', 'react-router', '@tanstack/react-router', 'vue-router']) link(app, name)
+  // the packages that a package manager would install for the apps, besides latchkey's peers
+  for (const name of ['react-dom', 'vue-router']) link(app, name)
   await ensureSkeletonTools()
 }, 600_000)
 afterAll(() => browser?.close())

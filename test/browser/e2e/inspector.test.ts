@@ -95,6 +95,20 @@ test('Get a 401 causes one refresh and one replay, and is disabled until there w
   expect(await page.evaluate(() => window.stage.server.count('refresh_token'))).toBe(1)
 })
 
+test('Copy report puts explain() on the clipboard, without secrets, and says so', async () => {
+  const page = await signedIn({}, { permissions: ['clipboard-read', 'clipboard-write'] })
+  await button(page, 'Copy report').click()
+  await button(page, 'Copied').waitFor()
+  const { copied, explained, secrets } = await page.evaluate(async () => ({
+    copied: await navigator.clipboard.readText(),
+    explained: JSON.stringify(window.stage.client.explain(), null, 2),
+    secrets: [...window.stage.server.secrets],
+  }))
+  expect(JSON.parse(copied)).toMatchObject({ session: { status: 'signed-in' } })
+  expect(Object.keys(JSON.parse(copied))).toEqual(Object.keys(JSON.parse(explained)))
+  expect(secrets.filter(secret => copied.includes(secret))).toEqual([])
+})
+
 test('the inspector names the tab that refreshed', async () => {
   const page = await signedIn()
   await expect.poll(() => page.locator('.facts').textContent()).toContain('tokens fromthis tab')

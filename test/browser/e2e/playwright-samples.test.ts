@@ -1,15 +1,13 @@
-import { createServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { expect, test } from 'vitest'
-import { listen } from '../../../examples/demo/servers/listen.ts'
 import { runCommand } from '../../support/command.ts'
+import { serveApp } from '../../support/served-app.ts'
 import { tempFolders } from '../../support/temp-folder.ts'
 
 const fromRoot = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
 const tempFolder = tempFolders()
 
-/** Serves the app of the samples: the same page at every address. */
 async function startApp() {
   const { outputFiles } = await build({
     entryPoints: [fromRoot('examples/testing/playwright/app.ts')],
@@ -18,13 +16,7 @@ async function startApp() {
     write: false,
     format: 'esm',
   })
-  const script = outputFiles[0]?.text ?? ''
-  const server = createServer((request, response) => {
-    const isScript = request.url === '/app.js'
-    response.writeHead(200, { 'content-type': isScript ? 'text/javascript' : 'text/html' })
-    response.end(isScript ? script : '<!doctype html><script type="module" src="/app.js"></script>')
-  })
-  return listen(server, { name: 'app of the samples' })
+  return serveApp(outputFiles[0]?.text ?? '')
 }
 
 test('the Playwright samples in the docs pass: saved sign-in, refresh, and a sign-in by redirect', {

@@ -20,7 +20,10 @@ const angular = (version: string) =>
 /** Versions of frameworks and routers that no other test uses, and the tests that use them. */
 const sets = {
   oldest: {
-    tests: ['angular', 'angular-router', 'react', 'react-router', 'solid', 'svelte', 'vue', 'vue-router'],
+    tests: [
+      ...['angular', 'angular-router', 'react', 'react-router', 'react-router-loader'],
+      ...['solid', 'svelte', 'vue', 'vue-router'],
+    ],
     dependencies: {
       // older versions of React Router show the first page while its middleware still runs, or do not run it
       ...{ react: '18.0.0', 'react-dom': '18.0.0', 'react-router': '7.13.1' },
@@ -30,17 +33,29 @@ const sets = {
     },
   },
   newest: {
-    tests: ['angular', 'angular-router', 'react-router', 'vue-router'],
+    tests: ['angular', 'angular-router', 'react-router', 'react-router-loader', 'vue-router'],
     dependencies: {
       ...{ react: '19.3.1', 'react-dom': '19.3.1', 'react-router': '8.5.3' },
       ...{ vue: '3.5.45', 'vue-router': '5.5.1', ...angular('22.2.6'), rxjs: '7.8.2' },
     },
   },
+  oldestLoaders: {
+    tests: ['react-router-loader', 'tanstack-router'],
+    dependencies: {
+      // older versions of React Router take a redirect to an address with the page's origin for another site
+      ...{ react: '18.0.0', 'react-dom': '18.0.0', 'react-router-dom': '6.8.0' },
+      // in TanStack Router 1.170.10 and older, a page that preloads a guarded one hangs
+      '@tanstack/react-router': '1.170.20',
+    },
+  },
 } satisfies Record<string, { tests: string[]; dependencies: Record<string, string> }>
 export type Versions = keyof typeof sets
 
+/** The entries of React Router 6, by those of newer versions. */
+const REACT_ROUTER_6 = { 'react-router': 'react-router-dom', 'react-router/dom': 'react-router-dom' }
+
 /** Resolves `latchkey` to its source, and packages as if the tests were in `folder`. */
-const installedIn = (folder: string): Plugin => ({
+const installedIn = (folder: string, renamed: Readonly<Record<string, string>>): Plugin => ({
   name: 'installed in',
   setup({ onResolve, resolve }) {
     onResolve({ filter: /^latchkey(\/|$)/ }, ({ path }) => ({
@@ -49,13 +64,13 @@ const installedIn = (folder: string): Plugin => ({
     onResolve({ filter: /^[@a-z]/ }, ({ path, kind, importer, pluginData }) =>
       pluginData === folder || importer.includes('node_modules')
         ? undefined
-        : resolve(path, { kind, importer, resolveDir: folder, pluginData: folder }),
+        : resolve(renamed[path] ?? path, { kind, importer, resolveDir: folder, pluginData: folder }),
     )
   },
 })
 
 /** Compiles components with the Svelte of `folder`. */
-const svelteOf = (folder: string): Plugin => ({
+export const svelteOf = (folder: string): Plugin => ({
   name: 'svelte',
   setup({ onLoad }) {
     onLoad({ filter: /\.svelte$/ }, async ({ path }) => {
@@ -89,7 +104,10 @@ export async function bundleBindings(versions: Versions): Promise<{ name: string
     ...{ bundle: true, splitting: true, format: 'esm', target: 'es2022', metafile: true, logLevel: 'error' },
     ...{ external: ['vitest'], conditions: ['browser', 'development'] },
     define: { 'process.env.NODE_ENV': '"development"' },
-    plugins: [installedIn(folder), svelteOf(folder)],
+    plugins: [
+      installedIn(folder, 'react-router-dom' in dependencies ? REACT_ROUTER_6 : {}),
+      svelteOf(folder),
+    ],
   })
   checkVersions(metafile, Object.keys(dependencies), folder)
   return tests.map(name => ({ name, file: `/build/frameworks/${versions}/tests/${name}.test.js` }))

@@ -52,6 +52,17 @@ test('a stored entry reveals nothing of the value, and no two writes are alike [
   expect(atob(first.iv)).toHaveLength(12)
 })
 
+test('a key that came back as an empty object, as from a saved state of Playwright, is lost: the entry is missing and can be written anew', async () => {
+  const store = create()
+  await store.update('name', put(value))
+  const [kept = ''] = await place.keys.keys('')
+  await place.keys.update(kept, put({}))
+  expect(await again().get('name')).toBeUndefined()
+  await again().update('name', put(value))
+  expect(await again().get('name')).toEqual(value)
+  expect(await place.keys.keys('')).toHaveLength(1)
+})
+
 test('an update that returns its input writes nothing', async () => {
   const store = create()
   await store.update('name', put(value))
