@@ -144,10 +144,7 @@ export class AuthorizationRequiredError extends LatchkeyError {
   readonly code = 'ERR_AUTHORIZATION_REQUIRED'
   readonly reason: EndReason
   constructor(reason: EndReason, options?: ErrorOptions) {
-    super(
-      `There is no session to use (${reason}). Call signIn(). A service needs the sign-in of its user.`,
-      options,
-    )
+    super(`There is no session to use (${reason}). Call signIn().`, options)
     this.reason = reason
   }
 }

@@ -37,11 +37,6 @@ export function createEventLog(clock: Clock, realm: string, logger?: Logger): Ev
     const event = toEvent(kept)
     queueMicrotask(() => listeners.emit(event)) // so that no listener runs inside a lock or between two steps
   }
-  const tell = (message: string) => {
-    try {
-      logger?.warn(message)
-    } catch {} // an error of the app's logger must not stop latchkey
-  }
   return {
     emit,
     warn(about, message) {
@@ -49,7 +44,10 @@ export function createEventLog(clock: Clock, realm: string, logger?: Logger): Ev
       if (alike.some(known => known.message === message)) return
       warnings.push({ about, message })
       emit({ type: 'warning', about, message })
-      if (!alike.length) tell(`latchkey: ${message} (warning "${about}")`)
+      if (alike.length) return
+      try {
+        logger?.warn(`latchkey: ${message} (warning "${about}")`)
+      } catch {} // an error of the app's logger must not stop latchkey
     },
     warnings: () => warnings,
     subscribe: listeners.add,

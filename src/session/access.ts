@@ -89,7 +89,7 @@ export function createAccess(
     // even if it has expired already: another refresh would not bring one that lives longer
     const found = accessTokenOf(renewed, resource)
     if (!found?.accessToken)
-      throw new LockTimeoutError('Another tab or process is refreshing the session. Try again.')
+      throw new LockTimeoutError('Another tab or process is refreshing. Try again.')
     return found.accessToken
   }
 

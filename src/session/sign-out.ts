@@ -35,7 +35,7 @@ export function createSignOut(
       }
       try {
         // the host knows only what is in the store
-        const isHosted = before && !records.unsaved && (await ports.host?.signOut(before.sessionId))
+        const hosted = before && !records.unsaved && (await ports.host?.signOut(sessionId)) && sessionId
         const removed = (await records.end('signed_out', undefined, clock.now() + LEAVING_MS)) ?? before
         const unusable = removed ? undefined : await unusableError(ports)
         if (unusable) throw unusable
@@ -43,8 +43,8 @@ export function createSignOut(
         ports.ended(sessionId)
         post({ type: 'session-changed' })
         stopWaiting = clock.after(LEAVING_MS, () => show(true), true)
-        const isRevoked = isHosted === true && before?.sessionId === sessionId
-        await atServer(removed, onLeft, isRevoked).catch(() => {}) // the session has ended here, even if the server could not be told
+        // the session has ended here, even if the server could not be told
+        await atServer(removed, onLeft, sessionId === hosted).catch(() => {})
       } finally {
         stopWaiting()
         await noteLeft(records, sessionId)
