@@ -88,8 +88,7 @@ export function createAccess(
     if (renewed.sessionId !== before.sessionId) throw new AuthorizationRequiredError('replaced')
     // even if it has expired already: another refresh would not bring one that lives longer
     const found = accessTokenOf(renewed, resource)
-    if (!found?.accessToken)
-      throw new LockTimeoutError('Another tab or process is refreshing. Try again.')
+    if (!found?.accessToken) throw new LockTimeoutError('Another tab or process is refreshing. Try again.')
     return found.accessToken
   }
 

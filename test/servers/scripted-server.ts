@@ -495,7 +495,8 @@ export const refreshes: readonly Refresh[] = [
   {
     name: 'invalid_request',
     answer: { status: 400, body: { error: 'invalid_request' } },
-    shows: /refused: invalid_request\. Compare .* If this continues, call signIn\(\) to begin a new session\./,
+    shows:
+      /refused: invalid_request\. Compare .* If this continues, call signIn\(\) to begin a new session\./,
   },
   {
     name: "a 200 response with GitHub's error for a dead refresh token",
