@@ -95,5 +95,5 @@ export function singleFlight<T>(): (key: string, work: () => Promise<T>) => Prom
 
 /** Throws the error for a part of latchkey that `import()` could not load. */
 export const notLoaded = (cause: unknown): never => {
-  throw new NetworkError('A part of latchkey could not be loaded. Reload the page.', 'unreachable', { cause })
+  throw new NetworkError('Part of latchkey could not be loaded. Reload the page.', 'unreachable', { cause })
 }

@@ -22,11 +22,13 @@ export const leftOutFiles: Readonly<Record<string, string>> = {
   'ten-terminals.test.ts': PROCESSES,
   'uploads-arrive-whole.test.ts': OWN_SERVER,
   'providers/firebase-emulator.test.ts': 'it starts the Firebase emulator',
+  'providers/examples.test.ts': PROCESSES,
   'resource-server/adapters.test.ts': 'its servers are of Express, Fastify and Node',
   'resource-server/gateway-apache.test.ts': 'it starts Apache',
   'resource-server/gateway-haproxy.test.ts': 'it starts HAProxy',
   'resource-server/gateway-nginx.test.ts': 'it starts nginx',
   'resource-server/microservices.test.ts': 'its services are servers of Node',
+  'resource-server/mutual-tls.test.ts': 'its servers are of Express, Fastify and Node',
   'resource-server/verdicts-apache.test.ts': 'it starts Apache',
   'resource-server/whole-exchange.test.ts': REAL_SERVER,
 }
