@@ -1,6 +1,6 @@
 import type { Authorization, SessionRecords } from '../core/authorization.ts'
 import type { Clock, HostedRefresh } from '../core/ports.ts'
-import { accessTokenOf, type Stored, sessionOf } from '../core/session.ts'
+import { accessTokenOf, endedSessionOf, type Stored, sessionOf } from '../core/session.ts'
 import { LEAVING_MS } from '../core/session-state.ts'
 
 export interface HostWorkPorts {
@@ -42,7 +42,8 @@ export function createHostWork(ports: HostWorkPorts): HostWork {
       const leavingUntil = clock.now() + LEAVING_MS // the page may still be leaving for the provider
       const only = { sessionId, mayEnd: isSame }
       const ended = await records.end('signed_out', only, leavingUntil).catch(() => undefined)
-      if (ended) changed(sessionId)
+      // also if the store could not be written: a refresh of this session ends here too
+      if (endedSessionOf(records.stored)?.sessionId === sessionId) changed(sessionId)
       await (await authorization()).signOut({ endProviderSession: false }, ended ?? known, () => {})
     },
   }
