@@ -21,7 +21,7 @@ const MOST_SKEW_SECONDS = 2 * 24 * 3600
 const TOLERANCE_SECONDS = 30
 
 export interface IdTokenPorts extends SigningKeysPorts {
-  readonly settings: Pick<ServerSettings, 'clientId' | 'clientAuthentication'>
+  readonly settings: Pick<ServerSettings, 'issuer' | 'clientId' | 'clientAuthentication'>
   readonly serverTime: ServerTime
 }
 

@@ -79,7 +79,7 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
   const watch = watchProtections(keyValue, prefix, strict, warn)
   const server = createServer({ settings, transport, clock, emit, acceptDeviation, watch })
   const idTokens = createIdTokens({
-    ...{ settings, server, transport, clock, serverTime, acceptDeviation, keyValue, prefix },
+    ...{ settings, server, transport, clock, serverTime, acceptDeviation, keyValue },
   })
   const extensions = joinExtensions(ports.extensions)
   const requests: TokenRequestPorts = {

@@ -1,4 +1,5 @@
 import { type AuthorizationServer, jwksCache, validateApplicationLevelSignature } from 'oauth4webapi'
+import type { ServerSettings } from '../core/authorization.ts'
 import type { Clock, EpochMs, KeyValue } from '../core/ports.ts'
 import { NetworkError } from '../errors.ts'
 import type { Transport } from './endpoint.ts'
@@ -22,8 +23,7 @@ export interface SigningKeysPorts {
   readonly clock: Clock
   readonly acceptDeviation: AcceptDeviation
   readonly keyValue: KeyValue
-  /** The prefix of the names of this client's records. */
-  readonly prefix: string
+  readonly settings: Pick<ServerSettings, 'issuer'>
 }
 
 /** The keys as they are stored, so that other pages and tabs need not request them. */
@@ -63,7 +63,8 @@ async function fetchKeysAt(
 /** The server's keys, and the check of signatures with them. */
 export function createSigningKeys(ports: SigningKeysPorts) {
   const { server, clock, keyValue } = ports
-  const place = `${ports.prefix} keys`
+  // not the client's prefix: all sessions of an issuer use the same keys
+  const place = `latchkey ${ports.settings.issuer} keys`
   let known: { until: EpochMs; keys: Promise<Members[]> } | undefined
   const lookedFor = new Map<unknown, EpochMs>()
 

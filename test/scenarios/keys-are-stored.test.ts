@@ -7,8 +7,9 @@ const HOUR_MS = 3_600_000
 /** Counts the requests for the server's keys by all clients. */
 function counting(here: World) {
   let requests = 0
-  const client = () =>
+  const client = (options: { session?: string } = {}) =>
     here.client({
+      ...options,
       fetch(input, init) {
         if (String(input).endsWith('/jwks')) requests++
         return here.fetch(input, init)
@@ -38,6 +39,15 @@ const keysOf = async (here: World): Promise<string> => {
 
 test('the keys for ID Tokens are stored: another page does not request them [F7.2]', async () => {
   expect(await refreshInAnother()).toBe(0)
+})
+
+test('all sessions of an issuer in one store share its keys', async () => {
+  const here = world()
+  const { client, requests } = counting(here)
+  await client({ session: 'alice' }).signIn()
+  await client({ session: 'bob' }).signIn()
+  expect(requests()).toBe(1)
+  expect((await here.store.keyValue.keys('latchkey')).filter(name => name.endsWith(' keys'))).toHaveLength(1)
 })
 
 test('stored keys are used for an hour', async () => {
