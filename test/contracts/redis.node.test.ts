@@ -56,23 +56,29 @@ test('all keys of a store have one hash tag, so that a cluster keeps them on one
   for (const key of keys) expect(key).toMatch(/^\{latchkey\}:/)
 })
 
-/** The suites of the ports, over each client library. @param where a word for the titles. */
-function contracts(where: string, clients: typeof redisClients, start: () => Promise<RedisServer>) {
-  let server: RedisServer
+/** Starts a server before the tests of a suite. After them, closes it and the connections in `opened`. */
+function startedFor(start: () => Promise<RedisServer>) {
+  let started: RedisServer | undefined
   const opened: OpenConnection[] = []
   beforeAll(async () => {
-    server = await start()
+    started = await start()
   })
   afterAll(async () => {
     for (const one of opened) await one.close()
-    await server?.close()
+    await started?.close()
   })
+  return { server: () => started as RedisServer, opened }
+}
+
+/** The suites of the ports, over each client library. @param where a word for the titles. */
+function contracts(where: string, clients: typeof redisClients, start: () => Promise<RedisServer>) {
+  const { server, opened } = startedFor(start)
 
   for (const [library, connect] of Object.entries(clients)) {
     const name = `redis() with ${library}${where}`
     let connection: OpenConnection['connection']
     beforeAll(async () => {
-      const one = await connect(server.port)
+      const one = await connect(server().port)
       opened.push(one)
       connection = one.connection
     })
@@ -84,7 +90,10 @@ function contracts(where: string, clients: typeof redisClients, start: () => Pro
     keyValueContract(name, {
       create: () => store(true).keyValue,
       again: () => store(false).keyValue,
-      damage: key => server.command('SET', `{${namespace}}:value:${key}`, '{"word": "gr').then(() => {}),
+      damage: key =>
+        server()
+          .command('SET', `{${namespace}}:value:${key}`, '{"word": "gr')
+          .then(() => {}),
     })
     lockContract(name, {
       create: () => store(true).lock,
@@ -98,7 +107,7 @@ function contracts(where: string, clients: typeof redisClients, start: () => Pro
           return own.channel(room)
         },
         postForeign(room, message) {
-          void server.command(
+          void server().command(
             'PUBLISH',
             '{news}:news',
             JSON.stringify({ to: room, from: 'x', news: message }),
@@ -110,25 +119,16 @@ function contracts(where: string, clients: typeof redisClients, start: () => Pro
 }
 
 // elsewhere the tests do not exist, instead of being skipped
-// elsewhere the tests do not exist, instead of being skipped
 const whereFound = hasService('Redis') ? describe : () => {}
 whereFound('with a real cluster', () => contracts(' and a cluster', redisClusterClients, startRedisCluster))
 whereFound('with a real server', () => {
-  let server: RedisServer
-  const opened: OpenConnection[] = []
-  beforeAll(async () => {
-    server = await startRedis()
-  })
-  afterAll(async () => {
-    for (const one of opened) await one.close()
-    await server?.close()
-  })
+  const { server, opened } = startedFor(startRedis)
 
   contracts('', redisClients, startRedis)
 
   describe('redis()', () => {
     const fresh = async (options: Parameters<typeof redis>[1] = {}) => {
-      const one = await (redisClients.ioredis as (port: number) => Promise<OpenConnection>)(server.port)
+      const one = await (redisClients.ioredis as (port: number) => Promise<OpenConnection>)(server().port)
       opened.push(one)
       const namespace = `own-${++made}`
       return {
@@ -142,7 +142,7 @@ whereFound('with a real server', () => {
     test("stored data is encrypted with the app's key, and a key can be replaced", async () => {
       const { store, again, namespace } = await fresh({ encryptionKey })
       await store.keyValue.update('latchkey a session', () => ({ refreshToken: 'a-secret' }))
-      const raw = String(await server.command('GET', `{${namespace}}:value:latchkey a session`))
+      const raw = String(await server().command('GET', `{${namespace}}:value:latchkey a session`))
       expect(raw).not.toContain('a-secret')
       const newer = again({ encryptionKey: ['2'.repeat(64), encryptionKey] }).keyValue
       expect(await newer.get('latchkey a session')).toEqual({ refreshToken: 'a-secret' })
@@ -156,9 +156,9 @@ whereFound('with a real server', () => {
     test('an entry that was copied from another one, or is not encrypted, reads as undefined', async () => {
       const { store, namespace } = await fresh({ encryptionKey })
       await store.keyValue.update('a session', () => 'of alice')
-      const raw = String(await server.command('GET', `{${namespace}}:value:a session`))
-      await server.command('SET', `{${namespace}}:value:b session`, raw)
-      await server.command('SET', `{${namespace}}:value:c session`, '"planted"')
+      const raw = String(await server().command('GET', `{${namespace}}:value:a session`))
+      await server().command('SET', `{${namespace}}:value:b session`, raw)
+      await server().command('SET', `{${namespace}}:value:c session`, '"planted"')
       expect(await store.keyValue.get('b session')).toBeUndefined()
       expect(await store.keyValue.get('c session')).toBeUndefined()
     })
@@ -167,18 +167,19 @@ whereFound('with a real server', () => {
       const { store, namespace } = await fresh({ ttlSeconds: 60 })
       await store.keyValue.update('a session', () => 1)
       await store.keyValue.update('a transaction 1', () => 1)
-      const ttl = async (name: string) => Number(await server.command('PTTL', `{${namespace}}:value:${name}`))
+      const ttl = async (name: string) =>
+        Number(await server().command('PTTL', `{${namespace}}:value:${name}`))
       expect(await ttl('a session')).toBeGreaterThan(55_000)
       expect(await ttl('a session')).toBeLessThanOrEqual(60_000)
       expect(await ttl('a transaction 1')).toBeGreaterThan(7_000_000)
-      await server.command('PEXPIRE', `{${namespace}}:value:a session`, '1')
+      await server().command('PEXPIRE', `{${namespace}}:value:a session`, '1')
       await expect.poll(() => store.keyValue.keys('a ')).toEqual(['a transaction 1'])
-      expect(await server.command('ZCARD', `{${namespace}}:names`)).toBe(1)
+      expect(await server().command('ZCARD', `{${namespace}}:names`)).toBe(1)
     })
 
     test("a missing holder's lease lasts until it ends by the server's clock", async () => {
       const { store, namespace } = await fresh()
-      await server.command('SET', `{${namespace}}:lock:a`, 'somebody who was killed', 'PX', '600')
+      await server().command('SET', `{${namespace}}:lock:a`, 'somebody who was killed', 'PX', '600')
       expect(await store.lock.isHeld?.('a')).toBe(true)
       const began = performance.now()
       expect(await store.lock.run('a', async () => 'got it', 5000)).toBe('got it')
@@ -212,17 +213,17 @@ whereFound('with a real server', () => {
       const { store, namespace } = await fresh()
       await store.lock.run(
         'a',
-        async () => void (await server.command('SET', `{${namespace}}:lock:a`, 'the next holder')),
+        async () => void (await server().command('SET', `{${namespace}}:lock:a`, 'the next holder')),
         1000,
       )
-      expect(await server.command('GET', `{${namespace}}:lock:a`)).toBe('the next holder')
+      expect(await server().command('GET', `{${namespace}}:lock:a`)).toBe('the next holder')
       await expect(store.lock.run('a', async () => {}, 200)).rejects.toBeInstanceOf(LockTimeoutError)
     })
 
     test('while the server does not respond, every call rejects in time with a retryable StorageError', async () => {
       const { store } = await fresh()
       await store.keyValue.update('a session', () => 1)
-      await server.command('CLIENT', 'PAUSE', '3500', 'ALL')
+      await server().command('CLIENT', 'PAUSE', '3500', 'ALL')
       const began = performance.now()
       const calls = [
         store.keyValue.get('a session'),
