@@ -80,12 +80,12 @@ function createAnswers(own: HostOptions, realm: string): Ask {
     const taken = () => answer({ type: 'taken', lock })
     try {
       if (request.latchkey !== PROTOCOL) throw new Error('the worker is of another version of latchkey')
-      const { work } = request as HostRequest
+      const { task } = request as HostRequest
       const { refresh, signOut } = workOf(request as HostRequest)
       run = () => {
-        if (work.type === 'sign-out') return signOut(work.sessionId, taken)
+        if (task.type === 'sign-out') return signOut(task.sessionId, taken)
         taken()
-        return refresh(work)
+        return refresh(task)
       }
     } catch (error) {
       return answer({ type: 'refused', why: error instanceof Error ? error.message : String(error) })

@@ -3,7 +3,7 @@ import { once } from '../core/waiting.ts'
 import {
   type HostAnswer,
   type HostRequest,
-  type HostWork,
+  type HostTask,
   PROTOCOL,
   sendable,
   unsendableNames,
@@ -129,7 +129,7 @@ const ask = ({ clock }: HostPorts, connection: () => Promise<Connection>, reques
       port1.onmessage = ({ data }: MessageEvent<HostAnswer>) => {
         if (data.type === 'done') return settle('done')
         if (data.type === 'refused') return fail(new Error(data.why))
-        if (request.work.type === 'sign-out') return settle('taken')
+        if (request.task.type === 'sign-out') return settle('taken')
         cancel()
         cancel = clock.after(DONE_MS, silent)
         if (link.lock !== data.lock) watch(data.lock)
@@ -153,21 +153,21 @@ function createHost(url: WorkerUrl, ports: HostPorts): Host {
     const why = error instanceof Error ? error.message : String(error)
     warn(`The worker of "host" is not used, because ${why}. This page refreshes without the worker.`)
   }
-  const requestFor = (work: HostWork): HostRequest | undefined => {
+  const requestFor = (task: HostTask): HostRequest | undefined => {
     if (database === undefined) {
       disable('its store is not indexedDb()')
       return undefined
     }
     const sent = sendable(options, base)
-    return { latchkey: PROTOCOL, work, database, options: sent, own: unsendableNames(options) }
+    return { latchkey: PROTOCOL, task, database, options: sent, own: unsendableNames(options) }
   }
 
   const isUsed = () => !isDisabled && clock.now() >= silentUntil
   /** @returns `undefined` if the worker cannot be used now. */
-  const use = async (work: HostWork): Promise<'taken' | 'done' | undefined> => {
+  const use = async (task: HostTask): Promise<'taken' | 'done' | undefined> => {
     if (!isUsed()) return undefined
     try {
-      const sent = requestFor(work)
+      const sent = requestFor(task)
       if (!sent) return undefined
       const outcome = await ask(ports, connection, sent)
       if (outcome === 'done' || outcome === 'taken') return outcome

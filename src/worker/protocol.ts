@@ -5,14 +5,14 @@ import type { HostedRefresh } from '../core/ports.ts'
 export const PROTOCOL = 1
 
 /** What a page asks its host to do. */
-export type HostWork =
+export type HostTask =
   | ({ readonly type: 'refresh' } & HostedRefresh)
   | { readonly type: 'sign-out'; readonly sessionId: string }
 
 /** A message from a page to its host. A port for the answers comes with it. It contains no token. */
 export interface HostRequest {
   readonly latchkey: typeof PROTOCOL
-  readonly work: HostWork
+  readonly task: HostTask
   readonly database: string
   /** The client's options that can be sent. Clients with equal options share their refreshes. */
   readonly options: Readonly<Record<string, unknown>>
