@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { join } from 'node:path'
 import decodeQR from 'qr/decode.js'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { createScriptedUserAgent } from '../../examples/demo/scripted-user-agent.ts'
 import { type Listening, listen } from '../../examples/demo/servers/listen.ts'
 import { createClient, file, memory } from '../../src/node.ts'
@@ -19,6 +19,15 @@ beforeAll(async () => {
 })
 afterAll(() => server?.close())
 
+const programs: ReturnType<ReturnType<typeof cliTerminal>['cli']>[] = []
+// before `newFolder` removes the folders in which they write: the last hook runs first
+afterEach(async () => {
+  for (const { child, ended } of programs.splice(0)) {
+    child.kill('SIGKILL')
+    await ended
+  }
+})
+
 /** A terminal of this test. What still runs in it at the end of the test is killed. */
 function newTerminal(env: Record<string, string>) {
   const { cli, ...places } = cliTerminal(server.issuer, newFolder(), env)
@@ -26,10 +35,7 @@ function newTerminal(env: Record<string, string>) {
     ...places,
     cli(isTerminal: boolean, ...args: string[]) {
       const running = cli(isTerminal, ...args)
-      onTestFinished(async () => {
-        running.child.kill('SIGKILL')
-        await running.ended
-      })
+      programs.push(running)
       return running
     },
   }
