@@ -6,10 +6,13 @@ const TAKING_MS = 1500
 /** How often a waiting client tries again, unless it hears of a release. */
 const POLL_MS = 100
 
-/** Acquires the lease and returns 0, or returns the remaining milliseconds of its holder. */
+/**
+ * Acquires the lease and returns 0, or returns the remaining milliseconds of its holder: at least 1, because PTTL is 0
+ * in the last millisecond of a key that still exists.
+ */
 export const TAKE = `
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
-return redis.call('PTTL', KEYS[1])`
+return math.max(redis.call('PTTL', KEYS[1]), 1)`
 
 /** Releases the lease if the caller still owns it, and publishes the release to waiting clients. */
 export const RELEASE = `
@@ -82,7 +85,7 @@ export function redisLock(options: RedisLockOptions): Lock {
           const left = await take(name, owner)
           if (left === 0) break
           if (!isWaiting) throw lockTimeout(name, waitMs)
-          await wait(name, Math.min(POLL_MS * (0.5 + random()), Math.max(left, 1)))
+          await wait(name, Math.min(POLL_MS * (0.5 + random()), left))
         }
       } finally {
         cancel()

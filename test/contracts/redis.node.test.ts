@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/core/ports.ts'
 import { ConfigurationError, LockTimeoutError, StorageError } from '../../src/errors.ts'
+import { TAKE } from '../../src/lock/redis.ts'
 import { redis } from '../../src/redis.ts'
+import { redisCommands } from '../../src/storage/redis-connection.ts'
 import {
   type OpenConnection,
   type RedisServer,
@@ -185,6 +187,19 @@ whereFound('with a real server', () => {
       expect(await store.lock.run('a', async () => 'got it', 5000)).toBe('got it')
       expect(performance.now() - began).toBeGreaterThan(400)
       expect(await store.lock.isHeld?.('a')).toBe(false)
+    })
+
+    test('a lease is not acquired in the last millisecond of its holder', async () => {
+      const { connection, namespace } = await fresh()
+      const { evaluate } = redisCommands(connection)
+      const key = `{${namespace}}:lock:a`
+      for (let lease = 0; lease < 20; lease++) {
+        await server().command('SET', key, 'the holder', 'PX', '4')
+        // without a pause, as many waiting processes do together: one of them asks in that millisecond
+        while (Number(await evaluate(TAKE, [key], ['the next', '60000'])) !== 0) {}
+        expect(await server().command('GET', key)).toBe('the next')
+        await server().command('DEL', key)
+      }
     })
 
     test('a waiting client is notified immediately when the lease is released', async () => {
