@@ -83,4 +83,26 @@ describe('the judge of the process storms', () => {
     judge.arrived('one', { ...sender('a'), stoppedMs: 17_000 })
     expect(judge.lossOf('one')).toBe('with-answer')
   })
+  test('excuses it also if the request of the process that overtook it arrives last', () => {
+    judge.arrived('one', { ...sender('a'), stoppedMs: 17_000 })
+    now = 200
+    judge.arrived('one', sender('b'))
+    expect(judge.lossOf('one')).toBe('with-answer')
+    judge.redeemed('one', 'two')
+    judge.stored('{"refreshToken":"two"}')
+    judge.arrived('one', sender('c'))
+    expect(judge.lossOf('one')).toBe('though-stored')
+  })
+
+  test('reports who sent a refresh token twice, and when', () => {
+    const lines: string[] = []
+    const reporting = createRedemptionJudge(
+      () => now,
+      line => lines.push(line),
+    )
+    reporting.arrived('one', sender('a'))
+    now = 400
+    reporting.arrived('one', sender('b'))
+    expect(lines).toEqual(['one by-two: a, b 400 ms later'])
+  })
 })

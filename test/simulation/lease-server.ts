@@ -48,8 +48,8 @@ export function createLeaseServer(ports: LeaseServerPorts): LeaseServer {
   const scripts: Readonly<Record<string, (by: Realm, key: string, args: readonly string[]) => unknown>> = {
     [TAKE](by, key, [owner = '', ms]) {
       const found = leases.get(key)
-      const left = found ? found.endsAt - scheduler.now : 0
-      if (left > 0) return left
+      // the key exists still in its last millisecond, as in Redis
+      if (found && found.endsAt >= scheduler.now) return Math.max(found.endsAt - scheduler.now, 1)
       if (found && found.by.state !== 'dead') ports.ranOut(found.by)
       const lasts = Number(ms) / (missing.includes('lease-outlives-a-hold') ? 4 : 1)
       leases.set(key, { owner, by, endsAt: scheduler.now + lasts })
@@ -61,7 +61,7 @@ export function createLeaseServer(ports: LeaseServerPorts): LeaseServer {
       publish(message)
       return 1
     },
-    [EXISTS]: (_by, key) => ((leases.get(key)?.endsAt ?? 0) > scheduler.now ? 1 : 0),
+    [EXISTS]: (_by, key) => ((leases.get(key)?.endsAt ?? 0) >= scheduler.now ? 1 : 0),
   }
 
   return {

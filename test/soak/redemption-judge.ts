@@ -20,7 +20,7 @@ export type Loss =
   /** Two living processes sent it, and the first had not given up: always a fault. */
   | 'by-two'
   /**
-   * The first process was killed, or gave up, before its response was stored; or the second was stopped and overtaken
+   * The first process was killed, or gave up, before its response was stored; or one of the two was stopped and overtaken
    * between its last check of the clock and its request. Without a grace period this loss is unavoidable.
    */
   | 'with-answer'
@@ -29,7 +29,12 @@ const worst: readonly Loss[] = ['with-answer', 'by-two', 'though-stored']
 
 /** One refresh token. */
 interface Redemption {
-  readonly senders: { readonly by: Sender; readonly at: number; hasHungUp: boolean }[]
+  readonly senders: {
+    readonly by: Sender
+    readonly at: number
+    readonly isLate: boolean
+    hasHungUp: boolean
+  }[]
   /** The refresh token in the response. */
   next?: string
   isStored: boolean
@@ -41,8 +46,9 @@ interface Redemption {
  * server processes the requests means nothing: a killed process's request may take longer to arrive than its successor's,
  * and then the server sees it as the reuse.
  * @param now milliseconds of a clock that cannot be set.
+ * @param report is told of each reuse that must never happen.
  */
-export function createRedemptionJudge(now: () => number) {
+export function createRedemptionJudge(now: () => number, report: (line: string) => void = () => {}) {
   const redemptions = new Map<string, Redemption>()
   return {
     get count() {
@@ -53,14 +59,18 @@ export function createRedemptionJudge(now: () => number) {
       const redemption = redemptions.get(refreshToken) ?? { senders: [], isStored: false }
       redemptions.set(refreshToken, redemption)
       const at = now()
+      const isLate = by.stoppedMs > OVERTAKEN_MS
       for (const first of redemption.senders) {
-        const isOver = first.by.isDead || first.hasHungUp || at - first.at > GIVEN_UP_MS
-        const isLate = by.stoppedMs > OVERTAKEN_MS
+        const isOver = first.by.isDead || first.isLate || first.hasHungUp || at - first.at > GIVEN_UP_MS
         const isExcused = isLate || (isOver && !redemption.isStored)
         const loss = isExcused ? 'with-answer' : redemption.isStored ? 'though-stored' : 'by-two'
+        if (loss !== 'with-answer')
+          report(
+            `${refreshToken} ${loss}: ${first.by.name}, ${by.name} ${Math.round(at - first.at)} ms later`,
+          )
         if (!redemption.loss || worst.indexOf(loss) > worst.indexOf(redemption.loss)) redemption.loss = loss
       }
-      const sender = { by, at, hasHungUp: false }
+      const sender = { by, at, isLate, hasHungUp: false }
       redemption.senders.push(sender)
       return () => {
         sender.hasHungUp = true

@@ -175,7 +175,7 @@ export async function redisStorm(options: RedisStormOptions): Promise<RedisStorm
   const done = { killed: 0, stopped: 0, paused: 0, restarted: 0, failedOver: 0 }
 
   const server = await startRotatingServer({
-    ...{ random, accessTokenSeconds, senderOf: name => (name === JUDGE.name ? JUDGE : fleet.of(name)) },
+    ...{ random, accessTokenSeconds, say, senderOf: name => (name === JUDGE.name ? JUDGE : fleet.of(name)) },
     async storedFor(user) {
       for (;;) {
         const stored = await store.keyValue.get(keyOf(user)).then(

@@ -36,6 +36,7 @@ export interface RotatingServerOptions {
   wasDisturbedSince(name: string, at: number): boolean
   /** Whether a failover replaced the database after this moment, which may have lost the latest writes. */
   wasFailedOverSince(at: number): boolean
+  readonly say?: (line: string) => void
 }
 
 /** A server that rotates refresh tokens, has no grace period, and ends a session whose old token is reused. */
@@ -45,7 +46,7 @@ export async function startRotatingServer(options: RotatingServerOptions) {
   const byRefreshToken = new Map<string, Family>()
   const byAccessToken = new Map<string, Family>()
   const firstSent = new Map<string, Sent>()
-  const judge = createRedemptionJudge(() => performance.now())
+  const judge = createRedemptionJudge(() => performance.now(), options.say)
   const counts = { rotations: 0, presented: 0, calls: 0 }
 
   const issue = (family: Family) => {
