@@ -7,9 +7,11 @@ export interface RedisCommands {
   /**
    * Subscribes to a channel, on a separate connection. Leave it out if that is not possible: then other processes' changes
    * are noticed when latchkey reads the store.
-   * @returns a promise of a function that closes that connection.
+   * @param signal is aborted when the connection is no longer needed, or could not subscribe. Close it then, also while it
+   * is being established.
+   * @returns a promise that resolves once messages arrive, and rejects if none will.
    */
-  subscribe?(channel: string, hear: (message: string) => void): Promise<() => void>
+  subscribe?(channel: string, hear: (message: string) => void, signal: AbortSignal): Promise<unknown>
 }
 
 type Emitter = { on(event: string, listen: (...args: string[]) => void): unknown }
@@ -50,25 +52,35 @@ const has = <Name extends string>(value: object, name: Name): value is Record<Na
 
 const nothing = () => {}
 
-async function subscribeNodeRedis(client: NodeRedis, channel: string, hear: (message: string) => void) {
-  const own = client.duplicate?.()
-  if (!own) return nothing
-  own.on('error', nothing) // the library reconnects; without news, changes are only noticed later
-  await own.connect()
-  await own.subscribe(channel, hear)
-  return () => own.destroy?.()
-}
-
-async function subscribeIoredis(client: Ioredis, channel: string, hear: (message: string) => void) {
-  const own = client.duplicate?.()
-  if (!own) return nothing
-  own.on('error', nothing)
-  own.on('message', (name = '', message = '') => {
-    if (name === channel) hear(message)
+/** Closes a connection. The libraries throw if it is closed already. */
+const closeOn = (signal: AbortSignal, close: () => void) =>
+  signal.addEventListener('abort', () => {
+    try {
+      close()
+    } catch {}
   })
-  await own.subscribe(channel)
-  return () => own.disconnect()
-}
+
+const subscribeNodeRedis =
+  (client: NodeRedis): RedisCommands['subscribe'] =>
+  async (channel, hear, signal) => {
+    const own = client.duplicate?.()
+    own?.on('error', nothing) // the library reconnects; without news, changes are only noticed later
+    closeOn(signal, () => own?.destroy?.())
+    await own?.connect()
+    await own?.subscribe(channel, hear)
+  }
+
+const subscribeIoredis =
+  (client: Ioredis): RedisCommands['subscribe'] =>
+  async (channel, hear, signal) => {
+    const own = client.duplicate?.()
+    own?.on('error', nothing)
+    own?.on('message', (name = '', message = '') => {
+      if (name === channel) hear(message)
+    })
+    closeOn(signal, () => own?.disconnect())
+    await own?.subscribe(channel)
+  }
 
 /**
  * Recognizes the library of a connection by its methods.
@@ -88,14 +100,14 @@ export function redisCommands(connection: RedisConnection): RedisCommands {
       const client = connection as unknown as Ioredis
       return {
         evaluate: (script, keys, args) => client.eval(script, keys.length, ...keys, ...args),
-        subscribe: (channel, hear) => subscribeIoredis(client, channel, hear),
+        subscribe: subscribeIoredis(client),
       }
     }
     if (has(connection, 'eval') && has(connection, 'sendCommand')) {
       const client = connection as unknown as NodeRedis
       return {
         evaluate: (script, keys, args) => client.eval(script, { keys: [...keys], arguments: [...args] }),
-        subscribe: (channel, hear) => subscribeNodeRedis(client, channel, hear),
+        subscribe: subscribeNodeRedis(client),
       }
     }
   }

@@ -21,7 +21,7 @@ export function redisNews({ commands, evaluate, namespace }: RedisNewsOptions) {
   const name = `${namespace}:news`
   const own = crypto.randomUUID()
   const heard = createListeners<Message>()
-  let closing: Promise<() => void> | undefined
+  let subscription: { readonly established: Promise<unknown>; close(): void } | undefined
 
   const hear = (text: string) => {
     try {
@@ -29,23 +29,26 @@ export function redisNews({ commands, evaluate, namespace }: RedisNewsOptions) {
       if (message && typeof message === 'object') heard.emit(message)
     } catch {} // not a message of latchkey
   }
-  const open = () => {
-    closing ??= commands.subscribe?.(name, hear)
-    closing?.catch(() => {
-      closing = undefined // the next listener tries again
-    })
+  const subscribe = () => {
+    const over = new AbortController()
+    const established = commands.subscribe?.(name, hear, over.signal)
+    if (!established) return undefined
+    const opened = {
+      established,
+      close() {
+        if (subscription === opened) subscription = undefined
+        over.abort()
+      },
+    }
+    established.catch(opened.close) // the next listener, or the next news, tries again
+    return opened
   }
   const listen = (tell: (message: Message) => void) => {
     const stop = heard.add(tell)
-    open()
+    subscription ??= subscribe()
     return () => {
       stop()
-      if (heard.size()) return
-      closing?.then(
-        close => close(),
-        () => {},
-      )
-      closing = undefined
+      if (!heard.size()) subscription?.close()
     }
   }
 
@@ -54,7 +57,7 @@ export function redisNews({ commands, evaluate, namespace }: RedisNewsOptions) {
     name,
     /** Calls `wake` when the lease of that name is released, but only if a client listens to news anyway. */
     onRelease(lease: string, wake: () => void): () => void {
-      if (!closing) return () => {}
+      if (!subscription) return () => {}
       return heard.add(message => {
         if ('released' in message && message.released === lease) wake()
       })
@@ -65,8 +68,9 @@ export function redisNews({ commands, evaluate, namespace }: RedisNewsOptions) {
       const stops = new Set<() => void>()
       return {
         post(news) {
+          if (heard.size()) subscription ??= subscribe()
           const publish = () => evaluate(PUBLISH, [name], [name, JSON.stringify({ to, from, news })])
-          Promise.resolve(closing)
+          Promise.resolve(subscription?.established)
             .then(publish, publish)
             .catch(() => {}) // the other clients still find the change in the store
         },

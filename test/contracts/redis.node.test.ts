@@ -1,9 +1,12 @@
+import { Redis as Ioredis } from 'ioredis'
+import { createClient as createNodeRedis } from 'redis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/core/ports.ts'
 import { ConfigurationError, LockTimeoutError, StorageError } from '../../src/errors.ts'
 import { TAKE } from '../../src/lock/redis.ts'
 import { redis } from '../../src/redis.ts'
 import { redisCommands } from '../../src/storage/redis-connection.ts'
+import { freePort } from '../support/free-port.ts'
 import {
   type OpenConnection,
   type RedisServer,
@@ -56,6 +59,79 @@ test('all keys of a store have one hash tag, so that a cluster keeps them on one
   await store.lock.run('latchkey a', async () => {}, 100)
   expect(keys.length).toBeGreaterThan(4)
   for (const key of keys) expect(key).toMatch(/^\{latchkey\}:/)
+})
+
+test('a client whose subscription failed subscribes again with the next news that it sends', async () => {
+  let hear = (_message: string) => {}
+  let tries = 0
+  const store = redis({
+    evaluate: async (_script, _keys, [, message = '']) => hear(message),
+    async subscribe(_channel, tell) {
+      if (tries++ === 0) throw new Error('Connection is closed.')
+      hear = tell
+    },
+  })
+  const heard: unknown[] = []
+  const [own, other] = [store.channel('room'), store.channel('room')]
+  other.listen(news => heard.push(news))
+  await expect
+    .poll(() => {
+      own.post({ type: 'session-changed' })
+      return heard[0]
+    })
+    .toEqual({ type: 'session-changed' })
+  expect(tries).toBe(2)
+})
+
+describe.each(['ioredis', 'redis'])('while Redis is unreachable, %s', library => {
+  /** A connection to nothing, that tries again every 10 ms. `made`: how many were made of it for news. */
+  const unreachable = async (isPatient: boolean) => {
+    const port = await freePort()
+    const seen = { attempts: 0, made: 0 }
+    const tryAgain = () => {
+      seen.attempts++
+      return 10
+    }
+    const connection: { duplicate(): object } =
+      library === 'ioredis'
+        ? new Ioredis({
+            ...{ port, host: '127.0.0.1', lazyConnect: true, retryStrategy: tryAgain },
+            maxRetriesPerRequest: isPatient ? null : 0,
+          })
+        : createNodeRedis({ socket: { port, host: '127.0.0.1', reconnectStrategy: isPatient && tryAgain } })
+    const duplicate = connection.duplicate.bind(connection)
+    connection.duplicate = () => {
+      seen.made++
+      return duplicate()
+    }
+    /** Whether a connection goes on trying. */
+    const isTrying = async () => {
+      const before = seen.attempts
+      await new Promise(resolve => setTimeout(resolve, 100))
+      return seen.attempts > before
+    }
+    return { seen, isTrying, store: redis(connection as never) }
+  }
+
+  test('a connection for news is closed with its last listener, even if it was never established', async () => {
+    const { seen, isTrying, store } = await unreachable(true)
+    const stop = store.channel('room').listen(() => {})
+    await expect.poll(isTrying).toBe(true)
+    stop()
+    await expect.poll(isTrying).toBe(false)
+    expect(seen.made).toBe(1)
+  })
+
+  test('a connection for news that could not be established is closed, and the next listener opens another', async () => {
+    const { seen, isTrying, store } = await unreachable(false)
+    const stop = store.channel('room').listen(() => {})
+    await expect.poll(() => seen.made).toBe(1)
+    await expect.poll(isTrying).toBe(false)
+    stop()
+    store.channel('room').listen(() => {})()
+    expect(seen.made).toBe(2)
+    await expect.poll(isTrying).toBe(false)
+  })
 })
 
 /** Starts a server before the tests of a suite. After them, closes it and the connections in `opened`. */
