@@ -28,17 +28,19 @@ function createConnection(
 ) {
   let channel: Channel | undefined
   let stops: (() => void)[] = []
+  let isDisposed = false
   return {
     get isOpen() {
       return channel !== undefined
     },
     post: (news: News) => channel?.post(news),
     connect() {
-      if (channel) return
+      if (channel || isDisposed) return // a call may go on after dispose()
       channel = ports.channel()
       stops = [channel.listen(hear), ports.wake?.listen(wake) ?? (() => {})]
     },
-    close() {
+    dispose() {
+      isDisposed = true
       for (const stop of stops) stop()
       channel?.close()
       channel = undefined
@@ -134,7 +136,7 @@ export function createUpkeep(ports: LiveSessionPorts) {
     },
     dispose() {
       cancelTimer()
-      connection.close()
+      connection.dispose()
       view.listeners.clear()
     },
   }

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest'
+import type { Channel } from '../../src/core/ports.ts'
 import { children } from '../support/child.ts'
 import { hold } from '../support/faults.ts'
 import { authorizationOf } from '../support/recorded.ts'
 import { firstAuthorization, recordedClient } from '../support/recorded-client.ts'
 import { startRecordingServer } from '../support/recording-server.ts'
 import { API } from '../support/strict-api.ts'
+import { sharedStore } from '../support/tabs.ts'
 import { worlds } from '../support/world.ts'
 
 const world = worlds()
@@ -40,6 +42,33 @@ test('a call in progress while the client is disposed still completes', async ()
   const call = client.fetch(`${API}/me`)
   client.dispose()
   expect((await call).status).toBe(200)
+})
+
+test('a call that goes on after its client was disposed listens to no news', async () => {
+  const { signedIn, expire, clock } = world()
+  const store = sharedStore(clock)
+  const open = new Set<object>()
+  const channel = (name: string): Channel => {
+    const own = store.channel(name)
+    return {
+      ...own,
+      listen(tell) {
+        open.add(own)
+        const stop = own.listen(tell)
+        return () => {
+          open.delete(own)
+          stop()
+        }
+      },
+    }
+  }
+  const client = await signedIn({ store: { ...store, channel } })
+  expect(open.size).toBe(1)
+  expire()
+  const call = client.fetch(`${API}/me`)
+  client.dispose()
+  expect((await call).status).toBe(200) // it has refreshed, and has stored the new tokens
+  expect(open.size).toBe(0)
 })
 
 test('a call before start() finds the stored session', async () => {
