@@ -3,7 +3,7 @@ import { showBy } from '../core/callback.ts'
 import type { SignOutOptions } from '../core/client.ts'
 import { parseUrl, type Resource } from '../core/destination.ts'
 import { transactionPrefix } from '../core/keys.ts'
-import type { Lock, Page } from '../core/ports.ts'
+import type { KeyValue, Lock, Page } from '../core/ports.ts'
 import { runsGrant, type SessionRecord } from '../core/session.ts'
 import { LatchkeyError, StorageError } from '../errors.ts'
 import { parseSignIn, parseSignOut } from '../options.ts'
@@ -90,14 +90,15 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
   const grants = createGrantRuns({ ...ports, ...requests, writes })
   const revoke = (refreshToken: string) =>
     void revokeToken(requests, refreshToken, 'refresh_token').catch(() => {})
-  const transactions = createTransactions(keyValue, transactionPrefix(prefix), clock)
+  const transactionsIn = (place: KeyValue) => createTransactions(place, transactionPrefix(prefix), clock)
+  const transactions = transactionsIn(keyValue)
   const parse = (request: SignInRequest) => {
     const leaves = request.leaves && ports.page !== undefined
     const home = (page ? undefined : base) ?? settings.redirectUri
     return parseSignIn({ ...request, leaves }, settings, home, ports.records.current?.tokens.scope)
   }
   const parseOut = (request: SignOutOptions) => parseSignOut(request, settings, ports.page?.location())
-  const signIns: SignInPorts = { ...ports, ...requests, origin, writes, transactions, revoke }
+  const signIns: SignInPorts = { ...ports, ...requests, origin, writes, transactions, transactionsIn, revoke }
   const redeem = createRedemption({
     ...ports,
     writes,

@@ -15,7 +15,7 @@ import {
   withFragmentAsQuery,
 } from '../core/callback.ts'
 import { HOLD_MS, WAIT_MS } from '../core/lock-times.ts'
-import type { SignInAttempt } from '../core/ports.ts'
+import type { KeyValue, SignInAttempt } from '../core/ports.ts'
 import { type SessionRecord, sessionOf } from '../core/session.ts'
 import type { Granted } from '../core/token-set.ts'
 import { abortable, singleFlight, withTimeLimit } from '../core/waiting.ts'
@@ -60,6 +60,8 @@ export interface SignInPorts
   readonly origin: string | undefined
   readonly writes: SessionWrites
   readonly transactions: Transactions
+  /** Transactions that are kept elsewhere than in the store. */
+  transactionsIn(keyValue: KeyValue): Transactions
   /** Revokes a refresh token that nobody will use, without waiting for it. */
   revoke(refreshToken: string): void
 }
@@ -79,12 +81,14 @@ export interface ObtainPorts extends TokenRequestPorts, Pick<AuthorizationPorts,
 
 /** Sends the user to the authorization server. Resolves when the response was handled, or goes to another page load. */
 export async function signIn(
-  ports: SignInPorts,
+  shared: SignInPorts,
   attempt: SignInAttempt,
   { userAgent, leaves, subject, signal }: SignInRequest,
   demands: ReturnType<typeof parseSignIn>,
 ): Promise<void> {
   const { scope } = demands
+  const { notes } = attempt
+  const ports: SignInPorts = notes ? { ...shared, transactions: shared.transactionsIn(notes) } : shared
   await refuseLoop(ports)
   if (attempt.obtain) {
     const begin: ObtainPorts['begin'] = (state, epoch, granted) =>

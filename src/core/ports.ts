@@ -128,6 +128,8 @@ export interface UserAgent {
 export interface SignInAttempt {
   /** The absolute redirect URI of this attempt. */
   readonly redirectUri: string | Promise<string>
+  /** Where to note the sign-in, if only this attempt can receive the answer. Default: the store. */
+  readonly notes?: KeyValue
   /**
    * Shows `url` to the user.
    * @returns the callback URL, or `undefined` if another page load receives the answer.

@@ -1,6 +1,7 @@
 import type { UserAgent } from '../../core/ports.ts'
 import { abortable, withTimeLimit } from '../../core/waiting.ts'
 import { CallbackError, ConfigurationError } from '../../errors.ts'
+import { memoryKeyValue } from '../../storage/memory.ts'
 import { deviceClock } from '../device.ts'
 import { type ListenOptions, listen, type Reply, type Routes, refuse } from './loopback-listener.ts'
 import { type HandOver, handOver, hasBrowser, openInBrowser } from './system-browser.ts'
@@ -75,6 +76,7 @@ export const loopback = ({ open, timeoutMs = 300_000, listen: where }: LoopbackO
       })
     return {
       redirectUri: redirect,
+      notes: memoryKeyValue(), // nothing of it is left if the program is ended
       authorize: (url, state) =>
         withTimeLimit(
           deviceClock,

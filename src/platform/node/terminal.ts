@@ -5,6 +5,7 @@ import { parseUrl } from '../../core/destination.ts'
 import type { SignInAttempt, UserAgent } from '../../core/ports.ts'
 import { watchForSession } from '../../core/session.ts'
 import { CallbackError } from '../../errors.ts'
+import { memoryKeyValue } from '../../storage/memory.ts'
 import { deviceClock } from '../device.ts'
 import { type LoopbackOptions, loopback } from './loopback.ts'
 import { hasBrowser } from './system-browser.ts'
@@ -107,6 +108,7 @@ export const createTerminal = (device: DeviceAttempt, options: TerminalOptions):
     })
     return {
       redirectUri,
+      notes: memoryKeyValue(),
       async obtain(ports) {
         if (isUnattended(options))
           throw new CallbackError(
