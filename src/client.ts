@@ -112,6 +112,11 @@ function createFoundation(options: ClientOptions, settings: Settings, environmen
   return { store, log, changes, sessionLost, fetch, realm, shared: { prefix, keyValue, clock, emit, warn } }
 }
 
+/** Revokes the refresh token of a session that has ended. */
+async function revoke(authorization: SecondHalf, { tokens: { refreshToken } }: SessionRecord): Promise<void> {
+  if (refreshToken) (await authorization.get()).revoke(refreshToken)
+}
+
 type Shared = Pick<ExtensionContext, 'prefix' | 'keyValue' | 'clock' | 'emit' | 'warn'>
 
 /** @param parts returns what latchkey composes after the extensions. */
@@ -139,8 +144,7 @@ const createExtensions = (
           if (!ended) await records.read() // another tab or process has already ended or replaced it
         } finally {
           changes.emit(endedSessionOf(records.stored)?.sessionId === sessionId ? sessionId : undefined)
-          const refreshToken = isRevoked && ended?.tokens.refreshToken
-          if (refreshToken) (await authorization.get()).revoke(refreshToken)
+          if (isRevoked && ended) await revoke(authorization, ended)
         }
       },
     }),
@@ -215,7 +219,8 @@ export function composeClient(
     warn: message => warn('host', message),
   })
   const { tokenType, presentation } = extensions.find(one => one.tokenType) ?? {}
-  const records = createTokenStore(keyValue, sessionKey(prefix), tokenType)
+  const dropped = (session: SessionRecord) => void revoke(authorization, session).catch(() => {})
+  const records = createTokenStore(keyValue, sessionKey(prefix), tokenType, dropped)
   const now = createWatchedTime(clock, records)
   const create = (half: SecondHalfModule): Authorization =>
     half.createAuthorization({

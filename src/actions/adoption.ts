@@ -89,6 +89,15 @@ export function createAdoption(refreshToken: string, idToken: string | undefined
       }
     }
 
+    const joinOrRevoke = (granted: Granted): Granted => {
+      try {
+        return join(granted, refreshToken, idToken, old)
+      } catch (error) {
+        ports.revoke(granted.response.refresh_token ?? refreshToken)
+        throw error
+      }
+    }
+
     const work = async (signal: AbortSignal): Promise<SessionRecord | undefined> => {
       const stored = await records.read()
       if (stored && 'unusable' in stored) throw unusableError(stored.unusable)
@@ -98,13 +107,10 @@ export function createAdoption(refreshToken: string, idToken: string | undefined
       // dpop() creates the session's key in this hook, before the first token request
       const parameters = new URLSearchParams()
       await extensions.authorizationRequest({ server: await server(), sessionId, parameters })
-      let unused: string | undefined
       try {
         const granted = await redeem(signal)
-        unused = granted.response.refresh_token ?? refreshToken
-        return await ports.begin(sessionId, epochOf(stored), join(granted, refreshToken, idToken, old))
+        return await ports.begin(sessionId, epochOf(stored), joinOrRevoke(granted))
       } catch (error) {
-        if (unused) ports.revoke(unused)
         extensions.ended(sessionId)
         throw error
       }

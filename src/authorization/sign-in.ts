@@ -70,7 +70,7 @@ export interface SignInPorts
 export interface ObtainPorts extends TokenRequestPorts, Pick<AuthorizationPorts, 'records' | 'changed'> {
   readonly demands: Pick<ReturnType<typeof parseSignIn>, 'scope' | 'parameters'>
   /**
-   * Stores the granted session.
+   * Stores the granted session. If it cannot begin, revokes its refresh token.
    * @param epoch the store's number of sign-outs when the sign-in began.
    * @throws AuthorizationRequiredError if a user has signed out since.
    */
@@ -287,13 +287,7 @@ async function exchange(ports: SignInPorts, { state, url }: Callback): Promise<E
   ports.emit({ type: 'authorization-response', refused: url.searchParams.has('error') })
   try {
     const granted = await exchangeCode(ports, url, transaction)
-    const record = await beginSession(ports, transaction, granted, stored?.tokens.claims?.sub).catch(
-      error => {
-        const { refresh_token: unused } = granted.response
-        if (unused) ports.revoke(unused)
-        throw error
-      },
-    )
+    const record = await beginSession(ports, transaction, granted, stored?.tokens.claims?.sub)
     await transactions.move(transaction, 'signed-in')
     return { started: record }
   } catch (refusal) {
@@ -318,21 +312,31 @@ async function exchange(ports: SignInPorts, { state, url }: Callback): Promise<E
   }
 }
 
+type BegunBy = Pick<Transaction, 'state' | 'scope' | 'silent' | 'subject' | 'epoch' | 'parameters'>
+
 /**
- * Stores the granted session.
+ * Stores the granted session. If it cannot begin, revokes its refresh token.
  * @param subject the user of the stored session.
  * @throws AuthorizationRequiredError for tokens of another user after a silent sign-in, or after a sign-out meanwhile.
  */
 async function beginSession(
   ports: SignInPorts,
-  {
-    state,
-    scope,
-    silent,
-    subject: required,
-    epoch,
-    parameters,
-  }: Pick<Transaction, 'state' | 'scope' | 'silent' | 'subject' | 'epoch' | 'parameters'>,
+  begunBy: BegunBy,
+  granted: Granted,
+  subject: string | undefined,
+): Promise<SessionRecord> {
+  try {
+    return await storeGranted(ports, begunBy, granted, subject)
+  } catch (error) {
+    const { refresh_token: unused } = granted.response
+    if (unused) ports.revoke(unused)
+    throw error
+  }
+}
+
+async function storeGranted(
+  ports: SignInPorts,
+  { state, scope, silent, subject: required, epoch, parameters }: BegunBy,
   granted: Granted,
   subject: string | undefined,
 ): Promise<SessionRecord> {

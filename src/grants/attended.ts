@@ -185,13 +185,7 @@ async function obtain(
         parameters: begun.parameters,
         secrets: [begun.secret],
       })
-      const { refresh_token: unused } = granted.response
-      try {
-        await ports.begin(sessionId, epoch, granted)
-      } catch (error) {
-        if (unused) ports.revoke(unused)
-        throw error
-      }
+      await ports.begin(sessionId, epoch, granted)
       ports.changed(sessionId)
     },
   })

@@ -1,10 +1,18 @@
 import type { FailedWrite, WriteCondition } from '../core/authorization.ts'
 import type { KeyValue } from '../core/ports.ts'
-import type { EndedSession, SessionRecord, Stored } from '../core/session.ts'
+import { type EndedSession, type SessionRecord, type Stored, sessionOf } from '../core/session.ts'
 import { parseStored } from './record.ts'
 
-/** The value under one key: reads it, replaces it in one atomic step, and keeps in memory what could not be stored. */
-export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'dpop' | undefined) {
+/**
+ * The value under one key: reads it, replaces it in one atomic step, and keeps in memory what could not be stored.
+ * @param dropped is told of a session that could not be stored and that has ended, or was replaced, elsewhere.
+ */
+export function createStoredValue(
+  keyValue: KeyValue,
+  key: string,
+  tokenType: 'dpop' | undefined,
+  dropped: (session: SessionRecord) => void,
+) {
   let value: Stored
   let failed: FailedWrite | undefined
   // the store's responses may arrive in another order than it did the work in: the latest step decides what is newest
@@ -34,10 +42,21 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
     return true
   }
 
+  /** Stops retrying. @param found what the store holds instead. */
+  const giveUp = (found?: Stored) => {
+    const { next } = failed ?? {}
+    failed = undefined
+    const isHeld = found && ('unusable' in found || sessionOf(found)?.sessionId === next?.sessionId)
+    if (next && 'tokens' in next && !isHeld) dropped(next)
+  }
   const retry = async (retried: FailedWrite) => {
     try {
-      await write(found => (failed === retried && retried.mayReplace(found) ? retried.next : undefined))
-      if (failed === retried) failed = undefined // another client has changed the value that it was to replace
+      let found: Stored
+      await write(stored => {
+        found = stored
+        return failed === retried && retried.mayReplace(found) ? retried.next : undefined
+      })
+      if (failed === retried) giveUp(found) // another client has changed the value that it was to replace
     } catch {} // the store may still be readable
   }
 
@@ -60,7 +79,7 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
         stored = await keyValue.get(key)
       } while (step < written) // this client has begun a write since: the value may be older than that
       const found = parseStored(stored, tokenType)
-      if (!failed?.mayReplace(found)) failed = undefined
+      if (failed && !failed.mayReplace(found)) giveUp(found)
       settle(step, failed?.next ?? found)
       return value
     },
@@ -70,9 +89,7 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
       written = ++steps
       settle(written, next)
     },
-    /** Stops retrying. */
-    discard() {
-      failed = undefined
-    },
+    /** Stops retrying to store a session that has ended. */
+    discard: () => giveUp(),
   }
 }

@@ -38,9 +38,17 @@ function toEnded(reason: EndReason, found: Stored, leavingUntil: number | undefi
   }
 }
 
-/** @param tokenType the type of this client's access tokens. Default: Bearer. */
-export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'dpop'): SessionRecords {
-  const entry = createStoredValue(keyValue, key, tokenType)
+/**
+ * @param tokenType the type of this client's access tokens. Default: Bearer.
+ * @param dropped is told of a session that could not be stored and that has ended, or was replaced, elsewhere.
+ */
+export function createTokenStore(
+  keyValue: KeyValue,
+  key: string,
+  tokenType?: 'dpop',
+  dropped: (session: SessionRecord) => void = () => {},
+): SessionRecords {
+  const entry = createStoredValue(keyValue, key, tokenType, dropped)
   /** The session that this client could not store. */
   const unsaved = () => (entry.failed && 'tokens' in entry.failed.next ? entry.failed : undefined)
 

@@ -33,9 +33,14 @@ function createConnection(
     get isOpen() {
       return channel !== undefined
     },
+    /** After `dispose()`, only the app's next call opens it again; a call that goes on does not. */
+    get isDisposed() {
+      return isDisposed
+    },
     post: (news: News) => channel?.post(news),
     connect() {
-      if (channel || isDisposed) return // a call may go on after dispose()
+      isDisposed = false
+      if (channel) return
       channel = ports.channel()
       stops = [channel.listen(hear), ports.wake?.listen(wake) ?? (() => {})]
     },
@@ -113,7 +118,7 @@ export function createUpkeep(ports: LiveSessionPorts) {
 
   ports.changes.add(sessionId => {
     if (sessionId === undefined) return show()
-    connect()
+    if (!connection.isDisposed) connect()
     const ended = endedSessionOf(records.stored)
     show()
     if (!ended) {
