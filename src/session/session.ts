@@ -21,7 +21,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
     refreshView: read,
 
     async start(arrival) {
-      connect()
+      connect(true)
       starting = arrival.catch(() => {})
       try {
         await arrival
@@ -49,7 +49,7 @@ export function createLiveSession(ports: LiveSessionPorts): LiveSession {
     acquire,
 
     async signingIn(work) {
-      connect()
+      connect(true)
       view.move({ type: 'sign-in-began' })
       try {
         return await work()

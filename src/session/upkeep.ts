@@ -33,14 +33,11 @@ function createConnection(
     get isOpen() {
       return channel !== undefined
     },
-    /** After `dispose()`, only the app's next call opens it again; a call that goes on does not. */
-    get isDisposed() {
-      return isDisposed
-    },
     post: (news: News) => channel?.post(news),
-    connect() {
+    /** @param isAgain whether also after `dispose()`. A call that goes on after it does not hear news any more. */
+    connect(isAgain = false) {
+      if (channel || (isDisposed && !isAgain)) return
       isDisposed = false
-      if (channel) return
       channel = ports.channel()
       stops = [channel.listen(hear), ports.wake?.listen(wake) ?? (() => {})]
     },
@@ -118,7 +115,7 @@ export function createUpkeep(ports: LiveSessionPorts) {
 
   ports.changes.add(sessionId => {
     if (sessionId === undefined) return show()
-    if (!connection.isDisposed) connect()
+    connect()
     const ended = endedSessionOf(records.stored)
     show()
     if (!ended) {
