@@ -92,14 +92,13 @@ const roundTrip = (send: (data: unknown, transfer: Transferable[]) => void): Way
     }),
 })
 
-/** A client that is created in `work` uses a service worker. */
-async function withoutSharedWorker<T>(work: () => Promise<T>): Promise<T> {
-  const { SharedWorker } = window
-  Object.assign(window, { SharedWorker: undefined })
+/** A client that is created in `work` uses a SharedWorker. */
+async function withoutServiceWorkers<T>(work: () => Promise<T>): Promise<T> {
+  Object.defineProperty(navigator, 'serviceWorker', { value: undefined, configurable: true })
   try {
     return await work()
   } finally {
-    Object.assign(window, { SharedWorker })
+    Reflect.deleteProperty(navigator, 'serviceWorker')
   }
 }
 
@@ -115,8 +114,8 @@ function relaxWrites(): () => void {
 
 /** @returns ms of one refresh after a 401, and of one message to each worker and its answer. */
 async function measureRefreshes(origins: Origins, rounds: number) {
-  const [bare, shared] = await bothClients('shared', origins)
-  const service = await withoutSharedWorker(() => signedIn('service', origins, { host: worker(WORKER) }))
+  const [bare, service] = await bothClients('service', origins)
+  const shared = await withoutServiceWorkers(() => signedIn('shared', origins, { host: worker(WORKER) }))
   const refreshOnce = async (client: Client) => {
     const way = refreshing(client)
     await way.prepare?.()

@@ -36,10 +36,10 @@ function canOutlive(): boolean {
 
 type Kind = Exclude<HostKind, 'page'>
 
-/** The kind of worker to use in this browser. */
+/** The kind of worker to use in this browser. A service worker can have a process of its own: see docs/worker.md. */
 function bestKind(): Kind | undefined {
-  if (typeof SharedWorker === 'function' && canOutlive()) return 'shared worker'
-  return globalThis.navigator?.serviceWorker && 'service worker'
+  if (globalThis.navigator?.serviceWorker) return 'service worker'
+  return typeof SharedWorker === 'function' && canOutlive() ? 'shared worker' : undefined
 }
 
 /** A URL, or at run time a `TrustedScriptURL`. */
@@ -198,8 +198,8 @@ function createHost(url: WorkerUrl, ports: HostPorts): Host {
  * refresh tokens are then still stored: `createClient({ …, host: worker('/latchkey-worker.js') })`. The worker also finishes a
  * sign-out: it revokes the tokens.
  *
- * It is a SharedWorker with `extendedLifetime` if the browser supports that, otherwise a service worker. If there is
- * neither, or the worker cannot be loaded, the page refreshes itself, and latchkey emits one warning.
+ * It is a service worker; in a page without service workers, a SharedWorker if the browser supports `extendedLifetime`. If
+ * there is neither, or the worker cannot be loaded, the page refreshes itself, and latchkey emits one warning.
  * @param url the URL of the worker's file, at the page's origin: see docs/worker.md. With the policy
  * `require-trusted-types-for 'script'`, pass a `TrustedScriptURL`.
  */

@@ -65,7 +65,7 @@ export async function hostStorms(
     const bad = Object.entries(outcomes).filter(([outcome]) => outcome !== '200')
     const calls = Object.values(outcomes).reduce((sum, times) => sum + times, 0)
     const row: HostStormsRow = {
-      host: mode === 'host' ? 'SharedWorker' : 'service worker',
+      host: mode === 'host' ? 'service worker' : 'SharedWorker',
       tabs: count,
       storms,
       calls,

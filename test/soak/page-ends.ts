@@ -86,8 +86,8 @@ interface Seen {
 }
 
 const hostNames: Partial<Record<AppMode, string>> = {
-  host: 'as the browser has it',
-  'host-in-service-worker': 'service worker',
+  host: 'service worker',
+  'host-in-shared-worker': 'SharedWorker',
 }
 
 const momentOf = ({ arrivedAt, workedAt, answeredAt }: Plan, endedAt: number, isWritten: boolean): Moment => {

@@ -23,7 +23,7 @@ import { type SlowTabsRow, slowTabs } from './slow-tabs.ts'
 // `--fleet-processes=N` and `--fleet-sessions=N`: a fleet over Redis, as in fleet.ts.
 //
 // `npm run soak -- page-ends` runs only pages that end during their refresh, with a worker host and without: `--times=N` of
-// each, `--users=N` at once, `--engines=…`, `--endings=closed,reloaded,…`, `--modes=start,host,host-in-service-worker`.
+// each, `--users=N` at once, `--engines=…`, `--endings=closed,reloaded,…`, `--modes=start,host,host-in-shared-worker`.
 
 // `npm run soak -- host-storms`: 20 and 100 tabs of one user (`--tabs=20,100`) in Chromium, each a page of its own, whose
 // access token is revoked `--host-storms=N` times; with the modes of `--modes` that have a worker host.
@@ -48,7 +48,7 @@ const { values, positionals } = parseArgs({
     endings: { type: 'string', default: pageEndings.join(',') },
     tabs: { type: 'string', default: '20,100' },
     'host-storms': { type: 'string', default: '5' },
-    modes: { type: 'string', default: 'host,host-in-service-worker,start' },
+    modes: { type: 'string', default: 'host,host-in-shared-worker,start' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 32) },
   },
 })
@@ -252,14 +252,14 @@ async function pagesEnd(): Promise<PageEndsRow[]> {
   const random = createRandom(seed)
   const engines = findEngines().filter(({ name }) => values.engines.split(',').includes(name))
   const wanted = pageEndings.filter(ending => values.endings.split(',').includes(ending))
-  const modes = (['host', 'host-in-service-worker', 'start'] as const).filter(mode =>
+  const modes = (['host', 'host-in-shared-worker', 'start'] as const).filter(mode =>
     values.modes.split(',').includes(mode),
   )
   for (const engine of engines) {
     const isChromium = engine.name === 'Chromium'
     for (const ending of wanted.filter(one => isChromium || endingsOfEveryEngine.includes(one))) {
       // only Chromium has both
-      for (const mode of modes.filter(one => isChromium || one !== 'host-in-service-worker')) {
+      for (const mode of modes.filter(one => isChromium || one !== 'host-in-shared-worker')) {
         const what = `${engine.name}, ${mode}: page ${ending}`
         try {
           const { row, isClean } = await pageEnds({ engine, mode, ending, times, users, random })
@@ -278,7 +278,7 @@ async function pagesEnd(): Promise<PageEndsRow[]> {
 async function stormsWithHosts(): Promise<HostStormsRow[]> {
   const found: HostStormsRow[] = []
   for (const count of values.tabs.split(',').map(Number)) {
-    for (const mode of (['host', 'host-in-service-worker'] as const).filter(one =>
+    for (const mode of (['host', 'host-in-shared-worker'] as const).filter(one =>
       values.modes.split(',').includes(one),
     )) {
       const { row, isClean } = await hostStorms(mode, count, numberOf('host-storms', 1000))

@@ -57,8 +57,8 @@ const trusted = (url: string): string => workers?.createScriptURL(url) ?? url
 
 const host = worker(trusted('/latchkey-worker.js'))
 const isHosted = config.mode.startsWith('host')
-if (config.mode === 'host-in-service-worker')
-  Object.defineProperty(window, 'SharedWorker', { value: undefined })
+if (config.mode === 'host-in-shared-worker')
+  Object.defineProperty(navigator, 'serviceWorker', { value: undefined })
 const hasPopup = config.mode.startsWith('popup')
 const client = make({
   userAgent: hasPopup ? popup() : undefined,

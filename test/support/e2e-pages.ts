@@ -18,9 +18,9 @@ export type AppMode =
   | 'no-locks'
   /** Like `start`, with tokens in sessionStorage. */
   | 'session-storage'
-  /** Like `start`, with the worker of `latchkey/worker`; in the second, the browser has no SharedWorker. */
+  /** Like `start`, with the worker of `latchkey/worker`; in the second, the page has no service workers. */
   | 'host'
-  | 'host-in-service-worker'
+  | 'host-in-shared-worker'
   /** Like `host`, with `dpop()` in the page. The worker has it if `serveHost('with dpop')` was called. */
   | 'host-with-dpop'
   /** Like `start`, with broken storage: see `faults`. */
@@ -247,7 +247,9 @@ export async function startE2ePages(): Promise<E2ePages> {
         return sendScript(response, prelude + workerScript, { 'content-security-policy': csp })
       if (pathname === '/latchkey-worker.js') {
         if (host === 'nothing') return response.writeHead(404).end()
-        return sendScript(response, hostFiles[host], { 'content-security-policy': csp })
+        // with this header, Chromium gives a service worker a process of its own
+        const headers = { 'content-security-policy': csp, 'cross-origin-embedder-policy': 'require-corp' }
+        return sendScript(response, hostFiles[host], headers)
       }
       if (pathname === '/service-worker.js')
         return sendScript(response, serviceWorkerScript, { 'content-security-policy': csp })

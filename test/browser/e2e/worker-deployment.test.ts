@@ -6,11 +6,11 @@ import { signedInTabs, storm } from '../../support/e2e-storms.ts'
 
 const e2e = endToEnd()
 
-/** A prelude: the browser has no SharedWorker. */
-const onlyServiceWorkers = "Object.defineProperty(window, 'SharedWorker', { value: undefined });"
+/** A prelude: the page has no service workers. */
+const onlySharedWorkers = "Object.defineProperty(navigator, 'serviceWorker', { value: undefined });"
 const kinds = [
-  ['a SharedWorker', 'shared worker', ''],
-  ['a service worker', 'service worker', onlyServiceWorkers],
+  ['a service worker', 'service worker', ''],
+  ['a SharedWorker', 'shared worker', onlySharedWorkers],
 ] as const
 
 const warningsOf = (tab: Tab) =>

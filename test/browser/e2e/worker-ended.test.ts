@@ -30,9 +30,26 @@ async function refresh(tab: Tab): Promise<void> {
 
 const redeemed = () => e2e.servers.refreshes().filter(({ status }) => status === 200)
 
+test('a refresh is stored even if the process of its page crashes, because the service worker has a process of its own', async () => {
+  e2e.pages.setMode('host')
+  const profile = await e2e.newProfile()
+  const [tab, other] = (await signedInTabs(e2e, profile, 2)) as [Tab, Tab]
+  await e2e.servers.revokeAccessTokensOf('alice')
+  e2e.servers.fault('late')
+  await tab.run(() => void window.app.call())
+  await until('the token request has arrived', () => e2e.servers.refreshes().length === 1)
+  await tab.crash()
+  e2e.servers.fault(undefined)
+  const next = await profile.newTab(e2e.pages.appUrl)
+  expect(await next.run(() => window.app.call())).toBe(200)
+  expect(redeemed()).toHaveLength(1)
+  expect(e2e.servers.replays()).toEqual([])
+  await other.close()
+})
+
 describe.each([
-  ['a SharedWorker', 'host', /^shared worker /],
-  ['a service worker', 'host-in-service-worker', /^service worker /],
+  ['a service worker', 'host', /^service worker /],
+  ['a SharedWorker', 'host-in-shared-worker', /^shared worker /],
 ] as const)('with %s', (_what, mode, name) => {
   test('every call is answered and no session is lost when the browser ends the worker during a refresh, and the next refresh runs in a new worker', async () => {
     e2e.pages.setMode(mode)

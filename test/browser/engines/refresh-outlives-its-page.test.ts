@@ -6,9 +6,9 @@ import type { EngineProfile, EngineTab } from '../../support/engines/engine.ts'
 import { type EngineE2e, inEveryEngine } from '../../support/engines/every-engine.ts'
 
 type Mode = readonly [name: string, mode: AppMode]
-const asItIs: Mode = ['the worker that the browser has', 'host']
-/** Only Chromium has another one. */
-const serviceWorker: Mode = ['a service worker', 'host-in-service-worker']
+const serviceWorker: Mode = ['a service worker', 'host']
+/** Only Chromium has one that outlives its pages. */
+const sharedWorker: Mode = ['a SharedWorker', 'host-in-shared-worker']
 
 /** Makes a page start a refresh that the server has processed, but whose response it holds back. */
 async function beginRefresh({ servers }: EngineE2e, tab: EngineTab): Promise<void> {
@@ -85,7 +85,7 @@ function inChromium(e2e: EngineE2e) {
 
 inEveryEngine((e2e, name) => {
   const isChromium = name === 'Chromium'
-  const modes = isChromium ? [asItIs, serviceWorker] : [asItIs]
+  const modes = isChromium ? [serviceWorker, sharedWorker] : [serviceWorker]
 
   describe.each(modes)('with %s', (_what, mode) => {
     test('a refresh is stored even if its page is reloaded, left or closed meanwhile', async () => {
@@ -145,7 +145,7 @@ inEveryEngine((e2e, name) => {
           }),
         ),
       )
-      const own = isChromium && mode === 'host' ? 'shared worker' : 'service worker'
+      const own = mode === 'host' ? 'service worker' : 'shared worker'
       expect(reports).toEqual(
         tabs.map(() => ({ host: own, from: [expect.stringMatching(new RegExp(`^${own} `))] })),
       )
