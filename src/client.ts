@@ -75,15 +75,6 @@ export function readOptions(options: ClientOptions, base: string | undefined) {
 
 type Settings = ReturnType<typeof readOptions>
 
-/** @throws ConfigurationError if `resources` contains no API of this name. */
-function parseResourceName(name: string, resources: readonly string[]): string {
-  const url = parseUrl(name) ? baseOf(name) : name
-  if (resources.includes(url)) return url
-  throw new ConfigurationError(
-    `"resource" must be one of "resources" (${resources.join(', ') || 'none'}); got ${JSON.stringify(name)}.`,
-  )
-}
-
 /** Chooses the store, and the prefix of the records there: every client, grant and session has a prefix of its own. */
 function chooseStore(options: ClientOptions, settings: Settings, environment: Environment, clock: Clock) {
   const { issuer, clientId, grant, session, grantScope: scope } = settings
@@ -110,11 +101,6 @@ function createFoundation(options: ClientOptions, settings: Settings, environmen
   const changes = createListeners<string | undefined>()
   const sessionLost = createListeners<LeftSession>()
   return { store, log, changes, sessionLost, fetch, realm, shared: { prefix, keyValue, clock, emit, warn } }
-}
-
-/** Revokes the refresh token of a session that has ended. */
-async function revoke(authorization: SecondHalf, { tokens: { refreshToken } }: SessionRecord): Promise<void> {
-  if (refreshToken) (await authorization.get()).revoke(refreshToken)
 }
 
 type Shared = Pick<ExtensionContext, 'prefix' | 'keyValue' | 'clock' | 'emit' | 'warn'>
@@ -144,7 +130,8 @@ const createExtensions = (
           if (!ended) await records.read() // another tab or process has already ended or replaced it
         } finally {
           changes.emit(endedSessionOf(records.stored)?.sessionId === sessionId ? sessionId : undefined)
-          if (isRevoked && ended) await revoke(authorization, ended)
+          const refreshToken = isRevoked && ended?.tokens.refreshToken
+          if (refreshToken) (await authorization.get()).revoke(refreshToken)
         }
       },
     }),
@@ -169,7 +156,9 @@ function createMethods(
     }),
 
     async getAccessToken({ resource: name, scope: part, rejected, forceRefresh, signal } = {}) {
-      const url = name === undefined ? undefined : parseResourceName(name, settings.resources)
+      const url = parseUrl(name) ? baseOf(name as string) : name
+      if (url !== undefined && !settings.resources.includes(url))
+        throw (await authorization.get()).unknownResource(name)
       const resource = part === undefined ? url : tokenName(url, [part].flat())
       const accessToken = forceRefresh ? undefined : live.ready(resource)
       if (accessToken !== undefined && accessToken !== rejected) return accessToken
@@ -219,8 +208,7 @@ export function composeClient(
     warn: message => warn('host', message),
   })
   const { tokenType, presentation } = extensions.find(one => one.tokenType) ?? {}
-  const dropped = (session: SessionRecord) => void revoke(authorization, session).catch(() => {})
-  const records = createTokenStore(keyValue, sessionKey(prefix), tokenType, dropped)
+  const records = createTokenStore(keyValue, sessionKey(prefix), tokenType)
   const now = createWatchedTime(clock, records)
   const create = (half: SecondHalfModule): Authorization =>
     half.createAuthorization({

@@ -5,7 +5,7 @@ import { parseUrl, type Resource } from '../core/destination.ts'
 import { transactionPrefix } from '../core/keys.ts'
 import type { KeyValue, Lock, Page } from '../core/ports.ts'
 import { runsGrant, type SessionRecord } from '../core/session.ts'
-import { LatchkeyError, StorageError } from '../errors.ts'
+import { ConfigurationError, LatchkeyError, StorageError } from '../errors.ts'
 import { parseSignIn, parseSignOut } from '../options.ts'
 import { createServerTime, createTransport } from './endpoint.ts'
 import { joinExtensions } from './extensions.ts'
@@ -54,6 +54,11 @@ function resourceOf(name: string, resources: readonly Resource[]): Resource | un
   return names.length ? { url: name, parameters: { ...known?.parameters, scope: names.join(' ') } } : known
 }
 
+const unknownResource = (name: unknown, resources: readonly Resource[]): LatchkeyError =>
+  new ConfigurationError(
+    `"resource" must be one of "resources" (${resources.map(({ url }) => url).join(', ') || 'none'}); got ${JSON.stringify(name)}.`,
+  )
+
 /** The page, but the app's router shows its URLs if the option `navigate` is set. */
 const withRouter = (page: Page | undefined, navigate: AuthorizationPorts['navigate']): Page | undefined =>
   page && typeof navigate === 'function'
@@ -86,10 +91,10 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
     ...{ settings, server, extensions, transport, clock },
     ...{ serverTime, emit, warn, acceptDeviation, idTokens },
   }
-  const writes = createSessionWrites(ports.records)
-  const grants = createGrantRuns({ ...ports, ...requests, writes })
   const revoke = (refreshToken: string) =>
     void revokeToken(requests, refreshToken, 'refresh_token').catch(() => {})
+  const writes = createSessionWrites(ports.records, revoke)
+  const grants = createGrantRuns({ ...ports, ...requests, writes })
   const transactionsIn = (place: KeyValue) => createTransactions(place, transactionPrefix(prefix), clock)
   const transactions = transactionsIn(keyValue)
   const parse = (request: SignInRequest) => {
@@ -139,6 +144,7 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
       if (ended) await endAtServer(requests, ended, demands, goThere, isHosted)
     },
     unusableError,
+    unknownResource: name => unknownResource(name, resources),
     beginGrant: grants.begin,
     revoke,
     server,

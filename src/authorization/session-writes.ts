@@ -59,8 +59,26 @@ function beginsLater(
   return found => (isOlder(found) || replacesBefore(found)) && epochOf(found) === (epoch ?? epochOf(found))
 }
 
-/** Each of these is one atomic step, which changes nothing if another client was first. */
-export function createSessionWrites(records: SessionRecords): SessionWrites {
+/**
+ * Each of these is one atomic step, which changes nothing if another client was first.
+ * @param revoke revokes a refresh token that nobody will use.
+ */
+export function createSessionWrites(
+  records: SessionRecords,
+  revoke: (refreshToken: string) => void,
+): SessionWrites {
+  /** Keeps it in memory. If it cannot be stored because its session ends or is replaced elsewhere, nobody else knows its token. */
+  const keep = (next: SessionRecord, mayReplace: WriteCondition) =>
+    records.keep({
+      next,
+      mayReplace,
+      dropped(found) {
+        const isKept = found && ('unusable' in found || sessionOf(found)?.sessionId === next.sessionId)
+        const { refreshToken } = next.tokens
+        if (refreshToken && !isKept) revoke(refreshToken)
+      },
+    })
+
   return {
     begin: next =>
       records.update(found => {
@@ -80,9 +98,9 @@ export function createSessionWrites(records: SessionRecords): SessionWrites {
     },
     keep(next, unchanged) {
       const before = records.current?.sessionId
-      if (unchanged) records.keep(next, replaces(unchanged, records.unsaved))
+      if (unchanged) keep(next, replaces(unchanged, records.unsaved))
       // the sign-in may have been stored although its write failed, and been read since
-      else if (before !== next.sessionId) records.keep(next, beginsLater(next, before, records.unsaved))
+      else if (before !== next.sessionId) keep(next, beginsLater(next, before, records.unsaved))
     },
     end(reason, unchanged) {
       const { sessionId, tokens } = unchanged

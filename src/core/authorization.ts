@@ -55,6 +55,8 @@ export type WriteCondition = (found: Stored) => boolean
 export interface FailedWrite {
   readonly next: SessionRecord | EndedSession
   readonly mayReplace: WriteCondition
+  /** Called when another client was first, or has ended the session. @param found what the store holds, if that is known. */
+  dropped?(found?: Stored): void
 }
 
 /** The stored session. Both halves of a client share it. */
@@ -68,7 +70,7 @@ export interface SessionRecords {
   /** Reads the store and updates `stored`. First retries a write that failed. */
   read(): Promise<Stored>
   /** Keeps in memory what could not be stored. Every `read` retries, for as long as `mayReplace` allows it. */
-  keep(next: FailedWrite['next'], mayReplace: WriteCondition): void
+  keep(write: FailedWrite): void
   /**
    * Replaces the session with the reason of its end, in one atomic step. If that fails, the session ends only in this
    * client, and every `read` retries.
@@ -258,6 +260,8 @@ export interface Authorization {
     onLeft: () => void,
     isHosted?: boolean,
   ): Promise<void>
+  /** The error for a name that `resources` does not contain. */
+  unknownResource(name: unknown): LatchkeyError
   /** Why this client cannot use the stored record, and what to do. */
   unusableError(why: UnusableRecord['unusable']): LatchkeyError
   /** Stores the session that the first access token of the option `grant` will belong to. @returns whether it was stored. */

@@ -1,18 +1,10 @@
-import type { FailedWrite, WriteCondition } from '../core/authorization.ts'
+import type { FailedWrite } from '../core/authorization.ts'
 import type { KeyValue } from '../core/ports.ts'
-import { type EndedSession, type SessionRecord, type Stored, sessionOf } from '../core/session.ts'
+import type { EndedSession, SessionRecord, Stored } from '../core/session.ts'
 import { parseStored } from './record.ts'
 
-/**
- * The value under one key: reads it, replaces it in one atomic step, and keeps in memory what could not be stored.
- * @param dropped is told of a session that could not be stored and that has ended, or was replaced, elsewhere.
- */
-export function createStoredValue(
-  keyValue: KeyValue,
-  key: string,
-  tokenType: 'dpop' | undefined,
-  dropped: (session: SessionRecord) => void,
-) {
+/** The value under one key: reads it, replaces it in one atomic step, and keeps in memory what could not be stored. */
+export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'dpop' | undefined) {
   let value: Stored
   let failed: FailedWrite | undefined
   // the store's responses may arrive in another order than it did the work in: the latest step decides what is newest
@@ -42,23 +34,15 @@ export function createStoredValue(
     return true
   }
 
-  /** Stops retrying. @param found what the store holds instead. */
-  const giveUp = (found?: Stored) => {
-    const { next } = failed ?? {}
+  const discard = (found?: Stored) => {
+    const discarded = failed
     failed = undefined
-    const isHeld = found && ('unusable' in found || sessionOf(found)?.sessionId === next?.sessionId)
-    if (next && 'tokens' in next && !isHeld) dropped(next)
+    discarded?.dropped?.(found)
   }
-  const retry = async (retried: FailedWrite) => {
-    try {
-      let found: Stored
-      await write(stored => {
-        found = stored
-        return failed === retried && retried.mayReplace(found) ? retried.next : undefined
-      })
-      if (failed === retried) giveUp(found) // another client has changed the value that it was to replace
-    } catch {} // the store may still be readable
-  }
+  const retry = (retried: FailedWrite) =>
+    write(found => (failed === retried && retried.mayReplace(found) ? retried.next : undefined)).catch(
+      () => {}, // the store may still be readable
+    )
 
   return {
     /** The newest value that this client has read or written. */
@@ -79,17 +63,18 @@ export function createStoredValue(
         stored = await keyValue.get(key)
       } while (step < written) // this client has begun a write since: the value may be older than that
       const found = parseStored(stored, tokenType)
-      if (failed && !failed.mayReplace(found)) giveUp(found)
+      // another client has changed the value that it was to replace
+      if (failed && !failed.mayReplace(found)) discard(found)
       settle(step, failed?.next ?? found)
       return value
     },
     /** Keeps in memory what could not be stored. Every read retries, for as long as `mayReplace` allows it. */
-    keep(next: FailedWrite['next'], mayReplace: WriteCondition) {
-      failed = { next, mayReplace }
+    keep(write: FailedWrite) {
+      failed = write
       written = ++steps
-      settle(written, next)
+      settle(written, write.next)
     },
-    /** Stops retrying to store a session that has ended. */
-    discard: () => giveUp(),
+    /** Stops retrying. @param found what the store holds instead, if that is known. */
+    discard,
   }
 }

@@ -38,17 +38,9 @@ function toEnded(reason: EndReason, found: Stored, leavingUntil: number | undefi
   }
 }
 
-/**
- * @param tokenType the type of this client's access tokens. Default: Bearer.
- * @param dropped is told of a session that could not be stored and that has ended, or was replaced, elsewhere.
- */
-export function createTokenStore(
-  keyValue: KeyValue,
-  key: string,
-  tokenType?: 'dpop',
-  dropped: (session: SessionRecord) => void = () => {},
-): SessionRecords {
-  const entry = createStoredValue(keyValue, key, tokenType, dropped)
+/** @param tokenType the type of this client's access tokens. Default: Bearer. */
+export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'dpop'): SessionRecords {
+  const entry = createStoredValue(keyValue, key, tokenType)
   /** The session that this client could not store. */
   const unsaved = () => (entry.failed && 'tokens' in entry.failed.next ? entry.failed : undefined)
 
@@ -78,7 +70,8 @@ export function createTokenStore(
         const record = sessionOf(value)
         if (only && record?.sessionId !== only.sessionId) throw error // another session has begun meanwhile
         const ended = toEnded(reason, value, leavingUntil)
-        entry.keep(ended, found => mayEnd(found) && sessionOf(found)?.sessionId === ended.sessionId)
+        const mayReplace = (found: Stored) => mayEnd(found) && sessionOf(found)?.sessionId === ended.sessionId
+        entry.keep({ next: ended, mayReplace })
         throw error
       }
     },

@@ -26,26 +26,22 @@ function createConnection(
   hear: (news: News) => void,
   wake: () => void,
 ) {
-  let channel: Channel | undefined
+  /** `null` after `dispose()`. */
+  let channel: Channel | null | undefined
   let stops: (() => void)[] = []
-  let isDisposed = false
   return {
-    get isOpen() {
-      return channel !== undefined
-    },
+    isOpen: () => Boolean(channel),
     post: (news: News) => channel?.post(news),
     /** @param isAgain whether also after `dispose()`. A call that goes on after it does not hear news any more. */
     connect(isAgain = false) {
-      if (channel || (isDisposed && !isAgain)) return
-      isDisposed = false
+      if (channel || (channel === null && !isAgain)) return
       channel = ports.channel()
       stops = [channel.listen(hear), ports.wake?.listen(wake) ?? (() => {})]
     },
     dispose() {
-      isDisposed = true
       for (const stop of stops) stop()
       channel?.close()
-      channel = undefined
+      channel = null
     },
   }
 }
@@ -70,7 +66,7 @@ export function createUpkeep(ports: LiveSessionPorts) {
     const waitMs = leaving
       ? leavingMs(leaving, now())
       : (recordOf(view.state)?.trouble?.until ?? 0) - clock.now()
-    if (waitMs <= 0 || !connection.isOpen) return
+    if (waitMs <= 0 || !connection.isOpen()) return
     const due = () => {
       show(leaving !== undefined) // the wait is over, even if the clock was set back
       ready()

@@ -23,7 +23,7 @@ export function withoutSafeguard(
 ): Weakened {
   let isRefreshing = false
   let refused = false
-  const writes = createSessionWrites(records)
+  const writes = createSessionWrites(records, () => {})
   const weakened: Partial<SessionRecords> = {}
   const weakWrites: Partial<SessionWrites> = {}
   let weakLock = lock

@@ -17,7 +17,7 @@ const record = (version: number, sessionId = 'lk.test.1'): SessionRecord => ({
 /** The token store of one client, with the changes that its second half makes. */
 function openStore(keyValue: KeyValue) {
   const records = createTokenStore(keyValue, 'session')
-  const { begin, replace, keep, end } = createSessionWrites(records)
+  const { begin, replace, keep, end } = createSessionWrites(records, () => {})
   return {
     ...{ begin, replace, keep, read: records.read, drop: records.drop },
     get stored() {
