@@ -38,23 +38,13 @@ export const redirect = (options?: RedirectOptions): UserAgent => ({
   },
 })
 
-/** The options that are lists or objects of the app. */
-const LISTS: readonly (keyof ClientOptions)[] = [
-  'server',
-  'scope',
-  'allowedOrigins',
-  'resources',
-  'authorizationParameters',
-  'logoutParameters',
-  'responseParameters',
-  'quirks',
-]
-
 /** Copies the options: the second half reads them when it has loaded, and later changes by the app must have no effect. */
 const readOnce = (options: ClientOptions): ClientOptions => {
-  const own: Record<string, unknown> = { ...options }
-  for (const name of LISTS) own[name] = structuredClone(own[name])
-  return own as unknown as ClientOptions
+  const { server, scope, allowedOrigins, resources, quirks } = options
+  const { authorizationParameters, logoutParameters, responseParameters } = options
+  const data = { server, scope, allowedOrigins, resources, quirks }
+  const parameters = { authorizationParameters, logoutParameters, responseParameters }
+  return { ...options, ...structuredClone({ ...data, ...parameters }) } as ClientOptions
 }
 
 /**

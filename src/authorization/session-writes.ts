@@ -68,16 +68,20 @@ export function createSessionWrites(
   revoke: (refreshToken: string) => void,
 ): SessionWrites {
   /** Keeps it in memory. If it cannot be stored because its session ends or is replaced elsewhere, nobody else knows its token. */
-  const keep = (next: SessionRecord, mayReplace: WriteCondition) =>
+  const keep = (next: SessionRecord, mayReplace: WriteCondition) => {
+    let isKept = false
     records.keep({
       next,
-      mayReplace,
-      dropped(found) {
-        const isKept = found && ('unusable' in found || sessionOf(found)?.sessionId === next.sessionId)
+      mayReplace(found) {
+        isKept = Boolean(found && 'unusable' in found) || sessionOf(found)?.sessionId === next.sessionId
+        return mayReplace(found)
+      },
+      dropped(hasEnded) {
         const { refreshToken } = next.tokens
-        if (refreshToken && !isKept) revoke(refreshToken)
+        if (refreshToken && (hasEnded || !isKept)) revoke(refreshToken)
       },
     })
+  }
 
   return {
     begin: next =>

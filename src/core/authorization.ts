@@ -55,8 +55,8 @@ export type WriteCondition = (found: Stored) => boolean
 export interface FailedWrite {
   readonly next: SessionRecord | EndedSession
   readonly mayReplace: WriteCondition
-  /** Called when another client was first, or has ended the session. @param found what the store holds, if that is known. */
-  dropped?(found?: Stored): void
+  /** Called when `mayReplace` has refused it. @param hasEnded whether the session has ended elsewhere. */
+  dropped?(hasEnded?: boolean): void
 }
 
 /** The stored session. Both halves of a client share it. */

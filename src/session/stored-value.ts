@@ -34,15 +34,17 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
     return true
   }
 
-  const discard = (found?: Stored) => {
+  const discard = (hasEnded?: boolean) => {
     const discarded = failed
     failed = undefined
-    discarded?.dropped?.(found)
+    discarded?.dropped?.(hasEnded)
   }
-  const retry = (retried: FailedWrite) =>
-    write(found => (failed === retried && retried.mayReplace(found) ? retried.next : undefined)).catch(
-      () => {}, // the store may still be readable
-    )
+  const retry = async (retried: FailedWrite) => {
+    try {
+      await write(found => (failed === retried && retried.mayReplace(found) ? retried.next : undefined))
+      if (failed === retried) discard() // another client has changed the value that it was to replace
+    } catch {} // the store may still be readable
+  }
 
   return {
     /** The newest value that this client has read or written. */
@@ -63,8 +65,7 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
         stored = await keyValue.get(key)
       } while (step < written) // this client has begun a write since: the value may be older than that
       const found = parseStored(stored, tokenType)
-      // another client has changed the value that it was to replace
-      if (failed && !failed.mayReplace(found)) discard(found)
+      if (failed && !failed.mayReplace(found)) discard()
       settle(step, failed?.next ?? found)
       return value
     },
@@ -74,7 +75,7 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
       written = ++steps
       settle(written, write.next)
     },
-    /** Stops retrying. @param found what the store holds instead, if that is known. */
+    /** Stops retrying. @param hasEnded whether the session has ended elsewhere. */
     discard,
   }
 }

@@ -76,7 +76,7 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
       }
     },
     drop(sessionId) {
-      if (unsaved()?.next.sessionId === sessionId) entry.discard()
+      if (unsaved()?.next.sessionId === sessionId) entry.discard(true)
     },
     update: entry.write,
   }
