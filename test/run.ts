@@ -1,5 +1,5 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { constants, setPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { formatConformance, judgeConformance, parseCases, parseFindings } from './conformance/conformance.ts'
@@ -9,7 +9,7 @@ import { ensureSkeletonTools } from './package/skeleton-tools.ts'
 import { CHROMIUM_VARIABLE, ensureChromium, ensureHeadlessShell } from './support/chromium.ts'
 import { type CommandOptions, runCommand } from './support/command.ts'
 import { ensureEngines } from './support/engines/find.ts'
-import { closingLine, judgeRun, type RunReport, slowestFiles } from './support/run-report.ts'
+import { closingLine, joinReports, judgeRun, type RunReport, slowestFiles } from './support/run-report.ts'
 import { ensureServices } from './support/services.ts'
 import { REPORT_VARIABLE } from './support/summary-reporter.ts'
 
@@ -73,33 +73,54 @@ function reportConformance({ evidence }: RunReport): string[] {
   return judgeConformance([...cases, ...findings], { decisions, notYet }, evidence)
 }
 
-async function runTests(): Promise<string> {
+/** Runs vitest once. @param isShown whether its output is shown at once, and not when it has ended. */
+async function vitest(
+  args: readonly string[],
+  isShown: boolean,
+): Promise<{ code: number; report: RunReport }> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-run-'))
   const target = join(folder, 'report.json')
-  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
+  const program = join(root, 'node_modules', 'vitest', 'vitest.mjs')
   try {
-    const { code, timedOut } = await show(
+    const { code, timedOut, output } = await show(
       process.execPath,
-      [vitest, 'run', '--config', 'test/vitest.config.ts', '--allowOnly=false', ...filters],
+      [program, 'run', '--config', 'test/vitest.config.ts', '--allowOnly=false', ...args],
       // LATCHKEY_BUILT spares the package tests a second build, because the previous step has just made one.
       {
+        show: isShown,
         timeoutMs: 70 * MINUTE,
         env: { [REPORT_VARIABLE]: target, LATCHKEY_BUILT: filters.length ? '' : '1' },
       },
     )
+    process.stdout.write(output)
     if (timedOut) throw new Error('The tests did not end in time and were stopped.')
     if (!existsSync(target)) throw new Error('vitest ended before it had a result.')
-    report = JSON.parse(readFileSync(target, 'utf8')) as RunReport
-    const problems =
-      filters.length === 0 ? [...judgeRun(report, code, testFiles()), ...reportConformance(report)] : []
-    if (filters.length > 0 && code !== 0) problems.push('The tests failed.')
-    if (problems.length > 0) throw new Error(problems.join(' '))
-    return Object.entries(report.files)
-      .map(([project, files]) => `${project} ${files.length} files`)
-      .join(', ')
+    return { code, report: JSON.parse(readFileSync(target, 'utf8')) as RunReport }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** The tests of all engines wait for their browsers most of the time, so the others run beside them, and give way to them. */
+async function runAll(): Promise<string> {
+  const engines = vitest(['--project=engines'], false)
+  engines.catch(() => {}) // it may reject before the others have ended
+  setPriority(constants.priority.PRIORITY_LOW)
+  const runs = [await vitest(['--project=!engines'], true), await engines]
+  report = joinReports(runs.map(run => run.report))
+  const code = Math.max(...runs.map(run => run.code))
+  const problems = [...judgeRun(report, code, testFiles()), ...reportConformance(report)]
+  if (problems.length > 0) throw new Error(problems.join(' '))
+  return Object.entries(report.files)
+    .map(([project, files]) => `${project} ${files.length} files`)
+    .join(', ')
+}
+
+async function runSome(): Promise<string> {
+  const run = await vitest(filters, true)
+  report = run.report
+  if (run.code !== 0) throw new Error('The tests failed.')
+  return ''
 }
 
 /**
@@ -137,7 +158,7 @@ const services: Step = {
   name: 'services',
   run: beside(() => enginesAreFound().then(() => ensureServices(say))),
 }
-const tests: Step = { name: 'tests', run: runTests }
+const tests: Step = { name: 'tests', run: filters.length > 0 ? runSome : runAll }
 
 const summary: string[] = []
 let problem: string | undefined

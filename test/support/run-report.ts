@@ -16,8 +16,22 @@ export interface RunReport {
   readonly evidence: readonly Evidence[]
 }
 
+/** Joins the reports of several vitest runs. */
+export const joinReports = (reports: readonly RunReport[]): RunReport => {
+  const sum = (of: (report: RunReport) => number) => reports.reduce((total, report) => total + of(report), 0)
+  return {
+    passed: sum(({ passed }) => passed),
+    failed: sum(({ failed }) => failed),
+    skipped: sum(({ skipped }) => skipped),
+    errors: sum(({ errors }) => errors),
+    files: Object.assign({}, ...reports.map(({ files }) => files)),
+    seconds: Object.assign({}, ...reports.map(({ seconds }) => seconds)),
+    evidence: reports.flatMap(({ evidence }) => evidence),
+  }
+}
+
 /** Projects that a full run must include. */
-const PROJECTS = ['node', 'package', 'browser', 'end-to-end']
+const PROJECTS = ['node', 'package', 'browser', 'end-to-end', 'engines']
 
 /**
  * Returns one sentence for each reason why a full run fails; none if it passes.

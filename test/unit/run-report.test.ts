@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { closingLine, judgeRun, type RunReport, slowestFiles } from '../support/run-report.ts'
+import { closingLine, joinReports, judgeRun, type RunReport, slowestFiles } from '../support/run-report.ts'
 
 const files = {
   node: ['test/unit/a.test.ts'],
   package: ['test/package/b.test.ts'],
   browser: ['test/browser/c.test.ts'],
   'end-to-end': ['test/browser/e2e/d.test.ts'],
+  engines: ['test/browser/engines/e.test.ts'],
 }
 const onDisk = Object.values(files).flat()
 const green: RunReport = { passed: 4, failed: 0, skipped: 0, errors: 0, files, seconds: {}, evidence: [] }
@@ -40,6 +41,17 @@ describe('a full run', () => {
 
   test('counts errors outside of tests as failures in its closing line', () => {
     expect(closingLine({ ...green, failed: 1, errors: 2, skipped: 3 })).toBe('4 passed, 3 failed, 3 skipped')
+  })
+})
+
+test('the reports of two runs are joined', () => {
+  const { engines, ...others } = files
+  const evidence = [{ ids: ['RS01'], file: 'a', title: 'b', passed: true }]
+  const one = { ...green, failed: 1, files: others, seconds: { 'node a': 3 } }
+  const other = { ...green, files: { engines }, seconds: { 'engines e': 41 }, evidence }
+  expect(joinReports([one, other])).toEqual({
+    ...{ passed: 8, failed: 1, skipped: 0, errors: 0 },
+    ...{ files, seconds: { 'node a': 3, 'engines e': 41 }, evidence },
   })
 })
 
