@@ -185,8 +185,7 @@ export function composeClient(
   environment: Environment,
   module: SecondHalfModule | (() => Promise<SecondHalfModule>),
 ): Client {
-  if (Object(options) !== options)
-    throw new ConfigurationError('createClient() needs options: see README.')
+  if (Object(options) !== options) throw new ConfigurationError('createClient() needs options: see README.')
   const { page, isReadable = false } = environment
   const base = page?.location()
   const check = ({ parseOptions }: SecondHalfModule) => parseOptions(options, base, isReadable)

@@ -8,7 +8,7 @@ import {
   skipSubjectCheck,
 } from 'oauth4webapi'
 import type { ServerSettings } from '../core/authorization.ts'
-import { base64url } from '../core/base64url.ts'
+import { base64url, fromBase64 } from '../core/base64url.ts'
 import type { IdTokenClaims } from '../core/token-set.ts'
 import { identityOf, type ServerTime } from './endpoint.ts'
 import type { AcceptDeviation } from './failure.ts'
@@ -57,14 +57,10 @@ export interface IdTokens {
   judge(as: AuthorizationServer, members: Members, expected?: ExpectedIdToken): Promise<JudgedIdToken>
 }
 
-const toBase64 = (text: string): string => text.replaceAll('-', '+').replaceAll('_', '/')
-
 /** Decodes one part of a JWT without any check: 0 is its header, 1 its claims. */
 export function decodeJwtPart(jwt: string, part: 0 | 1): Members {
   try {
-    const text = atob(toBase64(jwt.split('.')[part] as string))
-    const bytes = Uint8Array.from(text, character => character.charCodeAt(0))
-    return Object(JSON.parse(new TextDecoder().decode(bytes)))
+    return Object(JSON.parse(new TextDecoder().decode(fromBase64(jwt.split('.')[part] as string))))
   } catch {
     return {}
   }
@@ -115,8 +111,7 @@ async function isHashOf(accessToken: string, idToken: string, atHash: unknown): 
   const bits = /^Ed/.test(String(alg)) ? '512' : /^..(256|384|512)$/.exec(String(alg))?.[1]
   if (!bits) return true
   const digest = await crypto.subtle.digest(`SHA-${bits}`, new TextEncoder().encode(accessToken))
-  const half = String.fromCharCode(...new Uint8Array(digest, 0, digest.byteLength / 2))
-  return typeof atHash === 'string' && btoa(half).replaceAll('=', '') === toBase64(atHash)
+  return atHash === base64url(digest.slice(0, digest.byteLength / 2))
 }
 
 export function createIdTokens(ports: IdTokenPorts): IdTokens {

@@ -6,6 +6,7 @@ import {
   skipStateCheck,
   validateJwtAuthResponse,
 } from 'oauth4webapi'
+import { fromBase64 } from '../core/base64url.ts'
 import type { Clock } from '../core/ports.ts'
 import { NetworkError, ServerError } from '../errors.ts'
 import type { Transport } from './endpoint.ts'
@@ -42,12 +43,7 @@ const isText = (value: unknown): value is string => typeof value === 'string' &&
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-function decode(part = ''): Record<string, unknown> {
-  const bytes = Uint8Array.from(atob(part.replaceAll('-', '+').replaceAll('_', '/')), character =>
-    character.charCodeAt(0),
-  )
-  return JSON.parse(new TextDecoder().decode(bytes))
-}
+const decode = (part = ''): Record<string, unknown> => JSON.parse(new TextDecoder().decode(fromBase64(part)))
 
 /**
  * Checks a logout token (OpenID Connect Back-Channel Logout section 2.6). It is signed like an ID Token.

@@ -4,3 +4,7 @@ export const base64url = (bytes: ArrayBuffer | Uint8Array): string =>
     .replaceAll('+', '-')
     .replaceAll('/', '_')
     .replaceAll('=', '')
+
+/** The bytes of a text in base64url or base64. @throws DOMException for another text */
+export const fromBase64 = (text = ''): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), letter => letter.charCodeAt(0))

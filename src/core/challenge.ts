@@ -1,3 +1,5 @@
+import { fromBase64 } from './base64url.ts'
+
 /** One challenge of a `WWW-Authenticate` header (RFC 9110 section 11.6.1). Scheme and names are in lower case. */
 export interface Challenge {
   readonly scheme: string
@@ -105,7 +107,7 @@ export function judgeAnswer(status: number, header: string | null, sent: readonl
  */
 function readClaims(base64 = ''): string | undefined {
   try {
-    const text = atob(base64.replaceAll('-', '+').replaceAll('_', '/'))
+    const text = new TextDecoder().decode(fromBase64(base64))
     return typeof JSON.parse(text) === 'object' ? text : undefined
   } catch {
     return undefined

@@ -1,5 +1,5 @@
 import { clockSkew } from 'oauth4webapi'
-import { base64url } from '../core/base64url.ts'
+import { base64url, fromBase64 } from '../core/base64url.ts'
 import type { ClientAuthentication } from '../core/extension.ts'
 import { ConfigurationError } from '../errors.ts'
 import type { IssuerOptions, ProviderOptions } from './common.ts'
@@ -26,8 +26,7 @@ const ECDSA = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 async function importKey(pem: string): Promise<CryptoKey> {
   try {
     const body = pem.replace(/-----[^-]+-----|\s/g, '')
-    const bytes = Uint8Array.from(atob(body), letter => letter.charCodeAt(0))
-    return await crypto.subtle.importKey('pkcs8', bytes, ECDSA, false, ['sign'])
+    return await crypto.subtle.importKey('pkcs8', fromBase64(body), ECDSA, false, ['sign'])
   } catch {
     // the original error may contain the key
     throw new ConfigurationError('"privateKey" must be the text of the .p8 file that Apple gave you.')

@@ -1,3 +1,4 @@
+import { fromBase64 } from '../core/base64url.ts'
 import { digestOf, isObject, type JwtContent } from './jwt.ts'
 import type { ProtectSettings } from './options.ts'
 import type { AccessTokenClaims, RefusalReason, Requirements } from './verdict.ts'
@@ -87,7 +88,7 @@ function toDer(certificate: string): Uint8Array<ArrayBuffer> | undefined {
     const text = certificate.includes('%') ? decodeURIComponent(certificate) : certificate
     const [, framed = text] = /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/.exec(text) ?? []
     const base64 = framed.replace(/\s/g, '').replace(/^:(.*):$/, '$1')
-    return Uint8Array.from(atob(base64), letter => letter.charCodeAt(0))
+    return fromBase64(base64)
   } catch {
     return undefined
   }

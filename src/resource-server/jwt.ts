@@ -1,5 +1,5 @@
 import { parseJson } from '../authorization/token-response.ts'
-import { base64url } from '../core/base64url.ts'
+import { base64url, fromBase64 } from '../core/base64url.ts'
 
 type Members = Readonly<Record<string, unknown>>
 
@@ -28,10 +28,7 @@ export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | undefin
   const rest = text.length % 4
   if (!BASE64URL.test(text) || rest === 1) return undefined
   if (LETTERS.indexOf(text.at(-1) as string) & (UNUSED[rest] as number)) return undefined
-  const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'))
-  const bytes = new Uint8Array(binary.length)
-  for (let at = 0; at < binary.length; at++) bytes[at] = binary.charCodeAt(at)
-  return bytes
+  return fromBase64(text)
 }
 
 /** The SHA-256 digest in base64url, as in `ath`, `jkt` and `x5t#S256`. */

@@ -1,3 +1,4 @@
+import { fromBase64 } from '../core/base64url.ts'
 import type { KeyValue } from '../core/ports.ts'
 import { StorageError } from '../errors.ts'
 
@@ -32,7 +33,6 @@ const isSame = (one: unknown, other: unknown) =>
 
 // as text, because some stores hold only JSON
 const toText = (bytes: Uint8Array) => btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(''))
-const fromText = (text = '') => Uint8Array.from(atob(text), letter => letter.charCodeAt(0))
 const utf8 = (text: string) => new TextEncoder().encode(text)
 
 const parameters = (name: string, iv: Uint8Array<ArrayBuffer>) => ({
@@ -43,7 +43,7 @@ const parameters = (name: string, iv: Uint8Array<ArrayBuffer>) => ({
 
 const unseal = async (name: string, key: CryptoKey, { iv, data }: Sealed): Promise<unknown> => {
   try {
-    const plain = await crypto.subtle.decrypt(parameters(name, fromText(iv)), key, fromText(data))
+    const plain = await crypto.subtle.decrypt(parameters(name, fromBase64(iv)), key, fromBase64(data))
     return JSON.parse(new TextDecoder().decode(plain))
   } catch {
     return undefined // damaged, or copied from another entry: treated as missing
