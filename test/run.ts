@@ -105,7 +105,7 @@ async function vitest(
 async function runAll(): Promise<string> {
   const engines = vitest(['--project=engines'], false)
   engines.catch(() => {}) // it may reject before the others have ended
-  setPriority(constants.priority.PRIORITY_LOW)
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
   const runs = [await vitest(['--project=!engines'], true), await engines]
   report = joinReports(runs.map(run => run.report))
   const code = Math.max(...runs.map(run => run.code))
