@@ -21,6 +21,7 @@ test.each([
     const lines: string[] = []
     const report = await processStorm({
       seconds: 10,
+      leastRefreshes: 3,
       random,
       namespaces,
       longStops: false,

@@ -183,6 +183,7 @@ inTerminal(
     const { cli, folder } = newTerminal({ DISPLAY: ':1', CLI_API: api.origin })
     const login = cli(true, 'login')
     await expect.poll(() => existsSync(join(folder, 'opened')), PATIENCE).toBe(true)
+    await expect.poll(login.said, PATIENCE).toContain('/auth?')
     await createScriptedUserAgent({ userName: 'carol', redirectUri: undefined })(addressIn(login.said()))
     expect(await login.ended).toBe(0)
     expect(login.said()).toContain('You are signed in as carol.')
