@@ -6,5 +6,10 @@ export const base64url = (bytes: ArrayBuffer | Uint8Array): string =>
     .replaceAll('=', '')
 
 /** The bytes of a text in base64url or base64. @throws DOMException for another text */
-export const fromBase64 = (text = ''): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), letter => letter.charCodeAt(0))
+export function fromBase64(text = ''): Uint8Array<ArrayBuffer> {
+  const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'))
+  // not Uint8Array.from(), which takes fifteen times as long: an API decodes three parts for each request
+  const bytes = new Uint8Array(binary.length)
+  for (let at = 0; at < binary.length; at++) bytes[at] = binary.charCodeAt(at)
+  return bytes
+}

@@ -60,26 +60,28 @@ const closeOn = (signal: AbortSignal, close: () => void) =>
     } catch {}
   })
 
+type Subscribe = NonNullable<RedisCommands['subscribe']>
+
 const subscribeNodeRedis =
-  (client: NodeRedis): RedisCommands['subscribe'] =>
+  (client: Required<NodeRedis>): Subscribe =>
   async (channel, hear, signal) => {
-    const own = client.duplicate?.()
-    own?.on('error', nothing) // the library reconnects; without news, changes are only noticed later
-    closeOn(signal, () => own?.destroy?.())
-    await own?.connect()
-    await own?.subscribe(channel, hear)
+    const own = client.duplicate()
+    own.on('error', nothing) // the library reconnects; without news, changes are only noticed later
+    closeOn(signal, () => own.destroy?.())
+    await own.connect()
+    await own.subscribe(channel, hear)
   }
 
 const subscribeIoredis =
-  (client: Ioredis): RedisCommands['subscribe'] =>
+  (client: Required<Ioredis>): Subscribe =>
   async (channel, hear, signal) => {
-    const own = client.duplicate?.()
-    own?.on('error', nothing)
-    own?.on('message', (name = '', message = '') => {
+    const own = client.duplicate()
+    own.on('error', nothing)
+    own.on('message', (name = '', message = '') => {
       if (name === channel) hear(message)
     })
-    closeOn(signal, () => own?.disconnect())
-    await own?.subscribe(channel)
+    closeOn(signal, () => own.disconnect())
+    await own.subscribe(channel)
   }
 
 /**
@@ -100,14 +102,14 @@ export function redisCommands(connection: RedisConnection): RedisCommands {
       const client = connection as unknown as Ioredis
       return {
         evaluate: (script, keys, args) => client.eval(script, keys.length, ...keys, ...args),
-        subscribe: subscribeIoredis(client),
+        subscribe: client.duplicate && subscribeIoredis(client as Required<Ioredis>),
       }
     }
     if (has(connection, 'eval') && has(connection, 'sendCommand')) {
       const client = connection as unknown as NodeRedis
       return {
         evaluate: (script, keys, args) => client.eval(script, { keys: [...keys], arguments: [...args] }),
-        subscribe: subscribeNodeRedis(client),
+        subscribe: client.duplicate && subscribeNodeRedis(client as Required<NodeRedis>),
       }
     }
   }

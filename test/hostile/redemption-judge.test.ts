@@ -83,6 +83,7 @@ describe('the judge of the process storms', () => {
     judge.arrived('one', { ...sender('a'), stoppedMs: 17_000 })
     expect(judge.lossOf('one')).toBe('with-answer')
   })
+
   test('excuses it also if the request of the process that overtook it arrives last', () => {
     judge.arrived('one', { ...sender('a'), stoppedMs: 17_000 })
     now = 200

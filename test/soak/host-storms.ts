@@ -3,6 +3,7 @@ import { launchE2eBrowser } from '../support/e2e-browser.ts'
 import { type AppMode, startE2ePages } from '../support/e2e-pages.ts'
 import { storm } from '../support/e2e-storms.ts'
 import type { EngineTab } from '../support/engines/engine.ts'
+import { hostNames } from './page-ends.ts'
 
 /** One line of the table. */
 export interface HostStormsRow {
@@ -65,7 +66,7 @@ export async function hostStorms(
     const bad = Object.entries(outcomes).filter(([outcome]) => outcome !== '200')
     const calls = Object.values(outcomes).reduce((sum, times) => sum + times, 0)
     const row: HostStormsRow = {
-      host: mode === 'host' ? 'service worker' : 'SharedWorker',
+      host: hostNames[mode] ?? 'none',
       tabs: count,
       storms,
       calls,

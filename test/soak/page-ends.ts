@@ -85,7 +85,8 @@ interface Seen {
   readonly outcome: string
 }
 
-const hostNames: Partial<Record<AppMode, string>> = {
+/** What each mode with a worker is called in the tables. */
+export const hostNames: Partial<Record<AppMode, string>> = {
   host: 'service worker',
   'host-in-shared-worker': 'SharedWorker',
 }

@@ -188,3 +188,15 @@ export const storedRecords = (tab: Reachable): Promise<SessionRecord[]> =>
         }
       }),
   )
+
+/** Makes a page of alice start a refresh that the server has processed, but whose response it holds back. */
+export async function beginRefresh(
+  { servers }: Pick<Stage, 'servers'>,
+  tab: Pick<Tab, 'run'>,
+): Promise<void> {
+  await servers.revokeAccessTokensOf('alice')
+  const before = servers.refreshes().length
+  servers.fault('late')
+  await tab.run(() => void window.app.call())
+  await until('the token request has arrived', () => servers.refreshes().length > before)
+}

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { endToEnd, until } from '../../support/e2e.ts'
+import { beginRefresh, endToEnd, until } from '../../support/e2e.ts'
 import type { Tab } from '../../support/e2e-browser.ts'
 import { signedInTabs } from '../../support/e2e-storms.ts'
 
@@ -34,10 +34,7 @@ test('a refresh is stored even if the process of its page crashes, because the s
   e2e.pages.setMode('host')
   const profile = await e2e.newProfile()
   const [tab, other] = (await signedInTabs(e2e, profile, 2)) as [Tab, Tab]
-  await e2e.servers.revokeAccessTokensOf('alice')
-  e2e.servers.fault('late')
-  await tab.run(() => void window.app.call())
-  await until('the token request has arrived', () => e2e.servers.refreshes().length === 1)
+  await beginRefresh(e2e, tab)
   await tab.crash()
   e2e.servers.fault(undefined)
   const next = await profile.newTab(e2e.pages.appUrl)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { signedInTab, storedRecords, until, untilStatus } from '../../support/e2e.ts'
+import { beginRefresh, signedInTab, storedRecords, until, untilStatus } from '../../support/e2e.ts'
 import type { AppMode } from '../../support/e2e-pages.ts'
 import { signedInTabs, storm } from '../../support/e2e-storms.ts'
 import type { EngineProfile, EngineTab } from '../../support/engines/engine.ts'
@@ -9,15 +9,6 @@ type Mode = readonly [name: string, mode: AppMode]
 const serviceWorker: Mode = ['a service worker', 'host']
 /** Only Chromium has one that outlives its pages. */
 const sharedWorker: Mode = ['a SharedWorker', 'host-in-shared-worker']
-
-/** Makes a page start a refresh that the server has processed, but whose response it holds back. */
-async function beginRefresh({ servers }: EngineE2e, tab: EngineTab): Promise<void> {
-  await servers.revokeAccessTokensOf('alice')
-  const before = servers.refreshes().length
-  servers.fault('late')
-  await tab.run(() => void window.app.call())
-  await until('the token request has arrived', () => servers.refreshes().length > before)
-}
 
 /** Each leaves, and returns as another page of the same user. */
 const leave: Record<string, (tab: EngineTab, profile: EngineProfile, url: string) => Promise<EngineTab>> = {
