@@ -19,7 +19,7 @@ import {
 import { sessionKey } from './core/keys.ts'
 import { createListeners, type Listeners } from './core/listeners.ts'
 import type { AuthorizationEnvironment, Clock, Environment } from './core/ports.ts'
-import { endedSessionOf, type SessionRecord, type Stored, sessionOf } from './core/session.ts'
+import { endedSessionOf, sessionOf } from './core/session.ts'
 import { abortable, loadable, singleFlight } from './core/waiting.ts'
 import { ConfigurationError } from './errors.ts'
 import { type AuthFetchPorts, createAuthFetch } from './fetch/auth-fetch.ts'
@@ -122,11 +122,10 @@ const createExtensions = (
       readSession: async () => sessionOf(await parts().records.read()),
       async endSession(sessionId, reason, isRevoked) {
         const { records, authorization } = parts()
-        if (records.current?.sessionId !== sessionId) return
-        let ended: SessionRecord | undefined = records.current
+        let ended = records.current
+        if (ended?.sessionId !== sessionId) return
         try {
-          const mayEnd = (found: Stored) => sessionOf(found)?.sessionId === sessionId
-          ended = await records.end(reason, { sessionId, mayEnd })
+          ended = await records.end(reason, found => sessionOf(found)?.sessionId === sessionId)
           if (!ended) await records.read() // another tab or process has already ended or replaced it
         } finally {
           changes.emit(endedSessionOf(records.stored)?.sessionId === sessionId ? sessionId : undefined)

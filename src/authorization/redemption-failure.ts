@@ -31,7 +31,8 @@ export async function endSession(
     if (await writes.end(reason, marked)) return { type: 'ended', reason }
   } catch (error) {
     if (!(error instanceof StorageError)) throw error
-    return { type: 'ended', reason } // the record stays in the store, but this client never sends its token again
+    // the record stays in the store, but this client never sends its token again
+    return records.current ? { type: 'adopted' } : { type: 'ended', reason }
   }
   await records.read()
   return { type: 'adopted' }

@@ -362,16 +362,18 @@ async function storeGranted(
   return record
 }
 
-/** @throws AuthorizationRequiredError if a user has signed out since the sign-in began. */
+/** @throws AuthorizationRequiredError if a user has signed out since the sign-in began, or signed in while it was stored. */
 export async function storeSignIn(
-  { writes, emit }: Pick<SignInPorts, 'writes' | 'emit'>,
+  { writes, records, emit }: Pick<SignInPorts, 'writes' | 'records' | 'emit'>,
   record: SessionRecord,
 ): Promise<void> {
+  const before = records.current?.sessionId
   try {
     if (!(await writes.begin(record))) throw new AuthorizationRequiredError('signed_out')
   } catch (error) {
     if (!(error instanceof StorageError)) throw error
-    writes.keep(record)
+    if (!writes.keepSignIn(record, before))
+      throw new AuthorizationRequiredError(records.current ? 'replaced' : 'signed_out')
     emit({ type: 'storage-degraded', message: error.message })
   }
 }

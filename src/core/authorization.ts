@@ -55,8 +55,8 @@ export type WriteCondition = (found: Stored) => boolean
 export interface FailedWrite {
   readonly next: SessionRecord | EndedSession
   readonly mayReplace: WriteCondition
-  /** Called when `mayReplace` has refused it. @param hasEnded whether the session has ended elsewhere. */
-  dropped?(hasEnded?: boolean): void
+  /** Called when latchkey gives it up. @param found what it may not replace. `undefined`: its session has ended. */
+  dropped?(found?: Stored): void
 }
 
 /** The stored session. Both halves of a client share it. */
@@ -66,7 +66,7 @@ export interface SessionRecords {
   /** The session in `stored`. Calls use it while it is fresh. */
   readonly current: SessionRecord | undefined
   /** The session that is only in memory, because latchkey could not store it. */
-  readonly unsaved: FailedWrite | undefined
+  readonly unsaved: SessionRecord | undefined
   /** Reads the store and updates `stored`. First retries a write that failed. */
   read(): Promise<Stored>
   /** Keeps in memory what could not be stored. Every `read` retries, for as long as `mayReplace` allows it. */
@@ -74,18 +74,17 @@ export interface SessionRecords {
   /**
    * Replaces the session with the reason of its end, in one atomic step. If that fails, the session ends only in this
    * client, and every `read` retries.
-   * @param only if given, the session ends only if it has this id and `mayEnd` allows it.
+   * @param mayEnd default: any session.
    * @param leavingUntil until when the page that signs out may still be open.
    * @returns the removed record.
    * @throws StorageError
    */
-  end(
-    reason: EndReason,
-    only?: { readonly sessionId: string; readonly mayEnd: WriteCondition },
-    leavingUntil?: number,
-  ): Promise<SessionRecord | undefined>
-  /** Discards the unsaved record of a session that has ended in another tab or process. */
-  drop(sessionId: string): void
+  end(reason: EndReason, mayEnd?: WriteCondition, leavingUntil?: number): Promise<SessionRecord | undefined>
+  /**
+   * Ends a session that this client could not store and that has ended in another tab or process. This client never goes
+   * back to the older record in the store.
+   */
+  drop(ended: LeftSession): void
   /**
    * Changes the stored value in one atomic step. If `change` returns `undefined`, it stays the same.
    * @returns whether it was replaced.
@@ -106,11 +105,14 @@ export interface SessionWrites {
    * @returns whether it was stored.
    */
   replace(next: SessionRecord, unchanged: SessionRecord): Promise<boolean>
+  /** Keeps a record in memory after `replace` failed. Every `read` retries. */
+  keep(next: SessionRecord, unchanged: SessionRecord): void
   /**
-   * Keeps a record in memory after storing it failed. Every `read` retries.
-   * @param unchanged as for `replace`; omitted for a new sign-in.
+   * Keeps the record of a new sign-in in memory after `begin` failed. Every `read` retries.
+   * @param before the session that this client knew when it called `begin`.
+   * @returns whether the session has begun. `false`: a user has signed out or signed in meanwhile.
    */
-  keep(next: SessionRecord, unchanged?: SessionRecord): void
+  keepSignIn(next: SessionRecord, before: string | undefined): boolean
   /**
    * Ends the session, if the store still holds this record's refresh token.
    * @returns the removed record.

@@ -1,3 +1,5 @@
+import type { EndReason } from '../errors.ts'
+
 /** Milliseconds since 1970 by this device's clock. */
 export type EpochMs = number
 
@@ -71,7 +73,7 @@ export interface Channel {
 /** A message to the other clients of a store. */
 export type News =
   | { type: 'session-changed' }
-  | { type: 'session-ended'; sessionId: string; reason: string }
+  | { type: 'session-ended'; sessionId: string; reason: EndReason }
   /** The page that signed out has left for the provider, or does not have to leave. */
   | { type: 'session-left'; sessionId: string }
 

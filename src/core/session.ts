@@ -55,6 +55,7 @@ export interface EndedSession {
 export interface UnusableRecord {
   /** `newer`: it is from a newer version. `bound`: it is bound to a key. */
   readonly unusable: 'newer' | 'bound'
+  readonly sessionId?: undefined
   /** The session in it, if signing out is still possible. */
   readonly record?: SessionRecord
 }
@@ -88,8 +89,8 @@ export const watchForSession = (
     )
 }
 
-/** Whether latchkey may restore a session without the user. Not after a sign-out, or if a session limit ended it. */
-export const mayBeRestored = (ended: EndReason): boolean => !/^(signed_out|.*_limit)$/.test(ended)
+/** Whether latchkey may restore a session without the user. Not after a sign-out or another sign-in, or if a session limit ended it. */
+export const mayBeRestored = (ended: EndReason): boolean => !/^(signed_out|replaced|.*_limit)$/.test(ended)
 export const epochOf = (stored: Stored): number =>
   (stored && ('unusable' in stored ? stored.record : stored)?.epoch) ?? 0
 

@@ -3,6 +3,10 @@ import type { KeyValue } from '../core/ports.ts'
 import type { EndedSession, SessionRecord, Stored } from '../core/session.ts'
 import { parseStored } from './record.ts'
 
+/** What a client goes by: its own failed write, while that may still replace the stored value. */
+const newest = (failed: FailedWrite | undefined, found: Stored): Stored =>
+  failed?.mayReplace(found) ? failed.next : found
+
 /** The value under one key: reads it, replaces it in one atomic step, and keeps in memory what could not be stored. */
 export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'dpop' | undefined) {
   let value: Stored
@@ -17,33 +21,28 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
     value = stored
   }
 
-  /** @param change `undefined` leaves the stored value as it is. @returns whether it was replaced. */
+  /**
+   * @param change gets the failed write instead of the value that it may replace, and that `stored` value. `undefined` leaves
+   * the stored value as it is.
+   * @returns whether it was replaced.
+   */
   const write = async (
-    change: (found: Stored) => SessionRecord | EndedSession | undefined,
+    change: (found: Stored, stored: Stored) => SessionRecord | EndedSession | undefined,
   ): Promise<boolean> => {
     let next: SessionRecord | EndedSession | undefined
     let step = 0
-    await keyValue.update(key, stored => {
-      next = change(parseStored(stored, tokenType))
-      step = written = ++steps
-      return next ?? stored
+    let known: FailedWrite | undefined
+    await keyValue.update(key, raw => {
+      const stored = parseStored(raw, tokenType)
+      known = failed
+      next = change(newest(known, stored), stored)
+      if (next) step = written = ++steps
+      return next ?? raw
     })
     if (!next) return false
     settle(step, next)
-    failed = undefined
+    if (failed === known) failed = undefined
     return true
-  }
-
-  const discard = (hasEnded?: boolean) => {
-    const discarded = failed
-    failed = undefined
-    discarded?.dropped?.(hasEnded)
-  }
-  const retry = async (retried: FailedWrite) => {
-    try {
-      await write(found => (failed === retried && retried.mayReplace(found) ? retried.next : undefined))
-      if (failed === retried) discard() // another client has changed the value that it was to replace
-    } catch {} // the store may still be readable
   }
 
   return {
@@ -51,8 +50,9 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
     get value() {
       return value
     },
-    get failed() {
-      return failed
+    /** What this client could not store. */
+    get unsaved() {
+      return failed?.next
     },
     write,
     /** First retries a failed write. */
@@ -60,22 +60,28 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
       let step: number
       let stored: unknown
       do {
-        if (failed) await retry(failed)
+        const kept = failed?.next
+        // the store may still be readable
+        if (kept) await write(found => (found === kept ? kept : undefined)).catch(() => {})
         step = ++steps
         stored = await keyValue.get(key)
       } while (step < written) // this client has begun a write since: the value may be older than that
       const found = parseStored(stored, tokenType)
-      if (failed && !failed.mayReplace(found)) discard()
-      settle(step, failed?.next ?? found)
+      const known = newest(failed, found)
+      settle(step, known)
+      if (known === found) {
+        failed?.dropped?.(found) // another client has changed the value that it was to replace
+        failed = undefined
+      }
       return value
     },
     /** Keeps in memory what could not be stored. Every read retries, for as long as `mayReplace` allows it. */
     keep(write: FailedWrite) {
-      failed = write
+      const before = failed
+      failed = { ...write, mayReplace: found => write.mayReplace(newest(before, found)) }
+      if ('ended' in write.next) before?.dropped?.()
       written = ++steps
       settle(written, write.next)
     },
-    /** Stops retrying. @param hasEnded whether the session has ended elsewhere. */
-    discard,
   }
 }

@@ -7,14 +7,11 @@ import type { LiveSessionPorts } from './ports.ts'
 import { createView, recordOf } from './view.ts'
 
 /** Stores that the page that signed out has left, so that clients that start later see it too. Best effort. */
-export const noteLeft = (
-  records: SessionRecords,
-  sessionId = endedSessionOf(records.stored)?.sessionId,
-): Promise<unknown> =>
+export const noteLeft = (records: SessionRecords, sessionId = records.stored?.sessionId): Promise<unknown> =>
   records
     .update(stored => {
       const ended = endedSessionOf(stored)
-      return ended?.leavingUntil && ended.sessionId === (sessionId ?? ended.sessionId)
+      return ended?.leavingUntil && (!sessionId || ended.sessionId === sessionId)
         ? { ...ended, leavingUntil: undefined }
         : undefined
     })
@@ -68,7 +65,7 @@ export function createUpkeep(ports: LiveSessionPorts) {
       : (recordOf(view.state)?.trouble?.until ?? 0) - clock.now()
     if (waitMs <= 0 || !connection.isOpen()) return
     const due = () => {
-      show(leaving !== undefined) // the wait is over, even if the clock was set back
+      show(Boolean(leaving)) // the wait is over, even if the clock was set back
       ready()
     }
     cancelTimer = clock.after(waitMs, due, true)
@@ -90,7 +87,7 @@ export function createUpkeep(ports: LiveSessionPorts) {
   /** News and wakes do not matter before the store was read for the first time. */
   const isStarting = () => view.state.status === 'starting' && !hasFailed
   const hear = async (news: News) => {
-    if (news.type === 'session-ended') records.drop(news.sessionId)
+    if (news.type === 'session-ended') records.drop(news)
     if (isStarting()) return
     if (news.type === 'session-left') await noteLeft(records, news.sessionId)
     await read().catch(() => {})

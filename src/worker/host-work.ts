@@ -40,8 +40,7 @@ export function createHostWork(ports: HostWorkPorts): HostWork {
       if (!known || !isSame(known)) return
       taken()
       const leavingUntil = clock.now() + LEAVING_MS // the page may still be leaving for the provider
-      const only = { sessionId, mayEnd: isSame }
-      const ended = await records.end('signed_out', only, leavingUntil).catch(() => undefined)
+      const ended = await records.end('signed_out', isSame, leavingUntil).catch(() => undefined)
       // also if the store could not be written: a refresh of this session ends here too
       if (endedSessionOf(records.stored)?.sessionId === sessionId) changed(sessionId)
       await (await authorization()).signOut({ endProviderSession: false }, ended ?? known, () => {})

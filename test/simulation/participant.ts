@@ -64,6 +64,7 @@ export function createClient(
     kept: new Set(),
     degraded: false,
     signOutSeen: -1,
+    signOutBegan: -1,
     signedOutOf: new Set(),
     lastRefused: undefined,
   }
@@ -83,8 +84,13 @@ export function createClient(
   const writes: SessionWrites = {
     ...weakened.writes,
     keep(next, unchanged) {
-      watch.kept(participant, next.tokens.accessToken, !unchanged)
+      watch.kept(participant, next.tokens.accessToken, false)
       weakened.writes.keep(next, unchanged)
+    },
+    keepSignIn(next, before) {
+      const isKept = weakened.writes.keepSignIn(next, before)
+      if (isKept) watch.kept(participant, next.tokens.accessToken, true)
+      return isKept
     },
   }
 
@@ -236,7 +242,7 @@ export function createClient(
     const { family, response } = server.signIn(random.pick(['alice', 'bob']))
     say(id, `signs in: ${family.id}`)
     // if the store could not be read at the start, it is unknown which sign-outs came later
-    if (epoch !== undefined) watch.signInBegan(family.id, from, to)
+    if (epoch !== undefined) watch.signInBegan(participant, family.id, from, to)
     await passes(Math.min(parameters.signInMs, 1000))
     const tokens = toTokenSet(
       { response, claims: undefined },
@@ -247,7 +253,7 @@ export function createClient(
       ...{ tokens, tokenType, by: id, epoch },
     }
     try {
-      await storeSignIn({ writes, emit }, record)
+      await storeSignIn({ writes, records, emit }, record)
     } catch (error) {
       if (error instanceof AuthorizationRequiredError) world.meet('sign-in ended by a sign-out')
       throw error

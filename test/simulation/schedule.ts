@@ -140,8 +140,14 @@ function begin(world: World): void {
   })
 }
 
-/** Effects that the faulty period may still cause once. */
-const isTransient = (answer: string, knewSession: boolean, { freeze }: World['parameters']) =>
+/** Effects that the faulty period may still cause once. `isPaused`: a refresh had failed, and it was too early for the next one. */
+const isTransient = (
+  answer: string,
+  knewSession: boolean,
+  isPaused: boolean,
+  { freeze }: World['parameters'],
+) =>
+  (answer === 'ERR_NETWORK' && isPaused) ||
   // it asked while the store contained a record that it cannot use
   answer === 'ERR_CONFIGURATION' ||
   // a client that does not know about its session's end is informed now
@@ -157,7 +163,13 @@ async function expectAgreement(world: World, check: () => void): Promise<void> {
   const { watch, scheduler, server } = world
   const ask = async (isFirst: boolean) => {
     world.say('world', 'asks everyone for one more call')
-    const answers = world.clients.map(client => ({ client, before: client.shown, answer: 'none' }))
+    const pausedUntil = world.stored()?.trouble?.until ?? 0
+    const answers = world.clients.map(client => ({
+      client,
+      before: client.shown,
+      isPaused: client.realm.clock.now() < pausedUntil,
+      answer: 'none',
+    }))
     for (const one of answers) {
       one.client.call().then(
         answer => {
@@ -174,14 +186,14 @@ async function expectAgreement(world: World, check: () => void): Promise<void> {
     await scheduler.run(scheduler.now + LAST_CALL_MS, check)
     const record = world.stored()
     const lives = record && !server.familyOf(record.tokens.refreshToken as string)?.over
-    for (const { client, before, answer } of answers) {
+    for (const { client, before, isPaused, answer } of answers) {
       world.say(client.id, `was answered: ${answer}; holds ${client.holds()?.tokens.refreshToken}`)
       const isUnusable = record?.tokenType && !client.tokenType
       if (isUnusable && answer === 'ERR_CONFIGURATION') continue
       if (answer === (lives ? 'accepted' : 'ERR_AUTHORIZATION_REQUIRED')) continue
       // by a clock that was set back, an old token of another context is fresh: each refresh costs such a call
       if (answer === 'refused' && world.parameters.clockJump > 0) continue
-      if (isFirst && isTransient(answer, before === record?.sessionId, world.parameters)) continue
+      if (isFirst && isTransient(answer, before === record?.sessionId, isPaused, world.parameters)) continue
       watch.violate('all contexts agree', `the last call of ${client.id} ended in ${answer}`)
     }
     return { record, lives }

@@ -48,6 +48,8 @@ export interface Participant {
   degraded: boolean
   /** When it was last signing out. */
   signOutSeen: number
+  /** When its last sign-out started. */
+  signOutBegan: number
   readonly signedOutOf: Set<string>
   lastRefused: Presentation | undefined
 }
@@ -66,7 +68,7 @@ export interface Watch {
   /** A sign-out starts. @returns a function that ends it. */
   signsOut(participant: Participant): () => void
   /** The sign-in of this session read the store between these times, and knows about no later sign-out. */
-  signInBegan(sessionId: string, from: number, to: number): void
+  signInBegan(participant: Participant, sessionId: string, from: number, to: number): void
   rejected(participant: Participant, wanted: string | undefined, error: unknown, aborted: boolean): void
   /** A call starts. Returns a function that ends it. */
   begin(participant: Participant, what: string): () => void
@@ -93,18 +95,26 @@ export function createWatch(ports: WatchPorts): Watch {
   const pending = new Set<{ participant: Participant; what: string; awake: number }>()
   const signOuts: Participant[] = []
   const unsure = new Set<string>()
-  const signInsBegan = new Map<string, { from: number; to: number }>()
-  let lastSignOutAt = -1
+  const signInsBegan = new Map<string, { by: Realm; from: number; to: number }>()
+  /** The sign-outs in the store. One that could not be stored at first is stored later than it began. */
+  const signOutsStored: { by: Realm; began: number; at: number }[] = []
   let violation: Watch['violation']
   let step = 0
 
   const isOver = (sessionId: string) => sessions.get(sessionId)?.over ?? false
+  /** Whether a sign-out was stored after that moment of a sign-in that has not been stored itself. */
+  const isSignedOutSince = (sessionId: string, moment: 'from' | 'to') => {
+    const signIn = signInsBegan.get(sessionId)
+    if (!signIn || sessions.has(sessionId)) return false
+    // a client knows about its own sign-out before it can store it
+    return signOutsStored.some(
+      ({ by, began, at }) => at > signIn[moment] && !(by === signIn.by && began < signIn.from),
+    )
+  }
   /** A sign-out happened after its sign-in had read the store, and it was not stored by then. */
-  const isForbidden = (sessionId: string) =>
-    !sessions.has(sessionId) && (signInsBegan.get(sessionId)?.to ?? Infinity) < lastSignOutAt
+  const isForbidden = (sessionId: string) => isSignedOutSince(sessionId, 'to')
   /** The same, perhaps: it may also have read the store before. A client may freeze while it reads. */
-  const mayBeForbidden = (sessionId: string) =>
-    !sessions.has(sessionId) && (signInsBegan.get(sessionId)?.from ?? Infinity) < lastSignOutAt
+  const mayBeForbidden = (sessionId: string) => isSignedOutSince(sessionId, 'from')
   /** It has ended in the store, or the server told a client that could not remove it: that realm, if it had a successor only in memory. */
   const isLost = (sessionId: string, realm: Realm) => {
     const { tokens, sessionId: current } = ports.stored() ?? {}
@@ -133,8 +143,10 @@ export function createWatch(ports: WatchPorts): Watch {
     committed(realm, stored, next) {
       const [whatWas, whatIs] = [stored, next].map(one => parseStored(one, 'dpop'))
       const [before, after] = [sessionOf(whatWas), sessionOf(whatIs)]
-      if (endedSessionOf(whatIs)?.ended === 'signed_out' && epochOf(whatIs) > epochOf(whatWas))
-        lastSignOutAt = scheduler.now
+      if (endedSessionOf(whatIs)?.ended === 'signed_out' && epochOf(whatIs) > epochOf(whatWas)) {
+        const own = signOuts.filter(one => one.realm === realm).map(one => one.signOutBegan)
+        signOutsStored.push({ by: realm, began: Math.max(...own), at: scheduler.now })
+      }
       const isRemoval = before && !after && !isSignOut(realm, before.sessionId)
       if (isRemoval && !presentations.isRefused(before.tokens.refreshToken, realm)) {
         const { refreshToken } = before.tokens
@@ -221,12 +233,14 @@ export function createWatch(ports: WatchPorts): Watch {
     signsOut(participant) {
       // it may be frozen meanwhile
       participant.signOutSeen = Infinity
+      participant.signOutBegan = scheduler.now
       if (!signOuts.includes(participant)) signOuts.push(participant)
       return () => {
         participant.signOutSeen = scheduler.now
       }
     },
-    signInBegan: (sessionId, from, to) => void signInsBegan.set(sessionId, { from, to }),
+    signInBegan: ({ realm }, sessionId, from, to) =>
+      void signInsBegan.set(sessionId, { by: realm, from, to }),
     rejected(participant, wanted, error, aborted) {
       if (aborted) return
       if (!(error instanceof LatchkeyError)) {

@@ -17,9 +17,9 @@ const record = (version: number, sessionId = 'lk.test.1'): SessionRecord => ({
 /** The token store of one client, with the changes that its second half makes. */
 function openStore(keyValue: KeyValue) {
   const records = createTokenStore(keyValue, 'session')
-  const { begin, replace, keep, end } = createSessionWrites(records, () => {})
+  const { begin, replace, keep, keepSignIn, end } = createSessionWrites(records, () => {})
   return {
-    ...{ begin, replace, keep, read: records.read, drop: records.drop },
+    ...{ begin, replace, keep, keepSignIn, read: records.read, drop: records.drop },
     get stored() {
       return records.stored
     },
@@ -140,7 +140,7 @@ describe('the token store', () => {
 
   test('does not store a sign-in from memory after a sign-out [F1.9]', async () => {
     const { one, other } = twoTabs()
-    one.keep({ ...record(1), epoch: 0 })
+    one.keepSignIn({ ...record(1), epoch: 0 }, undefined)
     await other.begin(record(1, 'lk.test.2'))
     await other.end('signed_out')
     expect(await one.read()).toMatchObject({ ended: 'signed_out' })
@@ -228,11 +228,71 @@ describe('the token store', () => {
     const { one } = twoTabs()
     await one.begin(record(1))
     one.keep(record(2), record(1))
-    one.drop('lk.test.1')
-    expect(await one.read()).toEqual(record(1))
+    one.drop({ sessionId: 'another session', reason: 'expired' })
+    expect(one.current).toEqual(record(2))
+    one.drop({ sessionId: 'lk.test.1', reason: 'expired' })
+    expect(await one.read()).toMatchObject({ ended: 'expired', sessionId: 'lk.test.1' })
+  })
+
+  test('does not go back to the stored refresh token, which it has used up, if the end cannot be stored either [F1.9]', async () => {
+    const { one, other, state } = twoTabs()
+    await one.begin(record(1))
+    state.broken = true
     one.keep(record(2), record(1))
-    one.drop('another session')
-    expect(await one.read()).toEqual(record(2))
+    one.drop({ sessionId: 'lk.test.1', reason: 'signed_out' })
+    expect(await one.read()).toMatchObject({ ended: 'signed_out' })
+    state.broken = false
+    await one.read()
+    expect(await other.read()).toMatchObject({ ended: 'signed_out', epoch: 1 })
+  })
+
+  test('shows no session that it has ended, although an earlier write of that session succeeds late', async () => {
+    const { one, place, state } = twoTabs()
+    await one.begin(record(1))
+    state.broken = true
+    await expect(one.end('signed_out')).rejects.toThrow('full')
+    state.broken = false
+    expect(await one.replace({ ...record(1), epoch: 0, requested: 'read' }, record(1))).toBe(false)
+    expect(one.current).toBeUndefined()
+    await one.read()
+    expect(await place.get('session')).toMatchObject({ ended: 'signed_out' })
+  })
+
+  test('stores what comes after a record that it could not store', async () => {
+    const { one, other, state } = twoTabs()
+    await one.begin(record(1))
+    state.broken = true
+    one.keep(record(2), record(1))
+    one.keep(record(3), record(2))
+    state.broken = false
+    expect(await one.replace(record(4), record(3))).toBe(true)
+    expect(await other.read()).toEqual(record(4))
+  })
+
+  test('stores the mark of a sent refresh token later, if it could not be stored before the request', async () => {
+    const { one, other } = twoTabs()
+    const pending = { tokenHash: 'hash', sentAt: 1 }
+    const marked = { ...record(1), pending }
+    await one.begin(record(1))
+    expect(await one.replace({ ...marked, requested: 'read' }, marked)).toBe(true)
+    await other.read()
+    const theirs = { ...record(1), pending: { tokenHash: 'hash', sentAt: 2 } }
+    expect(await other.replace(theirs, { ...record(1), pending })).toBe(true)
+    expect(await one.replace({ ...marked, requested: 'write' }, marked)).toBe(false)
+  })
+
+  test('keeps no sign-in that was stored although its write failed, and has been replaced since', async () => {
+    const { one, other, place } = twoTabs()
+    await one.begin(record(1))
+    await other.begin(record(1, 'lk.test.2'))
+    expect(one.keepSignIn(record(1, 'lk.test.2'), 'lk.test.1')).toBe(true)
+    await one.read()
+    expect(one.keepSignIn(record(1, 'lk.test.2'), 'lk.test.1')).toBe(true)
+    await other.begin(record(1, 'lk.test.3'))
+    await one.read()
+    expect(one.keepSignIn(record(1, 'lk.test.2'), 'lk.test.1')).toBe(false)
+    expect(one.current).toMatchObject({ sessionId: 'lk.test.3' })
+    expect(await place.get('session')).toMatchObject({ sessionId: 'lk.test.3' })
   })
 
   test('stores a sign-in from memory, even if the previous session has ended meanwhile [F1.9]', async () => {
@@ -240,14 +300,15 @@ describe('the token store', () => {
     await one.begin(record(1))
     await other.read()
     const next = record(1, 'lk.test.2')
-    one.keep(next)
+    one.keepSignIn(next, 'lk.test.1')
     await other.end('expired', record(1))
     expect(await one.read()).toMatchObject({ sessionId: 'lk.test.2' })
     expect(await other.read()).toMatchObject({ sessionId: 'lk.test.2' })
     // but not after it has ended, nor after a sign-out
     for (const reason of ['expired', 'signed_out'] as const) {
-      one.keep(record(1, 'lk.test.3'))
-      await other.begin(record(1, 'lk.test.3'))
+      const third = record(1, `lk.test.${reason}`)
+      expect(one.keepSignIn(third, one.current?.sessionId)).toBe(true)
+      await other.begin(third)
       await other.end(reason)
       expect(await one.read()).toMatchObject({ ended: reason })
     }
@@ -268,10 +329,13 @@ describe('the token store', () => {
     await one.read()
     one.keep(record(2), record(1))
     const reading = one.read()
-    one.drop('lk.test.1')
+    one.drop({ sessionId: 'lk.test.1', reason: 'expired' })
     order.write()
-    expect(await reading).toEqual(record(1))
-    expect(await place.get('session')).toEqual(record(1))
+    expect(await reading).toMatchObject({ ended: 'expired' })
+    const again = one.read()
+    order.write()
+    await again
+    expect(await place.get('session')).toMatchObject({ ended: 'expired' })
   })
 
   test('does not restore a session from a failed write after a sign-out', async () => {
@@ -287,7 +351,7 @@ describe('the token store', () => {
 test('a sign-in whose write had succeeded anyway is not written again after another client has bound it to a key', async () => {
   const { one, place } = twoTabs()
   await place.update('session', () => ({ ...record(2), tokenType: 'dpop' }))
-  one.keep(record(1))
+  one.keepSignIn(record(1), undefined)
   await one.read()
   expect(await place.get('session')).toMatchObject({ version: 2 })
 })
