@@ -87,7 +87,16 @@ export function createSessionWrites(
       keep(next, mayReplace)
       return true
     },
-    end: (reason, { tokens }) =>
-      records.end(reason, found => sessionOf(found)?.tokens.refreshToken === tokens.refreshToken),
+    async end(reason, { sessionId, tokens }) {
+      const removed = await records.end(
+        reason,
+        (found, stored) =>
+          sessionOf(found)?.tokens.refreshToken === tokens.refreshToken && stored?.sessionId === sessionId,
+      )
+      // a sign-in that was never stored ends here only: the store may hold another session, which goes on
+      if (!removed && records.unsaved?.sessionId === sessionId)
+        records.keep({ next: { schema: 1, ended: reason, sessionId }, mayReplace: () => false })
+      return removed
+    },
   }
 }

@@ -372,6 +372,7 @@ export async function storeSignIn(
     if (!(await writes.begin(record))) throw new AuthorizationRequiredError('signed_out')
   } catch (error) {
     if (!(error instanceof StorageError)) throw error
+    await records.read().catch(() => {}) // it may have been stored although the write failed, and ended or replaced since
     if (!writes.keepSignIn(record, before))
       throw new AuthorizationRequiredError(records.current ? 'replaced' : 'signed_out')
     emit({ type: 'storage-degraded', message: error.message })

@@ -48,8 +48,11 @@ export interface ServerSettings {
   readonly warnings: readonly Warning[]
 }
 
-/** Whether a write may replace the stored value. The store calls it inside its atomic step, perhaps more than once. */
-export type WriteCondition = (found: Stored) => boolean
+/**
+ * Whether a write may replace the newest value, which is the `stored` one unless this client could not store a later one. The
+ * store calls it inside its atomic step, perhaps more than once.
+ */
+export type WriteCondition = (found: Stored, stored?: Stored) => boolean
 
 /** A write that failed. Until a retry succeeds, only this client knows `next`. */
 export interface FailedWrite {

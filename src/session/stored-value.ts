@@ -78,10 +78,10 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
     /** Keeps in memory what could not be stored. Every read retries, for as long as `mayReplace` allows it. */
     keep(write: FailedWrite) {
       const before = failed
-      failed = { ...write, mayReplace: found => write.mayReplace(newest(before, found)) }
+      failed = { ...write, mayReplace: found => write.mayReplace(newest(before, found), found) }
       if ('ended' in write.next) before?.dropped?.()
-      written = ++steps
-      settle(written, write.next)
+      settled = written = ++steps
+      value = write.next
     },
   }
 }

@@ -55,16 +55,16 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
       try {
         const isEnded = await entry.write((found, stored) => {
           removed = removedBy(reason, sessionOf(found) ?? stored)
-          return mayEnd(found) ? toEnded(reason, found, leavingUntil) : undefined
+          return mayEnd(found, stored) ? toEnded(reason, found, leavingUntil) : undefined
         })
         return isEnded ? removed : undefined
       } catch (error) {
         const { value } = entry
         const next = toEnded(reason, value, leavingUntil)
-        const mayReplace = (found: Stored) =>
-          found === value || (mayEnd(found) && sessionOf(found)?.sessionId === next.sessionId)
+        const mayReplace: WriteCondition = (found, stored) =>
+          mayEnd(found, stored) && (found === value || sessionOf(found)?.sessionId === next.sessionId)
         // another session may have begun meanwhile
-        if (mayEnd(value)) entry.keep({ next, mayReplace })
+        if (mayEnd(value, value)) entry.keep({ next, mayReplace })
         throw error
       }
     },

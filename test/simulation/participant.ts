@@ -242,7 +242,7 @@ export function createClient(
     const { family, response } = server.signIn(random.pick(['alice', 'bob']))
     say(id, `signs in: ${family.id}`)
     // if the store could not be read at the start, it is unknown which sign-outs came later
-    if (epoch !== undefined) watch.signInBegan(participant, family.id, from, to)
+    if (epoch !== undefined) watch.signInBegan(family.id, from, to)
     await passes(Math.min(parameters.signInMs, 1000))
     const tokens = toTokenSet(
       { response, claims: undefined },
@@ -319,6 +319,9 @@ export function createClient(
         const before = records.current
         say(id, `signs out of ${before?.sessionId}`)
         if (before) participant.signedOutOf.add(before.sessionId)
+        // its sign-in, which could not be stored, has replaced the session in the store: both end
+        const replaced = records.unsaved && world.stored()?.sessionId
+        if (replaced && participant.left.has(replaced)) participant.signedOutOf.add(replaced)
         const over = watch.signsOut(participant)
         try {
           await live.signOut(async (ended, gone, isHosted) => {

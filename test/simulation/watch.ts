@@ -65,10 +65,10 @@ export interface Watch {
   sends(participant: Participant, sessionId: string | undefined, accessToken: string): void
   shows(participant: Participant, session: Session, record: SessionRecord | undefined): void
   told(participant: Participant, reason: EndReason): void
-  /** A sign-out starts. @returns a function that ends it. */
-  signsOut(participant: Participant): () => void
+  /** A sign-out starts, which a user began at `began`, by default now. @returns a function that ends it. */
+  signsOut(participant: Participant, began?: number): () => void
   /** The sign-in of this session read the store between these times, and knows about no later sign-out. */
-  signInBegan(participant: Participant, sessionId: string, from: number, to: number): void
+  signInBegan(sessionId: string, from: number, to: number): void
   rejected(participant: Participant, wanted: string | undefined, error: unknown, aborted: boolean): void
   /** A call starts. Returns a function that ends it. */
   begin(participant: Participant, what: string): () => void
@@ -95,26 +95,23 @@ export function createWatch(ports: WatchPorts): Watch {
   const pending = new Set<{ participant: Participant; what: string; awake: number }>()
   const signOuts: Participant[] = []
   const unsure = new Set<string>()
-  const signInsBegan = new Map<string, { by: Realm; from: number; to: number }>()
+  const signInsBegan = new Map<string, { from: number; to: number }>()
   /** The sign-outs in the store. One that could not be stored at first is stored later than it began. */
-  const signOutsStored: { by: Realm; began: number; at: number }[] = []
+  const signOutsStored: { began: number; at: number }[] = []
   let violation: Watch['violation']
   let step = 0
 
   const isOver = (sessionId: string) => sessions.get(sessionId)?.over ?? false
-  /** Whether a sign-out was stored after that moment of a sign-in that has not been stored itself. */
-  const isSignedOutSince = (sessionId: string, moment: 'from' | 'to') => {
-    const signIn = signInsBegan.get(sessionId)
-    if (!signIn || sessions.has(sessionId)) return false
-    // a client knows about its own sign-out before it can store it
-    return signOutsStored.some(
-      ({ by, began, at }) => at > signIn[moment] && !(by === signIn.by && began < signIn.from),
-    )
+  /** A sign-out began after its sign-in had read the store, and it was not stored by then. */
+  const isForbidden = (sessionId: string) => {
+    const { to = Infinity } = signInsBegan.get(sessionId) ?? {}
+    return !sessions.has(sessionId) && signOutsStored.some(({ began }) => began > to)
   }
-  /** A sign-out happened after its sign-in had read the store, and it was not stored by then. */
-  const isForbidden = (sessionId: string) => isSignedOutSince(sessionId, 'to')
   /** The same, perhaps: it may also have read the store before. A client may freeze while it reads. */
-  const mayBeForbidden = (sessionId: string) => isSignedOutSince(sessionId, 'from')
+  const mayBeForbidden = (sessionId: string) => {
+    const { from = Infinity } = signInsBegan.get(sessionId) ?? {}
+    return !sessions.has(sessionId) && signOutsStored.some(({ at }) => at > from)
+  }
   /** It has ended in the store, or the server told a client that could not remove it: that realm, if it had a successor only in memory. */
   const isLost = (sessionId: string, realm: Realm) => {
     const { tokens, sessionId: current } = ports.stored() ?? {}
@@ -145,7 +142,7 @@ export function createWatch(ports: WatchPorts): Watch {
       const [before, after] = [sessionOf(whatWas), sessionOf(whatIs)]
       if (endedSessionOf(whatIs)?.ended === 'signed_out' && epochOf(whatIs) > epochOf(whatWas)) {
         const own = signOuts.filter(one => one.realm === realm).map(one => one.signOutBegan)
-        signOutsStored.push({ by: realm, began: Math.max(...own), at: scheduler.now })
+        signOutsStored.push({ began: Math.max(...own), at: scheduler.now })
       }
       const isRemoval = before && !after && !isSignOut(realm, before.sessionId)
       if (isRemoval && !presentations.isRefused(before.tokens.refreshToken, realm)) {
@@ -230,17 +227,16 @@ export function createWatch(ports: WatchPorts): Watch {
         watch.violate('an interruption is told', what)
       }
     },
-    signsOut(participant) {
+    signsOut(participant, began = scheduler.now) {
       // it may be frozen meanwhile
       participant.signOutSeen = Infinity
-      participant.signOutBegan = scheduler.now
+      participant.signOutBegan = began
       if (!signOuts.includes(participant)) signOuts.push(participant)
       return () => {
         participant.signOutSeen = scheduler.now
       }
     },
-    signInBegan: ({ realm }, sessionId, from, to) =>
-      void signInsBegan.set(sessionId, { by: realm, from, to }),
+    signInBegan: (sessionId, from, to) => void signInsBegan.set(sessionId, { from, to }),
     rejected(participant, wanted, error, aborted) {
       if (aborted) return
       if (!(error instanceof LatchkeyError)) {

@@ -263,11 +263,13 @@ export function createWorld(
           taken()
           return asked.hosted.refresh(request)
         }),
-      signOut: sessionId =>
-        ask('sign-out', false, (asked, taken) => {
+      signOut(sessionId) {
+        const began = scheduler.now
+        return ask('sign-out', false, (asked, taken) => {
           asked.signedOutOf.add(sessionId)
-          return asked.hosted.signOut(sessionId, taken).finally(watch.signsOut(asked))
-        }),
+          return asked.hosted.signOut(sessionId, taken).finally(watch.signsOut(asked, began))
+        })
+      },
       close() {},
     }
   }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { createSessionWrites } from '../../../src/authorization/session-writes.ts'
+import { storeSignIn } from '../../../src/authorization/sign-in.ts'
 import type { KeyValue } from '../../../src/core/ports.ts'
 import type { SessionRecord } from '../../../src/core/session.ts'
-import type { EndReason } from '../../../src/errors.ts'
+import { type EndReason, StorageError } from '../../../src/errors.ts'
 import { createTokenStore } from '../../../src/session/token-store.ts'
 import { memoryKeyValue } from '../../../src/storage/memory.ts'
 
@@ -281,6 +282,34 @@ describe('the token store', () => {
     expect(await one.replace({ ...marked, requested: 'write' }, marked)).toBe(false)
   })
 
+  test('ends a sign-in that was never stored only in this client: the session in the store goes on', async () => {
+    const { one, other, state } = twoTabs()
+    await one.begin(record(1))
+    await other.read()
+    state.broken = true
+    expect(one.keepSignIn(record(1, 'lk.test.2'), 'lk.test.1')).toBe(true)
+    await expect(one.end('expired', record(1, 'lk.test.2'))).rejects.toThrow('full')
+    expect(one.current).toBeUndefined()
+    expect(await one.read()).toEqual(record(1))
+    expect(one.keepSignIn(record(1, 'lk.test.3'), 'lk.test.1')).toBe(true)
+    state.broken = false
+    expect(await one.end('expired', record(1, 'lk.test.3'))).toBeUndefined()
+    expect(one.stored).toMatchObject({ ended: 'expired', sessionId: 'lk.test.3' })
+    expect(await one.read()).toEqual(record(1))
+    expect(await other.read()).toEqual(record(1))
+  })
+
+  test('signs out of a sign-in that was never stored, and of the session in the store that it has replaced', async () => {
+    const { one, other, state } = twoTabs()
+    await one.begin(record(1))
+    state.broken = true
+    one.keepSignIn(record(1, 'lk.test.2'), 'lk.test.1')
+    await expect(one.end('signed_out')).rejects.toThrow('full')
+    state.broken = false
+    expect(await one.read()).toMatchObject({ ended: 'signed_out', sessionId: 'lk.test.2' })
+    expect(await other.read()).toMatchObject({ ended: 'signed_out' })
+  })
+
   test('keeps no sign-in that was stored although its write failed, and has been replaced since', async () => {
     const { one, other, place } = twoTabs()
     await one.begin(record(1))
@@ -363,4 +392,23 @@ test('a repeated write of a sign-in does not undo the refresh in between', async
   await other.replace(record(2), record(1))
   expect(await one.begin(record(1))).toBe(true)
   expect(await place.get('session')).toMatchObject({ version: 2 })
+})
+
+test('a sign-in that was stored although its write failed, and has ended since, does not begin again', async () => {
+  const place = memoryKeyValue()
+  const keyValue: KeyValue = {
+    ...place,
+    async update(key, change) {
+      await place.update(key, change)
+      await openStore(place).end('signed_out')
+      throw new StorageError('No answer within 2000 ms.')
+    },
+  }
+  const records = createTokenStore(keyValue, 'session')
+  const writes = createSessionWrites(records, () => {})
+  const events: string[] = []
+  const signedIn = storeSignIn({ records, writes, emit: ({ type }) => events.push(type) }, record(1))
+  await expect(signedIn).rejects.toMatchObject({ reason: 'signed_out' })
+  expect(records.current).toBeUndefined()
+  expect(events).toEqual([])
 })
