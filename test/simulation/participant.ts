@@ -99,7 +99,10 @@ export function createClient(
       counts.degraded++
       participant.degraded = true
     }
-    if (event.type === 'tokens-adopted') counts.adopted++
+    if (event.type === 'tokens-adopted') {
+      counts.adopted++
+      participant.lastRefused = undefined // another client's tokens may end for another reason
+    }
     if (event.type === 'session-ended') {
       counts.ended[event.reason] = (counts.ended[event.reason] ?? 0) + 1
       watch.told(participant, event.reason)
