@@ -245,7 +245,7 @@ export function createClient(
     const { family, response } = server.signIn(random.pick(['alice', 'bob']))
     say(id, `signs in: ${family.id}`)
     // if the store could not be read at the start, it is unknown which sign-outs came later
-    if (epoch !== undefined) watch.signInBegan(family.id, from, to)
+    watch.signInBegan(family.id, from, epoch === undefined ? Infinity : to)
     await passes(Math.min(parameters.signInMs, 1000))
     const tokens = toTokenSet(
       { response, claims: undefined },
