@@ -70,14 +70,11 @@ export function createSessionWrites(
         const { epoch = epochOf(found) } = next
         return epochOf(found) <= epoch ? { ...next, epoch } : undefined
       }),
-    replace(next, unchanged) {
-      return records.update(found =>
-        [unchanged, next].some(record => isSameRecord(found, record)) &&
-        !isMarkedSince(found, next, unchanged)
-          ? next
-          : undefined,
-      )
-    },
+    replace: (next, unchanged) =>
+      records.update(found => {
+        const isExpected = [unchanged, next].some(record => isSameRecord(found, record))
+        return isExpected && !isMarkedSince(found, next, unchanged) ? next : undefined
+      }),
     keep: (next, unchanged) => keep(next, found => isSameRecord(found, unchanged)),
     keepSignIn(next, before) {
       // it may have been stored although its write failed, and been read since

@@ -55,6 +55,7 @@ export interface EndedSession {
 export interface UnusableRecord {
   /** `newer`: it is from a newer version. `bound`: it is bound to a key. */
   readonly unusable: 'newer' | 'bound'
+  /** Only in `record`. Here so that the `sessionId` of every stored value can be asked for. */
   readonly sessionId?: undefined
   /** The session in it, if signing out is still possible. */
   readonly record?: SessionRecord
