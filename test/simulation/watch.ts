@@ -123,10 +123,11 @@ export function createWatch(ports: WatchPorts): Watch {
   }
   /** Of a session that was never stored. */
   const isEnded = (sessionId: string) => server.isOver(sessionId) || presentations.hasRefused(sessionId)
+  /** Whether a user has signed out of it, anywhere. Clients tell each other about a sign-out that they cannot store. */
   const isSignOut = (realm: Realm, sessionId = '') =>
     signOuts.some(
       one =>
-        one.realm === realm && (one.signOutSeen >= scheduler.now - 10_000 || one.signedOutOf.has(sessionId)),
+        one.signedOutOf.has(sessionId) || (one.realm === realm && one.signOutSeen >= scheduler.now - 10_000),
     )
 
   const watch: Watch = {
