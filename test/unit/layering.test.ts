@@ -106,7 +106,11 @@ describe('the check reports', () => {
       "export const x = () => import('../storage/memory.ts')",
     ],
     ['a part that imports the client', 'session/a.ts', "import type { Client } from '../client.ts'"],
-    ['a grant that imports more of the second half', 'grants/a.ts', "import { x } from '../authorization/callback.ts'"],
+    [
+      'a grant that imports more of the second half',
+      'grants/a.ts',
+      "import { x } from '../authorization/callback.ts'",
+    ],
     [
       'a resource server that imports more of the second half',
       'resource-server/a.ts',
