@@ -39,8 +39,6 @@ export default defineConfig({
             'test/{unit,contracts,scenarios,servers,simulation,fuzz,hostile,http-clients}/**/*.test.ts',
             'examples/testing/*.test.ts', // the samples of docs/testing.md
           ],
-          // the files share the modules, which saves a third of the time: no test may rely on fresh ones
-          isolate: false,
           ...atATime(2, 1),
         },
       },
