@@ -136,7 +136,11 @@ describe.each(kinds)('with %s', (_what, kind, prelude) => {
     await tab.reload()
     e2e.servers.fault(undefined)
     await until('the worker has stored its response', async () => (await recordOf(tab))?.version === 2)
-    await tab.run(async () => void (await window.app.client.getAccessToken({ forceRefresh: true })))
+    // the page may not have heard of it yet: then these tokens would be new enough
+    await tab.run(async () => {
+      await window.app.client.start()
+      await window.app.client.getAccessToken({ forceRefresh: true })
+    })
     expect(await recordOf(tab)).toMatchObject({
       ...{ version: 3, tokenType: 'dpop', by: expect.stringMatching(new RegExp(`^${kind} `)) },
     })
