@@ -101,14 +101,12 @@ async function vitest(
   }
 }
 
-const OTHERS = ['node', 'package', 'runtimes', 'browsers'].map(name => `--project=${name}`)
-
-/** Tests that drive whole browsers wait for them most of the time, so the others run beside them, and give way to them. */
+/** The tests of all engines wait for their browsers most of the time, so the others run beside them, and give way to them. */
 async function runAll(): Promise<string> {
-  const pages = vitest(['--project=engines', '--project=end-to-end'], false)
-  pages.catch(() => {}) // it may reject before the others have ended
+  const engines = vitest(['--project=engines'], false)
+  engines.catch(() => {}) // it may reject before the others have ended
   setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
-  const runs = [await vitest(OTHERS, true), await pages]
+  const runs = [await vitest(['--project=!engines'], true), await engines]
   report = joinReports(runs.map(run => run.report))
   const code = Math.max(...runs.map(run => run.code))
   const problems = [...judgeRun(report, code, testFiles()), ...reportConformance(report)]

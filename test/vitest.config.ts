@@ -113,7 +113,7 @@ export default defineConfig({
           include: ['test/browser/engines/*.test.ts'],
           ...browserTimes,
           // beside another file, storms of five tabs failed in Firefox, and once WebKit's driver did not return from Back
-          ...atATime(1, 3),
+          ...atATime(1, 4),
         },
       },
       {
@@ -122,7 +122,7 @@ export default defineConfig({
           name: 'end-to-end',
           include: ['test/browser/e2e/**/*.test.ts'],
           ...browserTimes,
-          ...atATime(2, 4), // a browser waits for most of a test
+          ...atATime(2, 3), // a browser waits for most of a test
         },
       },
     ],
