@@ -1,40 +1,107 @@
 /** The rules which folder may import which. Paths are relative to src. */
 
-/**
- * From the bottom to the top. A file may import its own folder and every layer below, but nothing beside it or above. All other
- * files at the root are entries. They compose the rest, so they may import anything.
- */
-export const layers: readonly (readonly string[])[] = [
-  ['errors.ts'],
-  ['core/'],
-  ['options.ts', 'session/', 'fetch/', 'storage/', 'lock/'],
-  ['actions/context.ts'],
-  // the client and its second half do not know each other
-  ['client.ts', 'authorization/', 'platform/'],
-  ['extensions/', 'actions/', 'grants/', 'providers/', 'resource-server/', 'worker/'],
-  ['entries'],
-  ['bindings/', 'testing/', 'inspector/'],
+/** What the files of a layer may import. A path that ends in a slash means everything in that folder. */
+interface Layer {
+  /** The layer's files: one file, or a folder. */
+  readonly files: string
+  readonly mayImport: readonly string[]
+}
+
+/** The files of the second half that grants, extensions and actions may import. */
+const DOOR = [
+  'core/',
+  'errors.ts',
+  'authorization/endpoint.ts',
+  'authorization/metadata.ts',
+  'authorization/failure.ts',
+  'authorization/token-request.ts',
 ]
 
-/** Where a layer below is not open as a whole: of `to`, the files `from` import only these. */
-export const limits: readonly {
-  readonly from: readonly string[]
-  readonly to: readonly string[]
-  readonly only: readonly string[]
-}[] = [
-  { from: ['authorization/'], to: ['session/', 'fetch/', 'storage/', 'lock/'], only: [] },
-  { from: ['platform/'], to: ['session/', 'fetch/'], only: [] },
+/**
+ * The first matching layer applies to a file. Every layer may import its own folder. Other files at the root are entries
+ * and may import anything. `client.ts` and its imports are the first half of a client: they never import `authorization/`,
+ * the second half.
+ */
+export const layers: readonly Layer[] = [
+  { files: 'errors.ts', mayImport: [] },
+  { files: 'core/', mayImport: ['errors.ts'] },
+  { files: 'session/', mayImport: ['core/', 'errors.ts'] },
+  { files: 'fetch/', mayImport: ['core/', 'errors.ts'] },
+  { files: 'authorization/', mayImport: ['core/', 'errors.ts', 'options.ts'] },
+  { files: 'lock/', mayImport: ['core/', 'errors.ts'] },
+  { files: 'storage/', mayImport: ['core/', 'errors.ts'] },
+  { files: 'platform/', mayImport: ['core/', 'errors.ts', 'storage/', 'lock/'] },
+  { files: 'extensions/', mayImport: [...DOOR, 'actions/context.ts'] },
   {
-    from: ['extensions/', 'actions/', 'grants/', 'providers/', 'resource-server/'],
-    to: ['authorization/'],
-    only: ['endpoint', 'metadata', 'failure', 'token-request', 'token-response', 'id-token', 'logout-token']
-      .concat('sign-in')
-      .map(name => `authorization/${name}.ts`),
+    files: 'grants/',
+    mayImport: [...DOOR, 'authorization/sign-in.ts', 'authorization/token-response.ts'],
   },
-  // what is built on the public API shows that the public API is enough
-  { from: ['bindings/'], to: [''], only: ['public-types.ts'] },
-  { from: ['testing/'], to: [''], only: ['index.ts', 'extending.ts'] },
-  { from: ['ky.ts'], to: [''], only: ['core/client.ts'] },
+  { files: 'actions/context.ts', mayImport: ['core/', 'errors.ts', 'fetch/'] },
+  {
+    files: 'actions/back-channel-logout.ts',
+    mayImport: ['core/', 'errors.ts', 'options.ts', 'authorization/', 'storage/', 'platform/device.ts'],
+  },
+  {
+    files: 'actions/adoption.ts',
+    mayImport: [...DOOR, 'authorization/sign-in.ts', 'authorization/id-token.ts'],
+  },
+  { files: 'actions/', mayImport: DOOR },
+  { files: 'testing/', mayImport: ['index.ts', 'extending.ts'] },
+  {
+    files: 'inspector/',
+    mayImport: ['index.ts', 'extending.ts', 'core/', 'actions/context.ts', 'fetch/auth-fetch.ts'],
+  },
+  {
+    files: 'providers/firebase.ts',
+    mayImport: ['core/', 'errors.ts', 'options.ts', 'authorization/'],
+  },
+  {
+    files: 'providers/',
+    mayImport: ['core/', 'errors.ts', 'options.ts'],
+  },
+  {
+    files: 'resource-server/',
+    mayImport: [
+      'core/',
+      'errors.ts',
+      'authorization/endpoint.ts',
+      'authorization/failure.ts',
+      'authorization/metadata.ts',
+      'authorization/token-response.ts',
+    ],
+  },
+  {
+    // it composes a whole client in a worker
+    files: 'worker/host.ts',
+    mayImport: [
+      'worker/',
+      'client.ts',
+      'options.ts',
+      'core/',
+      'errors.ts',
+      'authorization/',
+      'fetch/replay.ts',
+      'platform/',
+      'actions/context.ts',
+    ],
+  },
+  { files: 'worker/', mayImport: ['core/', 'errors.ts'] },
+  { files: 'options.ts', mayImport: ['core/', 'errors.ts'] },
+  {
+    files: 'client.ts',
+    mayImport: [
+      'options.ts',
+      'core/',
+      'errors.ts',
+      'session/',
+      'fetch/',
+      'storage/limited.ts',
+      'actions/context.ts',
+    ],
+  },
+  { files: 'bindings/', mayImport: ['public-types.ts'] },
+  { files: 'ky.ts', mayImport: ['core/client.ts'] },
+  { files: 'sealed.ts', mayImport: ['core/', 'storage/', 'platform/device.ts'] },
 ]
 
 /** The only files that may import a package. */
