@@ -11,7 +11,7 @@ export const isSameVersion = (stored: Stored, { sessionId, version }: SessionRec
 const accessTokensOf = ({ tokens, resources = {} }: SessionRecord): string =>
   [tokens, ...Object.values(resources)].map(({ accessToken }) => accessToken).join()
 
-/** A client also writes twice if the store's confirmation of the first write got lost. */
+/** Whether the stored value is this session at this version, with these access tokens. */
 const isSameRecord = (found: Stored, record: SessionRecord): boolean => {
   const stored = sessionOf(found)
   return (
@@ -28,7 +28,7 @@ const isMarkedSince = (found: Stored, next: SessionRecord, unchanged: SessionRec
 
 /**
  * For a sign-in that could not be stored at first: the store holds no newer session, and nobody has signed out since.
- * @param before the session that this client knew when the sign-in finished.
+ * @param before the session that this client knew when it began to store the sign-in.
  */
 function beginsLater({ sessionId, epoch }: SessionRecord, before: string | undefined): WriteCondition {
   const isOlder = (found: Stored) => {
@@ -72,6 +72,7 @@ export function createSessionWrites(
       }),
     replace: (next, unchanged) =>
       records.update(found => {
+        // a client writes `next` twice if the store's confirmation of the first write got lost
         const isExpected = [unchanged, next].some(record => isSameRecord(found, record))
         return isExpected && !isMarkedSince(found, next, unchanged) ? next : undefined
       }),

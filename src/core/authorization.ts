@@ -77,7 +77,8 @@ export interface SessionRecords {
   /**
    * Replaces the session with the reason of its end, in one atomic step. If that fails, the session ends only in this
    * client, and every `read` retries.
-   * @param mayEnd default: any session.
+   * @param mayEnd whether that session may end. Default: any session that this client can use. A sign-out also ends one that it
+   * cannot use, and is stored if there is none, but replaces nothing that this client cannot read.
    * @param leavingUntil until when the page that signs out may still be open.
    * @returns the removed record.
    * @throws StorageError
