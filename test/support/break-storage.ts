@@ -9,8 +9,11 @@ export type StorageFault =
   /** IndexedDB hangs, and sessionStorage throws. */
   | 'hangs, and sessionStorage throws'
 
-/** Runs in a page and breaks its storage. It must not use variables from outside of the function. */
-export function breakStorage(fault: StorageFault): void {
+/**
+ * Runs in a page and breaks its storage. A deleted database is gone only when the promise resolves: until then the page can
+ * still write to it. It must not use variables from outside of the function.
+ */
+export async function breakStorage(fault: StorageFault): Promise<void> {
   const refuse = (name: string) => () => {
     throw new DOMException('On order of a test.', name)
   }
@@ -41,7 +44,12 @@ export function breakStorage(fault: StorageFault): void {
       },
     })
   }
-  if (fault === 'is deleted') indexedDB.deleteDatabase('latchkey')
   if (fault.endsWith('sessionStorage throws'))
     Object.defineProperty(window, 'sessionStorage', { get: refuse('SecurityError') })
+  if (fault !== 'is deleted') return
+  const deletion = indexedDB.deleteDatabase('latchkey')
+  await new Promise((resolve, reject) => {
+    deletion.onsuccess = resolve
+    deletion.onerror = reject
+  })
 }
