@@ -42,8 +42,14 @@ function findPlace(): string | undefined {
   }
 }
 
+interface Stat {
+  /** One letter, as in `/proc`: Z and X are dead, T and t are stopped. */
+  readonly state: string
+  readonly startTime: string
+}
+
 /** The state of a process and its start time in clock ticks, from `/proc`. `undefined` if the system does not report it. */
-function statOf(pid: number): { readonly state: string; readonly startTime: string } | undefined {
+function statOf(pid: number): Stat | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const [state = '', ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ') // the name in front may contain spaces
@@ -61,6 +67,17 @@ const isRunning = (pid: number): boolean => {
     return codeOf(error) === 'EPERM'
   }
 }
+
+/** The processes that this process sees. */
+export interface Processes {
+  readonly pid: number
+  /** See `findPlace`. */
+  readonly place: string | undefined
+  isRunning(pid: number): boolean
+  statOf(pid: number): Stat | undefined
+}
+
+const processesOfSystem = (): Processes => ({ pid: process.pid, place: findPlace(), isRunning, statOf })
 
 function parseOwner(text: string | undefined): Owner | undefined {
   try {
@@ -88,9 +105,9 @@ export interface Owners {
 }
 
 /** @param elapsed the milliseconds of a monotonic clock. */
-export function createOwners(elapsed: () => number): Owners {
-  const place = findPlace()
-  const me: Owner = { pid: process.pid, startTime: place && statOf(process.pid)?.startTime, place }
+export function createOwners(elapsed: () => number, processes = processesOfSystem()): Owners {
+  const { pid, place } = processes
+  const me: Owner = { pid, startTime: place && processes.statOf(pid)?.startTime, place }
   const watched = new Map<string, { readonly sight: string; readonly at: number; readonly forMs: number }>()
 
   /** Returns for how many milliseconds this process has watched the lock without a change. */
@@ -105,8 +122,8 @@ export function createOwners(elapsed: () => number): Owners {
   /** How many milliseconds the owner must be watched without a change before its lock may be taken; 0 if it is dead. */
   const patienceFor = (owner: Owner, leaseMs: number): number => {
     if (!place || owner.place !== place) return leaseMs
-    if (!isRunning(owner.pid)) return 0
-    const stat = statOf(owner.pid)
+    if (!processes.isRunning(owner.pid)) return 0
+    const stat = processes.statOf(owner.pid)
     if (!stat) return LEASE_MS
     if ('ZX'.includes(stat.state) || stat.startTime !== owner.startTime) return 0
     return 'Tt'.includes(stat.state) ? leaseMs : LEASE_MS
