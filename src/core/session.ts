@@ -59,6 +59,7 @@ export interface UnusableRecord {
   readonly sessionId?: undefined
   /** The session in it, if signing out is still possible. */
   readonly record?: SessionRecord
+  readonly epoch?: number | undefined
 }
 
 export type Stored = SessionRecord | EndedSession | UnusableRecord | undefined
@@ -92,8 +93,7 @@ export const watchForSession = (
 
 /** Whether latchkey may restore a session without the user. Not after a sign-out or another sign-in, or if a session limit ended it. */
 export const mayBeRestored = (ended: EndReason): boolean => !/^(signed_out|replaced|.*_limit)$/.test(ended)
-export const epochOf = (stored: Stored): number =>
-  (stored && ('unusable' in stored ? stored.record : stored)?.epoch) ?? 0
+export const epochOf = (stored: Stored): number => stored?.epoch ?? 0
 
 /** The access token for an API in `resources`, or the one for `allowedOrigins`. */
 export const accessTokenOf = (

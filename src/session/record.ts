@@ -89,12 +89,14 @@ function parseRecord(stored: Members): SessionRecord | undefined {
  */
 export function parseStored(stored: unknown, tokenType?: 'dpop'): Stored {
   if (!isObject(stored)) return undefined
-  if (isNumber(stored.schema) && stored.schema > 1) return { unusable: 'newer' }
+  // the epoch has the same meaning in every schema
+  const epoch = isNumber(stored.epoch) ? stored.epoch : undefined
+  if (isNumber(stored.schema) && stored.schema > 1) return { unusable: 'newer', epoch }
   if (stored.schema !== 1) return undefined
   const record = parseRecord(stored)
   if (!record) return parseEnd(stored)
   if (record.tokenType === tokenType) return record
   return tokenType
     ? { ...record, resources: undefined, tokens: { ...record.tokens, expiresAt: 0, refreshAt: 0 } }
-    : { unusable: 'bound', record }
+    : { unusable: 'bound', record, epoch }
 }

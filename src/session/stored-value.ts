@@ -30,17 +30,20 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
     change: (found: Stored, stored: Stored) => SessionRecord | EndedSession | undefined,
   ): Promise<boolean> => {
     let next: SessionRecord | EndedSession | undefined
+    let found: Stored
     let step = 0
     let known: FailedWrite | undefined
     await keyValue.update(key, raw => {
       const stored = parseStored(raw, tokenType)
       known = failed
-      next = change(newest(known, stored), stored)
-      if (next) step = written = ++steps
+      found = newest(known, stored)
+      next = change(found, stored)
+      step = ++steps
+      if (next) written = step
       return next ?? raw
     })
+    settle(step, next ?? found)
     if (!next) return false
-    settle(step, next)
     if (failed === known) failed = undefined
     return true
   }

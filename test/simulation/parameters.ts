@@ -2,8 +2,11 @@ import type { Random } from './scheduler.ts'
 
 /** The parameters of one schedule. Probabilities are per occasion; 0 is never. */
 export interface Parameters {
-  /** `redis`: a lease that its server times; `lease`: one that those who wait for it time. */
-  readonly lock: 'web' | 'lease' | 'redis' | 'local'
+  /**
+   * `redis`: a lease that its server times; `lease`: one that those who wait for it time; `file`: lock files, of processes
+   * in two containers.
+   */
+  readonly lock: 'web' | 'lease' | 'redis' | 'file' | 'local'
   /** Tabs or processes that share the store; with a local lock, clients in one page. */
   readonly contexts: number
   /** How long faults occur. */
@@ -62,6 +65,8 @@ export interface Parameters {
   readonly sessionRevoked: number
   /** Whether some clients bind tokens to keys (DPoP) and others do not. */
   readonly mixed: boolean
+  /** Whether some clients are of a later release, whose records the others cannot read. */
+  readonly releases: boolean
   /** Whether a host refreshes for the contexts, as a worker does. */
   readonly hosted: boolean
   /** Per request to the host: whether it starts too late, and whether another host replaces it first. */
@@ -91,9 +96,12 @@ export type Safeguard =
   | 'host-shares-the-lock'
   | 'lease-outlives-a-hold'
   | 'own-lease-is-released'
+  | 'owner-known-by-place'
+  | 'unusable-is-left-alone'
 
 /** Whether a lock ends by itself at some time, whatever its holder does. */
-export const isLeased = ({ lock }: Pick<Parameters, 'lock'>): boolean => lock === 'lease' || lock === 'redis'
+export const isLeased = ({ lock }: Pick<Parameters, 'lock'>): boolean =>
+  lock === 'lease' || lock === 'redis' || lock === 'file'
 
 export function drawParameters(random: Random): Parameters {
   const { between, chance, pick } = random
@@ -143,10 +151,11 @@ export function drawParameters(random: Random): Parameters {
     sessionRevoked: gentle ? 0 : sometimes(0.15, 0.03),
     mixed: chance(0.1),
     ownClocks: chance(0.3),
-  } as const satisfies Omit<Parameters, 'storage' | `host${string}`> & { storage: object }
+  } as const satisfies Omit<Parameters, 'storage' | 'releases' | `host${string}`> & { storage: object }
   return {
     ...drawn,
-    lock: lock === 'lease' && chance(0.5) ? 'redis' : lock,
+    lock: lock === 'lease' ? pick(['lease', 'redis', 'file']) : lock,
+    releases: chance(0.1),
     storage: { ...drawn.storage, full: gentle ? 0 : sometimes(0.1, 0.05) },
     hosted: lock !== 'local' && chance(0.25),
     hostLate: sometimes(0.5, 0.1),

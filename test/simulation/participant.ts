@@ -17,6 +17,7 @@ import { limited } from '../../src/storage/limited.ts'
 import { createHostWork, type HostWork } from '../../src/worker/host-work.ts'
 import { isLeased } from './parameters.ts'
 import type { Realm } from './realm.ts'
+import { type Abilities, isUsable, ofLaterRelease, withoutUnusable } from './releases.ts'
 import { withoutSafeguard } from './safeguards.ts'
 import { redeemOver } from './token-endpoint.ts'
 import type { Participant } from './watch.ts'
@@ -50,15 +51,20 @@ export function createClient(
   id: string,
   realm: Realm,
   lock: Lock,
-  { tokenType, host }: { tokenType?: 'dpop'; host?: Host } = {},
+  abilities: Abilities = {},
+  host?: Host,
 ): Client {
   const { watch, server, random, say, counts, parameters } = world
   const { clock } = realm
-  const store = createTokenStore(limited(world.storage.openedBy(realm), clock), RECORD, tokenType)
+  const { isLater, tokenType } = abilities
+  let opened = world.storage.openedBy(realm)
+  if (world.missing.includes('unusable-is-left-alone')) opened = withoutUnusable(opened, abilities)
+  if (isLater) opened = ofLaterRelease(opened)
+  const store = createTokenStore(limited(opened, clock), RECORD, tokenType)
   const participant: Participant = {
     id,
     realm,
-    tokenType,
+    canUse: stored => isUsable(abilities, stored),
     shown: undefined,
     left: new Set(),
     kept: new Set(),

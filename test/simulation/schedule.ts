@@ -1,6 +1,6 @@
 import { LockTimeoutError } from '../../src/errors.ts'
 import { drawParameters, type Parameters, type Safeguard } from './parameters.ts'
-import type { Client } from './participant.ts'
+import { type Client, RECORD } from './participant.ts'
 import { createRandom } from './scheduler.ts'
 import type { Invariant } from './watch.ts'
 import { type Counts, createCounts, createWorld, type World } from './world.ts'
@@ -188,8 +188,7 @@ async function expectAgreement(world: World, check: () => void): Promise<void> {
     const lives = record && !server.familyOf(record.tokens.refreshToken as string)?.over
     for (const { client, before, isPaused, answer } of answers) {
       world.say(client.id, `was answered: ${answer}; holds ${client.holds()?.tokens.refreshToken}`)
-      const isUnusable = record?.tokenType && !client.tokenType
-      if (isUnusable && answer === 'ERR_CONFIGURATION') continue
+      if (!client.canUse(world.storage.peek(RECORD)) && answer === 'ERR_CONFIGURATION') continue
       if (answer === (lives ? 'accepted' : 'ERR_AUTHORIZATION_REQUIRED')) continue
       // by a clock that was set back, an old token of another context is fresh: each refresh costs such a call
       if (answer === 'refused' && world.parameters.clockJump > 0) continue
@@ -208,7 +207,7 @@ async function expectAgreement(world: World, check: () => void): Promise<void> {
   await wake()
   const { record, lives } = await ask(false)
   // if no client can use it, no client can find out
-  const isUsed = world.clients.some(({ tokenType }) => tokenType || !record?.tokenType)
+  const isUsed = world.clients.some(client => client.canUse(world.storage.peek(RECORD)))
   if (record && !lives && isUsed)
     watch.violate('all contexts agree', 'the store holds a session that is over')
   // clients that refresh early may be refreshing again: at some moment all of them agree
@@ -218,7 +217,7 @@ async function expectAgreement(world: World, check: () => void): Promise<void> {
     await scheduler.run(scheduler.now + AGREEMENT.stepMs, check)
     const now = world.stored()
     const agrees = (client: Client) =>
-      now?.tokenType && !client.tokenType
+      !client.canUse(world.storage.peek(RECORD))
         ? client.shown === undefined
         : client.holds()?.version === now?.version && client.shown === now?.sessionId
     apart = world.clients.find(client => !agrees(client))

@@ -139,6 +139,20 @@ const teeth: {
       crowded(parameters, { lock: 'redis', freeze: 0.04, clockJump: 0, disturbedMs: 60_000 }),
   },
   {
+    // two containers with one folder: neither sees the processes of the other
+    missing: 'owner-known-by-place',
+    row: 'F1.5',
+    finds: ['one redemption'],
+    adjust: parameters => crowded(parameters, { lock: 'file', freeze: 0, clockJump: 0 }),
+  },
+  {
+    // an old tab beside a new one
+    missing: 'unusable-is-left-alone',
+    row: 'F1.6',
+    finds: ['only the server ends a session'],
+    adjust: parameters => withMuch(parameters, { releases: true, signOut: 0, mixed: false }),
+  },
+  {
     missing: 'replay-within-session',
     row: 'F1.2',
     finds: ['no call as somebody else'],

@@ -1,11 +1,11 @@
 import type { Session } from '../../src/core/session.ts'
 import { endedSessionOf, epochOf, type SessionRecord, sessionOf } from '../../src/core/session.ts'
 import { AuthorizationRequiredError, type EndReason, LatchkeyError } from '../../src/errors.ts'
-import { parseStored } from '../../src/session/record.ts'
 import type { AuthorizationServer } from './authorization-server.ts'
 import type { Parameters } from './parameters.ts'
 import type { Presentation, Presentations } from './presentations.ts'
 import type { Realm } from './realm.ts'
+import { readByMost } from './releases.ts'
 import type { Scheduler } from './scheduler.ts'
 
 /** The invariants of every moment of every schedule. */
@@ -37,7 +37,8 @@ const HOST_MS = (2 + 10 + 1) * 1000
 export interface Participant {
   readonly id: string
   readonly realm: Realm
-  readonly tokenType: 'dpop' | undefined
+  /** Whether it can use what the store holds: see releases.ts. */
+  canUse(stored: unknown): boolean
   /** The session that it shows. */
   shown: string | undefined
   /** Sessions that it no longer shows, or has signed out of. */
@@ -139,7 +140,7 @@ export function createWatch(ports: WatchPorts): Watch {
       if (!ports.tolerates.includes(invariant)) violation ??= { invariant, what }
     },
     committed(realm, stored, next) {
-      const [whatWas, whatIs] = [stored, next].map(one => parseStored(one, 'dpop'))
+      const [whatWas, whatIs] = [stored, next].map(readByMost)
       const [before, after] = [sessionOf(whatWas), sessionOf(whatIs)]
       if (endedSessionOf(whatIs)?.ended === 'signed_out' && epochOf(whatIs) > epochOf(whatWas)) {
         const own = signOuts.filter(one => one.realm === realm).map(one => one.signOutBegan)

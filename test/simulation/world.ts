@@ -4,14 +4,15 @@ import type { EndReason } from '../../src/errors.ts'
 import { leaseLock } from '../../src/lock/lease.ts'
 import { localLock } from '../../src/lock/local.ts'
 import { webLock } from '../../src/lock/web.ts'
-import { parseStored } from '../../src/session/record.ts'
 import { limited } from '../../src/storage/limited.ts'
 import { type AuthorizationServer, createAuthorizationServer } from './authorization-server.ts'
 import { createLeaseServer } from './lease-server.ts'
+import { createMachine } from './machine.ts'
 import type { Parameters, Safeguard } from './parameters.ts'
 import { type Client, createClient, RECORD } from './participant.ts'
 import { createPresentations, type Presentations } from './presentations.ts'
 import { createRealm, type Realm } from './realm.ts'
+import { type Abilities, readByMost } from './releases.ts'
 import { withoutWebLockSafeguard } from './safeguards.ts'
 import { createScheduler, type Random, type Scheduler } from './scheduler.ts'
 import { createStorage, type SharedStorage } from './storage.ts'
@@ -40,6 +41,8 @@ export const FAULTS = [
     'lock not to be had',
     'lease ran out under its holder',
     'clients with and without dpop',
+    'clients of two releases',
+    'owner of a lock file not visible',
   ],
   ...['refresh by a host', 'sign-out by a host', 'host gone around', 'host replaced'],
 ] as const
@@ -126,7 +129,7 @@ export function createWorld(
     (realm, at) => (storageFailures.get(realm) ?? -1) >= at,
     what => watch.violate('one redemption', what),
   )
-  const stored = () => sessionOf(parseStored(storage.peek(RECORD), 'dpop'))
+  const stored = () => sessionOf(readByMost(storage.peek(RECORD)))
   const watch = createWatch({ parameters, scheduler, server, presentations, stored, tolerates })
   const failedStorage = (realm: Realm, what: string) => {
     counts.storageFaults++
@@ -141,7 +144,7 @@ export function createWorld(
     failed: failedStorage,
     committed(realm, key, before, after) {
       if (key !== RECORD) return
-      const parsed = parseStored(after, 'dpop')
+      const parsed = readByMost(after)
       const record = sessionOf(parsed)
       const mark = record?.pending ? ', marked' : ''
       const what = record
@@ -166,6 +169,12 @@ export function createWorld(
       say(holder.id, 'still works under a lease that has run out')
     },
   })
+  const machine = createMachine({
+    ...{ scheduler, random, missing },
+    faults: () => (world.disturbed ? disk.faults : 0),
+    failed: failedStorage,
+    waitsUnseen: () => meet('owner of a lock file not visible'),
+  })
   const sharedDevice = { offMs: 0 }
   const devices = new Map<Realm, { offMs: number }>()
   const clients: Client[] = []
@@ -174,6 +183,7 @@ export function createWorld(
   const lockFor = (realm: Realm): Lock => {
     if (lock === 'local') return localLock(realm.clock)
     if (lock === 'redis') return leaseServer.openedBy(realm)
+    if (lock === 'file') return machine.openedBy(realm)
     const lease = leaseLock(limited(storage.openedBy(realm), realm.clock), realm.clock, random.next)
     if (lock === 'lease') return lease
     const weakened = withoutWebLockSafeguard(missing, lockService.openedBy(realm), realm.clock, lease)
@@ -303,12 +313,15 @@ export function createWorld(
       for (let index = 0; index < (lock === 'local' ? parameters.contexts : 1); index++) {
         const id = lock === 'local' ? `${realm.id}${'abc'[index]}` : realm.id
         const isBound = parameters.mixed && random.chance(0.5)
-        const asked = parameters.hosted && !isBound ? hostOf(realm) : undefined
-        const client = createClient(world, id, realm, own, {
+        const abilities: Abilities = {
+          isLater: parameters.releases && random.chance(0.5),
           ...(isBound && { tokenType: 'dpop' }),
-          ...(asked && { host: asked }),
-        })
+        }
+        const isHosted = parameters.hosted && !isBound && !abilities.isLater
+        const asked = isHosted ? hostOf(realm) : undefined
+        const client = createClient(world, id, realm, own, abilities, asked)
         if (isBound) meet('clients with and without dpop')
+        if (abilities.isLater) meet('clients of two releases')
         clients.push(client)
         say(id, 'starts')
         client.start().catch(error => watch.rejected(client, undefined, error, false))

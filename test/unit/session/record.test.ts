@@ -53,14 +53,12 @@ describe('the record of an ended session', () => {
 
 describe('a record that this client cannot use', () => {
   test('from a later version is reported, not ignored [F1.6]', () => {
-    expect(parseStored({ ...record, schema: 2 })).toEqual({
-      unusable: 'newer',
-    })
+    expect(parseStored({ ...record, schema: 2, epoch: 3 })).toEqual({ unusable: 'newer', epoch: 3 })
   })
 
   test('that is bound to a key is reported if the client has no dpop() [F1.6]', () => {
     const bound = { ...record, tokenType: 'dpop' as const }
-    expect(parseStored(bound)).toEqual({ unusable: 'bound', record: bound })
+    expect(parseStored(bound)).toEqual({ unusable: 'bound', record: bound, epoch: bound.epoch })
     expect(parseStored(bound, 'dpop')).toEqual(bound)
   })
 })

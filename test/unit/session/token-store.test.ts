@@ -67,6 +67,27 @@ describe('the token store', () => {
     expect(await other.read()).toEqual(record(2))
   })
 
+  test('begins no session that a sign-out of a later release has ended meanwhile [F1.6]', async () => {
+    const { one, other, place } = twoTabs()
+    await one.begin(record(1))
+    await other.read()
+    await one.end('signed_out')
+    await place.update('session', ended => ({ ...(ended as object), schema: 2 }))
+    expect(await other.begin(record(1, 'lk.test.2'))).toBe(false)
+    expect(await other.begin({ ...record(1, 'lk.test.2'), epoch: 1 })).toBe(true)
+  })
+
+  test('forgets a session that a later release has replaced, if a sign-out finds that [F1.6]', async () => {
+    const { one, place } = twoTabs()
+    await one.begin(record(1))
+    const newer = { schema: 2, sessionId: 'lk.test.2' }
+    await place.update('session', () => newer)
+    expect(await one.end('signed_out')).toBe(undefined)
+    expect(one.current).toBe(undefined)
+    expect(one.stored).toMatchObject({ unusable: 'newer' })
+    expect(await place.get('session')).toEqual(newer)
+  })
+
   test.each<[string, SessionRecord | undefined]>([
     ['that another session replaced', record(1, 'lk.test.2')],
     ['that was removed', undefined],
