@@ -1,6 +1,6 @@
 import type { Authorization, SessionRecords } from '../core/authorization.ts'
 import type { Clock, HostedRefresh } from '../core/ports.ts'
-import { accessTokenOf, endedSessionOf, type Stored, sessionOf } from '../core/session.ts'
+import { accessTokenOf, type Stored, sessionOf } from '../core/session.ts'
 import { LEAVING_MS } from '../core/session-state.ts'
 
 export interface HostWorkPorts {
@@ -40,9 +40,9 @@ export function createHostWork(ports: HostWorkPorts): HostWork {
       if (!known || !isSame(known)) return
       taken()
       const leavingUntil = clock.now() + LEAVING_MS // the page may still be leaving for the provider
-      const ended = await records.end('signed_out', isSame, leavingUntil).catch(() => undefined)
-      // also if the store could not be written: a refresh of this session ends here too
-      if (endedSessionOf(records.stored)?.sessionId === sessionId) changed(sessionId)
+      // also if the store cannot be written: a refresh of this session ends here too
+      const ended = await records.end('signed_out', isSame, leavingUntil).catch(() => known)
+      if (ended) changed(sessionId)
       await (await authorization()).signOut({ endProviderSession: false }, ended ?? known, () => {})
     },
   }
