@@ -9,11 +9,12 @@ import {
 } from 'oauth4webapi'
 import type { ServerSettings } from '../core/authorization.ts'
 import { base64url, fromBase64 } from '../core/base64url.ts'
+import type { Members } from '../core/members.ts'
 import type { IdTokenClaims } from '../core/token-set.ts'
 import { identityOf, type ServerTime } from './endpoint.ts'
 import type { AcceptDeviation } from './failure.ts'
 import { createSigningKeys, type SigningKeysPorts } from './signing-keys.ts'
-import { invalidResponse, type Members, withMembers } from './token-response.ts'
+import { invalidResponse, withMembers } from './token-response.ts'
 
 /** The most seconds by which a device's clock may be wrong: a time zone and a day. */
 const MOST_SKEW_SECONDS = 2 * 24 * 3600

@@ -7,6 +7,7 @@ import {
   validateJwtAuthResponse,
 } from 'oauth4webapi'
 import { fromBase64 } from '../core/base64url.ts'
+import { isMembers } from '../core/members.ts'
 import type { Clock } from '../core/ports.ts'
 import { NetworkError, ServerError } from '../errors.ts'
 import type { Transport } from './endpoint.ts'
@@ -40,8 +41,6 @@ const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
 export const OLDEST_SECONDS = 600
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const decode = (part = ''): Record<string, unknown> => JSON.parse(new TextDecoder().decode(fromBase64(part)))
 
@@ -80,7 +79,7 @@ export async function parseLogoutToken(
   if (!/^(application\/)?(logout\+)?jwt$/i.test(String(typ)))
     throw refuse('its typ is of another kind of token')
   if (nonce !== undefined) throw refuse('it has a nonce, as an ID Token has')
-  if (!isObject(events) || !isObject(events[EVENT])) throw refuse('its events have no logout')
+  if (!isMembers(events) || !isMembers(events[EVENT])) throw refuse('its events have no logout')
   if (!isText(jti)) throw refuse('it has no jti')
   if (![sub, sid].some(isText) || ![sub, sid].every(one => one === undefined || isText(one))) {
     throw refuse('it has neither sub nor sid')

@@ -1,11 +1,12 @@
 import { type AuthorizationServer, jwksCache, validateApplicationLevelSignature } from 'oauth4webapi'
 import type { ServerSettings } from '../core/authorization.ts'
+import { isMembers, type Members } from '../core/members.ts'
 import type { Clock, EpochMs, KeyValue } from '../core/ports.ts'
 import { NetworkError } from '../errors.ts'
 import type { Transport } from './endpoint.ts'
 import { type AcceptDeviation, toLatchkeyError } from './failure.ts'
 import { endpointOf, JSON_REQUEST, type Server } from './metadata.ts'
-import { isMembers, type Members, readMembers } from './token-response.ts'
+import { readMembers } from './token-response.ts'
 
 /** How long keys are cached. A key that is not among them is requested at once. */
 const KEYS_MS = 3_600_000

@@ -1,11 +1,8 @@
+import { isMembers, type Members } from '../core/members.ts'
 import { NetworkError, ServerError } from '../errors.ts'
 import { type AcceptDeviation, REPORT } from './failure.ts'
 
 /** The members of a response, by name. A member may be named `__proto__`: it is an own property like any other. */
-export type Members = Readonly<Record<string, unknown>>
-
-export const isMembers = (value: unknown): value is Members =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const DEEPEST = 32
 // an unterminated string is one match too, so that each character is read once

@@ -3,6 +3,7 @@ import type { ObtainPorts } from '../authorization/sign-in.ts'
 import { readMembers } from '../authorization/token-response.ts'
 import { isConfidential, parseUrl } from '../core/destination.ts'
 import type { Grant } from '../core/grant.ts'
+import type { Members } from '../core/members.ts'
 import type { UserAgent } from '../core/ports.ts'
 import { epochOf } from '../core/session.ts'
 import type { IdTokenClaims } from '../core/token-set.ts'
@@ -30,8 +31,6 @@ export interface FirebaseClientOptions {
   grant: Grant
   provider: () => { tokenAnswer(members: Members): Members }
 }
-
-type Members = Readonly<Record<string, unknown>>
 
 const KEYS = 'https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com'
 /** The names of endpoints that firebase() adds to the metadata. */

@@ -1,3 +1,4 @@
+import type { Members } from '../core/members.ts'
 import {
   type ProviderOptions,
   type SecretOptions,
@@ -10,8 +11,6 @@ export interface SlackOptions extends ProviderOptions, SecretOptions {
   /** User scopes, such as `chat:write`: the app may do these things as the user. One string or a list. */
   userScope?: string | readonly string[]
 }
-
-type Members = Readonly<Record<string, unknown>>
 
 /**
  * Converts a response of Slack to a token response. Slack names its token types `bot` and `user`, and reports an error as

@@ -1,5 +1,6 @@
 import { fromBase64 } from '../core/base64url.ts'
-import { digestOf, isObject, type JwtContent } from './jwt.ts'
+import { isMembers } from '../core/members.ts'
+import { digestOf, type JwtContent } from './jwt.ts'
 import type { ProtectSettings } from './options.ts'
 import type { AccessTokenClaims, RefusalReason, Requirements } from './verdict.ts'
 
@@ -44,11 +45,11 @@ export function checkClaims(
     if (typeof time === 'number' && time - toleranceSeconds > now) return 'not_yet_valid'
   const named = claims[audienceClaim]
   if (named === undefined && !needsAudience)
-    return cnf === undefined || isObject(cnf) ? undefined : 'bad_claims'
+    return cnf === undefined || isMembers(cnf) ? undefined : 'bad_claims'
   const names: unknown[] = [named].flat()
   if (!names.length || !names.every(name => typeof name === 'string')) return 'wrong_audience'
   if (!names.some(name => audience.includes(name as string))) return 'wrong_audience'
-  return cnf === undefined || isObject(cnf) ? undefined : 'bad_claims'
+  return cnf === undefined || isMembers(cnf) ? undefined : 'bad_claims'
 }
 
 /** Whether the JWT has the claims that RFC 9068 section 2.2 requires. With `acceptAnyJwt`, they may be missing. */

@@ -1,10 +1,10 @@
 import { base64url } from '../core/base64url.ts'
+import { isMembers } from '../core/members.ts'
 import type { Clock } from '../core/ports.ts'
 import {
   digestOf,
   importKey,
   isKeyFor,
-  isObject,
   isSignedBy,
   LONGEST_TOKEN,
   parseJwt,
@@ -153,7 +153,7 @@ export async function checkProof(
   const isRight =
     typ === 'dpop+jwt' &&
     algorithms.includes(alg) &&
-    isObject(jwk) &&
+    isMembers(jwk) &&
     !('d' in jwk) &&
     isKeyFor(jwk, alg) &&
     htm === method &&

@@ -1,7 +1,6 @@
 import { parseJson } from '../authorization/token-response.ts'
 import { base64url, fromBase64 } from '../core/base64url.ts'
-
-type Members = Readonly<Record<string, unknown>>
+import { isMembers, type Members } from '../core/members.ts'
 
 /**
  * A JWT (RFC 7519, RFC 7515). latchkey verifies it with Web Crypto itself: oauth4webapi does not verify access tokens that
@@ -40,15 +39,12 @@ export const digestOf = async (content: string | Uint8Array<ArrayBuffer>): Promi
     ),
   )
 
-export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-function parsePart(text: string | undefined): Readonly<Record<string, unknown>> | undefined {
+function parsePart(text: string | undefined): Members | undefined {
   const bytes = text === undefined ? undefined : decodeBase64url(text)
   if (!bytes) return undefined
   try {
     const value = parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-    return isObject(value) ? value : undefined
+    return isMembers(value) ? value : undefined
   } catch {
     return undefined
   }

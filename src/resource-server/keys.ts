@@ -2,8 +2,9 @@ import type { Transport } from '../authorization/endpoint.ts'
 import { toLatchkeyError } from '../authorization/failure.ts'
 import { endpointOf, JSON_REQUEST, type Server } from '../authorization/metadata.ts'
 import { readMembers } from '../authorization/token-response.ts'
+import { isMembers } from '../core/members.ts'
 import type { Clock } from '../core/ports.ts'
-import { importKey, isKeyFor, isObject, type Jwt, type SigningAlgorithm } from './jwt.ts'
+import { importKey, isKeyFor, type Jwt, type SigningAlgorithm } from './jwt.ts'
 
 /** When the keys are this old, latchkey fetches them again in the background. */
 const FRESH_MS = 10 * 60_000
@@ -47,7 +48,7 @@ export function createIssuerKeys({ transport, clock, server, jwksUri }: IssuerKe
     if (response.status !== 200 || !Array.isArray(members?.keys)) {
       throw toLatchkeyError({ code: 'NOT_CONFORM', response }, 'The request for its keys', clock.now())
     }
-    known = members.keys.filter(isObject)
+    known = members.keys.filter(isMembers)
     fetchedAt = clock.now()
   }
   let failed: { readonly at: number; readonly error: unknown } | undefined

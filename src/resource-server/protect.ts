@@ -1,5 +1,6 @@
 import { createTransport, type Transport } from '../authorization/endpoint.ts'
 import { createServer } from '../authorization/metadata.ts'
+import { isMembers } from '../core/members.ts'
 import type { Clock, Fetch } from '../core/ports.ts'
 import { LatchkeyError, NetworkError } from '../errors.ts'
 import {
@@ -14,7 +15,6 @@ import { checkProof, createNonces, createProofKeys, memoryReplay, type ProofSett
 import { createEmulatorLookup } from './emulator.ts'
 import { createIntrospection, type Introspected } from './introspection.ts'
 import {
-  isObject,
   isSignedBy,
   type Jwt,
   type JwtContent,
@@ -247,7 +247,7 @@ export function createProtect(options: ProtectOptions, device: { fetch: Fetch; c
     claims: AccessTokenClaims,
     { certificate }: Requirements,
   ): Promise<'none' | 'dpop' | 'certificate'> => {
-    const { jkt, 'x5t#S256': x5t, ...others } = isObject(claims.cnf) ? claims.cnf : {}
+    const { jkt, 'x5t#S256': x5t, ...others } = isMembers(claims.cnf) ? claims.cnf : {}
     if (Object.keys(others).length) throw new Refusal('wrong_binding')
     if (x5t !== undefined && !(await isBoundToCertificate(x5t, certificate)))
       throw new Refusal('wrong_binding')

@@ -1,47 +1,44 @@
+import { isMembers, type Members } from '../core/members.ts'
 import type { EndedSession, SessionRecord, Stored } from '../core/session.ts'
 import type { AccessToken, TokenSet } from '../core/token-set.ts'
 import type { EndReason } from '../errors.ts'
 
-type Members = Record<string, unknown>
-
-const isObject = (value: unknown): value is Members =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
 const isOptional = (value: unknown, is: (value: unknown) => boolean) => value === undefined || is(value)
 
 const isAccessToken = (value: unknown): value is AccessToken =>
-  isObject(value) &&
+  isMembers(value) &&
   (isText(value.accessToken) || (value.accessToken === '' && value.expiresAt === 0)) &&
   typeof value.scope === 'string' &&
   isOptional(value.expiresAt, isNumber) &&
   isOptional(value.refreshAt, isNumber)
 
 const isTokenSet = (value: unknown): value is TokenSet =>
-  isObject(value) &&
+  isMembers(value) &&
   isAccessToken(value) &&
   isOptional(value.refreshToken, isText) &&
   isOptional(value.idToken, isText) &&
   isOptional(value.refreshExpiresAt, isNumber) &&
-  isOptional(value.parameters, isObject) &&
-  isOptional(value.claims, claims => isObject(claims) && isText(claims.sub))
+  isOptional(value.parameters, isMembers) &&
+  isOptional(value.claims, claims => isMembers(claims) && isText(claims.sub))
 
-const isParameters = (value: unknown) => isObject(value) && Object.values(value).every(isText)
+const isParameters = (value: unknown) => isMembers(value) && Object.values(value).every(isText)
 
 /** Only the intact access tokens: latchkey requests a damaged one again. */
 const wholeOnes = (resources: unknown): SessionRecord['resources'] =>
-  isObject(resources)
+  isMembers(resources)
     ? Object.fromEntries(
         Object.entries(resources).filter((entry): entry is [string, AccessToken] => isAccessToken(entry[1])),
       )
     : undefined
 
 const isTrouble = (value: unknown) =>
-  isObject(value) &&
+  isMembers(value) &&
   [value.since, value.at, value.until, value.askedUntil, value.failures, value.refusals].every(isNumber) &&
   [value.code, value.message].every(isText)
 
-const isPending = (value: unknown) => isObject(value) && isText(value.tokenHash) && isNumber(value.sentAt)
+const isPending = (value: unknown) => isMembers(value) && isText(value.tokenHash) && isNumber(value.sentAt)
 
 /** The members that a record works without: latchkey ignores damaged ones. */
 const OPTIONAL = {
@@ -88,7 +85,7 @@ function parseRecord(stored: Members): SessionRecord | undefined {
  * @param tokenType default: Bearer.
  */
 export function parseStored(stored: unknown, tokenType?: 'dpop'): Stored {
-  if (!isObject(stored)) return undefined
+  if (!isMembers(stored)) return undefined
   // the epoch has the same meaning in every schema
   const epoch = isNumber(stored.epoch) ? stored.epoch : undefined
   if (isNumber(stored.schema) && stored.schema > 1) return { unusable: 'newer', epoch }

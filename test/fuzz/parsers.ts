@@ -3,7 +3,6 @@ import { AuthorizationResponseError } from 'oauth4webapi'
 import { createAcceptDeviation, retryAfterMs, toLatchkeyError } from '../../src/authorization/failure.ts'
 import { decodeJwtPart } from '../../src/authorization/id-token.ts'
 import {
-  isMembers,
   parseJson,
   readMembers,
   readRefreshToken,
@@ -12,6 +11,7 @@ import {
 import { createTransactions } from '../../src/authorization/transaction.ts'
 import { matchesRedirectUri, parseCallback } from '../../src/core/callback.ts'
 import { judgeAnswer } from '../../src/core/challenge.ts'
+import { isMembers } from '../../src/core/members.ts'
 import { QUIRKS } from '../../src/core/quirks.ts'
 import { sessionOf } from '../../src/core/session.ts'
 import { CallbackError } from '../../src/errors.ts'
