@@ -57,9 +57,7 @@ export async function runSchedule(seed: number, options: ScheduleOptions = {}): 
   try {
     begin(world)
     await scheduler.run(parameters.disturbedMs, check)
-    world.disturbed = false
-    world.say('world', 'is calm')
-    for (const { realm } of world.clients) realm.thaw()
+    world.calm()
     await scheduler.run(scheduler.now + (parameters.gentle ? GENTLE_CALM_MS : CALM_MS), check)
     await expectAgreement(world, check)
     watch.settled(world.clients)

@@ -86,8 +86,10 @@ export interface World {
   readonly trace: readonly string[]
   /** Clients that are alive or frozen. */
   readonly clients: readonly Client[]
-  /** Turned off when the faulty period ends. */
+  /** Whether it is the faulty period. */
   disturbed: boolean
+  /** Ends the faulty period, for hosts that were replaced too. */
+  calm(): void
   /** Only crashes and network faults: no freezes, no storage faults. */
   readonly isSound: boolean
   /** The record in the store. */
@@ -289,6 +291,11 @@ export function createWorld(
     meet,
     clients,
     disturbed: true,
+    calm() {
+      world.disturbed = false
+      say('world', 'is calm')
+      for (const realm of devices.keys()) realm.thaw()
+    },
     isSound: parameters.freeze === 0 && disk.faults === 0 && disk.full === 0,
     stored,
     say,
