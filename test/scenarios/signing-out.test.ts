@@ -74,6 +74,16 @@ describe('a sign-out in progress', () => {
     expect(other.session).toEqual(OUT)
   })
 
+  test('of nothing is over for the other clients when it is over here', async () => {
+    const here = world()
+    const one = await here.signedIn()
+    const other = here.client()
+    await other.start()
+    for (const client of [one, one]) await client.signOut()
+    await expect.poll(() => other.session).toEqual(OUT)
+    expect(await here.client().start()).toEqual(OUT)
+  })
+
   test('returns no token in any client', async () => {
     const here = world()
     here.as.failRevocation.push(hang)
