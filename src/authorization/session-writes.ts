@@ -32,9 +32,11 @@ const isMarkedSince = (found: Stored, next: SessionRecord, unchanged: SessionRec
  */
 function beginsLater({ sessionId, epoch }: SessionRecord, before: string | undefined): WriteCondition {
   const isOlder = (found: Stored) => {
+    // it was stored although its write failed, and may have ended since
+    if (found?.sessionId === sessionId) return false
     // the session before may have ended meanwhile
     const ended = endedSessionOf(found)
-    if (ended && ended.ended !== 'signed_out') return ended.sessionId !== sessionId
+    if (ended && ended.ended !== 'signed_out') return true
     // an unusable record may be this same session, which another client has since bound to a key
     if (found && 'unusable' in found) return false
     return sessionOf(found)?.sessionId === before

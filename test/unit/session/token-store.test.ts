@@ -415,21 +415,30 @@ test('a repeated write of a sign-in does not undo the refresh in between', async
   expect(await place.get('session')).toMatchObject({ version: 2 })
 })
 
-test('a sign-in that was stored although its write failed, and has ended since, does not begin again', async () => {
-  const place = memoryKeyValue()
-  const keyValue: KeyValue = {
-    ...place,
-    async update(key, change) {
-      await place.update(key, change)
-      await openStore(place).end('signed_out')
-      throw new StorageError('No answer within 2000 ms.')
-    },
-  }
-  const records = createTokenStore(keyValue, 'session')
-  const writes = createSessionWrites(records, () => {})
-  const events: string[] = []
-  const signedIn = storeSignIn({ records, writes, emit: ({ type }) => events.push(type) }, record(1))
-  await expect(signedIn).rejects.toMatchObject({ reason: 'signed_out' })
-  expect(records.current).toBeUndefined()
-  expect(events).toEqual([])
-})
+test.each([
+  ['', 0],
+  [', also if the store could not be read when it began', undefined],
+])(
+  'a sign-in that was stored although its write failed, and has ended since, does not begin again%s',
+  async (_what, epoch) => {
+    const place = memoryKeyValue()
+    const keyValue: KeyValue = {
+      ...place,
+      async update(key, change) {
+        await place.update(key, change)
+        await openStore(place).end('signed_out')
+        throw new StorageError('No answer within 2000 ms.')
+      },
+    }
+    const records = createTokenStore(keyValue, 'session')
+    const writes = createSessionWrites(records, () => {})
+    const events: string[] = []
+    const signedIn = storeSignIn(
+      { records, writes, emit: ({ type }) => events.push(type) },
+      { ...record(1), epoch },
+    )
+    await expect(signedIn).rejects.toMatchObject({ reason: 'signed_out' })
+    expect(records.current).toBeUndefined()
+    expect(events).toEqual([])
+  },
+)
