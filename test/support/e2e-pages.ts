@@ -78,8 +78,24 @@ const others = {
   'latchkey/worker-host': fromRoot('src/worker-host.ts'),
 }
 
+/** Does something once for each text, for all test files of a process: the source does not change during a run. */
+function once<T>(work: (text: string) => Promise<T>): (text: string) => Promise<T> {
+  const done = new Map<string, Promise<T>>()
+  return text => {
+    const found = done.get(text) ?? work(text)
+    done.set(text, found)
+    return found
+  }
+}
+
 /** Bundles an entry for the browser, with `latchkey` from src. */
-export async function bundle(entry: string, format: 'esm' | 'iife' = 'esm'): Promise<string> {
+export const bundle = (entry: string, format: 'esm' | 'iife' = 'esm'): Promise<string> =>
+  format === 'esm' ? bundleModule(entry) : bundleScript(entry)
+
+const bundleModule = once(entry => bundleAs(entry, 'esm'))
+const bundleScript = once(entry => bundleAs(entry, 'iife'))
+
+async function bundleAs(entry: string, format: 'esm' | 'iife'): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [fromRoot(entry)],
     alias: { ...others, latchkey: fromRoot('src/index.ts') },
@@ -94,7 +110,7 @@ export async function bundle(entry: string, format: 'esm' | 'iife' = 'esm'): Pro
 }
 
 /** Bundles an entry with `latchkey/lazy` as `latchkey`. Returns the output files by name; the first is the entry. */
-async function bundleLazy(entry: string): Promise<ReadonlyMap<string, string>> {
+const bundleLazy = once(async (entry: string): Promise<ReadonlyMap<string, string>> => {
   const { outputFiles } = await build({
     entryPoints: { lazy: fromRoot(entry) },
     alias: { ...others, latchkey: fromRoot('src/lazy.ts') },
@@ -109,7 +125,7 @@ async function bundleLazy(entry: string): Promise<ReadonlyMap<string, string>> {
     logLevel: 'error',
   })
   return new Map(outputFiles.map(({ path, text }) => [`/${basename(path)}`, text]))
-}
+})
 
 /** Whether a path is the file that latchkey loads with `import()`. */
 const isSecondHalf = (path: string) => /^\/(authorization|second-half)-/.test(path)
