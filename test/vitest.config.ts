@@ -10,6 +10,20 @@ const fromRoot = (path: string) => fileURLToPath(new URL(`../${path}`, import.me
 
 const atATime = (maxWorkers: number, groupOrder: number) => ({ maxWorkers, sequence: { groupOrder } })
 
+/**
+ * Files of a project share its processes: a process and its modules for each file cost a third of the CPU time of `node`. The
+ * setup file fails a file that leaves something behind.
+ */
+const shared = { isolate: false, setupFiles: ['test/support/shared-process.ts'] }
+
+/** Files that change what all files of a process see. Each has a process of its own. */
+const alone = [
+  'test/scenarios/resource-server/mutual-tls.test.ts', // @hono/node-server replaces the global Request and Response
+  'test/contracts/bindings-on-a-server.node.test.ts', // Angular's server defines a DOM, and replaces Event
+  'test/scenarios/jsdom.test.ts', // the globals of jsdom
+  'examples/testing/*.test.ts', // the samples of docs/testing.md: jsdom, happy-dom, and msw, which replaces fetch
+]
+
 const browserTimes = { testTimeout: 90_000, hookTimeout: 90_000 }
 
 export default defineConfig({
@@ -37,10 +51,16 @@ export default defineConfig({
           name: 'node',
           include: [
             'test/{unit,contracts,scenarios,servers,simulation,fuzz,hostile,http-clients}/**/*.test.ts',
-            'examples/testing/*.test.ts', // the samples of docs/testing.md
           ],
+          exclude: alone,
+          ...shared,
           ...atATime(2, 1),
         },
+      },
+      {
+        extends: true,
+        plugins: [svelte({ configFile: false })],
+        test: { name: 'alone', include: alone, ...atATime(2, 1) },
       },
       {
         extends: true,
@@ -111,6 +131,7 @@ export default defineConfig({
         test: {
           name: 'engines',
           include: ['test/browser/engines/*.test.ts'],
+          ...shared,
           ...browserTimes,
           // beside another file, storms of five tabs failed in Firefox, and once WebKit's driver did not return from Back
           ...atATime(1, 4),
@@ -121,6 +142,7 @@ export default defineConfig({
         test: {
           name: 'end-to-end',
           include: ['test/browser/e2e/**/*.test.ts'],
+          ...shared,
           ...browserTimes,
           ...atATime(2, 3), // a browser waits for most of a test
         },

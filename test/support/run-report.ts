@@ -31,7 +31,7 @@ export const joinReports = (reports: readonly RunReport[]): RunReport => {
 }
 
 /** Projects that a full run must include. */
-const PROJECTS = ['node', 'package', 'browser', 'end-to-end', 'engines']
+const PROJECTS = ['node', 'alone', 'package', 'browser', 'end-to-end', 'engines']
 
 /**
  * Returns one sentence for each reason why a full run fails; none if it passes.

@@ -3,6 +3,7 @@ import { closingLine, joinReports, judgeRun, type RunReport, slowestFiles } from
 
 const files = {
   node: ['test/unit/a.test.ts'],
+  alone: ['examples/testing/f.test.ts'],
   package: ['test/package/b.test.ts'],
   browser: ['test/browser/c.test.ts'],
   'end-to-end': ['test/browser/e2e/d.test.ts'],
