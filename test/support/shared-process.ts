@@ -1,7 +1,10 @@
 import { afterAll, expect } from 'vitest'
 
-/** Names of state that a library keeps for all its copies, which nobody else reads. */
-const OWN_STATE = /^(__|@)/
+/**
+ * State that a library keeps for all its copies, which nobody else reads, and a class that Playwright adds to a Node that
+ * lacks it.
+ */
+const OWN_STATE = /^(__|@|URLPattern$)/
 
 /** What every file of a process sees. Reading a lazy global defines it, so that both readings find the same. */
 const shared = () => ({
