@@ -131,7 +131,6 @@ export default defineConfig({
         test: {
           name: 'engines',
           include: ['test/browser/engines/*.test.ts'],
-          ...shared,
           ...browserTimes,
           // beside another file, storms of five tabs failed in Firefox, and once WebKit's driver did not return from Back
           ...atATime(1, 4),
