@@ -66,7 +66,7 @@ const used = (built: Bundle, name: string): string[] =>
 /** @returns the bundle of an app with this source. */
 type Build = (source: string) => Promise<Bundle>
 
-/** Bundles that are made at once fill the memory, which costs a third more time: they are made one after the other. */
+/** One after the other: bundles that are made at once are all in memory together. */
 async function inTurn<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = []
   for (const item of items) results.push(await work(item))
