@@ -18,7 +18,9 @@ const shared = { isolate: false, setupFiles: ['test/support/shared-process.ts'] 
 
 /** Files that change what all files of a process see. Each has a process of its own. */
 const alone = [
-  'test/scenarios/resource-server/mutual-tls.test.ts', // @hono/node-server replaces the global Request and Response
+  // @hono/node-server replaces the global Request and Response
+  'test/scenarios/resource-server/mutual-tls.test.ts',
+  'test/http-clients/beside-hono.test.ts',
   'test/contracts/bindings-on-a-server.node.test.ts', // Angular's server defines a DOM, and replaces Event
   'test/scenarios/jsdom.test.ts', // the globals of jsdom
   'examples/testing/*.test.ts', // the samples of docs/testing.md: jsdom, happy-dom, and msw, which replaces fetch

@@ -86,6 +86,10 @@ const pageOf = (uri: string | null | undefined): string | undefined =>
 export const refusalOf = (what: string, name: string, description: string | undefined): string =>
   `${what} was refused: ${name}${description ? ` (${description})` : ''}. ${ADVICE[name] ?? "See the server's log."}`
 
+/** Not `instanceof`: a library, such as @hono/node-server, may have replaced the global class. */
+const isResponse = (value: unknown): value is Response =>
+  Object.prototype.toString.call(value) === '[object Response]'
+
 /**
  * Translates every error of a request to the authorization server. The result does not contain oauth4webapi's own error,
  * because its message, cause and response may contain what latchkey sent.
@@ -102,8 +106,7 @@ export function toLatchkeyError(
   const thrown: Partial<Error> & { code?: unknown; response?: unknown } = Object(error)
   const { name = 'Error', cause, response = cause, message } = thrown
   const code = typeof thrown.code === 'string' ? thrown.code : name // the code of a DOMException is a number
-  const answer =
-    response instanceof Response ? response : (cause as { response?: Response } | undefined)?.response
+  const answer = [response, (cause as { response?: unknown } | undefined)?.response].find(isResponse)
   const status = answer?.status
   if (answer && isUnavailable(status)) {
     return new NetworkError(`${what} was answered with ${status}. Try again later.`, 'unavailable', {

@@ -1,4 +1,4 @@
-import { type Call, getterOf, type Init, isObject, tried } from './call.ts'
+import { type Call, type Init, isObject, memberBy, tried } from './call.ts'
 
 /** From this size on, the copy is a Blob, because fetch does not copy a Blob again. */
 const LARGE_BYTES = 262_144
@@ -7,7 +7,7 @@ const LARGE_BYTES = 262_144
 function copyBytes(body: object): unknown {
   const view = ArrayBuffer.isView(body) ? body : undefined
   const buffer = (view?.buffer ?? body) as ArrayBuffer & { resizable?: boolean }
-  const size = getterOf(ArrayBuffer.prototype, 'byteLength').call(buffer) as number
+  const size = memberBy(ArrayBuffer.prototype, 'byteLength', buffer) as number
   if (buffer.resizable) return undefined
   const bytes = new Uint8Array(buffer, view?.byteOffset ?? 0, view?.byteLength ?? size)
   if (bytes.length >= LARGE_BYTES) return tried(() => new Blob([bytes])) ?? bytes.slice()
@@ -27,7 +27,7 @@ function keepBody(body: unknown): unknown {
     tried(() => copyBytes(body)) ??
     tried(() => new URLSearchParams(URLSearchParams.prototype.toString.call(body))) ??
     tried(() => copyForm(body)) ??
-    tried(() => getterOf(Blob.prototype, 'size').call(body) !== undefined && body)
+    tried(() => memberBy(Blob.prototype, 'size', body) !== undefined && body)
   )
 }
 

@@ -65,9 +65,12 @@ export const orNone = <T>(work: Promise<T>): Promise<T | undefined> =>
     throw error
   })
 
-/** The getter works on objects of other realms too, and throws for objects that only look alike. */
-export const getterOf = (prototype: object, name: string) =>
-  Object.getOwnPropertyDescriptor(prototype, name)?.get as () => unknown
+/**
+ * Reads a member with the getter of the platform. It works on objects of other realms too, and throws for objects that only
+ * look alike. A library may have replaced the global class by a subclass, which inherits the getter.
+ */
+export const memberBy = (prototype: object, name: string, object: object): unknown =>
+  Reflect.get(prototype, name, object)
 
 const isForeign = (input: object): input is Request =>
   'headers' in input && 'url' in input && typeof (input as Request).clone === 'function'
@@ -76,7 +79,7 @@ const isForeign = (input: object): input is Request =>
 export function readTarget(given: Input): Target {
   if (!isObject(given)) return { input: given, address: String(given) }
   const isUrl = given instanceof URL
-  const url = isUrl ? undefined : tried(() => getterOf(Request.prototype, 'url').call(given) as string)
+  const url = isUrl ? undefined : tried(() => memberBy(Request.prototype, 'url', given) as string)
   if (url !== undefined) return { input: given, address: url }
   const foreign = isForeign(given) ? given : undefined
   const address = `${foreign?.url ?? (given as URL)}`
