@@ -145,7 +145,7 @@ export default defineConfig({
           include: ['test/browser/e2e/**/*.test.ts'],
           ...shared,
           ...browserTimes,
-          ...atATime(2, 3), // a browser waits for most of a test
+          ...atATime(3, 3), // a browser waits for most of a test
         },
       },
     ],
