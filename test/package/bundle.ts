@@ -21,17 +21,13 @@ const isFramework = (id: string) => /^(react|vue|svelte|solid-js|rxjs|@angular)(
 
 const minified = new Map<string, Promise<string>>()
 
-/** The passes of an app that cares about size. One pass, terser's default, costs half as much and saves nearly as much. */
-export const MOST_PASSES = 3
-
 /** Minifies as the bundlers of apps that care about size do: esbuild's result is about 3 % larger. The same code costs once. */
-export function minifyOnce(code: string, passes = MOST_PASSES): Promise<string> {
-  const key = `${passes} ${code}`
-  const known = minified.get(key)
+export function minifyOnce(code: string): Promise<string> {
+  const known = minified.get(code)
   if (known) return known
-  const options = { module: true, ecma: 2020, compress: { passes }, format: { comments: false } } as const
+  const options = { module: true, ecma: 2020, compress: { passes: 3 }, format: { comments: false } } as const
   const work = minify(code, options).then(result => result.code ?? '')
-  minified.set(key, work)
+  minified.set(code, work)
   return work
 }
 
@@ -40,17 +36,16 @@ const bundles = new Map<string, Promise<Bundle>>()
 /**
  * The bundle that an app's bundler makes from `source`. It is made once.
  * @param importer a file in the folder whose node_modules are used.
- * @param passes how often terser looks for something to shorten.
  * @throws Error for any warning of the bundler.
  */
-export function bundle(source: string, importer: string, passes = 1): Promise<Bundle> {
-  const key = JSON.stringify([source, importer, passes])
-  const made = bundles.get(key) ?? makeBundle(source, importer, passes)
+export function bundle(source: string, importer: string): Promise<Bundle> {
+  const key = JSON.stringify([source, importer])
+  const made = bundles.get(key) ?? makeBundle(source, importer)
   bundles.set(key, made)
   return made
 }
 
-async function makeBundle(source: string, importer: string, passes: number): Promise<Bundle> {
+async function makeBundle(source: string, importer: string): Promise<Bundle> {
   const build = await rollup({
     input: 'app',
     external: id => isBuiltin(id) || isFramework(id),
@@ -74,7 +69,7 @@ async function makeBundle(source: string, importer: string, passes: number): Pro
   await build.close()
   // One size to compare: everything that one import loads.
   const chunks = output.filter(part => part.type === 'chunk')
-  const codes = await Promise.all(chunks.map(chunk => minifyOnce(chunk.code, passes)))
+  const codes = await Promise.all(chunks.map(chunk => minifyOnce(chunk.code)))
   const code = codes.join('\n')
   const modules = chunks
     .flatMap(chunk => Object.entries(chunk.modules))

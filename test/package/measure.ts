@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type Bundle, bundle, MOST_PASSES } from './bundle.ts'
+import { type Bundle, bundle } from './bundle.ts'
 
 export interface Measured {
   readonly what: string
@@ -63,52 +63,14 @@ const used = (built: Bundle, name: string): string[] =>
     .filter(([id]) => id.replaceAll('\\', '/').includes(`/node_modules/${name}/`))
     .flatMap(([, names]) => names)
 
-/** @returns the bundle of an app with this source. */
-type Build = (source: string) => Promise<Bundle>
-
-/** One after the other: bundles that are made at once are all in memory together. */
-async function inTurn<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = []
-  for (const item of items) results.push(await work(item))
-  return results
-}
-
-const builder =
-  (folder: string, passes: number): Build =>
-  source =>
-    bundle(source, join(folder, 'app.js'), passes)
-
-const measureEntry = async (build: Build, what: string): Promise<Measured> => {
-  return { what, size: (await build(`export * from '${what}'`)).size, budget: budgets[what] }
-}
-
-async function measureBinding(build: Build, name: string): Promise<Measured> {
-  const client = await build(CLIENT)
-  const { size } = await build(`${CLIENT}\nexport * from 'latchkey/${name}'`)
-  const beside = (kind: keyof Bundle['size']) => size[kind] - client.size[kind]
-  const more = {
-    min: beside('min'),
-    gzip: beside('gzip'),
-    get brotli() {
-      return beside('brotli')
-    },
-  }
-  return { what: `latchkey/${name}, beside the client`, size: more, budget: BINDING_BUDGET }
-}
-
-/** Each measures something that has a budget. */
-const budgeted: readonly ((build: Build) => Promise<Measured>)[] = [
-  ...Object.keys(budgets).map(what => (build: Build) => measureEntry(build, what)),
-  ...bindings.map(name => (build: Build) => measureBinding(build, name)),
-]
-
 /**
  * Sizes of all entries, and of their dependencies alone.
  * @param folder the package with its dist.
  */
 export async function measure(folder: string): Promise<Measured[]> {
-  const build = builder(folder, MOST_PASSES)
-  const whole = await build("export * from 'latchkey'")
+  const importer = join(folder, 'app.js')
+  const weigh = (source: string) => bundle(source, importer)
+  const whole = await weigh("export * from 'latchkey'")
   const floor = ['oauth4webapi', 'idb-keyval']
     .map(name => ({ name, exports: used(whole, name) }))
     .filter(({ exports }) => exports.length > 0)
@@ -118,24 +80,26 @@ export async function measure(folder: string): Promise<Measured[]> {
     ['its floor: the used parts of oauth4webapi and idb-keyval', floor.join('\n')],
     ['the floor of latchkey/ky: ky', "export { default } from 'ky'"],
   ]
-  const others = async ([what, source]: [string, string]): Promise<Measured> => {
-    return { what, size: (await build(source)).size, budget: undefined }
-  }
-  return [...(await inTurn(budgeted, weigh => weigh(build))), ...(await inTurn(shown, others))]
-}
-
-/**
- * Measures everything that has a budget with the one pass that terser makes by default, and again with the passes of
- * `measure` if that is too large.
- * @returns a sentence for every entry that exceeds its budget.
- */
-export async function findOverBudget(folder: string): Promise<string[]> {
-  const problems = await inTurn(budgeted, async weigh => {
-    const first = await weigh(builder(folder, 1))
-    if (overBudget([first]).length === 0) return []
-    return overBudget([await weigh(builder(folder, MOST_PASSES))])
+  const entries = Object.entries(budgets).map(async ([what, budget]): Promise<Measured> => {
+    return { what, size: (await weigh(`export * from '${what}'`)).size, budget }
   })
-  return problems.flat()
+  const others = shown.map(async ([what, source]): Promise<Measured> => {
+    return { what, size: (await weigh(source)).size, budget: undefined }
+  })
+  const client = await weigh(CLIENT)
+  const added = bindings.map(async (name): Promise<Measured> => {
+    const { size } = await weigh(`${CLIENT}\nexport * from 'latchkey/${name}'`)
+    const beside = (kind: keyof Bundle['size']) => size[kind] - client.size[kind]
+    const more = {
+      min: beside('min'),
+      gzip: beside('gzip'),
+      get brotli() {
+        return beside('brotli')
+      },
+    }
+    return { what: `latchkey/${name}, beside the client`, size: more, budget: BINDING_BUDGET }
+  })
+  return Promise.all([...entries, ...added, ...others])
 }
 
 /** A sentence for every entry that exceeds its budget. */
