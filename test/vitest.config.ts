@@ -16,13 +16,14 @@ const atATime = (maxWorkers: number, groupOrder: number) => ({ maxWorkers, seque
  */
 const shared = { isolate: false, setupFiles: ['test/support/shared-process.ts'] }
 
-/** Files that change what all files of a process see. Each has a process of its own. */
+/** Files that change what all files of a process see, or depend on all of it. Each has a process of its own. */
 const alone = [
   // @hono/node-server replaces the global Request and Response
   'test/scenarios/resource-server/mutual-tls.test.ts',
   'test/http-clients/beside-hono.test.ts',
   'test/contracts/bindings-on-a-server.node.test.ts', // Angular's server defines a DOM, and replaces Event
   'test/scenarios/jsdom.test.ts', // the globals of jsdom
+  'test/fuzz/linear.test.ts', // its profiler counts every function of the process, which takes long where there are many
   'examples/testing/*.test.ts', // the samples of docs/testing.md: jsdom, happy-dom, and msw, which replaces fetch
 ]
 

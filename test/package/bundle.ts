@@ -3,6 +3,7 @@ import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 import { rollup } from 'rollup'
 import { minify } from 'terser'
+import { once } from '../support/once.ts'
 
 export interface Bundle {
   /** Minified. */
@@ -19,33 +20,18 @@ const isBuiltin = (id: string) => id.startsWith('node:') || builtinModules.inclu
 /** Frameworks, which an app already has. */
 const isFramework = (id: string) => /^(react|vue|svelte|solid-js|rxjs|@angular)(\/|$)/.test(id)
 
-const minified = new Map<string, Promise<string>>()
-
 /** Minifies as the bundlers of apps that care about size do: esbuild's result is about 3 % larger. The same code costs once. */
-export function minifyOnce(code: string): Promise<string> {
-  const known = minified.get(code)
-  if (known) return known
+export const minifyOnce = once(async (code: string): Promise<string> => {
   const options = { module: true, ecma: 2020, compress: { passes: 3 }, format: { comments: false } } as const
-  const work = minify(code, options).then(result => result.code ?? '')
-  minified.set(code, work)
-  return work
-}
-
-const bundles = new Map<string, Promise<Bundle>>()
+  return (await minify(code, options)).code ?? ''
+})
 
 /**
  * The bundle that an app's bundler makes from `source`. It is made once.
  * @param importer a file in the folder whose node_modules are used.
  * @throws Error for any warning of the bundler.
  */
-export function bundle(source: string, importer: string): Promise<Bundle> {
-  const key = JSON.stringify([source, importer])
-  const made = bundles.get(key) ?? makeBundle(source, importer)
-  bundles.set(key, made)
-  return made
-}
-
-async function makeBundle(source: string, importer: string): Promise<Bundle> {
+export const bundle = once(async (source: string, importer: string): Promise<Bundle> => {
   const build = await rollup({
     input: 'app',
     external: id => isBuiltin(id) || isFramework(id),
@@ -89,4 +75,4 @@ async function makeBundle(source: string, importer: string): Promise<Bundle> {
       },
     },
   }
-}
+})

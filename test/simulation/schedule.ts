@@ -159,6 +159,7 @@ const isTransient = (
 /** After the faults: one more call in each context, then all of them match the store. */
 async function expectAgreement(world: World, check: () => void): Promise<void> {
   const { watch, scheduler, server } = world
+  const canUse = (client: Client) => client.canUse(world.storage.peek(RECORD))
   const ask = async (isFirst: boolean) => {
     world.say('world', 'asks everyone for one more call')
     const pausedUntil = world.stored()?.trouble?.until ?? 0
@@ -186,7 +187,7 @@ async function expectAgreement(world: World, check: () => void): Promise<void> {
     const lives = record && !server.familyOf(record.tokens.refreshToken as string)?.over
     for (const { client, before, isPaused, answer } of answers) {
       world.say(client.id, `was answered: ${answer}; holds ${client.holds()?.tokens.refreshToken}`)
-      if (!client.canUse(world.storage.peek(RECORD)) && answer === 'ERR_CONFIGURATION') continue
+      if (!canUse(client) && answer === 'ERR_CONFIGURATION') continue
       if (answer === (lives ? 'accepted' : 'ERR_AUTHORIZATION_REQUIRED')) continue
       // by a clock that was set back, an old token of another context is fresh: each refresh costs such a call
       if (answer === 'refused' && world.parameters.clockJump > 0) continue
@@ -205,7 +206,7 @@ async function expectAgreement(world: World, check: () => void): Promise<void> {
   await wake()
   const { record, lives } = await ask(false)
   // if no client can use it, no client can find out
-  const isUsed = world.clients.some(client => client.canUse(world.storage.peek(RECORD)))
+  const isUsed = world.clients.some(canUse)
   if (record && !lives && isUsed)
     watch.violate('all contexts agree', 'the store holds a session that is over')
   // clients that refresh early may be refreshing again: at some moment all of them agree
@@ -215,9 +216,9 @@ async function expectAgreement(world: World, check: () => void): Promise<void> {
     await scheduler.run(scheduler.now + AGREEMENT.stepMs, check)
     const now = world.stored()
     const agrees = (client: Client) =>
-      !client.canUse(world.storage.peek(RECORD))
-        ? client.shown === undefined
-        : client.holds()?.version === now?.version && client.shown === now?.sessionId
+      canUse(client)
+        ? client.holds()?.version === now?.version && client.shown === now?.sessionId
+        : client.shown === undefined
     apart = world.clients.find(client => !agrees(client))
     if (!apart) return
   }

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { type Listening, listen } from '../../examples/demo/servers/listen.ts'
 import { startPageServer } from '../../examples/demo/servers/page-server.ts'
+import { once } from './once.ts'
 import { startTestServers, type TestServers } from './server.ts'
 
 /** How the test app creates its client, and what the page does when it loads; see e2e-app-page.ts. */
@@ -78,24 +79,8 @@ const others = {
   'latchkey/worker-host': fromRoot('src/worker-host.ts'),
 }
 
-/** Does something once for each text, for all test files of a process: the source does not change during a run. */
-function once<T>(work: (text: string) => Promise<T>): (text: string) => Promise<T> {
-  const done = new Map<string, Promise<T>>()
-  return text => {
-    const found = done.get(text) ?? work(text)
-    done.set(text, found)
-    return found
-  }
-}
-
 /** Bundles an entry for the browser, with `latchkey` from src. */
-export const bundle = (entry: string, format: 'esm' | 'iife' = 'esm'): Promise<string> =>
-  format === 'esm' ? bundleModule(entry) : bundleScript(entry)
-
-const bundleModule = once(entry => bundleAs(entry, 'esm'))
-const bundleScript = once(entry => bundleAs(entry, 'iife'))
-
-async function bundleAs(entry: string, format: 'esm' | 'iife'): Promise<string> {
+export const bundle = once(async (entry: string, format: 'esm' | 'iife' = 'esm'): Promise<string> => {
   const { outputFiles } = await build({
     entryPoints: [fromRoot(entry)],
     alias: { ...others, latchkey: fromRoot('src/index.ts') },
@@ -107,7 +92,7 @@ async function bundleAs(entry: string, format: 'esm' | 'iife'): Promise<string> 
     logLevel: 'error',
   })
   return outputFiles[0]?.text ?? ''
-}
+})
 
 /** Bundles an entry with `latchkey/lazy` as `latchkey`. Returns the output files by name; the first is the entry. */
 const bundleLazy = once(async (entry: string): Promise<ReadonlyMap<string, string>> => {
