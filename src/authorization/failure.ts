@@ -1,6 +1,7 @@
 import { AuthorizationResponseError, ResponseBodyError } from 'oauth4webapi'
 import { parseUrl } from '../core/destination.ts'
 import type { Warn } from '../core/events.ts'
+import { isOfKind } from '../core/kind.ts'
 import type { Quirk } from '../core/quirks.ts'
 import type { UnusableRecord } from '../core/session.ts'
 import { CallbackError, ConfigurationError, LatchkeyError, NetworkError, ServerError } from '../errors.ts'
@@ -86,10 +87,6 @@ const pageOf = (uri: string | null | undefined): string | undefined =>
 export const refusalOf = (what: string, name: string, description: string | undefined): string =>
   `${what} was refused: ${name}${description ? ` (${description})` : ''}. ${ADVICE[name] ?? "See the server's log."}`
 
-/** Not `instanceof`: a library, such as @hono/node-server, may have replaced the global class. */
-const isResponse = (value: unknown): value is Response =>
-  Object.prototype.toString.call(value) === '[object Response]'
-
 /**
  * Translates every error of a request to the authorization server. The result does not contain oauth4webapi's own error,
  * because its message, cause and response may contain what latchkey sent.
@@ -106,7 +103,10 @@ export function toLatchkeyError(
   const thrown: Partial<Error> & { code?: unknown; response?: unknown } = Object(error)
   const { name = 'Error', cause, response = cause, message } = thrown
   const code = typeof thrown.code === 'string' ? thrown.code : name // the code of a DOMException is a number
-  const answer = [response, (cause as { response?: unknown } | undefined)?.response].find(isResponse)
+  // @hono/node-server replaces the global Response
+  const answer = [response, (cause as { response?: unknown } | undefined)?.response].find(one =>
+    isOfKind(one, 'Response'),
+  )
   const status = answer?.status
   if (answer && isUnavailable(status)) {
     return new NetworkError(`${what} was answered with ${status}. Try again later.`, 'unavailable', {

@@ -2,8 +2,6 @@ import { isMembers, type Members } from '../core/members.ts'
 import { NetworkError, ServerError } from '../errors.ts'
 import { type AcceptDeviation, REPORT } from './failure.ts'
 
-/** The members of a response, by name. A member may be named `__proto__`: it is an own property like any other. */
-
 const DEEPEST = 32
 // an unterminated string is one match too, so that each character is read once
 const STRINGS = /"[^"\\]*(?:\\[\s\S][^"\\]*)*"?/g

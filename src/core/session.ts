@@ -59,6 +59,7 @@ export interface UnusableRecord {
   readonly sessionId?: undefined
   /** The session in it, if signing out is still possible. */
   readonly record?: SessionRecord
+  /** As in SessionRecord: it has the same meaning in every schema. */
   readonly epoch?: number | undefined
 }
 
@@ -93,6 +94,8 @@ export const watchForSession = (
 
 /** Whether latchkey may restore a session without the user. Not after a sign-out or another sign-in, or if a session limit ended it. */
 export const mayBeRestored = (ended: EndReason): boolean => !/^(signed_out|replaced|.*_limit)$/.test(ended)
+
+/** How often a user has signed out of the store. */
 export const epochOf = (stored: Stored): number => stored?.epoch ?? 0
 
 /** The access token for an API in `resources`, or the one for `allowedOrigins`. */

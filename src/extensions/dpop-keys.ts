@@ -1,4 +1,5 @@
 import type { ExtensionContext } from '../core/extension.ts'
+import { isOfKind } from '../core/kind.ts'
 import type { EpochMs, KeyValue } from '../core/ports.ts'
 
 /** The stored key of a session: a non-extractable key pair or, if no store can hold one, a private JWK. */
@@ -38,11 +39,9 @@ const LIFETIME_MS = 3_600_000
 /** The same number as that of pending sign-ins that latchkey keeps. */
 const MOST_WAITING = 20
 
-const isKey = (value: unknown) => Object.prototype.toString.call(value) === '[object CryptoKey]'
-
 const isKept = (value: unknown): value is KeptKey => {
   const { schema, keyPair, jwk } = (value ?? {}) as Partial<KeptKey>
-  return schema === 1 && (isKey(keyPair?.privateKey) || typeof jwk?.kty === 'string')
+  return schema === 1 && (isOfKind(keyPair?.privateKey, 'CryptoKey') || typeof jwk?.kty === 'string')
 }
 
 /** The Web Crypto algorithm of a JWK. */

@@ -86,7 +86,6 @@ function parseRecord(stored: Members): SessionRecord | undefined {
  */
 export function parseStored(stored: unknown, tokenType?: 'dpop'): Stored {
   if (!isMembers(stored)) return undefined
-  // the epoch has the same meaning in every schema
   const epoch = isNumber(stored.epoch) ? stored.epoch : undefined
   if (isNumber(stored.schema) && stored.schema > 1) return { unusable: 'newer', epoch }
   if (stored.schema !== 1) return undefined

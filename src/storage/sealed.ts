@@ -1,4 +1,5 @@
 import { fromBase64 } from '../core/base64url.ts'
+import { isOfKind } from '../core/kind.ts'
 import type { KeyValue } from '../core/ports.ts'
 import { StorageError } from '../errors.ts'
 
@@ -20,9 +21,6 @@ const isSealed = (value: unknown): value is Sealed => {
   const { sealed, key, iv, data } = (value ?? {}) as Partial<Sealed>
   return sealed === 1 && isText(key) && ((isText(iv) && isText(data)) || (iv ?? data) === undefined)
 }
-
-const isKey = (value: unknown): value is CryptoKey =>
-  Object.prototype.toString.call(value) === '[object CryptoKey]'
 
 const keyOf = (stored: unknown) => (isSealed(stored) ? stored.key : undefined)
 /** An IV is never used twice, so it identifies a sealed value. Everything that is not sealed counts as missing. */
@@ -87,7 +85,7 @@ export function sealedKeyValue(inner: KeyValue, keys: KeyValue): KeyValue {
     }
     const kept = await withKeys(() => keys.get(`${name} ${found.key}`))
     // a tool that saves a browser's storage as JSON, such as Playwright, restores a key as an empty object
-    const key = isKey(kept) ? kept : undefined
+    const key = isOfKind(kept, 'CryptoKey') ? kept : undefined
     return { found, key, value: key && (await unseal(name, key, found)) }
   }
 
