@@ -7,7 +7,7 @@ const tempFolder = tempFolders()
 /** A tool that signs out in a separate process, with an opener that records its argument. */
 function signOut(choice: object, env: Record<string, string>, options: object = {}) {
   const args = [JSON.stringify(choice), JSON.stringify(options)]
-  return startTool({ folder: tempFolder(), script: 'sign-out.ts', args, env, notes: `'%s' "$@"` })
+  return startTool({ folder: tempFolder(), script: 'sign-out', args, env, notes: `'%s' "$@"` })
 }
 
 // how a browser is opened differs by system; these are the rules of Linux

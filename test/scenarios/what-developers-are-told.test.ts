@@ -28,7 +28,7 @@ describe('a warning', () => {
     const folder = folderOf()
     const { said, ended } = startTool({
       folder,
-      script: 'warn.ts',
+      script: 'warn',
       args: [logger],
       env: {},
       notes: undefined,

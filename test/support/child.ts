@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { afterEach, expect, vi } from 'vitest'
+import { runnable } from './runnable.ts'
 
 /** A script of `processes/` that runs in a child process. */
 export interface Child {
@@ -26,8 +26,8 @@ export function children(within: readonly string[] = []): (script: string, ...ar
     await Promise.all(started.splice(0).map(child => child.ended))
   })
   return (script, ...args) => {
-    const path = fileURLToPath(new URL(`./processes/${script}.ts`, import.meta.url))
-    const [command = '', ...rest] = [...within, process.execPath, '--import', 'tsx', path, ...args]
+    const program = runnable(`test/support/processes/${script}.ts`)
+    const [command = '', ...rest] = [...within, process.execPath, program, ...args]
     const own = spawn(command, rest, {
       stdio: ['pipe', 'pipe', 'inherit'],
     })

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CLI } from './grant-server.ts'
+import { runnable } from './runnable.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -25,7 +26,7 @@ export function cliTerminal(issuer: string, folder: string, env: Record<string, 
   chmodSync(opener, 0o755)
   /** @param isTerminal whether it runs in a pseudo-terminal, which `script` from util-linux provides. */
   const cli = (isTerminal: boolean, ...args: string[]) => {
-    const command = [process.execPath, '--import', 'tsx', join(root, 'examples/cli/cli.ts'), ...args]
+    const command = [process.execPath, runnable('examples/cli/cli.ts'), ...args]
     const [program, ...rest] = isTerminal
       ? ['script', '-qefc', command.map(part => `'${part}'`).join(' '), '/dev/null']
       : command

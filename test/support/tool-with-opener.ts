@@ -3,6 +3,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { runnable } from './runnable.ts'
 
 /** A script of test/support/processes in a child process whose PATH contains only an opener (xdg-open). */
 export interface ToolOptions {
@@ -38,8 +39,7 @@ export function startTool({
     chmodSync(opener, mode)
   }
   const { SSH_CONNECTION: _a, SSH_TTY: _b, DISPLAY: _c, WAYLAND_DISPLAY: _d, CI: _e, ...rest } = process.env
-  const path = fileURLToPath(new URL(`processes/${script}`, import.meta.url))
-  const child = spawn(process.execPath, ['--import', 'tsx', path, ...args], {
+  const child = spawn(process.execPath, [runnable(`test/support/processes/${script}.ts`), ...args], {
     env: { ...rest, ...env, PATH: folder },
     cwd: fileURLToPath(new URL('../..', import.meta.url)),
   })

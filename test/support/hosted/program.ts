@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { listen } from '../../../examples/demo/servers/listen.ts'
 import { handledFetch } from '../handled-fetch.ts'
+import { runnable } from '../runnable.ts'
 import type { Served } from './world.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
@@ -36,6 +37,7 @@ export async function serveDouble(double: Served) {
 
 /**
  * Runs an example as a user would, with a home folder of its own. Its requests to other hosts go to a double.
+ * @param path the program's path in the repository.
  * @param approve what the user does in the browser that the program opens. @returns the callback URL.
  */
 export async function runProgram(
@@ -56,7 +58,7 @@ export async function runProgram(
   writeFileSync(opener, `#!/bin/sh\nprintf %s "$1" > '${opened}.part' && mv '${opened}.part' '${opened}'\n`)
   chmodSync(opener, 0o755)
   const { SSH_CONNECTION: _a, SSH_TTY: _b, CI: _c, CODESPACES: _d, ...rest } = process.env
-  const child = spawn(process.execPath, ['--import', 'tsx', '--import', network, path], {
+  const child = spawn(process.execPath, ['--import', network, runnable(path)], {
     cwd: root,
     env: {
       ...rest,

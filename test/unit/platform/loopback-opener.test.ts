@@ -16,7 +16,7 @@ function signIn(
   { opener = 'xdg-open', open = '', mode = 0o755 } = {},
 ) {
   const notes = opener ? `'%s\\n' "$#" "$@"` : undefined
-  const script = 'sign-in-by-loopback.ts'
+  const script = 'sign-in-by-loopback'
   const tool = startTool({ folder: tempFolder(), script, args: [url, STATE, open], env, notes, opener, mode })
   const { said, ended } = tool
   return {
