@@ -73,7 +73,8 @@ export function endToEndIn<P extends { close(): Promise<void> }>(launch: () => P
   }
 }
 
-const LOOK_EVERY_MS = 25
+/** Browsers work for 5 ms for each look, so a longer wait looks less often. */
+const looksAgainAfter = (waitedMs: number) => Math.min(Math.max(25, waitedMs / 8), 150)
 const CLOSING_MS = 10_000
 
 /** Waits for `work`, but at most `ms` milliseconds. */
@@ -94,16 +95,17 @@ export async function until(
   check: () => boolean | Promise<boolean>,
   timeoutMs = 30_000,
 ): Promise<void> {
-  const giveUpAt = performance.now() + timeoutMs
+  const from = performance.now()
+  const waitedMs = () => performance.now() - from
   let last: unknown
-  while (performance.now() < giveUpAt) {
+  while (waitedMs() < timeoutMs) {
     try {
       if (await check()) return
       last = undefined
     } catch (error) {
       last = error
     }
-    await new Promise(resolve => setTimeout(resolve, LOOK_EVERY_MS))
+    await new Promise(resolve => setTimeout(resolve, looksAgainAfter(waitedMs())))
   }
   throw new Error(`Waited ${timeoutMs} ms in vain until ${what}.`, { cause: last })
 }
