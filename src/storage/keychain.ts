@@ -24,15 +24,12 @@ async function openEntry(service: string, account: string): Promise<KeychainEntr
   return new AsyncEntry(service, account, { linux: { store: 'secret-service' } })
 }
 
-/** The first line of the system's message, which tells the user where to look. It contains no secret. */
-const wordsOf = (cause: unknown) =>
-  cause instanceof Error ? cause.message.replace(/\n.*/s, '').slice(0, 200) : ''
-
 /** A keychain that is locked may be unlocked; a system without a Secret Service has none to unlock. */
 const noKeychain = (cause: unknown) => {
-  const words = wordsOf(cause)
+  // the first line of the system's message, which tells the user where to look; it contains no secret
+  const words = cause instanceof Error ? String(/.{0,200}/.exec(cause.message)) : ''
   return new StorageError(
-    `The keychain of this system cannot be used (${words}). Unlock it and try again, or use file() of latchkey/node.`,
+    `The system's keychain cannot be used (${words}). Unlock it and try again, or use file() of latchkey/node.`,
     { retryable: !/\bDBus\b/.test(words) },
   )
 }
@@ -59,12 +56,12 @@ export function keychainKeyValue(inner: KeyValue, options: KeychainOptions): Key
       // a locked keychain may report no entry; a new key would make the stored values unreadable
       if ((await inner.keys('')).length > 0) {
         throw new StorageError(
-          `The key for ${path} is not in the keychain: unlock the keychain and try again. If the key is gone, delete the file and sign in again.`,
+          `The key for ${path} is not in the keychain. Unlock it and try again. If the key is gone, delete the file and sign in again.`,
         )
       }
       const made = randomBytes(KEY_BYTES).toString('base64')
       await entry.setPassword(made)
-      if ((await entry.getPassword()) !== made) throw new Error('what was stored is not there')
+      if ((await entry.getPassword()) !== made) throw new Error('it keeps nothing')
       return createCipher(made)
     } catch (cause) {
       throw cause instanceof LatchkeyError ? cause : noKeychain(cause)

@@ -97,7 +97,7 @@ describe('keychain()', () => {
     const locked = await open()
       .get('a session')
       .catch((rejection: unknown) => rejection)
-    expect(locked).toMatchObject({ message: expect.stringMatching(/unlock the keychain/), retryable: true })
+    expect(locked).toMatchObject({ message: expect.stringMatching(/is not in the keychain. Unlock it/), retryable: true })
     await expect(open().update('a session', () => 'lost')).rejects.toBeInstanceOf(StorageError)
     state.isLocked = false
     state.isDenied = true
@@ -126,7 +126,7 @@ const run = (path: string, work: string, env: Record<string, string> = {}) =>
 test('without a keychain the error recommends file()', async () => {
   const work = `await keyValue.get('a').catch(({ code, retryable, message }) => console.log(code, retryable, message))`
   const { output } = await run(newPath(), work, { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nowhere' })
-  expect(output).toMatch(/ERR_STORAGE false The keychain of this system cannot be used .*file\(\)/)
+  expect(output).toMatch(/ERR_STORAGE false The system's keychain cannot be used .*file\(\)/)
 })
 
 // elsewhere the tests do not exist, instead of being skipped

@@ -2,9 +2,10 @@ import { SourceMap, type SourceMapPayload } from 'node:module'
 import { relative } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
+import { minify } from 'rolldown/utils'
 import { rollup } from 'rollup'
 import esbuild from 'rollup-plugin-esbuild'
-import { minify } from 'terser'
+import { MINIFY } from './bundle.ts'
 
 /** The part of a chunk that comes from one module. */
 export interface ModuleSize {
@@ -66,15 +67,12 @@ export async function measureModules(folder: string, entry: string): Promise<Chu
   const chunks = output.filter(part => part.type === 'chunk')
   return Promise.all(
     chunks.map(async ({ code, map, fileName }) => {
-      const minified = await minify(code, {
-        module: true,
-        ecma: 2020,
-        compress: { passes: 3 },
-        format: { comments: false },
-        sourceMap: { content: String(map) },
+      const { code: whole, map: minified } = await minify(fileName, code, {
+        ...MINIFY,
+        sourcemap: true,
+        inputMap: map as never,
       })
-      const { code: whole = '' } = minified
-      const pieces = piecesOf(whole, JSON.parse(String(minified.map)))
+      const pieces = piecesOf(whole, minified as unknown as SourceMapPayload)
       const join = (isPart: (source: string) => boolean) =>
         pieces.map(({ source, text }) => (isPart(source) ? text : '')).join('')
       const modules = [...new Set(pieces.map(({ source }) => source))].map(module => ({

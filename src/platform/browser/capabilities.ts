@@ -1,4 +1,4 @@
-import type { Reach, Store } from '../../core/ports.ts'
+import type { KeyValue, Reach, Store } from '../../core/ports.ts'
 import { withTimeLimit } from '../../core/waiting.ts'
 import { indexedDbKeyValue } from '../../storage/indexeddb.ts'
 import { deviceClock } from '../device.ts'
@@ -52,33 +52,35 @@ const NEWS_MS = 500
 
 const attempt = async <T>(work: () => Promise<T>, otherwise: T, ms = TRY_MS): Promise<T> => {
   try {
-    return await withTimeLimit(deviceClock, ms, work, () => new Error('It took too long.'))
+    return await withTimeLimit(deviceClock, ms, work, () => new Error())
   } catch {
     return otherwise
   }
 }
 
+const newName = () => `latchkey probe ${crypto.randomUUID()}`
+
+/** Writes a value, reads it back and removes it. @returns what was read. */
+async function readBack(place: KeyValue, value: unknown): Promise<unknown> {
+  const name = newName()
+  await place.update(name, () => value)
+  const found = await place.get(name)
+  await place.update(name, () => undefined)
+  return found
+}
+
 const canKeep = (store: Store) =>
-  attempt(async () => {
-    const key = `latchkey probe ${crypto.randomUUID()}`
-    await store.keyValue.update(key, () => key)
-    const found = await store.keyValue.get(key)
-    await store.keyValue.update(key, () => undefined)
-    return found === key
-  }, false)
+  attempt(async () => (await readBack(store.keyValue, 'kept')) === 'kept', false)
 
 const canLock = (store: Store) =>
   attempt(() => store.lock.run('latchkey probe', async () => true, TRY_MS), false)
 
 const hasWebLocks = () =>
-  attempt(
-    async () => (await globalThis.navigator.locks.request('latchkey probe', async () => true)) === true,
-    false,
-  )
+  attempt(() => globalThis.navigator.locks.request('latchkey probe', async () => true), false)
 
 const canTell = (store: Store) =>
   attempt(async () => {
-    const name = `latchkey probe ${crypto.randomUUID()}`
+    const name = newName()
     const [one, other] = [store.channel(name), store.channel(name)]
     try {
       return await new Promise<boolean>(resolve => {
@@ -94,12 +96,8 @@ const canTell = (store: Store) =>
 
 const canKeepKeys = () =>
   attempt(async () => {
-    const place = indexedDbKeyValue('latchkey keys', deviceClock)
-    const name = `latchkey probe ${crypto.randomUUID()}`
     const made = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt'])
-    await place.update(name, () => made)
-    const key = (await place.get(name)) as CryptoKey
-    await place.update(name, () => undefined)
+    const key = (await readBack(indexedDbKeyValue('latchkey keys', deviceClock), made)) as CryptoKey
     const iv = new Uint8Array(12)
     await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, key, iv)
     return !key.extractable
@@ -136,9 +134,10 @@ export async function capabilities(given?: Store): Promise<Capabilities> {
         : reach === 'device' || persisted
           ? 'durable'
           : 'evictable'
-  const hasCrypto = typeof globalThis.crypto?.subtle?.digest === 'function'
-  const hasFetch = typeof globalThis.fetch === 'function'
-  const always = (why: string) => promised(hasFetch && hasCrypto, hasFetch && hasCrypto ? why : NO_BASICS)
+  const hasBasics =
+    typeof globalThis.crypto?.subtle?.digest === 'function' && typeof globalThis.fetch === 'function'
+  const always = (why: string) => promised(hasBasics, hasBasics ? why : NO_BASICS)
+  const ifItWorks = (holds: boolean, why: string) => promised(works && holds, works ? why : BROKEN)
 
   return Object.freeze({
     store: store.name,
@@ -149,9 +148,9 @@ export async function capabilities(given?: Store): Promise<Capabilities> {
     channels,
     nonExtractableKeys,
     promises: Object.freeze({
-      oneRedemption: promised(works && lock, !works ? BROKEN : lock ? WITH_LOCK[locks] : NO_LOCK),
-      durableBeforeUsed: promised(works && reach !== 'page', works ? DURABLE[reach] : BROKEN),
-      onlyTheServerEndsASession: promised(works && isShared, works ? LASTS[persistence] : BROKEN),
+      oneRedemption: ifItWorks(lock, lock ? WITH_LOCK[locks] : NO_LOCK),
+      durableBeforeUsed: ifItWorks(reach !== 'page', DURABLE[reach]),
+      onlyTheServerEndsASession: ifItWorks(isShared, LASTS[persistence]),
       tokensGoNowhereElse: always('Access tokens go to the origins that the app names, in a header.'),
       fetchIsFetch: always('client.fetch hands on what fetch takes and gives.'),
       freeWhenFresh: always('A valid access token is used from memory.'),
@@ -160,13 +159,13 @@ export async function capabilities(given?: Store): Promise<Capabilities> {
   })
 }
 
-const NO_BASICS = 'There is no Web Crypto or no fetch here: serve the page over https, or from localhost.'
+const NO_BASICS = 'Web Crypto or fetch is missing here: serve the page over https, or from localhost.'
 const BROKEN = 'What is written to the store cannot be read back.'
-const NO_LOCK = 'The lock of the store is not available.'
+const NO_LOCK = "The store's lock is not available."
 const WITH_LOCK = {
   'web-locks': 'Web Locks, over all tabs and workers of the origin.',
   lease: 'A lease in the store, over all tabs and workers of the origin: there are no Web Locks.',
-  store: 'The lock that the store brings, over all who share it.',
+  store: "The store's lock, over all who share it.",
   none: 'Nobody else sees this store: sharing within this page is enough.',
 } as const
 const DURABLE = {
@@ -178,7 +177,7 @@ const DURABLE = {
 const LASTS = {
   durable: 'What is stored stays until the app or the user removes it.',
   evictable:
-    'What is stored stays, but for a browser that runs out of space or removes the data of sites that are not visited; navigator.storage.persist() asks it not to.',
+    'The browser may remove what is stored if space runs out or the site is not visited; navigator.storage.persist() asks it not to.',
   'until-the-tab-closes': 'Closing the tab ends the session here too.',
   'until-the-page-goes': 'A reload ends the session here too.',
 } as const
