@@ -134,6 +134,7 @@ export default defineConfig({
         test: {
           name: 'engines',
           include: ['test/browser/engines/*.test.ts'],
+          globalSetup: ['test/browser/engines/firefox.setup.ts'],
           ...browserTimes,
           // beside another file, storms of five tabs failed in Firefox, and once WebKit's driver did not return from Back
           ...atATime(1, 4),

@@ -97,7 +97,10 @@ describe('keychain()', () => {
     const locked = await open()
       .get('a session')
       .catch((rejection: unknown) => rejection)
-    expect(locked).toMatchObject({ message: expect.stringMatching(/is not in the keychain. Unlock it/), retryable: true })
+    expect(locked).toMatchObject({
+      message: expect.stringMatching(/is not in the keychain. Unlock it/),
+      retryable: true,
+    })
     await expect(open().update('a session', () => 'lost')).rejects.toBeInstanceOf(StorageError)
     state.isLocked = false
     state.isDenied = true

@@ -30,9 +30,11 @@ function findWebKit(): WebKitPrograms | undefined {
   return driver && browser && display ? { driver, browser, display } : undefined
 }
 
+export const findFirefox = (): string | undefined => ['firefox-esr', 'firefox'].flatMap(onPath)[0]
+
 /** Finds the engines on this machine. Chromium is always one of them, because the test run has installed it. */
 export function findEngines(): FoundEngine[] {
-  const [firefox] = ['firefox-esr', 'firefox'].flatMap(onPath)
+  const firefox = findFirefox()
   const webkit = findWebKit()
   return [
     { name: 'Chromium', launch: launchChromiumEngine },

@@ -1,4 +1,9 @@
-import puppeteer, { type BrowserContext, type Frame, type Page } from 'puppeteer-core'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import puppeteer, { type Browser, type BrowserContext, type Frame, type Page } from 'puppeteer-core'
 import type { Engine, EngineTab } from './engine.ts'
 
 /** Turns off everything that uses the network on its own. */
@@ -57,18 +62,52 @@ const toProfile = (context: BrowserContext) => ({
   close: () => context.close(),
 })
 
-/** Firefox over WebDriver BiDi. */
-export async function launchFirefox(executablePath: string): Promise<Engine> {
-  const options = {
+/** @param userDataDir an empty folder for its profile. Default: a temporary one, which `browser.close()` removes. */
+const launch = (executablePath: string, userDataDir?: string) =>
+  puppeteer.launch({
     browser: 'firefox',
     executablePath,
+    userDataDir,
     headless: true,
     extraPrefsFirefox: { ...quiet, ...asUsersHaveIt },
-  } as const
-  const browser = await puppeteer.launch(options)
+  })
+
+const toEngine = (browser: Browser, close: () => Promise<void>): Engine => ({
+  name: 'Firefox',
+  newProfile: async () => toProfile(await browser.createBrowserContext()),
+  close,
+})
+
+/** Firefox over WebDriver BiDi. */
+export async function launchFirefox(executablePath: string): Promise<Engine> {
+  const browser = await launch(executablePath)
+  return toEngine(browser, () => browser.close())
+}
+
+const connect = (browserWSEndpoint: string) =>
+  puppeteer.connect({ browserWSEndpoint, protocol: 'webDriverBiDi' })
+
+/** Uses a Firefox that `startSharedFirefox` has started. */
+export async function connectToFirefox(address: string): Promise<Engine> {
+  const browser = await connect(address)
+  return toEngine(browser, () => browser.disconnect())
+}
+
+/** Starts a Firefox that one process after the other can use: each start takes 3 s. */
+export async function startSharedFirefox(
+  executablePath: string,
+): Promise<{ readonly address: string; close(): Promise<void> }> {
+  const profile = mkdtempSync(join(tmpdir(), 'latchkey-firefox-'))
+  const browser = await launch(executablePath, profile)
+  const ended = once(browser.process() as ChildProcess, 'exit')
+  const address = browser.wsEndpoint()
+  await browser.disconnect()
   return {
-    name: 'Firefox',
-    newProfile: async () => toProfile(await browser.createBrowserContext()),
-    close: () => browser.close(),
+    address,
+    async close() {
+      await (await connect(address)).close()
+      await ended
+      rmSync(profile, { recursive: true, force: true })
+    },
   }
 }
