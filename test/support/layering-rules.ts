@@ -1,108 +1,63 @@
 /** The rules which folder may import which. Paths are relative to src. */
 
-/** What the files of a layer may import. A path that ends in a slash means everything in that folder. */
-interface Layer {
-  /** The layer's files: one file, or a folder. */
-  readonly files: string
-  readonly mayImport: readonly string[]
-}
+const BASE = ['core/', 'errors.ts']
 
-/** The files of the second half that grants, extensions and actions may import. */
+/** The files of the second half that other parts of a client may import. */
 const DOOR = [
-  'core/',
-  'errors.ts',
   'authorization/endpoint.ts',
   'authorization/metadata.ts',
   'authorization/failure.ts',
-  'authorization/token-request.ts',
+  'authorization/token-response.ts',
 ]
 
 /**
- * The first matching layer applies to a file. Every layer may import its own folder. Other files at the root are entries
- * and may import anything. `client.ts` and its imports are the first half of a client: they never import `authorization/`,
- * the second half.
+ * The layers, the lowest first: files, or folders with a slash at the end, and what they may import besides their own folder.
+ * Other files at the root are entries and may import anything. `client.ts` and what it imports are the first half of a
+ * client: they never import `authorization/`, the second half.
  */
-export const layers: readonly Layer[] = [
-  { files: 'errors.ts', mayImport: [] },
-  { files: 'core/', mayImport: ['errors.ts'] },
-  { files: 'session/', mayImport: ['core/', 'errors.ts'] },
-  { files: 'fetch/', mayImport: ['core/', 'errors.ts'] },
-  { files: 'authorization/', mayImport: ['core/', 'errors.ts', 'options.ts'] },
-  { files: 'lock/', mayImport: ['core/', 'errors.ts'] },
-  { files: 'storage/', mayImport: ['core/', 'errors.ts'] },
-  { files: 'platform/', mayImport: ['core/', 'errors.ts', 'storage/', 'lock/'] },
-  { files: 'extensions/', mayImport: [...DOOR, 'actions/context.ts'] },
-  {
-    files: 'grants/',
-    mayImport: [...DOOR, 'authorization/sign-in.ts', 'authorization/token-response.ts'],
-  },
-  { files: 'actions/context.ts', mayImport: ['core/', 'errors.ts', 'fetch/'] },
-  {
-    files: 'actions/back-channel-logout.ts',
-    mayImport: ['core/', 'errors.ts', 'options.ts', 'authorization/', 'storage/', 'platform/device.ts'],
-  },
-  {
-    files: 'actions/adoption.ts',
-    mayImport: [...DOOR, 'authorization/sign-in.ts', 'authorization/id-token.ts'],
-  },
-  { files: 'actions/', mayImport: DOOR },
-  { files: 'testing/', mayImport: ['index.ts', 'extending.ts'] },
-  {
-    files: 'inspector/',
-    mayImport: ['index.ts', 'extending.ts', 'core/', 'actions/context.ts', 'fetch/auth-fetch.ts'],
-  },
-  {
-    files: 'providers/firebase.ts',
-    mayImport: ['core/', 'errors.ts', 'options.ts', 'authorization/'],
-  },
-  {
-    files: 'providers/',
-    mayImport: ['core/', 'errors.ts', 'options.ts'],
-  },
-  {
-    files: 'resource-server/',
-    mayImport: [
-      'core/',
-      'errors.ts',
-      'authorization/endpoint.ts',
-      'authorization/failure.ts',
-      'authorization/metadata.ts',
-      'authorization/token-response.ts',
-    ],
-  },
-  {
-    // it composes a whole client in a worker
-    files: 'worker/host.ts',
-    mayImport: [
-      'worker/',
-      'client.ts',
-      'options.ts',
-      'core/',
-      'errors.ts',
-      'authorization/',
-      'fetch/replay.ts',
-      'platform/',
-      'actions/context.ts',
-    ],
-  },
-  { files: 'worker/', mayImport: ['core/', 'errors.ts'] },
-  { files: 'options.ts', mayImport: ['core/', 'errors.ts'] },
-  {
-    files: 'client.ts',
-    mayImport: [
-      'options.ts',
-      'core/',
-      'errors.ts',
-      'session/',
-      'fetch/',
-      'storage/limited.ts',
-      'actions/context.ts',
-    ],
-  },
-  { files: 'bindings/', mayImport: ['public-types.ts'] },
-  { files: 'ky.ts', mayImport: ['core/client.ts'] },
-  { files: 'sealed.ts', mayImport: ['core/', 'storage/', 'platform/device.ts'] },
+export const layers: readonly (readonly [files: readonly string[], mayImport: readonly string[]])[] = [
+  [['errors.ts'], []],
+  [['core/'], ['errors.ts']],
+  [['session/', 'fetch/', 'lock/', 'storage/', 'worker/', 'options.ts'], BASE],
+  [['platform/'], [...BASE, 'storage/', 'lock/']],
+  [
+    ['authorization/', 'providers/'],
+    [...BASE, 'options.ts'],
+  ],
+  [
+    ['actions/', 'extensions/', 'grants/', 'resource-server/'],
+    [...BASE, ...DOOR],
+  ],
+  [['client.ts'], [...BASE, 'options.ts', 'session/', 'fetch/', 'storage/limited.ts', 'actions/context.ts']],
+  [
+    ['testing/', 'inspector/'],
+    ['index.ts', 'extending.ts'],
+  ],
+  [['bindings/'], ['public-types.ts']],
+  [['ky.ts'], ['core/client.ts']],
+  [['sealed.ts'], ['core/', 'storage/', 'platform/device.ts']],
 ]
+
+/** Files that may import more than their layer. */
+export const exceptions: Readonly<Record<string, readonly string[]>> = {
+  // it sends requests as the client does
+  'actions/context.ts': ['fetch/'],
+  'extensions/rar.ts': ['actions/context.ts'],
+  // they end in a session, as a sign-in does
+  'actions/adoption.ts': ['token-request', 'sign-in', 'id-token'].map(name => `authorization/${name}.ts`),
+  'grants/attended.ts': ['token-request', 'sign-in'].map(name => `authorization/${name}.ts`),
+  'grants/poll.ts': ['authorization/sign-in.ts'],
+  'providers/firebase.ts': ['authorization/'],
+  // they have no client: each composes what it needs
+  'actions/back-channel-logout.ts': ['options.ts', 'authorization/', 'storage/', 'platform/device.ts'],
+  'worker/host.ts': [
+    ...['client.ts', 'options.ts', 'authorization/', 'fetch/replay.ts', 'platform/'],
+    'actions/context.ts',
+  ],
+  // the tool of developers shows what apps cannot see
+  'inspector/force.ts': ['core/', 'fetch/auth-fetch.ts', 'actions/context.ts'],
+  'inspector/arrows.ts': ['core/destination.ts'],
+}
 
 /** The only files that may import a package. */
 export const doors: Readonly<Record<string, readonly string[]>> = {
