@@ -27,6 +27,9 @@ const onWorkerd: Plugin = {
     onResolve({ filter: /\/key-value\.ts$/ }, ({ importer }) =>
       importer.endsWith('/test/support/tabs.ts') ? { path: here('key-value.mjs') } : undefined,
     )
+    // it prepares programs for child processes, which workerd does not have
+    onResolve({ filter: /\/runnable\.ts$/ }, ({ path }) => ({ path, namespace: 'left out' }))
+    onLoad({ filter: /./, namespace: 'left out' }, () => ({ contents: 'export const runnable = undefined' }))
     onResolve({ filter: /\/host-store\.ts$/ }, () => ({ path: 'host-store', namespace: 'docs' }))
     onLoad({ filter: /./, namespace: 'docs' }, () => ({
       contents: hostStoreSample(),
