@@ -135,6 +135,8 @@ export default defineConfig({
           name: 'engines',
           include: ['test/browser/engines/*.test.ts'],
           globalSetup: ['test/browser/engines/firefox.setup.ts'],
+          isolate: false,
+          setupFiles: ['test/support/engines/driver.ts', ...shared.setupFiles],
           ...browserTimes,
           // beside another file, storms of five tabs failed in Firefox, and once WebKit's driver did not return from Back
           ...atATime(1, 4),
