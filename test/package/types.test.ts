@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import ts from 'typescript'
 import { beforeAll, expect, inject, test } from 'vitest'
+import { compile } from '../support/compile.ts'
 import { link } from './installed.ts'
 
 const { app } = inject('packed')
@@ -76,43 +76,44 @@ beforeAll(() => {
   link(app, 'undici-types')
 })
 
-const modes: [string, ts.ModuleKind, ts.ModuleResolutionKind][] = [
-  ['node16', ts.ModuleKind.Node16, ts.ModuleResolutionKind.Node16],
-  ['nodenext', ts.ModuleKind.NodeNext, ts.ModuleResolutionKind.NodeNext],
-  ['bundler', ts.ModuleKind.ESNext, ts.ModuleResolutionKind.Bundler],
-]
-const dom = { lib: ['lib.es2022.d.ts', 'lib.dom.d.ts', 'lib.dom.iterable.d.ts'], types: [] }
-const nodeTypes = { lib: ['lib.es2022.d.ts'], types: ['node'] }
+const dom = { lib: ['es2022', 'dom', 'dom.iterable'], types: [] }
+const nodeTypes = { lib: ['es2022'], types: ['node'] }
 
-function compile(files: string[], how: ts.CompilerOptions): string[] {
-  const program = ts.createProgram(
-    files.map(file => join(app, 'samples', file)),
-    {
-      target: ts.ScriptTarget.ES2022,
-      strict: true,
-      exactOptionalPropertyTypes: true,
-      skipLibCheck: false,
-      noEmit: true,
-      typeRoots: [join(app, 'node_modules/@types')],
-      ...how,
-    },
-  )
-  return ts
-    .getPreEmitDiagnostics(program)
-    .map(
-      ({ file, messageText }) =>
-        `${file?.fileName.replace(app, '')}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`,
-    )
+async function check(files: string[], how: object, version: 6 | 7 = 7): Promise<string> {
+  const compilerOptions = {
+    target: 'es2022',
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    ...how,
+  }
+  return (await compile(join(app, 'samples'), { compilerOptions, files }, version)).output
 }
 
-test.each(modes)('apps compile with %s, including library checks', (_name, module, moduleResolution) => {
-  expect(
-    compile(['browser.ts', 'ky.ts', 'providers.ts', 'sealed.ts'], { module, moduleResolution, ...dom }),
-  ).toEqual([])
-  expect(compile(['node.ts'], { module, moduleResolution, ...nodeTypes })).toEqual([])
+test.for([
+  ['node16', 'node16', 7],
+  ['nodenext', 'nodenext', 7],
+  ['esnext', 'bundler', 7],
+  ['esnext', 'bundler', 6],
+] as const)(
+  'apps compile with the modules %s, the resolution %s and TypeScript %i, including library checks',
+  async ([module, moduleResolution, version]) => {
+    const how = { module, moduleResolution }
+    const files = ['browser.ts', 'ky.ts', 'providers.ts', 'sealed.ts']
+    expect(await check(files, { ...how, ...dom }, version)).toBe('')
+    expect(await check(['node.ts'], { ...how, ...nodeTypes }, version)).toBe('')
+  },
+)
+
+test('a CommonJS app compiles with nodenext, including library checks', async () => {
+  expect(await check(['node.cts'], { module: 'nodenext', moduleResolution: 'nodenext', ...nodeTypes })).toBe(
+    '',
+  )
 })
 
-test('a CommonJS app compiles with nodenext, including library checks', () => {
-  const nodenext = { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext }
-  expect(compile(['node.cts'], { ...nodenext, ...nodeTypes })).toEqual([])
+test('an app that does not fit the types does not compile', async () => {
+  const wrong = samples.browser.replace('// @ts-expect-error', '//')
+  writeFileSync(join(app, 'samples', 'wrong.ts'), wrong)
+  const output = await check(['wrong.ts'], { module: 'esnext', moduleResolution: 'bundler', ...dom })
+  expect(output).toMatch(/^wrong\.ts\(\d+,\d+\): error TS\d+: .*Property 'clientId' is missing/s)
 })

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import ts from 'typescript'
+import { compile } from './compile.ts'
 
 /** One TypeScript block of a Markdown file. */
 export interface Sample {
@@ -40,50 +40,39 @@ export function findSamples(file: string, markdown: string): Sample[] {
   return samples
 }
 
-const nameOf = (root: string, { file, line, isJsx }: Sample) =>
-  join(root, `${file.replaceAll('/', '-')}-${line}.sample.${isJsx ? 'tsx' : 'ts'}`)
+const nameOf = ({ file, line, isJsx }: Sample) =>
+  `${file.replaceAll('/', '-')}-${line}.sample.${isJsx ? 'tsx' : 'ts'}`
 
-/** Reads the compiler options of tsconfig.json, with their paths made absolute. */
-function readOptions(root: string): ts.CompilerOptions {
-  const config = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile)
-  const { options } = ts.parseJsonConfigFileContent(
-    { ...config.config, files: [], include: [] },
-    ts.sys,
-    root,
-  )
-  // a sample may leave a variable for the reader to use
-  return { ...options, noUnusedLocals: false, noUnusedParameters: false, skipLibCheck: true, noEmit: true }
-}
-
-/** Compiles every sample as a separate module. Returns the errors of each, in the same order. */
-export function compileSamples(root: string, samples: readonly Sample[]): string[][] {
-  const options = readOptions(root)
-  const virtual = new Map(
+/** Compiles every sample as a separate module. Resolves with the errors of each, in the same order. */
+export async function compileSamples(root: string, samples: readonly Sample[]): Promise<string[][]> {
+  mkdirSync(join(root, 'build'), { recursive: true })
+  const folder = mkdtempSync(join(root, 'build', 'samples-')) // within the repository, for its node_modules
+  try {
     // padded with empty lines, so that errors have the line numbers of the document
-    samples.map(sample => [
-      nameOf(root, sample),
-      `${'\n'.repeat(sample.line - 1)}${sample.code}\nexport {}\n`,
-    ]),
-  )
-  const host = ts.createCompilerHost(options)
-  const { fileExists, readFile, getSourceFile } = host
-  host.fileExists = name => virtual.has(name) || fileExists(name)
-  host.readFile = name => virtual.get(name) ?? readFile(name)
-  host.getSourceFile = (name, version, ...rest) => {
-    const source = virtual.get(name)
-    return source === undefined
-      ? getSourceFile(name, version, ...rest)
-      : ts.createSourceFile(name, source, version)
-  }
-  const program = ts.createProgram([...virtual.keys()], options, host)
-  return samples.map(sample => {
-    const file = program.getSourceFile(nameOf(root, sample))
-    if (!file) throw new Error(`${sample.file}:${sample.line} was not compiled.`)
-    return ts.getPreEmitDiagnostics(program, file).map(({ start, messageText }) => {
-      const { line } = file.getLineAndCharacterOfPosition(start ?? 0)
-      return `${sample.file}:${line + 1}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`
+    for (const sample of samples)
+      writeFileSync(
+        join(folder, nameOf(sample)),
+        `${'\n'.repeat(sample.line - 1)}${sample.code}\nexport {}\n`,
+      )
+    const { code, output } = await compile(folder, {
+      extends: '../../tsconfig.json',
+      // a sample may leave a variable for the reader to use
+      compilerOptions: { noUnusedLocals: false, noUnusedParameters: false },
+      include: ['*'],
+      exclude: [],
     })
-  })
+    const errors = [
+      ...output.matchAll(/^(?:.*\/)?(\S+\.sample\.tsx?)\((\d+),\d+\): error \S+: (.*(?:\n +.*)*)/gm),
+    ]
+    if (code !== 0 && errors.length === 0) throw new Error(`The samples were not compiled: ${output}`)
+    return samples.map(sample =>
+      errors
+        .filter(([, name]) => name === nameOf(sample))
+        .map(([, , line, message = '']) => `${sample.file}:${line}: ${message.replaceAll(/\s*\n\s*/g, ' ')}`),
+    )
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 export const readSamples = (root: string, files: readonly string[]): Sample[] =>
