@@ -101,12 +101,14 @@ async function vitest(
   }
 }
 
-/** The tests of all engines wait for their browsers most of the time, so the others run beside them, and give way to them. */
+/** Tests in browsers wait for them most of the time, so the others run beside them, and give way to those of all engines. */
 async function runAll(): Promise<string> {
   const engines = vitest(['--project=engines'], false)
-  engines.catch(() => {}) // it may reject before the others have ended
   setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
-  const runs = [await vitest(['--project=!engines'], true), await engines]
+  const browser = vitest(['--project=browser'], false)
+  for (const run of [engines, browser]) run.catch(() => {}) // it may reject before the others have ended
+  const others = ['node', 'alone', 'package', 'runtimes', 'end-to-end'].map(name => `--project=${name}`)
+  const runs = [await vitest(others, true), await browser, await engines]
   report = joinReports(runs.map(run => run.report))
   const code = Math.max(...runs.map(run => run.code))
   const problems = [...judgeRun(report, code, testFiles()), ...reportConformance(report)]

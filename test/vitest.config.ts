@@ -45,7 +45,7 @@ export default defineConfig({
     // machines are shared: a condition may take a while, and the wait ends as soon as it holds
     expect: { poll: { timeout: 10_000 } },
     reporters: ['default', createSummaryReporter()],
-    // One group after the other: tests that drive browsers have the machine to themselves.
+    // One group after the other. test/run.ts runs `browser` and `engines` beside them.
     projects: [
       {
         extends: true,
@@ -118,7 +118,7 @@ export default defineConfig({
           ],
           globalSetup: ['test/browser/recording.setup.ts'],
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
           browser: {
             enabled: true,
             headless: true,
@@ -149,7 +149,7 @@ export default defineConfig({
           include: ['test/browser/e2e/**/*.test.ts'],
           ...shared,
           ...browserTimes,
-          ...atATime(3, 3), // a browser waits for most of a test
+          ...atATime(3, 2), // a browser waits for most of a test
         },
       },
     ],
