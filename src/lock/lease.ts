@@ -29,15 +29,17 @@ export const leaseLock = (keyValue: KeyValue, clock: Clock, random: () => number
   return {
     run: async (name, work, waitMs) => {
       const key = `lock ${name}`
-      const owner = `${clock.now()} ${random()}`
       let isWaiting = true
       const cancel = clock.after(waitMs, () => {
         isWaiting = false
       })
-      const give = () =>
+      const give = (owner: string) =>
         keyValue.update(key, stored => (ownerOf(stored) === owner ? undefined : stored)).catch(() => {}) // it expires
-      const take = async () => {
+      /** @returns the name of the lease that it has acquired. */
+      const take = async (): Promise<string | undefined> => {
         const asked = clock.now()
+        // another name each time: a client that was stopped may have seen the lease expire that was given back before
+        const owner = `${asked} ${random()}`
         const stored = await updateAndGet(keyValue, key, found => {
           const other = ownerOf(found)
           const lease = watched.get(key)
@@ -45,19 +47,20 @@ export const leaseLock = (keyValue: KeyValue, clock: Clock, random: () => number
           return isFree ? { owner } : found
         })
         if (ownerOf(stored) !== owner) watch(key, ownerOf(stored))
-        else if (Math.abs(clock.now() - asked) < TAKING_MS) return true
-        else await give()
-        return false
+        else if (Math.abs(clock.now() - asked) < TAKING_MS) return owner
+        else await give(owner)
+        return undefined
       }
-      try {
-        while (!(await take())) {
+      const acquire = async (): Promise<string> => {
+        for (;;) {
+          const owner = await take()
+          if (owner) return owner
           if (!isWaiting) throw lockTimeout(name, waitMs)
           await pause(clock, POLL_MS * (0.5 + random()))
         }
-      } finally {
-        cancel()
       }
-      return work().finally(give)
+      const owner = await acquire().finally(cancel)
+      return work().finally(() => give(owner))
     },
   }
 }

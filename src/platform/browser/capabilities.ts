@@ -159,7 +159,7 @@ export async function capabilities(given?: Store): Promise<Capabilities> {
   })
 }
 
-const NO_BASICS = 'Web Crypto or fetch is missing here: serve the page over https, or from localhost.'
+const NO_BASICS = 'Web Crypto or fetch is missing: serve the page over https, or from localhost.'
 const BROKEN = 'What is written to the store cannot be read back.'
 const NO_LOCK = "The store's lock is not available."
 const WITH_LOCK = {

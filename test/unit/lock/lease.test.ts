@@ -1,0 +1,104 @@
+import { expect, test } from 'vitest'
+import { LEASE_MS } from '../../../src/core/lock-times.ts'
+import type { KeyValue } from '../../../src/core/ports.ts'
+import { leaseLock } from '../../../src/lock/lease.ts'
+import { memoryKeyValue } from '../../../src/storage/memory.ts'
+import { handClock } from '../../support/clock.ts'
+
+/** A promise and the function that resolves it. */
+function gate() {
+  let open = () => {}
+  const opened = new Promise<void>(resolve => {
+    open = resolve
+  })
+  return { open, opened }
+}
+
+/** Lets all other ready tasks run. */
+const turn = () => new Promise<void>(resolve => setTimeout(resolve, 0))
+
+/** What a tab does while it holds the lock. */
+function holding() {
+  const done = gate()
+  const inside: string[] = []
+  const hold = (who: string) => async () => {
+    inside.push(who)
+    await done.opened
+  }
+  return { inside, hold, done }
+}
+
+test('a lease that a frozen tab acquires again, after it thawed, is not the one that another tab has seen expire', async () => {
+  const [clock, otherClock] = [handClock(), handClock()]
+  const place = memoryKeyValue()
+  const thaw = gate()
+  let writes = 0
+  /** Its first write is stored, and then the tab freezes. */
+  const freezing: KeyValue = {
+    ...place,
+    async update(key, change) {
+      await place.update(key, change)
+      if (++writes === 1) await thaw.opened
+    },
+  }
+  const { inside, hold, done } = holding()
+  const first = leaseLock(freezing, clock).run('refresh', hold('frozen'), 60_000)
+  const second = leaseLock(place, otherClock).run('refresh', hold('other'), 60_000)
+  await turn() // the other tab has seen the lease, and freezes as well
+  clock.advance(LEASE_MS)
+  thaw.open() // too little of the lease is left: it is given back and acquired again
+  await turn()
+  clock.advance(100)
+  await turn()
+  expect(inside).toEqual(['frozen'])
+  otherClock.advance(LEASE_MS)
+  await turn()
+  expect(inside).toEqual(['frozen'])
+
+  done.open()
+  await first
+  otherClock.advance(100)
+  await second
+  expect(inside).toEqual(['frozen', 'other'])
+})
+
+test('a release that takes effect late does not release the lease that was acquired after it', async () => {
+  const clock = handClock()
+  const place = memoryKeyValue()
+  const late = gate()
+  let writes = 0
+  /** Its first write takes too long. The second one, which gives the lease back, is rejected and takes effect later. */
+  const slow: KeyValue = {
+    ...place,
+    async update(key, change) {
+      writes++
+      if (writes === 2) {
+        void late.opened.then(() => place.update(key, change))
+        throw new Error('It took too long.')
+      }
+      await place.update(key, change)
+      if (writes === 1) clock.advance(3000)
+    },
+  }
+  const { inside, hold, done } = holding()
+  const first = leaseLock(slow, clock).run('refresh', hold('slow'), 60_000)
+  await turn()
+  clock.advance(LEASE_MS + 100) // its own lease expires
+  await turn()
+  clock.advance(100)
+  await turn()
+  clock.advance(LEASE_MS + 100)
+  await turn()
+  expect(inside).toEqual(['slow'])
+  late.open()
+  await turn()
+  const second = leaseLock(place, clock).run('refresh', hold('other'), 60_000)
+  await turn()
+  expect(inside).toEqual(['slow'])
+
+  done.open()
+  await first
+  clock.advance(100)
+  await second
+  expect(inside).toEqual(['slow', 'other'])
+})
