@@ -124,6 +124,9 @@ export function createWatch(ports: WatchPorts): Watch {
   }
   /** Of a session that was never stored. */
   const isEnded = (sessionId: string) => server.isOver(sessionId) || presentations.hasRefused(sessionId)
+  /** The server has ended it, and told a client. */
+  const isEndedFor = (sessionId: string, refreshToken: string | undefined) =>
+    !!refreshToken && !!server.familyOf(refreshToken)?.over && presentations.hasRefused(sessionId)
   /** Whether a user has signed out of it, anywhere. Clients tell each other about a sign-out that they cannot store. */
   const isSignOut = (realm: Realm, sessionId = '') =>
     signOuts.some(
@@ -147,8 +150,10 @@ export function createWatch(ports: WatchPorts): Watch {
         signOutsStored.push({ began: Math.max(...own), at: scheduler.now })
       }
       const isRemoval = before && !after && !isSignOut(realm, before.sessionId)
-      if (isRemoval && !presentations.isRefused(before.tokens.refreshToken, realm)) {
-        const { refreshToken } = before.tokens
+      const { refreshToken } = before?.tokens ?? {}
+      // a client tells the others that the server ended the session, though not which tokens they keep only in memory
+      const isToldOver = isRemoval && isEndedFor(before.sessionId, refreshToken)
+      if (isRemoval && !isToldOver && !presentations.isRefused(refreshToken, realm)) {
         watch.violate(
           'only the server ends a session',
           `${realm.id} removed ${refreshToken}, which was not refused`,
