@@ -59,6 +59,8 @@ export function createAccess(
   const acquire: LiveSession['acquire'] = async (options = {}) => {
     const { rejected, forceRefresh, resource, sessionId, signal } = options
     signal?.throwIfAborted()
+    // of another page's sign-out: the store may have been read since, and hold a new session that is not shown yet
+    if (view.state.status === 'signing-out') show()
     if (view.state.status === 'signing-out') throw new AuthorizationRequiredError('signed_out')
     const before = records.current
     if (!before) throw await noSession()
