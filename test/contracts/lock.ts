@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Lock } from '../../src/core/ports.ts'
 import { LockTimeoutError } from '../../src/errors.ts'
+import { gate, turn } from '../support/gate.ts'
 
 export interface LockSubject {
   /** A new, unused lock. */
@@ -11,18 +12,6 @@ export interface LockSubject {
 
 /** Longer than any test here waits for a lock that it gets. */
 const PATIENCE_MS = 15_000
-
-/** A promise and the functions that settle it. */
-function gate() {
-  let open = () => {}
-  const opened = new Promise<void>(resolve => {
-    open = resolve
-  })
-  return { open, opened }
-}
-
-/** Lets all other ready tasks run. */
-const turn = () => new Promise<void>(resolve => setTimeout(resolve, 0))
 
 /** Counts the holders of the lock. */
 function room() {

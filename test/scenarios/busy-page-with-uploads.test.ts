@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { bytesFrom, MB, streamed, streamOf } from '../support/big-bodies.ts'
 import { fingerprint } from '../support/fingerprint.ts'
+import { gate } from '../support/gate.ts'
 import { authorizationOf } from '../support/recorded.ts'
 import { INVALID_TOKEN, type RecordingServer, startRecordingServer } from '../support/recording-server.ts'
 import type { StrictAs } from '../support/strict-as.ts'
@@ -17,18 +18,10 @@ const GETS = 30
 const STEPS = 3
 const OWN = 'Basic bWluZQ=='
 
-const latch = () => {
-  let open = () => {}
-  const opened = new Promise<void>(resolve => {
-    open = resolve
-  })
-  return { open, opened }
-}
-
 /** A real HTTP API. `/slow/7` rejects a revoked token only when the test releases it; `/always401` accepts no token. */
 async function startApi(as: StrictAs) {
-  const steps = Array.from({ length: STEPS }, latch)
-  const everySlowOneIsHere = latch()
+  const steps = Array.from({ length: STEPS }, gate)
+  const everySlowOneIsHere = gate()
   let held = 0
   const server = await startRecordingServer({
     async answer(recorded) {

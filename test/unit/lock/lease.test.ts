@@ -3,19 +3,14 @@ import { LEASE_MS } from '../../../src/core/lock-times.ts'
 import type { KeyValue } from '../../../src/core/ports.ts'
 import { leaseLock } from '../../../src/lock/lease.ts'
 import { memoryKeyValue } from '../../../src/storage/memory.ts'
-import { handClock } from '../../support/clock.ts'
+import { type HandClock, handClock } from '../../support/clock.ts'
+import { gate, turn } from '../../support/gate.ts'
 
-/** A promise and the function that resolves it. */
-function gate() {
-  let open = () => {}
-  const opened = new Promise<void>(resolve => {
-    open = resolve
-  })
-  return { open, opened }
+/** Runs the timers of the next `ms` milliseconds, and what waits for them. */
+async function pass(clock: HandClock, ms: number) {
+  clock.advance(ms)
+  await turn()
 }
-
-/** Lets all other ready tasks run. */
-const turn = () => new Promise<void>(resolve => setTimeout(resolve, 0))
 
 /** What a tab does while it holds the lock. */
 function holding() {
@@ -48,11 +43,9 @@ test('a lease that a frozen tab acquires again, after it thawed, is not the one 
   clock.advance(LEASE_MS)
   thaw.open() // too little of the lease is left: it is given back and acquired again
   await turn()
-  clock.advance(100)
-  await turn()
+  await pass(clock, 100)
   expect(inside).toEqual(['frozen'])
-  otherClock.advance(LEASE_MS)
-  await turn()
+  await pass(otherClock, LEASE_MS)
   expect(inside).toEqual(['frozen'])
 
   done.open()
@@ -83,12 +76,9 @@ test('a release that takes effect late does not release the lease that was acqui
   const { inside, hold, done } = holding()
   const first = leaseLock(slow, clock).run('refresh', hold('slow'), 60_000)
   await turn()
-  clock.advance(LEASE_MS + 100) // its own lease expires
-  await turn()
-  clock.advance(100)
-  await turn()
-  clock.advance(LEASE_MS + 100)
-  await turn()
+  await pass(clock, 100) // it sees the lease that it could not give back
+  await pass(clock, LEASE_MS)
+  await pass(clock, 100)
   expect(inside).toEqual(['slow'])
   late.open()
   await turn()
