@@ -7,7 +7,7 @@ import { createClient, file, loopback } from '../../src/node.ts'
 import { createRandom } from '../simulation/scheduler.ts'
 import { startTestServers, type TestServers } from '../support/server.ts'
 import { tempFolders } from '../support/temp-folder.ts'
-import { bundleTerminal, type Phase, startTerminal, type Terminal } from '../support/terminals.ts'
+import { type Phase, startTerminal, type Terminal } from '../support/terminals.ts'
 
 const TERMINALS = 10
 const KILLS = 30
@@ -72,9 +72,7 @@ test('ten terminals on one file survive the death of one every 500 ms, with one 
   const trace: string[] = []
   onTestFailed(() => console.error(`LATCHKEY_SEED=${seed}\n${trace.join('\n')}`))
 
-  const folder = tempFolder()
-  const path = join(folder, 'tokens.json')
-  const script = await bundleTerminal(folder)
+  const path = join(tempFolder(), 'tokens.json')
   servers.issueFor(LIFETIME_SECONDS)
   await signIn(path)
   let latencyMs = LATENCY_MS
@@ -108,7 +106,7 @@ test('ten terminals on one file survive the death of one every 500 ms, with one 
     return false
   }
   const begin = () => {
-    const terminal = startTerminal(script, config, ask)
+    const terminal = startTerminal(config, ask)
     started.push(terminal)
     alive.push(terminal)
   }

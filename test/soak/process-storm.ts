@@ -13,7 +13,7 @@ import { deviceClock } from '../../src/platform/device.ts'
 import type { Random } from '../simulation/scheduler.ts'
 import { inPidNamespace } from '../support/pid-namespace.ts'
 import { createStrictAs } from '../support/strict-as.ts'
-import { bundleTerminal, startTerminal, type Terminal, type TerminalNews } from '../support/terminals.ts'
+import { startTerminal, type Terminal, type TerminalNews } from '../support/terminals.ts'
 import { createRedemptionJudge, type Loss, type Sender } from './redemption-judge.ts'
 
 const PROCESSES = 10
@@ -220,7 +220,6 @@ export async function processStorm(options: ProcessStormOptions): Promise<Proces
     }
   }
 
-  const script = await bundleTerminal(folder)
   const spaces = options.namespaces ? await makeNamespaces() : undefined
   let begun = 0
   const begin = () => {
@@ -241,7 +240,7 @@ export async function processStorm(options: ProcessStormOptions): Promise<Proces
       if (news.type === 'asks') one.stoppedMs = 0
     }
     const within = spaces?.commands[begun % 2] ?? []
-    const terminal = startTerminal(script, config, () => true, hear, within)
+    const terminal = startTerminal(config, () => true, hear, within)
     const one: Process = {
       name,
       terminal,

@@ -1,11 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
 import { Redis, type RedisOptions } from 'ioredis'
 import { type SessionRecord, sessionOf } from '../../src/core/session.ts'
 import { createClient } from '../../src/node.ts'
@@ -13,6 +8,7 @@ import { redis } from '../../src/redis.ts'
 import type { Random } from '../simulation/scheduler.ts'
 import { startRedisPair } from '../support/redis-sentinel.ts'
 import { startRedis } from '../support/redis-server.ts'
+import { runnable } from '../support/runnable.ts'
 import type { Sender } from './redemption-judge.ts'
 import { type Family, startRotatingServer } from './rotating-server.ts'
 
@@ -80,19 +76,9 @@ async function startDatabase(isPair: boolean) {
   return { ...one, options, restart: never, failOver: never }
 }
 
-/** Bundles the script once, so that many processes start quickly. */
-async function bundleProcess(folder: string): Promise<string> {
-  const outfile = join(folder, 'use-redis.cjs')
-  const entry = fileURLToPath(new URL('../support/processes/use-redis.ts', import.meta.url))
-  await build({
-    ...{ entryPoints: [entry], outfile, bundle: true, format: 'cjs', target: 'node20' },
-    ...{ platform: 'node', logLevel: 'error' },
-  })
-  return outfile
-}
-
 /** The processes of a fleet, which start and end. */
-function createFleet(script: string, configuration: object) {
+function createFleet(configuration: object) {
+  const script = runnable('test/support/processes/use-redis.ts')
   const members = new Map<string, Member>()
   const calls: Record<string, number> = {}
   let started = 0
@@ -165,7 +151,6 @@ function createFleet(script: string, configuration: object) {
  */
 export async function redisStorm(options: RedisStormOptions): Promise<RedisStormResult> {
   const { random, sessions, accessTokenSeconds, pair, say = () => {} } = options
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-fleet-'))
   const database = await startDatabase(pair !== undefined)
   const connection = new Redis(database.options)
   connection.on('error', () => {})
@@ -189,8 +174,7 @@ export async function redisStorm(options: RedisStormOptions): Promise<RedisStorm
     wasFailedOverSince: at => failOvers.some(({ to }) => to > at - 1000),
   })
   const { issuer } = server
-  const script = await bundleProcess(folder)
-  const fleet = createFleet(script, { issuer, sessions, options: database.options, key: KEY })
+  const fleet = createFleet({ issuer, sessions, options: database.options, key: KEY })
 
   const signInAll = async () => {
     for (let index = 0; index < sessions; index++) {
@@ -296,6 +280,5 @@ export async function redisStorm(options: RedisStormOptions): Promise<RedisStorm
     connection.disconnect()
     server.close()
     await database.close()
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }

@@ -1,8 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { runnable } from './runnable.ts'
 
 /** The arguments of a terminal; see processes/terminal.ts. */
 export interface TerminalConfig {
@@ -48,21 +46,6 @@ export interface Terminal {
   stop(): Promise<number | null>
 }
 
-/** Bundles the script once, so that many processes start fast. @returns its path. */
-export async function bundleTerminal(folder: string): Promise<string> {
-  const outfile = join(folder, 'terminal.mjs')
-  await build({
-    entryPoints: [fileURLToPath(new URL('./processes/terminal.ts', import.meta.url))],
-    outfile,
-    bundle: true,
-    format: 'esm',
-    target: 'node20',
-    platform: 'node',
-    logLevel: 'error',
-  })
-  return outfile
-}
-
 /**
  * Starts a terminal.
  * @param ask decides whether a terminal may send its token request.
@@ -70,14 +53,13 @@ export async function bundleTerminal(folder: string): Promise<string> {
  * @param within a command that starts another command, for example in another PID namespace.
  */
 export function startTerminal(
-  script: string,
   config: TerminalConfig,
   ask: (terminal: Terminal) => boolean,
   tell: (news: TerminalNews) => void = () => {},
   [command = process.execPath, ...rest]: readonly string[] = [],
 ): Terminal {
   // without the arguments that the test runner passed to this process
-  const child: ChildProcess = fork(script, [JSON.stringify(config)], {
+  const child: ChildProcess = fork(runnable('test/support/processes/terminal.ts'), [JSON.stringify(config)], {
     execPath: command,
     execArgv: command === process.execPath ? [] : [...rest, process.execPath],
   })
