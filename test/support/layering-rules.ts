@@ -3,12 +3,7 @@
 const BASE = ['core/', 'errors.ts']
 
 /** The files of the second half that other parts of a client may import. */
-const DOOR = [
-  'authorization/endpoint.ts',
-  'authorization/metadata.ts',
-  'authorization/failure.ts',
-  'authorization/token-response.ts',
-]
+const DOOR = ['authorization/endpoint.ts', 'authorization/metadata.ts', 'authorization/failure.ts']
 
 /**
  * The layers, the lowest first: files, or folders with a slash at the end, and what they may import besides their own folder.
@@ -20,13 +15,18 @@ export const layers: readonly (readonly [files: readonly string[], mayImport: re
   [['core/'], ['errors.ts']],
   [['session/', 'fetch/', 'lock/', 'storage/', 'worker/', 'options.ts'], BASE],
   [['platform/'], [...BASE, 'storage/', 'lock/']],
+  [['actions/context.ts'], [...BASE, 'fetch/']], // it sends requests as the client does
   [
     ['authorization/', 'providers/'],
     [...BASE, 'options.ts'],
   ],
   [
-    ['actions/', 'extensions/', 'grants/', 'resource-server/'],
+    ['actions/', 'extensions/'],
     [...BASE, ...DOOR],
+  ],
+  [
+    ['grants/', 'resource-server/'],
+    [...BASE, ...DOOR, 'authorization/token-response.ts'],
   ],
   [['client.ts'], [...BASE, 'options.ts', 'session/', 'fetch/', 'storage/limited.ts', 'actions/context.ts']],
   [
@@ -40,8 +40,6 @@ export const layers: readonly (readonly [files: readonly string[], mayImport: re
 
 /** Files that may import more than their layer. */
 export const exceptions: Readonly<Record<string, readonly string[]>> = {
-  // it sends requests as the client does
-  'actions/context.ts': ['fetch/'],
   'extensions/rar.ts': ['actions/context.ts'],
   // they end in a session, as a sign-in does
   'actions/adoption.ts': ['token-request', 'sign-in', 'id-token'].map(name => `authorization/${name}.ts`),

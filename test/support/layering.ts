@@ -121,8 +121,9 @@ function checkImport(path: string, specifier: string, sources: Sources): string 
   const layer = layers.find(([files]) => isIn(path, files))
   if (!layer && !path.includes('/')) return undefined // an entry
   if (!layer) return 'has no layer in test/support/layering-rules.ts'
-  const own = path.includes('/') ? [path.slice(0, path.indexOf('/') + 1)] : []
-  const allowed = [...own, ...layer[1], ...(exceptions[path] ?? [])]
+  const [files, mayImport] = layer
+  const own = files.filter(folder => folder.endsWith('/') && path.startsWith(folder))
+  const allowed = [...own, ...mayImport, ...(exceptions[path] ?? [])]
   return isIn(target, allowed) ? undefined : `may not import ${target}`
 }
 

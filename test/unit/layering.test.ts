@@ -113,6 +113,7 @@ describe('the check reports', () => {
       'grants/poll.ts',
       "import { x } from '../authorization/token-request.ts'",
     ],
+    ['an action that imports more of flow', 'actions/a.ts', "import '../authorization/token-request.ts'"],
     ['a grant that imports more of flow', 'grants/a.ts', "import { x } from '../authorization/callback.ts'"],
     [
       'a resource server that imports flow',
