@@ -124,15 +124,18 @@ export function createWatch(ports: WatchPorts): Watch {
   }
   /** Of a session that was never stored. */
   const isEnded = (sessionId: string) => server.isOver(sessionId) || presentations.hasRefused(sessionId)
-  /** The server has ended it, and told a client. */
-  const isEndedFor = (sessionId: string, refreshToken: string | undefined) =>
-    !!refreshToken && !!server.familyOf(refreshToken)?.over && presentations.hasRefused(sessionId)
   /** Whether a user has signed out of it, anywhere. Clients tell each other about a sign-out that they cannot store. */
   const isSignOut = (realm: Realm, sessionId = '') =>
     signOuts.some(
       one =>
         one.signedOutOf.has(sessionId) || (one.realm === realm && one.signOutSeen >= scheduler.now - 10_000),
     )
+
+  /** The user has signed out, or the server has ended the session and told a client, which may keep another token in memory. */
+  const mayRemove = ({ sessionId, tokens: { refreshToken = '' } }: SessionRecord, realm: Realm) =>
+    isSignOut(realm, sessionId) ||
+    presentations.isRefused(refreshToken, realm) ||
+    (server.familyOf(refreshToken)?.over && presentations.hasRefused(sessionId))
 
   const watch: Watch = {
     get violation() {
@@ -149,14 +152,10 @@ export function createWatch(ports: WatchPorts): Watch {
         const own = signOuts.filter(one => one.realm === realm).map(one => one.signOutBegan)
         signOutsStored.push({ began: Math.max(...own), at: scheduler.now })
       }
-      const isRemoval = before && !after && !isSignOut(realm, before.sessionId)
-      const { refreshToken } = before?.tokens ?? {}
-      // a client tells the others that the server ended the session, though not which tokens they keep only in memory
-      const isToldOver = isRemoval && isEndedFor(before.sessionId, refreshToken)
-      if (isRemoval && !isToldOver && !presentations.isRefused(refreshToken, realm)) {
+      if (before && !after && !mayRemove(before, realm)) {
         watch.violate(
           'only the server ends a session',
-          `${realm.id} removed ${refreshToken}, which was not refused`,
+          `${realm.id} removed ${before.tokens.refreshToken}, which was not refused`,
         )
       }
       const known = sessions.get(before?.sessionId ?? '')
