@@ -19,7 +19,7 @@ export interface FetchPlace {
 
 /** The number of simultaneous calls, and of rounds. */
 const AT_ONCE = 8
-const ROUNDS = { compared: 150, replayed: 160 }
+const ROUNDS = { compared: 280, replayed: 160 }
 const LEAST = 1000
 
 let lastFolder = 0

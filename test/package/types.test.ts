@@ -90,26 +90,29 @@ async function check(files: string[], how: object, version: 6 | 7 = 7): Promise<
   return (await compile(join(app, 'samples'), { compilerOptions, files }, version)).output
 }
 
-test.for([
-  ['node16', 'node16', 7],
-  ['nodenext', 'nodenext', 7],
-  ['esnext', 'bundler', 7],
-  ['esnext', 'bundler', 6],
-] as const)(
-  'apps compile with the modules %s, the resolution %s and TypeScript %i, including library checks',
-  async ([module, moduleResolution, version]) => {
-    const how = { module, moduleResolution }
+const modes = [
+  { module: 'node16', moduleResolution: 'node16' },
+  { module: 'nodenext', moduleResolution: 'nodenext' },
+  { module: 'esnext', moduleResolution: 'bundler' },
+]
+const versions = [6, 7] as const
+
+test.for(versions.flatMap(version => modes.map(how => ({ version, how }))))(
+  'apps compile with TypeScript $version and $how.moduleResolution, including library checks',
+  async ({ version, how }) => {
     const files = ['browser.ts', 'ky.ts', 'providers.ts', 'sealed.ts']
     expect(await check(files, { ...how, ...dom }, version)).toBe('')
     expect(await check(['node.ts'], { ...how, ...nodeTypes }, version)).toBe('')
   },
 )
 
-test('a CommonJS app compiles with nodenext, including library checks', async () => {
-  expect(await check(['node.cts'], { module: 'nodenext', moduleResolution: 'nodenext', ...nodeTypes })).toBe(
-    '',
-  )
-})
+test.for(versions)(
+  'a CommonJS app compiles with TypeScript %i and nodenext, including library checks',
+  async version => {
+    const how = { module: 'nodenext', moduleResolution: 'nodenext', ...nodeTypes }
+    expect(await check(['node.cts'], how, version)).toBe('')
+  },
+)
 
 test('an app that does not fit the types does not compile', async () => {
   const wrong = samples.browser.replace('// @ts-expect-error', '//')
