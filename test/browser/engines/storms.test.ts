@@ -53,10 +53,9 @@ inEveryEngine((e2e, name) => {
   test('a sign-out in another tab rejects five calls that wait for a refresh, and the late tokens are revoked', async () => {
     const [tab, other] = (await signedInTabs(e2e, await e2e.newProfile(), 2, 1)) as [EngineTab, EngineTab]
     const waiting = await fiveWaitingCalls(tab)
-    const from = performance.now()
     await other.run(() => void window.app.client.signOut({ endProviderSession: false }))
     expect(await waiting.outcomes()).toEqual(Array(5).fill('signed_out'))
-    expect(performance.now() - from).toBeLessThan(2000)
+    // the request is still in progress: they waited for neither the response nor the client's time limit, which aborts it
     expect(e2e.servers.refreshes()).toMatchObject([{ status: undefined }])
     await untilStatus(other, 'signed-out')
     expect(await storedSessions(other)).toEqual([])
