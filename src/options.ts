@@ -1,9 +1,20 @@
 import type { ServerSettings } from './core/authorization.ts'
-import type { StepUp } from './core/challenge.ts'
-import type { SignInOptions, SignOutOptions } from './core/client.ts'
 import { baseOf, isConfidential, isOrigin, parseUrl, type Resource } from './core/destination.ts'
 import type { ClientAuthentication, Extension } from './core/extension.ts'
 import type { Grant } from './core/grant.ts'
+import {
+  check,
+  checkAuthorizationParameters,
+  checkIndicator,
+  checkNames,
+  checkParameters,
+  definedOf,
+  isFunction,
+  ONLY_LOOPBACK,
+  parseRedirectUri,
+  parseScope,
+  RESERVED_AT_SIGN_OUT,
+} from './core/option-checks.ts'
 import type { Clock, ConnectHost, Fetch, Logger, Store, UserAgent } from './core/ports.ts'
 import { QUIRKS, type Quirk } from './core/quirks.ts'
 import { ConfigurationError } from './errors.ts'
@@ -158,52 +169,6 @@ const OPTIONS = {
   clock: '',
 } satisfies Record<keyof ClientOptions, string>
 
-/** Every option of `signIn()`, with names that other libraries have for it. `leaves` and `subject` are internal. */
-const SIGN_IN_OPTIONS = {
-  returnTo: 'redirectTo redirectUri appState state',
-  authorizationParameters: 'extraQueryParams prompt loginHint acrValues',
-  stepUp: 'scope maxAge',
-  silentFirst: 'silent promptNone',
-  userAgent: '',
-  signal: '',
-  leaves: '',
-  subject: '',
-} satisfies Record<keyof SignInOptions | 'leaves' | 'subject', string>
-
-/** The length of the common prefix of two names, without `_` and `-` and ignoring case. */
-function sharedLetters(...names: [string, string]): number {
-  const [one = '', other = ''] = names.map(name => name.replace(/[_-]/g, '').toLowerCase())
-  let count = 0
-  while (count < one.length && one[count] === other[count]) count++
-  return count
-}
-
-/** @throws ConfigurationError for an unknown option. Its message suggests the most similar one. */
-function checkNames(options: object, known: Readonly<Record<string, string>>, call: string): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || Object.hasOwn(known, name)) continue
-    let meant = `${Object.keys(known).join(', ')}.`
-    let most = 3
-    for (const [option, others] of Object.entries(known)) {
-      const shared = Math.max(...[option, ...others.split(' ')].map(other => sharedLetters(name, other)))
-      if (shared > most) [most, meant] = [shared, `"${option}"?`]
-    }
-    const advice = most > 3 ? 'Did you mean' : 'The options are'
-    throw new ConfigurationError(`"${name.slice(0, 50)}" is not an option of ${call}. ${advice} ${meant}`)
-  }
-}
-
-const isFunction = (value: unknown) => typeof value === 'function'
-
-const ONLY_LOOPBACK = ' (http only on loopback)'
-
-/** @throws ConfigurationError unless `isRight`. Its message names the option, the value and a correct one. */
-function check(isRight: unknown, option: string, right: string, got: unknown): asserts isRight {
-  if (isRight) return
-  const shown = typeof got === 'object' && got ? 'an object' : JSON.stringify(got)?.slice(0, 99)
-  throw new ConfigurationError(`"${option}" must be ${right}; got ${shown}.`)
-}
-
 /** Parses the URL of an issuer or API: https, or http on loopback, without query, fragment and user name. */
 function parseBase(value: unknown, option: string, right: string, plainHttp?: ReadonlySet<string>): URL {
   const url = parseUrl(value)
@@ -225,31 +190,6 @@ export function parseIssuer(
   check(!isDocument, option, 'the address in front of "/.well-known/"', issuer)
   check(!server?.issuer || !named, 'issuer', 'left out where "server" names it', named)
   return issuer as string
-}
-
-function parseRedirectUri(
-  value: string,
-  base: string | undefined,
-  option: string,
-  plainHttp: ReadonlySet<string>,
-): string {
-  // without a page, for example while a server renders, there is nothing to resolve it against
-  if (!base && /^\/(?!\/)/.test(value)) return value
-  const url = parseUrl(value, base)
-  // a native app may use its own scheme (RFC 8252 section 7.1), but not one that runs code
-  const isOwn = url && !/^(https?|javascript|data|blob|file):/.test(url.protocol) && url.protocol.length > 1
-  const isFit = value && url && !value.includes('#') && (isOwn || isConfidential(url, plainHttp))
-  check(isFit, option, `a URL without fragment, such as "/callback"${ONLY_LOOPBACK}`, value)
-  return url.href
-}
-
-/** Returns the scopes separated by one space, without duplicates. Only characters of RFC 6749 section 3.3 are allowed. */
-function parseScope(scope: string | readonly string[], option = 'scope'): string {
-  const isText = [scope].flat().every(one => typeof one === 'string')
-  check(isText, option, 'a string or a list of strings such as "openid profile"', scope)
-  const names = new Set([scope].flat().join(' ').split(/\s+/).filter(Boolean))
-  for (const name of names) check(/^[!#-[\]-~]+$/.test(name), option, 'names such as "openid profile"', name)
-  return [...names].join(' ')
 }
 
 /** @throws ConfigurationError for what is no plain http origin, and in a page that is served over https. */
@@ -390,164 +330,4 @@ function parseResources(
     return { url: baseOf(url.href), parameters: definedOf(parameters) }
   })
   return parsed.sort((a, b) => b.url.length - a.url.length)
-}
-
-/** RFC 8707 section 2 */
-const checkIndicator = (resource: string | undefined, option: string) =>
-  check(
-    resource === undefined || (parseUrl(resource) && !resource.includes('#')),
-    option,
-    'an absolute URI without fragment',
-    resource,
-  )
-
-/** Removes undefined and empty members. */
-const definedOf = <T extends object>(whole: T): Partial<T> =>
-  Object.fromEntries(Object.entries(whole).filter(([, value]) => value)) as Partial<T>
-
-/** Parameters of an authorization request that latchkey sets itself, or that must not be in a URL. */
-const RESERVED = /^(client_.*|redirect_uri|response_.*|scope|state|nonce|request.*|code.*|.*_token)$/
-
-function checkParameters(
-  parameters: Readonly<Record<string, string>>,
-  option: string,
-  reserved: RegExp,
-): Readonly<Record<string, string>> {
-  for (const [name, value] of Object.entries(parameters)) {
-    const right = 'left out: latchkey sets it, or it has no place in a URL'
-    check(!reserved.test(name), `${option}.${name}`, right, name)
-    check(typeof value === 'string', `${option}.${name}`, 'a string', value)
-  }
-  return parameters
-}
-
-/** @throws ConfigurationError for a parameter that latchkey sets itself, or a secret that must not be in a URL. */
-export function checkAuthorizationParameters(
-  parameters: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> {
-  const option = 'authorizationParameters'
-  checkParameters(parameters, option, RESERVED)
-  checkIndicator(parameters.resource, `${option}.resource`)
-  return parameters
-}
-
-/** Parameters of a request to the provider's sign-out page that latchkey sets itself, or that must not be in a URL. */
-const RESERVED_AT_SIGN_OUT =
-  /^(client_id|client_secret|post_logout_redirect_uri|state|.*_token|id_token_hint)$/
-
-/**
- * Checks the options of `signOut()` and adds the client's defaults.
- * @param base the page's URL, against which relative URLs are resolved, if there is a page.
- * @throws ConfigurationError for a wrong option.
- */
-export function parseSignOut(
-  { postLogoutRedirectUri: own, parameters: more = {}, endProviderSession }: SignOutOptions,
-  settings: ServerSettings,
-  base: string | undefined,
-) {
-  const postLogoutRedirectUri =
-    own === undefined
-      ? settings.postLogoutRedirectUri
-      : parseRedirectUri(own, base, 'signOut.postLogoutRedirectUri', settings.plainHttp)
-  const checked = checkParameters(more, 'signOut.parameters', RESERVED_AT_SIGN_OUT)
-  const parameters = { ...settings.logoutParameters, ...checked }
-  const isAsked = postLogoutRedirectUri !== undefined || Object.keys(parameters).length > 0
-  return { postLogoutRedirectUri, parameters, endsProviderSession: endProviderSession ?? isAsked }
-}
-
-/**
- * Resolves `returnTo`.
- * @param own a URL of the app: its redirect URI, or the webview's address.
- * @throws ConfigurationError if `returnTo` is not at the app's origin, or contains a user name or password.
- */
-export function parseReturnTo(returnTo: string | undefined, own: string): string | undefined {
-  if (returnTo === undefined) return undefined
-  const home = parseUrl(own)
-  const url = parseUrl(returnTo, own)
-  check(
-    // `origin` is "null" for a webview's own scheme (capacitor://localhost)
-    url?.host && url.protocol === home?.protocol && url.host === home.host && !url.username && !url.password,
-    'returnTo',
-    home?.host ? `a URL of ${home.protocol}//${home.host}` : "left out: there is no page of the app's own",
-    returnTo,
-  )
-  return url.href
-}
-
-/** Returns the scope and parameters of an authorization request for a step-up (RFC 6750 section 3, RFC 9470 section 4). */
-export function parseStepUp(
-  { scope, acrValues, maxAgeSeconds, claims }: StepUp,
-  configured: string,
-  granted = '',
-): { scope: string; parameters: Readonly<Record<string, string>> } {
-  const isAge = maxAgeSeconds === undefined || (Number.isSafeInteger(maxAgeSeconds) && maxAgeSeconds >= 0)
-  check(isAge, 'stepUp.maxAgeSeconds', 'a whole number, 0 or more', maxAgeSeconds)
-  check(claims === undefined || parseClaims(claims), 'stepUp.claims', 'an object as JSON text', claims)
-  return {
-    // the union, so that the new scope does not replace the scopes that are already granted
-    scope: parseScope(scope ? [configured, granted, scope] : configured, 'stepUp.scope'),
-    parameters: definedOf({
-      acr_values: acrValues ?? '',
-      max_age: String(maxAgeSeconds ?? ''),
-      claims: claims ?? '',
-    }),
-  }
-}
-
-type Claims = Readonly<Record<string, object>>
-
-function parseClaims(text: string): Claims | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? (value as Claims) : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** Merges two `claims` parameters (OpenID Connect Core section 5.5): for each target, the members of both. */
-function joinClaims(one: string | undefined, other: string | undefined): string | undefined {
-  const [before, after] = [parseClaims(one ?? ''), parseClaims(other ?? '')]
-  if (!before || !after) return other ?? one
-  const joined = Object.entries(after).map(([target, members]) => [target, { ...before[target], ...members }])
-  return JSON.stringify({ ...before, ...Object.fromEntries(joined) })
-}
-
-/** Parameters that apply to one sign-in only. A recovery does not repeat them. */
-const ONCE = /^(prompt|max_age|acr_values|claims|id_token_hint)$/
-
-/**
- * Checks the options of `signIn()` and adds the client's defaults.
- * @param own a URL of the app: its redirect URI, or the webview's address.
- * @param granted the scopes that the session already has.
- * @throws ConfigurationError for a wrong option.
- */
-export function parseSignIn(
-  options: Omit<SignInOptions, 'userAgent'> & { readonly leaves?: boolean },
-  settings: ServerSettings,
-  own: string,
-  granted: string | undefined,
-) {
-  checkNames(options, SIGN_IN_OPTIONS, 'signIn()')
-  const { returnTo, authorizationParameters = {}, stepUp = {}, silentFirst = false, leaves } = options
-  const more = parseStepUp(stepUp, settings.scope, granted)
-  const asked = checkAuthorizationParameters(authorizationParameters)
-  const parameters = { ...settings.authorizationParameters, ...asked }
-  const claims = joinClaims(parameters.claims, more.parameters.claims)
-  check(typeof silentFirst === 'boolean', 'silentFirst', 'true or false (default false)', silentFirst)
-  const isAlone = !silentFirst || asked.prompt === undefined
-  check(isAlone, 'silentFirst', 'left out where "authorizationParameters" has a "prompt"', silentFirst)
-  const demanded = { ...parameters, ...more.parameters, ...(claims && { claims }) }
-  // a popup would have to open twice, and browsers open a window only during a click
-  const isSilent = silentFirst && leaves
-  return {
-    scope: more.scope,
-    parameters: isSilent ? { ...demanded, prompt: 'none' } : demanded,
-    /** The parameters of the request that follows if the server needs the user. */
-    otherwise: isSilent ? demanded : undefined,
-    /** The parameters that a recovery of this session repeats. */
-    kept: Object.fromEntries(Object.entries(asked).filter(([name]) => !ONCE.test(name))),
-    returnTo: parseReturnTo(returnTo, own),
-    acrValues: stepUp.acrValues,
-  }
 }

@@ -26,12 +26,12 @@ import {
   NetworkError,
   StorageError,
 } from '../errors.ts'
-import type { parseSignIn } from '../options.ts'
 import { beginAuthorization, markOf, refuseLoop } from './authorization-request.ts'
 import { exchangeCode } from './code-exchange.ts'
 import { needsUser, refusalOf, tidy } from './failure.ts'
 import { noteReason } from './recovery.ts'
 import { toTokenSet, unasked } from './renewal.ts'
+import type { parseSignIn } from './request-options.ts'
 import { repeatWarnings } from './sign-out.ts'
 import type { TokenRequestPorts } from './token-request.ts'
 import { isOpen, type Transaction, type Transactions } from './transaction.ts'

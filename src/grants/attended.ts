@@ -6,11 +6,10 @@ import {
   processBackchannelAuthenticationResponse,
   processDeviceAuthorizationResponse,
 } from 'oauth4webapi'
-import { identityOf } from '../authorization/endpoint.ts'
 import { type AcceptDeviation, REPORT, toLatchkeyError } from '../authorization/failure.ts'
 import { endpointOf } from '../authorization/metadata.ts'
 import type { ObtainPorts } from '../authorization/sign-in.ts'
-import { type TokenRequest, tokenRequest } from '../authorization/token-request.ts'
+import { identity, type TokenRequest, tokenRequest } from '../authorization/token-request.ts'
 import { readMembers, withMembers } from '../authorization/token-response.ts'
 import { isConfidential, parseUrl } from '../core/destination.ts'
 import type { Grant } from '../core/grant.ts'
@@ -96,7 +95,7 @@ const beginDevice =
   (show: DeviceCodeOptions['show']): Begin =>
   async (ports, form, options) => {
     const as = await ports.server()
-    const [client, authentication] = identityOf(ports.settings, ports.clock, ports.serverTime.aheadMs())
+    const [client, authentication] = identity(ports)
     endpointOf(as, 'device_authorization_endpoint', ports.settings.clientAuthentication?.mtls)
     const response = await deviceAuthorizationRequest(as, client, authentication, form, options)
     const spelled = await withVerificationUri(response, ports.acceptDeviation)
@@ -123,7 +122,7 @@ const beginCiba: Begin = async (ports, form, options) => {
       'ciba() requires exactly one hint that identifies the user, such as { loginHint: "alice@example.com" }.',
     )
   const as = await ports.server()
-  const [client, authentication] = identityOf(ports.settings, ports.clock, ports.serverTime.aheadMs())
+  const [client, authentication] = identity(ports)
   endpointOf(as, 'backchannel_authentication_endpoint', ports.settings.clientAuthentication?.mtls)
   const response = await backchannelAuthenticationRequest(as, client, authentication, form, options)
   const answer = await processBackchannelAuthenticationResponse(as, client, response)
@@ -175,7 +174,7 @@ async function obtain(
   }
   let attempt = 0
   await poll({
-    ports,
+    clock,
     ...begun,
     signal,
     isSignedIn: watchForSession(records, { sessionId: sessionOf(stored)?.sessionId }),

@@ -1,5 +1,5 @@
-import type { ObtainPorts } from '../authorization/sign-in.ts'
 import { pause } from '../core/back-off.ts'
+import type { Clock } from '../core/ports.ts'
 import { abortable } from '../core/waiting.ts'
 import { CallbackError, type LatchkeyError, NetworkError, ServerError } from '../errors.ts'
 
@@ -14,7 +14,7 @@ const LONGEST_WAIT_SECONDS = 86_400
 const LONGEST_PAUSE_MS = 60_000
 
 export interface PollOptions {
-  readonly ports: ObtainPorts
+  readonly clock: Clock
   /** How long the user may take, from the server. */
   readonly expiresInSeconds: number
   /** How long to wait between two requests, from the server. Default 5. */
@@ -53,8 +53,7 @@ function refusal(error: ServerError): CallbackError {
  * interval. A failed connection does not end it, nor does a computer that sleeps for less than the code's lifetime.
  * @throws CallbackError, ConfigurationError, AuthorizationRequiredError.
  */
-export async function poll({ ports, isSignedIn, redeem, signal, ...timing }: PollOptions): Promise<void> {
-  const { clock } = ports
+export async function poll({ clock, isSignedIn, redeem, signal, ...timing }: PollOptions): Promise<void> {
   const expiresAt = clock.now() + Math.min(timing.expiresInSeconds, LONGEST_WAIT_SECONDS) * 1000
   let seconds = Math.min(timing.intervalSeconds ?? INTERVAL_SECONDS, LONGEST_INTERVAL_SECONDS)
   let failures = 0

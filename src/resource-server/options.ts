@@ -1,4 +1,5 @@
 import { isConfidential } from '../core/destination.ts'
+import { check } from '../core/option-checks.ts'
 import type { Clock, Fetch } from '../core/ports.ts'
 import { ConfigurationError } from '../errors.ts'
 import type { ReplayMemory } from './dpop-proof.ts'
@@ -87,12 +88,6 @@ export interface ProtectSettings {
   readonly proofLifetimeSeconds: number
   readonly toleranceSeconds: number
   readonly plainHttp: ReadonlySet<string>
-}
-
-/** @throws ConfigurationError that names the option, the value and a correct one. */
-function check(isRight: unknown, option: string, right: string, got: unknown): asserts isRight {
-  if (isRight) return
-  throw new ConfigurationError(`"${option}" must be ${right}; got ${JSON.stringify(got)?.slice(0, 99)}.`)
 }
 
 const urlOf = (value: unknown): URL | undefined =>

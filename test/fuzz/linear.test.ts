@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type * as failure from '../../src/authorization/failure.ts'
 import type * as idToken from '../../src/authorization/id-token.ts'
 import type * as scope from '../../src/authorization/renewal.ts'
+import type * as options from '../../src/authorization/request-options.ts'
 import type * as answer from '../../src/authorization/token-response.ts'
 import type * as callback from '../../src/core/callback.ts'
 import type * as cleaning from '../../src/core/callback.ts'
 import type * as challenge from '../../src/core/challenge.ts'
-import type * as options from '../../src/options.ts'
 import type * as records from '../../src/session/record.ts'
 import { type Counted, counted } from './cost.ts'
 
@@ -35,7 +35,7 @@ beforeAll(async () => {
     export { cleanSignedOut, cleanUrl } from './src/core/callback.ts'
     export { retryAfterMs, tidy } from './src/authorization/failure.ts'
     export { decodeJwtPart } from './src/authorization/id-token.ts'
-    export { parseReturnTo } from './src/options.ts'
+    export { parseReturnTo } from './src/authorization/request-options.ts'
     export { parseStored } from './src/session/record.ts'
     export const old = text => text.replace(/"[^"\\\\]*(?:\\\\.[^"\\\\]*)*"/g, '')
     export const nested = text => /^(?:a+)+$/.test(text)

@@ -13,13 +13,10 @@ const DOOR = ['authorization/endpoint.ts', 'authorization/metadata.ts', 'authori
 export const layers: readonly (readonly [files: readonly string[], mayImport: readonly string[]])[] = [
   [['errors.ts'], []],
   [['core/'], ['errors.ts']],
-  [['session/', 'fetch/', 'lock/', 'storage/', 'worker/', 'options.ts'], BASE],
+  [['session/', 'fetch/', 'lock/', 'storage/', 'worker/', 'options.ts', 'authorization/'], BASE],
   [['platform/'], [...BASE, 'storage/', 'lock/']],
   [['actions/context.ts'], [...BASE, 'fetch/']], // it sends requests as the client does
-  [
-    ['authorization/', 'providers/'],
-    [...BASE, 'options.ts'],
-  ],
+  [['providers/'], [...BASE, 'options.ts']],
   [
     ['actions/', 'extensions/'],
     [...BASE, ...DOOR],
@@ -44,7 +41,6 @@ export const exceptions: Readonly<Record<string, readonly string[]>> = {
   // they end in a session, as a sign-in does
   'actions/adoption.ts': ['token-request', 'sign-in', 'id-token'].map(name => `authorization/${name}.ts`),
   'grants/attended.ts': ['token-request', 'sign-in'].map(name => `authorization/${name}.ts`),
-  'grants/poll.ts': ['authorization/sign-in.ts'],
   'providers/firebase.ts': ['authorization/'],
   // they have no client: each composes what it needs
   'actions/back-channel-logout.ts': ['options.ts', 'authorization/', 'storage/', 'platform/device.ts'],

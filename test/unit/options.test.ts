@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { readOptions } from '../../src/client.ts'
+import { checkAuthorizationParameters } from '../../src/core/option-checks.ts'
 import { ConfigurationError } from '../../src/errors.ts'
-import { type ClientOptions, checkAuthorizationParameters, parseOptions } from '../../src/options.ts'
+import { type ClientOptions, parseOptions } from '../../src/options.ts'
 
 const base = 'https://app.example.com/some/page?a=b'
 const good = {

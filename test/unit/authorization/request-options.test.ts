@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { ConfigurationError } from '../../src/errors.ts'
-import { checkAuthorizationParameters, parseReturnTo } from '../../src/options.ts'
+import { parseReturnTo } from '../../../src/authorization/request-options.ts'
+import { checkAuthorizationParameters } from '../../../src/core/option-checks.ts'
+import { ConfigurationError } from '../../../src/errors.ts'
 
 const failure = (work: () => unknown): Error => {
   try {
