@@ -51,6 +51,12 @@ export function createAccess(
     await shareBegin(`${epoch}`, () => begin(epoch))
   }
 
+  /** The session that this client has read last. The app sees it before a call is judged by it. */
+  const latest = () => {
+    show()
+    return records.current
+  }
+
   /** Why there is no session to use. */
   const noSession = async () =>
     (await unusableError({ records, authorization })) ??
@@ -59,10 +65,8 @@ export function createAccess(
   const acquire: LiveSession['acquire'] = async (options = {}) => {
     const { rejected, forceRefresh, resource, sessionId, signal } = options
     signal?.throwIfAborted()
-    // of another page's sign-out: the store may have been read since, and hold a new session that is not shown yet
-    if (view.state.status === 'signing-out') show()
+    const before = latest()
     if (view.state.status === 'signing-out') throw new AuthorizationRequiredError('signed_out')
-    const before = records.current
     if (!before) throw await noSession()
     // a call is sent in the session that it was made in, or not at all
     if (sessionId !== undefined && before.sessionId !== sessionId)
@@ -85,7 +89,7 @@ export function createAccess(
       await beginUnlessThere()
       return acquire(options)
     }
-    const renewed = records.current
+    const renewed = latest()
     if (!renewed) throw await noSession()
     if (renewed.sessionId !== before.sessionId) throw new AuthorizationRequiredError('replaced')
     // even if it has expired already: another refresh would not bring one that lives longer
