@@ -160,8 +160,8 @@ export function createRedemption(
     if (await rotations.isUnsavedElsewhere()) return { type: 'failed', error: unsavedElsewhere() }
 
     const marked = { ...found, pending: { tokenHash, sentAt: clock.now() } }
-    if (!(await mark(marked, found))) {
-      // marked by another client: this one was stopped, and its lock ran out
+    if (hold.signal().aborted || !(await mark(marked, found))) {
+      // this client was stopped, and its lock ran out: another client may have marked the record, and its mark stays
       if (isSameVersion(await readAgain(), found)) return { type: 'failed', error: tooLong() }
       return { type: 'overtaken', unused: undefined }
     }

@@ -224,7 +224,7 @@ async function finish(ports: SignInPorts, callback: Callback): Promise<FinishedS
 const arrivedElsewhere = ({ origin, host, protocol, pathname }: URL, redirectUri: string): CallbackError => {
   const here = (origin === 'null' ? `${protocol}//${host}` : origin) + pathname
   return new CallbackError(
-    `The authorization response arrived at ${here} instead of the redirect URI ${redirectUri}. Set "redirectUri" to the final address of the page, or serve the page at the redirect URI without a redirect.`,
+    `The authorization response arrived at ${here} instead of the redirect URI ${redirectUri}. Set "redirectUri" to the final address of the page, or remove the redirect.`,
     'wrong_address',
   )
 }
@@ -232,7 +232,7 @@ const arrivedElsewhere = ({ origin, host, protocol, pathname }: URL, redirectUri
 const LIKELY = {
   storage_blocked: 'this browser blocks storage for this page (for example in a private window)',
   expired: 'it is over an hour old',
-  other_browser: 'it began in another browser or app, or storage was cleared meanwhile',
+  other_browser: 'it began in another browser or app, or storage was cleared',
 } as const
 
 /** The error for a sign-in that is not in the store, with the most likely reason. */

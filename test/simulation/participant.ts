@@ -242,6 +242,8 @@ export function createClient(
       })
     })
 
+  /** The session that it knew, though perhaps did not show yet, when it stored its last sign-in. */
+  let knownAtSignIn: string | undefined
   /** From the click to the record in the store. */
   const signIn = async () => {
     const from = world.scheduler.now
@@ -261,6 +263,7 @@ export function createClient(
       ...({ schema: 1, sessionId: family.id, version: 1 } as const),
       ...{ tokens, tokenType, by: id, epoch },
     }
+    knownAtSignIn = records.current?.sessionId
     try {
       await storeSignIn({ writes, records, emit }, record)
     } catch (error) {
@@ -330,7 +333,8 @@ export function createClient(
         if (before) participant.signedOutOf.add(before.sessionId)
         // its sign-in, which could not be stored, has replaced the session in the store: both end
         const replaced = records.unsaved && world.stored()?.sessionId
-        if (replaced && participant.left.has(replaced)) participant.signedOutOf.add(replaced)
+        if (replaced && (participant.left.has(replaced) || replaced === knownAtSignIn))
+          participant.signedOutOf.add(replaced)
         const over = watch.signsOut(participant)
         try {
           await live.signOut(async (ended, gone, isHosted) => {
