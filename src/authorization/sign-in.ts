@@ -251,7 +251,7 @@ async function explainLost(
   const likely = !storageWorks ? 'storage_blocked' : isTooOld ? 'expired' : 'other_browser'
   const newest = pending[0] && clock.now() - pending[0].createdAt
   const error = new CallbackError(
-    `This callback does not match a stored sign-in. The probable cause: ${LIKELY[likely]}. Call restart() or signIn() to start again.`,
+    `This callback does not match a stored sign-in. Probable cause: ${LIKELY[likely]}. Call restart() or signIn() to start again.`,
     'state_not_found',
     { lost: { likely, storageWorks, pendingCount: pending.length, newestAgeMs: newest } },
   )

@@ -61,16 +61,19 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
     /** First retries a failed write. */
     async read(): Promise<Stored> {
       let step: number
-      let stored: unknown
+      let before: number
+      let found: Stored
+      let known: Stored
       do {
         const kept = failed?.next
         // the store may still be readable
         if (kept) await write(found => (found === kept ? kept : undefined)).catch(() => {})
+        before = settled
         step = ++steps
-        stored = await keyValue.get(key)
-      } while (step < written) // this client has begun a write since: the value may be older than that
-      const found = parseStored(stored, tokenType)
-      const known = newest(failed, found)
+        found = parseStored(await keyValue.get(key), tokenType)
+        known = newest(failed, found)
+        // the value may be older than a write that this client has begun since, or than what another read has brought
+      } while (step < written || (before < settled && JSON.stringify(known) !== JSON.stringify(value)))
       settle(step, known)
       if (known === found) {
         failed?.dropped?.(found) // another client has changed the value that it was to replace

@@ -8,7 +8,7 @@ const STORAGE_CALL_MS = 2000
 /** Gives every call of a KeyValue a time limit. The calls reject only with a StorageError. */
 export function limited(keyValue: KeyValue, clock: Clock): KeyValue {
   const limit = async <T>(done: string, call: (late: AbortSignal) => Promise<T>): Promise<T> => {
-    const late = () => new Error(`No answer within ${STORAGE_CALL_MS} ms.`)
+    const late = () => new Error('Timed out.')
     try {
       return await withTimeLimit(clock, STORAGE_CALL_MS, async signal => call(signal), late)
     } catch (cause) {

@@ -6,6 +6,7 @@ import type { SessionRecord } from '../../../src/core/session.ts'
 import { type EndReason, StorageError } from '../../../src/errors.ts'
 import { createTokenStore } from '../../../src/session/token-store.ts'
 import { memoryKeyValue } from '../../../src/storage/memory.ts'
+import { gate, turn } from '../../support/gate.ts'
 
 const record = (version: number, sessionId = 'lk.test.1'): SessionRecord => ({
   schema: 1,
@@ -388,6 +389,37 @@ describe('the token store', () => {
     expect(await place.get('session')).toMatchObject({ ended: 'expired' })
   })
 
+  test.each([
+    [0, 1],
+    [1, 0],
+  ])(
+    'shows no older value if two reads overlap, whichever of them is answered first (%i, %i)',
+    async (...order) => {
+      const place = memoryKeyValue()
+      const gates = [gate(), gate()]
+      let asked = 0
+      const slow: KeyValue = {
+        ...place,
+        get: async key => {
+          // the store reads the value for the second request before it does for the first
+          const early = asked === 1 ? place.get(key) : undefined
+          await gates[asked++]?.opened
+          return early ?? place.get(key)
+        },
+      }
+      await openStore(place).begin(record(1))
+      const one = openStore(slow)
+      const reads = [one.read(), one.read()]
+      await openStore(place).begin(record(1, 'lk.test.2'))
+      for (const at of order) {
+        gates[at]?.open()
+        await turn()
+      }
+      await Promise.all(reads)
+      expect(one.current).toMatchObject({ sessionId: 'lk.test.2' })
+    },
+  )
+
   test('does not restore a session from a failed write after a sign-out', async () => {
     const { one, other } = twoTabs()
     await one.begin(record(1))
@@ -427,7 +459,7 @@ test.each([
       async update(key, change) {
         await place.update(key, change)
         await openStore(place).end('signed_out')
-        throw new StorageError('No answer within 2000 ms.')
+        throw new StorageError('Timed out.')
       },
     }
     const records = createTokenStore(keyValue, 'session')
