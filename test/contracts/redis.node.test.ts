@@ -3,12 +3,11 @@ import { createClient as createNodeRedis } from 'redis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/core/ports.ts'
 import { ConfigurationError, LockTimeoutError, StorageError } from '../../src/errors.ts'
-import { redisLock, TAKE } from '../../src/lock/redis.ts'
-import { deviceClock } from '../../src/platform/device.ts'
+import { TAKE } from '../../src/lock/redis.ts'
 import { redis } from '../../src/redis.ts'
 import { redisCommands } from '../../src/storage/redis-connection.ts'
-import { redisNews } from '../../src/storage/redis-news.ts'
 import { freePort } from '../support/free-port.ts'
+import { gate } from '../support/gate.ts'
 import {
   type OpenConnection,
   type RedisServer,
@@ -265,6 +264,7 @@ whereFound('with a real server', () => {
       }
       const since = await serverMs()
       await server().command('SET', `{${namespace}}:lock:a`, 'somebody who was killed', 'PX', '600')
+      expect(await store.lock.isHeld?.('a')).toBe(true)
       expect(await store.lock.run('a', serverMs, 5000)).toBeGreaterThanOrEqual(since + 600)
       expect(await store.lock.isHeld?.('a')).toBe(false)
     })
@@ -286,34 +286,44 @@ whereFound('with a real server', () => {
       const { connection, namespace } = await fresh()
       const commands = redisCommands(connection)
       let asked = 0
-      const evaluate: typeof commands.evaluate = (script, ...all) => {
-        if (script === TAKE) asked++
-        return commands.evaluate(script, ...all)
-      }
-      const { channel, onRelease, name } = redisNews({ commands, evaluate, namespace })
-      const clock = { ...deviceClock, after: () => () => {} } // never: only news can wake a waiting client
-      const lock = redisLock({ evaluate, namespace, channel: name, clock, onRelease, random: Math.random })
-
+      let isNews = false
+      const store = redis(
+        {
+          async evaluate(script, ...all) {
+            // only news can lead to the lease: who asks at intervals is told that it is held
+            if (script === TAKE && ++asked > 2 && !isNews) return 1000
+            return commands.evaluate(script, ...all)
+          },
+          subscribe: async (channel, tell, over) =>
+            commands.subscribe?.(
+              channel,
+              async message => {
+                isNews = true
+                tell(message)
+                for (let step = 0; step < 20; step++) await undefined // no timer runs in between
+                isNews = false
+              },
+              over,
+            ),
+        },
+        { namespace },
+      )
       let isSubscribed = false
-      const stop = channel('room').listen(() => {
+      const stop = store.channel('room').listen(() => {
         isSubscribed = true
       })
       await expect
         .poll(() => {
-          channel('room').post({ type: 'session-changed' })
+          store.channel('room').post({ type: 'session-changed' })
           return isSubscribed
         })
         .toBe(true)
 
-      let release = () => {}
-      const held = new Promise<void>(resolve => {
-        release = resolve
-      })
-      const holder = lock.run('a', () => held, 5000)
-      await expect.poll(() => lock.isHeld?.('a')).toBe(true)
-      const next = lock.run('a', async () => 'acquired', 5000)
-      await expect.poll(() => asked).toBe(2)
-      expect(await lock.isHeld?.('a')).toBe(true) // the same connection has answered the second one by now
+      const { open: release, opened: held } = gate()
+      const holder = store.lock.run('a', () => held, 5000)
+      await expect.poll(() => store.lock.isHeld?.('a')).toBe(true)
+      const next = store.lock.run('a', async () => 'acquired', 5000)
+      await expect.poll(() => asked).toBeGreaterThan(2)
       release()
       await holder
       expect(await next).toBe('acquired')
@@ -334,7 +344,7 @@ whereFound('with a real server', () => {
     test('while the server does not respond, every call rejects in time with a retryable StorageError', async () => {
       const { store } = await fresh()
       await store.keyValue.update('a session', () => 1)
-      await server().command('CLIENT', 'PAUSE', '3500', 'ALL')
+      await server().command('CLIENT', 'PAUSE', '3000', 'ALL')
       let isPaused = true
       const paused = server()
         .command('PING')

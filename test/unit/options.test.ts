@@ -3,6 +3,7 @@ import { readOptions } from '../../src/client.ts'
 import { checkAuthorizationParameters } from '../../src/core/option-checks.ts'
 import { ConfigurationError } from '../../src/errors.ts'
 import { type ClientOptions, parseOptions } from '../../src/options.ts'
+import { failure } from '../support/failure.ts'
 
 const base = 'https://app.example.com/some/page?a=b'
 const good = {
@@ -19,14 +20,6 @@ const server = {
 const parse = (change: object = {}) => {
   const options = { ...good, ...change } as ClientOptions
   return { ...parseOptions(options, base), ...readOptions(options, base) }
-}
-const failure = (work: () => unknown): Error => {
-  try {
-    work()
-  } catch (error) {
-    return error as Error
-  }
-  throw new Error('It did not throw.')
 }
 
 describe('valid options', () => {

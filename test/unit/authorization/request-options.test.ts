@@ -2,15 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { parseReturnTo } from '../../../src/authorization/request-options.ts'
 import { checkAuthorizationParameters } from '../../../src/core/option-checks.ts'
 import { ConfigurationError } from '../../../src/errors.ts'
-
-const failure = (work: () => unknown): Error => {
-  try {
-    work()
-  } catch (error) {
-    return error as Error
-  }
-  throw new Error('It did not throw.')
-}
+import { failure } from '../../support/failure.ts'
 
 describe('authorization parameters', () => {
   test('may be any that latchkey does not set', () => {
