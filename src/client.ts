@@ -188,13 +188,21 @@ export function composeClient(
   const { page, isReadable = false } = environment
   const base = page?.location()
   const check = ({ parseOptions }: SecondHalfModule) => parseOptions(options, base, isReadable)
+  // a page waits longest for its database to open, so it opens first
+  const opened = page && !options.store && !options.grant ? environment.store() : undefined
   // if the second half is already loaded, it checks all options before latchkey creates anything from them
   const [load, whole] = typeof module === 'function' ? [module] : [async () => module, module]
-  const checked = whole && check(whole)
+  let checked: ServerSettings | undefined
+  try {
+    checked = whole && check(whole)
+  } catch (error) {
+    opened?.close?.()
+    throw error
+  }
   const settings = readOptions(options, base)
   const { grant, allowedOrigins, resources, plainHttp } = settings
   const { store, log, changes, sessionLost, fetch, realm, shared } = createFoundation(
-    options,
+    opened ? { ...options, store: opened } : options,
     settings,
     environment,
   )
