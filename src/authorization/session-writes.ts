@@ -41,7 +41,8 @@ function beginsLater({ sessionId, epoch }: SessionRecord, before: string | undef
     if (found && 'unusable' in found) return false
     return sessionOf(found)?.sessionId === before
   }
-  return found => isOlder(found) && epochOf(found) === (epoch ?? epochOf(found))
+  // the store may not know of a sign-out that this client could not store before it signed in
+  return found => isOlder(found) && epochOf(found) <= (epoch ?? Infinity)
 }
 
 /**

@@ -365,6 +365,20 @@ describe('the token store', () => {
     }
   })
 
+  test('stores a sign-in from memory that followed a sign-out from memory, even if the server ends the session before both [F1.9]', async () => {
+    const { one, other, state } = twoTabs()
+    await one.begin(record(1))
+    await other.read()
+    state.broken = true
+    await expect(one.end('signed_out')).rejects.toThrow('the disk is full')
+    const next = { ...record(1, 'lk.test.2'), epoch: 1 }
+    expect(one.keepSignIn(next, undefined)).toBe(true)
+    state.broken = false
+    await other.end('refresh_interrupted', record(1))
+    expect(await one.read()).toMatchObject({ sessionId: 'lk.test.2' })
+    expect(await other.read()).toMatchObject({ sessionId: 'lk.test.2' })
+  })
+
   test('does not store a session from memory that ends during the write [F1.9]', async () => {
     const place = memoryKeyValue()
     const order = { write: () => {} }
