@@ -29,6 +29,7 @@ export function createRotations(
   const { records, writes, lock, clock } = ports
   const name = `${ports.prefix} unsaved`
   let isSaving = false
+  let isAnnounced = false
 
   /** Resolves when this client holds the second lock, or cannot get it. */
   const saveLater = ({ sessionId }: SessionRecord): Promise<void> =>
@@ -36,6 +37,7 @@ export function createRotations(
       if (isSaving) return resolve()
       isSaving = true
       const saving = async () => {
+        isAnnounced = true
         resolve()
         while (records.unsaved) {
           await new Promise<void>(run => void clock.after(SAVE_MS, run, true))
@@ -46,7 +48,7 @@ export function createRotations(
       void saved
         .catch(() => {})
         .then(() => {
-          isSaving = false
+          isSaving = isAnnounced = false
           resolve()
           if (sessionOf(records.stored)?.sessionId === sessionId) ports.changed(sessionId)
           else ports.adopted()
@@ -56,7 +58,7 @@ export function createRotations(
   return {
     /** Whether another client has a rotation that it could not store. Needs no entry in the store, where writes may fail. */
     isUnsavedElsewhere: async (): Promise<boolean | undefined> =>
-      !records.unsaved && !isSaving && (await lock.isHeld?.(name)),
+      !records.unsaved && !isAnnounced && (await lock.isHeld?.(name)),
 
     /** Retries while the lock is held: the next holder would send the refresh token that has been used up. */
     async store(next: SessionRecord, marked: SessionRecord, hold: Hold): Promise<RefreshResult> {
