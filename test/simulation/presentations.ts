@@ -57,9 +57,13 @@ export function createPresentations(
   const excuse = (earlier: Presentation, now: number): string | undefined => {
     const { state, by: sender, sentAt, lockedAt } = earlier
     if (state === 'failed' || state === 'given up') return 'no answer'
-    // after a freeze its hold has ended, and the response may arrive while the next holder works
-    const isLate = now - earlier.storedAt < LATE_MS && sender.wasFrozenSince(sentAt)
-    if (state === 'answered' && earlier.stored) return isLate ? 'freeze' : undefined
+    // it may be stored while the next holder works: after a freeze its hold has ended, and a response that could not be stored
+    // at first is tried again, with nothing that says so if the lock is a lease
+    const wasStoredLate = now - earlier.storedAt < LATE_MS
+    if (state === 'answered' && earlier.stored) {
+      if (wasStoredLate && sender.wasFrozenSince(sentAt)) return 'freeze'
+      return wasStoredLate && isLeased(parameters) && failedSince(sender, sentAt) ? 'storage' : undefined
+    }
     if (sender.state === 'dead') return 'crash'
     // a frozen holder's lease expires; a client that waits for its Web Lock bypasses it after the longest hold
     const isOverdue = isLeased(parameters) || state !== 'waiting' || now - lockedAt > HOLD_MS
