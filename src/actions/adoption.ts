@@ -109,7 +109,7 @@ export function createAdoption(refreshToken: string, idToken: string | undefined
       await extensions.authorizationRequest({ server: await server(), sessionId, parameters })
       try {
         const granted = await redeem(signal)
-        return await ports.begin(sessionId, epochOf(stored), joinOrRevoke(granted))
+        return await ports.begin(sessionId, epochOf(records.inStore), joinOrRevoke(granted))
       } catch (error) {
         extensions.ended(sessionId)
         throw error

@@ -40,7 +40,7 @@ export interface AuthorizationRequestPorts {
   readonly server: Server
   readonly extensions: JoinedExtensions
   readonly transactions: Transactions
-  readonly records: Pick<SessionRecords, 'current' | 'read'>
+  readonly records: Pick<SessionRecords, 'current' | 'inStore' | 'read'>
   readonly keyValue: KeyValue
   readonly clock: Clock
   readonly warn: Warn
@@ -196,7 +196,12 @@ export async function beginAuthorization(
   const acr = nonce ? (acrValues?.split(' ') ?? essentialAcr(parameters.claims)) : undefined
   const maxAge = nonce && /^\d+$/.test(parameters.max_age ?? '') ? Number(parameters.max_age) : undefined
   const demands = { silent, otherwise, subject, acr, maxAge, parameters: kept } as const
-  const epoch = since ?? (await records.read().then(epochOf, () => undefined))
+  const epoch =
+    since ??
+    (await records.read().then(
+      () => epochOf(records.inStore),
+      () => undefined,
+    ))
   const begun = { epoch, stage: 'waiting', createdAt, warnings: [...ports.warnings()] } as const
   await transactions.save({ schema: 1, ...secrets, redirectUri, scope, returnTo, ...begun, ...demands })
   // as the last step: a `request_uri` may expire within seconds

@@ -36,13 +36,13 @@ function beginsLater({ sessionId, epoch }: SessionRecord, before: string | undef
     if (found?.sessionId === sessionId) return false
     // the session before may have ended meanwhile
     const ended = endedSessionOf(found)
-    if (ended && ended.ended !== 'signed_out') return true
+    // without an epoch, nobody knows whether a sign-out was earlier
+    if (ended && (ended.ended !== 'signed_out' || epoch === undefined)) return true
     // an unusable record may be this same session, which another client has since bound to a key
     if (found && 'unusable' in found) return false
     return sessionOf(found)?.sessionId === before
   }
-  // the store may not know of a sign-out that this client could not store before it signed in
-  return found => isOlder(found) && epochOf(found) <= (epoch ?? Infinity)
+  return (found, stored) => isOlder(found) && epochOf(stored) <= (epoch ?? Infinity)
 }
 
 /**
@@ -66,12 +66,12 @@ export function createSessionWrites(
 
   return {
     begin: next =>
-      records.update(found => {
+      records.update((found, stored) => {
         // the store may run this write twice: the second run must not undo what was stored after the first
         const record = sessionOf(found)
         if (record?.sessionId === next.sessionId) return record
-        const { epoch = epochOf(found) } = next
-        return epochOf(found) <= epoch ? { ...next, epoch } : undefined
+        const { epoch = epochOf(stored) } = next
+        return epochOf(stored) <= epoch ? { ...next, epoch } : undefined
       }),
     replace: (next, unchanged) =>
       records.update(found => {
@@ -84,7 +84,7 @@ export function createSessionWrites(
       // it may have been stored although its write failed, and been read since
       if (records.current?.sessionId === next.sessionId) return true
       const mayReplace = beginsLater(next, before)
-      if (!mayReplace(records.stored)) return false
+      if (!mayReplace(records.stored, records.inStore)) return false
       keep(next, mayReplace)
       return true
     },

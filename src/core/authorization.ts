@@ -66,6 +66,8 @@ export interface FailedWrite {
 export interface SessionRecords {
   /** The value that this client last read or wrote. */
   readonly stored: Stored
+  /** The same without what this client could not store: the value that the other clients read. */
+  readonly inStore: Stored
   /** The session in `stored`. Calls use it while it is fresh. */
   readonly current: SessionRecord | undefined
   /** The session that is only in memory, because latchkey could not store it. */
@@ -91,9 +93,12 @@ export interface SessionRecords {
   drop(ended: LeftSession): void
   /**
    * Changes the stored value in one atomic step. If `change` returns `undefined`, it stays the same.
+   * @param change gets the newest value, and the one in the store.
    * @returns whether it was replaced.
    */
-  update(change: (stored: Stored) => SessionRecord | EndedSession | undefined): Promise<boolean>
+  update(
+    change: (found: Stored, stored: Stored) => SessionRecord | EndedSession | undefined,
+  ): Promise<boolean>
 }
 
 /** The changes to the stored session that only the second half makes. */

@@ -141,7 +141,7 @@ async function obtain(
   const { records, clock, settings, extensions, idTokens, emit } = ports
   const { scope, parameters: asked } = ports.demands
   const stored = await records.read()
-  const epoch = epochOf(stored)
+  const epoch = epochOf(records.inStore)
   const sessionId = crypto.randomUUID()
   const form = new URLSearchParams({ ...(scope && { scope }), ...asked, ...parameters })
   const as = await ports.server()

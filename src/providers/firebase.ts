@@ -150,7 +150,8 @@ async function requestTokens({ transport }: ObtainPorts, url: string, body: Memb
 /** Signs in with one request to `accounts:METHOD` and stores the session. @throws LatchkeyError */
 async function obtain(ports: ObtainPorts, method: string, body: Members): Promise<void> {
   const { records, idTokens, emit } = ports
-  const epoch = epochOf(await records.read())
+  await records.read()
+  const epoch = epochOf(records.inStore)
   const server = await ports.server()
   const grantType = `firebase ${method}`
   emit({ type: 'token-request', grantType, attempt: 1 })

@@ -10,15 +10,17 @@ const newest = (failed: FailedWrite | undefined, found: Stored): Stored =>
 /** The value under one key: reads it, replaces it in one atomic step, and keeps in memory what could not be stored. */
 export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'dpop' | undefined) {
   let value: Stored
+  let inStore: Stored
   let failed: FailedWrite | undefined
   // the store's responses may arrive in another order than it did the work in: the latest step decides what is newest
   let steps = 0
   let written = 0
   let settled = 0
-  const settle = (step: number, stored: Stored) => {
+  const settle = (step: number, stored: Stored, known: Stored) => {
     if (step < settled) return
     settled = step
-    value = stored
+    inStore = stored
+    value = known
   }
 
   /**
@@ -31,10 +33,11 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
   ): Promise<boolean> => {
     let next: SessionRecord | EndedSession | undefined
     let found: Stored
+    let stored: Stored
     let step = 0
     let known: FailedWrite | undefined
     await keyValue.update(key, raw => {
-      const stored = parseStored(raw, tokenType)
+      stored = parseStored(raw, tokenType)
       known = failed
       found = newest(known, stored)
       next = change(found, stored)
@@ -42,7 +45,7 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
       if (next) written = step
       return next ?? raw
     })
-    settle(step, next ?? found)
+    settle(step, next ?? stored, next ?? found)
     if (!next) return false
     if (failed === known) failed = undefined
     return true
@@ -52,6 +55,10 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
     /** The newest value that this client has read or written. */
     get value() {
       return value
+    },
+    /** What the store held then, without what this client could not store. */
+    get inStore() {
+      return inStore
     },
     /** What this client could not store. */
     get unsaved() {
@@ -74,7 +81,7 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
         known = newest(failed, found)
         // the value may be older than a write that this client has begun since, or than what another read has brought
       } while (step < written || (before < settled && JSON.stringify(known) !== JSON.stringify(value)))
-      settle(step, known)
+      settle(step, found, known)
       if (known === found) {
         failed?.dropped?.(found) // another client has changed the value that it was to replace
         failed = undefined

@@ -42,6 +42,9 @@ export function createTokenStore(keyValue: KeyValue, key: string, tokenType?: 'd
     get stored() {
       return entry.value
     },
+    get inStore() {
+      return entry.inStore
+    },
     get current() {
       return sessionOf(entry.value)
     },

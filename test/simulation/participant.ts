@@ -80,6 +80,9 @@ export function createClient(
     get stored() {
       return store.stored
     },
+    get inStore() {
+      return store.inStore
+    },
     get current() {
       return store.current
     },
@@ -247,7 +250,10 @@ export function createClient(
   /** From the click to the record in the store. */
   const signIn = async () => {
     const from = world.scheduler.now
-    const epoch = await records.read().then(epochOf, () => undefined)
+    const epoch = await records.read().then(
+      () => epochOf(records.inStore),
+      () => undefined,
+    )
     const to = world.scheduler.now
     await passes(parameters.signInMs)
     const { family, response } = server.signIn(random.pick(['alice', 'bob']))

@@ -54,7 +54,7 @@ export function createPresentations(
   const refused = new Set<string>()
 
   /** Why it was correct to send again what `earlier` had sent; `undefined` if it was not. */
-  const excuse = (earlier: Presentation, now: number): string | undefined => {
+  const excuse = (earlier: Presentation, now: number, by: Realm): string | undefined => {
     const { state, by: sender, sentAt, lockedAt } = earlier
     if (state === 'failed' || state === 'given up') return 'no answer'
     // it may be stored while the next holder works: after a freeze its hold has ended, and a response that could not be stored
@@ -62,6 +62,8 @@ export function createPresentations(
     const wasStoredLate = now - earlier.storedAt < LATE_MS
     if (state === 'answered' && earlier.stored) {
       if (wasStoredLate && sender.wasFrozenSince(sentAt)) return 'freeze'
+      // the next holder has read the store before it was frozen, and sends as soon as it thaws
+      if (by.wasFrozenSince(Math.max(earlier.storedAt, now - LATE_MS))) return 'freeze'
       return wasStoredLate && isLeased(parameters) && failedSince(sender, sentAt) ? 'storage' : undefined
     }
     if (sender.state === 'dead') return 'crash'
@@ -85,7 +87,7 @@ export function createPresentations(
     send(by, refreshToken, now) {
       const earlier = all.get(refreshToken) ?? []
       for (const one of earlier) {
-        if (excuse(one, now)) continue
+        if (excuse(one, now, by)) continue
         const what = `sent by ${one.by.id} at ${one.sentAt} ms (${one.state}${one.stored ? ', stored' : ''})`
         wrong(`${by.id} sends ${refreshToken}, which was ${what}`)
       }

@@ -59,7 +59,7 @@ async function begin(
       origin: undefined,
       extensions,
       transactions,
-      records: { current: undefined, read: async () => undefined },
+      records: { current: undefined, inStore: undefined, read: async () => undefined },
       clock,
       owner: 'app',
       hash: sha256,

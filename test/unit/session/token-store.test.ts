@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createSessionWrites } from '../../../src/authorization/session-writes.ts'
 import { storeSignIn } from '../../../src/authorization/sign-in.ts'
 import type { KeyValue } from '../../../src/core/ports.ts'
-import type { SessionRecord } from '../../../src/core/session.ts'
+import { epochOf, type SessionRecord } from '../../../src/core/session.ts'
 import { type EndReason, StorageError } from '../../../src/errors.ts'
 import { createTokenStore } from '../../../src/session/token-store.ts'
 import { memoryKeyValue } from '../../../src/storage/memory.ts'
@@ -24,6 +24,9 @@ function openStore(keyValue: KeyValue) {
     ...{ begin, replace, keep, keepSignIn, read: records.read, drop: records.drop },
     get stored() {
       return records.stored
+    },
+    get inStore() {
+      return records.inStore
     },
     get current() {
       return records.current
@@ -371,12 +374,42 @@ describe('the token store', () => {
     await other.read()
     state.broken = true
     await expect(one.end('signed_out')).rejects.toThrow('the disk is full')
-    const next = { ...record(1, 'lk.test.2'), epoch: 1 }
+    const next = { ...record(1, 'lk.test.2'), epoch: epochOf(one.inStore) }
     expect(one.keepSignIn(next, undefined)).toBe(true)
     state.broken = false
     await other.end('refresh_interrupted', record(1))
     expect(await one.read()).toMatchObject({ sessionId: 'lk.test.2' })
     expect(await other.read()).toMatchObject({ sessionId: 'lk.test.2' })
+  })
+
+  test('does not store a sign-in from memory after a sign-out in another tab, although it followed a sign-out from memory', async () => {
+    const { one, other, state } = twoTabs()
+    await one.begin(record(1))
+    await other.read()
+    state.broken = true
+    await expect(one.end('signed_out')).rejects.toThrow('the disk is full')
+    const next = { ...record(1, 'lk.test.2'), epoch: epochOf(one.inStore) }
+    expect(one.keepSignIn(next, undefined)).toBe(true)
+    state.broken = false
+    await other.end('signed_out')
+    expect(await one.read()).toMatchObject({ ended: 'signed_out' })
+    expect(one.current).toBeUndefined()
+  })
+
+  test('stores a sign-in from memory despite an earlier sign-out in another tab, even if its client could not read that [F2.10]', async () => {
+    const { one, other, state } = twoTabs()
+    await one.begin(record(1))
+    await other.read()
+    await other.end('signed_out')
+    state.broken = true
+    // the store could not be read when the sign-in began
+    expect(one.keepSignIn({ ...record(1, 'lk.test.2'), epoch: undefined }, 'lk.test.1')).toBe(true)
+    state.broken = false
+    expect(await one.read()).toMatchObject({ sessionId: 'lk.test.2' })
+    // but not after its own end
+    await other.read()
+    await other.end('signed_out')
+    expect(await one.read()).toMatchObject({ ended: 'signed_out' })
   })
 
   test('does not store a session from memory that ends during the write [F1.9]', async () => {
