@@ -189,20 +189,14 @@ export function composeClient(
   const base = page?.location()
   const check = ({ parseOptions }: SecondHalfModule) => parseOptions(options, base, isReadable)
   // a page waits longest for its database to open, so it opens first
-  const opened = page && !options.store && !options.grant ? environment.store() : undefined
-  // if the second half is already loaded, it checks all options before latchkey creates anything from them
+  const given = options.store ?? (page && !options.grant ? environment.store() : undefined)
+  // if the second half is already loaded, it checks all options before latchkey creates anything else
   const [load, whole] = typeof module === 'function' ? [module] : [async () => module, module]
-  let checked: ServerSettings | undefined
-  try {
-    checked = whole && check(whole)
-  } catch (error) {
-    opened?.close?.()
-    throw error
-  }
+  const checked = whole && check(whole)
   const settings = readOptions(options, base)
   const { grant, allowedOrigins, resources, plainHttp } = settings
   const { store, log, changes, sessionLost, fetch, realm, shared } = createFoundation(
-    opened ? { ...options, store: opened } : options,
+    { ...options, store: given },
     settings,
     environment,
   )

@@ -1,8 +1,6 @@
 import {
   type AuthorizationServer,
-  generateRandomCodeVerifier,
-  generateRandomNonce,
-  generateRandomState,
+  generateRandomState as newSecret, // oauth4webapi's nonces and code verifiers are the same: 32 random bytes
 } from 'oauth4webapi'
 import type { ServerSettings, SessionRecords } from '../core/authorization.ts'
 import { base64url } from '../core/base64url.ts'
@@ -165,10 +163,10 @@ export async function beginAuthorization(
   endpointOf(as, 'token_endpoint', clientAuthentication?.mtls) // fails now, not after the user has signed in
   await checkSignIn(ports, as, redirectUri)
   const createdAt = clock.now()
-  const random = generateRandomState()
+  const random = newSecret()
   const state = nameState(userAgent, random, await markOf(ports, random))
-  const codeVerifier = generateRandomCodeVerifier()
-  const nonce = scope.split(' ').includes('openid') ? generateRandomNonce() : undefined
+  const codeVerifier = newSecret()
+  const nonce = scope.split(' ').includes('openid') ? newSecret() : undefined
   const own = {
     ...parameters,
     client_id: clientId,

@@ -87,7 +87,7 @@ export async function exchangeCode(
     if (unused) ports.revoke(unused.refresh_token)
     const error = toLatchkeyError(cause, 'The sign-in', clock.now())
     if (isAnswered && error instanceof NetworkError) {
-      const message = `latchkey received tokens, but could not fetch the keys to verify them: ${error.message} It discarded the tokens, and the code cannot be used again. Sign in again.`
+      const message = `latchkey discarded the tokens, because it could not fetch the keys to verify them: ${error.message} Sign in again.`
       throw new CallbackError(message, 'invalid_response', { cause: error })
     }
     if (!(error instanceof ServerError) || error.retryable) throw error

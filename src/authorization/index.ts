@@ -82,7 +82,11 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
   const transport = serverTime.watch(createTransport({ ...ports, origin }))
   const acceptDeviation = createAcceptDeviation(quirks, warn)
   const watch = watchProtections(keyValue, prefix, strict, warn)
-  const server = createServer({ settings, transport, clock, emit, acceptDeviation, watch })
+  const server = createServer({
+    ...{ settings, transport, clock, emit, acceptDeviation, watch },
+    // whoever can write to the store must not decide where the client's credentials go
+    keyValue: strict || settings.clientAuthentication ? undefined : keyValue,
+  })
   const idTokens = createIdTokens({
     ...{ settings, server, transport, clock, serverTime, acceptDeviation, keyValue },
   })
@@ -120,7 +124,7 @@ export function createAuthorization(given: AuthorizationPorts): Authorization {
   })
 
   const prepare = (record: SessionRecord) =>
-    Promise.all([server(), runsGrant(record) && grants.prepare(record)])
+    Promise.all([server(undefined, true), runsGrant(record) && grants.prepare(record)])
   const refresher = createRefresher({ ...ports, writes, prepare, redeem, revoke })
 
   return {

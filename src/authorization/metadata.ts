@@ -2,17 +2,20 @@ import type { AuthorizationServer } from 'oauth4webapi'
 import type { ServerSettings } from '../core/authorization.ts'
 import { baseOf, isConfidential, parseUrl } from '../core/destination.ts'
 import type { Emit, Warn } from '../core/events.ts'
+import { isMembers } from '../core/members.ts'
 import type { Clock, KeyValue } from '../core/ports.ts'
 import { ConfigurationError, type LatchkeyError, NetworkError, ServerError } from '../errors.ts'
 import type { Transport } from './endpoint.ts'
 import { type AcceptDeviation, toLatchkeyError } from './failure.ts'
+import { responseCache } from './response-cache.ts'
 import { readMembers } from './token-response.ts'
 
 /**
  * The metadata of the authorization server, from the options or discovered.
  * @param stale metadata that names an endpoint where something else answers. It is fetched again, at most every five minutes.
+ * @param isForRefresh whether metadata that another page has stored will do.
  */
-export type Server = (stale?: AuthorizationServer) => Promise<AuthorizationServer>
+export type Server = (stale?: AuthorizationServer, isForRefresh?: boolean) => Promise<AuthorizationServer>
 
 export interface MetadataPorts {
   /** `strict`: the issuer must be the same string as in the app. */
@@ -22,6 +25,8 @@ export interface MetadataPorts {
   readonly clock: Clock
   readonly emit: Emit
   readonly acceptDeviation: AcceptDeviation
+  /** Where to keep the metadata for other pages. Default: nowhere. */
+  readonly keyValue?: KeyValue | undefined
   /** Checks fetched metadata before it is used. */
   watch(as: AuthorizationServer): Promise<void>
 }
@@ -32,6 +37,8 @@ const PLAIN_HTTP = Symbol('plain http')
 /** How long metadata is used before it is fetched again in the background. */
 const METADATA_MS = 24 * 3_600_000
 const RETRY_MS = 300_000
+/** The same for stored metadata: the refresh that it was read for is sent by then. */
+const STORED_MS = 1000
 
 /** A request for a JSON document. latchkey follows a redirect within the same origin. */
 export const JSON_REQUEST = { method: 'GET', redirect: 'follow', headers: { accept: 'application/json' } }
@@ -50,22 +57,13 @@ const textOf = (value: unknown): string => (typeof value === 'string' ? value : 
 /** The statuses that mean: there is no document at this URL, and a retry would not help. */
 const ABSENT = [400, 404, 405, 410]
 
-/** A URL without metadata of the issuer, and the response. */
+/** The response of a URL without metadata of the issuer. */
 interface Miss {
-  readonly url: string
+  /** Names the URL. */
   readonly message: string
   readonly error?: LatchkeyError
   /** Why a retry cannot help: there is no document, or it is of another issuer. */
   readonly definite?: 'absent' | 'other' | undefined
-}
-
-/** Describes the responses, as one if both URLs responded in the same way. */
-function describeMisses(misses: readonly Miss[]): string {
-  const [first, second] = misses
-  const isSame = first && second && first.message.replace(first.url, second.url) === second.message
-  return isSame
-    ? first.message.replace(first.url, `${first.url} and ${second.url}`)
-    : misses.map(({ message }) => message).join(' ')
 }
 
 /** The error if neither URL has the metadata. It contains both responses and what to do. */
@@ -74,7 +72,8 @@ function notFound(issuer: string, misses: readonly Miss[]): LatchkeyError {
   const refused = errors.find(error => error instanceof ServerError)
   if (refused) return refused
   const advice = 'Correct "issuer", or set "server" if the server publishes no metadata.'
-  const message = `No metadata of the issuer ${issuer} was found. ${describeMisses(misses)} ${advice}`
+  const answers = misses.map(({ message }) => message).join(' ')
+  const message = `No metadata of the issuer ${issuer} was found. ${answers} ${advice}`
   const isOther = ({ definite }: Miss) => definite === 'other'
   if (misses.some(isOther) || misses.every(({ definite }) => definite)) return new ConfigurationError(message)
   const all = errors.filter(error => error instanceof NetworkError)
@@ -85,18 +84,9 @@ function notFound(issuer: string, misses: readonly Miss[]): LatchkeyError {
   return new NetworkError(message, reason ?? 'not_the_server', { status, retryAfterMs, retryable })
 }
 
-/**
- * Fetches the metadata once. After a failure, the next call tries again. It tries OpenID Connect Discovery first, then RFC
- * 8414, no matter how the first URL responds.
- */
-export function createServer(ports: MetadataPorts): Server {
-  const { transport, clock, emit, acceptDeviation } = ports
-  const { issuer, metadata, strict, plainHttp } = ports.settings
-  const withPlainHttp = (as: AuthorizationServer): AuthorizationServer =>
-    plainHttp?.size ? Object.assign({ ...as }, { [PLAIN_HTTP]: plainHttp }) : as
-  const isWhole = metadata?.issuer !== undefined
-  let known: Promise<AuthorizationServer> | undefined
-  let renewAt = Number.POSITIVE_INFINITY
+/** Finds the document of the configured issuer. */
+function createDiscovery({ settings, transport, clock, emit, acceptDeviation }: MetadataPorts) {
+  const { issuer, strict } = settings
 
   /** Whether the document is of the configured issuer. Some other spellings count as the same. */
   const isExpected = (named: unknown): boolean => {
@@ -118,24 +108,23 @@ export function createServer(ports: MetadataPorts): Server {
       const named = members?.issuer
       if (status === 200 && isExpected(named)) return { found: members as unknown as AuthorizationServer }
       if (status === 200 && typeof named === 'string') {
-        return {
-          miss: {
-            url,
-            message: `The document at ${url} names another issuer: ${named.slice(0, 100)}.`,
-            definite: 'other',
-          },
-        }
+        const message = `The document at ${url} names another issuer: ${named.slice(0, 100)}.`
+        return { miss: { message, definite: 'other' } }
       }
       const error = toLatchkeyError({ code: 'NOT_CONFORM', response }, 'The metadata request', clock.now())
       const definite = ABSENT.includes(status) ? 'absent' : undefined
-      return { miss: { url, message: `${url} answered with the status ${status}.`, error, definite } }
+      return { miss: { message: `${url} answered with the status ${status}.`, error, definite } }
     } catch (thrown) {
       const error = toLatchkeyError(thrown, 'The metadata request', clock.now())
       const { message } = error
-      return { miss: { url, message: message.includes(url) ? message : `${url}: ${message}`, error } }
+      return { miss: { message: message.includes(url) ? message : `${url}: ${message}`, error } }
     }
   }
 
+  /**
+   * Tries OpenID Connect Discovery first, then RFC 8414, no matter how the first URL responds.
+   * @throws LatchkeyError
+   */
   const discover = async (): Promise<AuthorizationServer> => {
     const { origin, pathname } = new URL(issuer)
     const misses: Miss[] = []
@@ -149,14 +138,45 @@ export function createServer(ports: MetadataPorts): Server {
     throw notFound(issuer, misses)
   }
 
+  return { isExpected, discover }
+}
+
+/** Fetches the metadata once. After a failure, the next call tries again. */
+export function createServer(ports: MetadataPorts): Server {
+  const { clock, emit } = ports
+  const { issuer, metadata, plainHttp } = ports.settings
+  const { isExpected, discover } = createDiscovery(ports)
+  // not the client's prefix: all sessions of an issuer use the same metadata
+  const cache = responseCache(ports.keyValue, `latchkey ${issuer} metadata`, clock, METADATA_MS)
+  /** The metadata that the app supplies replaces what was found. */
+  const complete = (found: object): AuthorizationServer => ({
+    ...(found as AuthorizationServer),
+    ...metadata,
+    ...(plainHttp?.size && { [PLAIN_HTTP]: plainHttp }),
+  })
+  const isWhole = metadata?.issuer !== undefined
+  let known: Promise<AuthorizationServer> | undefined
+  let renewAt = Number.POSITIVE_INFINITY
+  /** Only a client that begins with a refresh stores what it fetches: a sign-in may be cancelled. */
+  let stores = false
+
   const learn = async (): Promise<AuthorizationServer> => {
-    const found = isWhole ? {} : await discover()
-    const server = withPlainHttp({ ...found, ...metadata } as AuthorizationServer)
-    if (isWhole) return server
+    if (isWhole) return complete({})
+    const metadata = await discover()
+    const server = complete(metadata)
     await ports.watch(server)
+    if (stores) cache.write({ metadata })
     emit({ type: 'metadata-response', issuer: server.issuer, tokenEndpoint: textOf(server.token_endpoint) })
     renewAt = clock.now() + METADATA_MS
     return server
+  }
+
+  const recall = async (): Promise<AuthorizationServer> => {
+    stores = true
+    const { metadata } = await cache.read()
+    if (!isMembers(metadata) || !isExpected(metadata.issuer)) return learn()
+    renewAt = clock.now() + STORED_MS
+    return complete(metadata)
   }
 
   let mayRenewAt = 0
@@ -169,9 +189,9 @@ export function createServer(ports: MetadataPorts): Server {
   }
   let renewing: Promise<void> | undefined
 
-  return async stale => {
+  return async (stale, isForRefresh) => {
     if (known && clock.now() >= renewAt) renewing = renew()
-    known ??= learn().catch(error => {
+    known ??= (isForRefresh && !isWhole ? recall() : learn()).catch(error => {
       known = undefined
       throw error
     })

@@ -99,7 +99,7 @@ export async function signIn(
   const { url, state } = await beginAuthorization(ports, choice, await attempt.redirectUri)
   if (leaves && !ports.survivesNavigation()) {
     throw new StorageError(
-      'The storage of this page does not survive a redirect, so latchkey could not complete the sign-in. Use popup(), or allow storage for this page.',
+      'The storage of this page does not survive a redirect. Use popup(), or allow storage for this page.',
       { retryable: false },
     )
   }

@@ -92,7 +92,7 @@ export async function endAtServer(
     for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
     url.searchParams.set('client_id', settings.clientId)
     if (idToken && idToken.length > LONGEST_HINT) {
-      const message = `The ID Token has ${idToken.length} characters, too many for the address of the provider's sign-out page: latchkey left out the id_token_hint, and the provider may ask the user to confirm. Configure it to put fewer claims into the ID Token.`
+      const message = `The ID Token has ${idToken.length} characters, too many for a URL: latchkey left out the id_token_hint, and the provider may ask the user to confirm. Configure it to put fewer claims into the ID Token.`
       warn('id_token_hint', message)
     } else if (idToken) url.searchParams.set('id_token_hint', idToken)
     if (postLogoutRedirectUri) {

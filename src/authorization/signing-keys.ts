@@ -6,6 +6,7 @@ import { NetworkError } from '../errors.ts'
 import type { Transport } from './endpoint.ts'
 import { type AcceptDeviation, toLatchkeyError } from './failure.ts'
 import { endpointOf, JSON_REQUEST, type Server } from './metadata.ts'
+import { responseCache } from './response-cache.ts'
 import { readMembers } from './token-response.ts'
 
 /** How long keys are cached. A key that is not among them is requested at once. */
@@ -25,21 +26,6 @@ export interface SigningKeysPorts {
   readonly acceptDeviation: AcceptDeviation
   readonly keyValue: KeyValue
   readonly settings: Pick<ServerSettings, 'issuer'>
-}
-
-/** The keys as they are stored, so that other pages and tabs need not request them. */
-interface StoredKeys {
-  readonly jwksUri: string | undefined
-  readonly until: EpochMs
-  readonly keys: Members[]
-}
-
-const isStoredKeys = (value: unknown, as: AuthorizationServer, now: EpochMs): value is StoredKeys => {
-  const { jwksUri, until, keys } = Object(value) as Partial<StoredKeys>
-  const left = Number(until) - now
-  return (
-    jwksUri === as.jwks_uri && left > 0 && left <= KEYS_MS && Array.isArray(keys) && keys.every(isMembers)
-  )
 }
 
 const isOther = (error: unknown) => error instanceof NetworkError && error.reason === 'not_the_server'
@@ -63,9 +49,9 @@ async function fetchKeysAt(
 
 /** The server's keys, and the check of signatures with them. */
 export function createSigningKeys(ports: SigningKeysPorts) {
-  const { server, clock, keyValue } = ports
+  const { server, clock } = ports
   // not the client's prefix: all sessions of an issuer use the same keys
-  const place = `latchkey ${ports.settings.issuer} keys`
+  const cache = responseCache(ports.keyValue, `latchkey ${ports.settings.issuer} keys`, clock, KEYS_MS)
   let known: { until: EpochMs; keys: Promise<Members[]> } | undefined
   const lookedFor = new Map<unknown, EpochMs>()
 
@@ -80,21 +66,20 @@ export function createSigningKeys(ports: SigningKeysPorts) {
     }
   }
 
-  const fetchAndStore = async (until: EpochMs): Promise<Members[]> => {
+  const fetchAndStore = async (): Promise<Members[]> => {
     const keys = await fetchKeys()
-    const stored: StoredKeys = { jwksUri: (await server()).jwks_uri, until, keys }
-    void keyValue.update(place, () => stored).catch(() => {})
+    cache.write({ jwksUri: (await server()).jwks_uri, keys })
     return keys
   }
-  const readOrFetch = async (until: EpochMs): Promise<Members[]> => {
-    const [as, stored] = await Promise.all([server(), keyValue.get(place).catch(() => {})])
-    return isStoredKeys(stored, as, clock.now()) ? stored.keys : fetchAndStore(until)
+  const readOrFetch = async (): Promise<Members[]> => {
+    const [as, { jwksUri, keys }] = await Promise.all([server(), cache.read()])
+    const isRight = jwksUri === as.jwks_uri && Array.isArray(keys) && keys.every(isMembers)
+    return isRight ? keys : fetchAndStore()
   }
 
   const keys = (again = false): Promise<Members[]> => {
     if (known && !again && clock.now() < known.until) return known.keys
-    const until = clock.now() + KEYS_MS
-    const asked = { until, keys: known ? fetchAndStore(until) : readOrFetch(until) }
+    const asked = { until: clock.now() + KEYS_MS, keys: known ? fetchAndStore() : readOrFetch() }
     known = asked
     asked.keys.catch(error => {
       asked.until = isOther(error) ? clock.now() + UNFIT_KEYS_MS : 0

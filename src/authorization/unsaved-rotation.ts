@@ -14,7 +14,7 @@ const ANNOUNCE_MS = 500
 
 export const unsavedElsewhere = (): StorageError =>
   new StorageError(
-    'Another tab or client has refreshed the session, but has not stored the new tokens yet. Try again. If this continues, free storage space and keep the other tabs open.',
+    'Another tab or client has refreshed the session, but has not stored the new tokens yet. Free storage space, keep the other tabs open, and try again.',
   )
 
 /**

@@ -20,7 +20,7 @@ const CHECK_MS = 500
 const CHECKS = 3
 
 const CUT_OFF =
-  'The sign-in window was closed, or the provider cut it off from this frame (Cross-Origin-Opener-Policy), so it cannot return its response. Sign in from a page outside a frame.'
+  'The sign-in window was closed, or the provider cut it off from this frame (Cross-Origin-Opener-Policy). Sign in from a page outside a frame.'
 
 /** The answer to our request, as soon as the window shows it: no channel leads from there into a frame of another site. */
 function answerIn(opened: Window, state: string): string | undefined {

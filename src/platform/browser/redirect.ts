@@ -22,9 +22,7 @@ export const redirect = ({ allowInFrame = false }: RedirectOptions = {}): UserAg
   begin(redirectUri) {
     const page = browserPage()
     if (!page) {
-      throw new ConfigurationError(
-        'redirect() needs a page to leave; sign in from a window, not from a worker or server.',
-      )
+      throw new ConfigurationError('redirect() needs a page to leave: sign in from a window.')
     }
     if (!allowInFrame && isEmbedded()) {
       throw new ConfigurationError(
