@@ -122,9 +122,10 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     const began = clock.now()
     const result = await attempt(wanted, early)
     if (early && result.type === 'failed' && result.error === early) throw early
-    // another client has rotated the tokens of the same session: revoking the unused ones would end it for all
+    const found = result.type === 'overtaken' ? await records.read() : undefined
+    // the store may hold the same session, which another client has changed: revoking unused tokens would end it for all
     const isAdopted =
-      result.type === 'overtaken' && sessionOf(await records.read())?.sessionId === wanted.record.sessionId
+      found && ('unusable' in found || sessionOf(found)?.sessionId === wanted.record.sessionId)
     report(wanted, isAdopted ? { type: 'adopted' } : result, began)
   }
 

@@ -1,5 +1,7 @@
 import { dpop } from 'latchkey/dpop'
 import { describe, expect, test } from 'vitest'
+import type { Fetch } from '../../src/core/ports.ts'
+import { turn } from '../support/gate.ts'
 import { API } from '../support/strict-api.ts'
 import { worlds } from '../support/world.ts'
 
@@ -83,3 +85,27 @@ describe('a record from a later version of latchkey [F1.6]', () => {
     expect((await client.fetch(`${API}/me`)).status).toBe(200)
   })
 })
+
+test.each([
+  ['a later version has rewritten the record', { schema: 2 }],
+  ['a client with dpop() has bound the session to a key', { tokenType: 'dpop' }],
+])(
+  'tokens that cannot be stored because %s are not revoked, which would end the session for all [F1.6]',
+  async (_what, change) => {
+    const here = world()
+    await here.signedIn()
+    const [key = ''] = (await here.store.keyValue.keys('')).filter(name => name.endsWith(' session'))
+    const fetch: Fetch = async (input, init) => {
+      const answer = await here.fetch(input, init)
+      if (String(input).endsWith('/token'))
+        await here.store.keyValue.update(key, record => ({ ...Object(record), ...change }))
+      return answer
+    }
+    const old = here.client({ fetch })
+    await expect(old.getAccessToken({ forceRefresh: true })).rejects.toMatchObject({
+      reason: 'unusable_record',
+    })
+    await turn()
+    expect(here.as.revocations).toEqual([])
+  },
+)

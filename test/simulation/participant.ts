@@ -115,6 +115,7 @@ export function createClient(
     if (event.type === 'session-ended') {
       counts.ended[event.reason] = (counts.ended[event.reason] ?? 0) + 1
       watch.told(participant, event.reason)
+      if (event.reason === 'unusable_record') world.overtaken(realm)
     }
     const about = event.type === 'session-ended' ? `${event.type}: ${event.reason}` : event.type
     say(id, about)

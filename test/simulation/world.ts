@@ -98,6 +98,8 @@ export interface World {
   meet(fault: Fault): void
   weather(): Parameters['network']
   post(from: Realm, id: string, news: News): void
+  /** What that realm has in memory cannot replace what a client of another kind has stored. */
+  overtaken(realm: Realm): void
   /** A new page or process or, with a local lock, a page with several clients. */
   open(): void
   jump(realm: Realm, ms: number): void
@@ -289,6 +291,7 @@ export function createWorld(
   const world: World = {
     ...{ parameters, random, scheduler, server, storage, presentations, watch, counts, missing, trace },
     meet,
+    overtaken: realm => void storageFailures.set(realm, Infinity),
     clients,
     disturbed: true,
     calm() {
