@@ -24,7 +24,7 @@ import { refreshTokens, type TokenRequestPorts } from './token-request.ts'
 import { createTransactions } from './transaction.ts'
 
 const FRAMED =
-  "This page is in a frame of another origin, where most servers show nothing: latchkey signed out without the server's sign-out page, and the user stays signed in there."
+  'This page is in a frame of another origin, where most servers show nothing: latchkey signed out here only, and the user stays signed in at the server.'
 
 /** Turns the lock's own failures into LatchkeyErrors. Errors of the work under the lock pass through. */
 const typedLock = (lock: Lock): Lock => ({

@@ -45,7 +45,7 @@ export async function revokeToken(
     })
     if (answer.status !== 204) return await processRevocationResponse(answer)
     const message =
-      'The revocation was answered with 204 instead of 200 (RFC 7009 section 2.2): latchkey treats the token as revoked.'
+      'The revocation was answered with 204 instead of 200 (RFC 7009 section 2.2): the token counts as revoked.'
     warn('revocation', message)
   } catch (error) {
     const sent = [token, ...(clientAuthentication?.secrets?.() ?? [])]
