@@ -184,19 +184,17 @@ export function composeClient(
   environment: Environment,
   module: SecondHalfModule | (() => Promise<SecondHalfModule>),
 ): Client {
-  if (Object(options) !== options) throw new ConfigurationError('createClient() needs options: see README.')
+  if (Object(options) !== options) throw new ConfigurationError('createClient() needs options.')
   const { page, isReadable = false } = environment
   const base = page?.location()
   const check = ({ parseOptions }: SecondHalfModule) => parseOptions(options, base, isReadable)
-  // a page waits longest for its database to open, so it opens first
-  const given = options.store ?? (page && !options.grant ? environment.store() : undefined)
-  // if the second half is already loaded, it checks all options before latchkey creates anything else
+  // if the second half is already loaded, it checks all options before latchkey creates anything from them
   const [load, whole] = typeof module === 'function' ? [module] : [async () => module, module]
   const checked = whole && check(whole)
   const settings = readOptions(options, base)
   const { grant, allowedOrigins, resources, plainHttp } = settings
   const { store, log, changes, sessionLost, fetch, realm, shared } = createFoundation(
-    { ...options, store: given },
+    options,
     settings,
     environment,
   )

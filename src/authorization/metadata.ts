@@ -57,13 +57,22 @@ const textOf = (value: unknown): string => (typeof value === 'string' ? value : 
 /** The statuses that mean: there is no document at this URL, and a retry would not help. */
 const ABSENT = [400, 404, 405, 410]
 
-/** The response of a URL without metadata of the issuer. */
+/** A URL without metadata of the issuer, and the response. */
 interface Miss {
-  /** Names the URL. */
+  readonly url: string
   readonly message: string
   readonly error?: LatchkeyError
   /** Why a retry cannot help: there is no document, or it is of another issuer. */
   readonly definite?: 'absent' | 'other' | undefined
+}
+
+/** Describes the responses, as one if both URLs responded in the same way. */
+function describeMisses(misses: readonly Miss[]): string {
+  const [first, second] = misses
+  const isSame = first && second && first.message.replace(first.url, second.url) === second.message
+  return isSame
+    ? first.message.replace(first.url, `${first.url} and ${second.url}`)
+    : misses.map(({ message }) => message).join(' ')
 }
 
 /** The error if neither URL has the metadata. It contains both responses and what to do. */
@@ -72,8 +81,7 @@ function notFound(issuer: string, misses: readonly Miss[]): LatchkeyError {
   const refused = errors.find(error => error instanceof ServerError)
   if (refused) return refused
   const advice = 'Correct "issuer", or set "server" if the server publishes no metadata.'
-  const answers = misses.map(({ message }) => message).join(' ')
-  const message = `No metadata of the issuer ${issuer} was found. ${answers} ${advice}`
+  const message = `No metadata of the issuer ${issuer} was found. ${describeMisses(misses)} ${advice}`
   const isOther = ({ definite }: Miss) => definite === 'other'
   if (misses.some(isOther) || misses.every(({ definite }) => definite)) return new ConfigurationError(message)
   const all = errors.filter(error => error instanceof NetworkError)
@@ -109,15 +117,15 @@ function createDiscovery({ settings, transport, clock, emit, acceptDeviation }: 
       if (status === 200 && isExpected(named)) return { found: members as unknown as AuthorizationServer }
       if (status === 200 && typeof named === 'string') {
         const message = `The document at ${url} names another issuer: ${named.slice(0, 100)}.`
-        return { miss: { message, definite: 'other' } }
+        return { miss: { url, message, definite: 'other' } }
       }
       const error = toLatchkeyError({ code: 'NOT_CONFORM', response }, 'The metadata request', clock.now())
       const definite = ABSENT.includes(status) ? 'absent' : undefined
-      return { miss: { message: `${url} answered with the status ${status}.`, error, definite } }
+      return { miss: { url, message: `${url} answered with the status ${status}.`, error, definite } }
     } catch (thrown) {
       const error = toLatchkeyError(thrown, 'The metadata request', clock.now())
       const { message } = error
-      return { miss: { message: message.includes(url) ? message : `${url}: ${message}`, error } }
+      return { miss: { url, message: message.includes(url) ? message : `${url}: ${message}`, error } }
     }
   }
 

@@ -58,7 +58,7 @@ export function indexedDbKeyValue(database: string, clock: Clock): IndexedDbKeyV
         clock,
         TRY_MS,
         async late => work((await open()).transaction(STORE, mode, options).objectStore(STORE), late),
-        () => new Error('IndexedDB does not answer.'),
+        () => new Error('Timed out.'),
       )
     try {
       return await once()

@@ -88,7 +88,7 @@ test('an abandoned write is not stored later, however far it had progressed', as
   onTestFinished(() => {
     IDBObjectStore.prototype.put = put
   })
-  await expect(place.update('key', () => 'new')).rejects.toThrow('IndexedDB does not answer.')
+  await expect(place.update('key', () => 'new')).rejects.toThrow('Timed out.')
   isHeld = false
   await expect.poll(() => ended).toBeGreaterThan(0)
   expect(await place.get('key')).toBe('old')
