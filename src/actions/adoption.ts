@@ -100,6 +100,7 @@ export function createAdoption(refreshToken: string, idToken: string | undefined
 
     const work = async (signal: AbortSignal): Promise<SessionRecord | undefined> => {
       const stored = await records.read()
+      const epoch = epochOf(records.inStore) // before the token request: a user may sign out meanwhile
       if (stored && 'unusable' in stored) throw unusableError(stored.unusable)
       if (isThere(sessionOf(stored))) return undefined
       const ended = endedSessionOf(stored)
@@ -109,7 +110,7 @@ export function createAdoption(refreshToken: string, idToken: string | undefined
       await extensions.authorizationRequest({ server: await server(), sessionId, parameters })
       try {
         const granted = await redeem(signal)
-        return await ports.begin(sessionId, epochOf(records.inStore), joinOrRevoke(granted))
+        return await ports.begin(sessionId, epoch, joinOrRevoke(granted))
       } catch (error) {
         extensions.ended(sessionId)
         throw error

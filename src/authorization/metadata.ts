@@ -13,7 +13,7 @@ import { readMembers } from './token-response.ts'
 /**
  * The metadata of the authorization server, from the options or discovered.
  * @param stale metadata that names an endpoint where something else answers. It is fetched again, at most every five minutes.
- * @param isForRefresh whether metadata that another page has stored will do.
+ * @param isForRefresh whether metadata that another page has stored will do. If there is none, it is stored.
  */
 export type Server = (stale?: AuthorizationServer, isForRefresh?: boolean) => Promise<AuthorizationServer>
 

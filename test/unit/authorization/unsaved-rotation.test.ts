@@ -24,7 +24,7 @@ function openRotations(place: ReturnType<typeof memoryKeyValue>, lock: ReturnTyp
     ...{ records, writes: createSessionWrites(records, () => {}), lock, prefix: 'app', clock },
     ...{ changed() {}, adopted() {} },
   })
-  return { records, rotations, hold, clock }
+  return { records, rotations, hold }
 }
 
 test('a client that waits to announce its own rotation still hears of the rotation of another client', async () => {

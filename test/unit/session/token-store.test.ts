@@ -53,6 +53,19 @@ function twoTabs() {
   }
 }
 
+/** Two tabs, of which one has signed out and in again while nothing could be stored. */
+async function signedInAgainFromMemory() {
+  const { one, other, state } = twoTabs()
+  await one.begin(record(1))
+  await other.read()
+  state.broken = true
+  await expect(one.end('signed_out')).rejects.toThrow('the disk is full')
+  const next = { ...record(1, 'lk.test.2'), epoch: epochOf(one.inStore) }
+  expect(one.keepSignIn(next, undefined)).toBe(true)
+  state.broken = false
+  return { one, other }
+}
+
 describe('the token store', () => {
   test('has no session before it has read', async () => {
     const { one, other } = twoTabs()
@@ -369,28 +382,14 @@ describe('the token store', () => {
   })
 
   test('stores a sign-in from memory that followed a sign-out from memory, even if the server ends the session before both [F1.9]', async () => {
-    const { one, other, state } = twoTabs()
-    await one.begin(record(1))
-    await other.read()
-    state.broken = true
-    await expect(one.end('signed_out')).rejects.toThrow('the disk is full')
-    const next = { ...record(1, 'lk.test.2'), epoch: epochOf(one.inStore) }
-    expect(one.keepSignIn(next, undefined)).toBe(true)
-    state.broken = false
+    const { one, other } = await signedInAgainFromMemory()
     await other.end('refresh_interrupted', record(1))
     expect(await one.read()).toMatchObject({ sessionId: 'lk.test.2' })
     expect(await other.read()).toMatchObject({ sessionId: 'lk.test.2' })
   })
 
   test('does not store a sign-in from memory after a sign-out in another tab, although it followed a sign-out from memory', async () => {
-    const { one, other, state } = twoTabs()
-    await one.begin(record(1))
-    await other.read()
-    state.broken = true
-    await expect(one.end('signed_out')).rejects.toThrow('the disk is full')
-    const next = { ...record(1, 'lk.test.2'), epoch: epochOf(one.inStore) }
-    expect(one.keepSignIn(next, undefined)).toBe(true)
-    state.broken = false
+    const { one, other } = await signedInAgainFromMemory()
     await other.end('signed_out')
     expect(await one.read()).toMatchObject({ ended: 'signed_out' })
     expect(one.current).toBeUndefined()
