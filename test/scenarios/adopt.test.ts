@@ -118,6 +118,21 @@ describe('adopted tokens', () => {
     expect(await here.stored()).toEqual([])
   })
 
+  test('start no session if the user signs out while they are redeemed [F8.12]', async () => {
+    const here = world()
+    const tokens = await foreignTokens(here)
+    const client = here.client({
+      async fetch(input, init) {
+        if (String(input).endsWith('/token')) await client.signOut()
+        return here.fetch(input, init)
+      },
+    })
+    await client.start()
+    await expect(adopt(client, tokens)).rejects.toMatchObject({ reason: 'signed_out' })
+    expect(client.session.status).toBe('signed-out')
+    expect(await here.stored()).toEqual([])
+  })
+
   test('keep their ID Token and refresh token if the server returns neither [F8.12]', async () => {
     const here = world()
     const { refreshToken, idToken } = await foreignTokens(here)
