@@ -34,7 +34,8 @@ function piecesOf(code: string, payload: SourceMapPayload): { source: string; te
   for (const [line, text] of code.split('\n').entries()) {
     for (const [column, character] of [...text].entries()) {
       const entry = map.findEntry(line, column)
-      const source = 'originalSource' in entry ? entry.originalSource : ''
+      // the first characters of a chunk may come from no file
+      const source = ('originalSource' in entry && entry.originalSource) || ''
       const last = pieces.at(-1)
       if (last?.source === source) last.text += character
       else pieces.push({ source, text: character })
