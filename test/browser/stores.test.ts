@@ -118,9 +118,11 @@ test('createClient() opens its database before it reads the options, and closes 
         isCreatedHere ??= false
         onTestFinished(() => second.result.close())
       }
-      return undefined as unknown as string
+      return ''
     },
     issuer: 'https://as.example',
+    redirectUri: '/callback',
+    allowedOrigins: [],
   }
   expect(() => createClient(options)).toThrow(expect.objectContaining({ code: 'ERR_CONFIGURATION' }))
   await expect.poll(() => isCreatedHere).toBe(false)
