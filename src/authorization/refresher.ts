@@ -6,6 +6,7 @@ import { abortable, singleFlight } from '../core/waiting.ts'
 import { AuthorizationRequiredError, type LatchkeyError, ServerError, StorageError } from '../errors.ts'
 import { pausedBy } from './redemption-failure.ts'
 import { type AttemptPorts, createAttempt, type Wanted } from './refresh-attempt.ts'
+import { isSameVersion } from './session-writes.ts'
 
 export interface RefresherPorts
   extends AttemptPorts,
@@ -121,7 +122,12 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     const early = pauses.early(wanted)
     const began = clock.now()
     const result = await attempt(wanted, early)
-    if (early && result.type === 'failed' && result.error === early) throw early
+    if (early && result.type === 'failed' && result.error === early) {
+      const { current } = records
+      // another client has refreshed since that failure
+      if (current && !isSameVersion(current, wanted.record)) return refresh({ ...wanted, record: current })
+      throw early
+    }
     const found = result.type === 'overtaken' ? await records.read() : undefined
     // the store may hold the same session, which another client has changed: revoking unused tokens would end it for all
     const isAdopted =

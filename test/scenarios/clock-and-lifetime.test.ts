@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Clock } from '../../src/core/ports.ts'
-import { altered, withHeaders } from '../support/faults.ts'
+import { altered, status, withHeaders } from '../support/faults.ts'
 import { API } from '../support/strict-api.ts'
+import { sharedStore } from '../support/tabs.ts'
 import { worlds } from '../support/world.ts'
 
 const world = worlds()
@@ -48,6 +49,27 @@ describe('a device whose clock is wrong by', () => {
       expect(one.session.status).toBe('signed-in')
     },
   )
+})
+
+test('the pause that the server asked for ends with a refresh in another tab, also for a tab that did not learn of it', async () => {
+  const { as, client, clock, store, signedIn } = world({ accessTokenSeconds: 30 })
+  const offset = { ms: 0 }
+  const tab = () => ({
+    clock: offBy(clock, offset),
+    store: sharedStore(clock, { keyValue: store.keyValue, lock: store.lock }),
+  })
+  const one = await signedIn(tab())
+  const other = client(tab())
+  await other.start()
+  clock.advance(31_000)
+  as.failNext.push(status(429, { 'retry-after': '60' }))
+  await expect(one.getAccessToken()).rejects.toMatchObject({ code: 'ERR_NETWORK', status: 429 })
+  offset.ms = -60_000 // by this clock, that failure is still to come
+  await other.getAccessToken()
+  offset.ms = 0
+  clock.advance(31_000)
+  await one.getAccessToken()
+  expect(as.count('refresh_token')).toBe(3)
 })
 
 describe('a clock that is set back while a page is open, by', () => {
