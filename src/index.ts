@@ -20,18 +20,7 @@ export * from './public-types.ts'
  * Creates a client for browser windows and workers. You can call it anywhere, even while a server renders the page.
  * @throws ConfigurationError for a wrong option. Its message names the option and a correct value.
  */
-export function createClient(options: ClientOptions): Client {
-  const environment = browserEnvironment({ indexedDb, memory, redirect })
-  // its database opens while latchkey checks the options: every page load waits for both
-  const store = options?.store || options?.grant ? undefined : environment.store()
-  try {
-    return composeClient(
-      options,
-      { ...environment, store: () => store ?? environment.store() },
-      { parseOptions, createAuthorization, authorizationEnvironment, createReplay },
-    )
-  } catch (error) {
-    store?.close?.()
-    throw error
-  }
-}
+export const createClient = (options: ClientOptions): Client =>
+  composeClient(options, browserEnvironment({ indexedDb, memory, redirect }), {
+    ...{ parseOptions, createAuthorization, authorizationEnvironment, createReplay },
+  })

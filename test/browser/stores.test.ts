@@ -1,5 +1,4 @@
-import { promisifyRequest } from 'idb-keyval'
-import { createClient, indexedDb, tabStorage } from 'latchkey'
+import { indexedDb, tabStorage } from 'latchkey'
 import { afterAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { createPlaces } from '../../src/platform/browser/places.ts'
 import { databaseStore } from '../../src/platform/browser/stores.ts'
@@ -101,32 +100,6 @@ test('indexedDb() opens its database when it is created, before the first read [
   const store = indexedDb({ database })
   await expect.poll(async () => (await indexedDB.databases()).map(({ name }) => name)).toContain(database)
   store.close?.()
-})
-
-test('createClient() opens its database before it reads the options, and closes it if they are wrong [F7.3]', async () => {
-  await promisifyRequest(indexedDB.deleteDatabase('latchkey'))
-  const closed = vi.spyOn(IDBDatabase.prototype, 'close')
-  let isCreatedHere: boolean | undefined
-  const options = {
-    get clientId() {
-      // the browser opens a database in the order of the requests: the first one creates it
-      const second = indexedDB.open('latchkey')
-      second.onupgradeneeded = () => {
-        isCreatedHere = true
-      }
-      second.onsuccess = () => {
-        isCreatedHere ??= false
-        onTestFinished(() => second.result.close())
-      }
-      return ''
-    },
-    issuer: 'https://as.example',
-    redirectUri: '/callback',
-    allowedOrigins: [],
-  }
-  expect(() => createClient(options)).toThrow(expect.objectContaining({ code: 'ERR_CONFIGURATION' }))
-  await expect.poll(() => isCreatedHere).toBe(false)
-  await expect.poll(() => closed.mock.calls).toHaveLength(1)
 })
 
 test('a closed store leaves no connection and no listener, and the next call reopens it [F5.7]', async () => {
