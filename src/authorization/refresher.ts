@@ -6,7 +6,6 @@ import { abortable, singleFlight } from '../core/waiting.ts'
 import { AuthorizationRequiredError, type LatchkeyError, ServerError, StorageError } from '../errors.ts'
 import { pausedBy } from './redemption-failure.ts'
 import { type AttemptPorts, createAttempt, type Wanted } from './refresh-attempt.ts'
-import { isSameVersion } from './session-writes.ts'
 
 export interface RefresherPorts
   extends AttemptPorts,
@@ -123,9 +122,11 @@ export function createRefresher(ports: RefresherPorts): Refresher {
     const began = clock.now()
     const result = await attempt(wanted, early)
     if (early && result.type === 'failed' && result.error === early) {
+      const { sessionId, version } = wanted.record
       const { current } = records
       // another client has refreshed since that failure
-      if (current && !isSameVersion(current, wanted.record)) return refresh({ ...wanted, record: current })
+      if (current?.sessionId === sessionId && current.version !== version)
+        return refresh({ ...wanted, record: current })
       throw early
     }
     const found = result.type === 'overtaken' ? await records.read() : undefined
