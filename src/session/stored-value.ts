@@ -41,8 +41,7 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
       known = failed
       found = newest(known, stored)
       next = change(found, stored)
-      step = ++steps
-      if (next) written = step
+      written = step = ++steps
       return next ?? raw
     })
     settle(step, next ?? stored, next ?? found)
@@ -79,7 +78,7 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
         step = ++steps
         found = parseStored(await keyValue.get(key), tokenType)
         known = newest(failed, found)
-        // the value may be older than a write that this client has begun since, or than what another read has brought
+        // the value may be older than what a write has found or stored since, or than what another read has brought
       } while (step < written || (before < settled && JSON.stringify(known) !== JSON.stringify(value)))
       settle(step, found, known)
       if (known === found) {

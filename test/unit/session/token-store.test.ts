@@ -466,6 +466,29 @@ describe('the token store', () => {
     },
   )
 
+  test.each([true, false])(
+    'shows no older value if a read overlaps a write that the store did first and answers last (replaced: %s)',
+    async isReplaced => {
+      const place = memoryKeyValue()
+      const [read, written] = [gate(), gate()]
+      const slow: KeyValue = {
+        ...place,
+        get: key => read.opened.then(() => place.get(key)),
+        update: (key, change) => place.update(key, change).then(() => written.opened),
+      }
+      await openStore(place).begin(record(1))
+      const one = openStore(slow)
+      const reading = one.read()
+      const writing = one.replace(record(2), record(isReplaced ? 1 : 5))
+      await openStore(place).end('expired')
+      read.open()
+      await reading
+      written.open()
+      expect(await writing).toBe(isReplaced)
+      expect(one.stored).toMatchObject({ ended: 'expired' })
+    },
+  )
+
   test('does not restore a session from a failed write after a sign-out', async () => {
     const { one, other } = twoTabs()
     await one.begin(record(1))
