@@ -16,9 +16,12 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
   let steps = 0
   let written = 0
   let settled = 0
+  /** How many values have been found so far: a read that another one overlaps does not know which is newer. */
+  let finds = 0
   const settle = (step: number, stored: Stored, known: Stored) => {
     if (step < settled) return
     settled = step
+    finds++
     inStore = stored
     value = known
   }
@@ -41,13 +44,34 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
       known = failed
       found = newest(known, stored)
       next = change(found, stored)
-      written = step = ++steps
+      step = ++steps
+      if (next) written = step
+      else finds++
       return next ?? raw
     })
     settle(step, next ?? stored, next ?? found)
     if (!next) return false
     if (failed === known) failed = undefined
     return true
+  }
+
+  /** First retries a failed write. */
+  const read = async (): Promise<Stored> => {
+    const kept = failed?.next
+    // the store may still be readable
+    if (kept) await write(found => (found === kept ? kept : undefined)).catch(() => {})
+    const before = finds
+    const step = ++steps
+    const found = parseStored(await keyValue.get(key), tokenType)
+    const known = newest(failed, found)
+    // the value may be older than a write that this client has begun since, or than what it has found otherwise
+    if (step < written || (before < finds && JSON.stringify(known) !== JSON.stringify(value))) return read()
+    settle(step, found, known)
+    if (known === found) {
+      failed?.dropped?.(found) // another client has changed the value that it was to replace
+      failed = undefined
+    }
+    return value
   }
 
   return {
@@ -64,29 +88,7 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
       return failed?.next
     },
     write,
-    /** First retries a failed write. */
-    async read(): Promise<Stored> {
-      let step: number
-      let before: number
-      let found: Stored
-      let known: Stored
-      do {
-        const kept = failed?.next
-        // the store may still be readable
-        if (kept) await write(found => (found === kept ? kept : undefined)).catch(() => {})
-        before = settled
-        step = ++steps
-        found = parseStored(await keyValue.get(key), tokenType)
-        known = newest(failed, found)
-        // the value may be older than what a write has found or stored since, or than what another read has brought
-      } while (step < written || (before < settled && JSON.stringify(known) !== JSON.stringify(value)))
-      settle(step, found, known)
-      if (known === found) {
-        failed?.dropped?.(found) // another client has changed the value that it was to replace
-        failed = undefined
-      }
-      return value
-    },
+    read,
     /** Keeps in memory what could not be stored. Every read retries, for as long as `mayReplace` allows it. */
     keep(write: FailedWrite) {
       const before = failed
