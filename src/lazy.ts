@@ -42,9 +42,13 @@ export const redirect = (options?: RedirectOptions): UserAgent => ({
 const readOnce = (options: ClientOptions): ClientOptions => {
   const { server, scope, allowedOrigins, resources, quirks } = options
   const { authorizationParameters, logoutParameters, responseParameters } = options
-  const data = { server, scope, allowedOrigins, resources, quirks }
-  const parameters = { authorizationParameters, logoutParameters, responseParameters }
-  return { ...options, ...structuredClone({ ...data, ...parameters }) } as ClientOptions
+  const copied = structuredClone({
+    ...{ server, scope, allowedOrigins, resources, quirks },
+    authorizationParameters,
+    logoutParameters,
+    responseParameters,
+  })
+  return { ...options, ...copied } as ClientOptions
 }
 
 /**

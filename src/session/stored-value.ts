@@ -16,12 +16,12 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
   let steps = 0
   let written = 0
   let settled = 0
-  /** How many values have been found so far: a read that another one overlaps does not know which is newer. */
-  let finds = 0
+  /** When a value was last found. A read that began before that does not know which of the two values is newer. */
+  let lastFind = 0
   const settle = (step: number, stored: Stored, known: Stored) => {
     if (step < settled) return
     settled = step
-    finds++
+    lastFind = ++steps
     inStore = stored
     value = known
   }
@@ -45,8 +45,8 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
       found = newest(known, stored)
       next = change(found, stored)
       step = ++steps
-      if (next) written = step
-      else finds++
+      if (next && next !== value) written = step
+      else lastFind = step
       return next ?? raw
     })
     settle(step, next ?? stored, next ?? found)
@@ -60,12 +60,11 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
     const kept = failed?.next
     // the store may still be readable
     if (kept) await write(found => (found === kept ? kept : undefined)).catch(() => {})
-    const before = finds
     const step = ++steps
     const found = parseStored(await keyValue.get(key), tokenType)
     const known = newest(failed, found)
     // the value may be older than a write that this client has begun since, or than what it has found otherwise
-    if (step < written || (before < finds && JSON.stringify(known) !== JSON.stringify(value))) return read()
+    if (step < written || (step < lastFind && JSON.stringify(known) !== JSON.stringify(value))) return read()
     settle(step, found, known)
     if (known === found) {
       failed?.dropped?.(found) // another client has changed the value that it was to replace

@@ -489,6 +489,34 @@ describe('the token store', () => {
     },
   )
 
+  test('reads although another read retries a failed write each time in the meantime', async () => {
+    const place = memoryKeyValue()
+    await openStore(place).begin(record(1))
+    const full: KeyValue = {
+      ...place,
+      get: async key => {
+        await turn()
+        return place.get(key)
+      },
+      async update(key, change) {
+        await turn()
+        change(await place.get(key))
+        await turn()
+        throw new Error('the disk is full')
+      },
+    }
+    const one = openStore(full)
+    await one.read()
+    one.keep(record(2), record(1))
+    let over = 0
+    for (const _ of [1, 2]) {
+      void one.read().then(() => over++)
+      await turn()
+    }
+    for (let turns = 0; turns < 20; turns++) await turn()
+    expect(over).toBe(2)
+  })
+
   test('does not restore a session from a failed write after a sign-out', async () => {
     const { one, other } = twoTabs()
     await one.begin(record(1))
