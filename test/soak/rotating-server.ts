@@ -103,8 +103,8 @@ export async function startRotatingServer(options: RotatingServerOptions) {
     const sent = form.get('refresh_token') ?? ''
     const family = byRefreshToken.get(sent)
     const by = options.senderOf(url.searchParams.get('by') ?? '')
-    if (family && !family.loss && by) {
-      counts.presented++
+    const isPresented = family !== undefined && !family.loss && by !== undefined
+    if (isPresented) {
       const first = firstSent.get(sent)
       firstSent.set(sent, first ?? { by: by.name, at: performance.now() })
       const hangUp = first ? await judgeReuse(family, sent, by, first) : judge.arrived(sent, by)
@@ -112,6 +112,7 @@ export async function startRotatingServer(options: RotatingServerOptions) {
     }
     const latency = random.between(...LATENCY_MS)
     await wait(latency / 2)
+    if (isPresented) counts.presented++ // together with its rotation: the last request may still be under way
     const [status, body] = redeem(sent, family)
     await wait(latency / 2)
     answer(status, body)
