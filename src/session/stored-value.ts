@@ -45,6 +45,7 @@ export function createStoredValue(keyValue: KeyValue, key: string, tokenType: 'd
       found = newest(known, stored)
       next = change(found, stored)
       step = ++steps
+      // a retry of a failed write, which this client goes by already, makes no read outdated
       if (next && next !== value) written = step
       else lastFind = step
       return next ?? raw

@@ -19,7 +19,8 @@ test("a tab that freezes during a refresh does not block other tabs' calls, and 
   await frozen.freeze()
   e2e.servers.fault(undefined)
 
-  expect(await caller.run(() => window.app.call())).toBe(200) // the other tab is still frozen
+  // the other tab is still frozen, and a wait beyond the limit would be rejected
+  expect(await caller.run(() => window.app.call())).toBe(200)
   const third = await profile.newTab(e2e.pages.appUrl)
   await untilStatus(third, 'signed-in')
   expect(await third.run(() => window.app.call())).toBe(200)

@@ -29,7 +29,7 @@ test('a lock that is never released costs one wait, but does not end the session
   const before = e2e.servers.refreshes().length
 
   const askedSoFar = () => caller.run(() => (window as unknown as { asked: object }).asked)
-  expect(await caller.run(() => window.app.call())).toBe(200)
+  expect(await caller.run(() => window.app.call())).toBe(200) // a wait beyond the limit would be rejected
   expect(await askedSoFar()).toEqual({ locks: 1, stolen: 0 })
   await untilExpired(caller)
   expect(await caller.run(() => window.app.call())).toBe(200)
